@@ -1,0 +1,46 @@
+# `make app` and `make test` need only Python 3.11 to 3.13 with venv.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: app test check browser screenshots clean help
+
+help:
+	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
+	@echo "make test         run the tests"
+	@echo "make check        lint, format, types, floors"
+	@echo "make browser      end-to-end tests in headless Chromium"
+	@echo "make screenshots  make docs/screenshots anew"
+
+$(VENV)/app.stamp: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/app.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+app: $(VENV)/app.stamp
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+browser: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m browser tests/browser
+
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache

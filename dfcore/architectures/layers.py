@@ -1,0 +1,68 @@
+"""The few layers that Keras does not have. Importing this file imports Keras and registers them."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="dfcore")
+class LogSpectrum(keras.layers.Layer):
+    """The centred log-magnitude spectrum of the grey image, standardised image by image.
+
+    Up-sampling in generators leaves periodic replicas in it (Durall et al., 2020). Input (N, H, W, 3),
+    output (N, H, W, 1) in float32, the zero frequency in the middle.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**{"dtype": "float32", **options})
+
+    def call(self, images):
+        """Maps images to spectra."""
+        images = ops.cast(images, "float32")
+        grey = ops.mean(images, axis=-1)
+        grey = grey - ops.mean(grey, axis=(1, 2), keepdims=True)
+        real, imaginary = ops.fft2((grey, ops.zeros_like(grey)))
+        # The constant keeps the logarithm's slope finite where a frequency is absent.
+        spectrum = 0.5 * ops.log(real * real + imaginary * imaginary + 1e-3)
+        height, width = spectrum.shape[1:]
+        spectrum = ops.roll(spectrum, (height // 2, width // 2), axis=(1, 2))
+        mean = ops.mean(spectrum, axis=(1, 2), keepdims=True)
+        deviation = ops.std(spectrum, axis=(1, 2), keepdims=True)
+        return ops.expand_dims((spectrum - mean) / (deviation + 1e-3), -1)
+
+    def compute_output_shape(self, input_shape):
+        """(N, H, W, 3) to (N, H, W, 1)."""
+        return (*input_shape[:-1], 1)
+
+
+@keras.saving.register_keras_serializable(package="dfcore")
+class CaffeInput(keras.layers.Layer):
+    """What Keras's ResNet50 weights expect: BGR, less the mean of ImageNet, from RGB in [0, 255]."""
+
+    def call(self, images):
+        """Maps RGB (N, H, W, 3) to centred BGR."""
+        return ops.flip(images, axis=-1) - ops.convert_to_tensor([103.939, 116.779, 123.68], self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        """Unchanged."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="dfcore")
+class PositionEmbedding(keras.layers.Layer):
+    """Adds a learned vector to each token; (N, T, D) to (N, T, D)."""
+
+    def build(self, input_shape):
+        """Makes one vector a token."""
+        self.embedding = self.add_weight(
+            shape=(1, *input_shape[1:]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="embedding",
+        )
+
+    def call(self, tokens):
+        """Adds them."""
+        return tokens + self.embedding
+
+    def compute_output_shape(self, input_shape):
+        """Unchanged."""
+        return input_shape

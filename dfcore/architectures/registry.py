@@ -1,0 +1,159 @@
+"""Which architectures there are, and the one function that builds any of them.
+
+A family's file registers a function that turns the input tensor into a feature vector; the head is
+the same for all: dropout, then one dense unit (a logit of P(fake)) or two (logits of real and fake).
+Listing architectures imports no TensorFlow.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dfcore.errors import DfcoreError, InputError
+
+if TYPE_CHECKING:
+    import keras
+
+Loss = Literal["binary", "categorical"]
+# Layers of the head carry this prefix; all others are the backbone, which can be frozen.
+HEAD = "head_"
+LOGIT = "head_logit"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of the registry.
+
+    Attributes:
+        name: what configs and the command line call it.
+        title: what people read.
+        summary: one sentence: what it is good for.
+        image_size: side in pixels that suits it when the data do not say otherwise.
+        min_size: smallest side it can be built for.
+        pretrained: whether Keras offers ImageNet weights for it.
+        features: (inputs, weights) -> feature vector; weights is "none", "imagenet" or a file.
+        cam_layer: the layer that heat-maps look at by default, by name.
+    """
+
+    name: str
+    title: str
+    summary: str
+    image_size: int
+    min_size: int
+    pretrained: bool
+    features: Callable[[Any, str], Any]
+    cam_layer: str
+
+
+_REGISTRY: dict[str, Architecture] = {}
+
+
+def register(
+    name: str,
+    *,
+    title: str,
+    summary: str,
+    cam_layer: str,
+    image_size: int = 128,
+    min_size: int = 32,
+    pretrained: bool = False,
+) -> Callable[[Callable[[Any, str], Any]], Callable[[Any, str], Any]]:
+    """Enters the decorated feature function into the registry under `name`."""
+
+    def enter(features: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+        _REGISTRY[name] = Architecture(name, title, summary, image_size, min_size, pretrained, features, cam_layer)
+        return features
+
+    return enter
+
+
+def names() -> tuple[str, ...]:
+    """All registered names, in the order of registration (the simple ones first)."""
+    return tuple(_REGISTRY)
+
+
+def get(name: str) -> Architecture:
+    """Looks an architecture up.
+
+    Raises:
+        InputError: naming those that there are.
+    """
+    if name not in _REGISTRY:
+        raise InputError(f"Expected an architecture out of {', '.join(_REGISTRY)}. Received: {name!r}.")
+    return _REGISTRY[name]
+
+
+def build_model(
+    name: str,
+    *,
+    size: int,
+    weights: str = "none",
+    loss: Loss = "binary",
+    dropout: float = 0.3,
+) -> "keras.Model":
+    """Builds one flat Functional model from RGB pixels in [0, 255], (N, size, size, 3), to logits.
+
+    Args:
+        name: a registered architecture.
+        size: side of the input in pixels.
+        weights: "none" (random), "imagenet" (Keras's download) or the path of a weights file.
+        loss: "binary" ends in one logit, shape (N, 1); "categorical" in two, shape (N, 2), real first.
+        dropout: rate before the last layer, in [0, 1).
+
+    Raises:
+        InputError: when the weights file does not fit.
+        DfcoreError: when ImageNet weights cannot be downloaded.
+    """
+    import keras
+
+    architecture = get(name)
+    own_file = weights not in ("none", "imagenet") and not architecture.pretrained
+    inputs = keras.Input((size, size, 3), name="image")
+    try:
+        x = architecture.features(inputs, "none" if own_file else weights)
+        x = keras.layers.Dropout(dropout, name=f"{HEAD}dropout")(x)
+        units = 1 if loss == "binary" else 2
+        # The logit stays float32 under mixed precision.
+        outputs = keras.layers.Dense(units, dtype="float32", name=LOGIT)(x)
+        model = keras.Model(inputs, outputs, name=name)
+        if own_file:
+            model.load_weights(weights, skip_mismatch=Path(weights).suffix == ".keras")
+    except (OSError, ValueError, KeyError) as error:
+        if weights == "none":
+            raise
+        if weights == "imagenet":
+            raise DfcoreError(
+                f"The ImageNet weights of {name} could not be downloaded ({error}). Without a connection, "
+                "give a weights file or train with --weights none."
+            ) from error
+        raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {error}") from error
+    if weights == "none":
+        _quicken_batch_normalisation(model)
+    return model
+
+
+def backbone_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
+    """The layers in front of the head."""
+    return [layer for layer in model.layers if not layer.name.startswith(HEAD)]
+
+
+def heat_map_layers(model: "keras.Model") -> list[str]:
+    """Names of the layers that heat-maps can look at: convolutions and token maps, from input to output."""
+    import keras
+
+    convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    return [
+        layer.name
+        for layer in model.layers
+        if (isinstance(layer, convolutions) or layer.name == "token_map") and "spectrum" not in layer.name
+    ]
+
+
+def _quicken_batch_normalisation(model: "keras.Model") -> None:
+    """Lets moving averages follow within some tens of steps; at 0.99 or 0.999 short runs never catch up."""
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, 0.9)

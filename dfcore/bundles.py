@@ -1,0 +1,255 @@
+"""Detector bundles: a folder with `model.keras` and `card.json`, which belong together by a hash.
+
+A bundle is named by its folder, by a run's folder, or by a name under the models folder.
+"""
+
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dfcore import workspace
+from dfcore.errors import BundleError
+from dfcore.files import read_json, sha256_file, write_json
+from dfcore.labels import NAMES
+from dfcore.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL, CARD = "model.keras", "card.json"
+_DEFAULT = "default.txt"
+_PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Threshold(_Part):
+    """From which score on an image is called fake, and how that was decided."""
+
+    value: float = Field(ge=0, le=1)
+    chosen_on: str
+    criterion: str
+
+
+class Preprocess(_Part):
+    """See `dfcore.preprocess.PreprocessSpec`."""
+
+    size: int
+    resize: str
+
+
+class Training(_Part):
+    """What a detector was trained on, and how."""
+
+    dataset: str
+    layout: str = ""
+    fingerprint: str = ""
+    counts: dict[str, dict[str, int]] = Field(default_factory=dict)
+    demonstration: bool = False
+    config: dict[str, Any] = Field(default_factory=dict)
+    epochs_run: int = 0
+    best_epoch: int = 0
+    excluded: int = 0
+    notes: list[str] = Field(default_factory=list)
+
+
+class Card(_Part):
+    """What `card.json` says of a detector; everything that is shown of it comes from here."""
+
+    schema_version: Literal[1] = 1
+    title: str
+    description: str = ""
+    created: str
+    arch: str
+    loss: Literal["binary", "categorical"]
+    preprocess: Preprocess
+    labels: dict[str, str] = Field(default_factory=lambda: {str(i): name for i, name in enumerate(NAMES)})
+    threshold: Threshold
+    calibration: str = "none: the score is the network's own and no calibrated probability"
+    cam_layer: str
+    training: Training
+    results: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    limits: list[str] = Field(default_factory=list)
+    licence: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    model_sha256: str = ""
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """The preprocessing that the model owns."""
+        return PreprocessSpec(self.preprocess.size, self.preprocess.resize)  # type: ignore[arg-type]
+
+
+def now() -> str:
+    """The time in UTC for a card."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that shape a result."""
+    from dfcore import __version__
+
+    return {name: __version__ if name == "dfcore" else version(name) for name in _PACKAGES}
+
+
+def write_bundle(folder: Path, model: "keras.Model", card: Card) -> Card:
+    """Saves a model and its card as a bundle, complete or not at all; returns the card as written."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as aside:
+        made = Path(aside) / "bundle"
+        made.mkdir()
+        model.save(made / MODEL)
+        card = card.model_copy(update={"model_sha256": sha256_file(made / MODEL), "versions": package_versions()})
+        write_json(made / CARD, card.model_dump(mode="json"))
+        if folder.exists():
+            folder.rename(Path(aside) / "replaced")
+        made.rename(folder)
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Replaces a bundle's card; its model stays."""
+    write_json(Path(folder) / CARD, card.model_dump(mode="json"))
+
+
+def read_card(folder: Path) -> Card:
+    """Reads a bundle's card.
+
+    Raises:
+        BundleError: when it is missing, no JSON, or not of this kind.
+    """
+    path = Path(folder) / CARD
+    try:
+        values = read_json(path)
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is no detector bundle: it has no {CARD}.") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    try:
+        card = Card.model_validate(values)
+        _ = card.spec
+        return card
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise BundleError(f"{path} is no card of schema version 1: {found}.") from None
+
+
+def verify(folder: Path) -> Card:
+    """Reads the card and checks that the model is the one that the card was written for.
+
+    Raises:
+        BundleError: when something is missing or the hash does not match.
+    """
+    card = read_card(folder)
+    model = Path(folder) / MODEL
+    if not model.is_file():
+        raise BundleError(f"{folder} is no detector bundle: it has no {MODEL}.")
+    found = sha256_file(model)
+    if found != card.model_sha256:
+        raise BundleError(
+            f"{model} is not the model that its card was written for, and is refused. Expected SHA-256 "
+            f"{card.model_sha256[:12]}… Received: {found[:12]}…"
+        )
+    return card
+
+
+def find_bundle(name: str | Path) -> Path:
+    """Finds a bundle: its folder, a run's folder or id, or a name under the models folder.
+
+    Raises:
+        BundleError: naming the detectors that there are.
+    """
+    given = Path(name).expanduser()
+    candidates = [given, given / "bundle", workspace.models_dir() / given, workspace.runs_dir() / given / "bundle"]
+    for folder in candidates:
+        if (folder / CARD).is_file():
+            return folder.resolve()
+    known = ", ".join(path.name for path in list_bundles(workspace.models_dir())) or "none yet"
+    raise BundleError(
+        f"There is no detector {str(name)!r}. Expected a bundle folder, a finished run, or one of: {known}."
+    )
+
+
+def list_bundles(folder: Path) -> list[Path]:
+    """Bundles in a folder of detectors, the default one first, then by name."""
+    if not folder.is_dir():
+        return []
+    found = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
+    return sorted(found, key=lambda path: path.name != default_name(folder))
+
+
+def default_name(folder: Path) -> str | None:
+    """The name of the default detector, if one was chosen."""
+    path = folder / _DEFAULT
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def set_default(folder: Path, name: str) -> None:
+    """Makes a detector the default one."""
+    from dfcore.files import write_text
+
+    _own(folder, name)
+    write_text(folder / _DEFAULT, name + "\n")
+
+
+def promote(source: Path, folder: Path, name: str) -> Path:
+    """Copies a bundle into the folder of detectors under a new name.
+
+    Raises:
+        BundleError: when the name is taken or no plain name, or the bundle is damaged.
+    """
+    verify(source)
+    target = _free(folder, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
+        shutil.copytree(source, Path(aside) / name)
+        (Path(aside) / name).rename(target)
+    return target
+
+
+def rename(folder: Path, name: str, new: str) -> Path:
+    """Gives a detector another name."""
+    source, target = _own(folder, name), _free(folder, new)
+    was_default = default_name(folder) == name
+    source.rename(target)
+    if was_default:
+        set_default(folder, new)
+    return target
+
+
+def delete(folder: Path, name: str) -> None:
+    """Deletes a detector for good."""
+    shutil.rmtree(_own(folder, name))
+    if default_name(folder) == name:
+        (folder / _DEFAULT).unlink()
+
+
+def _own(folder: Path, name: str) -> Path:
+    _plain(name)
+    if not (folder / name / CARD).is_file():
+        raise BundleError(f"There is no detector {name!r} in {folder}.")
+    return folder / name
+
+
+def _free(folder: Path, name: str) -> Path:
+    _plain(name)
+    if (folder / name).exists():
+        raise BundleError(f"There is a detector {name!r} already; choose another name.")
+    return folder / name
+
+
+def _plain(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise BundleError(
+            "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
+            f"letter or digit. Received: {name!r}."
+        )

@@ -1,0 +1,72 @@
+"""`tf.data` pipelines over cached pixels: shuffled by seed and epoch, augmented a batch at a time."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dfcore.datasets.augment import augmenter
+from dfcore.datasets.cache import Pixels
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch visits `count` images; the same for the same seed and epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def training_batches(
+    pixels: Pixels,
+    positions: np.ndarray,
+    targets: np.ndarray,
+    *,
+    batch_size: int,
+    augmentation: str = "none",
+    seed: int = 0,
+    epoch: int = 0,
+    skip: int = 0,
+    weights: np.ndarray | None = None,
+) -> "tf.data.Dataset":
+    """One epoch of batches (images uint8 (B, S, S, 3), targets, weights where given).
+
+    The last batch is smaller where the count is no multiple. What a batch holds depends on seed,
+    epoch and its number alone, so `skip` continues an epoch exactly where it was left.
+
+    Args:
+        pixels: the cache.
+        positions: which of its images take part, shape (N,).
+        targets: one a position, shape (N,) or (N, 2).
+        batch_size: images a step.
+        augmentation: see `dfcore.datasets.augment`.
+        seed: of the run; with the epoch it determines order and augmentation.
+        epoch: number of the epoch, from 0.
+        skip: batches at the beginning to leave out.
+        weights: sample weights, shape (N,).
+    """
+    import tensorflow as tf
+
+    order = epoch_order(len(positions), seed, epoch)
+    augment = augmenter(augmentation)
+    size = pixels.store.shape[1]
+    parts = (targets,) if weights is None else (targets, weights.astype("float32"))
+
+    def gather(chosen: np.ndarray) -> np.ndarray:
+        return pixels.gather(chosen)
+
+    def batch(number: tf.Tensor, chosen: tf.Tensor, *rest: tf.Tensor) -> tuple:
+        images = tf.numpy_function(gather, [chosen], tf.uint8, stateful=False)
+        images = tf.ensure_shape(images, (None, size, size, 3))
+        if augment is not None:
+            mixed = tf.stack([tf.constant(seed * 1_000_003, tf.int64) + epoch, number])
+            images = augment(images, tf.cast(mixed % 2**31, tf.int32))
+        return images, *rest
+
+    source = tf.data.Dataset.from_tensor_slices((positions[order], *(part[order] for part in parts)))
+    source = source.batch(batch_size).enumerate().skip(skip)
+    source = source.map(lambda number, items: batch(number, *items), num_parallel_calls=tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # Batches are the unit of work; splitting them over devices is the strategy's own business.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.deterministic = True
+    return source.with_options(options).prefetch(2)

@@ -1,0 +1,259 @@
+"""Reads a folder or a manifest into one table with a row for every image, good or bad."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfcore import images, workspace
+from dfcore.datasets import layouts
+from dfcore.datasets.layouts import KNOWN_LAYOUTS, SPLITS, UNLABELLED, Place
+from dfcore.datasets.manifest import find_manifest, read_manifest
+from dfcore.datasets.memory import READ, ScanMemory
+from dfcore.errors import ImageError, LayoutError
+from dfcore.files import sha256_bytes
+from dfcore.labels import NAMES
+
+COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "bytes", "sha256", "error")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `scan` found.
+
+    Attributes:
+        root: the folder that `table.path` is relative to.
+        layout: the layout in words.
+        table: one row an image, columns `COLUMNS`: label 0 real, 1 fake or missing; split "train",
+            "validation", "test", "unlabelled" or missing where a split is still to be drawn; group
+            where the folders tell a generator or source; width and height in pixels as displayed;
+            error is the reason why a row cannot be used, or missing.
+        notes: things about the whole that a person should know.
+        demonstration: whether the folder says that it is a demonstration data set.
+    """
+
+    root: Path
+    layout: str
+    table: pd.DataFrame
+    notes: tuple[str, ...] = field(default_factory=tuple)
+    demonstration: bool = False
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.root.name
+
+    @property
+    def usable(self) -> pd.DataFrame:
+        """The rows that can be trained on or measured: labelled and readable."""
+        return self.table[self.table.label.notna() & self.table.error.isna()]
+
+    @property
+    def unreadable(self) -> pd.DataFrame:
+        """The rows that cannot be used, each with its reason."""
+        return self.table[self.table.error.notna()]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash over content, label and split of the usable rows; the order of files does not matter."""
+        rows = self.usable[["sha256", "label", "split"]].astype(str).agg(" ".join, axis=1)
+        return sha256_bytes("\n".join(sorted(rows)).encode())
+
+    def counts(self) -> pd.DataFrame:
+        """Number of usable images by split (rows) and class (columns "real", "fake")."""
+        split = self.usable.split.fillna("not yet split")
+        label = self.usable.label.map(lambda value: NAMES[int(value)])
+        table = pd.crosstab(split, label)
+        order = [name for name in (*SPLITS, "not yet split") if name in table.index]
+        table = table.reindex(index=order, columns=list(NAMES), fill_value=0)
+        return table.rename_axis(index="split", columns=None)
+
+    def with_table(self, table: pd.DataFrame) -> "Dataset":
+        """The same data set with another table."""
+        return replace(self, table=table)
+
+
+def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4, cache: Path | None = None) -> Dataset:
+    """Reads a data set's layout and every image in it.
+
+    Every image is decoded once, so that a damaged file is found here and not in the middle of a
+    training run.
+
+    Args:
+        root: a folder in one of `KNOWN_LAYOUTS`, or a manifest file.
+        progress: called with (images done, images in all) from time to time.
+        workers: threads that read and decode.
+        cache: folder in which is remembered what was read, by default the workspace's; files that
+            have not changed since are not read again.
+
+    Returns:
+        The data set; images that cannot be read or placed are rows with their reason in `error`.
+
+    Raises:
+        LayoutError: when there is no such folder, no image in it, or no folder name tells a class.
+    """
+    root = Path(root).expanduser()
+    if not root.exists():
+        raise LayoutError(f"There is no folder or manifest {root}.")
+    root = root.resolve()
+    manifest = find_manifest(root)
+    if manifest is not None:
+        folder, paths, places, refused = read_manifest(manifest)
+        layout = f"manifest ({manifest.name})"
+        notes: list[str] = []
+    else:
+        folder, refused = root, {}
+        paths, notes = _list_images(root)
+        places = layouts.place_all(paths)
+        layout = layouts.layout_name(paths, places)
+    _require_labels(root, paths, places)
+    memory = ScanMemory(cache or workspace.cache_dir(), folder)
+    table = _read_table(folder, memory, paths, places, refused, progress, workers)
+    memory.store()
+    notes += _notes(folder, table)
+    return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
+
+
+def _list_images(root: Path) -> tuple[list[str], list[str]]:
+    if not root.is_dir():
+        raise LayoutError(f"Expected a folder or a .csv or .parquet manifest. Received: {root}.")
+    paths, skipped = walk_images(root)
+    notes = [f"{skipped} files are no images by their names and were passed over."] if skipped else []
+    return [path.relative_to(root).as_posix() for path in paths], notes
+
+
+def walk_images(root: Path) -> tuple[list[Path], int]:
+    """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
+    found, skipped = [], 0
+    for path in _walk(root):
+        if path.suffix.lower() in images.SUFFIXES:
+            found.append(path)
+        elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
+            skipped += 1
+    return sorted(found, key=_natural), skipped
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+
+
+def _natural(path: Path) -> tuple[str, int, str]:
+    return str(path.parent), int(path.stem) if path.stem.isdecimal() else -1, path.name
+
+
+def _require_labels(root: Path, paths: list[str], places: list[Place]) -> None:
+    known = "\n  ".join(KNOWN_LAYOUTS)
+    if not paths:
+        raise LayoutError(f"No images were found in {root}. Layouts that are known:\n  {known}")
+    if not any(place.label is not None for place in places):
+        folders = sorted({str(PurePosixPath(path).parent) for path in paths})
+        raise LayoutError(
+            f"No folder in {root} names a class. Received: {len(paths)} images in "
+            f"{', '.join(folders[:6])}{' …' if len(folders) > 6 else ''}. Layouts that are known:\n  {known}"
+        )
+
+
+def _read_table(
+    root: Path,
+    memory: ScanMemory,
+    paths: list[str],
+    places: list[Place],
+    refused: dict[str, str],
+    progress: Progress | None,
+    workers: int,
+) -> pd.DataFrame:
+    def read(item: tuple[str, Place]) -> dict[str, Any]:
+        path, place = item
+        return _row(root, memory, path, place, refused.get(path))
+
+    rows = []
+    with ThreadPoolExecutor(workers) as pool:
+        for row in pool.map(read, zip(paths, places, strict=True)):
+            rows.append(row)
+            if progress and (len(rows) % 50 == 0 or len(rows) == len(paths)):
+                progress(len(rows), len(paths))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    text = dict.fromkeys(("path", "split", "group", "format", "sha256", "error"), "str")
+    numbers = {"label": "Int8", "width": "Int32", "height": "Int32", "bytes": "Int64"}
+    return table.astype(text | numbers)
+
+
+def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {"path": path, "label": place.label, "split": place.split, "group": place.group}
+    if refused:
+        return row | {"error": refused}
+    read = memory.recall(path)
+    if read is None:
+        read = _read_image(root / path)
+        memory.keep(path, read)
+    row |= read
+    if row["error"] is None and place.label is None and place.split != UNLABELLED:
+        row["error"] = "No folder on its path names a class."
+    return row
+
+
+def _read_image(path: Path) -> dict[str, Any]:
+    read: dict[str, Any] = dict.fromkeys(READ)
+    try:
+        data = images.read_bytes(path)
+        read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
+        facts = images.describe(data)
+        read |= {"width": facts.width, "height": facts.height, "format": facts.format}
+        images.decode(data)
+    except ImageError as error:
+        read["error"] = str(error)
+    return read
+
+
+def _notes(root: Path, table: pd.DataFrame) -> list[str]:
+    notes = _competition_notes(root, table)
+    content = table[table.sha256.notna() & table.label.notna()].groupby("sha256")
+    both = int((content.label.nunique() > 1).sum())
+    if both:
+        notes.append(f"{both} images stand under both classes with the same content.")
+    copies = int(content.size().sub(1).sum())
+    if copies:
+        notes.append(f"{copies} images are exact copies of another one.")
+    leaks = int((content.split.nunique() > 1).sum())
+    if leaks:
+        notes.append(f"{leaks} images stand in more than one split: results on those splits are too good.")
+    return notes
+
+
+def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
+    """Compares the competition's JSON label files with the folders; the folders decide."""
+    notes = []
+    for file in sorted(root.rglob("*_cifake_preds.json")):
+        kind = file.name.removesuffix("_preds.json")
+        folder = table[table.path.str.contains(f"{kind}_images/", regex=False)]
+        numbers = folder.path.map(lambda path: PurePosixPath(path).stem)
+        labels = dict(zip(numbers, folder.label, strict=True))
+        try:
+            entries = json.loads(file.read_text(encoding="utf-8"))
+            told = {str(entry["index"]): layouts.parse_label(entry["prediction"]) for entry in entries}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            notes.append(f"{file.name} could not be read ({type(error).__name__}: {error}).")
+            continue
+        wrong = sum(1 for number, label in told.items() if number in labels and labels[number] != label)
+        missing = len(set(labels) ^ set(told))
+        if wrong:
+            notes.append(f"{wrong} of {len(told)} labels in {file.name} contradict the folder; the folder counts.")
+        if missing:
+            notes.append(f"{file.name} and its folder do not name the same images ({missing} differ).")
+    return notes
+
+
+def image_side(dataset: Dataset) -> int:
+    """The median of the shorter side of the usable images, in pixels."""
+    usable = dataset.usable
+    return int(np.median(np.minimum(usable.width.to_numpy(int), usable.height.to_numpy(int))))

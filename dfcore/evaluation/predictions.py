@@ -1,0 +1,75 @@
+"""Per-image predictions as a table in a file, from which every figure can be computed again."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
+from dfcore.datasets.scan import Dataset
+from dfcore.detector import Detector, score_of
+from dfcore.errors import DatasetError
+from dfcore.files import write_atomic
+
+COLUMNS = ("path", "sha256", "label", "group", "logit", "score")
+
+
+def predict_split(
+    detector: Detector,
+    dataset: Dataset,
+    split: str | None,
+    *,
+    cache_dir: Path,
+    cache: CacheMode = "disk",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Scores the usable images of a split (of all splits with None).
+
+    Returns:
+        A table with `COLUMNS`; an image that can no longer be read is left out and named in
+        `attrs["excluded"]`, {path: reason}.
+
+    Raises:
+        DatasetError: when the split holds no usable image.
+    """
+    rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
+    if rows.empty:
+        there = ", ".join(dataset.counts().index) or "none"
+        raise DatasetError(f"{dataset.name} has no usable image in the split {split!r}. Received splits: {there}.")
+    paths = [dataset.root / path for path in rows.path]
+    pixels = load_pixels(paths, list(rows.sha256), detector.spec, folder=cache_dir, mode=cache)
+    return score_rows(detector, rows, pixels, np.arange(len(rows)), progress)
+
+
+def score_rows(
+    detector: Detector,
+    rows: pd.DataFrame,
+    pixels: Pixels,
+    positions: np.ndarray,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Scores rows of a data set whose cached pixels stand at `positions`."""
+    good = pixels.rows[positions] >= 0
+    known = positions[good]
+
+    def gather(chosen: np.ndarray) -> np.ndarray:
+        if progress:
+            progress(int(chosen[-1]) + 1, len(known))
+        return pixels.gather(known[chosen])
+
+    logits = detector.score_pixels(gather, len(known))
+    table = rows.loc[good, ["path", "sha256", "label", "group"]].reset_index(drop=True)
+    table["logit"], table["score"] = logits, score_of(logits)
+    lost = zip(rows.path[~good], positions[~good], strict=True)
+    table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in lost}
+    return table
+
+
+def write_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Writes predictions as Parquet, atomically."""
+    write_atomic(path, lambda temporary: table.to_parquet(temporary, index=False))
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Reads predictions that `write_predictions` wrote."""
+    return pd.read_parquet(path)

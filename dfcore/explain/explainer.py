@@ -1,0 +1,187 @@
+"""Where in an image a detector finds its evidence: the Grad-CAM family and saliency, through tf-keras-vis.
+
+A heat-map tells where the network's answer is sensitive. It does not prove that something there was
+manipulated, and it is only as fine as the layer it looks at.
+
+Sources: Grad-CAM (Selvaraju et al., 2017), Grad-CAM++ (Chattopadhay et al., 2018), Score-CAM (Wang et al.,
+2020), LayerCAM (Jiang et al., 2021), saliency (Simonyan et al., 2014).
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from dfcore.architectures import heat_map_layers
+from dfcore.errors import InputError
+from dfcore.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    import keras
+
+Method = Literal["gradcam", "gradcam++", "scorecam", "layercam", "saliency"]
+Target = Literal["fake", "real"]
+METHODS: tuple[Method, ...] = get_args(Method)
+METHOD_TITLES: dict[Method, str] = {
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "scorecam": "Score-CAM",
+    "layercam": "LayerCAM",
+    "saliency": "Saliency",
+}
+# Score-CAM runs the network once for each of the strongest channels.
+_SCORECAM_CHANNELS = 32
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Evidence over an image.
+
+    Attributes:
+        values: float32 (H, W) of the image's own size; 0 no evidence to 1 the image's strongest, NaN
+            where the network did not look (outside of its crop).
+        peak: the strongest evidence before it was scaled to 1, in the method's own unit; 0 means that
+            there is no evidence for the target at all and `values` is 0 everywhere.
+        method, target, layer: what was computed; layer is None for saliency.
+    """
+
+    values: np.ndarray
+    peak: float
+    method: Method
+    target: Target
+    layer: str | None
+
+
+class Explainer:
+    """Explains one model; keep it, for it holds the graphs that it needs."""
+
+    def __init__(self, model: "keras.Model", spec: PreprocessSpec, default_layer: str):
+        self.layers = heat_map_layers(model)
+        self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
+        self._spec = spec
+        self._model = _two_logits(model)
+        self._visualizers: dict[str, Any] = {}
+
+    def explain(
+        self,
+        rgb: np.ndarray,
+        *,
+        method: Method = "gradcam",
+        target: Target = "fake",
+        layer: str | None = None,
+    ) -> Heatmap:
+        """Computes a heat-map.
+
+        Args:
+            rgb: decoded pixels, uint8 (H, W, 3).
+            method: one of `METHODS`.
+            target: evidence of "fake" or of "real".
+            layer: one of `self.layers`; by default the last one before the head.
+
+        Raises:
+            InputError: naming what would be right.
+        """
+        layer = layer or self.default_layer
+        for name, value, allowed in (
+            ("method", method, METHODS),
+            ("target", target, get_args(Target)),
+            ("layer", layer, self.layers),
+        ):
+            if value not in allowed:
+                raise InputError(f"Expected a {name} out of {', '.join(allowed)}. Received: {value!r}.")
+        pixels = self._spec.apply(rgb).astype(np.float32)[None]
+        raw = np.maximum(np.nan_to_num(self._compute(pixels, method, target, layer)), 0.0)
+        peak = float(raw.max())
+        scaled = raw / peak if peak > 0 else raw
+        values = self._place(scaled, *rgb.shape[:2])
+        return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
+
+    def _compute(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
+        visualizer = self._visualizer(method)
+        with warnings.catch_warnings():
+            # Keras remarks on the list in which tf-keras-vis hands over its input.
+            warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
+            if method == "saliency":
+                return np.asarray(visualizer(_evidence(target), pixels, normalize_map=False))[0]
+            options: dict[str, Any] = {}
+            score = _evidence(target)
+            if method == "scorecam":
+                options = {"max_N": _SCORECAM_CHANNELS}
+                score = _probability(target)
+            cam = visualizer(
+                score,
+                pixels,
+                penultimate_layer=layer,
+                seek_penultimate_conv_layer=False,
+                expand_cam=False,
+                normalize_cam=False,
+                **options,
+            )
+        return np.asarray(cam)[0]
+
+    def _visualizer(self, method: Method) -> Any:
+        if method not in self._visualizers:
+            self._visualizers[method] = _visualizer_class(method)(self._model, clone=False)
+        return self._visualizers[method]
+
+    def _place(self, seen: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Lays a map of what the network saw over the whole image, bilinearly."""
+        left, top, right, bottom = self._spec.region(height, width)
+        size = (right - left, bottom - top)
+        resized = Image.fromarray(seen.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+        values = np.full((height, width), np.nan, np.float32)
+        values[top:bottom, left:right] = np.clip(np.asarray(resized), 0.0, 1.0)
+        return values
+
+
+def _visualizer_class(method: Method) -> Any:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
+        from tf_keras_vis.gradcam import Gradcam
+        from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+        from tf_keras_vis.layercam import Layercam
+        from tf_keras_vis.saliency import Saliency
+        from tf_keras_vis.scorecam import Scorecam
+    return {
+        "gradcam": Gradcam,
+        "gradcam++": GradcamPlusPlus,
+        "scorecam": Scorecam,
+        "layercam": Layercam,
+        "saliency": Saliency,
+    }[method]
+
+
+def _evidence(target: Target) -> Any:
+    """The logit of the target. Its value is taken off, since Grad-CAM++ exponentiates it and would overflow."""
+    import tensorflow as tf
+
+    sign = 1.0 if target == "fake" else -1.0
+
+    def score(outputs: Any) -> Any:
+        logit = sign * (outputs[:, 1] - outputs[:, 0])
+        return logit - tf.stop_gradient(logit)
+
+    return score
+
+
+def _probability(target: Target) -> Any:
+    """What Score-CAM takes: it has put the two logits through a softmax itself."""
+    column = 1 if target == "fake" else 0
+    return lambda outputs: outputs[:, column]
+
+
+def _two_logits(model: "keras.Model") -> "keras.Model":
+    """The same graph with the outputs (real, fake); one logit z becomes (0, z), which says the same."""
+    import keras
+
+    outputs = model.output
+    if outputs.shape[-1] == 1:
+        nothing = keras.layers.Rescaling(0.0, dtype="float32", name="explain_real")(outputs)
+        outputs = keras.layers.Concatenate(dtype="float32", name="explain_logits")([nothing, outputs])
+    explained = keras.Model(model.inputs, outputs)
+    predict = explained.predict
+    # Score-CAM predicts without asking whether anybody wants to see a progress bar.
+    explained.predict = lambda *args, **options: predict(*args, **{"verbose": 0, **options})
+    return explained

@@ -1,0 +1,270 @@
+"""Plotly figures from plain data, in one colour language: blue is real, orange is fake, grey undecided.
+
+The colours are legible on light and on dark ground; background, font and grid are left to whoever shows
+the figure. Axes of rates run from 0 to 1, and every curve tells its threshold and counts on hover.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+REAL_COLOUR, FAKE_COLOUR, NEUTRAL_COLOUR = "#2a8ac4", "#e0702a", "#8a97a1"
+SERIES_COLOURS = (REAL_COLOUR, FAKE_COLOUR, "#1ba97c", "#c778a8", "#d9a520", "#5fb0e0", "#8a97a1", "#a08040")
+CELLS = ("true_real", "false_fake", "false_real", "true_fake")
+CELL_TITLES = {
+    "true_real": "Real, called real",
+    "false_fake": "Real, called fake (false alarm)",
+    "false_real": "Fake, called real (missed)",
+    "true_fake": "Fake, called fake (caught)",
+}
+_HEIGHT = 360
+
+
+def roc(points: Mapping[str, np.ndarray], threshold: float, auc: float, *, split: str, images: int) -> "go.Figure":
+    """ROC curve with chance line and the operating point at `threshold`.
+
+    Args:
+        points: as `dfcore.evaluation.roc_points` gives them.
+        threshold: marked on the curve.
+        auc: for the legend.
+        split: what the curve was measured on.
+        images: how many images that are.
+    """
+    import plotly.graph_objects as go
+
+    hover = (
+        "threshold %{customdata[0]:.3f}<br>false alarms on real images (FPR) %{x:.3f} (%{customdata[1]})"
+        "<br>fakes caught (TPR) %{y:.3f} (%{customdata[2]})<extra></extra>"
+    )
+    detail = np.column_stack([points["threshold"], points["false_alarms"], points["hits"]])
+    at = int(np.searchsorted(-points["threshold"], -threshold, side="right")) - 1
+    at = max(at, 0)
+    curve = go.Scatter(
+        x=points["fpr"].tolist(),
+        y=points["tpr"].tolist(),
+        customdata=detail.tolist(),
+        hovertemplate=hover,
+        mode="lines",
+        name=f"ROC on {split}, {images:,} images (AUC {auc:.3f})",
+        line={"color": REAL_COLOUR, "width": 2.5, "shape": "linear"},
+    )
+    point = go.Scatter(
+        x=[float(points["fpr"][at])],
+        y=[float(points["tpr"][at])],
+        customdata=[detail[at].tolist()],
+        hovertemplate=hover,
+        mode="markers",
+        name=f"at threshold {threshold:.3f}",
+        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
+    )
+    chance = _line([0, 1], [0, 1], "chance")
+    figure = go.Figure([chance, curve, point])
+    return _square(figure, "False alarms on real images (FPR)", "Fakes caught (TPR)")
+
+
+def precision_recall(
+    points: Mapping[str, np.ndarray], threshold: float, average_precision: float, *, share_fake: float
+) -> "go.Figure":
+    """Precision-recall curve with the line of chance (the share of fakes) and the operating point."""
+    import plotly.graph_objects as go
+
+    hover = "threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>"
+    at = min(int(np.searchsorted(points["threshold"][:-1], threshold)), len(points["threshold"]) - 1)
+    curve = go.Scatter(
+        x=points["recall"].tolist(),
+        y=points["precision"].tolist(),
+        customdata=points["threshold"].tolist(),
+        hovertemplate=hover,
+        mode="lines",
+        name=f"average precision {average_precision:.3f}",
+        line={"color": REAL_COLOUR, "width": 2.5},
+    )
+    point = go.Scatter(
+        x=[float(points["recall"][at])],
+        y=[float(points["precision"][at])],
+        customdata=[threshold],
+        hovertemplate=hover,
+        mode="markers",
+        name=f"at threshold {threshold:.3f}",
+        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
+    )
+    chance = _line([0, 1], [share_fake, share_fake], "chance")
+    return _square(
+        go.Figure([chance, curve, point]), "Fakes caught (recall)", "Of those called fake, are fake (precision)"
+    )
+
+
+def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
+    """How the scores of real and of fake images spread, with the threshold."""
+    import plotly.graph_objects as go
+
+    edges = np.linspace(0, 1, 41)
+    figure = go.Figure()
+    for label, name, colour, pattern in ((0, "real", REAL_COLOUR, ""), (1, "fake", FAKE_COLOUR, "/")):
+        counts, _ = np.histogram(scores[labels == label], edges)
+        figure.add_bar(
+            x=((edges[1:] + edges[:-1]) / 2).tolist(),
+            y=counts.tolist(),
+            width=1 / 40,
+            name=f"{name} images",
+            marker={"color": colour, "opacity": 0.7, "pattern": {"shape": pattern, "fgopacity": 0.5}},
+            hovertemplate=f"score %{{x:.2f}}: %{{y}} {name} images<extra></extra>",
+        )
+    figure.add_vline(x=threshold, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 2})
+    figure.update_layout(barmode="overlay", bargap=0)
+    return _laid_out(figure, "Score, P(fake)", "Images", x_range=(0, 1))
+
+
+def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
+    """The four cells as bars, whole cells being clickable; `customdata` names the cell."""
+    import plotly.graph_objects as go
+
+    rows = {"real": counts["true_real"] + counts["false_fake"], "fake": counts["true_fake"] + counts["false_real"]}
+    texts, fills = [], []
+    for cell in CELLS:
+        actual = "real" if cell in ("true_real", "false_fake") else "fake"
+        share = counts[cell] / rows[actual] if rows[actual] else 0.0
+        texts.append(f"<b>{counts[cell]:,}</b><br>{share:.1%} of {actual}<br>{CELL_TITLES[cell].split(', ')[1]}")
+        fills.append(_shade(REAL_COLOUR if cell in ("true_real", "true_fake") else FAKE_COLOUR, share))
+    bars = go.Bar(
+        x=["called real", "called fake"] * 2,
+        y=[1] * 4,
+        base=[1, 1, 0, 0],
+        width=1,
+        customdata=[[cell] for cell in CELLS],
+        marker={"color": fills, "line": {"width": 2, "color": "rgba(128,128,128,0.4)"}},
+        text=texts,
+        textposition="inside",
+        insidetextanchor="middle",
+        insidetextfont={"color": "#10181f", "size": 14},
+        textangle=0,
+        hovertemplate="%{text}<extra></extra>",
+        unselected={"marker": {"opacity": 0.5}, "textfont": {"color": "#10181f"}},
+        selected={"textfont": {"color": "#10181f"}},
+    )
+    figure = go.Figure(bars)
+    figure.update_yaxes(
+        tickvals=[0.5, 1.5], ticktext=["is fake", "is real"], range=[0, 2], fixedrange=True, showgrid=False
+    )
+    figure.update_xaxes(fixedrange=True, side="top")
+    figure.update_layout(
+        height=_HEIGHT, barmode="overlay", bargap=0, showlegend=False, dragmode=False,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, font={"size": 14},
+    )  # fmt: skip
+    return figure
+
+
+def training_curves(
+    runs: Mapping[str, Sequence[Mapping[str, float]]],
+    figures: Mapping[str, str],
+    *,
+    title: str,
+    epochs: int,
+    smoothing: float = 0.0,
+    log: bool = False,
+    unit_range: bool = False,
+) -> "go.Figure":
+    """Curves over epochs of one or several runs.
+
+    Args:
+        runs: history rows by run name.
+        figures: columns of the history to draw, with their names for people.
+        title: of the vertical axis.
+        epochs: end of the horizontal axis, fixed so that nothing jumps while epochs arrive.
+        smoothing: weight of the past in an exponential mean, in [0, 1); the raw curve stays visible.
+        log: logarithmic vertical axis.
+        unit_range: vertical axis from 0 to 1.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    dashes = ("solid", "dash", "dot")
+    for number, (run, rows) in enumerate(runs.items()):
+        for kind, (column, name) in enumerate(figures.items()):
+            x = [row["epoch"] for row in rows if column in row]
+            y = [row[column] for row in rows if column in row]
+            several = len(runs) > 1
+            colour = SERIES_COLOURS[(number if several else kind) % len(SERIES_COLOURS)]
+            label = f"{run}: {name}" if several else name
+            line = {"color": colour, "width": 2, "dash": dashes[kind % 3] if several else "solid"}
+            hover = f"epoch %{{x}}: %{{y:.4g}}<extra>{label}</extra>"
+            if smoothing > 0:
+                figure.add_scatter(
+                    x=x, y=y, mode="lines", line=line | {"width": 1}, opacity=0.3, showlegend=False, hoverinfo="skip"
+                )
+            figure.add_scatter(
+                x=x, y=smooth(y, smoothing), mode="lines+markers" if len(x) < 40 else "lines", name=label,
+                line=line, marker={"size": 5}, hovertemplate=hover,
+            )  # fmt: skip
+    figure = _laid_out(figure, "Epoch", title, x_range=(0.5, max(epochs, 2) + 0.5))
+    figure.update_layout(height=300)
+    if log:
+        figure.update_yaxes(type="log")
+    elif unit_range:
+        figure.update_yaxes(range=[0, 1.02])
+    return figure
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Exponential mean with bias correction, as training monitors draw it; weight in [0, 1)."""
+    mean, smoothed = 0.0, []
+    for count, value in enumerate(values, 1):
+        mean = weight * mean + (1 - weight) * value
+        smoothed.append(mean / (1 - weight**count))
+    return smoothed
+
+
+def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
+    """An image to look into: drag moves, the wheel magnifies, pixels stay pixels."""
+    import base64
+    import io
+
+    import plotly.graph_objects as go
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    figure = go.Figure(go.Image(source=source, hoverinfo="skip"))
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode="pan")
+    return figure
+
+
+def _line(x: list[float], y: list[float], name: str) -> Any:
+    import plotly.graph_objects as go
+
+    style = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
+    return go.Scatter(x=x, y=y, mode="lines", name=name, line=style, hoverinfo="skip")
+
+
+def _shade(colour: str, share: float) -> str:
+    """An opaque tint of a colour, stronger for larger shares, on which dark text stays legible."""
+    strength = 0.25 + 0.55 * share
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - strength * (255 - part)):02x}" for part in parts)
+
+
+def _laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] | None = None) -> "go.Figure":
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        hovermode="closest",
+    )
+    figure.update_xaxes(title={"text": x}, range=x_range, automargin=True)
+    figure.update_yaxes(title={"text": y}, automargin=True)
+    return figure
+
+
+def _square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
+    _laid_out(figure, x, y, x_range=(-0.01, 1.01))
+    figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain")
+    figure.update_xaxes(constrain="domain")
+    figure.update_layout(height=430)
+    return figure

@@ -1,0 +1,225 @@
+"""Untrusted bytes or a path in, RGB uint8 of shape (H, W, 3) out: the only decoder of the workbench.
+
+Training and inference both come through here, so that the same file always gives the same pixels.
+What is done, in this order: format allow-list and size caps from the header, decoding of the first
+frame, EXIF orientation, 16-bit to 8-bit by the high byte, transparency over white, conversion to RGB
+(palette, grey, CMYK and the like; embedded colour profiles are not applied).
+"""
+
+import io
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, features
+
+from dfcore.errors import ImageError
+from dfcore.files import sha256_bytes
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
+)
+MAX_BYTES = 64 * 2**20
+# Decoded, 50 megapixels are 150 MB. Pillow itself warns only far above that.
+MAX_PIXELS = 50_000_000
+_EXIF_VALUE_LENGTH = 200
+
+Source = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
+
+# Pillow's own warning about large images is an error here, told in our words.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a file says of itself, read from its header and metadata.
+
+    Attributes:
+        format: Pillow's name of the format, e.g. "JPEG".
+        width, height: in pixels, as displayed (after EXIF orientation).
+        mode: Pillow's pixel mode in the file, e.g. "CMYK".
+        bytes: size of the file.
+        sha256: of the file's content.
+        animated: whether there are more frames than the first, which is the one that is judged.
+        exif: readable tags and their values as text; empty when there are none.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    bytes: int
+    sha256: str
+    animated: bool = False
+    exif: dict[str, str] = field(default_factory=dict)
+
+
+def decode(source: Source) -> np.ndarray:
+    """Decodes one image.
+
+    Args:
+        source: a path, the bytes of a file, a binary stream, a Pillow image, or a uint8 array of
+            shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
+
+    Returns:
+        RGB pixels, uint8, shape (H, W, 3), contiguous.
+
+    Raises:
+        ImageError: when it is no image of an allowed format, too large, or damaged.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _load(source)
+    with _open(read_bytes(source)) as image:
+        return _load(image)
+
+
+def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
+    """Reads a file's header and metadata without decoding its pixels.
+
+    Raises:
+        ImageError: as `decode` does.
+    """
+    data = read_bytes(source)
+    with _open(data) as image:
+        width, height = image.size
+        exif = image.getexif()
+        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        return ImageFacts(
+            format=image.format or "unknown",
+            width=width,
+            height=height,
+            mode=image.mode,
+            bytes=len(data),
+            sha256=sha256_bytes(data),
+            animated=bool(getattr(image, "is_animated", False)),
+            exif=_readable_exif(exif),
+        )
+
+
+def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> bytes:
+    """Reads a file's content, refusing what is missing, empty or above `MAX_BYTES`.
+
+    Raises:
+        ImageError: with the reason.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    elif isinstance(source, (str, Path)):
+        data = _read_path(Path(source))
+    elif hasattr(source, "read"):
+        data = source.read(MAX_BYTES + 1)
+    else:
+        raise ImageError(
+            "Expected a path, bytes, a binary stream, a Pillow image or a uint8 array. "
+            f"Received: {type(source).__name__}."
+        )
+    if not data:
+        raise ImageError("The file is empty (0 bytes).")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"The file is larger than the limit of {MAX_BYTES // 2**20} MB.")
+    return data
+
+
+def _read_path(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ImageError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path} is a folder, not an image.") from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} could not be read: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _open(data: bytes) -> Image.Image:
+    # Pillow opens MPO through its JPEG plugin and knows no such name here.
+    formats = [name for name in FORMATS if name != "MPO" and (name != "AVIF" or features.check("avif"))]
+    try:
+        image = Image.open(io.BytesIO(data), formats=formats)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ImageError(_too_many_pixels()) from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"Not an image in a format that is read here ({', '.join(formats)}).") from None
+    except Exception as error:  # Pillow's plugins raise all sorts on hostile headers.
+        raise ImageError(f"The image's header is damaged: {error}.") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(_too_many_pixels(width, height))
+    return image
+
+
+def _load(image: Image.Image) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(_too_many_pixels(*image.size))
+    try:
+        image.load()
+        return np.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError("There was not enough memory to decode the image.") from None
+    except Exception as error:  # Decoders raise all sorts on damaged data.
+        raise ImageError(f"The image is damaged or incomplete: {error}.") from error
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        return _grey_to_rgb(_high_byte(np.asarray(image)))
+    if image.mode == "F":
+        raise ImageError("Floating-point pixels have no defined range; save the image with 8 or 16 bits.")
+    if image.has_transparency_data:
+        return _over_white(image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _high_byte(pixels: np.ndarray) -> np.ndarray:
+    if pixels.size and (pixels.min() < 0 or pixels.max() > 0xFFFF):
+        raise ImageError("32-bit integer pixels have no defined range; save the image with 8 or 16 bits.")
+    return (pixels >> 8).astype(np.uint8)
+
+
+def _over_white(image: Image.Image) -> np.ndarray:
+    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+
+
+def _grey_to_rgb(grey: np.ndarray) -> np.ndarray:
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _from_array(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype != np.uint8:
+        raise ImageError(f"Expected an array of uint8 in 0 to 255. Received: dtype {pixels.dtype}.")
+    if pixels.ndim == 3 and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    if pixels.size and pixels.ndim == 2:
+        return np.ascontiguousarray(_grey_to_rgb(pixels))
+    if pixels.size and pixels.ndim == 3 and pixels.shape[-1] == 4:
+        return np.ascontiguousarray(_over_white(Image.fromarray(pixels)))
+    if pixels.size and pixels.ndim == 3 and pixels.shape[-1] == 3:
+        return np.ascontiguousarray(pixels)
+    raise ImageError(f"Expected an array of shape (H, W), (H, W, 3) or (H, W, 4). Received: {pixels.shape}.")
+
+
+def _too_many_pixels(width: int | None = None, height: int | None = None) -> str:
+    size = f"{width} x {height} pixels are" if width else "The image is"
+    return f"{size} above the limit of {MAX_PIXELS // 1_000_000} megapixels; nothing was decoded."
+
+
+def _readable_exif(exif: Image.Exif) -> dict[str, str]:
+    found: dict[str, str] = {}
+    groups = ((exif, ExifTags.TAGS), (exif.get_ifd(ExifTags.IFD.Exif), ExifTags.TAGS))
+    for tags, names in (*groups, (exif.get_ifd(ExifTags.IFD.GPSInfo), ExifTags.GPSTAGS)):
+        for tag, value in tags.items():
+            name = names.get(tag)
+            if name and not isinstance(value, (bytes, dict)) and name not in {"ExifOffset", "GPSInfo"}:
+                text = "".join(c for c in str(value) if c.isprintable()).strip()
+                found[name] = text[:_EXIF_VALUE_LENGTH]
+    return found

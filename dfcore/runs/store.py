@@ -1,0 +1,379 @@
+"""Run folders: the only code that reads and writes `runs/<id>/`. Imports no TensorFlow.
+
+A folder holds `config.json`, `status.json` (state, process, heartbeat, progress, reason),
+`history.csv` (a row an epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`,
+`predictions_<split>.parquet`, `excluded.csv`, `metrics.json`, `tensorboard/` and `bundle/`.
+"""
+
+import csv
+import io
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock
+
+from dfcore.errors import RunError, StorageError
+from dfcore.files import read_json, write_json, write_text
+from dfcore.runs.process import alive
+
+
+class State(StrEnum):
+    """The states of a run; the last three can be resumed."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def active(self) -> bool:
+        """Whether a process should be at work on it."""
+        return self in (State.QUEUED, State.RUNNING, State.STOPPING)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be resumed."""
+        return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status.json` says.
+
+    Attributes:
+        state: see `State`.
+        pid, started: the process at work and its start time (seconds since 1970).
+        heartbeat: when that process last wrote (seconds since 1970).
+        phase: what it is doing, in words.
+        epoch, epochs, step, steps: progress; epoch counts from 1.
+        images_per_second: of training, over the last seconds.
+        seconds_left: estimate until the last epoch's end.
+        reason: why it stopped, failed or was interrupted.
+    """
+
+    state: State
+    pid: int | None = None
+    started: float | None = None
+    heartbeat: float = 0.0
+    phase: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    reason: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the planned steps that is done, in [0, 1]."""
+        if self.state is State.COMPLETED:
+            return 1.0
+        if not self.epochs:
+            return 0.0
+        done = max(self.epoch - 1, 0) + (self.step / self.steps if self.steps else 0)
+        return min(done / self.epochs, 1.0)
+
+
+class Run:
+    """One run's folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def bundle(self) -> Path:
+        """Where the finished detector lies, once there is one."""
+        return self.folder / "bundle"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """What the process printed."""
+        return self.folder / "log.txt"
+
+    # === Reading ===
+
+    def config(self) -> dict[str, Any]:
+        """The training config as plain data."""
+        return self._json("config.json")
+
+    def metrics(self) -> dict[str, Any] | None:
+        """The final metrics by split, or None while there are none."""
+        return self._json("metrics.json") if (self.folder / "metrics.json").is_file() else None
+
+    def status(self) -> Status:
+        """The state as it is: one whose process is gone is told, and noted, as interrupted."""
+        status = self._stored_status()
+        if not status.state.active or self._process_alive(status):
+            return status
+        with self._lock():
+            status = self._stored_status()
+            if status.state.active and not self._process_alive(status):
+                reason = "The training process is gone: it was killed, ran out of memory, or the machine restarted."
+                self._write_status(status, state=State.INTERRUPTED, reason=reason, seconds_left=None)
+        return self._stored_status()
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        config = self.config()
+        return config.get("name") or f"{config.get('arch')} on {Path(config.get('data_root', '')).name}"
+
+    @property
+    def created(self) -> datetime:
+        """When it was made, in UTC."""
+        return datetime.fromtimestamp(self._json("created.json")["time"], UTC)
+
+    def history(self) -> list[dict[str, float]]:
+        """One row an epoch: epoch, loss, val_loss, val_auc, val_accuracy, lr, seconds, images_per_second."""
+        return self._csv("history.csv")
+
+    def steps(self) -> list[dict[str, float]]:
+        """Live rows: time, epoch, step, loss, lr, images_per_second."""
+        return self._csv("steps.csv")
+
+    def notes(self) -> str:
+        """What people wrote about the run."""
+        path = self.folder / "notes.txt"
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def log_tail(self, characters: int = 20_000) -> str:
+        """The end of the log."""
+        if not self.log.is_file():
+            return ""
+        with open(self.log, "rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(size - characters, 0))
+            return file.read().decode(errors="replace")
+
+    # === Writing ===
+
+    def update(self, **changes: Any) -> Status:
+        """Changes some fields of the status, keeping the others, whoever else writes."""
+        with self._lock():
+            return self._write_status(self._stored_status(), heartbeat=time.time(), **changes)
+
+    def request_stop(self) -> Status:
+        """Asks the process to stop after its current step; safe to ask twice.
+
+        Raises:
+            RunError: when the run is not at work.
+        """
+        status = self.status()
+        if not status.state.active:
+            raise RunError(f"Run {self.id} is {status.state}; only a queued or running one can be stopped.")
+        with self._lock():
+            status = self._stored_status()
+            if status.state in (State.QUEUED, State.RUNNING):
+                status = self._write_status(status, state=State.STOPPING, phase="stopping")
+        return status
+
+    def claim(self, pid: int | None, started: float | None, epochs: int) -> None:
+        """Puts the run into the queue in the name of a process.
+
+        Raises:
+            RunError: when another process is at work on it.
+        """
+        self.status()  # Notes what has died.
+        with self._lock():
+            status = self._stored_status()
+            if status.state.active and (status.pid, status.started) != (pid, started) and status.pid is not None:
+                raise RunError(f"Run {self.id} is {status.state} already, as process {status.pid}.")
+            if status.state is State.COMPLETED:
+                raise RunError(f"Run {self.id} is completed; train again with changes instead.")
+            self._write_status(
+                status,
+                state=State.QUEUED,
+                pid=pid,
+                started=started,
+                heartbeat=time.time(),
+                phase="waiting for its turn",
+                epochs=epochs,
+                reason="",
+                seconds_left=None,
+            )
+
+    def begin(self) -> bool:
+        """Turns queued into running; False when it was asked to stop meanwhile."""
+        with self._lock():
+            status = self._stored_status()
+            if status.state is not State.QUEUED:
+                return False
+            self._write_status(status, state=State.RUNNING, heartbeat=time.time(), phase="starting")
+            return True
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Replaces the history; it has a row an epoch, so that this is cheap."""
+        if rows:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+            write_text(self.folder / "history.csv", text.getvalue())
+
+    def append_step(self, row: dict[str, float]) -> None:
+        """Adds one live row in a single write."""
+        path = self.folder / "steps.csv"
+        head = "" if path.exists() else ",".join(row) + "\n"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(head + ",".join(str(value) for value in row.values()) + "\n")
+        except OSError as error:
+            raise StorageError(f"{path} could not be written: {error.strerror}.") from error
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Stores the final metrics by split."""
+        write_json(self.folder / "metrics.json", metrics)
+
+    def write_notes(self, text: str) -> None:
+        """Stores what people wrote about the run."""
+        write_text(self.folder / "notes.txt", text)
+
+    # === Inside ===
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.folder / ".lock", timeout=20)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return read_json(self.folder / name)
+        except (OSError, ValueError) as error:
+            raise RunError(f"Run {self.id}: {name} is missing or damaged ({error}).") from error
+
+    def _stored_status(self) -> Status:
+        values = self._json("status.json")
+        known = {field.name for field in fields(Status)}
+        kept = {name: value for name, value in values.items() if name in known}
+        return Status(**(kept | {"state": State(values["state"])}))
+
+    def _write_status(self, status: Status, **changes: Any) -> Status:
+        new = Status(**(status.__dict__ | changes))
+        write_json(self.folder / "status.json", new.__dict__)
+        return new
+
+    def _process_alive(self, status: Status) -> bool:
+        # Between its making and the launch of its process a run belongs to nobody for a moment.
+        launching = status.pid is None and time.time() - status.heartbeat < 30
+        rebooted = status.heartbeat < psutil.boot_time()
+        return launching or (not rebooted and alive(status.pid, status.started))
+
+    def _csv(self, name: str) -> list[dict[str, float]]:
+        path = self.folder / name
+        if not path.is_file():
+            return []
+        text = path.read_text(encoding="utf-8")
+        # A line that is being written has no end yet.
+        rows = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        return [{key: float(value) for key, value in row.items() if value not in ("", None)} for row in rows]
+
+
+class RunStore:
+    """All runs in one folder."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).resolve()
+
+    def create(self, config: dict[str, Any], *, epochs: int) -> Run:
+        """Makes a new run folder, queued, for a checked config.
+
+        Raises:
+            StorageError: when it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            folder = self._new_folder(str(config.get("arch", "run")))
+        except OSError as error:
+            raise StorageError(f"No run can be made in {self.folder}: {error.strerror}.") from error
+        now = time.time()
+        write_json(folder / "config.json", config)
+        write_json(folder / "created.json", {"time": now})
+        status = Status(State.QUEUED, heartbeat=now, phase="starting its process", epochs=epochs)
+        write_json(folder / "status.json", status.__dict__)
+        return Run(folder)
+
+    def get(self, run_id: str) -> Run:
+        """Finds a run by its id.
+
+        Raises:
+            RunError: when there is none.
+        """
+        folder = self.folder / run_id
+        if not re.fullmatch(r"[\w.-]+", run_id) or not (folder / "status.json").is_file():
+            known = ", ".join(run.id for run in list(self)[:5]) or "none yet"
+            raise RunError(f"There is no run {run_id!r} in {self.folder}. The latest are: {known}.")
+        return Run(folder)
+
+    def __iter__(self) -> Iterator[Run]:
+        """All runs, the latest first."""
+        if self.folder.is_dir():
+            folders = [path for path in self.folder.iterdir() if (path / "status.json").is_file()]
+            yield from (Run(path) for path in sorted(folders, reverse=True))
+
+    def delete(self, run_id: str) -> None:
+        """Deletes a run's folder for good.
+
+        Raises:
+            RunError: while a process is at work on it.
+        """
+        run = self.get(run_id)
+        if run.status().state.active:
+            raise RunError(f"Run {run_id} is at work; stop it before deleting it.")
+        # First out of sight, so that nobody finds half a run.
+        aside = self.folder / f".deleted-{run_id}-{time.time_ns()}"
+        run.folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def turn_of(self, run: Run) -> bool:
+        """Whether no run that was queued earlier is still waiting."""
+        waiting = [other for other in self if other.status().state is State.QUEUED]
+        return all(other.id >= run.id for other in waiting)
+
+    def _new_folder(self, arch: str) -> Path:
+        while True:
+            stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+            folder = self.folder / f"{stamp}-{arch}"
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                time.sleep(0.002)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run in one flat row, for lists."""
+    status = run.status()
+    config = run.config()
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": str(status.state),
+        "arch": config.get("arch"),
+        "data": Path(config.get("data_root", "")).name,
+        "epoch": status.epoch,
+        "epochs": status.epochs,
+        "progress": status.fraction,
+        "seconds_left": status.seconds_left,
+        "reason": status.reason,
+        "created": run.created.isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,1 @@
+"""Training: config, trainer, checkpoints, and the process that trains."""

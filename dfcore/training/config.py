@@ -1,0 +1,173 @@
+"""One frozen, validated object for a training run: the same from the form, the command line and a file."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from dfcore import architectures
+from dfcore.datasets import SplitPolicy, augment
+from dfcore.errors import ConfigError, DfcoreError
+from dfcore.files import read_json
+from dfcore.preprocess import MAX_SIZE, MIN_SIZE, PreprocessSpec, Resize
+
+
+class TrainConfig(BaseModel):
+    """Everything that determines a training run, except the images themselves.
+
+    Every field has its meaning in its description, which the form and the command line show too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+    schema_version: Literal[1] = 1
+    data_root: str = Field(min_length=1, description="Folder or manifest of the data set.")
+    name: str = Field("", max_length=120, description="A name for people; empty takes architecture and data set.")
+    arch: str = Field("cnn", description="Architecture of the network.")
+    image_size: int = Field(
+        128, ge=MIN_SIZE, le=MAX_SIZE, description="Side in pixels of the square that the network sees."
+    )
+    resize: Resize = Field("stretch", description="How an image of any shape becomes that square.")
+    weights: str = Field("none", description="Weights to start from: none, imagenet, or a weights file.")
+    loss: Literal["binary", "categorical"] = Field(
+        "binary", description="Binary cross-entropy on one logit, or categorical cross-entropy on two."
+    )
+    epochs: int = Field(30, ge=1, le=10_000, description="Passes over the training images, at most.")
+    head_epochs: int = Field(
+        2, ge=0, le=1000, description="Of these, passes at the start with pretrained layers frozen."
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Images a step.")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or AdamW with weight decay.")
+    lr: float = Field(1e-4, gt=0, le=1, description="Learning rate.")
+    head_lr: float = Field(1e-3, gt=0, le=1, description="Learning rate while pretrained layers are frozen.")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="Weight decay of AdamW.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "constant",
+        description="Learning rate over time: constant, a cosine down to zero, or halved when stuck.",
+    )
+    warmup_epochs: float = Field(0, ge=0, le=100, description="Epochs over which the rate rises (cosine only).")
+    early_stopping: Literal["auc", "loss", "off"] = Field(
+        "auc", description="Validation figure that decides which epoch is the best and when to stop."
+    )
+    patience: int = Field(6, ge=1, le=1000, description="Epochs without a better figure before it stops.")
+    class_weights: bool = Field(True, description="Weigh classes so that both count the same.")
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Softens the labels 0 and 1 by this much.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Share of features dropped before the last layer.")
+    augmentation: str = Field(
+        "light", description="none, light, standard, strong, or single changes such as flip,jpeg:strong."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="auto is mixed_float16 on a GPU and float32 else."
+    )
+    validation_share: float = Field(0.15, gt=0, le=0.5, description="Share drawn for validation if none is given.")
+    test_share: float = Field(0.15, ge=0, le=0.5, description="Share drawn for the test if nothing is split.")
+    valid_as_test: bool = Field(
+        False, description="With train and valid but no test folder: test on valid, draw validation from train."
+    )
+    cache: Literal["disk", "memory"] = Field("disk", description="Where decoded images are kept.")
+
+    @field_validator("arch")
+    @classmethod
+    def _known_arch(cls, value: str) -> str:
+        if value not in architectures.names():
+            raise ValueError(f"expected one of {', '.join(architectures.names())}")
+        return value
+
+    @field_validator("augmentation")
+    @classmethod
+    def _known_augmentation(cls, value: str) -> str:
+        try:
+            augment.parse(value)
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("augmentation: ").split(" Received")[0]) from None
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _existing_weights(cls, value: str) -> str:
+        if value not in ("none", "imagenet") and not Path(value).expanduser().is_file():
+            raise ValueError("expected none, imagenet or an existing weights file")
+        return value if value in ("none", "imagenet") else str(Path(value).expanduser().resolve())
+
+    @model_validator(mode="after")
+    def _fits_architecture(self) -> Self:
+        architecture = architectures.get(self.arch)
+        problems = []
+        if self.image_size < architecture.min_size:
+            problems.append(f"image_size: expected at least {architecture.min_size} for {self.arch}")
+        if self.weights == "imagenet" and not architecture.pretrained:
+            offered = [name for name in architectures.names() if architectures.get(name).pretrained]
+            problems.append(f"weights: there are no ImageNet weights for {self.arch}, only for {', '.join(offered)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether training starts from weights that are kept frozen at first."""
+        return self.weights != "none"
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """The preprocessing that the model will own."""
+        return PreprocessSpec(self.image_size, self.resize)
+
+    @property
+    def split_policy(self) -> SplitPolicy:
+        """How splits are drawn where the folders give none."""
+        return SplitPolicy(self.validation_share, self.test_share, self.valid_as_test, self.seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for `config.json`."""
+        return self.model_dump(mode="json")
+
+
+def make_config(values: dict[str, Any]) -> TrainConfig:
+    """Checks values and makes the config.
+
+    Raises:
+        ConfigError: with every problem at once, each with what was received and what is allowed.
+    """
+    try:
+        return TrainConfig(**values)
+    except ValidationError as error:
+        raise ConfigError([_tell(problem) for problem in error.errors()]) from None
+
+
+def load_config(path: str | Path) -> TrainConfig:
+    """Reads a config from a JSON file; raises ConfigError as `make_config` does."""
+    try:
+        values = read_json(Path(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"{path} cannot be read as JSON: {error}"]) from error
+    if not isinstance(values, dict):
+        raise ConfigError([f"{path}: expected a JSON object. Received: {type(values).__name__}"])
+    return make_config(values)
+
+
+def suggest(image_side: int, *, pretrained_weights: str | None = None) -> dict[str, Any]:
+    """Defaults that fit a data set, as values for `make_config`.
+
+    Args:
+        image_side: median of the images' shorter side in pixels.
+        pretrained_weights: a weights file for MobileNetV2, or "imagenet", where one is at hand.
+    """
+    if pretrained_weights and image_side > 64:
+        size = 224 if image_side >= 160 else 128
+        return {"arch": "mobilenetv2", "weights": pretrained_weights, "image_size": size}
+    # Shrinking blurs the traces; small images keep their size, large ones are kept affordable.
+    size = next((size for size in (32, 64, 96) if image_side <= size), 128)
+    return {"arch": "cnn", "image_size": size}
+
+
+def _tell(problem: Any) -> str:
+    field = ".".join(str(part) for part in problem["loc"])
+    cause = problem.get("ctx", {}).get("error")
+    if problem["type"] == "extra_forbidden":
+        allowed = ", ".join(TrainConfig.model_fields)
+        return f"{field}: there is no such setting. Expected one of {allowed}"
+    text = str(cause) if isinstance(cause, (ValueError, DfcoreError)) else problem["msg"]
+    if not field:
+        return text
+    return f"{field}: {text[0].lower()}{text[1:]}. Received: {problem['input']!r}"

@@ -1,0 +1,266 @@
+"""The trainer: epochs of `fit`, each judged on validation, each kept in a checkpoint.
+
+What decides about the rest of a run (stage, best epoch, patience, learning-rate factor, history) is one
+plain `Progress` that is stored with the variables, so that a resumed run goes on as if nothing had been.
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from dfcore import architectures
+from dfcore.datasets import TRAIN, VALIDATION
+from dfcore.datasets.pipeline import training_batches
+from dfcore.engines import KerasEngine
+from dfcore.files import write_atomic
+from dfcore.training import checkpoints
+from dfcore.training.config import TrainConfig
+from dfcore.training.data import TrainingData
+from dfcore.training.hardware import apply_precision, make_strategy
+from dfcore.training.optimisation import (
+    make_accuracy,
+    make_loss,
+    make_optimizer,
+    make_targets,
+    validation_figures,
+)
+from dfcore.training.reporter import StepReporter
+
+if TYPE_CHECKING:
+    import keras
+
+BEST = "best.npz"
+# An epoch counts as better only from this much on, so that noise does not keep a run alive.
+_LEAST_GAIN = 1e-4
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch: epochs completed.
+        step: steps completed of the one that was begun.
+        loss_sum, accuracy_sum: over the images of those steps, with `images_seen`.
+        history: one row a completed epoch.
+        best_epoch, best_value: the best so far, by the figure that early stopping watches.
+        waited: epochs since then.
+        lr_factor: what the plateau schedule has made of the learning rate.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    accuracy_sum: float = 0.0
+    images_seen: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float | None = None
+    waited: int = 0
+    lr_factor: float = 1.0
+
+
+class Watcher(Protocol):
+    """Who is told about a run's progress, and may stop it."""
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+
+    def step(self, row: dict[str, float]) -> None:
+        """Some steps were made: epoch, step, steps, loss, lr, images_per_second, seconds_left."""
+
+    def epoch(self, history: list[dict[str, float]]) -> None:
+        """An epoch was completed."""
+
+    def should_stop(self) -> bool:
+        """Whether to stop after the current step."""
+        ...
+
+
+class Trainer:
+    """Trains one model on prepared data; `run` may be called again after it was stopped."""
+
+    def __init__(self, config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher):
+        self.config, self.data, self.folder, self.watcher = config, data, folder, watcher
+        self.progress = Progress()
+        self.steps = math.ceil(len(data.positions(TRAIN)) / config.batch_size)
+        apply_precision(config.precision)
+        self.strategy = make_strategy()
+        self.model = self._build()
+        self._head_only: bool | None = None
+        self._eval_seconds = 0.0
+        self._restore()
+
+    # === The run ===
+
+    def run(self) -> bool:
+        """Trains until the last epoch or early stopping; False when it was stopped before."""
+        while not self._finished():
+            self._enter_stage(head_only=self._is_head_epoch(self.progress.epoch))
+            images_per_second = self._train_epoch()
+            if images_per_second is None:
+                self._save()
+                return False
+            self._judge_epoch(images_per_second)
+            self._save()
+            self.watcher.epoch(self.progress.history)
+        return True
+
+    def best_model(self) -> "keras.Model":
+        """The model in float32 with the weights of the best epoch."""
+        import keras
+
+        keras.config.set_dtype_policy("float32")
+        model = architectures.build_model(
+            self.config.arch, size=self.config.image_size, loss=self.config.loss, dropout=self.config.dropout
+        )
+        best = self.folder / BEST
+        with np.load(best, allow_pickle=False) as file:
+            model.set_weights([file[name] for name in sorted(file.files)])
+        return model
+
+    def _finished(self) -> bool:
+        config, progress = self.config, self.progress
+        tired = config.early_stopping != "off" and progress.waited >= config.patience
+        return progress.epoch >= config.epochs or tired
+
+    def _train_epoch(self) -> float | None:
+        """Trains the next epoch from the step where it was left; images/s, or None when stopped in it."""
+        config, progress = self.config, self.progress
+        labels = self.data.labels(TRAIN)
+        weights = self.data.class_weights()[labels] if config.class_weights else None
+        batches = training_batches(
+            self.data.pixels,
+            self.data.positions(TRAIN),
+            make_targets(config, labels),
+            batch_size=config.batch_size,
+            augmentation=config.augmentation,
+            seed=config.seed,
+            epoch=progress.epoch,
+            skip=progress.step,
+            weights=weights,
+        )
+        reporter = StepReporter(progress, self.steps, len(labels), config, self.watcher, self._eval_seconds)
+        self.watcher.phase(f"training epoch {progress.epoch + 1} of {config.epochs}")
+        self._set_plateau_rate()
+        self.model.fit(batches, epochs=1, verbose=0, callbacks=[reporter], shuffle=False)
+        return None if reporter.stopped else reporter.images_per_second
+
+    def _judge_epoch(self, images_per_second: float) -> None:
+        """Measures the epoch on validation, writes its row and decides whether it is the best."""
+        config, progress = self.config, self.progress
+        self.watcher.phase(f"validating epoch {progress.epoch + 1}")
+        row = {
+            "epoch": progress.epoch + 1,
+            "loss": progress.loss_sum / progress.images_seen,
+            "accuracy": progress.accuracy_sum / progress.images_seen,
+            "lr": self._rate(),
+            "images_per_second": images_per_second,
+        }
+        began = time.monotonic()
+        row |= validation_figures(self.data.labels(VALIDATION), self._validation_logits())
+        self._eval_seconds = time.monotonic() - began
+        progress.history.append(row)
+        was_head = self._is_head_epoch(progress.epoch)
+        progress.epoch, progress.step = progress.epoch + 1, 0
+        progress.loss_sum, progress.accuracy_sum, progress.images_seen = 0.0, 0.0, 0
+        if self._is_better(row):
+            progress.best_epoch, progress.waited = progress.epoch, 0
+            self._save_best()
+        else:
+            # What the frozen head reaches says little about the whole network: patience counts from there on.
+            progress.waited += 0 if was_head else 1
+            if config.schedule == "plateau" and progress.waited and progress.waited % max(config.patience // 2, 1) == 0:
+                progress.lr_factor /= 2
+
+    def _is_better(self, row: dict[str, float]) -> bool:
+        """Notes a better figure; without early stopping the last epoch is always the best."""
+        watched = self.config.early_stopping
+        if watched == "off":
+            return True
+        value = -row["val_loss"] if watched == "loss" else row["val_auc"]
+        best = self.progress.best_value
+        if best is not None and value <= best + _LEAST_GAIN:
+            return False
+        self.progress.best_value = value
+        return True
+
+    # === The model ===
+
+    def _build(self) -> "keras.Model":
+        import keras
+
+        keras.utils.set_random_seed(self.config.seed)
+        with self.strategy.scope():
+            return architectures.build_model(
+                self.config.arch,
+                size=self.config.image_size,
+                weights=self.config.weights,
+                loss=self.config.loss,
+                dropout=self.config.dropout,
+            )
+
+    def _is_head_epoch(self, epoch: int) -> bool:
+        return self.config.pretrained and epoch < self.config.head_epochs
+
+    def _enter_stage(self, *, head_only: bool) -> None:
+        """Freezes what the stage keeps frozen and compiles, once a stage."""
+        import keras
+
+        if head_only == self._head_only:
+            return
+        config = self.config
+        for layer in architectures.backbone_layers(self.model):
+            # Moving averages of pretrained layers lag for hundreds of steps once they move: they stay.
+            frozen_norm = config.pretrained and isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = not (head_only or frozen_norm)
+        head_epochs = min(config.head_epochs, config.epochs) if config.pretrained else 0
+        epochs = head_epochs if head_only else config.epochs - head_epochs
+        with self.strategy.scope():
+            optimizer = make_optimizer(config, head_only=head_only, epochs=epochs, steps=self.steps)
+            self.model.compile(
+                optimizer, make_loss(config), weighted_metrics=[], metrics=[make_accuracy(config)], jit_compile=False
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+        self._head_only = head_only
+        self._engine = KerasEngine(self.model)
+
+    def _set_plateau_rate(self) -> None:
+        if self.config.schedule == "plateau" and not self._head_only:
+            self.model.optimizer.learning_rate = self.config.lr * self.progress.lr_factor
+
+    def _rate(self) -> float:
+        return float(np.asarray(self.model.optimizer.learning_rate))
+
+    def _validation_logits(self) -> np.ndarray:
+        positions = self.data.positions(VALIDATION)
+        parts = [
+            self._engine.logits(self.data.pixels.gather(positions[start : start + 64]))
+            for start in range(0, len(positions), 64)
+        ]
+        return np.concatenate(parts)
+
+    # === What is kept ===
+
+    def _save(self) -> None:
+        variables = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
+        checkpoints.save(self.folder, variables, asdict(self.progress))
+
+    def _save_best(self) -> None:
+        weights = {f"{i:05d}": weight for i, weight in enumerate(self.model.get_weights())}
+        write_atomic(self.folder / BEST, lambda path: np.savez(path, **weights))
+
+    def _restore(self) -> None:
+        kept = checkpoints.newest(self.folder)
+        if kept is None:
+            return
+        self.progress = Progress(**kept.state)
+        # The optimiser in the file belongs to the stage of the last step that was made.
+        last = self.progress.epoch if self.progress.step else max(self.progress.epoch - 1, 0)
+        self._enter_stage(head_only=self._is_head_epoch(last))
+        kept.assign("model", self.model.variables)
+        kept.assign("optimizer", self.model.optimizer.variables)

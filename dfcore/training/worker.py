@@ -1,0 +1,168 @@
+"""The process that trains one run: `python -m dfcore.training.worker RUN_FOLDER`.
+
+It waits for its turn without TensorFlow, then imports TensorFlow before anything else that is heavy, and
+never Streamlit. Whatever happens is told in `status.json`; the whole story stands in `log.txt`.
+"""
+
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from dfcore.errors import DfcoreError, RunError
+from dfcore.runs.process import identity
+from dfcore.runs.store import Run, RunStore, State
+
+_POLL_SECONDS = 1.0
+
+
+def main(folder: str) -> int:
+    """Trains the run in `folder`; returns the exit code of the process."""
+    run = Run(Path(folder))
+    if not _is_mine(run):
+        print("Another process has this run; this one leaves it alone.")
+        return 1
+    watcher = RunWatcher(run)
+    signal.signal(signal.SIGTERM, lambda *_: run.request_stop())
+    lock = FileLock(run.folder.parent / ".training.lock")
+    try:
+        if not _wait_for_turn(run, lock):
+            run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
+            return 0
+        with lock:
+            _train(run, watcher)
+        return 0
+    except MemoryError:
+        return _fail(run, "The machine ran out of memory; a smaller batch or image size needs less.")
+    except DfcoreError as error:
+        return _fail(run, str(error))
+    except Exception as error:  # Whatever it was, the run must say so.
+        return _fail(run, f"{type(error).__name__}: {str(error)[:500]}")
+
+
+def _is_mine(run: Run, patience: float = 30.0) -> bool:
+    """Waits until the launcher has entered this process into the status."""
+    mine = identity()["pid"]
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        pid = run.status().pid
+        if pid is not None:
+            return pid == mine
+        time.sleep(0.05)
+    return False
+
+
+def _wait_for_turn(run: Run, lock: FileLock) -> bool:
+    """Takes the lock that only one training process holds; False when asked to stop meanwhile."""
+    store = RunStore(run.folder.parent)
+    while True:
+        if run.status().state is State.STOPPING:
+            return False
+        if store.turn_of(run):
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                pass
+            else:
+                if run.begin():
+                    return True
+                lock.release()
+        run.update()
+        time.sleep(_POLL_SECONDS)
+
+
+def _train(run: Run, watcher: "RunWatcher") -> None:
+    watcher.phase("loading TensorFlow")
+    import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
+
+    from dfcore.training.config import make_config
+    from dfcore.training.data import prepare
+    from dfcore.training.finish import finish, write_excluded
+    from dfcore.training.trainer import Trainer
+
+    config = make_config(run.config())
+    data = prepare(config, watcher.preparing)
+    write_excluded(run, data.excluded)
+    print(data.dataset.counts().to_string(), f"\n{len(data.excluded)} images take no part, see excluded.csv")
+    watcher.phase("building the network")
+    trainer = Trainer(config, data, run.checkpoints, watcher)
+    if not trainer.run():
+        reason = "Stopped on request; what was learned is kept."
+        run.update(state=State.STOPPED, phase="", reason=reason, seconds_left=None)
+        print(reason)
+        return
+    finish(run, config, data, trainer.best_model(), trainer.progress, watcher)
+    progress = trainer.progress
+    reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."
+    run.update(state=State.COMPLETED, phase="", reason=reason, seconds_left=None)
+    print(f"Completed after {progress.epoch} epochs; the best was epoch {progress.best_epoch}.")
+
+
+def _fail(run: Run, reason: str) -> int:
+    traceback.print_exc()
+    print(f"Failed: {reason}")
+    try:
+        run.update(state=State.FAILED, phase="", reason=reason, seconds_left=None)
+    except (DfcoreError, OSError) as error:  # The disk may be full: then the process's end tells it.
+        print(f"The status could not be written: {error}")
+    return 1
+
+
+class RunWatcher:
+    """Writes a run's progress into its folder, and looks there for a wish to stop."""
+
+    def __init__(self, run: Run):
+        self._run = run
+        self._told = 0.0
+        self._board: Any = None
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+        print(text, flush=True)
+        self._run.update(phase=text)
+
+    def preparing(self, text: str, done: int, total: int) -> None:
+        """Images are being read; a stop is heeded here too."""
+        if time.monotonic() - self._told < 1 and done < total:
+            return
+        self._told = time.monotonic()
+        self._run.update(phase=f"{text}: {done:,} of {total:,}")
+        if self.should_stop():
+            raise RunError("Stopped before the first step.")
+
+    def step(self, row: dict[str, float]) -> None:
+        """Some steps were made."""
+        self._run.append_step(row)
+        names = ("epoch", "step", "steps", "images_per_second", "seconds_left")
+        self._run.update(**{name: row[name] for name in names})
+
+    def epoch(self, history: list[dict[str, float]]) -> None:
+        """An epoch was completed."""
+        self._run.write_history(history)
+        row = history[-1]
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+        print(f"epoch {row['epoch']}: {figures}", flush=True)
+        self._to_tensorboard(row)
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked for it."""
+        return self._run.status().state is State.STOPPING
+
+    def _to_tensorboard(self, row: dict[str, float]) -> None:
+        import tensorflow as tf
+
+        if self._board is None:
+            self._board = tf.summary.create_file_writer(str(self._run.folder / "tensorboard"))
+        with self._board.as_default(step=int(row["epoch"])):
+            for name, value in row.items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+        self._board.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
