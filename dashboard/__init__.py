@@ -1,0 +1,1 @@
+"""What the pages share: cached access to runs and detectors, and small widgets."""
