@@ -24,15 +24,13 @@ CELL_TITLES = {
 _HEIGHT = 360
 
 
-def roc(points: Mapping[str, np.ndarray], threshold: float, auc: float, *, split: str, images: int) -> "go.Figure":
-    """ROC curve with chance line and the operating point at `threshold`.
+def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: str) -> "go.Figure":
+    """ROC curve with chance line and the operating point.
 
     Args:
         points: as `dfcore.evaluation.roc_points` gives them.
-        threshold: marked on the curve.
-        auc: for the legend.
+        metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
         split: what the curve was measured on.
-        images: how many images that are.
     """
     import plotly.graph_objects as go
 
@@ -40,62 +38,46 @@ def roc(points: Mapping[str, np.ndarray], threshold: float, auc: float, *, split
         "threshold %{customdata[0]:.3f}<br>false alarms on real images (FPR) %{x:.3f} (%{customdata[1]})"
         "<br>fakes caught (TPR) %{y:.3f} (%{customdata[2]})<extra></extra>"
     )
-    detail = np.column_stack([points["threshold"], points["false_alarms"], points["hits"]])
-    at = int(np.searchsorted(-points["threshold"], -threshold, side="right")) - 1
-    at = max(at, 0)
+    counts = metrics["confusion"]
     curve = go.Scatter(
         x=points["fpr"].tolist(),
         y=points["tpr"].tolist(),
-        customdata=detail.tolist(),
+        customdata=np.column_stack([points["threshold"], points["false_alarms"], points["hits"]]).tolist(),
         hovertemplate=hover,
         mode="lines",
-        name=f"ROC on {split}, {images:,} images (AUC {auc:.3f})",
-        line={"color": REAL_COLOUR, "width": 2.5, "shape": "linear"},
+        name=f"ROC on {split}, {metrics['images']:,} images (AUC {metrics['roc_auc']:.3f})",
+        line={"color": REAL_COLOUR, "width": 2.5},
     )
-    point = go.Scatter(
-        x=[float(points["fpr"][at])],
-        y=[float(points["tpr"][at])],
-        customdata=[detail[at].tolist()],
-        hovertemplate=hover,
-        mode="markers",
-        name=f"at threshold {threshold:.3f}",
-        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
-    )
-    chance = _line([0, 1], [0, 1], "chance")
-    figure = go.Figure([chance, curve, point])
+    detail = [metrics["threshold"], counts["false_fake"], counts["true_fake"]]
+    point = _operating_point(metrics["false_positive_rate"], metrics["recall"], detail, hover)
+    figure = go.Figure([_line([0, 1], [0, 1], "chance"), curve, point])
     return _square(figure, "False alarms on real images (FPR)", "Fakes caught (TPR)")
 
 
-def precision_recall(
-    points: Mapping[str, np.ndarray], threshold: float, average_precision: float, *, share_fake: float
-) -> "go.Figure":
-    """Precision-recall curve with the line of chance (the share of fakes) and the operating point."""
+def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any]) -> "go.Figure":
+    """Precision-recall curve with the line of chance (the share of fakes) and the operating point.
+
+    Args:
+        points: as `dfcore.evaluation.precision_recall_points` gives them.
+        metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
+    """
     import plotly.graph_objects as go
 
-    hover = "threshold %{customdata:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>"
-    at = min(int(np.searchsorted(points["threshold"][:-1], threshold)), len(points["threshold"]) - 1)
+    hover = "threshold %{customdata[0]:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>"
     curve = go.Scatter(
         x=points["recall"].tolist(),
         y=points["precision"].tolist(),
-        customdata=points["threshold"].tolist(),
+        customdata=points["threshold"][:, None].tolist(),
         hovertemplate=hover,
         mode="lines",
-        name=f"average precision {average_precision:.3f}",
+        name=f"average precision {metrics['average_precision']:.3f}",
         line={"color": REAL_COLOUR, "width": 2.5},
     )
-    point = go.Scatter(
-        x=[float(points["recall"][at])],
-        y=[float(points["precision"][at])],
-        customdata=[threshold],
-        hovertemplate=hover,
-        mode="markers",
-        name=f"at threshold {threshold:.3f}",
-        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
-    )
-    chance = _line([0, 1], [share_fake, share_fake], "chance")
-    return _square(
-        go.Figure([chance, curve, point]), "Fakes caught (recall)", "Of those called fake, are fake (precision)"
-    )
+    share = metrics["fake"] / metrics["images"]
+    traces = [_line([0, 1], [share, share], "chance"), curve]
+    if metrics["precision"] is not None:
+        traces.append(_operating_point(metrics["recall"], metrics["precision"], [metrics["threshold"]], hover))
+    return _square(go.Figure(traces), "Fakes caught (recall)", "Of those called fake, are fake (precision)")
 
 
 def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
@@ -111,7 +93,11 @@ def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) ->
             y=counts.tolist(),
             width=1 / 40,
             name=f"{name} images",
-            marker={"color": colour, "opacity": 0.7, "pattern": {"shape": pattern, "fgopacity": 0.5}},
+            marker={
+                "color": colour,
+                "opacity": 0.75,
+                "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": "rgba(0,0,0,0.45)", "size": 6},
+            },
             hovertemplate=f"score %{{x:.2f}}: %{{y}} {name} images<extra></extra>",
         )
     figure.add_vline(x=threshold, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 2})
@@ -234,6 +220,20 @@ def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
     figure.update_yaxes(visible=False)
     figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode="pan")
     return figure
+
+
+def _operating_point(x: float, y: float, detail: list[float], hover: str) -> Any:
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[x],
+        y=[y],
+        customdata=[detail],
+        hovertemplate=hover,
+        mode="markers",
+        name=f"at threshold {detail[0]:.3f}",
+        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
+    )
 
 
 def _line(x: list[float], y: list[float], name: str) -> Any:

@@ -10,6 +10,7 @@ different blocks of the photographs and never share a region.
 A detector trained on it detects this simulation, nothing else.
 """
 
+import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,25 @@ def make_demo(
             folder.rmdir()
         (Path(aside) / "set").rename(folder)
     return folder
+
+
+def sample_images(seed: int = 0) -> dict[str, bytes]:
+    """A few images to try a detector on: {name: PNG bytes}; two photographs, and one simulated decoding."""
+    random = np.random.default_rng(seed)
+    china, flower = _photographs()
+    even = china[: china.shape[0] // 2 * 2]
+    pixels = {
+        "photograph-temple.png": china,
+        "photograph-flower.png": flower,
+        "simulated-decoder-temple.png": simulate_decoder(even, random),
+    }
+    return {name: _png(image) for name, image in pixels.items()}
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _write_demo(folder: Path, crops_per_block: int, seed: int, progress: Callable[[int, int], None] | None) -> None:

@@ -9,7 +9,14 @@ from dfcore.evaluation.metrics import (
     precision_recall_points,
     roc_points,
 )
-from dfcore.evaluation.predictions import predict_split, read_predictions, score_rows, write_predictions
+from dfcore.evaluation.predictions import (
+    predict_split,
+    predictions_path,
+    read_predictions,
+    score_rows,
+    stored_splits,
+    write_predictions,
+)
 
 __all__ = [
     "Confusion",
@@ -19,8 +26,10 @@ __all__ = [
     "measure",
     "precision_recall_points",
     "predict_split",
+    "predictions_path",
     "read_predictions",
     "roc_points",
     "score_rows",
+    "stored_splits",
     "write_predictions",
 ]

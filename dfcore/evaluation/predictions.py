@@ -65,6 +65,17 @@ def score_rows(
     return table
 
 
+def predictions_path(folder: Path, split: str) -> Path:
+    """Where the predictions of a split lie in a run's folder or a bundle."""
+    return folder / f"predictions_{split}.parquet"
+
+
+def stored_splits(folder: Path) -> list[str]:
+    """The splits whose predictions lie in a run's folder or a bundle, test first."""
+    found = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
+    return sorted(found, key=lambda split: (split != "test", split))
+
+
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
     """Writes predictions as Parquet, atomically."""
     write_atomic(path, lambda temporary: table.to_parquet(temporary, index=False))

@@ -1,6 +1,6 @@
 """Runs: their folders, their states, and starting, stopping and resuming them."""
 
-from dfcore.runs.launch import resume, start
+from dfcore.runs.launch import estimate, resume, start
 from dfcore.runs.store import Run, RunStore, State, Status, summary
 
-__all__ = ["Run", "RunStore", "State", "Status", "resume", "start", "summary"]
+__all__ = ["Run", "RunStore", "State", "Status", "estimate", "resume", "start", "summary"]

@@ -1,15 +1,19 @@
 """Starts, resumes and stops training processes. Imports no TensorFlow."""
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
 
 from dfcore.errors import DfcoreError, RunError
+from dfcore.files import write_json
 from dfcore.runs.process import identity
 from dfcore.runs.store import Run, RunStore, State
 
-WORKER = "dfcore.training.worker"
+WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 
 
 def start(store: RunStore, config: dict, *, epochs: int) -> Run:
@@ -35,12 +39,6 @@ def resume(run: Run) -> None:
 
 def launch(run: Run) -> None:
     """Starts the process of a run, detached, so that it outlives whoever started it."""
-    run_environment = os.environ | {
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        # The package may be used from a checkout without being installed.
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(":"),
-    }
     try:
         with open(run.log, "ab") as log:
             process = subprocess.Popen(
@@ -48,7 +46,7 @@ def launch(run: Run) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=run_environment,
+                env=_environment(),
                 start_new_session=True,
             )
     except OSError as error:
@@ -56,11 +54,46 @@ def launch(run: Run) -> None:
         raise DfcoreError(f"The training process could not be started: {error}.") from error
     who = identity(process.pid)
     _reap(process)
-    run.claim(int(who["pid"]), who["started"], epochs=run.status().epochs)
+    try:
+        run.claim(int(who["pid"]), who["started"], epochs=run.status().epochs)
+    except RunError:
+        process.terminate()
+        raise
+
+
+def estimate(config: dict, *, training_images: int, validation_images: int, timeout: float = 180) -> float:
+    """Seconds that an epoch of a checked config will take, measured on a few steps in another process.
+
+    Raises:
+        DfcoreError: when the network cannot be built or the measurement takes too long.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        write_json(path, config)
+        command = [sys.executable, "-m", PROBE, str(path)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=_environment(), timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise DfcoreError(f"A few steps took more than {timeout:.0f} s: this is too large here.") from None
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason was given"]
+        raise DfcoreError(f"The measurement failed: {last[0]}")
+    rates = json.loads(done.stdout.strip().splitlines()[-1])
+    return training_images / rates["training"] + validation_images / rates["validation"]
+
+
+def _environment() -> dict[str, str]:
+    # The package may be used from a checkout without being installed.
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+    }
 
 
 def _reap(process: subprocess.Popen) -> None:
     """Waits for the child in the background, so that it leaves no zombie in a long-lived dashboard."""
-    import threading
-
     threading.Thread(target=process.wait, daemon=True).start()

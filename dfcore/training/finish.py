@@ -10,7 +10,7 @@ from dfcore import architectures
 from dfcore.bundles import Card, Preprocess, Threshold, Training, now, write_bundle
 from dfcore.datasets import TEST, VALIDATION
 from dfcore.detector import Detector
-from dfcore.evaluation import choose_threshold, evaluate_scores, score_rows, write_predictions
+from dfcore.evaluation import choose_threshold, evaluate_scores, predictions_path, score_rows, write_predictions
 from dfcore.files import write_text
 from dfcore.runs.store import Run
 from dfcore.training.config import TrainConfig
@@ -41,7 +41,7 @@ def finish(
     threshold = choose_threshold(validation.label, validation.score)
     metrics = {}
     for split, table in tables.items():
-        write_predictions(run.folder / f"predictions_{split}.parquet", table)
+        write_predictions(predictions_path(run.folder, split), table)
         metrics[split] = evaluate_scores(table.label.astype(int), table.score, threshold)
     run.write_metrics(metrics)
     results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
@@ -49,6 +49,9 @@ def finish(
     card = card.model_copy(update={"threshold": chosen, "results": results})
     watcher.phase("writing the detector")
     write_bundle(run.bundle, model, card)
+    for split, table in tables.items():
+        # They travel with the detector, so that its curves can be drawn wherever it goes.
+        write_predictions(predictions_path(run.bundle, split), table)
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:

@@ -1,0 +1,178 @@
+"""What pages read, cached: runs, detectors, data sets, images. No model code, and no TensorFlow until a
+detector is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dfcore import images, workspace
+from dfcore.bundles import Card, default_name, list_bundles, read_card
+from dfcore.datasets import Dataset, scan
+from dfcore.errors import BundleError, ImageError, RunError
+from dfcore.files import sha256_bytes
+from dfcore.runs import Run, RunStore, State
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dfcore.detector import Detector, Verdict
+    from dfcore.explain import Heatmap
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A detector that can be chosen: one of the library, or a finished run's.
+
+    Attributes:
+        key: what stands in the address: "name" or "run:id".
+        folder: the bundle.
+        title: for people.
+        card: its card.
+        run: the run it came from, if it is not in the library.
+    """
+
+    key: str
+    folder: Path
+    title: str
+    card: Card
+    run: Run | None = None
+
+
+def store() -> RunStore:
+    """All runs of this workspace."""
+    return RunStore(workspace.runs_dir())
+
+
+def runs() -> list[Run]:
+    """All runs, the latest first."""
+    return list(store())
+
+
+def library() -> tuple[list[Entry], list[str]]:
+    """Detectors under the models folder, the default first; and what is wrong with those that are left out."""
+    found, problems = [], []
+    folder = workspace.models_dir()
+    for path in list_bundles(folder):
+        try:
+            card = read_card(path)
+        except BundleError as error:
+            problems.append(str(error))
+            continue
+        mark = " (default)" if path.name == default_name(folder) else ""
+        found.append(Entry(path.name, path, f"{path.name}: {card.title}{mark}", card))
+    return found, problems
+
+
+def detectors() -> list[Entry]:
+    """All detectors at hand: the library's, then those of completed runs."""
+    found = library()[0]
+    for run in runs():
+        if run.status().state is State.COMPLETED:
+            try:
+                found.append(
+                    Entry(f"run:{run.id}", run.bundle, f"Run {run.id}: {run.name}", read_card(run.bundle), run)
+                )
+            except (BundleError, RunError):
+                continue  # Monitor shows the run and what is wrong with it.
+    return found
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the detector; the first one takes some seconds …")
+def _load(folder: str, model_sha256: str) -> "Detector":
+    from dfcore.detector import Detector
+
+    return Detector.load(folder)
+
+
+def detector(entry: Entry) -> "Detector":
+    """The loaded detector; one in memory however many sessions look at it."""
+    return _load(str(entry.folder), entry.card.model_sha256)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _verdict(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes) -> "Verdict":
+    return detector(_entry).predict([_data])[0]
+
+
+def verdict(entry: Entry, data: bytes) -> "Verdict":
+    """The verdict on an image, by its content."""
+    return _verdict(entry.card.model_sha256, sha256_bytes(data), entry, data)
+
+
+@st.cache_data(max_entries=64, show_spinner="Computing the heat-map …")
+def _heatmap(
+    model_sha256: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+) -> "Heatmap":
+    return detector(_entry).explain(_data, method=method, target=target, layer=layer)
+
+
+def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
+    """The heat-map of an image, by its content and the choices."""
+    return _heatmap(entry.card.model_sha256, sha256_bytes(data), method, target, layer, entry, data)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _pixels(image_sha256: str, _data: bytes) -> "np.ndarray":
+    return images.decode(_data)
+
+
+def pixels(data: bytes) -> "np.ndarray":
+    """Decoded pixels, by content."""
+    return _pixels(sha256_bytes(data), data)
+
+
+def dataset(root: Path) -> Dataset:
+    """A data set as it is on the disk now; unchanged files are not read again. Shows progress.
+
+    Raises:
+        LayoutError: when it is none.
+    """
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), f"Reading images: {done:,} of {total:,}")
+
+    try:
+        return scan(root, progress=progress)
+    finally:
+        bar.empty()
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
+    """A small PNG of an image, or None where it cannot be read; `stamp` is the file's time."""
+    import io
+
+    from PIL import Image
+
+    try:
+        picture = Image.fromarray(images.decode(path))
+    except ImageError:
+        return None
+    factor = side / max(picture.size)
+    kind = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BILINEAR
+    picture = picture.resize((max(1, round(factor * picture.width)), max(1, round(factor * picture.height))), kind)
+    square = Image.new("RGB", (side, side), (128, 128, 128))
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    buffer = io.BytesIO()
+    square.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def predictions(path: str, stamp: float) -> pd.DataFrame:
+    """Stored predictions; `stamp` is the file's time."""
+    from dfcore.evaluation import read_predictions
+
+    return read_predictions(Path(path))
+
+
+def stamp(path: str | Path) -> float:
+    """A file's time of modification, as the key of a cache; 0 where there is none."""
+    try:
+        return Path(path).stat().st_mtime
+    except OSError:
+        return 0.0

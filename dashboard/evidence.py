@@ -1,0 +1,173 @@
+"""What Inspect shows of one image: the verdict, the heat-map, the file's facts, and all of it as data."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard import access, widgets
+from dfcore import figures, images
+from dfcore.detector import Verdict
+from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
+from dfcore.images import ImageFacts
+
+_SIDE = 900
+
+
+def show_verdict(entry: access.Entry, name: str, verdict: Verdict) -> None:
+    """The answer first: in words, with score, threshold, detector and how far to trust it."""
+    with st.container(border=True):
+        st.markdown(f"## {widgets.verdict_words(verdict.label)}")
+        st.caption(widgets.plain(name))
+        if verdict.score is None:
+            st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
+            return
+        st.html(_scale(verdict.score, verdict.threshold))
+        st.markdown(
+            f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake); this detector calls an image fake "
+            f"from **{verdict.threshold:.3f}** on.",
+            help="The score is the network's own output. It is no probability unless the card says it is calibrated.",
+        )
+        st.markdown(_trust(entry))
+        if entry.card.training.demonstration:
+            st.warning("A demonstration detector: it says nothing about real deepfakes.", icon=":material/science:")
+
+
+def _trust(entry: access.Entry) -> str:
+    """One sentence on the detector's record, with split and number of images."""
+    split = "test" if "test" in entry.card.results else "validation"
+    told = entry.card.results.get(split, {})
+    title = widgets.plain(entry.card.title)
+    if told.get("accuracy_real") is None or told.get("accuracy_fake") is None:
+        return f"Judged by **{title}**. Its card has no figures for both classes: treat the verdict with care."
+    return (
+        f"Judged by **{title}**. On {told['images']:,} {split} images of its own kind of data it called "
+        f"{told['accuracy_fake']:.0%} of fakes fake and {told['false_positive_rate']:.0%} of real images fake. "
+        "On other kinds of images it can be far worse."
+    )
+
+
+def _scale(score: float, threshold: float) -> str:
+    colour = figures.FAKE_COLOUR if score >= threshold else figures.REAL_COLOUR
+    label = f"Score {score:.3f}, threshold {threshold:.3f}"
+    return f"""<div role="img" aria-label="{label}"
+style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">
+<div style="position:absolute;top:.6rem;left:0;right:0;height:.8rem;border-radius:.4rem;
+background:rgba(128,140,150,.25)"></div>
+<div style="position:absolute;top:.6rem;left:0;width:{100 * score:.2f}%;height:.8rem;border-radius:.4rem;
+background:{colour}"></div>
+<div style="position:absolute;top:.2rem;left:{100 * threshold:.2f}%;width:2px;height:1.6rem;background:currentColor">
+</div><div style="position:absolute;top:1.9rem;left:0;font-size:.8rem">0 real</div>
+<div style="position:absolute;top:1.9rem;right:0;font-size:.8rem">1 fake</div>
+<div style="position:absolute;top:1.9rem;left:min(max({100 * threshold:.2f}% - 2rem, 4rem), 100% - 8rem);
+font-size:.8rem">threshold</div></div>"""
+
+
+def is_explained() -> bool:
+    """Whether the heat-map is wanted."""
+    return st.toggle(
+        "Show what the detector looked at", value=True, key="inspect_explain", persist_state="session",
+        help="A heat-map of where the evidence lies. It shows where the network is sensitive, not proof of editing.",
+    )  # fmt: skip
+
+
+def show_heatmap(entry: access.Entry, data: bytes) -> Heatmap:
+    """Choices, then image, overlay and magnifier."""
+    which, how, strength = st.columns([2, 2, 3])
+    target = which.segmented_control(
+        "Evidence of", ["fake", "real"], default="fake", required=True, key="inspect_target", persist_state="session",
+        help="What the map argues for: that the image is fake, or that it is real.",
+    )  # fmt: skip
+    method = how.selectbox(
+        "Method", METHODS, format_func=lambda name: METHOD_TITLES[name], key="inspect_method", persist_state="session",
+        help="Grad-CAM is the usual one. Score-CAM needs no gradients and is slow. Saliency shows single pixels.",
+    )  # fmt: skip
+    opacity = strength.slider(
+        "Opacity of the map", 0.0, 1.0, 0.5, 0.05, key="inspect_opacity", persist_state="session",
+        help="0 shows the image alone, 1 the map alone.",
+    )  # fmt: skip
+    layers = access.detector(entry).explainer().layers
+    default = access.detector(entry).explainer().default_layer
+    with st.expander(f"More settings (layer: {default} unless changed)"):
+        layer = st.selectbox(
+            "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",
+            help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
+        )  # fmt: skip
+    rgb = access.pixels(data)
+    found = access.heatmap(entry, data, method, target, layer)
+    picture = figure(rgb, found, opacity)
+    if not found.peak:
+        st.info(
+            f"At this layer the detector finds no evidence of {target} at all: the map is empty. "
+            f"Try the evidence of {'real' if target == 'fake' else 'fake'}, or another method.",
+            icon=":material/info:",
+        )
+    left, right = st.columns(2)
+    left.image(_shrunk(rgb), caption="The image as it was decoded", width="stretch")
+    right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
+    with st.expander("Magnifier"):
+        st.caption("Turn the mouse wheel to magnify, drag to move, double-click to reset.")
+        what = st.segmented_control(
+            "Look at", ["image", "overlay"], default="image", required=True, key="inspect_magnify",
+            help="The image itself or the image under its heat-map.",
+        )  # fmt: skip
+        shown = rgb if what == "image" else np.asarray(picture)
+        st.plotly_chart(figures.zoomable(shown), config={"scrollZoom": True}, key="magnifier")
+    return found
+
+
+def show_facts(data: bytes) -> ImageFacts:
+    """Format, size, hash and EXIF of the file."""
+    facts = images.describe(data)
+    with st.expander("File facts"):
+        rows = {
+            "Format": facts.format + (", animated: the first frame is judged" if facts.animated else ""),
+            "Size": f"{facts.width} x {facts.height} pixels, {facts.bytes:,} bytes",
+            "Pixel mode": facts.mode,
+            "SHA-256": facts.sha256,
+        } | {f"EXIF {name}": value for name, value in facts.exif.items()}
+        st.dataframe({"Fact": list(rows), "Value": list(rows.values())}, hide_index=True)
+        if not facts.exif:
+            st.caption("The file has no EXIF data. Most platforms strip it on upload: that proves nothing.")
+    return facts
+
+
+def whole_result(
+    entry: access.Entry, name: str, verdict: Verdict, facts: ImageFacts, heatmap: Heatmap | None
+) -> dict[str, Any]:
+    """Everything that the page says, as plain data."""
+    result = {
+        "file": {"name": name, **facts.__dict__},
+        "verdict": {"label": verdict.label, "score": verdict.score, "threshold": verdict.threshold},
+        "detector": {
+            "title": entry.card.title,
+            "model_sha256": entry.card.model_sha256,
+            "preprocess": entry.card.preprocess.model_dump(),
+            "calibration": entry.card.calibration,
+            "results": entry.card.results,
+            "limits": entry.card.limits,
+        },
+    }
+    if heatmap is not None:
+        step = max(1, max(heatmap.values.shape) // 64)
+        small = heatmap.values[::step, ::step]
+        result["heatmap"] = {
+            "method": heatmap.method, "target": heatmap.target, "layer": heatmap.layer, "peak": heatmap.peak,
+            "every_nth_pixel": step,
+            "values": [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in small],
+        }  # fmt: skip
+    return result
+
+
+def _shrunk(rgb: np.ndarray) -> Any:
+    """Large images are shrunk for display, small ones enlarged with their pixels kept."""
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    side = max(picture.size)
+    if side > _SIDE:
+        picture.thumbnail((_SIDE, _SIDE))
+    elif side < _SIDE // 3:
+        factor = (_SIDE // 2) // side
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    return picture

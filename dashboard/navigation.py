@@ -1,0 +1,31 @@
+"""Which pages there are, in which groups."""
+
+import streamlit as st
+
+_GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
+    "": [("home", "Home", "home", "Where things stand, and a place to drop an image")],
+    "Investigate": [("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image")],
+    "Build": [
+        ("datasets", "Data sets", "photo_library", "Register folders, see their layout, counts and problems"),
+        ("train", "Train", "model_training", "Start a training run"),
+        ("monitor", "Monitor", "monitoring", "Watch, stop, resume and compare runs"),
+    ],
+    "Judge": [("evaluate", "Evaluate", "query_stats", "Metrics, curves and errors of a detector")],
+    "Library": [("models", "Models", "inventory_2", "Detectors and their cards")],
+}
+
+
+def pages() -> dict[str, list]:
+    """Pages by group, for `st.navigation`."""
+    return {
+        group: [
+            st.Page(path(name), title=title, icon=f":material/{icon}:", help=text, default=name == "home")
+            for name, title, icon, text in entries
+        ]
+        for group, entries in _GROUPS.items()
+    }
+
+
+def path(name: str) -> str:
+    """The file of a page, as `st.switch_page` and `st.page_link` take it."""
+    return f"pages/{name}.py"

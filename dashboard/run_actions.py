@@ -1,0 +1,64 @@
+"""What can be done with a run: stop, resume, train again, evaluate, delete (asked twice), notes, log."""
+
+import streamlit as st
+
+from dashboard import access, widgets
+from dashboard.navigation import path
+from dfcore.runs import Run, State, resume
+
+
+def show(run: Run) -> None:
+    """The buttons of a run, its notes, settings and log."""
+    state = run.status().state
+    with st.container(horizontal=True):
+        if state in (State.QUEUED, State.RUNNING) and st.button(
+            "Stop", icon=":material/stop:", help="Ends after the current step. What was learned is kept."
+        ):
+            run.request_stop()
+            st.rerun()
+        if state.resumable and st.button(
+            "Resume", icon=":material/play_arrow:", type="primary", help="Goes on exactly where it was left."
+        ):
+            resume(run)
+            st.rerun()
+        if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
+            # A chosen detector of an earlier visit would stand in the way of the address.
+            st.session_state.pop("detector", None)
+            st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
+        if st.button(
+            "Train again with changes", icon=":material/tune:", help="Opens Train with the settings of this run."
+        ):
+            st.session_state["train_again"] = run.config()
+            st.session_state["train_again_id"] = run.id
+            st.switch_page(path("train"))
+        if not state.active and st.button("Delete", icon=":material/delete:"):
+            _confirm_delete(run)
+    _notes(run)
+    with st.expander("Settings"):
+        config = run.config()
+        rows = {"Setting": list(config), "Value": [str(value) for value in config.values()]}
+        st.dataframe(rows, hide_index=True)
+    with st.expander("Log"), st.container(height=320):
+        st.code(run.log_tail() or "The log is empty so far.", language=None)
+
+
+def _notes(run: Run) -> None:
+    with st.expander("Notes", expanded=bool(run.notes())):
+        text = st.text_area("Notes on this run", run.notes(), key=f"notes-{run.id}", label_visibility="collapsed")
+        if st.button("Save notes", key=f"save-{run.id}"):
+            run.write_notes(text)
+            st.toast("Notes saved.")
+
+
+@st.dialog("Delete this run?")
+def _confirm_delete(run: Run) -> None:
+    st.markdown(
+        f"**{widgets.plain(run.name)}** ({widgets.plain(run.id)}) will be deleted for good, with its checkpoints, "
+        "predictions and detector. A detector that was promoted to the library stays."
+    )
+    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=_delete, args=(run,))
+
+
+def _delete(run: Run) -> None:
+    access.store().delete(run.id)
+    st.session_state.pop("run", None)

@@ -1,0 +1,159 @@
+"""Small pieces that several pages show alike: badges, empty states, errors, galleries, numbers."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import access
+from dashboard.navigation import path
+from dfcore.errors import ConfigError, DfcoreError
+
+METRICS = {
+    "balanced_accuracy": (
+        "Balanced accuracy",
+        "Mean of the accuracy on real and on fake images. 0.5 is guessing, 1 is perfect.",
+    ),
+    "roc_auc": (
+        "ROC AUC",
+        "Chance that a fake scores higher than a real image, whatever the threshold. 0.5 is guessing.",
+    ),
+    "false_positive_rate": (
+        "False alarms on real (FPR)",
+        "Share of real images that are called fake at this threshold.",
+    ),
+    "recall": ("Fakes caught (TPR)", "Recall: share of fakes that are called fake at this threshold."),
+    "precision": (
+        "Precision",
+        "Of the images called fake, the share that is fake. Depends on how many fakes there are.",
+    ),
+    "f1": ("F1", "Harmonic mean of precision and recall for fakes."),
+    "tpr_at_fpr_1": ("Caught at 1% false alarms", "TPR at 1% FPR: what is caught when false alarms must be rare."),
+    "tpr_at_fpr_5": ("Caught at 5% false alarms", "TPR at 5% FPR."),
+    "accuracy": ("Accuracy", "Share of all images that are called what they are."),
+    "average_precision": ("Average precision", "Mean precision over all recalls; depends on the share of fakes."),
+    "eer": ("Equal error rate (EER)", "Where false alarms and missed fakes are equally frequent. Lower is better."),
+    "log_loss": ("Log loss", "Penalty for confident mistakes. 0.69 is a constant 0.5; lower is better."),
+    "brier": ("Brier score", "Mean squared distance of score and truth. 0.25 is a constant 0.5; lower is better."),
+}
+STATE_ICONS = {
+    "queued": "hourglass_empty", "running": "play_circle", "stopping": "stop_circle", "completed": "check_circle",
+    "stopped": "pause_circle", "failed": "error", "interrupted": "bolt",
+}  # fmt: skip
+STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "interrupted": "red"}
+
+
+def plain(text: object) -> str:
+    """Text as it is, safe where Streamlit would read Markdown: names of files and runs come from strangers."""
+    printable = "".join(c if c.isprintable() else "�" for c in str(text))
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", printable)
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Shows our own errors as messages instead of breaking the page."""
+    try:
+        yield
+    except ConfigError as error:
+        st.error("\n".join(f"- {plain(problem)}" for problem in error.problems), icon=":material/error:")
+    except DfcoreError as error:
+        st.error(plain(error), icon=":material/error:")
+
+
+def empty(text: str, link: str, label: str, icon: str) -> None:
+    """What to do next where there is nothing to show yet."""
+    with st.container(border=True):
+        st.markdown(text)
+        st.page_link(path(link), label=label, icon=f":material/{icon}:")
+
+
+def state_badge(state: str) -> None:
+    """A run's state with its icon."""
+    st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
+
+
+def verdict_words(label: str | None) -> str:
+    """Markdown of a verdict in words, with icon and colour."""
+    if label is None:
+        return ":gray[:material/help: No verdict]"
+    if label == "fake":
+        return ":orange[:material/warning: Likely fake]"
+    return ":blue[:material/verified: Likely real]"
+
+
+def choose_detector(key: str = "detector") -> access.Entry | None:
+    """The detector to use; the choice stands in the address. None, with advice, where there is none."""
+    entries = {entry.key: entry for entry in access.detectors()}
+    if not entries:
+        empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
+        return None
+    chosen = st.selectbox(
+        "Detector",
+        list(entries),
+        format_func=lambda name: entries[name].title,
+        key=key,
+        bind="query-params",
+        help="Which trained network judges. Its card says on what it was trained and how far to trust it.",
+    )
+    return entries[chosen]
+
+
+def show_metrics(metrics: dict[str, Any], names: Sequence[str], columns: int = 4) -> None:
+    """Metrics as tiles, each with its meaning; what cannot be computed says why."""
+    for start in range(0, len(names), columns):
+        for place, name in zip(st.columns(columns), names[start : start + columns], strict=False):
+            title, text = METRICS[name]
+            value = metrics.get(name)
+            why = metrics.get("not_computed", {}).get(name)
+            shown = "not computed" if value is None else f"{value:.3f}"
+            place.metric(title, shown, help=f"{text} {why or ''}".strip(), border=True)
+
+
+def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: int = 6) -> str | None:
+    """Thumbnails of equal size with a caption each, paged; returns the path whose button was pressed.
+
+    Args:
+        items: (path, caption, PNG bytes or None).
+        key: of the widgets.
+        columns: pictures a row; a page has three rows.
+    """
+    page_size = 3 * columns
+    pages = max(1, -(-len(items) // page_size))
+    number = 1
+    if pages > 1:
+        number = st.number_input(f"Page (of {pages})", 1, pages, key=f"{key}_page", width=160)
+    chosen = None
+    shown = items[(number - 1) * page_size : number * page_size]
+    for start in range(0, len(shown), columns):
+        for place, (item, caption, picture) in zip(st.columns(columns), shown[start : start + columns], strict=False):
+            with place, st.container(gap=None):
+                if picture is None:
+                    st.caption("not readable")
+                else:
+                    st.image(picture, width="stretch")
+                st.caption(caption)
+                name = Path(item).name
+                if picture is not None and st.button(
+                    "Inspect", key=f"{key}_{item}", icon=":material/frame_inspect:", help=plain(name), type="tertiary"
+                ):
+                    chosen = item
+    return chosen
+
+
+def inspect(name: str, data: bytes) -> None:
+    """Opens an image in Inspect."""
+    st.session_state["inspect_images"] = [(name, data)]
+    st.switch_page(path("inspect"))
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in words: "40 s", "3 min", "2 h 5 min"."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

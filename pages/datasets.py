@@ -1,0 +1,120 @@
+"""Data sets: register folders, see what is in them, make the demonstration set."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import access, widgets
+from dashboard.navigation import path
+from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, assign_splits
+from dfcore.datasets.demo import make_demo
+from dfcore.datasets.registered import demo_folder, forget, register, registered
+from dfcore.labels import NAMES
+
+
+def make_demonstration() -> None:
+    bar = st.progress(0.0, "Making the demonstration data set …")
+    with widgets.errors():
+        folder = make_demo(demo_folder(), progress=lambda done, total: bar.progress(done / total, f"{done} of {total}"))
+        st.session_state["dataset"] = str(register(folder))
+        bar.empty()
+        st.rerun()
+
+
+def add_folder() -> None:
+    with st.form("register", border=False):
+        text = st.text_input(
+            "Folder or manifest on this machine",
+            placeholder="/data/my-images",
+            help="Known layouts: " + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
+        )
+        if st.form_submit_button("Register", icon=":material/add:"):
+            with widgets.errors():
+                st.session_state["dataset"] = str(register(text))
+                st.rerun()
+
+
+def show_samples(dataset, split: str) -> None:  # type: ignore[no-untyped-def]
+    rows = dataset.usable[dataset.usable.split == split]
+    for label, name in enumerate(NAMES):
+        some = rows[rows.label == label].head(6)
+        st.markdown(f"**{name.capitalize()}**")
+        if some.empty:
+            st.caption(f"There is no {name} image in {split}.")
+            continue
+        items = []
+        for row in some.itertuples():
+            file = str(dataset.root / row.path)
+            items.append((file, f"{row.width} x {row.height}", access.thumbnail(file, access.stamp(file))))
+        chosen = widgets.gallery(items, f"sample_{label}")
+        if chosen:
+            widgets.inspect(Path(chosen).name, Path(chosen).read_bytes())
+
+
+def show(root: Path) -> None:
+    found = access.dataset(root)
+    dataset = assign_splits(found)
+    if dataset.demonstration:
+        st.info(
+            "This is a demonstration: its fakes are simulated from photographs. A detector trained on it says nothing "
+            "about real deepfakes.",
+            icon=":material/science:",
+        )
+    bad, usable = dataset.unreadable, dataset.usable
+    tiles = st.columns(4)
+    tiles[0].metric("Usable images", f"{len(usable):,}", border=True)
+    tiles[1].metric("Real", f"{(usable.label == 0).sum():,}", border=True)
+    tiles[2].metric("Fake", f"{(usable.label == 1).sum():,}", border=True)
+    tiles[3].metric("Cannot be used", f"{len(bad):,}", help="Unreadable or not placed; see below.", border=True)
+    st.markdown(f"Layout: {widgets.plain(dataset.layout)}")
+    unlabelled = int((dataset.table.split == "unlabelled").sum())
+    counts, sizes = st.columns(2)
+    counts.dataframe(dataset.counts())
+    if found.usable.split.isna().any():
+        counts.caption("The splits are drawn automatically: stratified, by seed, copies of an image kept together.")
+    if unlabelled:
+        counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` judges them.")
+    sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
+    common = sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index()
+    sizes.dataframe(common, hide_index=True)
+    for note in dataset.notes:
+        st.warning(widgets.plain(note), icon=":material/report:")
+    if len(bad):
+        with st.expander(f"{len(bad):,} images that cannot be used, with reasons"):
+            st.dataframe(bad[["path", "error"]], hide_index=True)
+    there = [split for split in SPLITS if (usable.split == split).any()]
+    if there:
+        st.subheader("Samples")
+        split = st.segmented_control("Split", there, default=there[0], required=True, help="Which images to show.")
+        show_samples(dataset, split)
+
+
+st.title("Data sets")
+folders = registered()
+if not folders:
+    st.markdown(
+        "No data set yet. **Make the demonstration set** to try everything in a few minutes, or register a folder "
+        "with real and fake images."
+    )
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    if not demo_folder().exists() and st.button(
+        "Make the demonstration set", type="primary", icon=":material/science:",
+        help="Crops of two photographs; fakes are simulated by a generator-like decoder. Takes seconds.",
+    ):  # fmt: skip
+        make_demonstration()
+with st.expander("Register a folder", expanded=not folders, icon=":material/create_new_folder:"):
+    add_folder()
+if folders:
+    names = [str(folder) for folder in folders]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        picked = st.selectbox(
+            "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
+            persist_state="session", help="Registered folders.",
+        )  # fmt: skip
+        if st.button("Forget", help="Takes it off this list; its files stay.", icon=":material/remove:"):
+            forget(Path(picked))
+            st.rerun()
+    with widgets.errors():
+        show(Path(picked))
+        st.page_link(path("train"), label="Train on a data set", icon=":material/model_training:")

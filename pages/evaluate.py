@@ -1,0 +1,142 @@
+"""Evaluate: what a detector's scores are worth, at any threshold, image by image."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import access, judgement, widgets
+from dfcore import figures
+from dfcore.datasets import SPLITS, assign_splits
+from dfcore.datasets.registered import registered
+from dfcore.evaluation import evaluate_scores, precision_recall_points, roc_points
+
+_EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
+
+
+def choose_threshold(entry: access.Entry) -> float:
+    """The threshold to look at, in the address; the detector's own until it is moved."""
+    if st.session_state.setdefault("threshold_of", entry.key) != entry.key:
+        st.session_state["threshold_of"] = entry.key
+        st.session_state.pop("threshold", None)
+    own = round(entry.card.threshold.value, 3)
+    told = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
+    return st.slider("Call an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
+                     bind="query-params", help=told)  # fmt: skip
+
+
+def show_curves(labels: np.ndarray, scores: np.ndarray, metrics: dict, source: judgement.Source) -> None:
+    roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
+    left, right = st.columns(2)
+    if roc is None or precision is None:
+        st.warning("There is only one class: curves need both.", icon=":material/report:")
+    else:
+        with left:
+            st.caption("ROC: fakes caught against false alarms")
+            st.plotly_chart(figures.roc(roc, metrics, split=source.key), key="roc", config=_EXPORT)
+        with right:
+            st.caption("Precision and recall")
+            st.plotly_chart(figures.precision_recall(precision, metrics), key="precision_recall", config=_EXPORT)
+    left, right = st.columns(2)
+    with left:
+        st.caption("How the scores spread")
+        st.plotly_chart(figures.score_histogram(labels, scores, metrics["threshold"]), key="scores", config=_EXPORT)
+    with right:
+        st.caption("Confusion matrix: click a cell to see its images")
+        st.plotly_chart(
+            figures.confusion_matrix(metrics["confusion"]), key="cells", on_select="rerun", selection_mode="points",
+            config={"displayModeBar": False},
+        )  # fmt: skip
+
+
+def chosen_cell() -> str | None:
+    """The cell that was clicked, or chosen with the keyboard."""
+    points = st.session_state.get("cells", {}).get("selection", {}).get("points", [])
+    clicked = points[0]["customdata"][0] if points else None
+    return st.pills(
+        "Images of", figures.CELLS, default=clicked, format_func=figures.CELL_TITLES.__getitem__, key=f"cell_{clicked}",
+        help="Same as clicking a cell: the hardest errors come first.",
+    )  # fmt: skip
+
+
+def show_images(source: judgement.Source, predictions, cell: str, threshold: float) -> None:  # type: ignore[no-untyped-def]
+    rows = judgement.cell_rows(predictions, cell, threshold)
+    if rows.empty:
+        st.caption("No image is in this cell.")
+        return
+    if source.root is None:
+        st.info("The images are not known on this machine. Register their folder under Data sets to see them.")
+        st.dataframe(rows[["path", "score"]], hide_index=True)
+        return
+    items = []
+    for row in rows.itertuples():
+        file = str(source.root / row.path)
+        items.append((file, f"score {row.score:.3f}", access.thumbnail(file, access.stamp(file))))
+    picked = widgets.gallery(items, f"cell_{cell}")
+    if picked:
+        widgets.inspect(Path(picked).name, Path(picked).read_bytes())
+
+
+@st.fragment
+def show(entry: access.Entry, source: judgement.Source) -> None:
+    predictions = judgement.table(source)
+    labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
+    threshold = choose_threshold(entry)
+    metrics = evaluate_scores(labels, scores, threshold)
+    st.caption(
+        f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
+        f"{widgets.plain(source.title)}"
+    )
+    if source.key == "validation":
+        st.caption("Threshold and best epoch were chosen on this split: its figures are somewhat too good.")
+    widgets.show_metrics(metrics, list(widgets.METRICS)[:8])
+    with st.expander("More metrics"):
+        widgets.show_metrics(metrics, list(widgets.METRICS)[8:])
+        st.code(metrics["report"], language=None)
+        st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv", on_click="ignore",
+                           icon=":material/download:")  # fmt: skip
+    show_curves(labels, scores, metrics, source)
+    cell = chosen_cell()
+    if cell:
+        show_images(source, predictions, cell, threshold)
+
+
+def measure_elsewhere(entry: access.Entry) -> None:
+    from dfcore import workspace
+    from dfcore.evaluation import archive, measure
+
+    folders = [str(path) for path in registered()]
+    if not folders:
+        widgets.empty("Register the other data set first.", "datasets", "Data sets", "photo_library")
+        return
+    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
+    root = Path(a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
+                            help="Registered under Data sets."))  # fmt: skip
+    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
+    if c.button("Measure", icon=":material/play_arrow:"):
+        dataset = assign_splits(access.dataset(root))
+        bar = st.progress(0.0, "Loading the detector …")
+        metrics, found = measure(
+            access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
+            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+        )  # fmt: skip
+        folder = judgement.measurements_folder()
+        archive.store(folder, entry.card.model_sha256, metrics | {"root": str(dataset.root)}, found)
+        st.rerun()
+
+
+st.title("Evaluate")
+chosen = widgets.choose_detector()
+if chosen:
+    with widgets.errors():
+        known = {source.key: source for source in judgement.sources(chosen)}
+        if known:
+            picked = st.segmented_control(
+                "Measured on", list(known), format_func=lambda key: known[key].title, default=next(iter(known)),
+                required=True, key="split", bind="query-params", help="Which images the figures below are from.",
+            )  # fmt: skip
+            show(chosen, known[picked])
+        else:
+            st.info("This detector brought no predictions. Measure it on a data set below.", icon=":material/info:")
+        with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
+            measure_elsewhere(chosen)

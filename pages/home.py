@@ -1,0 +1,63 @@
+"""Home: where things stand, and a place to drop an image at once."""
+
+import streamlit as st
+
+from dashboard import access, widgets
+from dashboard.navigation import path
+from dfcore.runs import summary
+
+st.title("Is it real or machine-made?")
+
+files = st.file_uploader(
+    "Drop an image to have it judged",
+    type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"],
+    accept_multiple_files=True,
+    key="home_upload",
+    help="It stays on this machine. Inspect opens with the verdict and a heat-map of the evidence.",
+)
+if files:
+    st.session_state["inspect_images"] = [(file.name, file.getvalue()) for file in files]
+    st.switch_page(path("inspect"))
+
+detectors, runs = st.columns(2, gap="large")
+
+with detectors:
+    st.subheader("Detectors at hand")
+    entries, problems = access.library()
+    for problem in problems:
+        st.warning(widgets.plain(problem), icon=":material/warning:")
+    if not entries:
+        widgets.empty("There is no detector yet. Train one, then promote it.", "train", "Train", "model_training")
+    for entry in entries[:6]:
+        with st.container(border=True):
+            st.markdown(f"**{widgets.plain(entry.title)}**")
+            told = entry.card.results.get("test") or entry.card.results.get("validation") or {}
+            auc = told.get("roc_auc")
+            split = "test" if "test" in entry.card.results else "validation"
+            if auc is not None:
+                st.caption(f"ROC AUC {auc:.3f} on {told['images']:,} {split} images of its own kind of data")
+            if entry.card.limits:
+                st.caption(widgets.plain(entry.card.limits[0]))
+    st.page_link(path("models"), label="All detectors and their cards", icon=":material/inventory_2:")
+
+with runs:
+    st.subheader("Training runs")
+    rows = [summary(run) for run in access.runs()[:6]]
+    if not rows:
+        widgets.empty(
+            "No runs yet. With empty hands, make the demonstration data set first: it takes seconds.",
+            "datasets",
+            "Data sets",
+            "photo_library",
+        )
+    for row in rows:
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{widgets.plain(row['name'])}**")
+                widgets.state_badge(row["state"])
+            left = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
+            st.progress(
+                row["progress"], f"epoch {row['epoch']} of {row['epochs']}" + (f", {left} left" if left else "")
+            )
+    if rows:
+        st.page_link(path("monitor"), label="Watch all runs", icon=":material/monitoring:")

@@ -1,0 +1,95 @@
+"""Inspect: one image or several; the verdict first, then the evidence, then the settings."""
+
+import json
+
+import streamlit as st
+
+from dashboard import access, evidence, widgets
+from dfcore.datasets.demo import sample_images
+from dfcore.errors import ImageError
+
+_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
+
+
+@st.cache_data(show_spinner=False)
+def samples() -> dict[str, bytes]:
+    return sample_images()
+
+
+def keep(images: list[tuple[str, bytes]]) -> None:
+    """Keeps the images, so that they are still here after a visit to another page."""
+    st.session_state["inspect_images"] = images
+
+
+def choose_images() -> list[tuple[str, bytes]]:
+    upload, camera, sample = st.tabs([":material/upload: Upload", ":material/photo_camera: Camera", "Sample"])
+    with upload:
+        files = st.file_uploader(
+            "Images to judge", type=_TYPES, accept_multiple_files=True, key="inspect_upload",
+            help="JPEG, PNG, WebP, BMP, TIFF, GIF, MPO or AVIF, up to 64 MB each. They stay on this machine.",
+        )  # fmt: skip
+        if files:
+            keep([(file.name, file.getvalue()) for file in files])
+    with camera:
+        if st.toggle("Use the camera", help="The browser asks for permission first."):
+            photo = st.camera_input("Photograph to judge", label_visibility="collapsed")
+            if photo:
+                keep([("camera.jpg", photo.getvalue())])
+    with sample:
+        st.caption("Two photographs that scikit-learn ships, and one of them after a simulated generator decoder.")
+        with st.container(horizontal=True):
+            for name in samples():
+                if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
+                    keep([(name, samples()[name])])
+    return st.session_state.get("inspect_images", [])
+
+
+def choose_one(entry: access.Entry, images: list[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """The image to look at closely; with several, after a table of all verdicts."""
+    if len(images) == 1:
+        return images[0]
+    rows = []
+    for name, data in images:
+        verdict = access.verdict(entry, data)
+        said = {"fake": "Likely fake", "real": "Likely real", None: "No verdict"}[verdict.label]
+        rows.append({"File": name, "Verdict": said, "Score": verdict.score, "Problem": verdict.error or ""})
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"Score": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")},
+    )
+    number = st.selectbox(
+        "Look closely at", range(len(images)), format_func=lambda i: images[i][0], key="inspect_which",
+        help="The image whose evidence is shown below.",
+    )  # fmt: skip
+    return images[number]
+
+
+def show(entry: access.Entry, name: str, data: bytes) -> None:
+    verdict = access.verdict(entry, data)
+    evidence.show_verdict(entry, name, verdict)
+    if verdict.error:
+        return
+    heatmap = None
+    if evidence.is_explained():
+        heatmap = evidence.show_heatmap(entry, data)
+    facts = evidence.show_facts(data)
+    result = evidence.whole_result(entry, name, verdict, facts, heatmap)
+    st.download_button(
+        "Download the whole result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
+        on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map as data.",
+    )  # fmt: skip
+
+
+st.title("Inspect")
+chosen = widgets.choose_detector()
+pictures = choose_images() if chosen else []
+if chosen and not pictures:
+    st.info("Drop an image above, or try a sample.", icon=":material/image_search:")
+if chosen and pictures:
+    st.divider()
+    with widgets.errors():
+        try:
+            show(chosen, *choose_one(chosen, pictures))
+        except ImageError as error:
+            st.error(widgets.plain(error), icon=":material/broken_image:")

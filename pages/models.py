@@ -1,0 +1,92 @@
+"""Models: every detector with its card; promote a run, rename, set the default, delete."""
+
+import streamlit as st
+
+from dashboard import access, widgets
+from dfcore import bundles, workspace
+from dfcore.bundles import Card
+from dfcore.runs import State
+
+
+def show_card(card: Card) -> None:
+    if card.description:
+        st.markdown(widgets.plain(card.description))
+    for limit in card.limits:
+        st.warning(widgets.plain(limit), icon=":material/report:")
+    for split, metrics in card.results.items():
+        st.markdown(
+            f"**On {split}: {metrics['images']:,} images** ({metrics['real']:,} real, {metrics['fake']:,} fake), "
+            f"threshold {metrics['threshold']:.3f}"
+        )
+        widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
+    training = card.training
+    rows = {
+        "Architecture": card.arch,
+        "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
+        "Threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
+        "Calibration": card.calibration,
+        "Trained on": f"{training.dataset}, {training.layout}",
+        "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
+        "Images left out": str(training.excluded),
+        "Epochs": f"{training.epochs_run}, the best was {training.best_epoch}",
+        "Licence": card.licence or "none stated",
+        "Made": card.created,
+        "SHA-256 of the model": card.model_sha256,
+        "Made with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
+    }
+    with st.expander("The whole card", expanded=False):
+        st.dataframe({"Entry": list(rows), "Value": list(rows.values())}, hide_index=True, row_height=35)
+        st.json(card.model_dump(mode="json"), expanded=False)
+
+
+def act(entry: access.Entry) -> None:
+    folder = workspace.models_dir()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if bundles.default_name(folder) != entry.key and st.button("Make default", icon=":material/star:"):
+            bundles.set_default(folder, entry.key)
+            st.rerun()
+        with st.popover("Rename", icon=":material/edit:"):
+            new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
+            if st.button("Rename it") and new != entry.key:
+                with widgets.errors():
+                    bundles.rename(folder, entry.key, new)
+                    st.rerun()
+        if st.button("Delete", icon=":material/delete:"):
+            confirm_delete(entry)
+
+
+@st.dialog("Delete this detector?")
+def confirm_delete(entry: access.Entry) -> None:
+    st.markdown(f"**{widgets.plain(entry.title)}** will be deleted for good.")
+    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=bundles.delete,
+              args=(workspace.models_dir(), entry.key))  # fmt: skip
+
+
+def promote() -> None:
+    finished = {run.id: run for run in access.runs() if run.status().state is State.COMPLETED}
+    if not finished:
+        widgets.empty("No completed run yet.", "train", "Train a detector", "model_training")
+        return
+    with st.form("promote", border=False):
+        picked = st.selectbox("Completed run", list(finished), format_func=lambda key: f"{finished[key].name} ({key})",
+                              help="Its detector is copied into the library; the run stays.")  # fmt: skip
+        name = st.text_input("Name in the library", placeholder="faces-2026", help="Letters, digits, . - and _")
+        if st.form_submit_button("Promote", icon=":material/upload:"):
+            with widgets.errors():
+                bundles.promote(finished[picked].bundle, workspace.models_dir(), name)
+                st.rerun()
+
+
+st.title("Models")
+library, problems = access.library()
+for problem in problems:
+    st.error(widgets.plain(problem), icon=":material/error:")
+if not library:
+    st.markdown("The library is empty. Promote a completed run to keep its detector here.")
+for entry in library:
+    with st.container(border=True):
+        st.subheader(widgets.plain(entry.title))
+        show_card(entry.card)
+        act(entry)
+with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
+    promote()

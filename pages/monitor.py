@@ -1,0 +1,111 @@
+"""Monitor: all runs and their states, live curves, and what can be done with a run."""
+
+import streamlit as st
+
+from dashboard import access, run_actions, widgets
+from dfcore import figures
+from dfcore.runs import Run, summary
+
+_EVERY_SECONDS = 2
+_CURVES = {
+    "Loss": ({"loss": "training", "val_loss": "validation"}, False),
+    "Accuracy at 0.5": ({"accuracy": "training", "val_accuracy": "validation"}, True),
+    "ROC AUC on validation": ({"val_auc": "validation"}, True),
+    "Learning rate": ({"lr": "learning rate"}, False),
+}
+
+
+def show_list(runs: list[Run]) -> None:
+    rows = [summary(run) for run in runs]
+    table = [
+        {
+            "Name": row["name"], "State": row["state"], "Progress": row["progress"],
+            "Epoch": f"{row['epoch']} of {row['epochs']}",
+            "Time left": widgets.duration(row["seconds_left"]) if row["state"] == "running" else "",
+            "Started": row["created"].replace("T", " ").removesuffix("+00:00") + " UTC", "Id": row["id"],
+        }
+        for row in rows
+    ]  # fmt: skip
+    progress = st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")
+    height = 37 + 35 * min(len(table), 5)
+    st.dataframe(table, hide_index=True, height=height, column_config={"Progress": progress})
+
+
+def show_progress(run: Run) -> None:
+    status = run.status()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        widgets.state_badge(status.state)
+        st.markdown(widgets.plain(status.reason or status.phase or " "))
+    left = f", at most {widgets.duration(status.seconds_left)} left" if status.state == "running" else ""
+    speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
+    step = f", step {status.step} of {status.steps}" if status.steps and status.state.active else ""
+    st.progress(status.fraction, f"Epoch {status.epoch} of {status.epochs}{step}{speed}{left}")
+
+
+def show_curves(runs: list[Run]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.95, 0.0, 0.05, key="monitor_smoothing", persist_state="session", width=260,
+            help="Weight of the past in the curve; the raw one stays visible behind it.",
+        )  # fmt: skip
+        log = st.toggle(
+            "Logarithmic loss", key="monitor_log", persist_state="session", help="Shows small losses apart."
+        )
+    # Names alone may repeat; what differs is the time in the id.
+    histories = {f"{run.name} ({run.id[9:15]})": run.history() for run in runs}
+    if not any(histories.values()):
+        st.info("The first curve points appear when the first epoch is done.", icon=":material/hourglass_empty:")
+        return
+    epochs = max(run.status().epochs for run in runs)
+    places = [*st.columns(2), *st.columns(2)]
+    for place, (title, (columns, unit)) in zip(places, _CURVES.items(), strict=True):
+        with place:
+            st.caption(title)
+            figure = figures.training_curves(
+                histories, columns, title=title, epochs=epochs, smoothing=smoothing,
+                log=(log and title == "Loss") or title == "Learning rate", unit_range=unit,
+            )  # fmt: skip
+            st.plotly_chart(figure, key=f"curve_{title}")
+
+
+def show_steps(run: Run) -> None:
+    rows = run.steps()[-400:]
+    if rows:
+        st.caption("Training loss, step by step (mean over the last second)")
+        points = [{"report": i, "loss": row["loss"]} for i, row in enumerate(rows)]
+        st.line_chart(points, x="report", y="loss", height=180)
+
+
+st.title("Monitor")
+every = access.runs()
+if not every:
+    widgets.empty("No runs yet.", "train", "Start a training run", "model_training")
+    st.stop()
+by_id = {run.id: run for run in every}
+with widgets.errors():
+    left, right = st.columns([3, 2])
+    picked = left.selectbox(
+        "Run", list(by_id), format_func=lambda name: f"{by_id[name].name}  ({name})", key="run", bind="query-params",
+        help="The run that is shown below.",
+    )  # fmt: skip
+    others = right.multiselect(
+        "Overlay", [name for name in by_id if name != picked], format_func=lambda name: f"{by_id[name].name} ({name})",
+        key="overlay", help="Other runs to draw into the same curves.",
+    )  # fmt: skip
+    run = by_id[picked]
+    active = any(other.status().state.active for other in every)
+    paused = st.toggle("Pause live updates", help="Keeps zoomed curves as they are.") if active else False
+
+    @st.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
+    def live() -> None:
+        with widgets.errors():
+            show_list(every)
+            show_progress(run)
+            show_curves([run, *(by_id[name] for name in others)])
+            if run.status().state.active:
+                show_steps(run)
+        if active and not any(other.status().state.active for other in every):
+            st.rerun()  # The last one has ended: no more updates are needed.
+
+    live()
+    run_actions.show(run)

@@ -1,0 +1,91 @@
+"""Train: choose, estimate, start."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import access, widgets
+from dashboard.navigation import path
+from dashboard.training_form import form_values
+from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_trainable
+from dfcore.datasets.registered import registered
+from dfcore.datasets.scan import image_side
+from dfcore.runs import estimate, start
+from dfcore.training.config import TrainConfig, make_config, suggest
+
+
+def choose_dataset(before: dict[str, Any]) -> Path | None:
+    """The data set to train on; an earlier run's is offered too when one trains again."""
+    folders = [str(folder) for folder in registered()]
+    earlier = before.get("data_root")
+    if earlier and earlier not in folders and Path(earlier).exists():
+        folders.insert(0, earlier)
+    if not folders:
+        widgets.empty(
+            "There is no data set yet. Make the demonstration set or register a folder.",
+            "datasets",
+            "Data sets",
+            "photo_library",
+        )
+        return None
+    index = folders.index(earlier) if earlier in folders else 0
+    picked = st.selectbox(
+        "Data set", folders, index=index, format_func=lambda name: f"{Path(name).name}  ({name})",
+        key=f"train_dataset_{st.session_state.get('train_again_id', '')}", help="Registered under Data sets.",
+    )  # fmt: skip
+    return Path(picked)
+
+
+def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
+    counts = dataset.counts().sum(axis=1)
+    with st.spinner("Measuring a few steps …"):
+        seconds = estimate(
+            config.to_dict(),
+            training_images=int(counts.get(TRAIN, 0)),
+            validation_images=int(counts.get(VALIDATION, 0)),
+        )
+    whole = widgets.duration(seconds * config.epochs)
+    st.info(
+        f"About {widgets.duration(seconds)} an epoch, at most {whole} for {config.epochs} epochs. Measured just now on "
+        "this machine; reading the images for the first time comes on top.",
+        icon=":material/timer:",
+    )
+
+
+def act(values: dict[str, Any], dataset: Dataset) -> None:
+    with st.container(horizontal=True):
+        wants_start = st.button("Start training", type="primary", icon=":material/play_arrow:")
+        wants_time = st.button(
+            "Estimate the time", icon=":material/timer:", help="Runs a few steps in another process and tells how long."
+        )
+    if not (wants_start or wants_time):
+        return
+    config = make_config(values)
+    split = assign_splits(dataset, config.split_policy)
+    require_trainable(split)
+    if wants_time:
+        show_estimate(config, split)
+        return
+    run = start(access.store(), config.to_dict(), epochs=config.epochs)
+    st.session_state.pop("train_again", None)
+    st.session_state["run"] = run.id
+    st.switch_page(path("monitor"), query_params={"run": run.id})
+
+
+st.title("Train a detector")
+again = st.session_state.get("train_again", {})
+if again:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"With the settings of {widgets.plain(st.session_state.get('train_again_id', 'an earlier run'))}.")
+        if st.button("Back to the defaults", type="tertiary"):
+            st.session_state.pop("train_again")
+            st.rerun()
+root = choose_dataset(again)
+if root is not None:
+    with widgets.errors():
+        data = access.dataset(root)
+        if data.usable.empty:
+            require_trainable(assign_splits(data))
+        defaults = {**suggest(image_side(data)), **again, "data_root": str(root)}
+        act(form_values(defaults, data), data)
