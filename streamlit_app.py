@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard.navigation import pages
 
-st.set_page_config(page_title="Deepfake workbench", page_icon=":material/frame_inspect:", layout="wide")
 _assets = Path(__file__).parent / "dashboard" / "assets"
+# A file of our own: Streamlit fetches the pictures of its named icons from the network.
+st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")
 st.navigation(pages()).run()

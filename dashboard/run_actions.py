@@ -22,8 +22,6 @@ def show(run: Run) -> None:
             resume(run)
             st.rerun()
         if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
-            # A chosen detector of an earlier visit would stand in the way of the address.
-            st.session_state.pop("detector", None)
             st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
         if st.button(
             "Train again with changes", icon=":material/tune:", help="Opens Train with the settings of this run."

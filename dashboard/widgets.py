@@ -90,15 +90,39 @@ def choose_detector(key: str = "detector") -> access.Entry | None:
     if not entries:
         empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
         return None
-    chosen = st.selectbox(
+    chosen = addressed(
         "Detector",
-        list(entries),
-        format_func=lambda name: entries[name].title,
-        key=key,
-        bind="query-params",
+        {name: entry.title for name, entry in entries.items()},
+        key,
         help="Which trained network judges. Its card says on what it was trained and how far to trust it.",
     )
     return entries[chosen]
+
+
+def addressed(label: str, options: dict[str, str], name: str, *, help: str, place: Any = st) -> str:
+    """A choice that always stands in the page's address under `name`, so that the view can be shared.
+
+    Streamlit's own binding leaves the first option out of the address; here the first option is the
+    latest run, which tomorrow is another one.
+
+    Args:
+        label: of the box.
+        options: {value in the address: text for people}.
+        name: of the parameter.
+        help: what is chosen.
+        place: where the box goes.
+    """
+    asked = st.query_params.get(name)
+    # An address that was not written by this box is an order; later the box decides.
+    if asked in options and asked != st.session_state.get(f"{name}_written"):
+        st.session_state[name] = asked
+    if st.session_state.get(name) not in options:
+        st.session_state.pop(name, None)
+    picked = place.selectbox(
+        label, list(options), format_func=options.__getitem__, key=name, persist_state="session", help=help
+    )
+    st.query_params[name] = st.session_state[f"{name}_written"] = picked
+    return picked
 
 
 def show_metrics(metrics: dict[str, Any], names: Sequence[str], columns: int = 4) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dfcore import workspace
-from dfcore.errors import BundleError
+from dfcore.errors import BundleError, ConfigError
 from dfcore.files import read_json, sha256_file, write_json
 from dfcore.labels import NAMES
 from dfcore.preprocess import PreprocessSpec
@@ -138,6 +138,8 @@ def read_card(folder: Path) -> Card:
         card = Card.model_validate(values)
         _ = card.spec
         return card
+    except ConfigError as error:
+        raise BundleError(f"{path}: its preprocessing is not valid: {error}.") from None
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
         raise BundleError(f"{path} is no card of schema version 1: {found}.") from None

@@ -345,7 +345,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from dfcore.datasets.listing import list_images
     from dfcore.detector import Detector
-    from dfcore.predictions_out import FORMATS, write_rows
+    from dfcore.predictions_out import FORMATS, require_numbers, write_rows
 
     out = Path(options.out) if options.out else None
     if out and out.suffix.lower() not in FORMATS:
@@ -353,6 +353,8 @@ def _predict(options: argparse.Namespace) -> None:
     if options.batch_size < 1:
         raise InputError(f"Expected --batch-size of at least 1. Received: {options.batch_size}.")
     paths = list_images(options.paths)
+    if out and out.suffix.lower() == ".json":
+        require_numbers(paths)
     detector = Detector.load(options.bundle)
     bar = _bar("judging")
     rows = detector.rows(paths, batch_size=options.batch_size, progress=lambda done: bar(done, len(paths)))

@@ -7,7 +7,10 @@ frame, EXIF orientation, 16-bit to 8-bit by the high byte, transparency over whi
 """
 
 import io
+import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -79,16 +82,18 @@ def decode(source: Source) -> np.ndarray:
 
 
 def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
-    """Reads a file's header and metadata without decoding its pixels.
+    """Reads a file's header and metadata.
 
     Raises:
         ImageError: as `decode` does.
     """
     data = read_bytes(source)
-    with _open(data) as image:
+    # Pillow looks for EXIF behind the pixels of a PNG too, and stumbles there over a truncated one.
+    with _open(data) as image, _damage_told():
         width, height = image.size
-        exif = image.getexif()
-        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+        exif = _exif(image)
+        # Pillow tells the displayed size of a TIFF by itself.
+        if image.format != "TIFF" and exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
             width, height = height, width
         return ImageFacts(
             format=image.format or "unknown",
@@ -158,9 +163,18 @@ def _open(data: bytes) -> Image.Image:
 def _load(image: Image.Image) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
-    try:
+    with _damage_told():
         image.load()
-        return np.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+        if ExifTags.Base.Orientation in _exif(image):
+            image = ImageOps.exif_transpose(image)
+        return np.ascontiguousarray(_to_rgb(image))
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Turns whatever a decoder raises into our own error."""
+    try:
+        yield
     except ImageError:
         raise
     except MemoryError:
@@ -169,20 +183,23 @@ def _load(image: Image.Image) -> np.ndarray:
         raise ImageError(f"The image is damaged or incomplete: {error}.") from error
 
 
+def _exif(image: Image.Image) -> Image.Exif:
+    """The EXIF data; none where they cannot be read, for sound pixels are not spoilt by them."""
+    try:
+        return image.getexif()
+    except (SyntaxError, ValueError, KeyError, struct.error):
+        return Image.Exif()
+
+
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):
-        return _grey_to_rgb(_high_byte(np.asarray(image)))
-    if image.mode == "F":
-        raise ImageError("Floating-point pixels have no defined range; save the image with 8 or 16 bits.")
+    if image.mode.startswith("I;16"):
+        return _grey_to_rgb((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        kind = "32-bit integer" if image.mode == "I" else "Floating-point"
+        raise ImageError(f"{kind} pixels have no defined range; save the image with 8 or 16 bits.")
     if image.has_transparency_data:
         return _over_white(image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
-
-
-def _high_byte(pixels: np.ndarray) -> np.ndarray:
-    if pixels.size and (pixels.min() < 0 or pixels.max() > 0xFFFF):
-        raise ImageError("32-bit integer pixels have no defined range; save the image with 8 or 16 bits.")
-    return (pixels >> 8).astype(np.uint8)
 
 
 def _over_white(image: Image.Image) -> np.ndarray:

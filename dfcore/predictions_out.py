@@ -42,12 +42,25 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The competition's list [{"index": 1, "prediction": "fake"}, …], by index; unreadable images are left out."""
-    stems = [Path(row["path"]).stem for row in rows]
-    odd = [stem for stem in stems if not stem.isdecimal()]
+    require_numbers([Path(row["path"]) for row in rows])
+    pairs = [(int(Path(row["path"]).stem), row["verdict"]) for row in rows if not row["error"]]
+    return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
+
+
+def require_numbers(paths: Sequence[Path]) -> None:
+    """Checks that every name is a number of its own, as the competition's list wants it.
+
+    Raises:
+        InputError: naming what is not.
+    """
+    stems = [path.stem for path in paths]
+    odd = [stem for stem in stems if not (stem.isascii() and stem.isdecimal())]
     if odd:
         raise InputError(
             f"The competition's .json needs names that are numbers, such as 12.png. Received: {odd[0]!r} and "
             f"{len(odd) - 1} more. Use .jsonl, .csv or .parquet for other names."
         )
-    pairs = [(int(stem), row["verdict"]) for stem, row in zip(stems, rows, strict=True) if not row["error"]]
-    return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
+    numbers = [int(stem) for stem in stems]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise InputError(f"The competition's .json needs each number once. Received: {twice} more than once.")

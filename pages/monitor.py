@@ -84,10 +84,8 @@ if not every:
 by_id = {run.id: run for run in every}
 with widgets.errors():
     left, right = st.columns([3, 2])
-    picked = left.selectbox(
-        "Run", list(by_id), format_func=lambda name: f"{by_id[name].name}  ({name})", key="run", bind="query-params",
-        help="The run that is shown below.",
-    )  # fmt: skip
+    titles = {name: f"{run.name}  ({name})" for name, run in by_id.items()}
+    picked = widgets.addressed("Run", titles, "run", help="The run that is shown below.", place=left)
     others = right.multiselect(
         "Overlay", [name for name in by_id if name != picked], format_func=lambda name: f"{by_id[name].name} ({name})",
         key="overlay", help="Other runs to draw into the same curves.",

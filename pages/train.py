@@ -69,7 +69,6 @@ def act(values: dict[str, Any], dataset: Dataset) -> None:
         return
     run = start(access.store(), config.to_dict(), epochs=config.epochs)
     st.session_state.pop("train_again", None)
-    st.session_state["run"] = run.id
     st.switch_page(path("monitor"), query_params={"run": run.id})
 
 

@@ -47,7 +47,7 @@ NAMED = tuple(_NAMED)
 
 
 def parse(text: str) -> dict[str, float]:
-    """Reads an augmentation; returns {operation: value} in the order in which they are applied.
+    """Reads an augmentation; returns {operation: value}.
 
     Example:
         >>> parse("jpeg:strong,flip")
@@ -117,8 +117,12 @@ def _on_half(image: Any, seed: Any, change: Callable[[Any], Any]) -> Any:
     import tensorflow as tf
 
     chosen = tf.reshape(tf.where(_uniform(seed, (tf.shape(image)[0],), 0.0, 1.0) < 0.5), (-1,))
-    changed = change(tf.gather(image, chosen))
-    return tf.tensor_scatter_nd_update(image, chosen[:, None], changed)
+
+    def put() -> Any:
+        return tf.tensor_scatter_nd_update(image, chosen[:, None], change(tf.gather(image, chosen)))
+
+    # Kernels stumble over an empty batch, and in a small one nobody may be chosen.
+    return tf.cond(tf.size(chosen) > 0, put, lambda: image)
 
 
 def _flip(image: Any, seed: Any) -> Any:

@@ -113,8 +113,7 @@ def _wrapper_length(paths: list[tuple[str, ...]]) -> int:
 
 def _place(folders: tuple[str, ...]) -> Place:
     names = [_normal(folder) for folder in folders]
-    # The deepest class folder counts: `ai/` may hold `nature/`, but not the other way about.
-    at = next((i for i in reversed(range(len(names))) if names[i] in _CLASSES), None)
+    at = _class_at(names)
     split = next((_SPLITS[name] for name in names if name in _SPLITS), None)
     if at is None:
         unlabelled = any(name in _UNLABELLED_NAMES for name in names)
@@ -122,6 +121,17 @@ def _place(folders: tuple[str, ...]) -> Place:
     split = split or _CLASS_SPLITS.get(names[at].split("_")[0])
     around = [folders[i] for i in range(len(names)) if i != at and names[i] not in _SPLITS]
     return Place(label=_CLASSES[names[at]], split=split, group="/".join(around) or None)
+
+
+def _class_at(names: list[str]) -> int | None:
+    """Which folder tells the class, where several could.
+
+    One that says real or fake counts before one that may be a subject or a generator ("nature", "gan",
+    "Deepfakes"); among equals the outer one counts.
+    """
+    found = [i for i, name in enumerate(names) if name in _CLASSES]
+    plain = [i for i in found if "real" in names[i].split("_") or "fake" in names[i].split("_")]
+    return next(iter(plain or found), None)
 
 
 def _without_lone_group(places: list[Place]) -> list[Place]:

@@ -20,12 +20,12 @@ def find_manifest(root: Path) -> Path | None:
     return next((root / name for name in NAMES if (root / name).is_file()), None)
 
 
-def read_manifest(manifest: Path) -> tuple[Path, list[str], list[Place], dict[str, str]]:
+def read_manifest(manifest: Path) -> tuple[Path, list[str], list[Place], list[str | None]]:
     """Reads a manifest.
 
     Returns:
-        The folder that paths are relative to, the paths, their places, and for rows that cannot be
-        used {path: reason}.
+        The folder that paths are relative to, and for each row its path, its place, and the reason
+        why it cannot be used, or None.
 
     Raises:
         LayoutError: when it cannot be read or lacks the columns path and label.
@@ -39,21 +39,21 @@ def read_manifest(manifest: Path) -> tuple[Path, list[str], list[Place], dict[st
             f"Received: {', '.join(map(str, table.columns)) or 'no columns'}."
         )
     folder = manifest.parent.resolve()
-    paths, places, refused = [], [], {}
+    paths, places, reasons = [], [], []
     for row in table.to_dict("records"):
         path = str(row["path"]).replace("\\", "/")
         place, reason = _place(folder, path, row)
         paths.append(path)
         places.append(place)
-        if reason:
-            refused[path] = reason
-    return folder, paths, places, refused
+        reasons.append(reason)
+    return folder, paths, places, reasons
 
 
 def _read(manifest: Path) -> pd.DataFrame:
     try:
         if manifest.suffix.lower() == ".parquet":
-            return pd.read_parquet(manifest)
+            table = pd.read_parquet(manifest).astype(object)
+            return table.where(table.notna(), "")
         return pd.read_csv(manifest, dtype=str, keep_default_na=False)
     except Exception as error:  # pandas and pyarrow raise all sorts on damaged files.
         raise LayoutError(f"{manifest.name} cannot be read as a table: {error}") from error

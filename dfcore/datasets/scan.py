@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -63,7 +63,7 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """A hash over content, label and split of the usable rows; the order of files does not matter."""
-        rows = self.usable[["sha256", "label", "split"]].astype(str).agg(" ".join, axis=1)
+        rows = self.usable[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
         return sha256_bytes("\n".join(sorted(rows)).encode())
 
     def counts(self) -> pd.DataFrame:
@@ -105,17 +105,18 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     root = root.resolve()
     manifest = find_manifest(root)
     if manifest is not None:
-        folder, paths, places, refused = read_manifest(manifest)
+        folder, paths, places, reasons = read_manifest(manifest)
         layout = f"manifest ({manifest.name})"
         notes: list[str] = []
     else:
-        folder, refused = root, {}
+        folder = root
         paths, notes = _list_images(root)
+        reasons = [None] * len(paths)
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places)
     memory = ScanMemory(cache or workspace.cache_dir(), folder)
-    table = _read_table(folder, memory, paths, places, refused, progress, workers)
+    table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
     notes += _notes(folder, table)
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
@@ -167,17 +168,16 @@ def _read_table(
     memory: ScanMemory,
     paths: list[str],
     places: list[Place],
-    refused: dict[str, str],
+    reasons: Sequence[str | None],
     progress: Progress | None,
     workers: int,
 ) -> pd.DataFrame:
-    def read(item: tuple[str, Place]) -> dict[str, Any]:
-        path, place = item
-        return _row(root, memory, path, place, refused.get(path))
+    def read(item: tuple[str, Place, str | None]) -> dict[str, Any]:
+        return _row(root, memory, *item)
 
     rows = []
     with ThreadPoolExecutor(workers) as pool:
-        for row in pool.map(read, zip(paths, places, strict=True)):
+        for row in pool.map(read, zip(paths, places, reasons, strict=True)):
             rows.append(row)
             if progress and (len(rows) % 50 == 0 or len(rows) == len(paths)):
                 progress(len(rows), len(paths))
@@ -195,7 +195,8 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
     read = memory.recall(path)
     if read is None:
         read = _read_image(root / path)
-        memory.keep(path, read)
+        if read["sha256"]:  # What could not even be opened may be there the next time.
+            memory.keep(path, read)
     row |= read
     if row["error"] is None and place.label is None and place.split != UNLABELLED:
         row["error"] = "No folder on its path names a class."
@@ -233,9 +234,10 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
 def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
     """Compares the competition's JSON label files with the folders; the folders decide."""
     notes = []
-    for file in sorted(root.rglob("*_cifake_preds.json")):
-        kind = file.name.removesuffix("_preds.json")
-        folder = table[table.path.str.contains(f"{kind}_images/", regex=False)]
+    files = [path for path in _walk(root) if path.name.lower().endswith("_cifake_preds.json")]
+    for file in sorted(files):
+        kind = file.name.lower().removesuffix("_preds.json")
+        folder = table[table.path.str.lower().str.contains(f"{kind}_images/", regex=False)]
         numbers = folder.path.map(lambda path: PurePosixPath(path).stem)
         labels = dict(zip(numbers, folder.label, strict=True))
         try:

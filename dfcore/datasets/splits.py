@@ -45,6 +45,10 @@ def assign_splits(dataset: Dataset, policy: SplitPolicy = SplitPolicy()) -> Data
     if policy.valid_as_test and VALIDATION in given and TEST not in given:
         table.loc[usable & (table.split == VALIDATION), "split"] = TEST
         given = set(table.split[usable].dropna())
+    # A copy of an image whose split is given goes where that one is.
+    given_by_content = table[usable & table.split.notna()].drop_duplicates("sha256").set_index("sha256").split
+    copies = usable & table.split.isna() & table.sha256.isin(given_by_content.index)
+    table.loc[copies, "split"] = table.sha256[copies].map(given_by_content)
     unsplit = usable & table.split.isna()
     if unsplit.any():
         table.loc[unsplit, "split"] = _draw(table[unsplit], policy.validation, policy.test, policy.seed)
@@ -80,11 +84,18 @@ def _draw(rows: pd.DataFrame, validation: float, test: float, seed: int) -> pd.S
     """Draws a split per distinct content, class by class and group by group, by seeded hash order."""
     first = rows.drop_duplicates("sha256").copy()
     first["order"] = [sha256_bytes(f"{seed} {content}".encode()) for content in first.sha256]
+    first["group"] = first.group.fillna("")
     drawn: dict[str, str] = {}
-    for _, stratum in first.groupby(["label", first.group.fillna("")], sort=True):
-        contents = stratum.sort_values("order").sha256.tolist()
-        n_test, n_validation = round(test * len(contents)), round(validation * len(contents))
-        for position, content in enumerate(contents):
-            held = VALIDATION if position < n_test + n_validation else TRAIN
-            drawn[content] = TEST if position < n_test else held
+    for _, of_class in first.groupby("label", sort=True):
+        before = 0
+        for _, stratum in of_class.groupby("group", sort=True):
+            contents = stratum.sort_values("order").sha256.tolist()
+            after = before + len(contents)
+            # Rounded over all groups so far: each by itself could leave nothing for validation.
+            n_test = round(test * after) - round(test * before)
+            n_held = n_test + round(validation * after) - round(validation * before)
+            for position, content in enumerate(contents):
+                held = VALIDATION if position < n_held else TRAIN
+                drawn[content] = TEST if position < n_test else held
+            before = after
     return rows.sha256.map(drawn)

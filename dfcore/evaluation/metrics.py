@@ -34,14 +34,21 @@ def check(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     Raises:
         InputError: saying what was received.
     """
-    y, s = np.asarray(labels, dtype=int), np.asarray(scores, dtype=float)
+    y, s = _numbers(labels, "labels 0 and 1"), _numbers(scores, "scores in [0, 1]")
     if y.shape != s.shape or y.ndim != 1:
         raise InputError(f"Expected as many labels as scores. Received: shapes {y.shape} and {s.shape}.")
     if not np.isin(y, (REAL, FAKE)).all():
-        raise InputError(f"Expected labels 0 and 1. Received: {sorted(set(y.tolist()))[:5]}.")
+        raise InputError(f"Expected labels 0 and 1. Received: [{', '.join(f'{v:g}' for v in np.unique(y)[:5])}].")
     if not (np.isfinite(s).all() and (s >= 0).all() and (s <= 1).all()):
         raise InputError("Expected scores in [0, 1]. Received: scores outside of it or not finite.")
-    return y, s
+    return y.astype(int), s
+
+
+def _numbers(values: ArrayLike, expected: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"Expected {expected}. Received: {str(values)[:60]}.") from None
 
 
 def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusion:

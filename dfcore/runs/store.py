@@ -235,10 +235,16 @@ class Run:
     def append_step(self, row: dict[str, float]) -> None:
         """Adds one live row in a single write."""
         path = self.folder / "steps.csv"
-        head = "" if path.exists() else ",".join(row) + "\n"
+        line = ",".join(str(value) for value in row.values()) + "\n"
         try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(head + ",".join(str(value) for value in row.values()) + "\n")
+            with open(path, "ab+") as file:
+                if file.tell() == 0:
+                    line = ",".join(row) + "\n" + line
+                else:
+                    file.seek(-1, io.SEEK_END)
+                    # A process that died may have left half a line.
+                    line = line if file.read(1) == b"\n" else "\n" + line
+                file.write(line.encode())
         except OSError as error:
             raise StorageError(f"{path} could not be written: {error.strerror}.") from error
 
@@ -264,8 +270,11 @@ class Run:
     def _stored_status(self) -> Status:
         values = self._json("status.json")
         known = {field.name for field in fields(Status)}
-        kept = {name: value for name, value in values.items() if name in known}
-        return Status(**(kept | {"state": State(values["state"])}))
+        try:
+            kept = {name: value for name, value in values.items() if name in known}
+            return Status(**(kept | {"state": State(values["state"])}))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"Run {self.id}: status.json is missing or damaged ({error!r}).") from error
 
     def _write_status(self, status: Status, **changes: Any) -> Status:
         new = Status(**(status.__dict__ | changes))
@@ -280,12 +289,13 @@ class Run:
 
     def _csv(self, name: str) -> list[dict[str, float]]:
         path = self.folder / name
-        if not path.is_file():
+        if not path.is_file() or "\n" not in path.read_text(encoding="utf-8"):
             return []
         text = path.read_text(encoding="utf-8")
         # A line that is being written has no end yet.
-        rows = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
-        return [{key: float(value) for key, value in row.items() if value not in ("", None)} for row in rows]
+        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+        rows = [_numbers(lines[0], values) for values in lines[1:]]
+        return [row for row in rows if row is not None]
 
 
 class RunStore:
@@ -319,7 +329,7 @@ class RunStore:
             RunError: when there is none.
         """
         folder = self.folder / run_id
-        if not re.fullmatch(r"[\w.-]+", run_id) or not (folder / "status.json").is_file():
+        if not re.fullmatch(r"\w[\w.-]*", run_id) or not (folder / "status.json").is_file():
             known = ", ".join(run.id for run in list(self)[:5]) or "none yet"
             raise RunError(f"There is no run {run_id!r} in {self.folder}. The latest are: {known}.")
         return Run(folder)
@@ -327,7 +337,11 @@ class RunStore:
     def __iter__(self) -> Iterator[Run]:
         """All runs, the latest first."""
         if self.folder.is_dir():
-            folders = [path for path in self.folder.iterdir() if (path / "status.json").is_file()]
+            folders = [
+                path
+                for path in self.folder.iterdir()
+                if not path.name.startswith(".") and (path / "status.json").is_file()
+            ]
             yield from (Run(path) for path in sorted(folders, reverse=True))
 
     def delete(self, run_id: str) -> None:
@@ -358,6 +372,16 @@ class RunStore:
                 return folder
             except FileExistsError:
                 time.sleep(0.002)
+
+
+def _numbers(names: list[str], values: list[str]) -> dict[str, float] | None:
+    """A row of numbers by name; None for one that was never written to its end."""
+    if len(values) != len(names):
+        return None
+    try:
+        return {name: float(value) for name, value in zip(names, values, strict=True) if value != ""}
+    except ValueError:
+        return None
 
 
 def summary(run: Run) -> dict[str, Any]:

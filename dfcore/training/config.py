@@ -1,9 +1,9 @@
 """One frozen, validated object for a training run: the same from the form, the command line and a file."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dfcore import architectures
 from dfcore.datasets import SplitPolicy, augment
@@ -80,7 +80,7 @@ class TrainConfig(BaseModel):
         try:
             augment.parse(value)
         except ConfigError as error:
-            raise ValueError(str(error).removeprefix("augmentation: ").split(" Received")[0]) from None
+            raise ValueError(str(error).removeprefix("augmentation: ").split(". Received")[0]) from None
         return value
 
     @field_validator("weights")
@@ -89,19 +89,6 @@ class TrainConfig(BaseModel):
         if value not in ("none", "imagenet") and not Path(value).expanduser().is_file():
             raise ValueError("expected none, imagenet or an existing weights file")
         return value if value in ("none", "imagenet") else str(Path(value).expanduser().resolve())
-
-    @model_validator(mode="after")
-    def _fits_architecture(self) -> Self:
-        architecture = architectures.get(self.arch)
-        problems = []
-        if self.image_size < architecture.min_size:
-            problems.append(f"image_size: expected at least {architecture.min_size} for {self.arch}")
-        if self.weights == "imagenet" and not architecture.pretrained:
-            offered = [name for name in architectures.names() if architectures.get(name).pretrained]
-            problems.append(f"weights: there are no ImageNet weights for {self.arch}, only for {', '.join(offered)}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
     @property
     def pretrained(self) -> bool:
@@ -129,10 +116,28 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: with every problem at once, each with what was received and what is allowed.
     """
+    problems = _misfits(values)
     try:
-        return TrainConfig(**values)
+        config = TrainConfig(**values)
     except ValidationError as error:
-        raise ConfigError([_tell(problem) for problem in error.errors()]) from None
+        problems = [_tell(problem) for problem in error.errors()] + problems
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _misfits(values: dict[str, Any]) -> list[str]:
+    """What does not fit the architecture, told beside whatever is wrong with single fields."""
+    name, size = values.get("arch", "cnn"), values.get("image_size", 128)
+    if name not in architectures.names():
+        return []
+    architecture, problems = architectures.get(name), []
+    if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
+        problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
+    if values.get("weights") == "imagenet" and not architecture.pretrained:
+        offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
+        problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
+    return problems
 
 
 def load_config(path: str | Path) -> TrainConfig:

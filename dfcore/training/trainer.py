@@ -108,6 +108,8 @@ class Trainer:
             self._judge_epoch(images_per_second)
             self._save()
             self.watcher.epoch(self.progress.history)
+            if not self._finished() and self.watcher.should_stop():
+                return False
         return True
 
     def best_model(self) -> "keras.Model":

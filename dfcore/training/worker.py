@@ -6,6 +6,7 @@ never Streamlit. Whatever happens is told in `status.json`; the whole story stan
 
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -13,11 +14,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dfcore.errors import DfcoreError, RunError
+from dfcore.errors import DfcoreError
 from dfcore.runs.process import identity
 from dfcore.runs.store import Run, RunStore, State
 
 _POLL_SECONDS = 1.0
+
+
+class StoppedEarly(Exception):  # noqa: N818  (no error: somebody wished it)
+    """Somebody asked for a stop before training began."""
 
 
 def main(folder: str) -> int:
@@ -27,7 +32,8 @@ def main(folder: str) -> int:
         print("Another process has this run; this one leaves it alone.")
         return 1
     watcher = RunWatcher(run)
-    signal.signal(signal.SIGTERM, lambda *_: run.request_stop())
+    # In a thread of its own, since the handler may interrupt a write that holds the run's lock.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=run.request_stop, daemon=True).start())
     lock = FileLock(run.folder.parent / ".training.lock")
     try:
         if not _wait_for_turn(run, lock):
@@ -35,6 +41,9 @@ def main(folder: str) -> int:
             return 0
         with lock:
             _train(run, watcher)
+        return 0
+    except StoppedEarly:
+        run.update(state=State.STOPPED, phase="", reason="Stopped before the first step.", seconds_left=None)
         return 0
     except MemoryError:
         return _fail(run, "The machine ran out of memory; a smaller batch or image size needs less.")
@@ -49,9 +58,12 @@ def _is_mine(run: Run, patience: float = 30.0) -> bool:
     mine = identity()["pid"]
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        pid = run.status().pid
-        if pid is not None:
-            return pid == mine
+        status = run.status()
+        if status.pid == mine:
+            return True
+        # The process of an earlier sitting may still stand there until the launcher has written.
+        if status.state.active and status.pid is not None:
+            return False
         time.sleep(0.05)
     return False
 
@@ -132,7 +144,7 @@ class RunWatcher:
         self._told = time.monotonic()
         self._run.update(phase=f"{text}: {done:,} of {total:,}")
         if self.should_stop():
-            raise RunError("Stopped before the first step.")
+            raise StoppedEarly
 
     def step(self, row: dict[str, float]) -> None:
         """Some steps were made."""

@@ -1,0 +1,207 @@
+"""Random changes of training images: what may be asked for, what they keep, and that seeds decide."""
+
+import numpy as np
+import pytest
+
+from dfcore.datasets.augment import HELP, NAMED, OPERATIONS, augmenter, parse
+from dfcore.datasets.cache import Pixels
+from dfcore.datasets.pipeline import epoch_order, training_batches
+from dfcore.errors import ConfigError
+
+PARSED = [
+    pytest.param("none", {}, id="none"),
+    pytest.param("", {}, id="nothing"),
+    pytest.param("light", {"flip": 0.5}, id="light-moves-no-trace"),
+    pytest.param("flip", {"flip": 0.5}, id="one"),
+    pytest.param(" FLIP , Noise ", {"flip": 0.5, "noise": 5.0}, id="spaces-and-letter-case"),
+    pytest.param("jpeg:strong,flip", {"flip": 0.5, "jpeg": 40}, id="strength"),
+    pytest.param("noise:light,", {"noise": 2.0}, id="trailing-comma"),
+    pytest.param("rotation:", {"rotation": 10.0}, id="empty-strength-is-standard"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), PARSED)
+def test_parse(text, expected):
+    assert parse(text) == expected
+
+
+def test_strong_holds_everything():
+    assert tuple(parse("strong")) == OPERATIONS
+    assert set(parse("standard")) < set(OPERATIONS)
+
+
+def test_every_operation_is_explained():
+    assert set(HELP) == set(OPERATIONS)
+
+
+UNKNOWN = [("flop", "flop"), ("flip,jpg", "jpg"), ("flip:mighty", "flip:mighty"), ("none,flip", "none"),
+           ("a,b:c", "b:c")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "received"), UNKNOWN)
+def test_unknown_words_are_refused_with_what_is_allowed(text, received):
+    with pytest.raises(ConfigError, match=f"Received: .*{received}") as caught:
+        parse(text)
+    for name in (*NAMED, *OPERATIONS):
+        assert name in str(caught.value)
+
+
+# === Operations ===
+
+
+def batch(count: int = 8, size: int = 24) -> np.ndarray:
+    """Smooth images with a fine texture, so that every operation has something to change."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:size, :size]
+    smooth = np.stack([rows * 6, columns * 6, 255 - rows * 4], axis=-1)[None]
+    return (smooth + random.integers(-30, 30, (count, size, size, 3))).clip(0, 255).astype(np.uint8)
+
+
+def augmented(text: str, images: np.ndarray, seed: tuple[int, int] = (1, 2)) -> np.ndarray:
+    import tensorflow as tf
+
+    return augmenter(text)(tf.constant(images), tf.constant(seed, tf.int32)).numpy()
+
+
+TEXTS = [*OPERATIONS, *(f"{name}:strong" for name in OPERATIONS), "light", "standard", "strong"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_operation_keeps_the_shape_and_follows_its_seed(text):
+    images = batch()
+    made = augmented(text, images)
+    assert made.shape == images.shape
+    assert made.dtype == np.uint8
+    assert not np.array_equal(made, images)
+    np.testing.assert_array_equal(made, augmented(text, images))
+    assert not np.array_equal(made, augmented(text, images, seed=(1, 3)))
+    assert not np.array_equal(made, augmented(text, images, seed=(5, 2)))
+
+
+@pytest.mark.parametrize("text", OPERATIONS)
+def test_standard_changes_are_small(text):
+    if text == "flip":
+        pytest.skip("a mirrored image is another one, pixel by pixel")
+    images = batch()
+    assert np.abs(augmented(text, images).astype(int) - images).mean() < 25
+
+
+@pytest.mark.parametrize("text", ["flip", "light"])
+def test_flip_mirrors_about_half_of_the_images_exactly(text):
+    images = batch(64, 16)
+    made = augmented(text, images)
+    kept = (made == images).all(axis=(1, 2, 3))
+    mirrored = (made == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (kept ^ mirrored).all()
+    assert 16 < mirrored.sum() < 48
+
+
+@pytest.mark.parametrize("text", ["jpeg", "blur", "resize"])
+def test_half_of_the_images_are_left_exactly_as_they_are(text):
+    images = batch(64, 16)
+    kept = (augmented(text, images) == images).all(axis=(1, 2, 3)).sum()
+    assert 16 <= kept <= 48
+
+
+def test_blur_takes_fine_texture_away_and_noise_adds_some():
+    def texture(images):
+        return np.abs(np.diff(images.astype(int), axis=2)).mean()
+
+    images = batch(32)
+    flat = np.full_like(images, 128)
+    assert texture(augmented("blur:strong", images)) < 0.9 * texture(images)
+    assert texture(augmented("noise:strong", flat)) > 1
+
+
+def test_geometry_leaves_an_even_image_alone():
+    flat = np.full((8, 24, 24, 3), 77, np.uint8)
+    np.testing.assert_array_equal(augmented("rotation:strong,crop:strong", flat), flat)
+
+
+@pytest.mark.parametrize("text", [*OPERATIONS, "strong"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_small_batches_of_which_none_may_be_chosen(text, count):
+    """As at the end of an epoch: with one image, every other seed chooses nothing to change."""
+    for seed in range(8):
+        assert augmented(text, batch(count), seed=(seed, 1)).shape == (count, 24, 24, 3)
+
+
+def test_none_needs_no_function():
+    assert augmenter("none") is None
+
+
+# === Batches ===
+
+COUNT = 22
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Pixels:
+    """Images whose first pixel is their number."""
+    store = batch(COUNT, 16)
+    store[:, 0, 0, 0] = np.arange(COUNT)
+    return Pixels(store, np.arange(COUNT), {})
+
+
+def epoch(pixels, **options) -> list[tuple[np.ndarray, ...]]:
+    positions = np.arange(COUNT)
+    options = {"batch_size": 5, "seed": 3} | options
+    made = training_batches(pixels, positions, positions.astype(np.float32), **options)
+    return [tuple(part.numpy() for part in parts) for parts in made]
+
+
+def assert_same(left: list[tuple], right: list[tuple]) -> None:
+    assert len(left) == len(right)
+    for some, other in zip(left, right, strict=True):
+        for a, b in zip(some, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_every_image_comes_once_with_its_target_and_the_last_batch_is_smaller(pixels):
+    batches = epoch(pixels)
+    assert [len(images) for images, _ in batches] == [5, 5, 5, 5, 2]
+    for images, targets in batches:
+        np.testing.assert_array_equal(images[:, 0, 0, 0], targets)
+        np.testing.assert_array_equal(images, pixels.store[targets.astype(int)])
+    assert sorted(np.concatenate([targets for _, targets in batches])) == list(range(COUNT))
+
+
+@pytest.mark.parametrize("augmentation", ["none", "light", "strong"])
+def test_seed_and_epoch_decide_everything(pixels, augmentation):
+    first = epoch(pixels, augmentation=augmentation, epoch=1)
+    assert_same(first, epoch(pixels, augmentation=augmentation, epoch=1))
+    for other in ({"epoch": 2}, {"seed": 4, "epoch": 1}):
+        assert not np.array_equal(first[0][0], epoch(pixels, augmentation=augmentation, **other)[0][0])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "strong"])
+@pytest.mark.parametrize("skip", [0, 1, 3, 5])
+def test_skip_continues_an_epoch_exactly_where_it_was_left(pixels, augmentation, skip):
+    whole = epoch(pixels, augmentation=augmentation)
+    assert_same(whole[skip:], epoch(pixels, augmentation=augmentation, skip=skip))
+
+
+def test_batches_of_an_epoch_are_changed_differently(pixels):
+    same = Pixels(np.repeat(pixels.store[:1], COUNT, axis=0), pixels.rows, {})
+    first, second, *_ = epoch(same, augmentation="noise")
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_weights_go_with_their_images(pixels):
+    batches = epoch(pixels, weights=np.arange(COUNT) / 10)
+    for _, targets, weights in batches:
+        np.testing.assert_allclose(weights, targets / 10, rtol=1e-6)
+
+
+def test_only_the_wanted_positions_take_part(pixels):
+    positions = np.array([1, 4, 9])
+    made = training_batches(pixels, positions, positions, batch_size=2, seed=0)
+    assert sorted(int(t) for _, targets in made for t in targets) == [1, 4, 9]
+
+
+def test_the_order_of_an_epoch_is_a_seeded_permutation():
+    order = epoch_order(100, seed=1, epoch=2)
+    assert sorted(order) == list(range(100))
+    np.testing.assert_array_equal(order, epoch_order(100, seed=1, epoch=2))
+    assert not np.array_equal(order, epoch_order(100, seed=2, epoch=1))
+    assert not np.array_equal(order, np.arange(100))

@@ -1,0 +1,402 @@
+"""Detectors and their bundles: one score for one image whichever way it comes, and nothing altered is loaded."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dfcore import bundles, workspace
+from dfcore.architectures import build_model
+from dfcore.bundles import Card, Preprocess, Threshold, Training, find_bundle, read_card, write_bundle, write_card
+from dfcore.datasets import TEST, scan
+from dfcore.detector import Detector, Verdict, score_of
+from dfcore.errors import BundleError, ImageError
+from dfcore.evaluation import measure, predict_split
+from dfcore.files import sha256_bytes, sha256_file
+
+SIZE = 32
+
+
+def make_card(**changes) -> Card:
+    values = {
+        "title": "A small one",
+        "created": bundles.now(),
+        "arch": "cnn",
+        "loss": "binary",
+        "preprocess": Preprocess(size=SIZE, resize="stretch"),
+        "threshold": Threshold(value=0.5, chosen_on="nothing", criterion="none"),
+        "cam_layer": "conv_last",
+        "training": Training(dataset="none"),
+    }
+    return Card(**(values | changes))
+
+
+@pytest.fixture(scope="module")
+def model():
+    import keras
+
+    keras.utils.set_random_seed(3)
+    return build_model("cnn", size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def bundle(model, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    write_bundle(folder, model, make_card())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detector(bundle) -> Detector:
+    return Detector.load(bundle)
+
+
+@pytest.fixture
+def own(bundle, tmp_path) -> Path:
+    """A copy of the bundle that may be spoilt."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for path in bundle.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(1).integers(0, 256, (45, 60, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+# === Judging ===
+
+
+def test_one_image_has_one_score_whichever_way_it_comes(detector, photo):
+    with Image.open(photo) as opened:
+        opened.load()
+    sources = {
+        "path": photo,
+        "path as text": str(photo),
+        "bytes": photo.read_bytes(),
+        "stream": io.BytesIO(photo.read_bytes()),
+        "Pillow image": opened,
+        "array": np.asarray(opened),
+    }
+    verdicts = dict(zip(sources, detector.predict(sources.values()), strict=True))
+    assert {verdict.error for verdict in verdicts.values()} == {None}
+    assert len({verdict.score for verdict in verdicts.values()}) == 1, verdicts
+    assert 0 < verdicts["path"].score < 1
+
+
+def test_a_score_does_not_depend_on_the_batch(detector, small_dataset):
+    paths = sorted(small_dataset.rglob("*.png"))[:10]
+    whole = [verdict.score for verdict in detector.predict(paths)]
+    for size in (1, 3, 7):
+        assert [verdict.score for verdict in detector.predict(paths, batch_size=size)] == whole, size
+    assert [verdict.score for verdict in detector.predict(paths[::-1], workers=1)] == whole[::-1]
+
+
+def test_an_unreadable_image_is_told_and_the_others_are_judged(detector, photo, tmp_path):
+    broken, text = tmp_path / "broken.png", tmp_path / "text.jpg"
+    broken.write_bytes(photo.read_bytes()[:200])
+    text.write_text("no image")
+    (alone,) = detector.predict([photo])
+    verdicts = detector.predict([broken, photo, text, photo, tmp_path / "gone.png"], batch_size=2)
+    assert [verdict.score for verdict in verdicts] == [None, alone.score, None, alone.score, None]
+    assert [verdict.label for verdict in verdicts] == [None, alone.label, None, alone.label, None]
+    assert "damaged" in verdicts[0].error
+    assert "Not an image" in verdicts[2].error
+    assert "There is no file" in verdicts[4].error
+
+
+def test_no_images_give_no_verdicts(detector):
+    assert detector.predict([]) == []
+
+
+def test_progress_counts_the_images(detector, photo):
+    told = []
+    detector.predict([photo] * 5, batch_size=2, progress=told.append)
+    assert told == [2, 4, 5]
+
+
+def test_rows_name_each_file_with_its_hash(detector, photo, tmp_path):
+    rows = detector.rows([photo, tmp_path / "gone.png"])
+    (verdict,) = detector.predict([photo])
+    assert rows[0] == {
+        "path": str(photo),
+        "sha256": sha256_file(photo),
+        "score": verdict.score,
+        "verdict": verdict.label,
+        "error": None,
+    }
+    assert (rows[1]["sha256"], rows[1]["score"], rows[1]["verdict"]) == (None, None, None)
+    assert "There is no file" in rows[1]["error"]
+
+
+CALLS = {
+    "above": (0.51, 0.5, "fake"),
+    "on the threshold: fake": (0.5, 0.5, "fake"),
+    "below": (0.49, 0.5, "real"),
+    "nothing is called fake above one": (1.0, 1.0, "fake"),
+    "from nought on all is fake": (0.0, 0.0, "fake"),
+    "no score, no call": (None, 0.5, None),
+}
+
+
+@pytest.mark.parametrize(("score", "threshold", "label"), CALLS.values(), ids=CALLS)
+def test_the_threshold_belongs_to_fake(score, threshold, label):
+    assert Verdict(score, threshold).label == label
+
+
+def test_the_threshold_of_the_card_decides(model, photo, tmp_path):
+    (score,) = (verdict.score for verdict in judged(model, photo, tmp_path / "half", 0.5))
+    (on,) = judged(model, photo, tmp_path / "on", score)
+    (above,) = judged(model, photo, tmp_path / "above", float(np.nextafter(score, 1)))
+    assert (on.label, above.label) == ("fake", "real")
+    assert on.threshold == score
+
+
+def judged(model, photo: Path, folder: Path, threshold: float) -> list[Verdict]:
+    chosen = Threshold(value=threshold, chosen_on="test", criterion="none")
+    write_bundle(folder, model, make_card(threshold=chosen))
+    return Detector.load(folder).predict([photo])
+
+
+def test_scores_are_the_sigmoid_of_logits_without_overflow():
+    logits = np.array([-1000.0, -5.0, 0.0, 5.0, 1000.0])
+    scores = score_of(logits)
+    np.testing.assert_allclose(scores, [0, 1 / (1 + np.exp(5)), 0.5, 1 / (1 + np.exp(-5)), 1], rtol=1e-12)
+    assert scores.dtype == np.float64
+
+
+def test_explaining_takes_what_judging_takes(detector, photo, tmp_path):
+    one, two = detector.explain(photo), detector.explain(photo.read_bytes(), method="gradcam", target="fake")
+    assert one.values.shape == (45, 60)
+    np.testing.assert_array_equal(one.values, two.values)
+    assert detector.explainer() is detector.explainer(), "it holds graphs that are dear to make"
+    with pytest.raises(ImageError, match="There is no file"):
+        detector.explain(tmp_path / "gone.png")
+
+
+# === The same pixels in training and in use ===
+
+
+@pytest.mark.parametrize("resize", ["stretch", "fit_crop", "native_crop"])
+def test_cached_pixels_and_file_bytes_give_the_same_score_to_the_last_bit(resize, model, tmp_path):
+    """What was measured on a data set is what a user gets who uploads one of its files."""
+    folder = tmp_path / "bundle"
+    write_bundle(folder, model, make_card(preprocess=Preprocess(size=SIZE, resize=resize)))
+    detector = Detector.load(folder)
+    root = tmp_path / "set"
+    random = np.random.default_rng(4)
+    modes = {"rgb.png": "RGB", "grey.png": "L", "clear.png": "RGBA", "palette.gif": "P", "lossy.jpg": "RGB"}
+    for label in ("real", "fake"):
+        for name, mode in modes.items():
+            path = root / TEST / label / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = random.integers(0, 256, (50, 41, 4 if mode == "RGBA" else 3)).astype(np.uint8)
+            Image.fromarray(pixels).convert(mode).save(path)
+    table = predict_split(detector, scan(root), TEST, cache_dir=tmp_path / "cache")
+    assert len(table) == 2 * len(modes)
+    verdicts = detector.predict([(root / path).read_bytes() for path in table.path])
+    assert [verdict.score for verdict in verdicts] == table.score.tolist()
+    again = predict_split(detector, scan(root), TEST, cache_dir=tmp_path / "cache")
+    assert again.score.tolist() == table.score.tolist()
+    assert (
+        predict_split(detector, scan(root), TEST, cache_dir=tmp_path, cache="memory").score.tolist()
+        == table.score.tolist()
+    )
+
+
+def test_measuring_tells_what_was_measured(detector, small_dataset, tmp_path):
+    metrics, table = measure(detector, scan(small_dataset), TEST, cache_dir=tmp_path)
+    assert metrics["images"] == len(table) == len(list((small_dataset / TEST).rglob("*.png")))
+    assert (metrics["split"], metrics["unreadable"]) == (TEST, 0)
+    assert metrics["same_data_as_training"] is False
+    called = (table.score >= detector.threshold) == (table.label == 1)
+    assert metrics["accuracy"] == called.mean()
+
+
+# === Bundles ===
+
+
+def test_a_bundle_tells_all_that_is_needed_to_use_it(bundle, detector):
+    card = read_card(bundle)
+    assert card.model_sha256 == sha256_bytes((bundle / "model.keras").read_bytes())
+    assert card.labels == {"0": "real", "1": "fake"}
+    assert set(card.versions) >= {"dfcore", "tensorflow", "keras", "numpy", "pillow"}
+    assert (detector.spec.size, detector.spec.resize, detector.threshold) == (SIZE, "stretch", 0.5)
+    assert not [path for path in bundle.parent.iterdir() if path.name.startswith(".")], "nothing is left aside"
+
+
+def test_writing_a_bundle_again_replaces_it(model, tmp_path, photo):
+    write_bundle(tmp_path / "one", model, make_card(title="first"))
+    write_bundle(tmp_path / "one", model, make_card(title="second"))
+    assert Detector.load(tmp_path / "one").card.title == "second"
+
+
+def flip_a_bit(folder: Path) -> None:
+    data = bytearray((folder / "model.keras").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.keras").write_bytes(data)
+
+
+def change_card(folder: Path, **changes) -> None:
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def use_no_model(folder: Path) -> None:
+    """A file that is no model, with a card that was written for it."""
+    (folder / "model.keras").write_bytes(b"no model")
+    change_card(folder, model_sha256=sha256_bytes(b"no model"))
+
+
+SPOILT = {
+    "altered model": (flip_a_bit, r"is not the model that its card was written for.*Expected SHA-256 [0-9a-f]{12}"),
+    "no model": (lambda folder: (folder / "model.keras").unlink(), "it has no model.keras"),
+    "no card": (lambda folder: (folder / "card.json").unlink(), "There is no detector"),
+    "card that is no JSON": (lambda folder: (folder / "card.json").write_text("{"), "cannot be read"),
+    "card that is a list": (lambda folder: (folder / "card.json").write_text("[]"), "no card of schema version 1"),
+    "another schema": (lambda folder: change_card(folder, schema_version=2), "schema version 1.*schema_version"),
+    "threshold above one": (
+        lambda folder: change_card(folder, threshold={"value": 2, "chosen_on": "", "criterion": ""}),
+        r"threshold\.value",
+    ),
+    "unknown preprocessing": (
+        lambda folder: change_card(folder, preprocess={"size": SIZE, "resize": "squeeze"}),
+        "squeeze",
+    ),
+    "another size": (
+        lambda folder: change_card(folder, preprocess={"size": 64, "resize": "stretch"}),
+        r"preprocessing gives \(64, 64, 3\), the model takes \(32, 32, 3\)",
+    ),
+    "a hash that fits a file that is no model": (use_no_model, "cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_bundle_is_refused_with_the_reason(spoil, message, own):
+    spoil(own)
+    with pytest.raises(BundleError) as refused:
+        Detector.load(own)
+    assert re.search(message, str(refused.value), re.DOTALL), refused.value
+
+
+def test_code_in_a_model_is_never_run(tmp_path, photo):
+    """A Lambda layer is Python from a file that somebody sent: `safe_mode` refuses it."""
+    import keras
+
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Lambda(lambda images: images * 2.0, output_shape=(SIZE, SIZE, 3))(inputs)
+    outputs = keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(x))
+    write_bundle(tmp_path / "lambda", keras.Model(inputs, outputs), make_card())
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        Detector.load(tmp_path / "lambda")
+
+
+# === Finding and keeping ===
+
+
+def put(bundle: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("model.keras", "card.json"):
+        (folder / name).write_bytes((bundle / name).read_bytes())
+    return folder
+
+
+def test_a_bundle_is_found_by_folder_run_and_name(bundle):
+    named = put(bundle, workspace.models_dir() / "faces")
+    of_run = put(bundle, workspace.runs_dir() / "20260101-000000-000-cnn" / "bundle")
+    assert find_bundle(bundle) == bundle
+    assert find_bundle("faces") == named
+    assert find_bundle(of_run.parent) == of_run, "a run's folder"
+    assert find_bundle(of_run.parent.name) == of_run, "a run's id"
+    assert Detector.load("faces").folder == named
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(bundle):
+    with pytest.raises(BundleError, match=r"no detector 'gone'.*none yet"):
+        find_bundle("gone")
+    put(bundle, workspace.models_dir() / "faces")
+    with pytest.raises(BundleError, match="one of: faces"):
+        find_bundle("gone")
+
+
+def test_promoted_renamed_made_the_default_and_deleted(bundle):
+    models = workspace.models_dir()
+    assert bundles.list_bundles(models) == []
+    assert bundles.default_name(models) is None
+    for name in ("b", "a", "c"):
+        assert bundles.promote(bundle, models, name) == models / name
+    assert [path.name for path in bundles.list_bundles(models)] == ["a", "b", "c"]
+    bundles.set_default(models, "c")
+    assert [path.name for path in bundles.list_bundles(models)] == ["c", "a", "b"]
+    # The default keeps its place under its new name, and is none when it is gone.
+    bundles.rename(models, "c", "d")
+    assert bundles.default_name(models) == "d"
+    assert [path.name for path in bundles.list_bundles(models)] == ["d", "a", "b"]
+    bundles.rename(models, "a", "e")
+    assert bundles.default_name(models) == "d"
+    bundles.delete(models, "d")
+    assert bundles.default_name(models) is None
+    assert [path.name for path in bundles.list_bundles(models)] == ["b", "e"]
+    assert Detector.load("e").card == read_card(bundle)
+
+
+def test_a_card_can_be_written_anew_without_touching_the_model(own):
+    card = read_card(own).model_copy(update={"title": "Another name"})
+    write_card(own, card)
+    assert Detector.load(own).card.title == "Another name"
+
+
+BAD_NAMES = {
+    "empty": "",
+    "a way out": "../out",
+    "a path": "a/b",
+    "an absolute path": "/tmp/x",
+    "hidden": ".hidden",
+    "two dots": "..",
+    "spaces": "my model",
+    "a line break": "name\n",
+    "letters of other scripts": "модель",
+    "too long": "x" * 65,
+}
+
+
+@pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
+def test_names_that_could_lead_elsewhere_are_refused(name, bundle):
+    models = workspace.models_dir()
+    bundles.promote(bundle, models, "good")
+    for attempt in (
+        lambda: bundles.promote(bundle, models, name),
+        lambda: bundles.rename(models, "good", name),
+        lambda: bundles.rename(models, name, "other"),
+        lambda: bundles.set_default(models, name),
+        lambda: bundles.delete(models, name),
+    ):
+        with pytest.raises(BundleError, match="Expected a name of at most 64"):
+            attempt()
+    assert [path.name for path in models.iterdir()] == ["good"]
+
+
+def test_a_name_is_given_once_and_only_to_what_is_there(bundle, own):
+    models = workspace.models_dir()
+    bundles.promote(bundle, models, "one")
+    bundles.promote(bundle, models, "two")
+    with pytest.raises(BundleError, match="'one' already"):
+        bundles.promote(bundle, models, "one")
+    with pytest.raises(BundleError, match="'one' already"):
+        bundles.rename(models, "two", "one")
+    for attempt in (bundles.delete, bundles.set_default):
+        with pytest.raises(BundleError, match="no detector 'gone'"):
+            attempt(models, "gone")
+    flip_a_bit(own)
+    with pytest.raises(BundleError, match="refused"):
+        bundles.promote(own, models, "altered")
+    assert [path.name for path in bundles.list_bundles(models)] == ["one", "two"]

@@ -1,0 +1,71 @@
+"""The reference engine: what a logit is, and that it does not depend on an image's company."""
+
+import numpy as np
+import pytest
+
+from dfcore import architectures
+from dfcore.architectures import build_model
+from dfcore.engines import KerasEngine, fake_logit
+
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if architectures.get(name).pretrained else ())
+    for name in architectures.names()
+]
+
+
+def on_gpu() -> bool:
+    from dfcore.training.hardware import gpu_count
+
+    return gpu_count() > 0
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_logit_is_the_same_to_the_last_bit_whatever_the_batch(name, images):
+    import keras
+
+    if on_gpu():
+        pytest.skip("on a GPU images are judged together, and the last bits may differ")
+    keras.utils.set_random_seed(1)
+    engine = KerasEngine(build_model(name, size=32))
+    alone = np.array([engine.logits(image[None])[0] for image in images])
+    assert alone.dtype == np.float32
+    assert len(set(alone.tolist())) == len(images), "untrained, but no two images alike"
+    orders = {
+        "five in order": [0, 1, 2, 3, 4],
+        "five backwards": [4, 3, 2, 1, 0],
+        "two": [3, 1],
+        "two, the other way about": [1, 3],
+        "one image several times": [2, 2, 0, 2],
+    }
+    for reason, order in orders.items():
+        np.testing.assert_array_equal(engine.logits(images[order]), alone[order], err_msg=reason)
+
+
+@pytest.mark.parametrize("loss", ["binary", "categorical"])
+def test_a_logit_is_what_the_model_puts_out(loss, images):
+    model = build_model("cnn", size=32, loss=loss)
+    outputs = model(images.astype(np.float32), training=False).numpy()
+    expected = outputs[:, 0] if loss == "binary" else outputs[:, 1] - outputs[:, 0]
+    np.testing.assert_allclose(KerasEngine(model).logits(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_two_logits_become_the_logit_of_fake():
+    """sigmoid(z1 - z0) is the softmax's share of fake."""
+    outputs = np.array([[0.0, 2.0], [1.0, -1.0], [3.0, 3.0]])
+    softmax = np.exp(outputs[:, 1]) / np.exp(outputs).sum(axis=1)
+    np.testing.assert_allclose(1 / (1 + np.exp(-fake_logit(outputs))), softmax)
+
+
+def test_judging_leaves_the_model_alone(images):
+    """No dropout, no moving averages: twice the same, and the weights as before."""
+    model = build_model("resnet18", size=32)
+    before = model.get_weights()
+    engine = KerasEngine(model)
+    np.testing.assert_array_equal(engine.logits(images), engine.logits(images))
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

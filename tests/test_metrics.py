@@ -1,0 +1,275 @@
+"""Metrics against values worked out by hand, against scikit-learn, and by their properties."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from dfcore.errors import InputError
+from dfcore.evaluation import choose_threshold, confusion, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation.metrics import check
+
+# Four real and four fake images. From 0.5 on: one false alarm, three fakes caught.
+LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
+SCORES = [0.1, 0.2, 0.4, 0.7, 0.3, 0.6, 0.8, 0.9]
+BY_HAND = {
+    "images": 8,
+    "real": 4,
+    "fake": 4,
+    "accuracy": 6 / 8,
+    "balanced_accuracy": 6 / 8,
+    "precision": 3 / 4,
+    "recall": 3 / 4,
+    "f1": 3 / 4,
+    "accuracy_real": 3 / 4,
+    "accuracy_fake": 3 / 4,
+    "false_positive_rate": 1 / 4,
+    # Of 16 pairs the fake stands higher in 13: 0.3 beats two, 0.6 three, 0.8 and 0.9 four.
+    "roc_auc": 13 / 16,
+    # Precision at each fake, from the top: 1/1, 2/2, 3/4, 4/6.
+    "average_precision": (1 + 1 + 3 / 4 + 4 / 6) / 4,
+    "eer": 1 / 4,
+    "tpr_at_fpr_1": 1 / 2,
+    "tpr_at_fpr_5": 1 / 2,
+    "brier": (0.01 + 0.04 + 0.16 + 0.49 + 0.49 + 0.16 + 0.04 + 0.01) / 8,
+    "log_loss": -2 * sum(map(math.log, (0.9, 0.8, 0.6, 0.3))) / 8,
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_values_by_hand(name):
+    assert evaluate_scores(LABELS, SCORES, 0.5)[name] == pytest.approx(BY_HAND[name])
+
+
+def test_the_result_is_plain_data_for_a_file_with_all_that_was_computed():
+    result = evaluate_scores(LABELS, SCORES, 0.5)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["not_computed"] == {}
+    assert result["confusion"] == {"true_real": 3, "false_fake": 1, "false_real": 1, "true_fake": 3}
+    assert "real" in result["report"]
+    assert "fake" in result["report"]
+
+
+@pytest.fixture(params=range(5))
+def random_data(request):
+    """Labels and scores with ties, more real than fake."""
+    random = np.random.default_rng(request.param)
+    labels = (random.random(300) < 0.3).astype(int)
+    scores = np.clip(random.normal(0.4 + 0.2 * labels, 0.2), 0, 1).round(2)
+    return labels, scores
+
+
+def test_against_scikit_learn(random_data):
+    from sklearn import metrics
+
+    labels, scores = random_data
+    called = scores >= 0.45
+    result = evaluate_scores(labels, scores, 0.45)
+    assert result["accuracy"] == pytest.approx(metrics.accuracy_score(labels, called))
+    assert result["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(labels, called))
+    assert result["precision"] == pytest.approx(metrics.precision_score(labels, called))
+    assert result["recall"] == pytest.approx(metrics.recall_score(labels, called))
+    assert result["f1"] == pytest.approx(metrics.f1_score(labels, called))
+    assert result["roc_auc"] == pytest.approx(metrics.roc_auc_score(labels, scores))
+    assert result["average_precision"] == pytest.approx(metrics.average_precision_score(labels, scores))
+    assert [*result["confusion"].values()] == metrics.confusion_matrix(labels, called).ravel().tolist()
+
+
+def test_an_image_is_called_fake_from_the_threshold_on():
+    assert confusion([0, 1], [0.5, 0.5], 0.5).__dict__ == {
+        "true_real": 0, "false_fake": 1, "false_real": 0, "true_fake": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "score"), [(0, 1.0), (1, 0.0)])
+def test_a_wrong_and_certain_score_costs_a_finite_loss(label, score):
+    assert 10 < evaluate_scores([label], [score], 0.5)["log_loss"] < 20
+
+
+# === EER and TPR at FPR ===
+
+
+def rates(labels, scores, threshold) -> tuple[float, float]:
+    found = confusion(labels, scores, threshold)
+    return (found.false_fake / (found.false_fake + found.true_real),
+            found.false_real / (found.false_real + found.true_fake))  # fmt: skip
+
+
+def test_eer_lies_where_both_error_rates_meet(random_data):
+    """No threshold has both rates below it, and between two neighbouring ones the rates cross there."""
+    labels, scores = random_data
+    eer = evaluate_scores(labels, scores, 0.5)["eer"]
+    both = [rates(labels, scores, threshold) for threshold in [*np.unique(scores), 2.0]]
+    assert min(max(pair) for pair in both) >= eer - 1e-9
+    assert max(min(pair) for pair in both) <= eer + 1e-9
+
+
+EER = [
+    pytest.param([0.1, 0.2, 0.8, 0.9], 0.0, id="parted"),
+    pytest.param([0.8, 0.9, 0.1, 0.2], 1.0, id="reversed"),
+    pytest.param([0.5, 0.5, 0.5, 0.5], 0.5, id="all-the-same"),
+    pytest.param([0.1, 0.6, 0.5, 0.9], 0.5, id="one-pair-crossed"),
+]
+
+
+@pytest.mark.parametrize(("scores", "expected"), EER)
+def test_eer_by_hand(scores, expected):
+    assert evaluate_scores([0, 0, 1, 1], scores, 0.5)["eer"] == pytest.approx(expected)
+
+
+def test_tpr_at_fpr_by_hand():
+    """100 real images, 0.99 the highest of them: one false alarm may happen at 1%, five at 5%."""
+    reals = np.arange(100) / 100
+    fakes = [0.985, 0.975, 0.955, 0.945, 0.1]
+    result = evaluate_scores([0] * 100 + [1] * 5, [*reals, *fakes], 0.5)
+    assert result["tpr_at_fpr_1"] == pytest.approx(1 / 5)
+    assert result["tpr_at_fpr_5"] == pytest.approx(4 / 5)
+
+
+# === What cannot be computed ===
+
+ONE_CLASS = [
+    pytest.param([0, 0, 0], {"accuracy_fake", "recall", "f1"}, id="real-only"),
+    pytest.param([1, 1, 1], {"accuracy_real", "false_positive_rate"}, id="fake-only"),
+]
+
+
+@pytest.mark.parametrize(("labels", "missing"), ONE_CLASS)
+def test_one_class_only_gives_no_numbers_made_up(labels, missing):
+    result = evaluate_scores(labels, [0.2, 0.6, 0.7], 0.5)
+    need_both = {"roc_auc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5", "balanced_accuracy"}
+    assert set(result["not_computed"]) == missing | need_both
+    for name, reason in result["not_computed"].items():
+        assert result[name] is None
+        assert "Needs both classes" in reason
+    assert result["accuracy"] == pytest.approx(2 / 3 if labels[0] else 1 / 3)
+    assert result["log_loss"] > 0
+    assert result["brier"] > 0
+    json.dumps(result, allow_nan=False)
+
+
+def test_no_images_give_no_numbers_at_all():
+    result = evaluate_scores([], [], 0.5)
+    assert result["images"] == 0
+    assert result["accuracy"] is None
+    assert all("0 real and 0 fake" in reason for reason in result["not_computed"].values())
+    json.dumps(result, allow_nan=False)
+
+
+def test_nothing_called_fake_leaves_no_precision():
+    result = evaluate_scores(LABELS, SCORES, 1.0)
+    assert set(result["not_computed"]) == {"precision"}
+    assert "No image was called fake" in result["not_computed"]["precision"]
+    assert result["f1"] == 0
+
+
+# === The threshold ===
+
+
+def balanced(labels, scores, threshold) -> float:
+    return 1 - sum(rates(labels, scores, threshold)) / 2
+
+
+def test_no_other_threshold_has_a_better_balanced_accuracy(random_data):
+    labels, scores = random_data
+    chosen = choose_threshold(labels, scores)
+    assert 0 <= chosen <= 1
+    best = max(balanced(labels, scores, threshold) for threshold in [*np.unique(scores), 1.0])
+    assert balanced(labels, scores, chosen) == pytest.approx(best)
+
+
+THRESHOLDS = [
+    pytest.param([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9], 0.3, id="in-the-middle-of-the-gap"),
+    pytest.param([0, 0, 1, 1], [0.01, 0.02, 0.03, 0.9], 0.025, id="not-half-where-the-scores-lie-low"),
+    pytest.param([0, 1], [0.0, 1.0], 0.5, id="certain"),
+    pytest.param([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9], 0.7, id="of-equally-good-ones-the-nearest-to-half"),
+    pytest.param([0, 0], [0.1, 0.2], 0.5, id="real-only"),
+    pytest.param([1], [0.1], 0.5, id="fake-only"),
+    pytest.param([], [], 0.5, id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("labels", "scores", "expected"), THRESHOLDS)
+def test_threshold_by_hand(labels, scores, expected):
+    assert choose_threshold(labels, scores) == pytest.approx(expected)
+
+
+def test_the_order_of_images_does_not_matter(random_data):
+    labels, scores = random_data
+    order = np.random.default_rng(0).permutation(len(labels))
+    assert choose_threshold(labels[order], scores[order]) == choose_threshold(labels, scores)
+
+
+# === Curves ===
+
+
+def test_every_point_of_the_roc_curve_tells_its_own_threshold(random_data):
+    labels, scores = random_data
+    points = roc_points(labels, scores)
+    assert (points["fpr"][0], points["tpr"][0]) == (0, 0)
+    assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
+    assert ((points["threshold"] >= 0) & (points["threshold"] <= 1)).all()
+    for index in range(1, len(points["threshold"])):
+        found = confusion(labels, scores, points["threshold"][index])
+        assert (found.false_fake, found.true_fake) == (points["false_alarms"][index], points["hits"][index])
+    area = np.trapezoid(points["tpr"], points["fpr"])
+    assert area == pytest.approx(evaluate_scores(labels, scores, 0.5)["roc_auc"])
+
+
+def test_every_point_of_the_precision_recall_curve_tells_its_own_threshold(random_data):
+    labels, scores = random_data
+    points = precision_recall_points(labels, scores)
+    assert len({len(part) for part in points.values()}) == 1
+    for index in range(len(points["threshold"]) - 1):
+        found = confusion(labels, scores, points["threshold"][index])
+        precision = found.true_fake / (found.true_fake + found.false_fake)
+        recall = found.true_fake / (found.true_fake + found.false_real)
+        assert (precision, recall) == pytest.approx((points["precision"][index], points["recall"][index]))
+
+
+@pytest.mark.parametrize("labels", [[0, 0], [1, 1], []])
+def test_there_are_no_curves_without_both_classes(labels):
+    scores = [0.5] * len(labels)
+    assert roc_points(labels, scores) is None
+    assert precision_recall_points(labels, scores) is None
+
+
+# === Refusals ===
+
+BAD = [
+    pytest.param([0, 1], [0.5], r"\(2,\) and \(1,\)", id="lengths-differ"),
+    pytest.param([[0, 1]], [[0.5, 0.5]], r"\(1, 2\)", id="two-dimensions"),
+    pytest.param([0, 2], [0.5, 0.5], r"Received: \[0, 2\]", id="a-third-class"),
+    pytest.param([-1], [0.5], r"Received: \[-1\]", id="negative-label"),
+    pytest.param([0.6], [0.5], "labels 0 and 1", id="a-label-between-the-classes"),
+    pytest.param(["real"], [0.5], "labels 0 and 1", id="labels-as-text"),
+    pytest.param([None], [0.5], "labels 0 and 1", id="no-label"),
+    pytest.param([0], [float("nan")], "finite", id="nan"),
+    pytest.param([0], [float("inf")], "finite", id="infinity"),
+    pytest.param([0], [1.01], r"scores in \[0, 1\]", id="above-one"),
+    pytest.param([0], [-0.01], r"scores in \[0, 1\]", id="below-zero"),
+    pytest.param([0], ["high"], r"scores in \[0, 1\]", id="scores-as-text"),
+]
+
+
+@pytest.mark.parametrize(("labels", "scores", "message"), BAD)
+def test_bad_labels_and_scores_are_refused_with_what_was_received(labels, scores, message):
+    with pytest.raises(InputError, match=message):
+        check(labels, scores)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda y, s: evaluate_scores(y, s, 0.5), choose_threshold, roc_points, precision_recall_points],
+    ids=["evaluate_scores", "choose_threshold", "roc_points", "precision_recall_points"],
+)
+def test_every_function_checks(function):
+    with pytest.raises(InputError, match="finite"):
+        function([0, 1], [0.5, float("nan")])
+
+
+def test_labels_of_any_kind_of_number_will_do():
+    import pandas as pd
+
+    for labels in ([0, 1], [0.0, 1.0], np.array([False, True]), pd.Series([0, 1], dtype="Int8")):
+        assert check(labels, np.float32([0.25, 0.75]))[0].tolist() == [0, 1]

@@ -1,0 +1,708 @@
+"""Training: what a run leaves behind, that it repeats, stops and goes on, and that it fails with a reason."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfcore.architectures import backbone_layers, build_model
+from dfcore.bundles import read_card
+from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
+from dfcore.detector import Detector
+from dfcore.engines import KerasEngine
+from dfcore.errors import DatasetError, DfcoreError, RunError
+from dfcore.evaluation import choose_threshold, evaluate_scores, read_predictions
+from dfcore.runs import Run, RunStore, State, resume, start
+from dfcore.runs.process import identity
+from dfcore.training import checkpoints, reporter, worker
+from dfcore.training import trainer as trainer_module
+from dfcore.training.config import make_config
+from dfcore.training.data import prepare
+from dfcore.training.trainer import Trainer
+
+TINY = {
+    "arch": "cnn",
+    "image_size": 32,
+    "batch_size": 8,
+    "epochs": 3,
+    "lr": 1e-3,
+    "early_stopping": "off",
+    "augmentation": "flip,noise",
+    "precision": "float32",
+}
+NEVER = 10**9
+
+
+class Watch:
+    """A watcher that wishes to stop after so many steps, and keeps what it was told."""
+
+    def __init__(self, stop_at: int = NEVER):
+        self.stop_at, self.steps, self.epochs, self.phases = stop_at, [], 0, []
+
+    def phase(self, text):
+        self.phases.append(text)
+
+    def step(self, row):
+        self.steps.append(row)
+
+    def epoch(self, history):
+        self.epochs = len(history)
+
+    def should_stop(self):
+        return len(self.steps) == self.stop_at
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_told(monkeypatch):
+    """A stop may then be asked for at any step; else it is looked for once a second."""
+    import keras
+
+    monkeypatch.setattr(reporter, "_EVERY_SECONDS", 0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def unharmed_signals():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def tiny(data, **changes):
+    return make_config(TINY | {"data_root": str(data)} | changes)
+
+
+def make_trainer(config, folder, watch=None) -> Trainer:
+    return Trainer(config, prepare(config), Path(folder), watch or Watch())
+
+
+def trained(config, folder) -> Trainer:
+    trainer = make_trainer(config, folder)
+    assert trainer.run()
+    return trainer
+
+
+def assert_same_weights(one, other):
+    for ours, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def same_weights(one, other) -> bool:
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+
+
+def assert_same_history(one, other):
+    """All but the speed; the loss is a sum that is added up in another order after a resume."""
+    columns = ["epoch", "loss", "accuracy", "lr", "val_loss", "val_accuracy", "val_auc"]
+    tables = [pd.DataFrame(trainer.progress.history)[columns] for trainer in (one, other)]
+    np.testing.assert_allclose(*tables, rtol=1e-5)
+
+
+def new_run(config, folder) -> Run:
+    return RunStore(folder).create(config.to_dict(), epochs=config.epochs)
+
+
+def work(run: Run) -> int:
+    """Trains a run in this process, as its worker would."""
+    me = identity()
+    run.claim(int(me["pid"]), me["started"], epochs=run.status().epochs)
+    return worker.main(str(run.folder))
+
+
+def scripted(monkeypatch, name: str, values) -> None:
+    """Lets validation come out as told, epoch by epoch."""
+    told = iter(values)
+
+    def figures(labels, logits):
+        return {"val_loss": 1.0, "val_accuracy": 0.5, "val_auc": 0.5} | {name: next(told)}
+
+    monkeypatch.setattr(trainer_module, "validation_figures", figures)
+
+
+def unbalanced(data: Path, folder: Path) -> Path:
+    """A copy with a quarter of the fakes in train."""
+    shutil.copytree(data, folder)
+    fakes = sorted((folder / "train" / "fake").iterdir())
+    for path in fakes[len(fakes) // 4 :]:
+        path.unlink()
+    return folder
+
+
+# === What a completed run leaves behind ===
+
+
+@pytest.fixture(scope="module")
+def completed(small_dataset, tmp_path_factory):
+    """A run that was trained once, on a data set in which one image is damaged."""
+    before = signal.getsignal(signal.SIGTERM)
+    folder = tmp_path_factory.mktemp("completed")
+    data = folder / "data"
+    shutil.copytree(small_dataset, data)
+    whole = next((data / "train" / "real").iterdir()).read_bytes()
+    (data / "train" / "real" / "damaged.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
+        patch.setenv("DFCORE_RUNS", str(folder / "runs"))
+        patch.setattr(reporter, "_EVERY_SECONDS", 0)
+        run = new_run(tiny(data, early_stopping="auc", name="A tiny one"), folder / "runs")
+        assert work(run) == 0
+    signal.signal(signal.SIGTERM, before)
+    return run
+
+
+class TestCompletedRun:
+    def test_says_so(self, completed):
+        status = completed.status()
+        assert (status.state, status.epoch, status.reason) == (State.COMPLETED, 3, "")
+        assert status.fraction == 1
+        with pytest.raises(RunError, match="completed"):
+            resume(completed)
+
+    def test_leaves_every_file(self, completed):
+        names = {path.name for path in completed.folder.iterdir() if not path.name.startswith(".")}
+        assert names >= {
+            "config.json",
+            "status.json",
+            "history.csv",
+            "steps.csv",
+            "checkpoints",
+            "predictions_validation.parquet",
+            "predictions_test.parquet",
+            "metrics.json",
+            "excluded.csv",
+            "tensorboard",
+            "bundle",
+        }
+        assert {path.name for path in completed.bundle.iterdir()} >= {"model.keras", "card.json"}
+        assert list((completed.folder / "tensorboard").glob("events.out.tfevents*"))
+        kept = sorted(path.name for path in completed.checkpoints.iterdir())
+        assert kept == ["best.npz", "epoch-000002-step-00000000.npz", "epoch-000003-step-00000000.npz"]
+        assert not list(completed.folder.rglob(".*tmp*"))
+
+    def test_history_has_a_row_an_epoch_and_steps_a_row_a_step(self, completed):
+        history = completed.history()
+        assert [row["epoch"] for row in history] == [1, 2, 3]
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc", "lr", "images_per_second"):
+            assert all(np.isfinite(row[name]) for row in history), name
+        steps = completed.steps()
+        assert [row["step"] for row in steps] == list(range(1, int(steps[0]["steps"]) + 1)) * 3
+        # The live losses of an epoch average to the epoch's own.
+        images = np.full(int(steps[0]["steps"]), 8.0)
+        images[-1] = len(prepare_train(completed)) - images[:-1].sum()
+        first = [row["loss"] for row in steps[: len(images)]]
+        assert np.average(first, weights=images) == pytest.approx(history[0]["loss"], rel=1e-4)
+
+    def test_tensorboard_can_read_the_figures(self, completed):
+        from tensorflow.python.summary.summary_iterator import summary_iterator
+
+        (events,) = (completed.folder / "tensorboard").iterdir()
+        found = {(v.tag, event.step) for event in summary_iterator(str(events)) for v in event.summary.value}
+        assert {("val_auc", epoch) for epoch in (1, 2, 3)} <= found
+
+    @pytest.mark.parametrize("split", [VALIDATION, TEST])
+    def test_predictions_are_those_of_the_bundle_to_the_last_bit(self, completed, split):
+        """What is reported is what users get who give the same files to the finished detector."""
+        table = read_predictions(completed.folder / f"predictions_{split}.parquet")
+        root = Path(completed.config()["data_root"])
+        assert set(table.path) == {p.relative_to(root).as_posix() for p in (root / split).rglob("*.png")}
+        assert [path.split("/")[1] for path in table.path] == ["fake" if label else "real" for label in table.label]
+        verdicts = Detector.load(completed.folder).predict([root / path for path in table.path], batch_size=5)
+        assert [verdict.score for verdict in verdicts] == table.score.tolist()
+        assert [verdict.logit for verdict in verdicts] == table.logit.tolist()
+
+    def test_the_threshold_comes_from_validation_alone(self, completed):
+        table = read_predictions(completed.folder / "predictions_validation.parquet")
+        card = read_card(completed.bundle)
+        assert card.threshold.value == choose_threshold(table.label, table.score)
+        assert card.threshold.chosen_on == VALIDATION
+
+    @pytest.mark.parametrize("split", [VALIDATION, TEST])
+    def test_metrics_follow_from_the_predictions(self, completed, split):
+        table, card = read_predictions(completed.folder / f"predictions_{split}.parquet"), read_card(completed.bundle)
+        expected = evaluate_scores(table.label.astype(int), table.score, card.threshold.value)
+        assert completed.metrics()[split] == expected
+        assert card.results[split]["accuracy"] == expected["accuracy"]
+
+    def test_the_card_tells_what_it_was_trained_on(self, completed):
+        card, config = read_card(completed.bundle), completed.config()
+        found = scan(config["data_root"])
+        assert card.title == "A tiny one"
+        assert (card.arch, card.preprocess.size, card.loss) == ("cnn", 32, "binary")
+        assert card.training.fingerprint == found.fingerprint
+        assert card.training.counts == {split: dict(row) for split, row in found.counts().iterrows()}
+        assert card.training.excluded == 1
+        assert card.training.epochs_run == 3
+        best = max(completed.history(), key=lambda row: row["val_auc"])
+        assert 1 <= card.training.best_epoch <= best["epoch"]
+        assert any("only" in limit and "images" in limit for limit in card.limits)
+
+    def test_the_card_names_no_folder_of_this_machine(self, completed):
+        root = completed.config()["data_root"]
+        text = (completed.bundle / "card.json").read_text()
+        assert str(Path(root).parent) not in text
+
+    def test_unreadable_images_are_listed_with_their_reason(self, completed):
+        excluded = pd.read_csv(completed.folder / "excluded.csv")
+        assert excluded.path.tolist() == ["train/real/damaged.png"]
+        assert "damaged" in excluded.error[0]
+
+
+def prepare_train(run: Run) -> list[str]:
+    usable = scan(run.config()["data_root"]).usable
+    return usable.path[usable.split == TRAIN].tolist()
+
+
+def test_without_a_test_split_the_run_completes_and_says_so(small_dataset, tmp_path, unharmed_signals):
+    data = tmp_path / "data"
+    shutil.copytree(small_dataset, data, ignore=shutil.ignore_patterns("test"))
+    run = new_run(tiny(data, epochs=1), tmp_path / "runs")
+    assert work(run) == 0, run.status().reason
+    assert run.metrics()["test"]["images"] == 0
+    assert run.metrics()["test"]["accuracy"] is None
+    assert run.metrics()["validation"]["images"] > 0
+    assert any("no test split" in limit for limit in read_card(run.bundle).limits)
+
+
+# === The same seed, the same run ===
+
+
+def test_one_seed_gives_one_result_and_another_seed_another(small_dataset, tmp_path):
+    one, same, other = (
+        trained(tiny(small_dataset, seed=seed), tmp_path / name)
+        for name, seed in (("one", 3), ("same", 3), ("other", 4))
+    )
+    assert_same_weights(one.model, same.model)
+    assert_same_history(one, same)
+    assert not same_weights(one.model, other.model)
+
+
+@pytest.fixture(scope="module")
+def cnn_weights(tmp_path_factory):
+    import keras
+
+    keras.utils.set_random_seed(11)
+    path = tmp_path_factory.mktemp("weights") / "cnn.weights.h5"
+    build_model("cnn", size=32).save_weights(path)
+    return path
+
+
+STOPS = {
+    "at the first step": (1, {}),
+    "within the second epoch, under a cosine with warm-up": (
+        5,
+        {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "augmentation": "standard"},
+    ),
+    "while the head is trained": (2, {"weights": "FILE", "head_epochs": 2}),
+    "just after the head was trained": (4, {"weights": "FILE", "head_epochs": 1, "schedule": "cosine"}),
+    "within the third epoch, two logits, plateau": (7, {"loss": "categorical", "schedule": "plateau", "patience": 1}),
+}
+
+
+@pytest.mark.parametrize(("stop_at", "changes"), STOPS.values(), ids=STOPS)
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes, small_dataset, tmp_path, cnn_weights):
+    if "weights" in changes:
+        changes = changes | {"weights": str(cnn_weights)}
+    config = tiny(small_dataset, **changes)
+    whole = trained(config, tmp_path / "whole")
+    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
+    steps = first.steps
+    assert not first.run()
+    assert (first.progress.epoch, first.progress.step) == divmod(stop_at, steps)
+    second = make_trainer(config, tmp_path / "parts")
+    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, steps)
+    assert second.run()
+    assert_same_weights(second.model, whole.model)
+    assert_same_history(second, whole)
+    assert second.progress.best_epoch == whole.progress.best_epoch
+    assert_same_weights(second.best_model(), whole.best_model())
+
+
+def test_a_stop_is_heeded_between_epochs_too(small_dataset, tmp_path, monkeypatch):
+    """Epochs of less than a second must not outrun the wish to stop."""
+    monkeypatch.setattr(reporter, "_EVERY_SECONDS", 3600)
+
+    class AfterFirstEpoch(Watch):
+        def should_stop(self):
+            return self.epochs >= 1
+
+    config = tiny(small_dataset)
+    trainer = make_trainer(config, tmp_path / "parts", AfterFirstEpoch())
+    assert not trainer.run()
+    assert trainer.progress.epoch == 1
+    resumed = make_trainer(config, tmp_path / "parts")
+    assert resumed.run()
+    assert_same_weights(resumed.model, trained(config, tmp_path / "whole").model)
+
+
+# === Checkpoints ===
+
+
+def with_a_flipped_bit(data: bytes) -> bytes:
+    at = len(data) // 2
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+DAMAGES = {
+    "cut short": lambda data: data[: len(data) // 2],
+    "a flipped bit": with_a_flipped_bit,
+    "other content": lambda data: b"not a checkpoint",
+    "empty": lambda data: b"",
+}
+
+
+@pytest.fixture(scope="module")
+def stopped_in_second_epoch(small_dataset, tmp_path_factory):
+    """A folder with two checkpoints, and the weights of the whole run."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
+        patch.setattr(reporter, "_EVERY_SECONDS", 0)
+        config = tiny(small_dataset, epochs=2)
+        whole = trained(config, folder / "whole")
+        assert not make_trainer(config, folder / "parts", Watch(whole.steps + 2)).run()
+    return config, folder / "parts", whole.model
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, stopped_in_second_epoch, tmp_path):
+    config, kept, whole = stopped_in_second_epoch
+    shutil.copytree(kept, tmp_path / "parts")
+    newest = max((tmp_path / "parts").glob("epoch-*.npz"))
+    newest.write_bytes(damage(newest.read_bytes()))
+    trainer = make_trainer(config, tmp_path / "parts")
+    assert (trainer.progress.epoch, trainer.progress.step) == (1, 0)
+    assert trainer.run()
+    assert_same_weights(trainer.model, whole)
+
+
+def test_with_no_readable_checkpoint_it_says_so(stopped_in_second_epoch, tmp_path):
+    config, kept, _ = stopped_in_second_epoch
+    shutil.copytree(kept, tmp_path / "parts")
+    for path in (tmp_path / "parts").glob("epoch-*.npz"):
+        path.write_bytes(b"not a checkpoint")
+    with pytest.raises(DfcoreError, match="No checkpoint can be read"):
+        make_trainer(config, tmp_path / "parts")
+
+
+def test_a_checkpoint_of_another_network_is_refused(stopped_in_second_epoch, tmp_path):
+    config, kept, _ = stopped_in_second_epoch
+    other = config.model_copy(update={"loss": "categorical"})
+    with pytest.raises(DfcoreError, match="does not fit this model"):
+        make_trainer(other, kept)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    state = {"epoch": 1, "step": 0}
+    checkpoints.save(tmp_path, {"model": [np.arange(3.0)]}, state)
+
+    def full(file, **arrays):
+        Path(file).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(DfcoreError, match="No space left on device"):
+        checkpoints.save(tmp_path, {"model": [np.arange(3.0) + 1]}, state | {"epoch": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-000001-step-00000000.npz"]
+    assert checkpoints.newest(tmp_path).state == state
+
+
+# === What the settings do ===
+
+
+class Recorder(Watch):
+    """Keeps the weights at the end of every epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.trainer, self.weights = None, []
+
+    def epoch(self, history):
+        super().epoch(history)
+        self.weights.append(self.trainer.model.get_weights())
+
+
+def recorded(config, folder) -> tuple[Trainer, Recorder]:
+    watch = Recorder()
+    watch.trainer = make_trainer(config, folder, watch)
+    assert watch.trainer.run()
+    return watch.trainer, watch
+
+
+EARLY = {
+    "loss: falls, then rises": ("loss", "val_loss", (0.5, 0.4, 0.6, 0.7, 0.1), 2, 4),
+    "auc: rises, then falls": ("auc", "val_auc", (0.5, 0.8, 0.7, 0.6, 0.9), 2, 4),
+    "auc: too small a gain is none": ("auc", "val_auc", (0.5, 0.50001, 0.50002, 0.9, 0.9), 1, 3),
+    "auc: better in time": ("auc", "val_auc", (0.5, 0.4, 0.6, 0.5, 0.7), 5, 5),
+    "off: the last epoch counts": ("off", "val_auc", (0.9, 0.8, 0.7, 0.6, 0.5), 5, 5),
+}
+
+
+@pytest.mark.parametrize(("watched", "figure", "values", "best", "ends"), EARLY.values(), ids=EARLY)
+def test_early_stopping_ends_in_time_and_keeps_the_best_epoch(
+    watched, figure, values, best, ends, small_dataset, tmp_path, monkeypatch
+):
+    scripted(monkeypatch, figure, values)
+    config = tiny(small_dataset, epochs=5, early_stopping=watched, patience=2)
+    trainer, watch = recorded(config, tmp_path)
+    assert (trainer.progress.best_epoch, trainer.progress.epoch) == (best, ends)
+    for ours, theirs in zip(trainer.best_model().get_weights(), watch.weights[best - 1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_class_weights_make_both_classes_count_the_same(small_dataset, tmp_path, monkeypatch):
+    config = tiny(unbalanced(small_dataset, tmp_path / "data"), epochs=1)
+    data = prepare(config)
+    real, fake = np.bincount(data.labels(TRAIN))
+    weights = data.class_weights()
+    assert real > fake
+    assert real * weights[0] == pytest.approx(fake * weights[1])
+    given, batches = [], trainer_module.training_batches
+    monkeypatch.setattr(
+        trainer_module, "training_batches", lambda *a, **k: given.append(k["weights"]) or batches(*a, **k)
+    )
+    with_weights = trained(config, tmp_path / "with")
+    without = trained(config.model_copy(update={"class_weights": False}), tmp_path / "without")
+    np.testing.assert_array_equal(given[0], weights[data.labels(TRAIN)])
+    assert given[1] is None
+    assert not same_weights(with_weights.model, without.model)
+
+
+@pytest.mark.parametrize(("loss", "units"), [("binary", 1), ("categorical", 2)])
+def test_both_losses_learn_the_training_images(loss, units, small_dataset, tmp_path):
+    config = tiny(small_dataset, loss=loss, epochs=12, augmentation="none", class_weights=False)
+    trainer = trained(config, tmp_path)
+    history = trainer.progress.history
+    assert trainer.best_model().output_shape == (None, units)
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    # The score of the engine is what the loss was trained on.
+    pixels = trainer.data.pixels.gather(np.arange(4))
+    outputs = trainer.best_model()(pixels.astype(np.float32)).numpy()
+    logits = KerasEngine(trainer.best_model()).logits(pixels)
+    np.testing.assert_allclose(logits, outputs[:, 0] if units == 1 else outputs[:, 1] - outputs[:, 0], rtol=1e-4)
+
+
+def rates(config, folder) -> list[float]:
+    return [row["lr"] for row in trained(config, folder).progress.history]
+
+
+def test_a_constant_rate_stays(small_dataset, tmp_path):
+    assert rates(tiny(small_dataset), tmp_path) == pytest.approx([1e-3] * 3)
+
+
+def test_a_cosine_ends_at_zero(small_dataset, tmp_path):
+    falling = rates(tiny(small_dataset, schedule="cosine", epochs=4), tmp_path)
+    assert falling == pytest.approx([1e-3 * (1 + np.cos(np.pi * part)) / 2 for part in (0.25, 0.5, 0.75, 1)], abs=1e-8)
+
+
+def test_a_cosine_with_warm_up_rises_first(small_dataset, tmp_path):
+    watch = Watch()
+    config = tiny(small_dataset, schedule="cosine", warmup_epochs=1, epochs=3)
+    trainer = make_trainer(config, tmp_path, watch)
+    assert trainer.run()
+    told = [row["lr"] for row in watch.steps]
+    assert told[: trainer.steps] == sorted(told[: trainer.steps])
+    assert max(told) == pytest.approx(1e-3)
+    assert told[-1] == pytest.approx(0, abs=1e-8)
+
+
+def test_a_plateau_halves_the_rate_when_stuck(small_dataset, tmp_path, monkeypatch):
+    scripted(monkeypatch, "val_auc", (0.6, 0.5, 0.5, 0.7, 0.6, 0.6, 0.6))
+    config = tiny(small_dataset, schedule="plateau", early_stopping="auc", patience=4, epochs=7)
+    halved = rates(config, tmp_path)
+    # Stuck for two epochs, half of the patience: the third, and after a gain the sixth.
+    assert halved == pytest.approx([1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4])
+
+
+def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, tmp_path, cnn_weights):
+    given = build_model("cnn", size=32, weights=str(cnn_weights))
+    config = tiny(small_dataset, weights=str(cnn_weights), head_epochs=2, head_lr=5e-3, epochs=3)
+    trainer, watch = recorded(config, tmp_path)
+    names = [weight.path for weight in trainer.model.weights]
+    backbone = {weight.path for layer in backbone_layers(trainer.model) for weight in layer.weights}
+    for index, name in enumerate(names):
+        before, head, after = given.get_weights()[index], watch.weights[1][index], watch.weights[2][index]
+        if name in backbone:
+            np.testing.assert_array_equal(before, head, err_msg=name)
+            assert not np.array_equal(head, after), name
+        else:
+            assert not np.array_equal(before, head), name
+    assert [row["lr"] for row in trainer.progress.history] == pytest.approx([5e-3, 5e-3, 1e-3])
+
+
+def test_epochs_of_the_head_do_not_tire_the_patience(small_dataset, tmp_path, monkeypatch, cnn_weights):
+    scripted(monkeypatch, "val_auc", (0.9, 0.5, 0.5, 0.5, 0.5))
+    config = tiny(small_dataset, weights=str(cnn_weights), head_epochs=3, epochs=5, early_stopping="auc", patience=1)
+    assert trained(config, tmp_path).progress.epoch == 4
+
+
+@pytest.mark.slow
+def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset, tmp_path):
+    """Its moving averages would lag for hundreds of steps: good AUC, accuracy near one half."""
+    import keras
+
+    path = tmp_path / "resnet18.weights.h5"
+    given = build_model("resnet18", size=16)
+    given.save_weights(path)
+    config = tiny(small_dataset, arch="resnet18", image_size=16, weights=str(path), head_epochs=1, epochs=2)
+    model = trained(config, tmp_path / "run").model
+    for layer in given.layers:
+        if layer.weights and layer.name != "head_logit":
+            pairs = list(zip(layer.get_weights(), model.get_layer(layer.name).get_weights(), strict=True))
+            kept = all(np.array_equal(before, after) for before, after in pairs)
+            assert kept == isinstance(layer, keras.layers.BatchNormalization), layer.name
+
+
+def test_mixed_precision_leaves_a_float32_detector(small_dataset, tmp_path):
+    trainer = trained(tiny(small_dataset, precision="mixed_bfloat16", epochs=1), tmp_path)
+    assert trainer.model.get_layer("conv_1").compute_dtype == "bfloat16"
+    best = trainer.best_model()
+    assert {layer.compute_dtype for layer in best.layers} == {"float32"}
+    assert_same_weights(best, trainer.model)
+
+
+# === When it goes wrong ===
+
+
+def test_one_class_is_refused_before_anything_starts(small_dataset, tmp_path, unharmed_signals):
+    data = tmp_path / "data"
+    shutil.copytree(small_dataset, data, ignore=shutil.ignore_patterns("fake"))
+    config = tiny(data)
+    with pytest.raises(DatasetError, match=r"no fake images in train.*Expected both classes"):
+        prepare(config)
+    run = new_run(config, tmp_path / "runs")
+    assert work(run) == 1
+    status = run.status()
+    assert status.state is State.FAILED
+    assert "no fake images in train" in status.reason
+
+
+def test_a_data_set_that_is_gone_fails_with_its_name(small_dataset, tmp_path, unharmed_signals):
+    run = new_run(tiny(tmp_path / "gone"), tmp_path / "runs")
+    assert work(run) == 1
+    assert run.status().state is State.FAILED
+    assert "There is no folder or manifest" in run.status().reason
+
+
+def test_a_loss_that_is_no_number_fails_with_advice(small_dataset, tmp_path, monkeypatch, unharmed_signals):
+    monkeypatch.setattr(trainer_module, "make_loss", lambda config: lambda y, logits: logits * float("nan"))
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    assert work(run) == 1
+    status = run.status()
+    assert status.state is State.FAILED
+    assert "loss became nan" in status.reason
+    assert "lower learning rate" in status.reason
+
+
+def test_an_error_of_any_kind_is_told(small_dataset, tmp_path, monkeypatch, unharmed_signals, capsys):
+    def broken(*_):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(trainer_module, "make_loss", broken)
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    assert work(run) == 1
+    assert run.status().reason == "ZeroDivisionError: of all things"
+    assert "Traceback" in capsys.readouterr().err, "the log has the whole story"
+
+
+def test_a_stop_while_images_are_read_is_no_failure(small_dataset, tmp_path, monkeypatch, unharmed_signals):
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    phase = worker.RunWatcher.phase
+    # Somebody asks for it as soon as the run is at work.
+    monkeypatch.setattr(worker.RunWatcher, "phase", lambda self, text: (run.request_stop(), phase(self, text)))
+    assert work(run) == 0
+    assert run.status().state is State.STOPPED
+
+
+def test_a_run_of_another_process_is_left_alone(small_dataset, tmp_path):
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    other = identity(os.getppid())
+    run.claim(int(other["pid"]), other["started"], epochs=3)
+    assert worker.main(str(run.folder)) == 1
+    assert run.status().state is State.QUEUED
+    assert run.status().pid == os.getppid()
+
+
+def test_a_resumed_worker_waits_until_it_is_entered(small_dataset, tmp_path):
+    """After a stop the old process still stands in the status until the launcher has entered the new one."""
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    run.update(state=State.STOPPED, pid=2**22 + 1, started=1.0)
+    me = identity()
+    later = threading.Timer(0.5, lambda: run.claim(int(me["pid"]), me["started"], epochs=3))
+    later.start()
+    assert worker._is_mine(run, patience=10)
+    later.join()
+
+
+# === In processes of their own ===
+
+
+def wait_for(run: Run, wanted, *, seconds: float = 120):
+    """Waits until a run's status is as wanted, and returns it."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        status = run.status()
+        if wanted(status):
+            return status
+        time.sleep(0.05)
+    raise AssertionError(f"{run.id} is {run.status()} after {seconds} s. Its log: {run.log_tail(2000)}")
+
+
+def beyond(epoch: int):
+    return lambda status: status.state is State.RUNNING and status.epoch > epoch
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store whose processes are ended with the test, whatever comes."""
+    store = RunStore(tmp_path / "runs")
+    yield store
+    for run in store:
+        status = run.status()
+        if status.state.active and status.pid not in (None, os.getpid()):
+            os.kill(status.pid, signal.SIGKILL)
+            wait_for(run, lambda status: not status.state.active, seconds=20)
+
+
+@pytest.mark.slow
+def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
+    config = tiny(small_dataset, epochs=40, schedule="cosine")
+    first = start(store, config.to_dict(), epochs=config.epochs)
+    wait_for(first, beyond(1))
+
+    # One trains at a time; those behind it wait, and can be stopped while they do.
+    second, third = (start(store, tiny(small_dataset, epochs=1).to_dict(), epochs=1) for _ in range(2))
+    third.request_stop()
+    assert "waiting for its turn" in wait_for(third, lambda s: s.state is State.STOPPED).reason
+    assert second.status().state is State.QUEUED
+    assert first.status().state is State.RUNNING
+    with pytest.raises(RunError, match="at work"):
+        store.delete(first.id)
+    with pytest.raises(RunError, match="running already"):
+        resume(first)
+
+    # A process that is killed is noticed; the next in the queue then has its turn.
+    os.kill(first.status().pid, signal.SIGKILL)
+    killed = wait_for(first, lambda s: s.state is State.INTERRUPTED, seconds=20)
+    assert "killed" in killed.reason
+    assert not wait_for(second, lambda s: not s.state.active).reason
+    assert second.status().state is State.COMPLETED
+
+    # It goes on from its last checkpoint, is stopped, and goes on again, as if nothing had been.
+    resume(first)
+    wait_for(first, beyond(killed.epoch + 1))
+    first.request_stop()
+    kept = wait_for(first, lambda s: s.state is State.STOPPED)
+    assert "what was learned is kept" in kept.reason
+    resume(first)
+    assert wait_for(first, lambda s: not s.state.active).state is State.COMPLETED
+    assert [row["epoch"] for row in first.history()] == list(range(1, 41))
+    whole = trained(config, tmp_path / "whole").best_model()
+    assert_same_weights(Detector.load(first.folder).model, whole)
