@@ -29,8 +29,8 @@ def show_verdict(entry: access.Entry, name: str, verdict: Verdict) -> None:
             help="The score is the network's own output. It is no probability unless the card says it is calibrated.",
         )
         st.markdown(_trust(entry))
-        if entry.card.training.demonstration:
-            st.warning("A demonstration detector: it says nothing about real deepfakes.", icon=":material/science:")
+        if entry.card.limits:
+            st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
 
 
 def _trust(entry: access.Entry) -> str:
@@ -71,13 +71,15 @@ def is_explained() -> bool:
     )  # fmt: skip
 
 
-def show_heatmap(entry: access.Entry, data: bytes) -> Heatmap:
+def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     """Choices, then image, overlay and magnifier."""
     which, how, strength = st.columns([2, 2, 3])
-    target = which.segmented_control(
-        "Evidence of", ["fake", "real"], default="fake", required=True, key="inspect_target", persist_state="session",
-        help="What the map argues for: that the image is fake, or that it is real.",
+    wanted = which.segmented_control(
+        "Evidence of", ["verdict", "fake", "real"], default="verdict", required=True, key="inspect_target",
+        persist_state="session", format_func={"verdict": "the verdict", "fake": "fake", "real": "real"}.__getitem__,
+        help="What the map argues for: the detector's own verdict, that the image is fake, or that it is real.",
     )  # fmt: skip
+    target = verdict.label if wanted == "verdict" else wanted
     method = how.selectbox(
         "Method", METHODS, format_func=lambda name: METHOD_TITLES[name], key="inspect_method", persist_state="session",
         help="Grad-CAM is the usual one. Score-CAM needs no gradients and is slow. Saliency shows single pixels.",

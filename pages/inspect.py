@@ -72,7 +72,7 @@ def show(entry: access.Entry, name: str, data: bytes) -> None:
         return
     heatmap = None
     if evidence.is_explained():
-        heatmap = evidence.show_heatmap(entry, data)
+        heatmap = evidence.show_heatmap(entry, data, verdict)
     facts = evidence.show_facts(data)
     result = evidence.whole_result(entry, name, verdict, facts, heatmap)
     st.download_button(

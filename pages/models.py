@@ -11,8 +11,9 @@ from dfcore.runs import State
 def show_card(card: Card) -> None:
     if card.description:
         st.markdown(widgets.plain(card.description))
-    for limit in card.limits:
-        st.warning(widgets.plain(limit), icon=":material/report:")
+    if card.limits:
+        st.warning(widgets.plain(card.limits[0]), icon=":material/report:")
+        st.markdown("\n".join(f"- {widgets.plain(limit)}" for limit in card.limits[1:]))
     for split, metrics in card.results.items():
         st.markdown(
             f"**On {split}: {metrics['images']:,} images** ({metrics['real']:,} real, {metrics['fake']:,} fake), "

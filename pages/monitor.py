@@ -63,7 +63,7 @@ def show_curves(runs: list[Run]) -> None:
             st.caption(title)
             figure = figures.training_curves(
                 histories, columns, title=title, epochs=epochs, smoothing=smoothing,
-                log=(log and title == "Loss") or title == "Learning rate", unit_range=unit,
+                log=log and title == "Loss", unit_range=unit,
             )  # fmt: skip
             st.plotly_chart(figure, key=f"curve_{title}")
 

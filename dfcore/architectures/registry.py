@@ -5,9 +5,9 @@ the same for all: dropout, then one dense unit (a logit of P(fake)) or two (logi
 Listing architectures imports no TensorFlow.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dfcore.errors import DfcoreError, InputError
@@ -118,7 +118,9 @@ def build_model(
         outputs = keras.layers.Dense(units, dtype="float32", name=LOGIT)(x)
         model = keras.Model(inputs, outputs, name=name)
         if own_file:
-            model.load_weights(weights, skip_mismatch=Path(weights).suffix == ".keras")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # What does not fit is told below.
+                model.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
         if weights == "none":
             raise

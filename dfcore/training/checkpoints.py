@@ -49,7 +49,7 @@ def newest(folder: Path) -> "Checkpoint | None":
     for path in found:
         try:
             return Checkpoint(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"{path.name}: {error}")
     if found:
         raise DfcoreError(f"No checkpoint can be read: {'; '.join(reasons)}.")
@@ -60,7 +60,7 @@ class Checkpoint:
     """One readable checkpoint: `state`, and arrays for the variables."""
 
     def __init__(self, path: Path):
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}  # Reading checks every CRC.
         self.path = path
         self.state: dict[str, Any] = json.loads(arrays.pop("state").tobytes())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.datasets.demo import sample_images
+from dfcore.runs import RunStore
 from tests.browser.server import ROOT, chromium, command, dashboard, settle
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -34,7 +35,9 @@ def main() -> None:
 def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
     page.set_default_timeout(120_000)
     for name in ("home", "datasets", "train", "monitor", "evaluate", "models", "inspect"):
-        page.goto(address if name == "home" else f"{address}/{name}")
+        # Inspect and Monitor open on what the latest run made.
+        where = f"inspect?detector=run:{_latest(workspace)}" if name == "inspect" else name
+        page.goto(address if name == "home" else f"{address}/{where}")
         settle(page)
         if name == "inspect":
             _show_an_image(page, workspace)
@@ -44,6 +47,10 @@ def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
         page.screenshot(path=str(FOLDER / f"{name}-{scheme}.png"))
         page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
         print(f"{name}-{scheme}.png")
+
+
+def _latest(workspace: Path) -> str:
+    return next(iter(RunStore(workspace / "runs"))).id
 
 
 def _show_an_image(page: Any, workspace: Path) -> None:
