@@ -4,7 +4,6 @@ Exit code 0 when it was done, 1 for a failure, 2 for bad input; errors go to std
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 
 from dfcore import __version__, workspace
 from dfcore.errors import DfcoreError, InputError
+from dfcore.terminal import print_figures, print_json, progress_bar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -136,13 +136,13 @@ def _command(commands: Any, name: str, call: Callable, text: str) -> argparse.Ar
 def _data_scan(options: argparse.Namespace) -> None:
     from dfcore.datasets import assign_splits, scan
 
-    found = scan(options.root, progress=_bar("reading"))
+    found = scan(options.root, progress=progress_bar("reading"))
     dataset = assign_splits(found)
     bad = dataset.unreadable
     drawn = bool(found.usable.split.isna().any())
     if options.json:
         counts = dataset.counts()
-        _print_json(
+        print_json(
             {
                 "root": str(dataset.root),
                 "layout": dataset.layout,
@@ -173,9 +173,9 @@ def _data_scan(options: argparse.Namespace) -> None:
 def _data_demo(options: argparse.Namespace) -> None:
     from dfcore.datasets.demo import make_demo
 
-    folder = make_demo(options.folder, seed=options.seed, progress=_bar("making"))
+    folder = make_demo(options.folder, seed=options.seed, progress=progress_bar("making"))
     if options.json:
-        _print_json({"root": str(folder.resolve())})
+        print_json({"root": str(folder.resolve())})
     else:
         print(f"A DEMONSTRATION data set with simulated fakes lies in {folder}.")
         print(f"Train on it with: dfcore train --data-root {folder}")
@@ -199,21 +199,21 @@ def _train(options: argparse.Namespace) -> None:
     if "data_root" not in told:
         raise InputError("Expected --data-root ROOT, or a --config FILE that names it.")
     make_config(told)
-    dataset = scan(told["data_root"], progress=_bar("reading"))
+    dataset = scan(told["data_root"], progress=progress_bar("reading"))
     told["data_root"] = str(Path(told["data_root"]).expanduser().resolve())
     fitting = suggest(image_side(dataset)) if not {"arch", "image_size"} & set(told) and len(dataset.usable) else {}
     config = make_config(fitting | told)
     require_trainable(assign_splits(dataset, config.split_policy))
     run = start(RunStore(options.runs_dir or workspace.runs_dir()), config.to_dict(), epochs=config.epochs)
     if options.detach:
-        _print_json({"run": run.id, "folder": str(run.folder)}) if options.json else print(run.id)
+        print_json({"run": run.id, "folder": str(run.folder)}) if options.json else print(run.id)
         return
     _follow(run, quiet=options.json)
     status = run.status()
     if options.json:
-        _print_json(_shown(run))
+        print_json(_shown(run))
     elif status.state == "completed":
-        _print_figures(run.metrics() or {})
+        print_figures(run.metrics() or {})
         print(f"The detector lies in {run.bundle}")
     if status.state == "failed":
         raise DfcoreError(f"Run {run.id} failed: {status.reason}")
@@ -222,7 +222,7 @@ def _train(options: argparse.Namespace) -> None:
 def _follow(run: Any, *, quiet: bool) -> None:
     """Shows a run until it ends; Ctrl-C stops it gracefully, keeping what was learned."""
     shown = 0
-    bar = _bar("training")
+    bar = progress_bar("training")
     print(f"Run {run.id}", file=sys.stderr)
     while True:
         try:
@@ -257,7 +257,7 @@ def _runs_list(options: argparse.Namespace) -> None:
 
     rows = [summary(run) for run in _store(options)]
     if options.json:
-        _print_json(rows)
+        print_json(rows)
         return
     if not rows:
         print("No runs yet. Start one with: dfcore train --data-root ROOT")
@@ -280,12 +280,12 @@ def _runs_show(options: argparse.Namespace) -> None:
     run = _store(options).get(options.run)
     shown = _shown(run)
     if options.json:
-        _print_json(shown)
+        print_json(shown)
         return
     for name in ("id", "name", "state", "reason", "epoch", "epochs", "folder"):
         if shown[name] not in ("", None):
             print(f"{name}: {shown[name]}")
-    _print_figures(run.metrics() or {})
+    print_figures(run.metrics() or {})
 
 
 def _runs_stop(options: argparse.Namespace) -> None:
@@ -309,7 +309,7 @@ def _runs_delete(options: argparse.Namespace) -> None:
 
 
 def _tell(options: argparse.Namespace, run: Any, state: str) -> None:
-    _print_json({"run": run.id, "state": state}) if options.json else print(f"{run.id}: {state}")
+    print_json({"run": run.id, "state": state}) if options.json else print(f"{run.id}: {state}")
 
 
 # === Judging ===
@@ -321,7 +321,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.evaluation import measure, write_predictions
 
     detector = Detector.load(options.bundle)
-    found = scan(options.data_root, progress=_bar("reading"))
+    found = scan(options.data_root, progress=progress_bar("reading"))
     config = detector.card.training.config
     # The splits of the training, where it is the same data set: nothing trained on is measured as test.
     policy = SplitPolicy(
@@ -332,13 +332,15 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     dataset = assign_splits(found, policy)
     split = None if options.split == "all" else options.split
-    metrics, table = measure(detector, dataset, split, cache_dir=workspace.cache_dir(), progress=_bar("measuring"))
+    metrics, table = measure(
+        detector, dataset, split, cache_dir=workspace.cache_dir(), progress=progress_bar("measuring")
+    )
     if options.out:
         write_predictions(Path(options.out), table)
     if options.json:
-        _print_json(metrics)
+        print_json(metrics)
         return
-    _print_figures({metrics["split"]: metrics})
+    print_figures({metrics["split"]: metrics})
     print(metrics["report"])
 
 
@@ -356,13 +358,13 @@ def _predict(options: argparse.Namespace) -> None:
     if out and out.suffix.lower() == ".json":
         require_numbers(paths)
     detector = Detector.load(options.bundle)
-    bar = _bar("judging")
+    bar = progress_bar("judging")
     rows = detector.rows(paths, batch_size=options.batch_size, progress=lambda done: bar(done, len(paths)))
     bad = [row for row in rows if row["error"]]
     if out:
         write_rows(out, rows)
     if options.json:
-        _print_json(rows)
+        print_json(rows)
     elif out:
         print(f"{len(rows) - len(bad)} verdicts in {out}")
     else:
@@ -397,52 +399,8 @@ def _explain(options: argparse.Namespace) -> None:
         "out": options.out,
     }
     if options.json:
-        _print_json(answer)
+        print_json(answer)
         return
     print(f"{verdict.label} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}")
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
-
-
-# === Printing ===
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
-
-
-def _print_figures(metrics: dict[str, Any]) -> None:
-    names = {
-        "accuracy": "accuracy",
-        "balanced_accuracy": "balanced accuracy",
-        "precision": "precision (fake)",
-        "recall": "recall (fake)",
-        "f1": "F1 (fake)",
-        "accuracy_real": "accuracy on real",
-        "accuracy_fake": "accuracy on fake",
-        "roc_auc": "ROC AUC",
-        "average_precision": "average precision",
-        "eer": "EER",
-        "tpr_at_fpr_1": "TPR at 1% FPR",
-        "tpr_at_fpr_5": "TPR at 5% FPR",
-        "log_loss": "log loss",
-        "brier": "Brier score",
-    }
-    for split, found in metrics.items():
-        print(f"{split}: {found['images']} images ({found['real']} real, {found['fake']} fake), ", end="")
-        print(f"threshold {found['threshold']:.4f}")
-        for name, title in names.items():
-            value = found[name]
-            why = found["not_computed"].get(name)
-            print(f"  {title:<20} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
-
-
-def _bar(text: str) -> Callable[[int, int], None]:
-    """A progress line on stderr, for people only."""
-
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            end = "\n" if done >= total else ""
-            print(f"\r{text}: {100 * done // max(total, 1)}% ", end=end, file=sys.stderr, flush=True)
-
-    return show

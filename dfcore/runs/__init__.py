@@ -1,6 +1,7 @@
 """Runs: their folders, their states, and starting, stopping and resuming them."""
 
 from dfcore.runs.launch import estimate, resume, start
-from dfcore.runs.store import Run, RunStore, State, Status, summary
+from dfcore.runs.store import Run, RunStore, State, Status
+from dfcore.runs.summary import summary
 
 __all__ = ["Run", "RunStore", "State", "Status", "estimate", "resume", "start", "summary"]

@@ -15,7 +15,7 @@ from dfcore.files import write_text
 from dfcore.runs.store import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
-from dfcore.training.trainer import Progress, Watcher
+from dfcore.training.progress import Progress, Watcher
 
 if TYPE_CHECKING:
     import keras

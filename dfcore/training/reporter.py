@@ -2,15 +2,13 @@
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from dfcore.errors import DfcoreError
 from dfcore.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from dfcore.training.trainer import Progress, Watcher
+from dfcore.training.progress import Progress, Watcher
 
 _EVERY_SECONDS = 1.0
 
@@ -25,11 +23,11 @@ class StepReporter(keras.callbacks.Callback):
 
     def __init__(
         self,
-        progress: "Progress",
+        progress: Progress,
         steps: int,
         images: int,
         config: TrainConfig,
-        watcher: "Watcher",
+        watcher: Watcher,
         eval_seconds: float,
     ):
         super().__init__()

@@ -6,9 +6,9 @@ plain `Progress` that is stored with the variables, so that a resumed run goes o
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from dfcore.training.optimisation import (
     make_targets,
     validation_figures,
 )
+from dfcore.training.progress import Progress, Watcher
 from dfcore.training.reporter import StepReporter
 
 if TYPE_CHECKING:
@@ -36,49 +37,6 @@ if TYPE_CHECKING:
 BEST = "best.npz"
 # An epoch counts as better only from this much on, so that noise does not keep a run alive.
 _LEAST_GAIN = 1e-4
-
-
-@dataclass
-class Progress:
-    """Where a run stands.
-
-    Attributes:
-        epoch: epochs completed.
-        step: steps completed of the one that was begun.
-        loss_sum, accuracy_sum: over the images of those steps, with `images_seen`.
-        history: one row a completed epoch.
-        best_epoch, best_value: the best so far, by the figure that early stopping watches.
-        waited: epochs since then.
-        lr_factor: what the plateau schedule has made of the learning rate.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    accuracy_sum: float = 0.0
-    images_seen: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best_value: float | None = None
-    waited: int = 0
-    lr_factor: float = 1.0
-
-
-class Watcher(Protocol):
-    """Who is told about a run's progress, and may stop it."""
-
-    def phase(self, text: str) -> None:
-        """A new phase begins."""
-
-    def step(self, row: dict[str, float]) -> None:
-        """Some steps were made: epoch, step, steps, loss, lr, images_per_second, seconds_left."""
-
-    def epoch(self, history: list[dict[str, float]]) -> None:
-        """An epoch was completed."""
-
-    def should_stop(self) -> bool:
-        """Whether to stop after the current step."""
-        ...
 
 
 class Trainer:
