@@ -129,7 +129,9 @@ def build_model(
                 f"The ImageNet weights of {name} could not be downloaded ({error}). Without a connection, "
                 "give a weights file or train with --weights none."
             ) from error
-        raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {error}") from error
+        # Keras goes on with every value of the layer that did not fit.
+        told = " ".join(str(error).split("Target variable")[0].split())[:400]
+        raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {told}") from error
     if weights == "none":
         _quicken_batch_normalisation(model)
     return model
