@@ -11,18 +11,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dfcore import workspace
+from dfcore.confidence import Calibration, Domain, FileRange, Operating
 from dfcore.errors import BundleError, ConfigError
-from dfcore.files import read_json, sha256_file, write_json
+from dfcore.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.labels import NAMES
 from dfcore.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
     import keras
 
-MODEL, CARD = "model.keras", "card.json"
+MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
 _DEFAULT = "default.txt"
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -44,6 +45,20 @@ class Preprocess(_Part):
 
     size: int
     resize: str
+
+
+class Known(_Part):
+    """What a detector knows of the kind of images it was trained on, see `dfcore.confidence.domain`.
+
+    Attributes:
+        files: what they were like as files.
+        sha256: of `domain.npz`, which holds them in the detector's feature space.
+        limit_from: from which images the limit of the distance was taken.
+    """
+
+    files: FileRange
+    sha256: str
+    limit_from: str = ""
 
 
 class Training(_Part):
@@ -73,14 +88,29 @@ class Card(_Part):
     preprocess: Preprocess
     labels: dict[str, str] = Field(default_factory=lambda: {str(i): name for i, name in enumerate(NAMES)})
     threshold: Threshold
-    calibration: str = "none: the score is the network's own and no calibrated probability"
+    calibration: Calibration = Calibration()
+    operating: Operating | None = None
+    known: Known | None = None
     cam_layer: str
     training: Training
     results: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    measured: list[dict[str, Any]] = Field(default_factory=list)
+    robustness: list[dict[str, Any]] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
     licence: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     model_sha256: str = ""
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _from_words(cls, value: Any) -> Any:
+        # Cards of version 0.1 told in a sentence that there was none.
+        return {} if isinstance(value, str) else value
+
+    @property
+    def decision(self) -> Operating:
+        """The thresholds of the three-way verdict; one threshold where the card has no others."""
+        return self.operating or Operating.single(self.threshold.value)
 
     @property
     def spec(self) -> PreprocessSpec:
@@ -100,8 +130,11 @@ def package_versions() -> dict[str, str]:
     return {name: __version__ if name == "dfcore" else version(name) for name in _PACKAGES}
 
 
-def write_bundle(folder: Path, model: "keras.Model", card: Card) -> Card:
-    """Saves a model and its card as a bundle, complete or not at all; returns the card as written."""
+def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain | None = None) -> Card:
+    """Saves a model and its card as a bundle, complete or not at all; returns the card as written.
+
+    With `domain`, the card's `known` must be set; its hash is entered here.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as aside:
@@ -109,6 +142,11 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card) -> Card:
         made.mkdir()
         model.save(made / MODEL)
         card = card.model_copy(update={"model_sha256": sha256_file(made / MODEL), "versions": package_versions()})
+        if domain is not None and card.known is not None:
+            content = domain.to_bytes()
+            write_bytes(made / DOMAIN, content)
+            known = card.known.model_copy(update={"sha256": sha256_bytes(content)})
+            card = card.model_copy(update={"known": known})
         write_json(made / CARD, card.model_dump(mode="json"))
         if folder.exists():
             folder.rename(Path(aside) / "replaced")
@@ -162,6 +200,24 @@ def verify(folder: Path) -> Card:
             f"{card.model_sha256[:12]}… Received: {found[:12]}…"
         )
     return card
+
+
+def read_domain(folder: Path, card: Card) -> Domain | None:
+    """What the detector knows of its training images, or None where the card names nothing.
+
+    Raises:
+        BundleError: when it is missing, altered or unreadable.
+    """
+    if card.known is None:
+        return None
+    path = Path(folder) / DOMAIN
+    try:
+        content = path.read_bytes()
+        if sha256_bytes(content) != card.known.sha256:
+            raise BundleError(f"{path} is not the one that its card was written for, and is refused.")
+        return Domain.from_bytes(content)
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
 
 
 def find_bundle(name: str | Path) -> Path:

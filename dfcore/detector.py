@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore import images
-from dfcore.bundles import MODEL, Card, find_bundle, verify
+from dfcore.bundles import MODEL, Card, find_bundle, read_domain, verify
+from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, saturation
 from dfcore.engines import Engine, KerasEngine
 from dfcore.errors import BundleError, ImageError
 from dfcore.files import sha256_bytes
@@ -28,29 +29,56 @@ class Verdict:
     """What a detector says of one image.
 
     Attributes:
-        score: P(fake) in [0, 1] as the network gives it, or None where the image cannot be judged.
-        threshold: from this score on the image is called fake.
-        logit: the network's output before the sigmoid.
+        score: P(fake) in [0, 1], calibrated where the card says so, or None where the image cannot be judged.
+        threshold: from this score on the image is called fake where only two answers are allowed.
+        logit: the network's output before calibration and sigmoid.
         error: why the image cannot be judged, or None.
+        operating: the thresholds of the three-way verdict, or None for the one threshold.
+        familiarity: how the image compares with the training images, where that is known.
+        insist: whether an image unlike the training images gets its verdict all the same.
     """
 
     score: float | None
     threshold: float
     logit: float | None = None
     error: str | None = None
+    operating: Operating | None = None
+    familiarity: Familiarity = NOT_COMPARED
+    insist: bool = False
 
     @property
     def label(self) -> str | None:
-        """ "real", "fake", or None where the image cannot be judged."""
+        """The two-way answer: "real", "fake", or None where the image cannot be judged."""
         if self.score is None:
             return None
         return name_of(FAKE if self.score >= self.threshold else REAL)
 
+    @property
+    def call(self) -> Call | None:
+        """The three-way answer: "real", "inconclusive", "fake", or None where the image cannot be judged."""
+        if self.score is None:
+            return None
+        if self.familiarity.unlike and not self.insist:
+            return "inconclusive"
+        return (self.operating or Operating.single(self.threshold)).call(self.score)
 
-def score_of(logits: np.ndarray) -> np.ndarray:
-    """Maps logits to P(fake) in [0, 1], float64."""
-    wide = np.asarray(logits, np.float64)
-    return np.where(wide >= 0, 1 / (1 + np.exp(-np.abs(wide))), 1 - 1 / (1 + np.exp(-np.abs(wide))))
+    @property
+    def reason(self) -> str | None:
+        """Why the answer is inconclusive, or None where it is not."""
+        if self.call != "inconclusive":
+            return None
+        if self.familiarity.unlike and not self.insist:
+            return "The image is unlike those that the detector was trained on: " + "; ".join(self.familiarity.reasons)
+        return "The score lies between the two thresholds"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """One image on its way to the network: its square of pixels, and what its file says."""
+
+    pixels: np.ndarray
+    side: int
+    quality: int | None
 
 
 class Detector:
@@ -59,14 +87,22 @@ class Detector:
     Example:
         detector = Detector.load("faces")
         verdict, = detector.predict(["photo.jpg"])
-        print(verdict.label, verdict.score, verdict.threshold)
+        print(verdict.call, verdict.score, verdict.reason)
     """
 
-    def __init__(self, card: Card, engine: Engine, model: "keras.Model", folder: Path | None = None):
+    def __init__(
+        self,
+        card: Card,
+        engine: Engine,
+        model: "keras.Model",
+        folder: Path | None = None,
+        domain: Domain | None = None,
+    ):
         self.card = card
         self.engine = engine
         self.model = model
         self.folder = folder
+        self.domain = domain
         self._explainer: Explainer | None = None
 
     @classmethod
@@ -84,7 +120,7 @@ class Detector:
             raise BundleError(
                 f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
             )
-        return cls(card, KerasEngine(model), model, folder)
+        return cls(card, KerasEngine(model), model, folder, read_domain(folder, card))
 
     @property
     def spec(self) -> PreprocessSpec:
@@ -103,6 +139,8 @@ class Detector:
         batch_size: int = 32,
         workers: int = 4,
         progress: Callable[[int], None] | None = None,
+        operating: Operating | None = None,
+        insist: bool = False,
     ) -> list[Verdict]:
         """Judges images.
 
@@ -111,6 +149,8 @@ class Detector:
             batch_size: images a forward pass; it does not change any score.
             workers: threads that decode.
             progress: called with the number of images done.
+            operating: thresholds of the three-way verdict, by default the card's.
+            insist: whether images unlike the training images get a verdict all the same.
 
         Returns:
             One verdict an image, in order; an image that cannot be read has `error` instead of a score.
@@ -120,7 +160,7 @@ class Detector:
             verdicts += batch
             if progress:
                 progress(len(verdicts))
-        return verdicts
+        return [replace(v, operating=operating or v.operating, insist=insist) for v in verdicts]
 
     def stream(
         self, sources: Iterable[images.Source], *, batch_size: int = 32, workers: int = 4
@@ -129,12 +169,14 @@ class Detector:
         with ThreadPoolExecutor(workers) as pool:
             waiting = iter(sources)
             while batch := list(islice(waiting, batch_size)):
-                yield self._judge(list(pool.map(self._pixels, batch)))
+                yield self._judge(list(pool.map(self._prepare, batch)))
 
-    def rows(
-        self, paths: Sequence[Path], *, batch_size: int = 32, progress: Callable[[int], None] | None = None
-    ) -> list[dict[str, Any]]:
-        """Judges files; one row each with path, sha256, score, verdict and error, in order."""
+    def rows(self, paths: Sequence[Path], **options: Any) -> list[dict[str, Any]]:
+        """Judges files; one row each, in order; options as for `predict`.
+
+        A row holds path, sha256, score, verdict (the three-way answer), label (the two-way one), reason (why it
+        is inconclusive), distance and unlike (see `Familiarity`), and error.
+        """
         digests: list[str | None] = []
 
         def read() -> Iterator[bytes | Path]:
@@ -148,19 +190,33 @@ class Detector:
                     digests.append(sha256_bytes(content))
                     yield content
 
-        verdicts = self.predict(read(), batch_size=batch_size, progress=progress)
+        verdicts = self.predict(read(), **options)
         return [
-            {"path": str(p), "sha256": d, "score": v.score, "verdict": v.label, "error": v.error}
+            {"path": str(p), "sha256": d, "score": v.score, "verdict": v.call, "label": v.label, "reason": v.reason,
+             "distance": v.familiarity.distance, "unlike": list(v.familiarity.reasons), "error": v.error}
             for p, d, v in zip(paths, digests, verdicts, strict=True)
-        ]
+        ]  # fmt: skip
 
-    def score_pixels(
-        self, pixels: Callable[[np.ndarray], np.ndarray], count: int, *, batch_size: int = 32
-    ) -> np.ndarray:
-        """Logits, float32 (count,), of already preprocessed images that `pixels(positions)` gathers."""
-        starts = range(0, count, batch_size)
-        parts = [self.engine.logits(pixels(np.arange(start, min(start + batch_size, count)))) for start in starts]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    def familiarities(
+        self,
+        features: np.ndarray,
+        pixels: np.ndarray,
+        sides: Sequence[int | None],
+        qualities: Sequence[float | None],
+    ) -> list[Familiarity]:
+        """How images compare with the training images.
+
+        Args:
+            features: as the engine gives them, (N, D).
+            pixels: preprocessed, uint8 (N, S, S, 3).
+            sides: shorter sides of the files in pixels, None where unknown.
+            qualities: JPEG qualities, None where unknown.
+        """
+        if self.domain is None or self.card.known is None:
+            return [NOT_COMPARED] * len(features)
+        files = self.card.known.files
+        found = zip(self.domain.relative(features).tolist(), sides, qualities, saturation(pixels), strict=True)
+        return [familiarity(files, *one) for one in found]
 
     def explain(self, source: images.Source, **options: Any) -> "Heatmap":
         """Where in an image the evidence lies; options as in `dfcore.explain.Explainer.explain`."""
@@ -175,23 +231,32 @@ class Detector:
             self._explainer = Explainer(self.model, self.spec, self.card.cam_layer)
         return self._explainer
 
-    def _pixels(self, source: images.Source) -> np.ndarray | ImageError:
+    def _prepare(self, source: images.Source) -> _Prepared | ImageError:
         try:
-            return self.spec.apply(images.decode(source))
+            is_file = isinstance(source, (str, Path, bytes, bytearray, memoryview)) or hasattr(source, "read")
+            source = images.read_bytes(source) if is_file else source  # type: ignore[arg-type]
+            rgb = images.decode(source)
+            quality = images.jpeg_quality(source) if isinstance(source, bytes) else None
+            return _Prepared(self.spec.apply(rgb), min(rgb.shape[:2]), quality)
         except ImageError as error:
             return error
 
-    def _judge(self, batch: Sequence[np.ndarray | ImageError]) -> list[Verdict]:
+    def _judge(self, batch: Sequence[_Prepared | ImageError]) -> list[Verdict]:
         good = [item for item in batch if not isinstance(item, ImageError)]
-        logits = iter(self.engine.logits(np.stack(good)).tolist() if good else [])
-        verdicts = []
-        for item in batch:
-            if isinstance(item, ImageError):
-                verdicts.append(Verdict(None, self.threshold, error=str(item)))
-            else:
-                logit = next(logits)
-                verdicts.append(Verdict(float(score_of(np.array(logit))), self.threshold, logit))
-        return verdicts
+        judged = iter(self._verdicts(good) if good else [])
+        return [
+            Verdict(None, self.threshold, error=str(item)) if isinstance(item, ImageError) else next(judged)
+            for item in batch
+        ]
+
+    def _verdicts(self, batch: Sequence[_Prepared]) -> Iterator[Verdict]:
+        pixels = np.stack([item.pixels for item in batch])
+        outputs = self.engine.outputs(pixels)
+        scores = self.card.calibration.apply(outputs.logits)
+        sides, qualities = [item.side for item in batch], [item.quality for item in batch]
+        known = self.familiarities(outputs.features, pixels, sides, qualities)
+        for score, logit, familiar in zip(scores.tolist(), outputs.logits.tolist(), known, strict=True):
+            yield Verdict(score, self.threshold, logit, None, self.card.decision, familiar)
 
 
 def _load_model(folder: Path) -> "keras.Model":

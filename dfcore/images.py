@@ -29,6 +29,8 @@ MAX_BYTES = 64 * 2**20
 # Decoded, 50 megapixels are 150 MB. Pillow itself warns only far above that.
 MAX_PIXELS = 50_000_000
 _EXIF_VALUE_LENGTH = 200
+# Of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
+_LUMINANCE_SUM = 3688
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
@@ -47,6 +49,7 @@ class ImageFacts:
         bytes: size of the file.
         sha256: of the file's content.
         animated: whether there are more frames than the first, which is the one that is judged.
+        jpeg_quality: of a JPEG, estimated from its luminance table on the scale of libjpeg, 1 to 100.
         exif: readable tags and their values as text; empty when there are none.
     """
 
@@ -57,6 +60,7 @@ class ImageFacts:
     bytes: int
     sha256: str
     animated: bool = False
+    jpeg_quality: int | None = None
     exif: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,8 +107,19 @@ def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
             bytes=len(data),
             sha256=sha256_bytes(data),
             animated=bool(getattr(image, "is_animated", False)),
+            jpeg_quality=_jpeg_quality(image),
             exif=_readable_exif(exif),
         )
+
+
+def jpeg_quality(data: bytes) -> int | None:
+    """The estimated quality of a JPEG file, 1 to 100, or None for other formats; see `ImageFacts`.
+
+    Raises:
+        ImageError: as `decode` does.
+    """
+    with _open(data) as image:
+        return _jpeg_quality(image)
 
 
 def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> bytes:
@@ -189,6 +204,16 @@ def _exif(image: Image.Image) -> Image.Exif:
         return image.getexif()
     except (SyntaxError, ValueError, KeyError, struct.error):
         return Image.Exif()
+
+
+def _jpeg_quality(image: Image.Image) -> int | None:
+    """The quality whose table, scaled as libjpeg does, has the same sum as the file's."""
+    table = getattr(image, "quantization", {}).get(0)
+    if not table:
+        return None
+    scale = 100 * sum(table) / _LUMINANCE_SUM
+    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
+    return round(min(max(quality, 1), 100))
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

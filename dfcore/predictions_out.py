@@ -10,12 +10,12 @@ from typing import Any
 from dfcore.errors import InputError
 from dfcore.files import write_atomic, write_text
 
-COLUMNS = ("path", "sha256", "score", "verdict", "error")
+COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error")
 FORMATS = (".json", ".jsonl", ".csv", ".parquet")
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes rows with `COLUMNS`: .jsonl, .csv and .parquet as they are, .json as the competition wants it.
+    """Writes `COLUMNS` of rows: .jsonl, .csv and .parquet as they are, .json as the competition wants it.
 
     Raises:
         InputError: when the ending is none of `FORMATS`, or .json is asked for names that are no numbers.
@@ -24,10 +24,11 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if suffix == ".json":
         write_text(path, json.dumps(competition(rows), indent=1) + "\n")
     elif suffix == ".jsonl":
-        write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+        kept = ({name: row[name] for name in COLUMNS} for row in rows)
+        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
     elif suffix == ".csv":
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS)
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
         write_text(path, text.getvalue())
@@ -41,9 +42,12 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The competition's list [{"index": 1, "prediction": "fake"}, …], by index; unreadable images are left out."""
+    """The competition's list [{"index": 1, "prediction": "fake"}, …], by index; unreadable images are left out.
+
+    It knows two answers only: the prediction is the label, not the three-way verdict.
+    """
     require_numbers([Path(row["path"]) for row in rows])
-    pairs = [(int(Path(row["path"]).stem), row["verdict"]) for row in rows if not row["error"]]
+    pairs = [(int(Path(row["path"]).stem), row["label"]) for row in rows if not row["error"]]
     return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
 
 

@@ -1,9 +1,17 @@
 """How the command line answers: JSON, figures in words, a progress line."""
 
 import json
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+_THREE_WAY = {
+    "false_alarms": "false alarms on real",
+    "misses": "missed fakes",
+    "undecided": "undecided",
+    "unlike": "unlike the training images",
+}
 
 
 def print_json(value: Any) -> None:
@@ -28,14 +36,47 @@ def print_figures(metrics: dict[str, Any]) -> None:
         "tpr_at_fpr_5": "TPR at 5% FPR",
         "log_loss": "log loss",
         "brier": "Brier score",
+        "ece": "ECE",
     }
     for split, found in metrics.items():
         print(f"{split}: {found['images']} images ({found['real']} real, {found['fake']} fake), ", end="")
         print(f"threshold {found['threshold']:.4f}")
         for name, title in names.items():
-            value = found[name]
+            value = found.get(name)
             why = found["not_computed"].get(name)
             print(f"  {title:<20} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
+        if three := found.get("three_way"):
+            told = (f"{name} {three[key]:.1%}" for key, name in _THREE_WAY.items() if three[key] is not None)
+            print(f"  likely real below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
+            print(", ".join(told))
+
+
+def print_spread(runs: Sequence[dict[str, Any]]) -> None:
+    """Prints mean and standard deviation of the main figures over several runs, by split."""
+    for split in ("cross-validation", "validation", "test"):
+        found = [run[split] for run in runs if run.get(split, {}).get("images")]
+        if len(found) < 2:
+            continue
+        print(f"{split}, {len(found)} runs (mean ± standard deviation):")
+        for name in ("accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "log_loss", "ece"):
+            values = [metrics[name] for metrics in found if metrics[name] is not None]
+            if len(values) > 1:
+                print(f"  {name:<20} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Prints rows of figures under their names."""
+    shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    widths = {name: max(len(name), *(len(row[name]) for row in shown)) for name in shown[0]} if shown else {}
+    print("  ".join(name.ljust(width) for name, width in widths.items()))
+    for row in shown:
+        print("  ".join(row[name].ljust(width) for name, width in widths.items()))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def progress_bar(text: str) -> Callable[[int, int], None]:

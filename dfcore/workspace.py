@@ -12,6 +12,11 @@ def runs_dir() -> Path:
     return _folder("DFCORE_RUNS", "runs")
 
 
+def measurements_dir() -> Path:
+    """Folder of what detectors were measured to do on other data sets, within that of the runs."""
+    return runs_dir() / ".measurements"
+
+
 def models_dir() -> Path:
     """Folder of detector bundles, `models/` by default."""
     return _folder("DFCORE_MODELS", "models")

@@ -48,6 +48,22 @@ class CaffeInput(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="dfcore")
+class Statistics(keras.layers.Layer):
+    """Mean and standard deviation of every channel over the image; (N, H, W, C) to (N, 2C)."""
+
+    def call(self, maps):
+        """Pools feature maps."""
+        mean = ops.mean(maps, axis=(1, 2))
+        variance = ops.mean(ops.square(maps), axis=(1, 2)) - ops.square(mean)
+        # The constant keeps the root's slope finite where a channel is silent.
+        return ops.concatenate([mean, ops.sqrt(ops.relu(variance) + 1e-5)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """(N, H, W, C) to (N, 2C)."""
+        return (input_shape[0], 2 * input_shape[-1])
+
+
+@keras.saving.register_keras_serializable(package="dfcore")
 class PositionEmbedding(keras.layers.Layer):
     """Adds a learned vector to each token; (N, T, D) to (N, T, D)."""
 

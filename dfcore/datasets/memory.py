@@ -12,8 +12,8 @@ import pandas as pd
 from dfcore.errors import StorageError
 from dfcore.files import sha256_bytes, write_atomic
 
-READ = ("width", "height", "format", "bytes", "sha256", "error")
-_VERSION = "2"
+READ = ("width", "height", "format", "quality", "bytes", "sha256", "error")
+_VERSION = "3"
 
 
 class ScanMemory:

@@ -20,7 +20,7 @@ from dfcore.errors import ImageError, LayoutError
 from dfcore.files import sha256_bytes
 from dfcore.labels import NAMES
 
-COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "bytes", "sha256", "error")
+COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "quality", "bytes", "sha256", "error")
 Progress = Callable[[int, int], None]
 
 
@@ -34,6 +34,7 @@ class Dataset:
         table: one row an image, columns `COLUMNS`: label 0 real, 1 fake or missing; split "train",
             "validation", "test", "unlabelled" or missing where a split is still to be drawn; group
             where the folders tell a generator or source; width and height in pixels as displayed;
+            quality the estimated JPEG quality, missing for other formats;
             error is the reason why a row cannot be used, or missing.
         notes: things about the whole that a person should know.
         demonstration: whether the folder says that it is a demonstration data set.
@@ -183,7 +184,7 @@ def _read_table(
                 progress(len(rows), len(paths))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     text = dict.fromkeys(("path", "split", "group", "format", "sha256", "error"), "str")
-    numbers = {"label": "Int8", "width": "Int32", "height": "Int32", "bytes": "Int64"}
+    numbers = {"label": "Int8", "width": "Int32", "height": "Int32", "quality": "Int32", "bytes": "Int64"}
     return table.astype(text | numbers)
 
 
@@ -209,7 +210,7 @@ def _read_image(path: Path) -> dict[str, Any]:
         data = images.read_bytes(path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
         facts = images.describe(data)
-        read |= {"width": facts.width, "height": facts.height, "format": facts.format}
+        read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
         images.decode(data)
     except ImageError as error:
         read["error"] = str(error)

@@ -1,18 +1,34 @@
-"""What every engine offers: logits for a batch of preprocessed images."""
+"""What every engine offers: logits for a batch of preprocessed images, and the features behind them."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+
+
+class Outputs(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        logits: float32 (N,), the logit of P(fake).
+        features: float32 (N, D), what the last layer decides on.
+    """
+
+    logits: np.ndarray
+    features: np.ndarray
 
 
 class Engine(Protocol):
     """Runs a detector's forward pass.
 
-    An image's logit must not depend, to the last bit, on what else is in its batch.
+    An image's outputs must not depend, to the last bit, on what else is in its batch.
     """
 
     name: str
 
+    def outputs(self, pixels: np.ndarray) -> Outputs:
+        """Maps uint8 (N, size, size, 3), N >= 1."""
+        ...
+
     def logits(self, pixels: np.ndarray) -> np.ndarray:
-        """Maps uint8 (N, size, size, 3), N >= 1, to float32 (N,): the logit of P(fake)."""
+        """The logits alone."""
         ...

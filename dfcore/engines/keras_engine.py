@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dfcore.engines.base import Outputs
+
 if TYPE_CHECKING:
     import keras
 
@@ -14,16 +16,23 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, model: "keras.Model"):
+        import keras
         import tensorflow as tf
 
         self.model = model
         shape = (None, *model.input_shape[1:])
+        both = keras.Model(model.inputs, [model.outputs[0], model.layers[-1].input])
 
-        def forward(pixels: tf.Tensor) -> tf.Tensor:
-            return fake_logit(model(tf.cast(pixels, tf.float32), training=False))
+        def forward(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            outputs, features = both(tf.cast(pixels, tf.float32), training=False)
+            return fake_logit(outputs), tf.cast(features, tf.float32)
 
-        def one_by_one(pixels: tf.Tensor) -> tf.Tensor:
-            return tf.map_fn(lambda image: forward(image[None])[0], pixels, fn_output_signature=tf.float32)
+        def one(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            logits, features = forward(image[None])
+            return logits[0], features[0]
+
+        def one_by_one(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.map_fn(one, pixels, fn_output_signature=(tf.float32, tf.float32))
 
         # On a CPU kernels round differently with the size of a batch and the place in it. One image at a
         # time inside one compiled function gives every image its own bits and costs about 3% there
@@ -35,9 +44,13 @@ class KerasEngine:
             autograph=False,
         )
 
+    def outputs(self, pixels: np.ndarray) -> Outputs:
+        """See `Engine.outputs`."""
+        return Outputs(*(part.numpy() for part in self._forward(pixels)))
+
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
-        return self._forward(pixels).numpy()
+        return self.outputs(pixels).logits
 
 
 def fake_logit(outputs):

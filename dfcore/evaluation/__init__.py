@@ -1,15 +1,17 @@
 """Evaluation: per-image predictions, and metrics that are computed from them."""
 
-from dfcore.evaluation.measure import measure
+from dfcore.evaluation.budget import operating_for
+from dfcore.evaluation.confidence import calibration_error, calls, reliability, three_way
+from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
     Confusion,
-    choose_threshold,
     confusion,
     evaluate_scores,
     precision_recall_points,
     roc_points,
 )
 from dfcore.evaluation.predictions import (
+    CROSS_VALIDATION,
     predict_split,
     predictions_path,
     read_predictions,
@@ -17,19 +19,29 @@ from dfcore.evaluation.predictions import (
     stored_splits,
     write_predictions,
 )
+from dfcore.evaluation.robustness import robustness, stability
 
 __all__ = [
+    "CROSS_VALIDATION",
     "Confusion",
-    "choose_threshold",
+    "calibration_error",
+    "calls",
     "confusion",
     "evaluate_scores",
+    "full_metrics",
     "measure",
+    "operating_for",
     "precision_recall_points",
     "predict_split",
     "predictions_path",
     "read_predictions",
+    "reliability",
+    "robustness",
     "roc_points",
     "score_rows",
+    "splits_as_trained",
+    "stability",
     "stored_splits",
+    "three_way",
     "write_predictions",
 ]

@@ -5,11 +5,46 @@ from typing import Any
 
 import pandas as pd
 
+from dfcore.bundles import Card
+from dfcore.confidence import Operating
+from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
 from dfcore.detector import Detector
+from dfcore.evaluation.confidence import calibration_error, three_way
 from dfcore.evaluation.metrics import evaluate_scores
 from dfcore.evaluation.predictions import predict_split
+
+
+def full_metrics(table: pd.DataFrame, threshold: float, operating: Operating) -> dict[str, Any]:
+    """Metrics of a table of predictions: of `evaluate_scores`, with ece, three_way, and AUC and counts by group.
+
+    Args:
+        table: with label, score and, where known, unlike and group.
+        threshold: of the two-way answer.
+        operating: of the three-way answer.
+    """
+    labels, scores = table.label.astype(int), table.score
+    metrics = evaluate_scores(labels, scores, threshold)
+    metrics["ece"] = calibration_error(labels, scores)
+    metrics["three_way"] = three_way(labels, scores, operating, table.get("unlike"))
+    metrics["groups"] = {}
+    if table.group.nunique() > 1:
+        for name, part in table.groupby("group"):
+            found = evaluate_scores(part.label.astype(int), part.score, threshold)
+            kept = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall")
+            metrics["groups"][str(name)] = {key: found[key] for key in kept}
+    return metrics
+
+
+def splits_as_trained(card: Card, dataset: Dataset) -> Dataset:
+    """Gives a data set the splits that a detector's training gave it, were it the same data set.
+
+    What was trained on stays training then, and is not measured as test.
+    """
+    config = card.training.config
+    names = {"validation": "validation_share", "test": "test_share", "valid_as_test": "valid_as_test", "seed": "seed"}
+    return assign_splits(dataset, SplitPolicy(**{k: config[name] for k, name in names.items() if name in config}))
 
 
 def measure(
@@ -23,14 +58,13 @@ def measure(
     """Scores a split, or all usable images with None, and computes the metrics.
 
     Returns:
-        The metrics of `evaluate_scores` with data set, split, detector, and by group where there are
-        groups; and the per-image predictions.
+        The metrics of `full_metrics` with data set, split and detector; and the per-image predictions.
 
     Raises:
         DatasetError: when there is no usable image.
     """
     table = predict_split(detector, dataset, split, cache_dir=cache_dir, progress=progress)
-    metrics = evaluate_scores(table.label.astype(int), table.score, detector.threshold)
+    metrics = full_metrics(table, detector.threshold, detector.card.decision)
     metrics |= {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,

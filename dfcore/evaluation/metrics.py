@@ -70,6 +70,7 @@ def evaluate_scores(labels: ArrayLike, scores: ArrayLike, threshold: float) -> d
         images, real, fake, threshold, accuracy, balanced_accuracy, precision, recall, f1 (of fake),
         accuracy_real, accuracy_fake, false_positive_rate, roc_auc, average_precision, eer,
         tpr_at_fpr_1, tpr_at_fpr_5, log_loss, brier, confusion, report, not_computed.
+        (ECE and the three-way answers: `dfcore.evaluation.confidence`.)
     """
     y, s = check(labels, scores)
     counts = confusion(y, s, threshold)
@@ -142,27 +143,6 @@ def _why_not(result: dict[str, Any], n_real: int, n_fake: int) -> dict[str, str]
     if n_real and n_fake:
         return dict.fromkeys(missing, "No image was called fake, so that there is nothing to divide by.")
     return dict.fromkeys(missing, f"Needs both classes; there are {n_real} real and {n_fake} fake images.")
-
-
-def choose_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The threshold with the best balanced accuracy, in the middle between the scores beside it.
-
-    It must be chosen on validation data and holds for images like those; of several equally good
-    ones the nearest to 0.5 is taken. With one class only it is 0.5.
-    """
-    y, s = check(labels, scores)
-    if len(set(y.tolist())) < 2:
-        return 0.5
-    order = np.argsort(s, kind="stable")
-    values, starts = np.unique(s[order], return_index=True)
-    fakes = y[order] == FAKE
-    fakes_below = np.concatenate([[0], np.cumsum(fakes)])
-    reals_below = np.concatenate([[0], np.cumsum(~fakes)])
-    cuts = np.append(starts, len(s))
-    balanced = (reals_below[cuts] / (~fakes).sum() + 1 - fakes_below[cuts] / fakes.sum()) / 2
-    edges = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]])
-    best = np.flatnonzero(balanced >= balanced.max() - 1e-12)
-    return float(edges[best[np.argmin(np.abs(edges[best] - 0.5))]])
 
 
 def roc_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | None:

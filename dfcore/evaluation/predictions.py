@@ -7,11 +7,15 @@ import pandas as pd
 
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
-from dfcore.detector import Detector, score_of
+from dfcore.detector import Detector
 from dfcore.errors import DatasetError
 from dfcore.files import write_atomic
 
-COLUMNS = ("path", "sha256", "label", "group", "logit", "score")
+COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "unlike")
+CROSS_VALIDATION = "cross-validation"
+
+
+_BATCH = 32
 
 
 def predict_split(
@@ -26,7 +30,8 @@ def predict_split(
     """Scores the usable images of a split (of all splits with None).
 
     Returns:
-        A table with `COLUMNS`; an image that can no longer be read is left out and named in
+        A table with `COLUMNS` (`unlike`: whether the image is unlike the training images); one that can no
+        longer be read is left out and named in
         `attrs["excluded"]`, {path: reason}.
 
     Raises:
@@ -52,14 +57,23 @@ def score_rows(
     good = pixels.rows[positions] >= 0
     known = positions[good]
 
-    def gather(chosen: np.ndarray) -> np.ndarray:
+    chosen_rows = rows[good]
+    sides = [int(side) for side in chosen_rows[["width", "height"]].min(axis=1)]
+    qualities = [None if pd.isna(quality) else int(quality) for quality in chosen_rows.quality]
+    logits, unlike = [], []
+    for start in range(0, len(known), _BATCH):
+        batch = slice(start, start + _BATCH)
+        images = pixels.gather(known[batch])
+        outputs = detector.engine.outputs(images)
+        logits.append(outputs.logits)
+        found = detector.familiarities(outputs.features, images, sides[batch], qualities[batch])
+        unlike += [familiar.unlike for familiar in found]
         if progress:
-            progress(int(chosen[-1]) + 1, len(known))
-        return pixels.gather(known[chosen])
-
-    logits = detector.score_pixels(gather, len(known))
-    table = rows.loc[good, ["path", "sha256", "label", "group"]].reset_index(drop=True)
-    table["logit"], table["score"] = logits, score_of(logits)
+            progress(min(start + _BATCH, len(known)), len(known))
+    table = chosen_rows[["path", "sha256", "label", "group"]].reset_index(drop=True)
+    table["logit"] = np.concatenate(logits) if logits else np.empty(0, np.float32)
+    table["score"] = detector.card.calibration.apply(table.logit.to_numpy())
+    table["unlike"] = np.array(unlike, bool)
     lost = zip(rows.path[~good], positions[~good], strict=True)
     table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in lost}
     return table
@@ -73,7 +87,8 @@ def predictions_path(folder: Path, split: str) -> Path:
 def stored_splits(folder: Path) -> list[str]:
     """The splits whose predictions lie in a run's folder or a bundle, test first."""
     found = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
-    return sorted(found, key=lambda split: (split != "test", split))
+    order = ("test", "validation", CROSS_VALIDATION)
+    return sorted(found, key=lambda split: (order.index(split) if split in order else len(order), split))
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:

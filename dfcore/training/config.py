@@ -65,6 +65,13 @@ class TrainConfig(BaseModel):
     valid_as_test: bool = Field(
         False, description="With train and valid but no test folder: test on valid, draw validation from train."
     )
+    cross_validation: Literal["off", "content", "group"] = Field(
+        "off",
+        description="Where calibration and thresholds come from: off takes the validation split; content and group "
+        "train further networks, each without a share of the training images or without one group (generator), "
+        "and take their scores of what they did not see.",
+    )
+    folds: int = Field(5, ge=2, le=20, description="Shares that cross-validation by content makes.")
     cache: Literal["disk", "memory"] = Field("disk", description="Where decoded images are kept.")
 
     @field_validator("arch")
@@ -134,6 +141,11 @@ def _misfits(values: dict[str, Any]) -> list[str]:
     architecture, problems = architectures.get(name), []
     if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
+    if values.get("cross_validation", "off") != "off" and values.get("early_stopping", "auc") != "off":
+        problems.append(
+            "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
+            f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
+        )
     if values.get("weights") == "imagenet" and not architecture.pretrained:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")

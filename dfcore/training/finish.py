@@ -1,16 +1,19 @@
 """The end of a run: it measures itself on validation and test, and leaves a bundle."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.bundles import Card, Preprocess, Threshold, Training, now, write_bundle
-from dfcore.datasets import TEST, VALIDATION
+from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, operating_point, saturation
+from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detector import Detector
-from dfcore.evaluation import choose_threshold, evaluate_scores, predictions_path, score_rows, write_predictions
+from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.files import write_text
 from dfcore.runs.store import Run
 from dfcore.training.config import TrainConfig
@@ -20,38 +23,92 @@ from dfcore.training.progress import Progress, Watcher
 if TYPE_CHECKING:
     import keras
 
-_CRITERION = "best balanced accuracy on the validation split"
+_CRITERION = "as likely fake as real, by the calibrated score"
+# Enough to know a kind of images by; the limit comes from others.
+_REFERENCES = 2000
 
 
-def finish(
-    run: Run, config: TrainConfig, data: TrainingData, model: "keras.Model", progress: Progress, watcher: Watcher
-) -> None:
-    """Writes predictions, metrics and the bundle of a trained model.
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves.
+
+    Attributes:
+        model: the network with the weights of the best epoch.
+        progress: how it came about.
+        unseen: logits of the training images by networks that did not see them, from cross-validation.
+    """
+
+    model: "keras.Model"
+    progress: Progress
+    unseen: pd.DataFrame | None = None
+
+
+def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, watcher: Watcher) -> None:
+    """Fits calibration, thresholds and the record of known images; measures; leaves the bundle.
 
     The scores come from the saved bundle and not from the model in memory, so that what is reported
     is what users will get.
     """
-    card = _card(config, data, progress)
+    card = _card(config, data, trained.progress)
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=".finish-") as aside:
+        bare = Path(aside) / "bare"
+        write_bundle(bare, trained.model, card)
+        watcher.phase("fitting calibration and thresholds")
+        card, domain, unseen = _fit(card, Detector.load(bare), data, trained.unseen)
         made = Path(aside) / "bundle"
-        write_bundle(made, model, card)
+        write_bundle(made, trained.model, card, domain)
         detector = Detector.load(made)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
-    validation = tables[VALIDATION]
-    threshold = choose_threshold(validation.label, validation.score)
-    metrics = {}
-    for split, table in tables.items():
-        write_predictions(predictions_path(run.folder, split), table)
-        metrics[split] = evaluate_scores(table.label.astype(int), table.score, threshold)
+    if unseen is not None:
+        tables[CROSS_VALIDATION] = unseen
+    metrics = {name: full_metrics(table, card.threshold.value, card.decision) for name, table in tables.items()}
     run.write_metrics(metrics)
     results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
-    chosen = Threshold(value=threshold, chosen_on=VALIDATION, criterion=_CRITERION)
-    card = card.model_copy(update={"threshold": chosen, "results": results})
     watcher.phase("writing the detector")
-    write_bundle(run.bundle, model, card)
+    write_bundle(run.bundle, trained.model, card.model_copy(update={"results": results}), domain)
     for split, table in tables.items():
+        write_predictions(predictions_path(run.folder, split), table)
         # They travel with the detector, so that its curves can be drawn wherever it goes.
         write_predictions(predictions_path(run.bundle, split), table)
+
+
+def _fit(
+    card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None
+) -> tuple[Card, Domain, pd.DataFrame | None]:
+    """Fits what comes after the network; gives the card with it, and the unseen images with their scores."""
+    held = data.positions(VALIDATION)
+    validation, validation_features = _outputs(bare, data, held)
+    if unseen is None:
+        labels, logits, source = data.labels(VALIDATION), validation, "the validation split"
+    else:
+        labels, logits = unseen.label.to_numpy(int), unseen.logit.to_numpy(float)
+        source = f"{unseen.fold.nunique()}-fold cross-validation of the training split"
+    calibration = fit_calibration(labels, logits, fitted_on=source)
+    operating = operating_point(labels, calibration.apply(logits), Budget(), chosen_on=source)
+    learned = data.positions(TRAIN)
+    some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
+    domain = Domain.fit(_outputs(bare, data, some)[1], validation_features)
+    known = Known(files=_files(data, learned), sha256="", limit_from="the validation split")
+    threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
+    card = card.model_copy(
+        update={"calibration": calibration, "operating": operating, "known": known, "threshold": threshold}
+    )
+    if unseen is not None:
+        unseen = unseen.assign(score=calibration.apply(logits), unlike=False)
+    return card, domain, unseen
+
+
+def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    starts = range(0, len(positions), 64)
+    parts = [detector.engine.outputs(data.pixels.gather(positions[i : i + 64])) for i in starts]
+    return np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts])
+
+
+def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
+    rows = data.rows.iloc[positions]
+    colours = [saturation(data.pixels.gather(positions[i : i + 64])) for i in range(0, len(positions), 64)]
+    sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
+    return FileRange.of(sides, rows.quality.astype("Float64").to_numpy(float, na_value=np.nan), np.concatenate(colours))
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:
@@ -104,7 +161,8 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     limits = [
         "It was measured on images from the same source as its training images. Other generators, other subjects, "
         "resizing and recompression can turn its verdicts wrong.",
-        "Its score is no calibrated probability.",
+        "Its score is a probability only where half of the images are fake, as in its training data: where fakes are "
+        "rarer, fewer of the images with a high score are fake.",
     ]
     if data.dataset.demonstration:
         limits.insert(0, "DEMONSTRATION: it recognises a simulated decoder and says nothing about real deepfakes.")

@@ -39,6 +39,9 @@ class Watcher(Protocol):
     def step(self, row: dict[str, float]) -> None:
         """Some steps were made: epoch, step, steps, loss, lr, images_per_second, seconds_left."""
 
+    def beside(self, row: dict[str, float], left: int) -> None:
+        """Steps of a network that is trained besides, for cross-validation; `left` more of them will follow."""
+
     def epoch(self, history: list[dict[str, float]]) -> None:
         """An epoch was completed."""
 

@@ -93,7 +93,8 @@ def _train(run: Run, watcher: "RunWatcher") -> None:
 
     from dfcore.training.config import make_config
     from dfcore.training.data import prepare
-    from dfcore.training.finish import finish, write_excluded
+    from dfcore.training.finish import Trained, finish, write_excluded
+    from dfcore.training.folds import cross_validate, fold_count
     from dfcore.training.trainer import Trainer
 
     config = make_config(run.config())
@@ -101,14 +102,19 @@ def _train(run: Run, watcher: "RunWatcher") -> None:
     write_excluded(run, data.excluded)
     print(data.dataset.counts().to_string(), f"\n{len(data.excluded)} images take no part, see excluded.csv")
     watcher.phase("building the network")
+    watcher.plan(config, beside=fold_count(data, config))
     trainer = Trainer(config, data, run.checkpoints, watcher)
-    if not trainer.run():
+    finished, unseen = trainer.run(), None
+    if finished and config.cross_validation != "off":
+        unseen = cross_validate(config, data, run.folder / "folds", watcher)
+        finished = unseen is not None
+    if not finished:
         reason = "Stopped on request; what was learned is kept."
         run.update(state=State.STOPPED, phase="", reason=reason, seconds_left=None)
         print(reason)
         return
-    finish(run, config, data, trainer.best_model(), trainer.progress, watcher)
     progress = trainer.progress
+    finish(run, config, data, Trained(trainer.best_model(), progress, unseen), watcher)
     reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."
     run.update(state=State.COMPLETED, phase="", reason=reason, seconds_left=None)
     print(f"Completed after {progress.epoch} epochs; the best was epoch {progress.best_epoch}.")
@@ -131,6 +137,12 @@ class RunWatcher:
         self._run = run
         self._told = 0.0
         self._board: Any = None
+        self._epoch_count = self._batch_size = self._beside = 0
+
+    def plan(self, config: Any, *, beside: int) -> None:
+        """Tells how much there is to do: the run's own network and so many besides."""
+        self._epoch_count, self._batch_size, self._beside = config.epochs, config.batch_size, beside
+        self._run.update(epochs=config.epochs * (1 + beside))
 
     def phase(self, text: str) -> None:
         """A new phase begins."""
@@ -149,8 +161,21 @@ class RunWatcher:
     def step(self, row: dict[str, float]) -> None:
         """Some steps were made."""
         self._run.append_step(row)
-        names = ("epoch", "step", "steps", "images_per_second", "seconds_left")
-        self._run.update(**{name: row[name] for name in names})
+        self._tell(row, networks_left=self._beside, networks_done=0)
+
+    def beside(self, row: dict[str, float], left: int) -> None:
+        """Some steps of a network for cross-validation were made."""
+        self._tell(row, networks_left=left, networks_done=self._beside - left)
+
+    def _tell(self, row: dict[str, float], *, networks_left: int, networks_done: int) -> None:
+        images_left = networks_left * self._epoch_count * row["steps"] * self._batch_size
+        self._run.update(
+            epoch=row["epoch"] + networks_done * self._epoch_count,
+            step=row["step"],
+            steps=row["steps"],
+            images_per_second=row["images_per_second"],
+            seconds_left=row["seconds_left"] + images_left / max(row["images_per_second"], 1e-6),
+        )
 
     def epoch(self, history: list[dict[str, float]]) -> None:
         """An epoch was completed."""

@@ -1,0 +1,63 @@
+"""What every command's arguments share."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from dfcore.bundles import Card
+from dfcore.confidence import Budget
+from dfcore.errors import InputError
+
+BUNDLE_HELP = "bundle folder, run folder or id, or a name under models/"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with exit code 2."""
+        self.exit(2, f"dfcore: {message}. See '{self.prog} --help'.\n")
+
+
+def command(commands: Any, name: str, call: Callable, text: str) -> argparse.ArgumentParser:
+    """Adds a command that can answer in JSON."""
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=call)
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    return parser
+
+
+def subcommands(parser: argparse.ArgumentParser) -> Any:
+    """Where the commands below another one are added."""
+    return parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """The errors that somebody is willing to make."""
+    for name, field in Budget.model_fields.items():
+        flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
+        text = f"{field.description} It chooses the thresholds (default: the card's)."
+        parser.add_argument(*flags, type=float, metavar="SHARE", help=text)
+
+
+def budget_of(options: argparse.Namespace, card: Card) -> Budget | None:
+    """The budget that was asked for, or None; a part that was not is the card's.
+
+    Raises:
+        InputError: when a share is out of its range.
+    """
+    asked = {name: value for name in Budget.model_fields if (value := getattr(options, name)) is not None}
+    if not asked:
+        return None
+    own = card.operating.budget if card.operating else Budget()
+    try:
+        return Budget(**(own.model_dump() | asked))
+    except ValidationError:
+        raise InputError(f"Expected error budgets between 0 and 0.5. Received: {asked}.") from None
+
+
+def add_runs_dir(parser: argparse.ArgumentParser) -> None:
+    """The folder of runs."""
+    parser.add_argument("--runs-dir", "--runs_dir", metavar="DIR", help="where runs are kept (default: runs)")

@@ -1,0 +1,91 @@
+"""`dfcore runs`: list, show, stop, resume and delete training runs."""
+
+import argparse
+from typing import Any
+
+from dfcore import workspace
+from dfcore.commands.base import add_runs_dir, command, subcommands
+from dfcore.terminal import print_figures, print_json
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands."""
+    commands = subcommands(parser)
+    for name, call, text in (
+        ("list", _list, "all runs, the latest first"),
+        ("show", _show, "state, settings and figures of a run"),
+        ("stop", _stop, "stop a run after its current step; what was learned is kept"),
+        ("resume", _resume, "go on with a stopped, failed or interrupted run"),
+        ("delete", _delete, "delete a run for good"),
+    ):
+        one = command(commands, name, call, text)
+        add_runs_dir(one)
+        if name != "list":
+            one.add_argument("run", metavar="RUN", help="id of a run, as 'dfcore runs list' prints it")
+
+
+def _store(options: argparse.Namespace) -> Any:
+    from dfcore.runs import RunStore
+
+    return RunStore(options.runs_dir or workspace.runs_dir())
+
+
+def _list(options: argparse.Namespace) -> None:
+    from dfcore.runs import summary
+
+    rows = [summary(run) for run in _store(options)]
+    if options.json:
+        print_json(rows)
+        return
+    if not rows:
+        print("No runs yet. Start one with: dfcore train --data-root ROOT")
+    for row in rows:
+        print(f"{row['id']}  {row['state']:<11}  epoch {row['epoch']}/{row['epochs']}  {row['name']}")
+
+
+def shown(run: Any) -> dict[str, Any]:
+    """All that is known of a run, as plain data."""
+    from dfcore.runs import summary
+
+    return summary(run) | {
+        "folder": str(run.folder),
+        "config": run.config(),
+        "notes": run.notes(),
+        "metrics": run.metrics(),
+    }
+
+
+def _show(options: argparse.Namespace) -> None:
+    run = _store(options).get(options.run)
+    told = shown(run)
+    if options.json:
+        print_json(told)
+        return
+    for name in ("id", "name", "state", "reason", "epoch", "epochs", "folder"):
+        if told[name] not in ("", None):
+            print(f"{name}: {told[name]}")
+    print_figures(run.metrics() or {})
+
+
+def _stop(options: argparse.Namespace) -> None:
+    run = _store(options).get(options.run)
+    _tell(options, run, f"{run.request_stop().state}")
+
+
+def _resume(options: argparse.Namespace) -> None:
+    from dfcore.runs import resume
+
+    run = _store(options).get(options.run)
+    resume(run)
+    _tell(options, run, "queued")
+
+
+def _delete(options: argparse.Namespace) -> None:
+    store = _store(options)
+    run = store.get(options.run)
+    store.delete(options.run)
+    _tell(options, run, "deleted")
+
+
+def _tell(options: argparse.Namespace, run: Any, state: str) -> None:
+    print_json({"run": run.id, "state": state}) if options.json else print(f"{run.id}: {state}")

@@ -1,0 +1,129 @@
+"""`dfcore train`: check everything first, start the process, follow it."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dfcore import workspace
+from dfcore.commands.base import add_runs_dir
+from dfcore.commands.runs import shown
+from dfcore.errors import DfcoreError, InputError
+from dfcore.terminal import print_figures, print_json, print_spread, progress_bar
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Adds the options: one a setting of the training config, and some of the command itself."""
+    from dfcore.training import presets
+    from dfcore.training.config import TrainConfig
+
+    parser.set_defaults(command=_train)
+    parser.add_argument("--preset", metavar="NAME", help=f"a recipe to start from: {', '.join(presets.names())}")
+    parser.add_argument("--config", metavar="FILE", help="JSON file with settings; options below overrule it")
+    add_runs_dir(parser)
+    parser.add_argument("--detach", action="store_true", help="return at once; the run goes on by itself")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="train N times, with seeds from --seed on; tells the spread"
+    )
+    for name, field in TrainConfig.model_fields.items():
+        if name == "schema_version":
+            continue
+        flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
+        told = "" if field.is_required() else f" (default: {field.default!r})"
+        text = f"{field.description}{told}".replace("%", "%%")
+        if isinstance(field.default, bool):
+            parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=text)
+        else:
+            parser.add_argument(*flags, dest=name, metavar="X", help=text)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from dfcore.runs import RunStore, start
+
+    if options.repeat < 1:
+        raise InputError(f"Expected --repeat of at least 1. Received: {options.repeat}.")
+    config = _checked(_told(options))
+    store = RunStore(options.runs_dir or workspace.runs_dir())
+    runs = []
+    for seed in range(config.seed, config.seed + options.repeat):
+        one = config.model_copy(update={"seed": seed})
+        runs.append(start(store, one.to_dict(), epochs=one.epochs))
+    if options.detach:
+        for run in runs:
+            print_json({"run": run.id, "folder": str(run.folder)}) if options.json else print(run.id)
+        return
+    for run in runs:
+        _follow(run, quiet=options.json)
+        _tell(run, options.json)
+    if options.repeat > 1 and not options.json:
+        print_spread([run.metrics() or {} for run in runs])
+
+
+def _told(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were asked for: by recipe, file and options, the later overruling the earlier."""
+    from dfcore.files import read_json
+    from dfcore.training import presets
+    from dfcore.training.config import TrainConfig, load_config
+
+    names = [name for name in TrainConfig.model_fields if name != "schema_version"]
+    told = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.config:
+        load_config(options.config)
+        told = read_json(Path(options.config)) | told
+    if options.preset:
+        told = presets.get(options.preset).values | told
+    if "data_root" not in told:
+        raise InputError("Expected --data-root ROOT, or a --config FILE that names it.")
+    return told
+
+
+def _checked(told: dict[str, Any]) -> Any:
+    """The config, after everything that can be checked before a process is started."""
+    from dfcore.datasets import assign_splits, require_trainable, scan
+    from dfcore.datasets.scan import image_side
+    from dfcore.training.config import make_config, suggest
+
+    make_config(told)
+    dataset = scan(told["data_root"], progress=progress_bar("reading"))
+    told["data_root"] = str(Path(told["data_root"]).expanduser().resolve())
+    fitting = suggest(image_side(dataset)) if not {"arch", "image_size"} & set(told) and len(dataset.usable) else {}
+    config = make_config(fitting | told)
+    require_trainable(assign_splits(dataset, config.split_policy))
+    return config
+
+
+def _tell(run: Any, as_json: bool) -> None:
+    status = run.status()
+    if as_json:
+        print_json(shown(run))
+    elif status.state == "completed":
+        print_figures(run.metrics() or {})
+        print(f"The detector lies in {run.bundle}")
+    if status.state == "failed":
+        raise DfcoreError(f"Run {run.id} failed: {status.reason}")
+
+
+def _follow(run: Any, *, quiet: bool) -> None:
+    """Shows a run until it ends; Ctrl-C stops it gracefully, keeping what was learned."""
+    shown = 0
+    bar = progress_bar("training")
+    print(f"Run {run.id}", file=sys.stderr)
+    while True:
+        try:
+            status = run.status()
+            history = run.history()
+            for row in history[shown:]:
+                if not quiet:
+                    names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc")
+                    figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
+                    print(f"epoch {int(row['epoch'])}/{status.epochs}  {figures}", flush=True)
+            shown = len(history)
+            if not status.state.active:
+                return
+            bar(round(1000 * status.fraction), 1000)
+            time.sleep(0.5)
+        except KeyboardInterrupt:
+            print("\nStopping after the current step; resume with 'dfcore runs resume'.", file=sys.stderr)
+            run.request_stop()

@@ -1,0 +1,22 @@
+"""How sure a detector may be: calibrated scores, thresholds from error budgets, and images it does not know."""
+
+from dfcore.confidence.budgets import CALLS, Budget, Call, Operating, operating_point
+from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
+from dfcore.confidence.domain import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, saturation
+
+__all__ = [
+    "CALLS",
+    "NOT_COMPARED",
+    "Budget",
+    "Calibration",
+    "Call",
+    "Domain",
+    "Familiarity",
+    "FileRange",
+    "Operating",
+    "familiarity",
+    "fit_calibration",
+    "operating_point",
+    "saturation",
+    "sigmoid",
+]

@@ -1,0 +1,168 @@
+"""Whether an image is of the kind that a detector learned: its size, compression, colour and features.
+
+A network gives a score to anything. What lies far from its training images, in the space of its own features,
+was never measured, and a verdict on it means nothing. The distance is to the k-th nearest training image after
+whitening (Sun et al., 2022, "Out-of-distribution detection with deep nearest neighbors"), which assumes no shape
+of the cloud; its limit is a quantile over held-out images, so that a known share of familiar images is refused.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+NEIGHBOURS = 5
+# Directions kept after whitening; further ones hold noise.
+DIRECTIONS = 64
+QUANTILE = 0.98
+# How far outside of the range of the training images a size may lie.
+SIZE_MARGIN = 1.5
+QUALITY_MARGIN = 15
+
+
+class FileRange(BaseModel):
+    """What the training images were like as files.
+
+    Attributes:
+        sides: shortest and longest shorter side in pixels (1st and 99th percentile).
+        qualities: the same for estimated JPEG quality; None where most were stored without loss.
+        colourfulness: least mean saturation, in [0, 1].
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sides: tuple[int, int]
+    qualities: tuple[int, int] | None = None
+    colourfulness: float = 0.0
+
+    @classmethod
+    def of(cls, sides: np.ndarray, qualities: np.ndarray, colourfulness: np.ndarray) -> "FileRange":
+        """The ranges of training images: shorter sides, JPEG qualities (NaN where unknown), saturations, each (N,)."""
+        told = qualities[np.isfinite(qualities)]
+        enough = len(told) > len(qualities) / 2
+        low, high = np.percentile(sides, [1, 99]).astype(int).tolist()
+        worst, best = np.percentile(told, [1, 99]).astype(int).tolist() if enough else (0, 0)
+        return cls(
+            sides=(low, high),
+            qualities=(worst, best) if enough else None,
+            colourfulness=round(float(np.percentile(colourfulness, 1)), 4),
+        )
+
+    def misfits(self, side: int | None, quality: float | None, colourfulness: float) -> Iterator[str]:
+        """What is unlike the training images, in words; what is not known of an image is passed over."""
+        low, high = self.sides
+        if side is not None and not low / SIZE_MARGIN <= side <= high * SIZE_MARGIN:
+            told = f"{low}" if low == high else f"{low} to {high}"
+            yield f"its shorter side has {side} pixels; the training images had {told}"
+        if self.qualities and quality is not None and quality < self.qualities[0] - QUALITY_MARGIN:
+            yield (
+                f"it was compressed harder (JPEG quality about {quality:.0f}) than the training images "
+                f"({self.qualities[0]} and more)"
+            )
+        if colourfulness < self.colourfulness / 2:
+            yield "it has hardly any colour; the training images had"
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How an image compares with what a detector was trained on.
+
+    Attributes:
+        distance: in its features, as a multiple of the limit: above 1 it is unlike; None where the detector
+            has no record of its training images.
+        reasons: why it is unlike, in words; empty where it is not.
+    """
+
+    distance: float | None
+    reasons: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the verdict means little."""
+        return bool(self.reasons)
+
+
+NOT_COMPARED = Familiarity(None)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The training images of a detector in its feature space.
+
+    Attributes:
+        mean, basis: features (D,) less the mean, times the basis (D, K), are whitened coordinates.
+        references: coordinates of training images, float16 (N, K).
+        limit: distance from which on an image counts as unlike.
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+    references: np.ndarray
+    limit: float
+
+    @classmethod
+    def fit(cls, features: np.ndarray, held_out: np.ndarray, *, most: int = 2000, seed: int = 0) -> "Domain":
+        """Learns it from features of training images (N, D), and its limit from those of held-out ones (M, D)."""
+        features = np.asarray(features, np.float64)
+        mean = features.mean(0)
+        _, spread, directions = np.linalg.svd(features - mean, full_matrices=False)
+        kept = min(DIRECTIONS, int((spread > 1e-6 * spread[0]).sum()))
+        basis = directions[:kept].T / (spread[:kept] / np.sqrt(max(len(features) - 1, 1)))
+        chosen = np.random.default_rng(seed).permutation(len(features))[:most]
+        references = ((features[chosen] - mean) @ basis).astype(np.float16)
+        domain = cls(mean.astype(np.float32), basis.astype(np.float32), references, 1.0)
+        limit = float(np.quantile(domain.distances(held_out), QUANTILE))
+        return cls(domain.mean, domain.basis, references, max(limit, 1e-6))
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Distance of each image, (N, D) to (N,), to its `NEIGHBOURS`-th nearest training image."""
+        points = (np.asarray(features, np.float32) - self.mean) @ self.basis
+        known = self.references.astype(np.float32)
+        nearest = min(NEIGHBOURS, len(known)) - 1
+        found = np.empty(len(points))
+        for number, point in enumerate(points):  # One by one: an image's distance depends on itself alone.
+            found[number] = np.sqrt(np.partition(((known - point) ** 2).sum(1), nearest)[nearest])
+        return found
+
+    def relative(self, features: np.ndarray) -> np.ndarray:
+        """Distances as multiples of the limit."""
+        return self.distances(features) / self.limit
+
+    def to_bytes(self) -> bytes:
+        """As an .npz file without pickled objects."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer, mean=self.mean, basis=self.basis.astype(np.float16), references=self.references, limit=self.limit
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Domain":
+        """Reads what `to_bytes` wrote."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return cls(file["mean"], file["basis"].astype(np.float32), file["references"], float(file["limit"]))
+
+
+def saturation(pixels: np.ndarray) -> np.ndarray:
+    """Mean saturation of images, uint8 (N, H, W, 3) to float (N,) in [0, 1]: the spread of the channels."""
+    return (pixels.max(-1).astype(float) - pixels.min(-1)).mean((1, 2)) / 255
+
+
+def familiarity(
+    files: FileRange, relative: float, side: int | None, quality: float | None, colourfulness: float
+) -> Familiarity:
+    """Compares one image with the training images.
+
+    Args:
+        files: what those were like as files.
+        relative: distance in the feature space as a multiple of its limit.
+        side: the image's shorter side in pixels, if known.
+        quality: its estimated JPEG quality, if it has one.
+        colourfulness: its mean saturation, see `saturation`.
+    """
+    reasons = list(files.misfits(side, quality, colourfulness))
+    if relative > 1:
+        reasons.append(f"to the network it looks unlike the training images ({relative:.1f} times the usual distance)")
+    return Familiarity(relative, tuple(reasons))

@@ -1,0 +1,181 @@
+"""What happens to an image on its way through the world, and what that does to a detector.
+
+Each change is made to the decoded image, before the detector's own preprocessing, as it would reach the detector
+from a platform that recompressed, resized or photographed it off a screen.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageEnhance, ImageFilter
+
+from dfcore import images
+from dfcore.datasets.cache import Progress
+from dfcore.datasets.scan import Dataset
+from dfcore.detector import Detector
+from dfcore.errors import ImageError
+from dfcore.evaluation.confidence import three_way
+from dfcore.evaluation.metrics import evaluate_scores
+
+_BATCH = 16
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of an image.
+
+    Attributes:
+        name: what files call it.
+        title: what people read.
+        make: from an RGB image to another.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Image.Image], Image.Image]
+
+    def apply(self, rgb: np.ndarray) -> np.ndarray:
+        """Changes RGB uint8 (H, W, 3)."""
+        return np.asarray(self.make(Image.fromarray(rgb)).convert("RGB"))
+
+
+def _jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
+    def make(image: Image.Image) -> Image.Image:
+        coded = io.BytesIO()
+        image.save(coded, "JPEG", quality=quality)
+        return Image.open(coded)
+
+    return make
+
+
+def _scaled(image: Image.Image, factor: float, kernel: Image.Resampling) -> Image.Image:
+    return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))), kernel)
+
+
+def _half_and_back(image: Image.Image) -> Image.Image:
+    return _scaled(image, 0.5, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
+
+
+def _noise(image: Image.Image) -> Image.Image:
+    pixels = np.asarray(image, float)
+    noise = np.random.default_rng(0).normal(0, 5, pixels.shape)
+    return Image.fromarray(np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8))
+
+
+def _crop(image: Image.Image) -> Image.Image:
+    dx, dy = round(0.05 * image.width), round(0.05 * image.height)
+    return image.crop((dx, dy, image.width - dx, image.height - dy))
+
+
+def _screenshot(image: Image.Image) -> Image.Image:
+    shown = _scaled(image, 0.8, Image.Resampling.BICUBIC)
+    return _jpeg(85)(_scaled(shown, 1.1, Image.Resampling.BILINEAR))
+
+
+CHANGES = (
+    *(Change(f"jpeg_{quality}", f"JPEG quality {quality}", _jpeg(quality)) for quality in (90, 70, 50, 30)),
+    Change("resize_half", "Resized to half and back", _half_and_back),
+    Change("blur", "Blurred (Gaussian, 1 pixel)", lambda image: image.filter(ImageFilter.GaussianBlur(1))),
+    Change("noise", "Noise (5 grey levels)", _noise),
+    Change("darker", "20% darker", lambda image: ImageEnhance.Brightness(image).enhance(0.8)),
+    Change("brighter", "20% brighter", lambda image: ImageEnhance.Brightness(image).enhance(1.2)),
+    Change("crop", "Cropped to 90% of the sides", _crop),
+    Change("screenshot", "Screenshot: scaled twice, JPEG 85", _screenshot),
+)
+
+
+def robustness(
+    detector: Detector,
+    dataset: Dataset,
+    split: str | None = None,
+    *,
+    most: int = 1000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Measures a detector on images as they are, and after each of `CHANGES`.
+
+    Args:
+        detector: with its threshold and calibration.
+        dataset: with the split, or all its usable images with None.
+        split: which images.
+        most: of more images than these a seeded sample is taken, with the shares of both classes kept.
+        seed: of the sample.
+        progress: called with (images done, images in all).
+
+    Returns:
+        A row a change, the unchanged images first: change, title, images, accuracy, balanced_accuracy, roc_auc,
+        false_positive_rate, recall, undecided (by the thresholds alone).
+    """
+    rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
+    rows = _sample(rows, most, seed)
+    scored = []
+    for done, part in _scored(detector, dataset, rows):
+        scored.append(part)
+        if progress:
+            progress(done, len(rows))
+    table = pd.concat(scored)
+    titles = {ORIGINAL: "As it is"} | {change.name: change.title for change in CHANGES}
+    return [_row(detector, name, title, table[["label", name]]) for name, title in titles.items()]
+
+
+def stability(detector: Detector, source: images.Source) -> list[dict[str, Any]]:
+    """The score of one image as it is and after each of `CHANGES`: change, title, score, call."""
+    rgb = images.decode(source)
+    titles = [(ORIGINAL, "As it is"), *((change.name, change.title) for change in CHANGES)]
+    scores = _scores(detector, [_variants(detector, rgb)])[0]
+    decision = detector.card.decision
+    return [
+        {"change": name, "title": title, "score": score, "call": decision.call(score)}
+        for (name, title), score in zip(titles, scores.tolist(), strict=True)
+    ]
+
+
+def _variants(detector: Detector, rgb: np.ndarray) -> np.ndarray:
+    """The image and its changes as the network sees them, uint8 (1 + changes, S, S, 3)."""
+    return np.stack([detector.spec.apply(variant) for variant in (rgb, *(change.apply(rgb) for change in CHANGES))])
+
+
+def _scores(detector: Detector, variants: list[np.ndarray]) -> np.ndarray:
+    """Scores (images, 1 + changes)."""
+    logits = detector.engine.logits(np.concatenate(variants))
+    return detector.card.calibration.apply(logits).reshape(len(variants), -1)
+
+
+def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    def read(path: str) -> np.ndarray | None:
+        try:
+            return _variants(detector, images.decode(dataset.root / path))
+        except ImageError:
+            return None  # The scan has told what cannot be read; this file went since.
+
+    names = [ORIGINAL, *(change.name for change in CHANGES)]
+    with ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(rows), _BATCH):
+            batch = rows.iloc[start : start + _BATCH]
+            found = list(pool.map(read, batch.path))
+            good = [variants for variants in found if variants is not None]
+            if good:
+                labels = batch.label[[variants is not None for variants in found]].to_numpy(int)
+                yield start + len(batch), pd.DataFrame(_scores(detector, good), columns=names).assign(label=labels)
+
+
+def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
+    if len(rows) <= most:
+        return rows
+    share = most / len(rows)
+    return rows.groupby("label", group_keys=False).sample(frac=share, random_state=seed).sort_index()
+
+
+def _row(detector: Detector, name: str, title: str, table: pd.DataFrame) -> dict[str, Any]:
+    labels, scores = table.label.to_numpy(int), table[name].to_numpy(float)
+    metrics = evaluate_scores(labels, scores, detector.threshold)
+    kept = ("images", "accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "recall")
+    undecided = three_way(labels, scores, detector.card.decision)["undecided"]
+    return {"change": name, "title": title} | {key: metrics[key] for key in kept} | {"undecided": undecided}
