@@ -23,6 +23,7 @@ def _inline(build: Callable[..., Any], x: Any, weights: str, **options: Any) -> 
     cam_layer="Conv_1",
     image_size=224,
     pretrained=True,
+    any_size=True,
 )
 def mobilenetv2(inputs: Any, weights: str) -> Any:
     """Sandler et al., 2018."""
@@ -39,6 +40,7 @@ def mobilenetv2(inputs: Any, weights: str) -> Any:
     cam_layer="conv5_block3_3_conv",
     image_size=224,
     pretrained=True,
+    any_size=True,
 )
 def resnet50(inputs: Any, weights: str) -> Any:
     """He et al., 2016."""
@@ -56,6 +58,7 @@ def resnet50(inputs: Any, weights: str) -> Any:
     cam_layer="top_conv",
     image_size=224,
     pretrained=True,
+    any_size=True,
 )
 def efficientnetv2b0(inputs: Any, weights: str) -> Any:
     """Tan and Le, 2021; scales its input itself."""
@@ -71,6 +74,7 @@ def efficientnetv2b0(inputs: Any, weights: str) -> Any:
     cam_layer="convnext_tiny_stage_3_block_2_depthwise_conv",
     image_size=224,
     pretrained=True,
+    any_size=True,
 )
 def convnext_tiny(inputs: Any, weights: str) -> Any:
     """Liu et al., 2022; scales its input itself. Keras nests its stem and down-sampling: unnested here."""

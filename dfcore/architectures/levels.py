@@ -53,6 +53,7 @@ def _without_stem_stride(backbone: Any, inputs: Any) -> Any:
     cam_layer="block_6_expand",
     image_size=224,
     pretrained=True,
+    any_size=True,
 )
 def mobilenetv2_levels(inputs: Any, weights: str) -> Any:
     """Sandler et al., 2018, with mean and deviation of the channels of `LEVELS` as features."""
@@ -66,6 +67,7 @@ def mobilenetv2_levels(inputs: Any, weights: str) -> Any:
     cam_layer="block_6_expand",
     image_size=32,
     pretrained=True,
+    any_size=True,
 )
 def mobilenetv2_levels_fine(inputs: Any, weights: str) -> Any:
     """As `mobilenetv2_levels`; a first layer that skips no pixel keeps finer traces (Gragnaniello et al., 2021)."""

@@ -34,6 +34,7 @@ class Architecture:
         pretrained: whether Keras offers ImageNet weights for it.
         features: (inputs, weights) -> feature vector; weights is "none", "imagenet" or a file.
         cam_layer: the layer that heat-maps look at by default, by name.
+        any_size: whether it pools over the image, so that one set of weights takes images of any size.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Architecture:
     pretrained: bool
     features: Callable[[Any, str], Any]
     cam_layer: str
+    any_size: bool = False
 
 
 _REGISTRY: dict[str, Architecture] = {}
@@ -58,11 +60,14 @@ def register(
     image_size: int = 128,
     min_size: int = 32,
     pretrained: bool = False,
+    any_size: bool = False,
 ) -> Callable[[Callable[[Any, str], Any]], Callable[[Any, str], Any]]:
     """Enters the decorated feature function into the registry under `name`."""
 
     def enter(features: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-        _REGISTRY[name] = Architecture(name, title, summary, image_size, min_size, pretrained, features, cam_layer)
+        _REGISTRY[name] = Architecture(
+            name, title, summary, image_size, min_size, pretrained, features, cam_layer, any_size
+        )
         return features
 
     return enter
@@ -87,7 +92,7 @@ def get(name: str) -> Architecture:
 def build_model(
     name: str,
     *,
-    size: int,
+    size: int | None,
     weights: str = "none",
     loss: Loss = "binary",
     dropout: float = 0.3,
@@ -96,7 +101,7 @@ def build_model(
 
     Args:
         name: a registered architecture.
-        size: side of the input in pixels.
+        size: side of the input in pixels; None for any, where the architecture allows it.
         weights: "none" (random), "imagenet" (Keras's download) or the path of a weights file.
         loss: "binary" ends in one logit, shape (N, 1); "categorical" in two, shape (N, 2), real first.
         dropout: rate before the last layer, in [0, 1).

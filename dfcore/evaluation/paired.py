@@ -34,7 +34,8 @@ def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed:
 
     Args:
         both: as `join` gives it.
-        threshold_a, threshold_b: of the two-way calls.
+        threshold_a: of the first one's two-way calls.
+        threshold_b: of the second one's.
         seed: of the bootstrap.
 
     Returns:

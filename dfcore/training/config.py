@@ -141,6 +141,9 @@ def _misfits(values: dict[str, Any]) -> list[str]:
     architecture, problems = architectures.get(name), []
     if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
+    if not architecture.any_size and "patch" in str(values.get("augmentation", "")):
+        told = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
+        problems.append(f"augmentation: patch needs one of {told}, not {name}. Received: {values['augmentation']!r}")
     if values.get("cross_validation", "off") != "off" and values.get("early_stopping", "auc") != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dfcore import architectures
-from dfcore.datasets import TRAIN, VALIDATION
+from dfcore.datasets import TRAIN, VALIDATION, augment
 from dfcore.datasets.pipeline import training_batches
 from dfcore.engines import KerasEngine
 from dfcore.files import write_atomic
@@ -158,7 +158,8 @@ class Trainer:
         with self.strategy.scope():
             return architectures.build_model(
                 self.config.arch,
-                size=self.config.image_size,
+                # Parts of images teach it, whole ones are judged.
+                size=None if augment.patched(self.config.augmentation) else self.config.image_size,
                 weights=self.config.weights,
                 loss=self.config.loss,
                 dropout=self.config.dropout,
