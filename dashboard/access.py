@@ -10,8 +10,10 @@ import streamlit as st
 
 from dfcore import images, workspace
 from dfcore.bundles import Card, default_name, list_bundles, read_card
+from dfcore.choice import choose
+from dfcore.confidence import Budget, Operating
 from dfcore.datasets import Dataset, scan
-from dfcore.errors import BundleError, ImageError, RunError
+from dfcore.errors import BundleError, ImageError, InputError, RunError
 from dfcore.files import sha256_bytes
 from dfcore.runs import Run, RunStore, State
 
@@ -80,7 +82,7 @@ def detectors() -> list[Entry]:
     return found
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the detector; the first one takes some seconds …")
+@st.cache_resource(max_entries=4, show_spinner="Loading the detector; the first one takes some seconds …")
 def _load(folder: str, model_sha256: str) -> "Detector":
     from dfcore.detector import Detector
 
@@ -100,6 +102,42 @@ def _verdict(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes) 
 def verdict(entry: Entry, data: bytes) -> "Verdict":
     """The verdict on an image, by its content."""
     return _verdict(entry.card.model_sha256, sha256_bytes(data), entry, data)
+
+
+def fitting(entries: list[Entry], data: bytes) -> tuple[Entry, str]:
+    """The detector whose training images are most like an image, and why; with one to choose from, that one."""
+    if len(entries) == 1:
+        return entries[0], ""
+    known = {entry.key: verdict(entry, data).familiarity for entry in entries}
+    chosen = choose(known)
+    return next(entry for entry in entries if entry.key == chosen.name), chosen.why
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _operating(model_sha256: str, false_alarms: float, misses: float, _entry: Entry) -> Operating:
+    from dfcore.evaluation import operating_for
+
+    return operating_for(_entry.folder, _entry.card, Budget(false_alarms=false_alarms, misses=misses))
+
+
+def operating(entry: Entry, budget: Budget) -> Operating:
+    """The thresholds that keep an error budget; the card's where the detector brought nothing to choose others on."""
+    try:
+        return _operating(entry.card.model_sha256, budget.false_alarms, budget.misses, entry)
+    except InputError:
+        return entry.card.decision
+
+
+@st.cache_data(max_entries=128, show_spinner="Judging the image after small changes …")
+def _stability(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
+    from dfcore.evaluation import stability
+
+    return stability(detector(_entry), _data)
+
+
+def stability(entry: Entry, data: bytes) -> list[dict]:
+    """The scores of an image after small changes, by its content."""
+    return _stability(entry.card.model_sha256, sha256_bytes(data), entry, data)
 
 
 @st.cache_data(max_entries=64, show_spinner="Computing the heat-map …")

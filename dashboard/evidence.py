@@ -1,66 +1,17 @@
-"""What Inspect shows of one image: the verdict, the heat-map, the file's facts, and all of it as data."""
+"""What Inspect shows of one image beside its verdict: the heat-map, its stability, the file's facts, all as data."""
 
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import access
 from dfcore import figures, images
 from dfcore.detector import Verdict
 from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
 from dfcore.images import ImageFacts
 
 _SIDE = 900
-
-
-def show_verdict(entry: access.Entry, name: str, verdict: Verdict) -> None:
-    """The answer first: in words, with score, threshold, detector and how far to trust it."""
-    with st.container(border=True):
-        st.markdown(f"## {widgets.verdict_words(verdict.label)}")
-        st.caption(widgets.plain(name))
-        if verdict.score is None:
-            st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
-            return
-        st.html(_scale(verdict.score, verdict.threshold))
-        st.markdown(
-            f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake); this detector calls an image fake "
-            f"from **{verdict.threshold:.3f}** on.",
-            help="The score is the network's own output. It is no probability unless the card says it is calibrated.",
-        )
-        st.markdown(_trust(entry))
-        if entry.card.limits:
-            st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
-
-
-def _trust(entry: access.Entry) -> str:
-    """One sentence on the detector's record, with split and number of images."""
-    split = "test" if "test" in entry.card.results else "validation"
-    told = entry.card.results.get(split, {})
-    title = widgets.plain(entry.card.title)
-    if told.get("accuracy_real") is None or told.get("accuracy_fake") is None:
-        return f"Judged by **{title}**. Its card has no figures for both classes: treat the verdict with care."
-    return (
-        f"Judged by **{title}**. On {told['images']:,} {split} images of its own kind of data it called "
-        f"{told['accuracy_fake']:.0%} of fakes fake and {told['false_positive_rate']:.0%} of real images fake. "
-        "On other kinds of images it can be far worse."
-    )
-
-
-def _scale(score: float, threshold: float) -> str:
-    colour = figures.FAKE_COLOUR if score >= threshold else figures.REAL_COLOUR
-    label = f"Score {score:.3f}, threshold {threshold:.3f}"
-    return f"""<div role="img" aria-label="{label}"
-style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">
-<div style="position:absolute;top:.6rem;left:0;right:0;height:.8rem;border-radius:.4rem;
-background:rgba(128,140,150,.25)"></div>
-<div style="position:absolute;top:.6rem;left:0;width:{100 * score:.2f}%;height:.8rem;border-radius:.4rem;
-background:{colour}"></div>
-<div style="position:absolute;top:.2rem;left:{100 * threshold:.2f}%;width:2px;height:1.6rem;background:currentColor">
-</div><div style="position:absolute;top:1.9rem;left:0;font-size:.8rem">0 real</div>
-<div style="position:absolute;top:1.9rem;right:0;font-size:.8rem">1 fake</div>
-<div style="position:absolute;top:1.9rem;left:min(max({100 * threshold:.2f}% - 2rem, 4rem), 100% - 8rem);
-font-size:.8rem">threshold</div></div>"""
 
 
 def is_explained() -> bool:
@@ -118,6 +69,26 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     return found
 
 
+def show_stability(entry: access.Entry, data: bytes) -> list[dict[str, Any]] | None:
+    """The score of this image after small changes: a verdict that tips over on them is a weak one."""
+    wanted = st.toggle(
+        "Show how stable the score is", key="inspect_stability", persist_state="session",
+        help="Judges the image again after recompression, resizing, blur, noise, brightness and cropping.",
+    )  # fmt: skip
+    if not wanted:
+        return None
+    rows = access.stability(entry, data)
+    scores = [row["score"] for row in rows]
+    calls = {row["call"] for row in rows}
+    decision = entry.card.decision
+    st.markdown(
+        f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
+        + ("the verdict holds." if len(calls) == 1 else "the verdict does not hold for all of them.")
+    )
+    st.plotly_chart(figures.stability(rows, decision.real_below, decision.fake_from), key="stability_band")
+    return rows
+
+
 def show_facts(data: bytes) -> ImageFacts:
     """Format, size, hash and EXIF of the file."""
     facts = images.describe(data)
@@ -135,21 +106,33 @@ def show_facts(data: bytes) -> ImageFacts:
 
 
 def whole_result(
-    entry: access.Entry, name: str, verdict: Verdict, facts: ImageFacts, heatmap: Heatmap | None
+    entry: access.Entry,
+    name: str,
+    verdict: Verdict,
+    facts: ImageFacts,
+    heatmap: Heatmap | None,
+    stability: list[dict[str, Any]] | None,
 ) -> dict[str, Any]:
     """Everything that the page says, as plain data."""
-    result = {
+    operating = verdict.operating
+    result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
-        "verdict": {"label": verdict.label, "score": verdict.score, "threshold": verdict.threshold},
+        "verdict": {
+            "call": verdict.call, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
+            "label": verdict.label, "threshold": verdict.threshold, "insisted": verdict.insist,
+            "operating": operating.model_dump() if operating else None,
+            "distance": verdict.familiarity.distance, "unlike": list(verdict.familiarity.reasons),
+        },
         "detector": {
             "title": entry.card.title,
             "model_sha256": entry.card.model_sha256,
             "preprocess": entry.card.preprocess.model_dump(),
-            "calibration": entry.card.calibration,
+            "calibration": entry.card.calibration.model_dump(),
             "results": entry.card.results,
             "limits": entry.card.limits,
         },
-    }
+        "stability": stability,
+    }  # fmt: skip
     if heatmap is not None:
         step = max(1, max(heatmap.values.shape) // 64)
         small = heatmap.values[::step, ::step]

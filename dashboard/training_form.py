@@ -140,6 +140,15 @@ def _data(start: dict[str, Any], dataset: Dataset, key: str) -> dict[str, Any]:
                                            "native_crop": "cropping, no resizing"}.__getitem__,
                               help=" ".join(RESIZE_HELP.values())),
     }  # fmt: skip
+    where = ["off", "content", "group"]
+    values["cross_validation"] = b.selectbox(
+        "Calibrate by", where, where.index(start["cross_validation"]), key=f"cv-{key}",
+        format_func={"off": "the validation split", "content": "cross-validation",
+                     "group": "leaving groups out"}.__getitem__,
+        help=_help("cross_validation"),
+    )  # fmt: skip
+    if values["cross_validation"] == "content":
+        values["folds"] = c.number_input("Folds", 2, 20, int(start["folds"]), key=f"folds-{key}", help=_help("folds"))
     if VALIDATION not in given:
         share = float(start["validation_share"])
         values["validation_share"] = b.number_input("Share for validation", 0.01, 0.5, share, 0.05, key=f"valid-{key}",

@@ -38,7 +38,17 @@ METRICS = {
     "eer": ("Equal error rate (EER)", "Where false alarms and missed fakes are equally frequent. Lower is better."),
     "log_loss": ("Log loss", "Penalty for confident mistakes. 0.69 is a constant 0.5; lower is better."),
     "brier": ("Brier score", "Mean squared distance of score and truth. 0.25 is a constant 0.5; lower is better."),
+    "ece": (
+        "Calibration error (ECE)",
+        "Mean distance between the score and the share of fakes among images with that score. 0 is perfect; few images "
+        "give a value above 0 by chance alone.",
+    ),
 }
+VERDICTS = {"fake": "Likely fake", "real": "Likely real", "inconclusive": "Inconclusive", None: "No verdict"}
+VERDICT_STYLES = {
+    "fake": ("warning", "orange"), "real": ("verified", "blue"), "inconclusive": ("help", "gray"),
+    None: ("broken_image", "gray"),
+}  # fmt: skip
 STATE_ICONS = {
     "queued": "hourglass_empty", "running": "play_circle", "stopping": "stop_circle", "completed": "check_circle",
     "stopped": "pause_circle", "failed": "error", "interrupted": "bolt",
@@ -75,28 +85,33 @@ def state_badge(state: str) -> None:
     st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
 
 
-def verdict_words(label: str | None) -> str:
+def verdict_words(call: str | None) -> str:
     """Markdown of a verdict in words, with icon and colour."""
-    if label is None:
-        return ":gray[:material/help: No verdict]"
-    if label == "fake":
-        return ":orange[:material/warning: Likely fake]"
-    return ":blue[:material/verified: Likely real]"
+    icon, colour = VERDICT_STYLES[call]
+    return f":{colour}[:material/{icon}: {VERDICTS[call]}]"
 
 
 def choose_detector(key: str = "detector") -> access.Entry | None:
     """The detector to use; the choice stands in the address. None, with advice, where there is none."""
+    chosen = choose_detectors(key, automatic=False)
+    return chosen[0] if chosen else None
+
+
+def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[access.Entry]:
+    """The detector to use, or with the automatic choice all of the library; none, with advice, where there is none."""
     entries = {entry.key: entry for entry in access.detectors()}
     if not entries:
         empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
-        return None
+        return []
+    library = [entry for entry in entries.values() if entry.run is None]
+    offered = {"auto": "Automatic: the detector that fits the image"} if automatic and len(library) > 1 else {}
     chosen = addressed(
         "Detector",
-        {name: entry.title for name, entry in entries.items()},
+        offered | {name: entry.title for name, entry in entries.items()},
         key,
         help="Which trained network judges. Its card says on what it was trained and how far to trust it.",
     )
-    return entries[chosen]
+    return library if chosen == "auto" else [entries[chosen]]
 
 
 def addressed(label: str, options: dict[str, str], name: str, *, help: str, place: Any = st) -> str:

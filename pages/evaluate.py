@@ -1,20 +1,20 @@
 """Evaluate: what a detector's scores are worth, at any threshold, image by image."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from dashboard import access, judgement, widgets
+from dashboard import access, judgement, panels, widgets
 from dfcore import figures
-from dfcore.datasets import SPLITS, assign_splits
-from dfcore.datasets.registered import registered
 from dfcore.evaluation import evaluate_scores, precision_recall_points, roc_points
 
 _EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
 
 
-def choose_threshold(entry: access.Entry) -> float:
+def move_threshold(entry: access.Entry) -> float:
     """The threshold to look at, in the address; the detector's own until it is moved."""
     if st.session_state.setdefault("threshold_of", entry.key) != entry.key:
         st.session_state["threshold_of"] = entry.key
@@ -25,7 +25,7 @@ def choose_threshold(entry: access.Entry) -> float:
                      bind="query-params", help=told)  # fmt: skip
 
 
-def show_curves(labels: np.ndarray, scores: np.ndarray, metrics: dict, source: judgement.Source) -> None:
+def show_curves(labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: judgement.Source) -> None:
     roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
     left, right = st.columns(2)
     if roc is None or precision is None:
@@ -59,7 +59,7 @@ def chosen_cell() -> str | None:
     )  # fmt: skip
 
 
-def show_images(source: judgement.Source, predictions, cell: str, threshold: float) -> None:  # type: ignore[no-untyped-def]
+def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, threshold: float) -> None:
     rows = judgement.cell_rows(predictions, cell, threshold)
     if rows.empty:
         st.caption("No image is in this cell.")
@@ -81,14 +81,14 @@ def show_images(source: judgement.Source, predictions, cell: str, threshold: flo
 def show(entry: access.Entry, source: judgement.Source) -> None:
     predictions = judgement.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
-    threshold = choose_threshold(entry)
+    threshold = move_threshold(entry)
     metrics = evaluate_scores(labels, scores, threshold)
     st.caption(
         f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
         f"{widgets.plain(source.title)}"
     )
     if source.key == "validation":
-        st.caption("Threshold and best epoch were chosen on this split: its figures are somewhat too good.")
+        st.caption(widgets.plain(judgement.used_for(entry)))
     widgets.show_metrics(metrics, list(widgets.METRICS)[:8])
     with st.expander("More metrics"):
         widgets.show_metrics(metrics, list(widgets.METRICS)[8:])
@@ -101,28 +101,19 @@ def show(entry: access.Entry, source: judgement.Source) -> None:
         show_images(source, predictions, cell, threshold)
 
 
-def measure_elsewhere(entry: access.Entry) -> None:
-    from dfcore import workspace
-    from dfcore.evaluation import archive, measure
+_TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
-    folders = [str(path) for path in registered()]
-    if not folders:
-        widgets.empty("Register the other data set first.", "datasets", "Data sets", "photo_library")
-        return
-    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
-    root = Path(a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
-                            help="Registered under Data sets."))  # fmt: skip
-    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
-    if c.button("Measure", icon=":material/play_arrow:"):
-        dataset = assign_splits(access.dataset(root))
-        bar = st.progress(0.0, "Loading the detector …")
-        metrics, found = measure(
-            access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
-            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
-        )  # fmt: skip
-        folder = judgement.measurements_folder()
-        archive.store(folder, entry.card.model_sha256, metrics | {"root": str(dataset.root)}, found)
-        st.rerun()
+
+def show_all(entry: access.Entry, source: judgement.Source) -> None:
+    threshold, confidence, robustness, comparison = st.tabs(_TABS)
+    with threshold:
+        show(entry, source)
+    with confidence:
+        panels.show_confidence(entry, source)
+    with robustness:
+        panels.show_robustness(entry, source)
+    with comparison:
+        panels.show_comparison(entry, source)
 
 
 st.title("Evaluate")
@@ -135,8 +126,10 @@ if chosen:
                 "Measured on", list(known), format_func=lambda key: known[key].title, default=next(iter(known)),
                 required=True, key="split", bind="query-params", help="Which images the figures below are from.",
             )  # fmt: skip
-            show(chosen, known[picked])
+            show_all(chosen, known[picked])
         else:
             st.info("This detector brought no predictions. Measure it on a data set below.", icon=":material/info:")
         with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
-            measure_elsewhere(chosen)
+            panels.measure_elsewhere(chosen)
+        with st.expander("All detectors against all data sets", icon=":material/grid_on:"):
+            panels.show_matrix()

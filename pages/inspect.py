@@ -1,11 +1,14 @@
 """Inspect: one image or several; the verdict first, then the evidence, then the settings."""
 
 import json
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import access, evidence, widgets
+from dashboard import access, evidence, verdict, widgets
+from dashboard.verdict import Strictness
 from dfcore.datasets.demo import sample_images
+from dfcore.detector import Verdict
 from dfcore.errors import ImageError
 
 _TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
@@ -44,15 +47,24 @@ def choose_images() -> list[tuple[str, bytes]]:
     return st.session_state.get("inspect_images", [])
 
 
-def choose_one(entry: access.Entry, images: list[tuple[str, bytes]]) -> tuple[str, bytes]:
+def judge(entries: list[access.Entry], data: bytes, strictness: Strictness) -> tuple[access.Entry, str, Verdict]:
+    """The detector that judges, why it, and its verdict with the analyst's strictness."""
+    entry, why = access.fitting(entries, data)
+    operating = access.operating(entry, strictness.budget) if strictness.budget else entry.card.decision
+    return entry, why, replace(access.verdict(entry, data), operating=operating, insist=strictness.insist)
+
+
+def choose_one(
+    entries: list[access.Entry], images: list[tuple[str, bytes]], strictness: Strictness
+) -> tuple[str, bytes]:
     """The image to look at closely; with several, after a table of all verdicts."""
     if len(images) == 1:
         return images[0]
     rows = []
     for name, data in images:
-        verdict = access.verdict(entry, data)
-        said = {"fake": "Likely fake", "real": "Likely real", None: "No verdict"}[verdict.label]
-        rows.append({"File": name, "Verdict": said, "Score": verdict.score, "Problem": verdict.error or ""})
+        entry, _, found = judge(entries, data, strictness)
+        rows.append({"File": name, "Verdict": widgets.VERDICTS[found.call], "Score": found.score,
+                     "Detector": entry.title, "Remark": found.error or found.reason or ""})  # fmt: skip
     st.dataframe(
         rows,
         hide_index=True,
@@ -65,16 +77,15 @@ def choose_one(entry: access.Entry, images: list[tuple[str, bytes]]) -> tuple[st
     return images[number]
 
 
-def show(entry: access.Entry, name: str, data: bytes) -> None:
-    verdict = access.verdict(entry, data)
-    evidence.show_verdict(entry, name, verdict)
-    if verdict.error:
+def show(entries: list[access.Entry], name: str, data: bytes, strictness: Strictness) -> None:
+    entry, why, found = judge(entries, data, strictness)
+    verdict.show_verdict(entry, name, found, why)
+    if found.error:
         return
-    heatmap = None
-    if evidence.is_explained():
-        heatmap = evidence.show_heatmap(entry, data, verdict)
+    heatmap = evidence.show_heatmap(entry, data, found) if evidence.is_explained() else None
+    stability = evidence.show_stability(entry, data)
     facts = evidence.show_facts(data)
-    result = evidence.whole_result(entry, name, verdict, facts, heatmap)
+    result = evidence.whole_result(entry, name, found, facts, heatmap, stability)
     st.download_button(
         "Download the whole result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
         on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map as data.",
@@ -82,7 +93,7 @@ def show(entry: access.Entry, name: str, data: bytes) -> None:
 
 
 st.title("Inspect")
-chosen = widgets.choose_detector()
+chosen = widgets.choose_detectors()
 pictures = choose_images() if chosen else []
 if chosen and not pictures:
     st.info("Drop an image above, or try a sample.", icon=":material/image_search:")
@@ -90,6 +101,9 @@ if chosen and pictures:
     st.divider()
     with widgets.errors():
         try:
-            show(chosen, *choose_one(chosen, pictures))
+            answer = st.container()
+            accepted = verdict.choose_strictness()
+            with answer:
+                show(chosen, *choose_one(chosen, pictures, accepted), accepted)
         except ImageError as error:
             st.error(widgets.plain(error), icon=":material/broken_image:")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import access, widgets
-from dfcore import bundles, workspace
+from dfcore import bundles, figures, workspace
 from dfcore.bundles import Card
 from dfcore.runs import State
 
@@ -20,12 +20,20 @@ def show_card(card: Card) -> None:
             f"threshold {metrics['threshold']:.3f}"
         )
         widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
+    if card.robustness:
+        with st.expander("After recompression, resizing and the like"):
+            st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{card.model_sha256}")
+    if card.measured:
+        st.markdown("**On other images**")
+        st.dataframe(card.measured, hide_index=True)
     training = card.training
     rows = {
         "Architecture": card.arch,
         "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
-        "Threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
-        "Calibration": card.calibration,
+        "Threshold of two answers": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
+        "Thresholds of three answers": _thresholds(card),
+        "Calibration": card.calibration.told,
+        "Knows such images as": _known(card),
         "Trained on": f"{training.dataset}, {training.layout}",
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
         "Images left out": str(training.excluded),
@@ -38,6 +46,25 @@ def show_card(card: Card) -> None:
     with st.expander("The whole card", expanded=False):
         st.dataframe({"Entry": list(rows), "Value": list(rows.values())}, hide_index=True, row_height=35)
         st.json(card.model_dump(mode="json"), expanded=False)
+
+
+def _thresholds(card: Card) -> str:
+    found = card.operating
+    if found is None:
+        return "none"
+    return (
+        f"likely real below {found.real_below:.3f}, likely fake from {found.fake_from:.3f}: at most "
+        f"{found.budget.false_alarms:.0%} false alarms and {found.budget.misses:.0%} misses on images like those of "
+        f"{found.chosen_on}, {found.undecided:.0%} undecided"
+    )
+
+
+def _known(card: Card) -> str:
+    if card.known is None:
+        return "no record: it cannot tell when an image is unlike its training images"
+    files = card.known.files
+    quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
+    return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
 
 
 def act(entry: access.Entry) -> None:

@@ -12,6 +12,7 @@ from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_t
 from dfcore.datasets.registered import registered
 from dfcore.datasets.scan import image_side
 from dfcore.runs import estimate, start
+from dfcore.training import presets
 from dfcore.training.config import TrainConfig, make_config, suggest
 
 
@@ -37,6 +38,24 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
     return Path(picked)
 
 
+def choose_recipe(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings to begin with: those of a recipe, or none."""
+    if before:
+        return {}
+    titles = {"": "None: settings that suit the images' size"} | {
+        name: presets.get(name).title for name in presets.names()
+    }
+    picked = st.selectbox(
+        "Recipe", list(titles), format_func=titles.__getitem__, key="train_recipe", persist_state="session",
+        help="Settings that were found by measurement on such images. They start from ImageNet weights and train "
+        "further networks for honest thresholds, so that they take longer. Everything can be changed below.",
+    )  # fmt: skip
+    if not picked:
+        return {}
+    st.caption(presets.get(picked).summary)
+    return presets.get(picked).values
+
+
 def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
     counts = dataset.counts().sum(axis=1)
     with st.spinner("Measuring a few steps …"):
@@ -45,7 +64,7 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
             training_images=int(counts.get(TRAIN, 0)),
             validation_images=int(counts.get(VALIDATION, 0)),
         )
-    whole = widgets.duration(seconds * config.epochs)
+    whole = widgets.duration(seconds * config.epochs * (1 + (config.folds if config.cross_validation != "off" else 0)))
     st.info(
         f"About {widgets.duration(seconds)} an epoch, at most {whole} for {config.epochs} epochs. Measured just now on "
         "this machine; reading the images for the first time comes on top.",
@@ -86,5 +105,5 @@ if root is not None:
         data = access.dataset(root)
         if data.usable.empty:
             require_trainable(assign_splits(data))
-        defaults = {**suggest(image_side(data)), **again, "data_root": str(root)}
+        defaults = {**suggest(image_side(data)), **choose_recipe(again), **again, "data_root": str(root)}
         act(form_values(defaults, data), data)

@@ -1,19 +1,15 @@
-"""Plotly figures from plain data, in one colour language: blue is real, orange is fake, grey undecided.
-
-The colours are legible on light and on dark ground; background, font and grid are left to whoever shows
-the figure. Axes of rates run from 0 to 1, and every curve tells its threshold and counts on hover.
-"""
+"""Figures of evaluation and training, from plain data."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dfcore.figures.base import FAKE_COLOUR, HEIGHT, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS, laid_out, line, square
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-REAL_COLOUR, FAKE_COLOUR, NEUTRAL_COLOUR = "#2a8ac4", "#e0702a", "#8a97a1"
-SERIES_COLOURS = (REAL_COLOUR, FAKE_COLOUR, "#1ba97c", "#c778a8", "#d9a520", "#5fb0e0", "#8a97a1", "#a08040")
 CELLS = ("true_real", "false_fake", "false_real", "true_fake")
 CELL_TITLES = {
     "true_real": "Real, called real",
@@ -21,7 +17,6 @@ CELL_TITLES = {
     "false_real": "Fake, called real (missed)",
     "true_fake": "Fake, called fake (caught)",
 }
-_HEIGHT = 360
 
 
 def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: str) -> "go.Figure":
@@ -50,8 +45,8 @@ def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: 
     )
     detail = [metrics["threshold"], counts["false_fake"], counts["true_fake"]]
     point = _operating_point(metrics["false_positive_rate"], metrics["recall"], detail, hover)
-    figure = go.Figure([_line([0, 1], [0, 1], "chance"), curve, point])
-    return _square(figure, "False alarms on real images (FPR)", "Fakes caught (TPR)")
+    figure = go.Figure([line([0, 1], [0, 1], "chance"), curve, point])
+    return square(figure, "False alarms on real images (FPR)", "Fakes caught (TPR)")
 
 
 def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any]) -> "go.Figure":
@@ -74,10 +69,10 @@ def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any
         line={"color": REAL_COLOUR, "width": 2.5},
     )
     share = metrics["fake"] / metrics["images"]
-    traces = [_line([0, 1], [share, share], "chance"), curve]
+    traces = [line([0, 1], [share, share], "chance"), curve]
     if metrics["precision"] is not None:
         traces.append(_operating_point(metrics["recall"], metrics["precision"], [metrics["threshold"]], hover))
-    return _square(go.Figure(traces), "Fakes caught (recall)", "Of those called fake, are fake (precision)")
+    return square(go.Figure(traces), "Fakes caught (recall)", "Of those called fake, are fake (precision)")
 
 
 def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
@@ -102,7 +97,7 @@ def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) ->
         )
     figure.add_vline(x=threshold, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 2})
     figure.update_layout(barmode="overlay", bargap=0)
-    return _laid_out(figure, "Score, P(fake)", "Images", x_range=(0, 1))
+    return laid_out(figure, "Score, P(fake)", "Images", x_range=(0, 1))
 
 
 def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
@@ -138,7 +133,7 @@ def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
     )
     figure.update_xaxes(fixedrange=True, side="top")
     figure.update_layout(
-        height=_HEIGHT, barmode="overlay", bargap=0, showlegend=False, dragmode=False,
+        height=HEIGHT, barmode="overlay", bargap=0, showlegend=False, dragmode=False,
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, font={"size": 14},
     )  # fmt: skip
     return figure
@@ -186,7 +181,7 @@ def training_curves(
                 x=x, y=smooth(y, smoothing), mode="lines+markers" if len(x) < 40 else "lines", name=label,
                 line=line, marker={"size": 5}, hovertemplate=hover,
             )  # fmt: skip
-    figure = _laid_out(figure, "Epoch", title, x_range=(0.5, max(epochs, 2) + 0.5))
+    figure = laid_out(figure, "Epoch", title, x_range=(0.5, max(epochs, 2) + 0.5))
     figure.update_layout(height=300)
     if log:
         figure.update_yaxes(type="log")
@@ -236,35 +231,8 @@ def _operating_point(x: float, y: float, detail: list[float], hover: str) -> Any
     )
 
 
-def _line(x: list[float], y: list[float], name: str) -> Any:
-    import plotly.graph_objects as go
-
-    style = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
-    return go.Scatter(x=x, y=y, mode="lines", name=name, line=style, hoverinfo="skip")
-
-
 def _shade(colour: str, share: float) -> str:
     """An opaque tint of a colour, stronger for larger shares, on which dark text stays legible."""
     strength = 0.25 + 0.55 * share
     parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(255 - strength * (255 - part)):02x}" for part in parts)
-
-
-def _laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] | None = None) -> "go.Figure":
-    figure.update_layout(
-        height=_HEIGHT,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
-        hovermode="closest",
-    )
-    figure.update_xaxes(title={"text": x}, range=x_range, automargin=True)
-    figure.update_yaxes(title={"text": y}, automargin=True)
-    return figure
-
-
-def _square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
-    _laid_out(figure, x, y, x_range=(-0.01, 1.01))
-    figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain")
-    figure.update_xaxes(constrain="domain")
-    figure.update_layout(height=430)
-    return figure

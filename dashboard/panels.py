@@ -1,0 +1,160 @@
+"""What Evaluate shows beside the curves: calibration and answers, robustness, the matrix, a comparison of two."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import access, judgement, widgets
+from dfcore import figures, workspace
+from dfcore.bundles import Card
+from dfcore.datasets import SPLITS
+from dfcore.datasets.registered import registered
+from dfcore.evaluation import archive, calibration_error, paired, reliability, robustness, splits_as_trained, three_way
+from dfcore.evaluation.archive import Measurement
+
+_STORED = {"balanced_accuracy": "Balanced accuracy", "roc_auc": "ROC AUC", "false_positive_rate": "False alarms (FPR)",
+           "recall": "Fakes caught (TPR)", "undecided": "Undecided"}  # fmt: skip
+
+
+def show_confidence(entry: access.Entry, source: judgement.Source) -> None:
+    """Whether the score can be read as a probability, and what the three-way verdict answers."""
+    table = judgement.table(source)
+    labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
+    found = three_way(labels, scores, entry.card.decision, table.get("unlike"))
+    ece = calibration_error(labels, scores)
+    if ece is None:
+        st.info("There is no image.")
+        return
+    st.caption(f"{len(table):,} images of the {widgets.plain(source.title)}. {widgets.plain(_fitted(entry.card))}")
+    budget = entry.card.decision.budget
+    names = ("false_alarms", f"False alarms (budget {budget.false_alarms:.0%})",
+             "Of real images, the share called likely fake.")  # fmt: skip
+    tiles = [
+        names,
+        ("misses", f"Missed fakes (budget {budget.misses:.0%})", "Of fakes, the share called likely real."),
+        ("undecided", "Undecided", "Share of all images that are called inconclusive."),
+        ("accuracy_decided", "Right when decided", "Of the images that got an answer, the share that is right."),
+    ]
+    for place, (key, title, text) in zip(st.columns(4), tiles, strict=True):
+        place.metric(title, "none" if found[key] is None else f"{found[key]:.1%}", help=text, border=True)
+    left, right = st.columns(2)
+    with left:
+        st.caption("Reliability: where the score keeps what it says, the points lie on the line")
+        st.plotly_chart(figures.reliability(reliability(labels, scores), ece), key="reliability")
+    with right:
+        st.caption("What real and fake images were called")
+        st.plotly_chart(figures.answers(found), key="answers")
+        if found["unlike"]:
+            st.caption(f"{found['unlike']:.1%} are inconclusive because they are unlike the training images.")
+
+
+def _fitted(card: Card) -> str:
+    return f"Calibration: {card.calibration.told}."
+
+
+def show_robustness(entry: access.Entry, source: judgement.Source) -> None:
+    """What recompression, resizing and the like do to the detector, measured once and kept."""
+    rows = judgement.robustness_of(entry, source)
+    if rows:
+        st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, changed and judged again.")
+        st.plotly_chart(figures.robustness(rows), key="robustness")
+        table = pd.DataFrame(rows).set_index("title").rename_axis("Change")[list(_STORED)]
+        st.dataframe(table.rename(columns=_STORED), column_config={
+            name: st.column_config.NumberColumn(format="%.3f") for name in _STORED.values()})  # fmt: skip
+    else:
+        st.markdown("Not measured on these images yet: each image is judged eleven times more, after small changes.")
+    if source.root is None:
+        st.info("The images are not known on this machine. Register their folder under Data sets to measure it.")
+        return
+    most = st.number_input("Images, at most", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
+    if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
+        bar = st.progress(0.0, "Loading the detector …")
+        found = splits_as_trained(entry.card, access.dataset(source.root))
+        part = source.split if source.split in SPLITS else None
+        rows = robustness(
+            access.detector(entry), found, part, most=int(most),
+            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+        )  # fmt: skip
+        judgement.keep_robustness(entry, source, rows)
+        st.rerun()
+
+
+def measure_elsewhere(entry: access.Entry) -> None:
+    """Measures the detector on another registered data set."""
+    from dfcore.evaluation import measure
+
+    folders = [str(path) for path in registered()]
+    if not folders:
+        widgets.empty("Register the other data set first.", "datasets", "Data sets", "photo_library")
+        return
+    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
+    root = Path(a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
+                            help="Registered under Data sets."))  # fmt: skip
+    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
+    if c.button("Measure", icon=":material/play_arrow:"):
+        dataset = splits_as_trained(entry.card, access.dataset(root))
+        bar = st.progress(0.0, "Loading the detector …")
+        metrics, found = measure(
+            access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
+            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+        )  # fmt: skip
+        metrics["root"] = str(dataset.root)
+        archive.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, found)
+        st.rerun()
+
+
+_SHOWN = {"roc_auc": "ROC AUC", "balanced_accuracy": "Balanced accuracy", "false_positive_rate": "False alarms (FPR)"}
+
+
+def show_matrix() -> None:
+    """All detectors against all data sets that any was measured on."""
+    rows = [row for entry in access.detectors() for row in _matrix_rows(entry)]
+    if not rows:
+        st.info("No detector was measured on another data set yet. Measure one above.", icon=":material/grid_on:")
+        return
+    key = st.segmented_control("Figure", list(_SHOWN), format_func=_SHOWN.__getitem__, default="roc_auc",
+                               required=True, key="matrix_figure", help="What the cells tell.")  # fmt: skip
+    cells = []
+    for row in rows:
+        value = row["metrics"].get(key)
+        own = " (trained on it)" if row["metrics"].get("same_data_as_training") else ""
+        text = "one class only" if value is None else f"{value:.3f}{own}<br>{row['metrics']['images']:,} images"
+        cells.append({"detector": row["detector"], "data set": row["data set"], "value": value, "text": text})
+    st.plotly_chart(figures.matrix(cells), key="matrix")
+    st.caption("Of data that a detector was trained on, all images are measured: those figures are far too good.")
+
+
+def _matrix_rows(entry: access.Entry) -> list[dict[str, Any]]:
+    title = f"Run {entry.run.id}" if entry.run else entry.key
+    return [{"detector": title, "data set": found.title, "metrics": found.metrics} for found in measured(entry)]
+
+
+def measured(entry: access.Entry) -> list[Measurement]:
+    """What the detector was measured to do on other data sets."""
+    return archive.stored(workspace.measurements_dir(), entry.card.model_sha256)
+
+
+def show_comparison(entry: access.Entry, source: judgement.Source) -> None:
+    """Whether another detector is better on the same images."""
+    others = {one.key: one for one in access.detectors() if one.key != entry.key}
+    if not others:
+        st.info("There is no second detector to compare with.", icon=":material/compare_arrows:")
+        return
+    key = st.selectbox("Compare with", list(others), format_func=lambda name: others[name].title, key="compare_with",
+                       help="Both are tested on the images that both were measured on.")  # fmt: skip
+    other = others[key]
+    mine = judgement.table(source)
+    for theirs in judgement.sources(other):
+        table = judgement.table(theirs)
+        if set(mine.sha256) & set(table.sha256):
+            found = paired.compare(paired.join(mine, table), entry.card.threshold.value, other.card.threshold.value)
+            st.markdown(f"**A** is {widgets.plain(entry.title)}, **B** is {widgets.plain(other.title)}.")
+            st.markdown(widgets.plain(paired.in_words(found)))
+            return
+    st.info(
+        "The two were not measured on the same images. Choose the other detector above and measure it on this data "
+        "set, then come back.",
+        icon=":material/compare_arrows:",
+    )

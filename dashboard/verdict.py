@@ -1,0 +1,144 @@
+"""The verdict on one image: in words, on its scale, with what it is worth, and the errors that are accepted."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import access, widgets
+from dfcore.confidence import Budget, Operating
+from dfcore.detector import Verdict
+from dfcore.figures import CALL_COLOURS
+
+
+@dataclass(frozen=True)
+class Strictness:
+    """What the analyst set.
+
+    Attributes:
+        budget: errors that are accepted, or None for those of the card.
+        insist: whether an image unlike the training images gets a verdict all the same.
+    """
+
+    budget: Budget | None
+    insist: bool
+
+
+def choose_strictness() -> Strictness:
+    """How many errors are accepted; few controls, folded, with their present values told."""
+    share = st.session_state.get("inspect_false_alarms", 5.0), st.session_state.get("inspect_misses", 5.0)
+    told = f"Errors that are accepted (now: {share[0]:g}% false alarms, {share[1]:g}% missed fakes)"
+    with st.expander(told, icon=":material/tune:"):
+        left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+        alarms = left.number_input(
+            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_false_alarms",
+            persist_state="session",
+            help="Of real images, how many may be called likely fake. Fewer leave more images undecided.",
+        )  # fmt: skip
+        misses = middle.number_input(
+            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_misses", persist_state="session",
+            help="Of fakes, how many may be called likely real. Fewer leave more images undecided.",
+        )  # fmt: skip
+        insist = right.toggle(
+            "Insist on a verdict for unlike images", key="inspect_insist", persist_state="session",
+            help="An image unlike those that the detector was trained on is inconclusive. With this, its score "
+            "decides all the same: nobody has measured what that is worth.",
+        )  # fmt: skip
+    return Strictness(Budget(false_alarms=alarms / 100, misses=misses / 100), insist)
+
+
+def show_verdict(entry: access.Entry, name: str, verdict: Verdict, why: str = "") -> None:
+    """The answer first: in words, with score, thresholds, detector and how far to trust it.
+
+    Args:
+        entry: the detector.
+        name: of the file.
+        verdict: what it says.
+        why: why this detector judges, where it was chosen automatically.
+    """
+    with st.container(border=True):
+        st.markdown(f"## {widgets.verdict_words(verdict.call)}")
+        st.caption(widgets.plain(name))
+        if verdict.score is None:
+            st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
+            return
+        if verdict.familiarity.unlike:
+            _show_unlike(verdict)
+        operating = verdict.operating or Operating.single(verdict.threshold)
+        st.html(_scale(verdict, operating))
+        st.markdown(_score_in_words(verdict, operating), help=_calibration(entry))
+        st.markdown(_trust(entry, why))
+        st.caption(_promise(operating))
+        if entry.card.limits:
+            st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
+
+
+def _show_unlike(verdict: Verdict) -> None:
+    reasons = "; ".join(widgets.plain(reason) for reason in verdict.familiarity.reasons)
+    start = "You insisted: the" if verdict.insist else "The"
+    st.warning(
+        f"{start} image is unlike those that this detector was trained on: {reasons}. What its score is worth here was "
+        "never measured.",
+        icon=":material/explore_off:",
+    )
+
+
+def _score_in_words(verdict: Verdict, operating: Operating) -> str:
+    low, high = max(operating.real_below, 0.0), min(operating.fake_from, 1.0)
+    sides = f"likely real below **{low:.3f}**" if operating.real_below > 0 else "never likely real"
+    sides += f", likely fake from **{high:.3f}** on" if operating.fake_from <= 1 else ", never likely fake"
+    return f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake): {sides}."
+
+
+def _calibration(entry: access.Entry) -> str:
+    calibration = entry.card.calibration
+    if calibration.method == "none":
+        return "The score is the network's own output and no probability: this detector is not calibrated."
+    return (
+        "Calibrated: of images like its training images with a score of 0.8, about 80% are fake, where half of all "
+        f"images are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
+    )
+
+
+def _promise(operating: Operating) -> str:
+    if not operating.images:
+        return "One threshold: the detector's card has no error budgets."
+    budget = operating.budget
+    return (
+        f"Thresholds for at most {budget.false_alarms:.0%} false alarms and {budget.misses:.0%} missed fakes, chosen "
+        f"on {operating.images:,} images ({widgets.plain(operating.chosen_on)}), of which {operating.undecided:.0%} "
+        "stay undecided. That holds for images like those, and for no others."
+    )
+
+
+def _trust(entry: access.Entry, why: str) -> str:
+    """One sentence on the detector's record, with split and number of images."""
+    split = next((name for name in ("test", "cross-validation", "validation") if name in entry.card.results), "")
+    told = entry.card.results.get(split, {})
+    title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
+    if told.get("accuracy_real") is None or told.get("accuracy_fake") is None:
+        return f"{title}. Its card has no figures for both classes: treat the verdict with care."
+    return (
+        f"{title}. On {told['images']:,} {split} images of its own kind of data it called "
+        f"{told['accuracy_fake']:.0%} of fakes fake and {told['false_positive_rate']:.0%} of real images fake when it "
+        "had to decide. On other kinds of images it can be far worse."
+    )
+
+
+def _scale(verdict: Verdict, operating: Operating) -> str:
+    score = verdict.score or 0.0
+    low, high = (100 * min(max(place, 0.0), 1.0) for place in (operating.real_below, operating.fake_from))
+    label = f"Score {score:.3f}; likely real below {low / 100:.3f}, likely fake from {high / 100:.3f}"
+    zones = (("real", 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
+    bands = "".join(
+        f'<div style="position:absolute;top:.7rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
+        f'background:{CALL_COLOURS[zone]};opacity:.45"></div>'
+        for zone, left, right in zones
+    )
+    colour = CALL_COLOURS[verdict.call or "inconclusive"]
+    return f"""<div role="img" aria-label="{label}"
+style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">{bands}
+<div style="position:absolute;top:.35rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;
+border-radius:50%;background:{colour};border:2px solid white;box-shadow:0 0 0 1px rgba(0,0,0,.35)"></div>
+<div style="position:absolute;top:1.9rem;left:0;font-size:.8rem">0 real</div>
+<div style="position:absolute;top:1.9rem;left:0;right:0;text-align:center;font-size:.8rem">inconclusive between the two
+thresholds</div><div style="position:absolute;top:1.9rem;right:0;font-size:.8rem">1 fake</div></div>"""

@@ -1,0 +1,37 @@
+"""Plotly figures from plain data, in one colour language; no Streamlit."""
+
+from dfcore.figures.base import CALL_COLOURS, FAKE_COLOUR, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
+from dfcore.figures.confidence import answers, matrix, reliability, robustness, stability
+from dfcore.figures.curves import (
+    CELL_TITLES,
+    CELLS,
+    confusion_matrix,
+    precision_recall,
+    roc,
+    score_histogram,
+    smooth,
+    training_curves,
+    zoomable,
+)
+
+__all__ = [
+    "CALL_COLOURS",
+    "CELLS",
+    "CELL_TITLES",
+    "FAKE_COLOUR",
+    "NEUTRAL_COLOUR",
+    "REAL_COLOUR",
+    "SERIES_COLOURS",
+    "answers",
+    "confusion_matrix",
+    "matrix",
+    "precision_recall",
+    "reliability",
+    "robustness",
+    "roc",
+    "score_histogram",
+    "smooth",
+    "stability",
+    "training_curves",
+    "zoomable",
+]

@@ -1,0 +1,45 @@
+"""The colour language and the frame of every figure: blue is real, orange is fake, grey undecided.
+
+The colours are legible on light and on dark ground; background, font and grid are left to whoever shows
+the figure. Axes of rates run from 0 to 1, and every curve tells its threshold and counts on hover.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+REAL_COLOUR, FAKE_COLOUR, NEUTRAL_COLOUR = "#2a8ac4", "#e0702a", "#8a97a1"
+SERIES_COLOURS = (REAL_COLOUR, FAKE_COLOUR, "#1ba97c", "#c778a8", "#d9a520", "#5fb0e0", "#8a97a1", "#a08040")
+CALL_COLOURS = {"real": REAL_COLOUR, "inconclusive": NEUTRAL_COLOUR, "fake": FAKE_COLOUR}
+HEIGHT = 360
+
+
+def line(x: list[float], y: list[float], name: str) -> Any:
+    """A dashed reference line, such as that of chance."""
+    import plotly.graph_objects as go
+
+    style = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
+    return go.Scatter(x=x, y=y, mode="lines", name=name, line=style, hoverinfo="skip")
+
+
+def laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] | None = None) -> "go.Figure":
+    """Titles, margins and legend of a figure."""
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        hovermode="closest",
+    )
+    figure.update_xaxes(title={"text": x}, range=x_range, automargin=True)
+    figure.update_yaxes(title={"text": y}, automargin=True)
+    return figure
+
+
+def square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
+    """Both axes from 0 to 1 at the same scale."""
+    laid_out(figure, x, y, x_range=(-0.01, 1.01))
+    figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain")
+    figure.update_xaxes(constrain="domain")
+    figure.update_layout(height=430)
+    return figure

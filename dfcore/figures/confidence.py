@@ -1,0 +1,168 @@
+"""Figures of how sure a detector may be: calibration, three-way answers, robustness, one image's stability."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dfcore.figures.base import (
+    CALL_COLOURS,
+    FAKE_COLOUR,
+    NEUTRAL_COLOUR,
+    REAL_COLOUR,
+    SERIES_COLOURS,
+    laid_out,
+    line,
+    square,
+)
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_SYMBOLS = {"real": "circle", "inconclusive": "square-open", "fake": "diamond"}
+
+
+def reliability(points: Mapping[str, np.ndarray], ece: float) -> "go.Figure":
+    """Reliability diagram: the share of fakes among the images of a score, beside the score.
+
+    Args:
+        points: as `dfcore.evaluation.reliability` gives them.
+        ece: expected calibration error of the same scores.
+    """
+    import plotly.graph_objects as go
+
+    images = points["images"]
+    curve = go.Scatter(
+        x=points["score"].tolist(),
+        y=points["share"].tolist(),
+        customdata=images[:, None].tolist(),
+        mode="lines+markers",
+        name=f"measured (ECE {ece:.3f})",
+        marker={"size": np.clip(4 * np.sqrt(images / max(images.max(), 1)) * 5, 6, 20).tolist(), "color": REAL_COLOUR},
+        line={"color": REAL_COLOUR, "width": 2},
+        hovertemplate="score %{x:.2f}: %{y:.0%} are fake (%{customdata[0]:,} images)<extra></extra>",
+    )
+    figure = go.Figure([line([0, 1], [0, 1], "perfect"), curve])
+    return square(figure, "Score, P(fake)", "Share that is fake")
+
+
+def answers(three_way: Mapping[str, Any]) -> "go.Figure":
+    """What real and what fake images were called, as one bar each.
+
+    Args:
+        three_way: as `dfcore.evaluation.three_way` gives it.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    actual = [name for name, counts in three_way["counts"].items() if sum(counts.values())]
+    for call, colour in CALL_COLOURS.items():
+        counts = [three_way["counts"][name][call] for name in actual]
+        shares = [count / sum(three_way["counts"][name].values()) for count, name in zip(counts, actual, strict=True)]
+        figure.add_bar(
+            y=[f"is {name}" for name in actual],
+            x=shares,
+            orientation="h",
+            name="inconclusive" if call == "inconclusive" else f"likely {call}",
+            text=[f"{share:.0%}" if share >= 0.04 else "" for share in shares],
+            textposition="inside",
+            insidetextanchor="middle",
+            customdata=[[count] for count in counts],
+            marker={"color": colour},
+            hovertemplate="%{y}: %{x:.1%} (%{customdata[0]:,} images)<extra>%{fullData.name}</extra>",
+        )
+    laid_out(figure, "Share of the images", "", x_range=(0, 1))
+    figure.update_layout(barmode="stack", height=210)
+    figure.update_xaxes(tickformat=".0%")
+    return figure
+
+
+def robustness(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
+    """ROC AUC, balanced accuracy and false alarms after each change.
+
+    Args:
+        rows: as `dfcore.evaluation.robustness` gives them.
+    """
+    import plotly.graph_objects as go
+
+    titles = {
+        "roc_auc": ("ROC AUC", SERIES_COLOURS[2], "circle"),
+        "balanced_accuracy": ("Balanced accuracy", REAL_COLOUR, "square"),
+        "false_positive_rate": ("False alarms on real (FPR)", FAKE_COLOUR, "diamond"),
+    }
+    figure = go.Figure()
+    for key, (title, colour, symbol) in titles.items():
+        shown = [row for row in rows if row[key] is not None]
+        figure.add_scatter(
+            x=[row[key] for row in shown],
+            y=[row["title"] for row in shown],
+            mode="markers",
+            name=title,
+            marker={"color": colour, "symbol": symbol, "size": 11},
+            hovertemplate=f"%{{y}}: {title} %{{x:.3f}}<extra></extra>",
+        )
+    laid_out(figure, "", "", x_range=(-0.02, 1.02))
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(height=90 + 28 * len(rows))
+    return figure
+
+
+def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float) -> "go.Figure":
+    """The score of one image as it is and after changes, between the thresholds.
+
+    Args:
+        rows: as `dfcore.evaluation.stability` gives them.
+        real_below: below this score an image is called likely real.
+        fake_from: from this score on it is called likely fake.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    scores = [row["score"] for row in rows]
+    figure.add_vrect(x0=min(scores), x1=max(scores), fillcolor=NEUTRAL_COLOUR, opacity=0.15, line_width=0)
+    for call, colour in CALL_COLOURS.items():
+        shown = [row for row in rows if row["call"] == call]
+        figure.add_scatter(
+            x=[row["score"] for row in shown],
+            y=[row["title"] for row in shown],
+            mode="markers",
+            name="inconclusive" if call == "inconclusive" else f"likely {call}",
+            marker={"color": colour, "symbol": _SYMBOLS[call], "size": 11},
+            hovertemplate="%{y}: score %{x:.3f}<extra></extra>",
+        )
+    for place in {real_below, fake_from}:
+        if 0 <= place <= 1:
+            figure.add_vline(x=place, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5})
+    laid_out(figure, "Score, from 0 (real) to 1 (fake)", "", x_range=(-0.02, 1.02))
+    figure.update_yaxes(categoryorder="array", categoryarray=[row["title"] for row in reversed(rows)])
+    figure.update_layout(height=90 + 26 * len(rows))
+    return figure
+
+
+def matrix(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
+    """Detectors against data sets, one cell a measurement.
+
+    Args:
+        rows: with detector, data set, value (in [0, 1], or None), text, and own (whether it was trained there).
+    """
+    import plotly.graph_objects as go
+
+    detectors = list(dict.fromkeys(row["detector"] for row in rows))
+    sets = list(dict.fromkeys(row["data set"] for row in rows))
+    found = {(row["detector"], row["data set"]): row for row in rows}
+    values, texts = [], []
+    for detector in detectors:
+        cells = [found.get((detector, name)) for name in sets]
+        values.append([None if cell is None else cell["value"] for cell in cells])
+        texts.append(["not measured" if cell is None else cell["text"] for cell in cells])
+    figure = go.Figure(
+        go.Heatmap(
+            x=sets, y=detectors, z=values, text=texts, texttemplate="%{text}", zmin=0, zmax=1, colorscale="Cividis",
+            hovertemplate="%{y} on %{x}: %{text}<extra></extra>", xgap=2, ygap=2,
+            colorbar={"title": {"text": "value"}, "thickness": 12},
+        )
+    )  # fmt: skip
+    laid_out(figure, "", "")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(height=120 + 60 * len(detectors))
+    return figure
