@@ -116,6 +116,8 @@ def _optimisation(start: dict[str, Any], key: str, *, pretrained: bool) -> dict[
                                           key=f"smoothing-{key}", help=_help("label_smoothing", "0 to 0.1 is usual.")),
         "dropout": c.number_input("Dropout", 0.0, 0.95, float(start["dropout"]), 0.05, key=f"dropout-{key}",
                                   help=_help("dropout")),
+        "whole_epochs": a.number_input("Epochs on whole images", 0, 1000, int(start["whole_epochs"]),
+                                       key=f"whole-{key}", help=_help("whole_epochs")),
         "class_weights": a.toggle("Weigh classes equally", start["class_weights"], key=f"classes-{key}",
                                   help=_help("class_weights")),
     }  # fmt: skip

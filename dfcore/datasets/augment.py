@@ -84,6 +84,12 @@ def patched(text: str) -> bool:
     return "patch" in parse(text)
 
 
+def without_patches(text: str) -> str:
+    """The same augmentation on whole images."""
+    kept = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "patch"]
+    return ",".join(kept) or "none"
+
+
 def augmenter(text: str) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None":
     """Makes the function (images, seed) -> images, or None where nothing is to be changed.
 

@@ -56,6 +56,12 @@ class TrainConfig(BaseModel):
     augmentation: str = Field(
         "light", description="none, light, standard, strong, or single changes such as flip,jpeg:strong."
     )
+    whole_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Of the epochs, passes at the end on whole images, where the augmentation cuts patches.",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "auto", description="auto is mixed_float16 on a GPU and float32 else."

@@ -98,7 +98,7 @@ class Trainer:
             self.data.positions(TRAIN),
             make_targets(config, labels),
             batch_size=config.batch_size,
-            augmentation=config.augmentation,
+            augmentation=self._augmentation(),
             seed=config.seed,
             epoch=progress.epoch,
             skip=progress.step,
@@ -109,6 +109,11 @@ class Trainer:
         self._set_plateau_rate()
         self.model.fit(batches, epochs=1, verbose=0, callbacks=[reporter], shuffle=False)
         return None if reporter.stopped else reporter.images_per_second
+
+    def _augmentation(self) -> str:
+        """That of the config; whole images at the end, since patches differ in statistics (Touvron et al., 2019)."""
+        whole = self.progress.epoch >= self.config.epochs - self.config.whole_epochs
+        return augment.without_patches(self.config.augmentation) if whole else self.config.augmentation
 
     def _judge_epoch(self, images_per_second: float) -> None:
         """Measures the epoch on validation, writes its row and decides whether it is the best."""
