@@ -118,7 +118,7 @@ def jpeg_quality(data: bytes) -> int | None:
     Raises:
         ImageError: as `decode` does.
     """
-    with _open(data) as image:
+    with _open(read_bytes(data)) as image:
         return _jpeg_quality(image)
 
 

@@ -42,7 +42,9 @@ def print_figures(metrics: dict[str, Any]) -> None:
         print(f"{split}: {found['images']} images ({found['real']} real, {found['fake']} fake), ", end="")
         print(f"threshold {found['threshold']:.4f}")
         for name, title in names.items():
-            value = found.get(name)
+            if name not in found:  # Runs of earlier versions know fewer figures.
+                continue
+            value = found[name]
             why = found["not_computed"].get(name)
             print(f"  {title:<20} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
         if three := found.get("three_way"):

@@ -39,7 +39,8 @@ def show_progress(run: Run) -> None:
     left = f", at most {widgets.duration(status.seconds_left)} left" if status.state == "running" else ""
     speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
     step = f", step {status.step} of {status.steps}" if status.steps and status.state.active else ""
-    st.progress(status.fraction, f"Epoch {status.epoch} of {status.epochs}{step}{speed}{left}")
+    beside = " (those for cross-validation included)" if status.epochs > run.config()["epochs"] else ""
+    st.progress(status.fraction, f"Epoch {status.epoch} of {status.epochs}{beside}{step}{speed}{left}")
 
 
 def show_curves(runs: list[Run]) -> None:
@@ -56,7 +57,7 @@ def show_curves(runs: list[Run]) -> None:
     if not any(histories.values()):
         st.info("The first curve points appear when the first epoch is done.", icon=":material/hourglass_empty:")
         return
-    epochs = max(run.status().epochs for run in runs)
+    epochs = max(run.config()["epochs"] for run in runs)
     places = [*st.columns(2), *st.columns(2)]
     for place, (title, (columns, unit)) in zip(places, _CURVES.items(), strict=True):
         with place:

@@ -65,10 +65,10 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise InputError(f"Expected --most of at least 2. Received: {options.most}.")
     detector = Detector.load(options.bundle)
     budget = budget_of(options, detector.card)
+    operating = operating_for(detector.folder, detector.card, budget) if budget else None
     robust = options.most if options.robustness else 0
     metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
-    if budget:
-        operating = operating_for(detector.folder, detector.card, budget)
+    if operating:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, operating, table.unlike)
     if options.out:
         write_predictions(Path(options.out), table)
@@ -84,11 +84,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _matrix(options: argparse.Namespace) -> None:
+    from dfcore.bundles import find_bundle
     from dfcore.detector import Detector
 
     rows = []
-    for name in options.bundles:
-        detector = Detector.load(name)
+    # A misspelt name is told before anything is measured.
+    for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
+        detector = Detector.load(folder)
         for root in options.data_root:
             metrics, _ = _measured(detector, root, options.split)
             three = metrics["three_way"]

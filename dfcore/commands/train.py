@@ -51,14 +51,22 @@ def _train(options: argparse.Namespace) -> None:
         one = config.model_copy(update={"seed": seed})
         runs.append(start(store, one.to_dict(), epochs=one.epochs))
     if options.detach:
-        for run in runs:
-            print_json({"run": run.id, "folder": str(run.folder)}) if options.json else print(run.id)
+        if options.json:
+            _print_answers([{"run": run.id, "folder": str(run.folder)} for run in runs])
+        else:
+            print("\n".join(run.id for run in runs))
         return
     for run in runs:
         _follow(run, quiet=options.json)
-        _tell(run, options.json)
-    if options.repeat > 1 and not options.json:
+        if not options.json:
+            _tell(run)
+    if options.json:
+        _print_answers([shown(run) for run in runs])
+    elif options.repeat > 1:
         print_spread([run.metrics() or {} for run in runs])
+    for run in runs:
+        if run.status().state == "failed":
+            raise DfcoreError(f"Run {run.id} failed: {run.status().reason}")
 
 
 def _told(options: argparse.Namespace) -> dict[str, Any]:
@@ -94,20 +102,20 @@ def _checked(told: dict[str, Any]) -> Any:
     return config
 
 
-def _tell(run: Any, as_json: bool) -> None:
-    status = run.status()
-    if as_json:
-        print_json(shown(run))
-    elif status.state == "completed":
+def _print_answers(answers: list[dict[str, Any]]) -> None:
+    """One run's answer by itself, those of several as a list."""
+    print_json(answers[0] if len(answers) == 1 else answers)
+
+
+def _tell(run: Any) -> None:
+    if run.status().state == "completed":
         print_figures(run.metrics() or {})
         print(f"The detector lies in {run.bundle}")
-    if status.state == "failed":
-        raise DfcoreError(f"Run {run.id} failed: {status.reason}")
 
 
 def _follow(run: Any, *, quiet: bool) -> None:
     """Shows a run until it ends; Ctrl-C stops it gracefully, keeping what was learned."""
-    shown = 0
+    shown, epochs = 0, run.config()["epochs"]
     bar = progress_bar("training")
     print(f"Run {run.id}", file=sys.stderr)
     while True:
@@ -118,7 +126,7 @@ def _follow(run: Any, *, quiet: bool) -> None:
                 if not quiet:
                     names = ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc")
                     figures = "  ".join(f"{name} {row[name]:.4f}" for name in names)
-                    print(f"epoch {int(row['epoch'])}/{status.epochs}  {figures}", flush=True)
+                    print(f"epoch {int(row['epoch'])}/{epochs}  {figures}", flush=True)
             shown = len(history)
             if not status.state.active:
                 return

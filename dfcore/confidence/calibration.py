@@ -7,7 +7,7 @@ among them: where fakes are rarer, fewer of the images with a score of 0.9 are f
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from dfcore.errors import InputError
 
@@ -38,6 +38,12 @@ class Calibration(BaseModel):
     knots: list[tuple[float, float]] = []
     fitted_on: str = ""
     images: int = 0
+
+    @model_validator(mode="after")
+    def _has_knots(self) -> "Calibration":
+        if self.method == "isotonic" and not self.knots:
+            raise ValueError("isotonic calibration needs knots")
+        return self
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Maps logits of any shape to scores, P(fake) in [0, 1], float64."""
@@ -82,7 +88,8 @@ def fit_calibration(labels: np.ndarray, logits: np.ndarray, *, fitted_on: str, m
     if not least:
         return Calibration()
     if method == "auto":
-        method = "isotonic" if len(labels) >= ISOTONIC_FROM else "platt" if least >= PLATT_FROM else "temperature"
+        many = len(labels) >= ISOTONIC_FROM and least >= ISOTONIC_FROM // 5
+        method = "isotonic" if many else "platt" if least >= PLATT_FROM else "temperature"
     if method == "isotonic":
         fitted = Calibration(method="isotonic", knots=_isotonic(labels, logits))
     else:

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 NEIGHBOURS = 5
 # Directions kept after whitening; further ones hold noise.
 DIRECTIONS = 64
+# Of the largest one; what spreads less is rounding.
+_LEAST_SPREAD = 1e-6
 QUANTILE = 0.98
 # How far outside of the range of the training images a size may lie.
 SIZE_MARGIN = 1.5
@@ -108,7 +110,7 @@ class Domain:
         features = np.asarray(features, np.float64)
         mean = features.mean(0)
         _, spread, directions = np.linalg.svd(features - mean, full_matrices=False)
-        kept = min(DIRECTIONS, int((spread > 1e-6 * spread[0]).sum()))
+        kept = min(DIRECTIONS, int((spread > _LEAST_SPREAD * spread[0]).sum()))
         basis = directions[:kept].T / (spread[:kept] / np.sqrt(max(len(features) - 1, 1)))
         chosen = np.random.default_rng(seed).permutation(len(features))[:most]
         references = ((features[chosen] - mean) @ basis).astype(np.float16)
@@ -118,11 +120,12 @@ class Domain:
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance of each image, (N, D) to (N,), to its `NEIGHBOURS`-th nearest training image."""
-        points = (np.asarray(features, np.float32) - self.mean) @ self.basis
+        centred = np.asarray(features, np.float32) - self.mean
         known = self.references.astype(np.float32)
         nearest = min(NEIGHBOURS, len(known)) - 1
-        found = np.empty(len(points))
-        for number, point in enumerate(points):  # One by one: an image's distance depends on itself alone.
+        found = np.empty(len(centred))
+        for number, row in enumerate(centred):  # One by one: an image's distance depends on itself alone.
+            point = row @ self.basis
             found[number] = np.sqrt(np.partition(((known - point) ** 2).sum(1), nearest)[nearest])
         return found
 
@@ -133,16 +136,14 @@ class Domain:
     def to_bytes(self) -> bytes:
         """As an .npz file without pickled objects."""
         buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer, mean=self.mean, basis=self.basis.astype(np.float16), references=self.references, limit=self.limit
-        )
+        np.savez_compressed(buffer, mean=self.mean, basis=self.basis, references=self.references, limit=self.limit)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Domain":
         """Reads what `to_bytes` wrote."""
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return cls(file["mean"], file["basis"].astype(np.float32), file["references"], float(file["limit"]))
+            return cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
 
 
 def saturation(pixels: np.ndarray) -> np.ndarray:

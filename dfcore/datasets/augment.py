@@ -84,6 +84,12 @@ def patched(text: str) -> bool:
     return "patch" in parse(text)
 
 
+def patch_side(text: str, size: int) -> int:
+    """The side in pixels of what the network learns from, of images with the side `size`."""
+    share = parse(text).get("patch")
+    return size if share is None else _side(share, size)
+
+
 def without_patches(text: str) -> str:
     """The same augmentation on whole images."""
     kept = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "patch"]
@@ -144,12 +150,17 @@ def _flip(image: Any, seed: Any) -> Any:
     return _on_half(image, seed, lambda some: some[:, :, ::-1])
 
 
+def _side(share: float, size: int) -> int:
+    """Of a patch: whole blocks of 8 pixels, at least one, and no more than the image has."""
+    return max(min(8 * round(share * size / 8), size // 8 * 8), 8)
+
+
 def _patch(images: Any, share: float, seed: Any) -> Any:
     """Corners lie on a grid of 8 pixels, so that the blocks of a JPEG keep their place."""
     import tensorflow as tf
 
     size = images.shape[1]
-    side = max(8 * round(share * size / 8), 8)
+    side = _side(share, size)
     corners = 8 * tf.random.stateless_uniform((tf.shape(images)[0], 2), seed, 0, (size - side) // 8 + 1, tf.int32)
 
     def cut(item: Any) -> Any:

@@ -27,6 +27,8 @@ def full_metrics(table: pd.DataFrame, threshold: float, operating: Operating) ->
     labels, scores = table.label.astype(int), table.score
     metrics = evaluate_scores(labels, scores, threshold)
     metrics["ece"] = calibration_error(labels, scores)
+    if metrics["ece"] is None:
+        metrics["not_computed"]["ece"] = "There is no image."
     metrics["three_way"] = three_way(labels, scores, operating, table.get("unlike"))
     metrics["groups"] = {}
     if table.group.nunique() > 1:

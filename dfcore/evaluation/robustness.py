@@ -18,7 +18,7 @@ from dfcore import images
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
 from dfcore.detector import Detector
-from dfcore.errors import ImageError
+from dfcore.errors import DatasetError, ImageError
 from dfcore.evaluation.confidence import three_way
 from dfcore.evaluation.metrics import evaluate_scores
 
@@ -112,14 +112,21 @@ def robustness(
     Returns:
         A row a change, the unchanged images first: change, title, images, accuracy, balanced_accuracy, roc_auc,
         false_positive_rate, recall, undecided (by the thresholds alone).
+
+    Raises:
+        DatasetError: when there is no usable image.
     """
     rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
+    if rows.empty:
+        raise DatasetError(f"{dataset.name} has no usable image in the split {split or 'all'!r}.")
     rows = _sample(rows, most, seed)
     scored = []
     for done, part in _scored(detector, dataset, rows):
         scored.append(part)
         if progress:
             progress(done, len(rows))
+    if not scored:
+        raise DatasetError(f"None of the {len(rows)} images of {dataset.name} can be read any more.")
     table = pd.concat(scored)
     titles = {ORIGINAL: "As it is"} | {change.name: change.title for change in CHANGES}
     return [_row(detector, name, title, table[["label", name]]) for name, title in titles.items()]
@@ -169,8 +176,10 @@ def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterato
 def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     if len(rows) <= most:
         return rows
-    share = most / len(rows)
-    return rows.groupby("label", group_keys=False).sample(frac=share, random_state=seed).sort_index()
+    parts = [of_class for _, of_class in rows.groupby("label")]
+    counts = [max(1, most * len(part) // len(rows)) for part in parts]
+    drawn = [part.sample(count, random_state=seed) for part, count in zip(parts, counts, strict=True)]
+    return pd.concat(drawn).sort_index()
 
 
 def _row(detector: Detector, name: str, title: str, table: pd.DataFrame) -> dict[str, Any]:

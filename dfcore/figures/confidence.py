@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _SYMBOLS = {"real": "circle", "inconclusive": "square-open", "fake": "diamond"}
 
 
-def reliability(points: Mapping[str, np.ndarray], ece: float) -> "go.Figure":
+def reliability(points: Mapping[str, np.ndarray], ece: float | None) -> "go.Figure":
     """Reliability diagram: the share of fakes among the images of a score, beside the score.
 
     Args:
         points: as `dfcore.evaluation.reliability` gives them.
-        ece: expected calibration error of the same scores.
+        ece: expected calibration error of the same scores, None without images.
     """
     import plotly.graph_objects as go
 
@@ -37,8 +37,8 @@ def reliability(points: Mapping[str, np.ndarray], ece: float) -> "go.Figure":
         y=points["share"].tolist(),
         customdata=images[:, None].tolist(),
         mode="lines+markers",
-        name=f"measured (ECE {ece:.3f})",
-        marker={"size": np.clip(4 * np.sqrt(images / max(images.max(), 1)) * 5, 6, 20).tolist(), "color": REAL_COLOUR},
+        name="measured" if ece is None else f"measured (ECE {ece:.3f})",
+        marker={"size": np.clip(4 * np.sqrt(images / images.max(initial=1)) * 5, 6, 20).tolist(), "color": REAL_COLOUR},
         line={"color": REAL_COLOUR, "width": 2},
         hovertemplate="score %{x:.2f}: %{y:.0%} are fake (%{customdata[0]:,} images)<extra></extra>",
     )

@@ -147,10 +147,11 @@ def _misfits(values: dict[str, Any]) -> list[str]:
     architecture, problems = architectures.get(name), []
     if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
-    if not architecture.any_size and "patch" in str(values.get("augmentation", "")):
+    problems += _small_patches(values, architecture, size)
+    if not architecture.any_size and "patch" in str(values.get("augmentation", "")).lower():
         told = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
         problems.append(f"augmentation: patch needs one of {told}, not {name}. Received: {values['augmentation']!r}")
-    if values.get("cross_validation", "off") != "off" and values.get("early_stopping", "auc") != "off":
+    if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
             f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
@@ -159,6 +160,21 @@ def _misfits(values: dict[str, Any]) -> list[str]:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
     return problems
+
+
+def _small_patches(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
+    """Patches on which the network could not be taught, though it takes the whole images."""
+    text = str(values.get("augmentation", ""))
+    try:
+        side = augment.patch_side(text, int(size)) if augment.patched(text) else None
+    except (ConfigError, ValueError):
+        return []  # Told with the field itself.
+    if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
+        return []
+    return [
+        f"augmentation: expected patches of at least {architecture.min_size} pixels for {architecture.name}; of "
+        f"{size} pixels they have {side}. Received: {text!r}"
+    ]
 
 
 def load_config(path: str | Path) -> TrainConfig:

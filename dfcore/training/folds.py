@@ -17,6 +17,7 @@ import pandas as pd
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.errors import DatasetError
 from dfcore.evaluation import read_predictions, write_predictions
+from dfcore.labels import NAMES
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Watcher
@@ -52,7 +53,7 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     least = min(len(set(contents[labels == label])) for label in (0, 1))
     if least < folds:
         raise DatasetError(f"{folds} folds need as many different images of each class. Received: {least} of one.")
-    strata = np.unique(np.char.add(labels.astype(str), group), return_inverse=True)[1]
+    strata = _strata(rows, folds)
     numbers = np.empty(len(rows), int)
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for number, (_, held) in enumerate(parts.split(strata, strata, contents)):
@@ -60,18 +61,32 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     return numbers
 
 
+def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
+    """What every fold shall hold its share of: classes, and their groups where all are large enough for that."""
+    label = rows.label.astype(str)
+    fine = label + " " + rows.group.fillna("")
+    smallest = rows.assign(stratum=fine).groupby("stratum").sha256.nunique().min()
+    return np.unique((fine if smallest >= folds else label).to_numpy(str), return_inverse=True)[1]
+
+
 def fold_count(data: TrainingData, config: TrainConfig) -> int:
-    """How many networks cross-validation trains besides; 0 where it is off."""
+    """How many networks cross-validation trains besides; 0 where it is off.
+
+    Raises:
+        DatasetError: when the folds cannot be made.
+    """
     if config.cross_validation == "off":
         return 0
-    rows = data.rows.iloc[data.positions(TRAIN)]
-    return int(fold_numbers(rows, config.folds, config.cross_validation, config.seed).max()) + 1
+    return len(list(fold_data(data, config.folds, config.cross_validation, config.seed)))
 
 
 def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, TrainingData]]:
     """The training split once a fold, with the fold's images as validation; its name comes first.
 
     A copy of a held-out image is left out of the training.
+
+    Raises:
+        DatasetError: when a fold would leave one class only to learn from.
     """
     positions = data.positions(TRAIN)
     rows = data.rows.iloc[positions]
@@ -82,8 +97,19 @@ def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterato
         split = np.full(len(data.rows), "", object)
         split[positions[learned]] = TRAIN
         split[positions[held]] = VALIDATION
+        _require_classes(rows[learned], str(rows.group[held].iloc[0]) if by == "group" else f"fold {number + 1}")
         name = str(rows.group[held].iloc[0]) if by == "group" else f"fold {number + 1} of {numbers.max() + 1}"
         yield name, replace(data, rows=data.rows.assign(split=split))
+
+
+def _require_classes(learned: pd.DataFrame, held: str) -> None:
+    counts = [int((learned.label == label).sum()) for label in range(len(NAMES))]
+    if not all(counts):
+        told = ", ".join(f"{count} {name}" for count, name in zip(counts, NAMES, strict=True))
+        raise DatasetError(
+            f"Without {held} both classes must remain to learn from. Received: {told}. Groups that hold real images "
+            "and fakes alike can be held out; others need cross-validation by content."
+        )
 
 
 def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watcher: Watcher) -> pd.DataFrame | None:

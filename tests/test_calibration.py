@@ -1,0 +1,157 @@
+"""Calibration gives back the probabilities that data were drawn with, and never turns a detector round."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from dfcore.confidence import Calibration, fit_calibration, sigmoid
+from dfcore.errors import InputError
+
+METHODS = ("temperature", "platt", "isotonic")
+GRID = np.linspace(-30, 30, 601)
+
+
+def drawn(images, slope, offset, seed=0):
+    """Labels and logits, where P(fake) is a sigmoid of slope x logit + offset."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 4, images)
+    return (random.random(images) < expit(slope * logits + offset)).astype(int), logits
+
+
+def fit(labels, logits, method="auto"):
+    return fit_calibration(np.asarray(labels), np.asarray(logits), fitted_on="the validation split", method=method)
+
+
+def log_loss(labels, scores):
+    return -np.log(np.where(labels == 1, scores, 1 - scores)).mean()
+
+
+# === Applying ===
+
+APPLIED = [
+    pytest.param(Calibration(), [0.5, expit(2), expit(-2)], id="none-is-the-network's-own-sigmoid"),
+    pytest.param(Calibration(method="temperature", slope=0.5), [0.5, expit(1), expit(-1)], id="temperature-of-two"),
+    pytest.param(Calibration(method="platt", slope=2, offset=-1), [expit(-1), expit(3), expit(-5)], id="platt"),
+    pytest.param(Calibration(method="isotonic", knots=[(-1, 0.1), (3, 0.9)]), [0.3, 0.7, 0.1],
+                 id="isotonic-is-straight-between-knots-and-level-beyond"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("calibration", "expected"), APPLIED)
+def test_scores_by_hand(calibration, expected):
+    assert calibration.apply(np.array([0.0, 2.0, -2.0])) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("calibration", "_"), APPLIED)
+def test_scores_keep_the_shape_of_the_logits_in_double_precision(calibration, _):
+    scores = calibration.apply(np.float32([[0, 1, 2], [3, 4, 5]]))
+    assert (scores.shape, scores.dtype) == ((2, 3), np.float64)
+
+
+def test_sigmoid_of_anything_is_right_and_warns_of_nothing():
+    logits = np.array([-1e308, -800, -30, -1, 0, 1, 30, 800, 1e308])
+    assert sigmoid(logits) == pytest.approx(expit(logits), abs=1e-15)
+
+
+# === Fitting ===
+
+RECOVERED = [
+    pytest.param("temperature", 0.4, 0.0, id="temperature"),
+    pytest.param("platt", 0.4, -1.0, id="platt-overconfident-and-shifted"),
+    pytest.param("platt", 2.0, 0.5, id="platt-underconfident"),
+]
+
+
+@pytest.mark.parametrize(("method", "slope", "offset"), RECOVERED)
+def test_slope_and_offset_are_found_again(method, slope, offset):
+    found = fit(*drawn(50_000, slope, offset), method)
+    assert found.method == method
+    assert (found.slope, found.offset) == pytest.approx((slope, offset), rel=0.05, abs=0.05)
+
+
+def test_temperature_moves_nothing_sideways():
+    found = fit(*drawn(5000, 0.4, 2.0), "temperature")
+    assert found.offset == 0
+    assert found.apply(np.zeros(1)) == pytest.approx(0.5)
+
+
+def test_isotonic_follows_the_probabilities_that_data_were_drawn_with():
+    found = fit(*drawn(50_000, 0.5, 1.0), "isotonic")
+    inside = GRID[np.abs(GRID) < 6]
+    assert found.apply(inside) == pytest.approx(expit(0.5 * inside + 1), abs=0.06)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_calibrated_scores_fit_fresh_images_better_than_the_network_s_own(method):
+    found = fit(*drawn(5000, 0.3, 0.0), method)
+    labels, logits = drawn(5000, 0.3, 0.0, seed=1)
+    assert log_loss(labels, found.apply(logits)) < log_loss(labels, sigmoid(logits)) - 0.05
+
+
+@pytest.mark.parametrize("slope", [0.5, 0.0, -1.0], ids=["good", "chance", "worse-than-chance"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_higher_logit_never_gets_a_lower_score(method, slope):
+    scores = fit(*drawn(2000, slope, 0.0), method).apply(GRID)
+    assert (np.diff(scores) >= 0).all()
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3], ids=["narrow", "plain", "wide"])
+def test_perfectly_parted_images_are_no_reason_for_certainty(method, scale):
+    logits = scale * np.array([-3.0, -2.5, -2, -1, 1, 2, 2.5, 3])
+    found = fit(np.repeat([0, 1], 4), logits, method)
+    scores = found.apply(logits)
+    assert np.isfinite([found.slope, found.offset]).all()
+    assert (scores[:4] < 0.5).all()
+    assert (scores[4:] > 0.5).all()
+    assert ((scores > 0.01) & (scores < 0.99)).all(), "eight images show no more"
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_logits_that_tell_nothing_give_the_share_of_fakes(method):
+    found = fit([0, 0, 0, 1] * 500, np.full(2000, 0.7), method)
+    assert found.apply(np.array([0.7])) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1], []], ids=["real-only", "fake-only", "nothing"])
+def test_without_both_classes_nothing_is_fitted_nor_claimed(labels, method):
+    found = fit(labels, np.linspace(-1, 1, len(labels)), method)
+    assert found == Calibration()
+    assert "no calibrated probability" in found.told
+
+
+CHOSEN = [
+    pytest.param(49, 49, "temperature", id="few"),
+    pytest.param(4000, 49, "temperature", id="few-of-one-class"),
+    pytest.param(50, 50, "platt", id="enough-for-two-parameters"),
+    pytest.param(2500, 2499, "platt", id="one-too-few-for-any-shape"),
+    pytest.param(2500, 2500, "isotonic", id="enough-for-any-shape"),
+]
+
+
+@pytest.mark.parametrize(("real", "fake", "method"), CHOSEN)
+def test_the_number_of_images_chooses_the_method(real, fake, method):
+    labels = np.repeat([0, 1], [real, fake])
+    found = fit(labels, np.random.default_rng(0).normal(labels, 1))
+    assert (found.method, found.images) == (method, real + fake)
+    assert method in found.told
+    assert f"{real + fake:,} images: the validation split" in found.told
+
+
+@pytest.mark.parametrize("method", ["none", "beta", "Platt", ""])
+def test_an_unknown_method_is_refused(method):
+    with pytest.raises(InputError, match=f"temperature, platt or isotonic. Received: '{method}'"):
+        fit([0, 1], [0.0, 1.0], method)
+
+
+# === On a card ===
+
+
+@pytest.mark.parametrize("method", ["none", *METHODS])
+def test_a_card_keeps_a_calibration_to_the_last_bit(method):
+    fitted = Calibration() if method == "none" else fit(*drawn(500, 0.5, 0.3), method)
+    read = Calibration.model_validate_json(fitted.model_dump_json())
+    assert read == fitted
+    np.testing.assert_array_equal(read.apply(GRID), fitted.apply(GRID))
