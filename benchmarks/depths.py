@@ -1,9 +1,8 @@
-"""At which depth of a pretrained network do real and fake part? Logistic regression on frozen features."""
+"""At which depth of a pretrained network do real and fake part? Logistic regression on frozen features.
 
 Run from the project's root, for example: `python -m benchmarks.depths ../shared/data/cifake --weights FILE --size 32
---stem-stride 1`. Each line is the ROC AUC and the
-accuracy of one depth of MobileNetV2, then of all depths up to there. Folders named valid or test are not read. With
-groups (`--by-group`) whole groups are held out.
+--stem-stride 1`. Each line is the ROC AUC and the accuracy of one depth of MobileNetV2, then of all depths up to there.
+Folders named valid or test are not read. With `--by-group` whole groups are held out.
 """
 
 import argparse

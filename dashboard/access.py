@@ -42,6 +42,11 @@ class Entry:
     card: Card
     run: Run | None = None
 
+    @property
+    def version(self) -> str:
+        """A hash of all that its card says: of model, calibration and thresholds."""
+        return sha256_bytes(self.card.model_dump_json().encode())
+
 
 def store() -> RunStore:
     """All runs of this workspace."""
@@ -83,7 +88,7 @@ def detectors() -> list[Entry]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the detector; the first one takes some seconds …")
-def _load(folder: str, model_sha256: str) -> "Detector":
+def _load(folder: str, version: str) -> "Detector":
     from dfcore.detector import Detector
 
     return Detector.load(folder)
@@ -91,17 +96,17 @@ def _load(folder: str, model_sha256: str) -> "Detector":
 
 def detector(entry: Entry) -> "Detector":
     """The loaded detector; one in memory however many sessions look at it."""
-    return _load(str(entry.folder), entry.card.model_sha256)
+    return _load(str(entry.folder), entry.version)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _verdict(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes) -> "Verdict":
+def _verdict(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> "Verdict":
     return detector(_entry).predict([_data])[0]
 
 
 def verdict(entry: Entry, data: bytes) -> "Verdict":
     """The verdict on an image, by its content."""
-    return _verdict(entry.card.model_sha256, sha256_bytes(data), entry, data)
+    return _verdict(entry.version, sha256_bytes(data), entry, data)
 
 
 def fitting(entries: list[Entry], data: bytes) -> tuple[Entry, str]:
@@ -114,7 +119,7 @@ def fitting(entries: list[Entry], data: bytes) -> tuple[Entry, str]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _operating(model_sha256: str, false_alarms: float, misses: float, _entry: Entry) -> Operating:
+def _operating(version: str, false_alarms: float, misses: float, _entry: Entry) -> Operating:
     from dfcore.evaluation import operating_for
 
     return operating_for(_entry.folder, _entry.card, Budget(false_alarms=false_alarms, misses=misses))
@@ -123,13 +128,13 @@ def _operating(model_sha256: str, false_alarms: float, misses: float, _entry: En
 def operating(entry: Entry, budget: Budget) -> Operating:
     """The thresholds that keep an error budget; the card's where the detector brought nothing to choose others on."""
     try:
-        return _operating(entry.card.model_sha256, budget.false_alarms, budget.misses, entry)
+        return _operating(entry.version, budget.false_alarms, budget.misses, entry)
     except InputError:
         return entry.card.decision
 
 
 @st.cache_data(max_entries=128, show_spinner="Judging the image after small changes …")
-def _stability(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
+def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
     from dfcore.evaluation import stability
 
     return stability(detector(_entry), _data)
@@ -137,19 +142,19 @@ def _stability(model_sha256: str, image_sha256: str, _entry: Entry, _data: bytes
 
 def stability(entry: Entry, data: bytes) -> list[dict]:
     """The scores of an image after small changes, by its content."""
-    return _stability(entry.card.model_sha256, sha256_bytes(data), entry, data)
+    return _stability(entry.version, sha256_bytes(data), entry, data)
 
 
 @st.cache_data(max_entries=64, show_spinner="Computing the heat-map …")
 def _heatmap(
-    model_sha256: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+    version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
 ) -> "Heatmap":
     return detector(_entry).explain(_data, method=method, target=target, layer=layer)
 
 
 def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
     """The heat-map of an image, by its content and the choices."""
-    return _heatmap(entry.card.model_sha256, sha256_bytes(data), method, target, layer, entry, data)
+    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

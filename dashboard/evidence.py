@@ -69,7 +69,7 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     return found
 
 
-def show_stability(entry: access.Entry, data: bytes) -> list[dict[str, Any]] | None:
+def show_stability(entry: access.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
     """The score of this image after small changes: a verdict that tips over on them is a weak one."""
     wanted = st.toggle(
         "Show how stable the score is", key="inspect_stability", persist_state="session",
@@ -77,10 +77,11 @@ def show_stability(entry: access.Entry, data: bytes) -> list[dict[str, Any]] | N
     )  # fmt: skip
     if not wanted:
         return None
-    rows = access.stability(entry, data)
+    # By the thresholds of the verdict that is shown, not by those of the card.
+    decision = verdict.operating or entry.card.decision
+    rows = [row | {"call": decision.call(row["score"])} for row in access.stability(entry, data)]
     scores = [row["score"] for row in rows]
     calls = {row["call"] for row in rows}
-    decision = entry.card.decision
     st.markdown(
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
         + ("the verdict holds." if len(calls) == 1 else "the verdict does not hold for all of them.")

@@ -49,7 +49,8 @@ class ImageFacts:
         bytes: size of the file.
         sha256: of the file's content.
         animated: whether there are more frames than the first, which is the one that is judged.
-        jpeg_quality: of a JPEG, estimated from its luminance table on the scale of libjpeg, 1 to 100.
+        jpeg_quality: of a JPEG, estimated from its luminance table on the scale of libjpeg: about 11, where its
+            tables saturate, to 100.
         exif: readable tags and their values as text; empty when there are none.
     """
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import access, judgement, panels, widgets
 from dfcore import figures
-from dfcore.evaluation import evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation import calibration_error, evaluate_scores, precision_recall_points, roc_points
 
 _EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
 
@@ -82,7 +82,7 @@ def show(entry: access.Entry, source: judgement.Source) -> None:
     predictions = judgement.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
     threshold = move_threshold(entry)
-    metrics = evaluate_scores(labels, scores, threshold)
+    metrics = evaluate_scores(labels, scores, threshold) | {"ece": calibration_error(labels, scores)}
     st.caption(
         f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
         f"{widgets.plain(source.title)}"

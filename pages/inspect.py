@@ -83,7 +83,7 @@ def show(entries: list[access.Entry], name: str, data: bytes, strictness: Strict
     if found.error:
         return
     heatmap = evidence.show_heatmap(entry, data, found) if evidence.is_explained() else None
-    stability = evidence.show_stability(entry, data)
+    stability = evidence.show_stability(entry, data, found)
     facts = evidence.show_facts(data)
     result = evidence.whole_result(entry, name, found, facts, heatmap, stability)
     st.download_button(

@@ -8,7 +8,7 @@ from dfcore.bundles import Card
 from dfcore.runs import State
 
 
-def show_card(card: Card) -> None:
+def show_card(card: Card, key: str) -> None:
     if card.description:
         st.markdown(widgets.plain(card.description))
     if card.limits:
@@ -22,7 +22,7 @@ def show_card(card: Card) -> None:
         widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
     if card.robustness:
         with st.expander("After recompression, resizing and the like"):
-            st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{card.model_sha256}")
+            st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{key}")
     if card.measured:
         st.markdown("**On other images**")
         st.dataframe(card.measured, hide_index=True)
@@ -70,16 +70,18 @@ def _known(card: Card) -> str:
 def act(entry: access.Entry) -> None:
     folder = workspace.models_dir()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if bundles.default_name(folder) != entry.key and st.button("Make default", icon=":material/star:"):
+        if bundles.default_name(folder) != entry.key and st.button(
+            "Make default", icon=":material/star:", key=f"default_{entry.key}"
+        ):
             bundles.set_default(folder, entry.key)
             st.rerun()
         with st.popover("Rename", icon=":material/edit:"):
             new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
-            if st.button("Rename it") and new != entry.key:
+            if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
                 with widgets.errors():
                     bundles.rename(folder, entry.key, new)
                     st.rerun()
-        if st.button("Delete", icon=":material/delete:"):
+        if st.button("Delete", icon=":material/delete:", key=f"delete_{entry.key}"):
             confirm_delete(entry)
 
 
@@ -114,7 +116,7 @@ if not library:
 for entry in library:
     with st.container(border=True):
         st.subheader(widgets.plain(entry.title))
-        show_card(entry.card)
+        show_card(entry.card, entry.key)
         act(entry)
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
     promote()

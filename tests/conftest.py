@@ -51,3 +51,63 @@ def small_dataset(tmp_path_factory) -> Path:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
     return root
+
+
+def untrained(seed: int):
+    """A small network with weights of its own."""
+    import keras
+
+    from dfcore.architectures import build_model
+
+    keras.utils.set_random_seed(seed)
+    return build_model("cnn", size=32)
+
+
+def make_card(**changes):
+    """The card of such a network."""
+    from dfcore.bundles import Card, Preprocess, Threshold, Training, now
+
+    values = {
+        "title": "Untrained",
+        "created": now(),
+        "arch": "cnn",
+        "loss": "binary",
+        "preprocess": Preprocess(size=32, resize="stretch"),
+        "threshold": Threshold(value=0.5, chosen_on="nothing", criterion="none"),
+        "cam_layer": "conv_last",
+        "training": Training(dataset="none"),
+    }
+    return Card(**(values | changes))
+
+
+@pytest.fixture(scope="session")
+def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
+    """Untrained detectors with thresholds and a record of their images: of 32 pixels, and of about 300."""
+    from dfcore.bundles import Known, write_bundle
+    from dfcore.confidence import Budget, Domain, FileRange, operating_point
+    from dfcore.datasets import scan
+    from dfcore.detector import Detector
+    from dfcore.evaluation import predict_split, predictions_path, write_predictions
+
+    folder = tmp_path_factory.mktemp("knowing")
+    data = scan(small_dataset, cache=folder / "cache")
+    pixels = np.stack([np.asarray(Image.open(small_dataset / path)) for path in data.usable.path])
+    found = {}
+    for name, side, seed in (("thumbnails", 32, 1), ("photographs", 300, 2)):
+        model = untrained(seed)
+        write_bundle(folder / "bare", model, make_card())
+        bare = Detector.load(folder / "bare")
+        features = bare.engine.outputs(pixels).features
+        table = predict_split(bare, data, "validation", cache_dir=folder / "cache")
+        # The limit lies far out: only the size tells the two apart.
+        domain = Domain.fit(features, features)
+        domain = Domain(domain.mean, domain.basis, domain.references, 100 * domain.limit)
+        card = make_card(
+            title=name.capitalize(),
+            known=Known(files=FileRange(sides=(side, side)), sha256=""),
+            operating=operating_point(table.label, table.score, Budget(), chosen_on="the validation split"),
+        )
+        write_bundle(folder / name, model, card, domain)
+        write_predictions(predictions_path(folder / name, "validation"), table)
+        found[name] = folder / name
+    return found

@@ -93,6 +93,17 @@ class TestContract:
         # The logit stays float32 whatever the precision of the rest.
         assert last.dtype_policy.name == "float32"
 
+    def test_takes_images_of_any_size_with_the_same_weights_where_it_says_so(self, name, least):
+        """Parts of images teach it then, and whole ones are judged."""
+        if not architectures.get(name).any_size:
+            pytest.skip("it takes the size that it was built for")
+        model, size = build_model(name, size=None), least_size(name)
+        assert model.input_shape == (None, None, None, 3)
+        model.set_weights(least().get_weights())
+        images = some_images(2, size)
+        np.testing.assert_allclose(model(images).numpy(), least()(images).numpy(), rtol=1e-4, atol=1e-4)
+        assert np.isfinite(model(some_images(2, size + 24)).numpy()).all()
+
     def test_trains_a_step(self, name, least):
         import keras
 
@@ -227,13 +238,14 @@ def test_a_model_of_the_other_loss_is_refused_in_few_words(tmp_path):
 
 
 @pytest.mark.shared
-def test_mobilenetv2_takes_imagenet_weights_from_a_file(shared):
+@pytest.mark.parametrize("arch", ["mobilenetv2", "mobilenetv2_levels", "mobilenetv2_levels_fine"])
+def test_mobilenetv2_takes_imagenet_weights_from_a_file(arch, shared):
     import h5py
 
     path = shared / WEIGHTS
     if not path.is_file():
         pytest.skip("There are no MobileNetV2 weights here.")
-    loaded, random = build_model("mobilenetv2", size=96, weights=str(path)), build_model("mobilenetv2", size=96)
+    loaded, random = build_model(arch, size=96, weights=str(path)), build_model(arch, size=96)
     kernels = []
     with h5py.File(path) as file:
         file.visititems(lambda _, item: kernels.append(np.asarray(item)) if isinstance(item, h5py.Dataset) else None)
@@ -244,6 +256,37 @@ def test_mobilenetv2_takes_imagenet_weights_from_a_file(shared):
     # The moving averages of pretrained layers are left as they came.
     assert loaded.get_layer("bn_Conv1").momentum > 0.99
     assert random.get_layer("bn_Conv1").momentum == 0.9
+
+
+# === MobileNetV2 at all depths ===
+
+
+def test_features_are_means_and_deviations_of_every_depth():
+    import keras
+
+    from dfcore.architectures.levels import LEVELS
+
+    model = build_model("mobilenetv2_levels", size=32)
+    maps = keras.Model(model.input, [model.get_layer(name).output for name in LEVELS])
+    features = keras.Model(model.input, model.get_layer(f"{HEAD}levels").output)
+    images = some_images(2, 32)
+    expected = []
+    for found in maps(images):
+        values = found.numpy().astype(float)
+        expected += [values.mean(axis=(1, 2)), values.std(axis=(1, 2))]
+    found = features(images).numpy()
+    assert found.shape[1] == sum(part.shape[1] for part in expected)
+    # A deviation of zero is kept a little above it, for the sake of its slope.
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-2, atol=5e-3)
+
+
+def test_the_fine_one_sees_every_pixel_with_the_same_weights():
+    coarse, fine = (build_model(name, size=64) for name in ("mobilenetv2_levels", "mobilenetv2_levels_fine"))
+    fine.set_weights(coarse.get_weights())
+    layer = architectures.get("mobilenetv2_levels_fine").cam_layer
+    assert coarse.get_layer(layer).output.shape[1:3] == (8, 8)
+    assert fine.get_layer(layer).output.shape[1:3] == (16, 16)
+    assert [layer.name for layer in fine.layers] == [layer.name for layer in coarse.layers]
 
 
 # === ConvNeXt ===

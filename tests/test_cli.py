@@ -16,38 +16,46 @@ import pytest
 from PIL import Image
 
 from dfcore import bundles, workspace
-from dfcore.bundles import Card, Preprocess, Threshold, Training, write_bundle
+from dfcore.bundles import Training, read_card, write_bundle
 from dfcore.cli import main
+from dfcore.datasets import scan
 from dfcore.detector import Detector
+from dfcore.evaluation.robustness import CHANGES
 from dfcore.files import sha256_file
 from dfcore.runs import RunStore, State
 from dfcore.runs.process import identity
+from dfcore.training import presets
 from dfcore.training.config import make_config
+from tests.conftest import make_card, untrained
 
 TINY = ("--image-size", "32", "--epochs", "2", "--batch_size", "8", "--precision", "float32", "--early-stopping", "off")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
-    """An untrained detector."""
-    import keras
-
-    from dfcore.architectures import build_model
-
-    keras.utils.set_random_seed(1)
+    """An untrained detector that has only what a card of version 0.1 told."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
-    card = Card(
-        title="Untrained",
-        created=bundles.now(),
-        arch="cnn",
-        loss="binary",
-        preprocess=Preprocess(size=32, resize="stretch"),
-        threshold=Threshold(value=0.5, chosen_on="nothing", criterion="none"),
-        cam_layer="conv_last",
-        training=Training(dataset="none"),
-    )
-    write_bundle(folder, build_model("cnn", size=32), card)
+    write_bundle(folder, untrained(1), make_card(title="Untrained"))
     return folder
+
+
+@pytest.fixture
+def library(knowing) -> dict[str, Path]:
+    """Both of them under the models folder."""
+    for name, folder in knowing.items():
+        bundles.promote(folder, workspace.models_dir(), name)
+    return knowing
+
+
+@pytest.fixture
+def sized(tmp_path) -> dict[int, Path]:
+    """Images of 32, 100 and 300 pixels."""
+    found = {side: tmp_path / "sized" / f"{side}.png" for side in (32, 100, 300)}
+    for side, path in found.items():
+        path.parent.mkdir(exist_ok=True)
+        pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(path)
+    return found
 
 
 @pytest.fixture
@@ -199,6 +207,47 @@ def test_train_evaluate_predict_and_explain(dfcore, answer, small_dataset, tmp_p
 
 
 @pytest.mark.slow
+def test_train_repeated_tells_the_spread(dfcore, answer, small_dataset, no_process_is_left):
+    """Two runs that differ in their seeds alone; they share the way of telling with `--repeat 1`."""
+    code, out, err = dfcore("train", "--data-root", small_dataset, *TINY, "--epochs", "1", "--seed", "7", "--repeat", 2)
+    assert code == 0, err
+    runs = [answer("runs", "show", row["id"]) for row in reversed(answer("runs", "list"))]
+    assert [run["config"]["seed"] for run in runs] == [7, 8]
+    assert {**runs[0]["config"], "seed": 8} == runs[1]["config"]
+    assert "test, 2 runs (mean ± standard deviation):" in out
+    both = [run["metrics"]["test"]["roc_auc"] for run in runs]
+    assert f"{np.mean(both):.4f} ± {np.std(both, ddof=1):.4f}" in out
+    assert out.count("The detector lies in") == 2
+
+
+@pytest.mark.slow
+def test_train_repeated_and_detached_names_every_run(answer, small_dataset, no_process_is_left):
+    started = answer("train", "--data-root", small_dataset, *TINY, "--repeat", 3, "--detach")
+    assert [one["run"] for one in started] == [row["id"] for row in reversed(answer("runs", "list"))]
+    assert len({one["folder"] for one in started}) == 3
+    for one in reversed(started):
+        answer("runs", "stop", one["run"])
+    for one in started:
+        assert wait(answer, one["run"], "stopped", "completed")
+
+
+def test_a_recipe_is_overruled_by_a_file_and_both_by_options(dfcore, tmp_path, small_dataset):
+    """Nothing is started here: what is wrong with the settings tells which were taken."""
+    name = presets.names()[0]
+    (tmp_path / "config.json").write_text(
+        json.dumps({"data_root": str(small_dataset), "arch": "vit", "image_size": 16})
+    )
+    asked = ("train", "--preset", name, "--config", tmp_path / "config.json")
+    code, _, err = dfcore(*asked)
+    assert code == 2
+    assert "there are ImageNet weights for" in err, "the recipe's weights, and the file's architecture"
+    assert "not for vit" in err
+    _, _, err = dfcore(*asked, "--arch", "resnet50", "--weights", "none")
+    assert "image_size: expected at least 32 for resnet50. Received: 16" in err
+    assert "ImageNet" not in err
+
+
+@pytest.mark.slow
 def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_dataset, no_process_is_left):
     started = answer("train", "--data-root", small_dataset, *TINY, "--epochs", "30", "--detach")
     run = started["run"]
@@ -250,7 +299,8 @@ def test_predict_prints_a_line_an_image(dfcore, bundle, numbered):
     code, out, err = dfcore("predict", bundle, numbered)
     verdicts = Detector.load(bundle).predict([numbered / f"{n}.png" for n in (1, 2, 10)])
     expected = [
-        f"{numbered}/{n}.png: {v.label} (score {v.score:.4f})" for n, v in zip((1, 2, 10), verdicts, strict=True)
+        f"{numbered}/{n}.png: {v.label} (score {v.score:.4f}, by small)"
+        for n, v in zip((1, 2, 10), verdicts, strict=True)
     ]
     assert (code, out.splitlines(), err) == (0, expected, "")
 
@@ -284,7 +334,9 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
     assert set(rows) == {"1.png", "2.png", "10.png", "broken.png"}
     (verdict,) = Detector.load(bundle).predict([numbered / "2.png"])
     assert rows["2.png"]["score"] == verdict.score, "no digit is lost on the way"
-    assert rows["2.png"]["verdict"] == verdict.label
+    assert (rows["2.png"]["verdict"], rows["2.png"]["label"]) == (verdict.call, verdict.label)
+    assert set(rows["2.png"]) == {"path", "sha256", "score", "verdict", "label", "reason", "detector", "error"}
+    assert (rows["2.png"]["detector"], rows["2.png"]["reason"]) == ("small", None)
     assert rows["2.png"]["sha256"] == sha256_file(numbered / "2.png")
     assert rows["broken.png"]["score"] is None
     assert "Not an image" in rows["broken.png"]["error"]
@@ -300,7 +352,74 @@ def test_the_competitions_json_leaves_the_unreadable_out(dfcore, bundle, numbere
 
 def test_a_detector_is_known_by_its_name(answer, bundle, numbered):
     bundles.promote(bundle, workspace.models_dir(), "faces")
-    assert answer("predict", "faces", numbered) == answer("predict", bundle, numbered)
+    by_name, by_folder = answer("predict", "faces", numbered), answer("predict", bundle, numbered)
+    assert {row.pop("detector") for row in by_name} == {"faces"}
+    assert {row.pop("detector") for row in by_folder} == {"small"}
+    assert by_name == by_folder
+
+
+def test_an_unlike_image_is_inconclusive_unless_one_insists(dfcore, answer, knowing, sized):
+    asked = ("predict", knowing["thumbnails"], sized[300])
+    code, out, err = dfcore(*asked)
+    assert (code, err) == (0, "")
+    assert f"{sized[300]}: inconclusive (score " in out
+    assert "its shorter side has 300 pixels; the training images had 32." in out
+    (row,) = answer(*asked)
+    assert (row["verdict"], row["unlike"]) == (
+        "inconclusive",
+        ["its shorter side has 300 pixels; the training images had 32"],
+    )
+    # The budgets leave no room between the thresholds, so that only the kind of the image can hold a verdict back.
+    budgets = ("--false-alarms", 0.5, "--misses", "0.5")
+    assert answer(*asked, *budgets)[0]["verdict"] == "inconclusive"
+    (insisted,) = answer(*asked, *budgets, "--insist")
+    assert insisted["verdict"] in ("real", "fake")
+    assert insisted["reason"] is None
+    assert insisted["score"] == row["score"]
+
+
+def test_the_competitions_json_has_two_answers_whatever_the_three_way_verdict(answer, dfcore, knowing, sized, tmp_path):
+    (row,) = answer("predict", knowing["thumbnails"], sized[300])
+    assert dfcore("predict", knowing["thumbnails"], sized[300], "--out", tmp_path / "preds.json")[0] == 0
+    (entry,) = json.loads((tmp_path / "preds.json").read_text())
+    assert entry == {"index": 300, "prediction": row["label"]}
+    assert row["verdict"] == "inconclusive"
+
+
+def test_error_budgets_choose_the_thresholds(answer, knowing, small_dataset):
+    images = small_dataset / "validation"
+    strict, lax = (
+        [row["verdict"] for row in answer("predict", knowing["thumbnails"], images, *budget)]
+        for budget in (("--false-alarms", 0, "--misses", 0), ("--false_alarms", 0.5, "--misses", 0.5))
+    )
+    assert set(strict) == {"inconclusive"}, "with no error allowed, 24 images teach no threshold"
+    assert "inconclusive" not in lax
+    one_sided = {row["verdict"] for row in answer("predict", knowing["thumbnails"], images, "--misses", 0)}
+    assert "real" not in one_sided, "the part that was not named is the card's"
+
+
+def test_auto_takes_the_detector_that_fits_each_image(answer, dfcore, library, sized):
+    rows = {Path(row["path"]).name: row for row in answer("predict", "auto", sized[300].parent)}
+    assert (rows["32.png"]["detector"], rows["300.png"]["detector"]) == ("thumbnails", "photographs")
+    assert not rows["32.png"]["unlike"]
+    assert not rows["300.png"]["unlike"]
+    # Between the two neither fits, and that is said.
+    assert rows["100.png"]["verdict"] == "inconclusive"
+    for name, detector in (("32.png", "thumbnails"), ("300.png", "photographs")):
+        (alone,) = answer("predict", library[detector], sized[300].parent / name)
+        assert rows[name] == alone
+    code, out, _ = dfcore("predict", "auto", sized[32])
+    assert code == 0
+    assert ", by thumbnails)" in out
+
+
+def test_auto_names_what_cannot_be_read(answer, library, sized):
+    bad = sized[32].parent / "0.png"
+    bad.write_bytes(b"no image")
+    rows = answer("predict", "auto", sized[32].parent)
+    assert "Not an image" in rows[0]["error"]
+    assert rows[0]["verdict"] is None
+    assert len(rows) == 4
 
 
 def test_evaluate_prints_the_figures(dfcore, bundle, small_dataset):
@@ -313,6 +432,105 @@ def test_evaluate_prints_the_figures(dfcore, bundle, small_dataset):
 
 def test_evaluate_all_splits(answer, bundle, small_dataset):
     assert answer("evaluate", bundle, "--data-root", small_dataset, "--split", "all")["images"] == 72
+
+
+def test_evaluate_tells_the_three_answers_and_the_calibration_error(dfcore, answer, knowing, small_dataset):
+    asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset)
+    found = answer(*asked)
+    operating = read_card(knowing["thumbnails"]).operating
+    three = found["three_way"]
+    assert (three["real_below"], three["fake_from"]) == (operating.real_below, operating.fake_from)
+    assert {name: sum(row.values()) for name, row in three["counts"].items()} == {"real": 12, "fake": 12}
+    assert 0 <= found["ece"] <= 1
+    code, out, _ = dfcore(*asked)
+    assert code == 0
+    assert re.search(rf"ECE\s+{found['ece']:.4f}", out)
+    assert f"undecided {three['undecided']:.1%}" in out
+    strict = answer(*asked, "--false-alarms", 0, "--misses", 0)["three_way"]
+    assert (strict["undecided"], strict["false_alarms"], strict["misses"]) == (1, 0, 0)
+
+
+def test_evaluate_keeps_what_it_measured_for_the_dashboard(answer, knowing, small_dataset):
+    from dfcore.evaluation.archive import stored
+
+    found = answer("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--split", "validation")
+    (kept,) = stored(workspace.measurements_dir(), read_card(knowing["thumbnails"]).model_sha256)
+    assert kept.title == "small, validation"
+    assert kept.metrics == found
+    assert len(kept.table()) == found["images"] == 24
+
+
+def test_evaluate_by_group(dfcore, answer, bundle, small_dataset, tmp_path):
+    for group, split in (("camera", "train"), ("phone", "test")):
+        for label in ("real", "fake"):
+            shutil.copytree(small_dataset / split / label, tmp_path / "data" / group / label)
+    asked = ("evaluate", bundle, "--data-root", tmp_path / "data", "--split", "all")
+    groups = answer(*asked)["groups"]
+    assert {name: (found["real"], found["fake"]) for name, found in groups.items()} == {
+        "camera": (12, 12), "phone": (12, 12)}  # fmt: skip
+    _, out, _ = dfcore(*asked)
+    assert re.search(rf"camera\s+24\s+12\s+12\s+{groups['camera']['roc_auc']:.3f}", out)
+
+
+def test_evaluate_measures_robustness_when_asked(dfcore, answer, knowing, small_dataset):
+    asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--robustness", "--most", 10)
+    rows = answer(*asked)["robustness"]
+    assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
+    assert {row["images"] for row in rows} == {10}
+    code, out, _ = dfcore(*asked)
+    assert code == 0
+    for change in CHANGES:
+        assert change.title in out
+    assert "robustness" not in answer("evaluate", knowing["thumbnails"], "--data-root", small_dataset)
+
+
+def test_nothing_that_was_trained_on_is_measured_as_test(answer, bundle, small_dataset, tmp_path):
+    """Splits that were drawn for the training are drawn again as they were."""
+    config = make_config({"data_root": "data", "test_share": 0.25, "seed": 5})
+    training = Training(dataset="data", config=config.to_dict())
+    write_bundle(tmp_path / "bundle", Detector.load(bundle).model, make_card(training=training))
+    data = small_dataset / "train"
+    from dfcore.datasets import assign_splits
+
+    drawn = assign_splits(scan(data), config.split_policy).counts().loc["test"].sum()
+    assert answer("evaluate", tmp_path / "bundle", "--data-root", data)["images"] == drawn
+    assert answer("evaluate", bundle, "--data-root", data)["images"] != drawn, "else this shows nothing"
+
+
+def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowing, small_dataset, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(small_dataset / "test", other)
+    asked = ("matrix", *knowing.values(), "--data-root", small_dataset, other)
+    rows = answer(*asked)
+    assert [(row["detector"], row["data set"], row["images"]) for row in rows] == [
+        (name, *data) for name in knowing for data in (("small", 72), ("other", 24))]  # fmt: skip
+    for row in rows:
+        single = answer("evaluate", knowing[row["detector"]], "--split", "all", "--data-root",
+                        small_dataset if row["data set"] == "small" else other)  # fmt: skip
+        assert row["roc_auc"] == single["roc_auc"]
+        assert row["undecided"] == single["three_way"]["undecided"]
+        assert row["trained on it"] == "no"
+    assert {row["unlike"] for row in rows if row["detector"] == "photographs"} == {1}, "32 pixels are not 300"
+    code, out, _ = dfcore(*asked, "--split", "test")
+    assert code == 0
+    head, *lines = out.splitlines()
+    assert head.split()[:4] == ["detector", "data", "set", "images"]
+    assert [line.split()[:3] for line in lines][:2] == [["thumbnails", "small", "24"], ["thumbnails", "other", "4"]]
+
+
+def test_compare_tells_whether_chance_may_have_done_it(dfcore, answer, knowing, bundle, small_dataset):
+    asked = ("--data-root", small_dataset, "--split", "all")
+    found = answer("compare", *knowing.values(), *asked)
+    assert found["images"] == 72
+    assert found["detectors"] == {"a": "Thumbnails", "b": "Photographs"}
+    for key, folder in zip("ab", knowing.values(), strict=True):
+        single = answer("evaluate", folder, *asked)
+        assert found[f"accuracy_{key}"] == single["accuracy"]
+        assert found[f"auc_{key}"] == pytest.approx(single["roc_auc"])
+    code, out, _ = dfcore("compare", knowing["thumbnails"], knowing["thumbnails"], *asked)
+    assert code == 0
+    assert out.splitlines()[:2] == ["A: Thumbnails", "B: Thumbnails"]
+    assert "p = 1, which chance alone may well give" in out, "one detector is no better than itself"
 
 
 def test_evaluate_with_one_class_tells_what_is_missing(dfcore, bundle, small_dataset, tmp_path):
@@ -359,10 +577,52 @@ REFUSED = {
     "train: no such config": ("train --config gone.json", "gone.json cannot be read"),
     "train: unknown setting": ("train --data-root D --config ODD", "batchsize: there is no such setting"),
     "train: unknown option": ("train --data-root D --speed 3", "unrecognized arguments: --speed"),
+    "train: unknown recipe": ("train --data-root D --preset huge", r"Expected a recipe out of small.*Received: 'huge'"),
+    "train: a recipe that does not fit what else is asked for": (
+        "train --data-root D --preset small --image-size 16",
+        "image_size: expected at least 32 for mobilenetv2_levels_fine",
+    ),
+    "train: not even once": ("train --data-root D --repeat 0", "Expected --repeat of at least 1. Received: 0"),
+    "train: early stopping beside cross-validation": (
+        "train --data-root D --cross-validation content",
+        "early_stopping: expected off with cross-validation",
+    ),
+    "train: patches for a network of one size": (
+        "train --data-root D --arch vit --augmentation patch",
+        "augmentation: patch needs one of",
+    ),
     "runs: unknown": ("runs show gone", "There is no run 'gone'"),
     "runs: a way out": ("runs delete ../numbered", "There is no run"),
     "evaluate: unknown detector": ("evaluate gone --data-root D", "There is no detector 'gone'"),
-    "evaluate: no such split": ("evaluate B --data-root D --split holdout", "no usable image in the split 'holdout'"),
+    "evaluate: no such split": (
+        "evaluate B --data-root D --split holdout",
+        "--split train, validation, test, all.*'holdout'",
+    ),
+    "evaluate: a split without images": (
+        "evaluate B --data-root ONE --split test",
+        "no usable image in the split 'test'",
+    ),
+    "evaluate: a budget above one half": (
+        "evaluate B --data-root D --misses 0.7",
+        "Expected error budgets between 0 and 0.5. Received: .*0.7",
+    ),
+    "evaluate: a budget that is no number": ("evaluate B --data-root D --misses few", "--misses: invalid float"),
+    "evaluate: nothing to choose thresholds on": (
+        "evaluate B --data-root D --misses 0.1",
+        "Untrained brought no predictions of unseen images",
+    ),
+    "evaluate: too few for robustness": ("evaluate B --data-root D --most 1", "Expected --most of at least 2"),
+    "matrix: unknown detector": ("matrix B gone --data-root D", "There is no detector 'gone'"),
+    "matrix: no data": ("matrix B", "--data-root"),
+    "matrix: no such split": ("matrix B --data-root D --split holdout", "invalid choice: 'holdout'"),
+    "compare: one detector only": ("compare B --data-root D", "required: BUNDLE"),
+    "compare: no such split": ("compare B B --data-root D --split holdout", "--split train, validation, test, all"),
+    "predict: nothing to choose from": ("predict auto N", "There is no detector in .* to choose from"),
+    "predict: a negative budget": ("predict B N --false-alarms -0.1", "Expected error budgets between 0 and 0.5"),
+    "predict: nothing to choose thresholds on": (
+        "predict B N --false-alarms 0.1",
+        "Untrained brought no predictions of unseen images",
+    ),
     "evaluate: no data": ("evaluate B", "--data-root"),
     "predict: no such image": ("predict B gone.png", "There is no file or folder gone.png"),
     "predict: empty folder": ("predict B EMPTY", "No images were found"),

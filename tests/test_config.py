@@ -45,6 +45,10 @@ BAD = [
     pytest.param("seed", 2**31, "2147483648", id="seed-beyond-32-bits"),
     pytest.param("precision", "float8", "float32", id="unknown-precision"),
     pytest.param("cache", "cloud", "disk.*memory", id="unknown-cache"),
+    pytest.param("cross_validation", "leave-one-out", "off.*content.*group", id="unknown-cross-validation"),
+    pytest.param("folds", 1, "2", id="one-fold-is-none"),
+    pytest.param("folds", 21, "20", id="too-many-folds"),
+    pytest.param("whole_epochs", -1, "0", id="fewer-whole-epochs-than-none"),
     pytest.param("class_weights", "perhaps", "boolean", id="neither-true-nor-false"),
     pytest.param("schema_version", 2, "1", id="a-later-schema"),
     pytest.param("data_root", "  ", "at least 1", id="blank-data-root"),
@@ -87,6 +91,55 @@ def test_an_image_size_below_that_of_the_architecture_is_refused():
     (problem,) = problems(arch="resnet50", image_size=16)
     assert "image_size: expected at least 32 for resnet50" in problem
     assert "Received: 16" in problem
+
+
+@pytest.mark.parametrize("watched", ["auc", "loss", None], ids=["auc", "loss", "by-default"])
+def test_cross_validation_leaves_no_images_to_stop_early_by(watched):
+    """Each fold would choose its best epoch on the very images that it is to judge unseen."""
+    asked = {"early_stopping": watched} if watched else {}
+    (problem,) = problems(cross_validation="content", **asked)
+    assert problem.startswith("early_stopping: expected off with cross-validation")
+    assert f"Received: {watched or 'auc'!r}" in problem
+    assert make_config({"data_root": "x", "cross_validation": "group", "early_stopping": "off"}).folds == 5
+
+
+@pytest.mark.parametrize("augmentation", ["patch", "flip,Patch:strong"])
+def test_patches_need_a_network_that_takes_images_of_any_size(augmentation):
+    (problem,) = problems(arch="vit", augmentation=augmentation)
+    told = re.search(r"augmentation: patch needs one of (.*), not vit", problem)[1].split(", ")
+    assert "mobilenetv2_levels" in told
+    assert "vit" not in told
+    for name in architectures.names():
+        if name in told:
+            make_config({"data_root": "x", "arch": name, "augmentation": augmentation})
+        else:
+            assert problems(arch=name, augmentation=augmentation), name
+
+
+def test_an_image_size_that_is_no_number_is_told_once():
+    for size in (None, "large", [64]):
+        (problem,) = problems(arch="mobilenetv2", image_size=size, augmentation="patch")
+        assert problem.startswith("image_size: "), size
+
+
+SMALL = [
+    pytest.param(32, "patch", 24, id="smaller-than-the-network-takes"),
+    pytest.param(48, "flip,patch:strong", 32, id="large-enough"),
+    pytest.param(32, "patch:light", 32, id="the-whole-image"),
+    pytest.param("40", "patch:strong", 24, id="as-text"),
+]
+
+
+@pytest.mark.parametrize(("size", "augmentation", "side"), SMALL)
+def test_patches_are_no_smaller_than_the_network_takes(size, augmentation, side):
+    """Else the first step of the training fails, deep in TensorFlow."""
+    values = {"data_root": "x", "arch": "mobilenetv2", "image_size": size, "augmentation": augmentation}
+    if side >= 32:
+        make_config(values)
+        return
+    (problem,) = problems(**values)
+    assert problem.startswith(f"augmentation: expected patches of at least 32 pixels for mobilenetv2; of {size} pixels")
+    assert f"they have {side}. Received: {augmentation!r}" in problem
 
 
 def test_imagenet_weights_are_offered_only_where_there_are_some():

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,20 @@ from PIL import Image
 
 from dfcore import bundles, workspace
 from dfcore.architectures import build_model
-from dfcore.bundles import Card, Preprocess, Threshold, Training, find_bundle, read_card, write_bundle, write_card
+from dfcore.bundles import (
+    Card,
+    Known,
+    Preprocess,
+    Threshold,
+    Training,
+    find_bundle,
+    read_card,
+    write_bundle,
+    write_card,
+)
+from dfcore.confidence import Budget, Calibration, Domain, Familiarity, FileRange, Operating, sigmoid
 from dfcore.datasets import TEST, scan
-from dfcore.detector import Detector, Verdict, score_of
+from dfcore.detector import Detector, Verdict
 from dfcore.errors import BundleError, ImageError
 from dfcore.evaluation import measure, predict_split
 from dfcore.files import sha256_bytes, sha256_file
@@ -132,9 +144,15 @@ def test_rows_name_each_file_with_its_hash(detector, photo, tmp_path):
         "sha256": sha256_file(photo),
         "score": verdict.score,
         "verdict": verdict.label,
+        "label": verdict.label,
+        "reason": None,
+        "distance": None,
+        "unlike": [],
         "error": None,
     }
-    assert (rows[1]["sha256"], rows[1]["score"], rows[1]["verdict"]) == (None, None, None)
+    assert {name: rows[1][name] for name in ("sha256", "score", "verdict", "label", "reason")} == dict.fromkeys(
+        ("sha256", "score", "verdict", "label", "reason")
+    )
     assert "There is no file" in rows[1]["error"]
 
 
@@ -150,7 +168,36 @@ CALLS = {
 
 @pytest.mark.parametrize(("score", "threshold", "label"), CALLS.values(), ids=CALLS)
 def test_the_threshold_belongs_to_fake(score, threshold, label):
-    assert Verdict(score, threshold).label == label
+    verdict = Verdict(score, threshold)
+    assert verdict.label == label
+    # Where a card names no other thresholds, the three-way answer is the two-way one.
+    assert (verdict.call, verdict.reason) == (label, None)
+
+
+BETWEEN = Operating(real_below=0.3, fake_from=0.8)
+UNLIKE = Familiarity(2.0, ("its shorter side has 9 pixels",))
+# {reason: (score, familiarity, insist, two-way answer, three-way answer, what the reason says)}.
+THREE_WAY = {
+    "below the lower threshold": (0.29, Familiarity(0.5), False, "real", "real", None),
+    "on the lower threshold": (0.3, Familiarity(0.5), False, "real", "inconclusive", "between the two thresholds"),
+    "just below the upper one": (0.79, Familiarity(0.5), False, "fake", "inconclusive", "between the two thresholds"),
+    "on the upper threshold": (0.8, Familiarity(0.5), False, "fake", "fake", None),
+    "no record of the training images": (0.9, Familiarity(None), False, "fake", "fake", None),
+    "unlike, whatever the score": (0.99, UNLIKE, False, "fake", "inconclusive", "unlike those.* 9 pixels"),
+    "unlike, but somebody insists": (0.99, UNLIKE, True, "fake", "fake", None),
+    "unlike, insisted, and between": (0.5, UNLIKE, True, "fake", "inconclusive", "between the two thresholds"),
+    "not readable": (None, Familiarity(None), True, None, None, None),
+}
+
+
+@pytest.mark.parametrize(("score", "known", "insist", "label", "call", "reason"), THREE_WAY.values(), ids=THREE_WAY)
+def test_three_answers_and_why_there_is_none(score, known, insist, label, call, reason):
+    verdict = Verdict(score, 0.5, operating=BETWEEN, familiarity=known, insist=insist)
+    assert (verdict.label, verdict.call) == (label, call)
+    if reason is None:
+        assert verdict.reason is None
+    else:
+        assert re.search(reason, verdict.reason)
 
 
 def test_the_threshold_of_the_card_decides(model, photo, tmp_path):
@@ -169,9 +216,111 @@ def judged(model, photo: Path, folder: Path, threshold: float) -> list[Verdict]:
 
 def test_scores_are_the_sigmoid_of_logits_without_overflow():
     logits = np.array([-1000.0, -5.0, 0.0, 5.0, 1000.0])
-    scores = score_of(logits)
+    scores = sigmoid(logits)
     np.testing.assert_allclose(scores, [0, 1 / (1 + np.exp(5)), 0.5, 1 / (1 + np.exp(-5)), 1], rtol=1e-12)
     assert scores.dtype == np.float64
+
+
+# === Calibration, thresholds, and what it knows ===
+
+SURE = Calibration(method="platt", slope=3.0, offset=-0.25, fitted_on="nothing", images=100)
+STEPS = Calibration(method="isotonic", knots=[(-9.0, 0.2), (0.0, 0.4), (9.0, 0.9)], images=9000)
+
+
+@pytest.mark.parametrize("calibration", [Calibration(), SURE, STEPS], ids=["none", "platt", "isotonic"])
+def test_the_score_is_what_the_card_makes_of_the_logit(calibration, model, photo, tmp_path):
+    write_bundle(tmp_path / "one", model, make_card(calibration=calibration))
+    (verdict,) = Detector.load(tmp_path / "one").predict([photo])
+    assert verdict.score == calibration.apply(np.array([verdict.logit], np.float32))[0]
+    assert 0 < verdict.score < 1
+
+
+def test_thresholds_are_the_cards_unless_others_are_asked_for(model, photo, tmp_path):
+    write_bundle(tmp_path / "one", model, make_card(operating=Operating(real_below=-1, fake_from=2)))
+    detector = Detector.load(tmp_path / "one")
+    (own,) = detector.predict([photo])
+    (other,) = detector.predict([photo], operating=Operating(real_below=0, fake_from=0))
+    assert own.call == "inconclusive", "both sides abstain"
+    assert "between the two thresholds" in own.reason
+    assert (other.call, other.reason) == ("fake", None)
+    assert own.score == other.score
+    assert own.label == other.label, "the two-way answer has a threshold of its own"
+
+
+@pytest.fixture(scope="module")
+def knowing(model, bundle, small_dataset, tmp_path_factory) -> Path:
+    """A detector that knows the training images of the small data set: PNGs of 32 pixels with some colour."""
+    folder = tmp_path_factory.mktemp("bundles") / "knowing"
+    bare = Detector.load(bundle)
+    paths = {split: sorted((small_dataset / split).rglob("*.png")) for split in ("train", "validation")}
+    features = {
+        split: bare.engine.outputs(np.stack([np.asarray(Image.open(path)) for path in found])).features
+        for split, found in paths.items()
+    }
+    files = FileRange(sides=(32, 32), colourfulness=0.05)
+    card = make_card(known=Known(files=files, sha256="", limit_from="validation"))
+    write_bundle(folder, model, card, Domain.fit(features["train"], features["validation"]))
+    return folder
+
+
+def test_a_familiar_image_gets_a_verdict_and_a_strange_one_a_reason(knowing, small_dataset, tmp_path):
+    detector = Detector.load(knowing)
+    large, grey = tmp_path / "large.png", tmp_path / "grey.png"
+    with Image.open(next((small_dataset / "train" / "real").iterdir())) as image:
+        image.resize((320, 320)).save(large)
+        image.convert("L").save(grey)
+    familiar, big, colourless = detector.predict([*list((small_dataset / "train" / "fake").iterdir())[:1], large, grey])
+    assert familiar.familiarity.distance < 1
+    assert familiar.call == familiar.label
+    reasons = {"its shorter side has 320 pixels; the training images had 32": big, "hardly any colour": colourless}
+    for text, verdict in reasons.items():
+        assert verdict.call == "inconclusive", text
+        assert verdict.reason.startswith("The image is unlike those that the detector was trained on")
+        assert text in verdict.reason
+    (insisted,) = detector.predict([large], insist=True)
+    assert (insisted.call, insisted.score, insisted.reason) == (big.label, big.score, None)
+    assert insisted.familiarity.unlike, "it is told all the same"
+
+
+def test_how_far_an_image_lies_does_not_depend_on_its_company(knowing, small_dataset):
+    detector = Detector.load(knowing)
+    paths = sorted((small_dataset / "test").rglob("*.png"))[:7]
+    whole = [verdict.familiarity for verdict in detector.predict(paths)]
+    assert [verdict.familiarity for verdict in detector.predict(paths, batch_size=2)] == whole
+    assert [verdict.familiarity for verdict in detector.predict([path.read_bytes() for path in paths])] == whole
+    assert len({found.distance for found in whole}) == len(paths)
+
+
+def test_what_a_data_set_was_measured_to_be_is_what_a_user_gets(knowing, small_dataset, tmp_path):
+    """The size and quality of a data set's files are read once, by the scan; an upload tells its own."""
+    detector = Detector.load(knowing)
+    root = tmp_path / "set"
+    shutil.copytree(small_dataset / TEST, root / TEST)
+    with Image.open(next((root / TEST / "real").iterdir())) as image:
+        image.resize((100, 90)).save(root / TEST / "real" / "large.png")
+        image.convert("L").save(root / TEST / "fake" / "grey.jpg", quality=20)
+    table = predict_split(detector, scan(root), TEST, cache_dir=tmp_path / "cache")
+    verdicts = detector.predict([root / path for path in table.path])
+    assert table.unlike.tolist() == [verdict.familiarity.unlike for verdict in verdicts]
+    assert table.score.tolist() == [verdict.score for verdict in verdicts]
+    strange = set(table.path[table.unlike])
+    assert {f"{TEST}/real/large.png", f"{TEST}/fake/grey.jpg"} <= strange
+    assert len(strange) < len(table) / 2
+
+
+def test_rows_tell_why_there_is_no_answer(knowing, small_dataset, tmp_path):
+    large = tmp_path / "large.png"
+    with Image.open(next((small_dataset / "train" / "real").iterdir())) as image:
+        image.resize((320, 320)).save(large)
+    detector = Detector.load(knowing)
+    (row,) = detector.rows([large])
+    (verdict,) = detector.predict([large])
+    assert (row["verdict"], row["label"], row["reason"]) == ("inconclusive", verdict.label, verdict.reason)
+    assert row["unlike"] == list(verdict.familiarity.reasons)
+    assert row["distance"] == verdict.familiarity.distance
+    (insisted,) = detector.rows([large], insist=True, operating=Operating(real_below=0, fake_from=0))
+    assert (insisted["verdict"], insisted["reason"]) == ("fake", None)
+    assert json.loads(json.dumps([row, insisted])) == [row, insisted], "plain data"
 
 
 def test_explaining_takes_what_judging_takes(detector, photo, tmp_path):
@@ -277,6 +426,22 @@ SPOILT = {
         r"preprocessing gives \(64, 64, 3\), the model takes \(32, 32, 3\)",
     ),
     "a hash that fits a file that is no model": (use_no_model, "cannot be loaded"),
+    "calibration of an unknown kind": (
+        lambda folder: change_card(folder, calibration={"method": "beta"}),
+        r"calibration\.method",
+    ),
+    "a slope that is no number": (
+        lambda folder: change_card(folder, calibration={"method": "platt", "slope": float("nan")}),
+        r"calibration\.slope",
+    ),
+    "a budget out of its range": (
+        lambda folder: change_card(folder, operating={"real_below": 0, "fake_from": 1, "budget": {"misses": 2}}),
+        r"operating\.budget\.misses",
+    ),
+    "known images that are not there": (
+        lambda folder: change_card(folder, known={"files": {"sides": [32, 32]}, "sha256": "0" * 64}),
+        r"domain\.npz cannot be read",
+    ),
 }
 
 
@@ -286,6 +451,69 @@ def test_a_spoilt_bundle_is_refused_with_the_reason(spoil, message, own):
     with pytest.raises(BundleError) as refused:
         Detector.load(own)
     assert re.search(message, str(refused.value), re.DOTALL), refused.value
+
+
+def altered_domain(folder: Path) -> None:
+    data = bytearray((folder / "domain.npz").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "domain.npz").write_bytes(data)
+
+
+def use_no_domain(folder: Path, content: bytes = b"no record") -> None:
+    """A file that is no record of images, with a card that was written for it."""
+    (folder / "domain.npz").write_bytes(content)
+    known = json.loads((folder / "card.json").read_text())["known"]
+    change_card(folder, known=known | {"sha256": sha256_bytes(content)})
+
+
+def pickled() -> bytes:
+    """An .npz whose array is a pickled object, which could run code."""
+    buffer = io.BytesIO()
+    np.savez(buffer, mean=np.array([{}], object), basis=0, references=0, limit=1)
+    return buffer.getvalue()
+
+
+SPOILT_RECORDS = {
+    "altered": (altered_domain, "not the one that its card was written for, and is refused"),
+    "gone": (lambda folder: (folder / "domain.npz").unlink(), "cannot be read"),
+    "no record": (use_no_domain, "cannot be read"),
+    "a pickled object": (lambda folder: use_no_domain(folder, pickled()), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILT_RECORDS.values(), ids=SPOILT_RECORDS)
+def test_a_spoilt_record_of_known_images_is_refused(spoil, message, knowing, tmp_path):
+    """Else somebody could make a detector believe that it knows what it does not."""
+    shutil.copytree(knowing, tmp_path / "own")
+    spoil(tmp_path / "own")
+    with pytest.raises(BundleError, match=message):
+        Detector.load(tmp_path / "own")
+
+
+def test_all_of_a_card_comes_back_from_its_file(knowing, model, tmp_path):
+    operating = Operating(real_below=0.2, fake_from=0.7, budget=Budget(misses=0.1), images=50, chosen_on="some")
+    card = make_card(calibration=STEPS, operating=operating, known=read_card(knowing).known)
+    written = write_bundle(tmp_path / "one", model, card, Detector.load(knowing).domain)
+    read = read_card(tmp_path / "one")
+    assert read == written
+    assert (read.calibration, read.operating) == (STEPS, operating)
+    assert read.known.sha256 == sha256_file(tmp_path / "one" / "domain.npz")
+    assert read.decision == operating
+
+
+def test_a_card_of_version_0_1_is_read(own, photo):
+    """It told in a sentence that it was not calibrated, and had one threshold."""
+    values = json.loads((own / "card.json").read_text())
+    for name in ("operating", "known", "measured", "robustness"):
+        values.pop(name)
+    values |= {"calibration": "none: the score is the network's own and no calibrated probability"}
+    (own / "card.json").write_text(json.dumps(values))
+    detector = Detector.load(own)
+    (verdict,) = detector.predict([photo])
+    assert detector.card.calibration == Calibration()
+    assert verdict.score == sigmoid(verdict.logit)
+    assert verdict.call == verdict.label
+    assert verdict.familiarity == Familiarity(None)
 
 
 def test_code_in_a_model_is_never_run(tmp_path, photo):

@@ -69,3 +69,25 @@ def test_judging_leaves_the_model_alone(images):
     np.testing.assert_array_equal(engine.logits(images), engine.logits(images))
     for ours, theirs in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_are_what_the_last_layer_decides_on(name, images):
+    """They must be the same to the last bit whatever the batch, as the logits are: distances hang on them."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    model = build_model(name, size=32)
+    found = KerasEngine(model).outputs(images)
+    kernel, bias = model.layers[-1].get_weights()
+    assert found.features.dtype == np.float32
+    assert found.features.shape == (len(images), len(kernel))
+    np.testing.assert_allclose(found.features @ kernel[:, 0] + bias[0], found.logits, rtol=1e-4, atol=1e-4)
+    if not on_gpu():
+        for some in ([3], [4, 1]):
+            np.testing.assert_array_equal(KerasEngine(model).outputs(images[some]).features, found.features[some])
+
+
+def test_logits_are_those_of_the_outputs(images):
+    engine = KerasEngine(build_model("cnn", size=32, loss="categorical"))
+    np.testing.assert_array_equal(engine.logits(images), engine.outputs(images).logits)

@@ -164,6 +164,19 @@ def test_the_small_data_set(small_dataset):
     data = (small_dataset / row.path).read_bytes()
     assert (row.width, row.height, row.format, row.bytes) == (32, 32, "PNG", len(data))
     assert row.sha256 == images.sha256_bytes(data)
+    assert found.table.quality.isna().all(), "only a JPEG has a quality"
+
+
+def test_the_quality_of_jpegs_is_a_column_that_is_remembered(tmp_path):
+    make_image(tmp_path / "real" / "1.jpg", quality=60)
+    make_image(tmp_path / "fake" / "1.jpg", quality=95)
+    make_image(tmp_path / "fake" / "2.png")
+    for time in ("first", "from memory"):
+        table = scan(tmp_path).table.set_index("path")
+        assert abs(table.quality["real/1.jpg"] - 60) <= 2, time
+        assert abs(table.quality["fake/1.jpg"] - 95) <= 2, time
+        assert table.quality["fake/2.png"] is pd.NA, time
+        assert table.quality.dtype == "Int32", time
 
 
 NO_LAYOUT = [

@@ -4,10 +4,12 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from dfcore.confidence import Operating
 from dfcore.errors import InputError
-from dfcore.evaluation import choose_threshold, confusion, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation import confusion, evaluate_scores, full_metrics, precision_recall_points, roc_points
 from dfcore.evaluation.metrics import check
 
 # Four real and four fake images. From 0.5 on: one false alarm, three fakes caught.
@@ -163,41 +165,74 @@ def test_nothing_called_fake_leaves_no_precision():
     assert result["f1"] == 0
 
 
-# === The threshold ===
-
-
-def balanced(labels, scores, threshold) -> float:
-    return 1 - sum(rates(labels, scores, threshold)) / 2
-
-
-def test_no_other_threshold_has_a_better_balanced_accuracy(random_data):
-    labels, scores = random_data
-    chosen = choose_threshold(labels, scores)
-    assert 0 <= chosen <= 1
-    best = max(balanced(labels, scores, threshold) for threshold in [*np.unique(scores), 1.0])
-    assert balanced(labels, scores, chosen) == pytest.approx(best)
-
-
-THRESHOLDS = [
-    pytest.param([0, 0, 1, 1], [0.1, 0.2, 0.4, 0.9], 0.3, id="in-the-middle-of-the-gap"),
-    pytest.param([0, 0, 1, 1], [0.01, 0.02, 0.03, 0.9], 0.025, id="not-half-where-the-scores-lie-low"),
-    pytest.param([0, 1], [0.0, 1.0], 0.5, id="certain"),
-    pytest.param([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9], 0.7, id="of-equally-good-ones-the-nearest-to-half"),
-    pytest.param([0, 0], [0.1, 0.2], 0.5, id="real-only"),
-    pytest.param([1], [0.1], 0.5, id="fake-only"),
-    pytest.param([], [], 0.5, id="nothing"),
-]
-
-
-@pytest.mark.parametrize(("labels", "scores", "expected"), THRESHOLDS)
-def test_threshold_by_hand(labels, scores, expected):
-    assert choose_threshold(labels, scores) == pytest.approx(expected)
-
-
 def test_the_order_of_images_does_not_matter(random_data):
     labels, scores = random_data
     order = np.random.default_rng(0).permutation(len(labels))
-    assert choose_threshold(labels[order], scores[order]) == choose_threshold(labels, scores)
+    one, other = (evaluate_scores(labels[o], scores[o], 0.45) for o in (order, slice(None)))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert value == (pytest.approx(other[name]) if isinstance(value, float) else other[name]), name
+
+
+# === All that is told of a table of predictions ===
+
+# The real image at 0.4 and the fake at 0.6 stay undecided; the fake at 0.3 is missed, the real at 0.7 a false alarm.
+BETWEEN = Operating(real_below=0.4, fake_from=0.7)
+
+
+def table(labels=LABELS, scores=SCORES, **columns) -> pd.DataFrame:
+    given = {"label": pd.array(labels, "Int8"), "score": np.array(scores, float), "group": None}
+    return pd.DataFrame(given | columns)
+
+
+THREE_WAY = [
+    pytest.param({},
+                 {"false_alarms": 1 / 4, "misses": 1 / 4, "undecided": 2 / 8, "unlike": 0, "accuracy_decided": 4 / 6},
+                 id="by-the-thresholds"),
+    pytest.param({"unlike": [False] * 3 + [True] + [False] * 4},
+                 {"false_alarms": 0, "misses": 1 / 4, "undecided": 3 / 8, "unlike": 1 / 8, "accuracy_decided": 4 / 5},
+                 id="an-unlike-image-is-undecided-whatever-its-score"),
+    pytest.param({"unlike": [True] * 8},
+                 {"false_alarms": 0, "misses": 0, "undecided": 1, "unlike": 1, "accuracy_decided": None},
+                 id="nothing-is-like-the-training-images"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "expected"), THREE_WAY)
+def test_three_way_answers_by_hand(columns, expected):
+    found = full_metrics(table(**columns), 0.5, BETWEEN)
+    assert {name: found["three_way"][name] for name in expected} == pytest.approx(expected)
+    # The two answers know nothing of the three.
+    assert {name: found[name] for name in BY_HAND} == pytest.approx(BY_HAND)
+
+
+def test_the_calibration_error_by_hand():
+    """In the bins of 1/15: 0.1 and 0.2 real, 0.9 and 0.95 half of them fake."""
+    found = full_metrics(table([0, 0, 0, 1], [0.1, 0.2, 0.94, 0.96]), 0.5, BETWEEN)
+    assert found["ece"] == pytest.approx((0.1 + 0.2 + 2 * (0.95 - 0.5)) / 4)
+
+
+def test_every_group_has_its_own_figures():
+    groups = ["camera"] * 4 + ["sdxl"] * 3 + ["dalle"]
+    found = full_metrics(table(group=groups), 0.5, BETWEEN)["groups"]
+    assert {name: (part["images"], part["real"], part["fake"]) for name, part in found.items()} == {
+        "camera": (4, 4, 0), "dalle": (1, 0, 1), "sdxl": (3, 0, 3)}  # fmt: skip
+    assert found["camera"]["false_positive_rate"] == 1 / 4
+    assert found["sdxl"]["recall"] == pytest.approx(2 / 3)
+    assert found["camera"]["roc_auc"] is None, "there is one class only"
+
+
+@pytest.mark.parametrize("group", [None, "sdxl"], ids=["none", "one"])
+def test_one_group_is_no_group(group):
+    assert full_metrics(table(group=group), 0.5, BETWEEN)["groups"] == {}
+
+
+def test_what_is_told_of_no_images_has_its_reasons():
+    found = full_metrics(table([], []), 0.5, BETWEEN)
+    assert found["ece"] is None
+    assert set(found["not_computed"]) == {name for name, value in found.items() if value is None}
+    assert found["three_way"]["undecided"] is None
+    json.dumps(found, allow_nan=False)
 
 
 # === Curves ===
@@ -260,8 +295,8 @@ def test_bad_labels_and_scores_are_refused_with_what_was_received(labels, scores
 
 @pytest.mark.parametrize(
     "function",
-    [lambda y, s: evaluate_scores(y, s, 0.5), choose_threshold, roc_points, precision_recall_points],
-    ids=["evaluate_scores", "choose_threshold", "roc_points", "precision_recall_points"],
+    [lambda y, s: evaluate_scores(y, s, 0.5), roc_points, precision_recall_points],
+    ids=["evaluate_scores", "roc_points", "precision_recall_points"],
 )
 def test_every_function_checks(function):
     with pytest.raises(InputError, match="finite"):
@@ -269,7 +304,5 @@ def test_every_function_checks(function):
 
 
 def test_labels_of_any_kind_of_number_will_do():
-    import pandas as pd
-
     for labels in ([0, 1], [0.0, 1.0], np.array([False, True]), pd.Series([0, 1], dtype="Int8")):
         assert check(labels, np.float32([0.25, 0.75]))[0].tolist() == [0, 1]

@@ -13,11 +13,12 @@ import pytest
 
 from dfcore.architectures import backbone_layers, build_model
 from dfcore.bundles import read_card
+from dfcore.confidence import Budget, fit_calibration, operating_point
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.detector import Detector
 from dfcore.engines import KerasEngine
 from dfcore.errors import DatasetError, DfcoreError, RunError
-from dfcore.evaluation import choose_threshold, evaluate_scores, read_predictions
+from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, read_predictions, stored_splits
 from dfcore.runs import Run, RunStore, State, resume, start
 from dfcore.runs.process import identity
 from dfcore.training import checkpoints, reporter, worker
@@ -44,12 +45,16 @@ class Watch:
 
     def __init__(self, stop_at: int = NEVER):
         self.stop_at, self.steps, self.epochs, self.phases = stop_at, [], 0, []
+        self.steps_beside = []
 
     def phase(self, text):
         self.phases.append(text)
 
     def step(self, row):
         self.steps.append(row)
+
+    def beside(self, row, left):
+        self.steps_beside.append((row["epoch"], row["step"], left))
 
     def epoch(self, history):
         self.epochs = len(history)
@@ -181,7 +186,13 @@ class TestCompletedRun:
             "tensorboard",
             "bundle",
         }
-        assert {path.name for path in completed.bundle.iterdir()} >= {"model.keras", "card.json"}
+        assert {path.name for path in completed.bundle.iterdir()} == {
+            "model.keras",
+            "card.json",
+            "domain.npz",
+            "predictions_validation.parquet",
+            "predictions_test.parquet",
+        }
         assert list((completed.folder / "tensorboard").glob("events.out.tfevents*"))
         kept = sorted(path.name for path in completed.checkpoints.iterdir())
         assert kept == ["best.npz", "epoch-000002-step-00000000.npz", "epoch-000003-step-00000000.npz"]
@@ -218,18 +229,43 @@ class TestCompletedRun:
         assert [verdict.score for verdict in verdicts] == table.score.tolist()
         assert [verdict.logit for verdict in verdicts] == table.logit.tolist()
 
-    def test_the_threshold_comes_from_validation_alone(self, completed):
+    def test_calibration_and_thresholds_come_from_validation_alone(self, completed):
         table = read_predictions(completed.folder / "predictions_validation.parquet")
         card = read_card(completed.bundle)
-        assert card.threshold.value == choose_threshold(table.label, table.score)
-        assert card.threshold.chosen_on == VALIDATION
+        labels, source = table.label.to_numpy(int), "the validation split"
+        assert card.calibration == fit_calibration(labels, table.logit, fitted_on=source)
+        assert card.calibration.method == "temperature", "24 images allow no more"
+        assert table.score.tolist() == card.calibration.apply(table.logit).tolist()
+        assert card.operating == operating_point(labels, table.score, Budget(), chosen_on=source)
+        # As likely fake as real is where the calibrated score is one half.
+        assert (card.threshold.value, card.threshold.chosen_on) == (0.5, source)
+
+    def test_it_knows_what_its_training_images_are_like(self, completed):
+        card, detector = read_card(completed.bundle), Detector.load(completed.folder)
+        assert card.known.files.sides == (32, 32)
+        assert card.known.files.qualities is None, "PNGs have none"
+        assert card.known.limit_from == "the validation split"
+        assert len(detector.domain.references) == len(prepare_train(completed))
+        root = Path(completed.config()["data_root"])
+        learned = detector.predict([root / path for path in prepare_train(completed)])
+        assert np.mean([verdict.familiarity.unlike for verdict in learned]) < 0.1
+        grey = np.full((32, 32, 3), 128, np.uint8)
+        (strange,) = detector.predict([grey])
+        assert strange.call == "inconclusive"
+        assert strange.familiarity.unlike
 
     @pytest.mark.parametrize("split", [VALIDATION, TEST])
     def test_metrics_follow_from_the_predictions(self, completed, split):
         table, card = read_predictions(completed.folder / f"predictions_{split}.parquet"), read_card(completed.bundle)
-        expected = evaluate_scores(table.label.astype(int), table.score, card.threshold.value)
+        expected = full_metrics(table, card.threshold.value, card.operating)
         assert completed.metrics()[split] == expected
-        assert card.results[split]["accuracy"] == expected["accuracy"]
+        assert card.results[split] == {name: value for name, value in expected.items() if name != "report"}
+
+    @pytest.mark.parametrize("split", [VALIDATION, TEST])
+    def test_predictions_travel_with_the_detector(self, completed, split):
+        ours, theirs = (read_predictions(predictions_path(f, split)) for f in (completed.folder, completed.bundle))
+        pd.testing.assert_frame_equal(ours, theirs)
+        assert ours.unlike.dtype == bool
 
     def test_the_card_tells_what_it_was_trained_on(self, completed):
         card, config = read_card(completed.bundle), completed.config()
@@ -269,6 +305,171 @@ def test_without_a_test_split_the_run_completes_and_says_so(small_dataset, tmp_p
     assert run.metrics()["test"]["accuracy"] is None
     assert run.metrics()["validation"]["images"] > 0
     assert any("no test split" in limit for limit in read_card(run.bundle).limits)
+
+
+# === Cross-validation within a run ===
+
+CV = {"cross_validation": "content", "folds": 3, "epochs": 2, "augmentation": "none"}
+
+
+def work_watched(run: Run, monkeypatch, stop_in: str = "") -> list[str]:
+    """Trains a run; returns its phases. A stop is asked for when a phase begins with `stop_in`."""
+    phases, phase = [], worker.RunWatcher.phase
+
+    def told(self, text):
+        phases.append(text)
+        phase(self, text)
+        if stop_in and text.startswith(stop_in):
+            run.request_stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.RunWatcher, "phase", told)
+        assert work(run) == 0, run.status().reason
+    return phases
+
+
+@pytest.fixture(scope="module")
+def cross_validated(small_dataset, tmp_path_factory):
+    """A run with three folds, trained in one go, in which one training image has a copy."""
+    before = signal.getsignal(signal.SIGTERM)
+    folder = tmp_path_factory.mktemp("cross_validated")
+    shutil.copytree(small_dataset, folder / "data")
+    shutil.copy(folder / "data" / "train" / "fake" / "0.png", folder / "data" / "train" / "fake" / "copy.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
+        patch.setattr(reporter, "_EVERY_SECONDS", 0)
+        run = new_run(tiny(folder / "data", **CV), folder / "runs")
+        work_watched(run, patch)
+    signal.signal(signal.SIGTERM, before)
+    return run
+
+
+# {phase in which a stop is asked for: how many folds are done by then}.
+FOLD_STOPS = {"training epoch 2": 0, "cross-validation, fold 1 of 3": 0, "cross-validation, fold 3 of 3: train": 2}
+
+
+class TestCrossValidatedRun:
+    def test_every_training_image_is_scored_once_by_a_network_that_did_not_see_it(self, cross_validated):
+        table = read_predictions(predictions_path(cross_validated.folder, CROSS_VALIDATION))
+        assert sorted(table.path) == sorted(prepare_train(cross_validated))
+        assert sorted(table.fold.unique()) == [f"fold {number} of 3" for number in (1, 2, 3)]
+        copies = table[table.path.isin(["train/fake/0.png", "train/fake/copy.png"])]
+        assert len(copies) == 2
+        assert copies.fold.nunique() == 1, "a copy in the training would have been seen"
+        # By the network of the run itself, which learned them, the logits would be others.
+        root = Path(cross_validated.config()["data_root"])
+        seen = Detector.load(cross_validated.folder).predict([root / path for path in table.path])
+        assert not np.isclose([verdict.logit for verdict in seen], table.logit).any()
+
+    def test_calibration_and_thresholds_come_from_those(self, cross_validated):
+        card = read_card(cross_validated.bundle)
+        table = read_predictions(predictions_path(cross_validated.bundle, CROSS_VALIDATION))
+        source = "3-fold cross-validation of the training split"
+        assert card.calibration == fit_calibration(table.label.to_numpy(int), table.logit, fitted_on=source)
+        assert card.operating == operating_point(table.label.to_numpy(int), table.score, Budget(), chosen_on=source)
+        assert card.threshold.chosen_on == source
+        assert card.calibration.images == len(table) == 25
+        assert table.score.tolist() == card.calibration.apply(table.logit).tolist()
+        assert (cross_validated.bundle / "domain.npz").is_file()
+
+    def test_it_is_measured_like_a_split(self, cross_validated):
+        metrics = cross_validated.metrics()
+        assert set(metrics) == {VALIDATION, TEST, CROSS_VALIDATION}
+        table = read_predictions(predictions_path(cross_validated.folder, CROSS_VALIDATION))
+        card = read_card(cross_validated.bundle)
+        assert metrics[CROSS_VALIDATION] == full_metrics(table, 0.5, card.operating)
+        assert stored_splits(cross_validated.bundle) == [TEST, VALIDATION, CROSS_VALIDATION]
+
+    def test_the_progress_counts_the_networks_besides(self, cross_validated):
+        status = cross_validated.status()
+        assert (status.state, status.epoch, status.epochs) == (State.COMPLETED, 8, 8)
+        assert status.fraction == 1
+        assert [row["epoch"] for row in cross_validated.history()] == [1, 2], "of the run's own network"
+        assert not [path for path in (cross_validated.folder / "folds").iterdir() if path.is_dir()]
+
+    @pytest.mark.parametrize(("stop_in", "done"), FOLD_STOPS.items(), ids=FOLD_STOPS)
+    def test_stopped_in_a_fold_it_goes_on_there_and_ends_the_same(
+        self, stop_in, done, cross_validated, tmp_path, monkeypatch, unharmed_signals
+    ):
+        run = new_run(make_config(cross_validated.config()), tmp_path / "runs")
+        work_watched(run, monkeypatch, stop_in)
+        assert run.status().state is State.STOPPED
+        assert not run.bundle.exists()
+        assert len(list((run.folder / "folds").glob("*.parquet"))) == done
+        run.update(state=State.STOPPED, pid=None, started=None)
+        phases = work_watched(run, monkeypatch)
+        assert run.status().state is State.COMPLETED, run.status().reason
+        for number in range(1, 4):
+            again = any(phase.startswith(f"cross-validation, fold {number} of 3: training") for phase in phases)
+            assert again == (number > done), "what is done is not done again"
+        one, other = (read_predictions(predictions_path(r.folder, CROSS_VALIDATION)) for r in (run, cross_validated))
+        pd.testing.assert_frame_equal(one.drop(columns="score"), other.drop(columns="score"), rtol=1e-5)
+        assert_same_weights(Detector.load(run.folder).model, Detector.load(cross_validated.folder).model)
+
+
+def grouped(data: Path, folder: Path) -> Path:
+    """The same images, those of every split as if they came from two sources."""
+    for path in data.rglob("*.png"):
+        split, label = path.relative_to(data).parts[:2]
+        source = "canon" if int(path.stem) % 3 else "nikon"
+        (folder / split / source / label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / split / source / label / path.name)
+    return folder
+
+
+def test_whole_groups_are_held_out_when_asked(small_dataset, tmp_path, unharmed_signals):
+    run = new_run(
+        tiny(grouped(small_dataset, tmp_path / "data"), **(CV | {"cross_validation": "group"})), tmp_path / "runs"
+    )
+    assert work(run) == 0, run.status().reason
+    table = read_predictions(predictions_path(run.folder, CROSS_VALIDATION))
+    assert table.fold.tolist() == table.group.tolist()
+    assert {name: found["images"] for name, found in run.metrics()[CROSS_VALIDATION]["groups"].items()} == {
+        "canon": 16, "nikon": 8}  # fmt: skip
+    assert run.status().epochs == 2 * 3
+
+
+TOO_FEW = {
+    "no groups": ({"cross_validation": "group"}, "needs at least two groups"),
+    "more folds than images": ({"cross_validation": "content", "folds": 13}, "13 folds need as many different images"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), TOO_FEW.values(), ids=TOO_FEW)
+def test_folds_that_cannot_be_made_are_told_before_anything_is_trained(
+    changes, message, small_dataset, tmp_path, unharmed_signals
+):
+    run = new_run(tiny(small_dataset, **changes), tmp_path / "runs")
+    assert work(run) == 1
+    assert message in run.status().reason
+    assert run.history() == []
+
+
+# === Patches ===
+
+
+@pytest.mark.slow
+def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, monkeypatch, unharmed_signals):
+    """The last of the epochs sees whole images; the detector takes the whole size."""
+    seen, gather = [], trainer_module.training_batches
+
+    def watched(*arguments, **options):
+        batches = gather(*arguments, **options)
+        seen.append((options["augmentation"], next(iter(batches))[0].shape[1]))
+        return batches
+
+    monkeypatch.setattr(trainer_module, "training_batches", watched)
+    run = new_run(
+        tiny(small_dataset, arch="mobilenetv2", image_size=48, augmentation="flip,patch", whole_epochs=1),
+        tmp_path / "runs",
+    )
+    assert work(run) == 0, run.status().reason
+    assert seen == [("flip,patch", 32), ("flip,patch", 32), ("flip", 48)]
+    detector = Detector.load(run.folder)
+    assert detector.model.input_shape == (None, 48, 48, 3)
+    table = read_predictions(predictions_path(run.folder, TEST))
+    (verdict,) = detector.predict([small_dataset / table.path[0]])
+    assert verdict.logit == table.logit[0]
 
 
 # === The same seed, the same run ===

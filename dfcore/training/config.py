@@ -167,7 +167,7 @@ def _small_patches(values: dict[str, Any], architecture: architectures.Architect
     text = str(values.get("augmentation", ""))
     try:
         side = augment.patch_side(text, int(size)) if augment.patched(text) else None
-    except (ConfigError, ValueError):
+    except (ConfigError, TypeError, ValueError):
         return []  # Told with the field itself.
     if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
         return []

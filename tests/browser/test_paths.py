@@ -73,7 +73,7 @@ def test_upload_to_heat_map(page, tmp_path):
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(file))
     page.get_by_role("heading", name="Inspect").wait_for()
     settle(page)
-    page.get_by_text(re.compile("Likely (fake|real)")).first.wait_for()
+    page.get_by_text(re.compile("Likely (fake|real)|Inconclusive")).first.wait_for()
     page.get_by_text("Brighter: more evidence").wait_for(timeout=120_000)
     settle(page)
     no_error(page)

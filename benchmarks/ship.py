@@ -1,0 +1,97 @@
+"""Makes a finished run a detector that ships: measures it on other data, and writes what people must know on its card.
+
+Run from the project's root: `python -m benchmarks.ship RUN small|faces|photographs`. The bundle is copied to
+`models/NAME` with a description, limits in plain words and licences from `cards.toml`, robustness on its test split,
+and figures on every data set here that it was not trained on.
+"""
+
+import argparse
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from dfcore import workspace
+from dfcore.bundles import find_bundle, read_card, write_card
+from dfcore.datasets import TEST, scan
+from dfcore.datasets.listing import list_images
+from dfcore.detector import Detector
+from dfcore.errors import DatasetError
+from dfcore.evaluation import measure, robustness, splits_as_trained
+
+TEXTS = Path(__file__).with_name("cards.toml")
+SETS = ("cifake", "faces", "faces_stylegan2", "photo_generators", "generators")
+FIGURES = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
+
+
+def elsewhere(detector: Detector, data: Path) -> list[dict[str, Any]]:
+    """Figures on the data sets that it was not trained on."""
+    learned = detector.card.training.fingerprint
+    rows = []
+    for name in SETS:
+        dataset = splits_as_trained(detector.card, scan(data / name))
+        if dataset.fingerprint == learned or name in detector.card.training.dataset:
+            continue
+        metrics, _ = measure(detector, dataset, cache_dir=workspace.cache_dir())
+        three = metrics["three_way"]
+        rows.append({"data set": name} | {k: _short(metrics[k]) for k in FIGURES}
+                    | {k: _short(three[k]) for k in ("false_alarms", "misses", "undecided", "unlike")})  # fmt: skip
+    photos = detector.predict(list_images([data / "photos"]))
+    calls = [verdict.call for verdict in photos]
+    forced = [detector.card.decision.call(verdict.score or 0.0) for verdict in photos]
+    rows.append({"data set": "photos", "images": len(calls), "real": len(calls), "fake": 0,
+                 "false_alarms": calls.count("fake") / len(calls),
+                 "undecided": calls.count("inconclusive") / len(calls),
+                 "unlike": sum(verdict.familiarity.unlike for verdict in photos) / len(calls),
+                 "false_alarms_if_insisted": forced.count("fake") / len(calls)})  # fmt: skip
+    return rows
+
+
+def _short(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def robust(detector: Detector, root: Path) -> list[dict[str, Any]]:
+    """Robustness on the test split, where there is one."""
+    dataset = splits_as_trained(detector.card, scan(root))
+    try:
+        rows = robustness(detector, dataset, TEST)
+    except DatasetError:
+        return []
+    return [{"split": TEST, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]
+
+
+def main() -> None:
+    texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run")
+    parser.add_argument("name", choices=sorted(texts))
+    parser.add_argument("--root", type=Path, help="the data set that it was trained on, for its robustness")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    options = parser.parse_args()
+    target = workspace.models_dir() / options.name
+    source = find_bundle(options.run)
+    if source != target:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    detector, text = Detector.load(target), texts[options.name]
+    card = read_card(source)
+    own = [limit for limit in card.limits if limit not in text["limits"]]
+    changes: dict[str, Any] = {
+        "description": text["description"],
+        "limits": text["limits"] + own,
+        "licence": text["licence"],
+        "measured": elsewhere(detector, options.data),
+    }
+    if options.root:
+        changes["robustness"] = robust(detector, options.root)
+    write_card(target, card.model_copy(update=changes))
+    for row in changes["measured"]:
+        print(row)
+    for row in changes.get("robustness", []):
+        for change in row["rows"]:
+            print(change)
+
+
+if __name__ == "__main__":
+    main()
