@@ -13,11 +13,12 @@ from typing import Any
 
 from dfcore import workspace
 from dfcore.bundles import find_bundle, read_card, write_card
+from dfcore.confidence import Budget
 from dfcore.datasets import TEST, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
 from dfcore.errors import DatasetError
-from dfcore.evaluation import measure, robustness, splits_as_trained
+from dfcore.evaluation import measure, operating_for, robustness, splits_as_trained
 
 TEXTS = Path(__file__).with_name("cards.toml")
 SETS = ("cifake", "faces", "faces_stylegan2", "photo_generators", "generators")
@@ -74,15 +75,21 @@ def main() -> None:
     if source != target:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target)
-    detector, text = Detector.load(target), texts[options.name]
+    text = texts[options.name]
     card = read_card(source)
     own = [limit for limit in card.limits if limit not in text["limits"]]
-    changes: dict[str, Any] = {
-        "description": text["description"],
-        "limits": text["limits"] + own,
-        "licence": text["licence"],
-        "measured": elsewhere(detector, options.data),
-    }
+    card = card.model_copy(
+        update={
+            "description": text["description"],
+            "limits": text["limits"] + own,
+            "licence": text["licence"],
+            "operating": operating_for(source, card, Budget(**text["budget"])),
+        }
+    )
+    # What is measured is what ships.
+    write_card(target, card)
+    detector = Detector.load(target)
+    changes: dict[str, Any] = {"measured": elsewhere(detector, options.data)}
     if options.root:
         changes["robustness"] = robust(detector, options.root)
     write_card(target, card.model_copy(update=changes))

@@ -64,6 +64,25 @@ PRESETS = (
             "folds": 3,
         },
     ),
+    Preset(
+        "photographs",
+        "Photographs of any size",
+        "For a few hundred images of several generators: only the head learns, and each generator is held out once to "
+        "see what the scores are worth on one that is not known.",
+        _COMMON
+        | {
+            "arch": "mobilenetv2_levels",
+            "image_size": 224,
+            "resize": "fit_crop",
+            "epochs": 8,
+            "head_epochs": 8,
+            "augmentation": "flip",
+            "dropout": 0.5,
+            "cross_validation": "group",
+            "validation_share": 0.1,
+            "test_share": 0.0,
+        },
+    ),
 )
 
 
