@@ -1,6 +1,7 @@
 """Which pages there are, in which groups."""
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "": [("home", "Home", "home", "Where things stand, and a place to drop an image")],
@@ -24,6 +25,17 @@ def pages() -> dict[str, list]:
         ]
         for group, entries in _GROUPS.items()
     }
+
+
+def use_front_door() -> None:
+    """Makes Streamlit run `streamlit_app.py` for every address.
+
+    A server that has just been started takes the files under `pages/` for pages of the old kind until
+    `st.navigation` was called once: whoever opened a shared address first would see a page without its chrome.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def path(name: str) -> str:

@@ -165,3 +165,13 @@ def test_a_view_can_be_shared_by_its_address(page, address):
     page.goto(page.url)
     settle(page)
     assert page.get_by_test_id("stMetricValue").all_inner_texts() == shown
+
+
+def test_an_address_opened_first_of_all_shows_the_page_with_its_navigation(workspace, browser):
+    with dashboard(workspace) as fresh:
+        page = browser.new_context().new_page()
+        page.goto(f"{fresh}/evaluate")
+        settle(page)
+        assert page.get_by_test_id("stSidebarNav").get_by_text("Investigate").count() == 1
+        assert page.get_by_role("heading", name="Evaluate").count() == 1
+        page.context.close()
