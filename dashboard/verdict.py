@@ -112,10 +112,9 @@ def _promise(operating: Operating) -> str:
 
 def _trust(entry: access.Entry, why: str) -> str:
     """One sentence on the detector's record, with split and number of images."""
-    split = next((name for name in ("test", "cross-validation", "validation") if name in entry.card.results), "")
-    told = entry.card.results.get(split, {})
+    split, told = entry.card.record
     title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
-    if told.get("accuracy_real") is None or told.get("accuracy_fake") is None:
+    if not told:
         return f"{title}. Its card has no figures for both classes: treat the verdict with care."
     return (
         f"{title}. On {told['images']:,} {split} images of its own kind of data it called "

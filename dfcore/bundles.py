@@ -113,6 +113,15 @@ class Card(_Part):
         return self.operating or Operating.single(self.threshold.value)
 
     @property
+    def record(self) -> tuple[str, dict[str, Any]]:
+        """The most honest figures on its own kind of data that it has, and on what they are: ("", {}) without any."""
+        for name in ("test", "cross-validation", "validation"):
+            found = self.results.get(name, {})
+            if found.get("roc_auc") is not None:
+                return name, found
+        return "", {}
+
+    @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing that the model owns."""
         return PreprocessSpec(self.preprocess.size, self.preprocess.resize)  # type: ignore[arg-type]

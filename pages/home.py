@@ -31,11 +31,11 @@ with detectors:
     for entry in entries[:6]:
         with st.container(border=True):
             st.markdown(f"**{widgets.plain(entry.title)}**")
-            told = entry.card.results.get("test") or entry.card.results.get("validation") or {}
-            auc = told.get("roc_auc")
-            split = "test" if "test" in entry.card.results else "validation"
-            if auc is not None:
-                st.caption(f"ROC AUC {auc:.3f} on {told['images']:,} {split} images of its own kind of data")
+            split, told = entry.card.record
+            if told:
+                st.caption(
+                    f"ROC AUC {told['roc_auc']:.3f} on {told['images']:,} {split} images of its own kind of data"
+                )
             if entry.card.limits:
                 st.caption(widgets.plain(entry.card.limits[0]))
     st.page_link(path("models"), label="All detectors and their cards", icon=":material/inventory_2:")

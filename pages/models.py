@@ -15,6 +15,8 @@ def show_card(card: Card, key: str) -> None:
         st.warning(widgets.plain(card.limits[0]), icon=":material/report:")
         st.markdown("\n".join(f"- {widgets.plain(limit)}" for limit in card.limits[1:]))
     for split, metrics in card.results.items():
+        if not metrics["images"]:
+            continue
         st.markdown(
             f"**On {split}: {metrics['images']:,} images** ({metrics['real']:,} real, {metrics['fake']:,} fake), "
             f"threshold {metrics['threshold']:.3f}"
