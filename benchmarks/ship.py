@@ -1,8 +1,8 @@
 """Makes a finished run a detector that ships: measures it on other data, and writes what people must know on its card.
 
-Run from the project's root: `python -m benchmarks.ship RUN small|faces|photographs`. The bundle is copied to
-`models/NAME` with a description, limits in plain words and licences from `cards.toml`, robustness on its test split,
-and figures on every data set here that it was not trained on.
+Run from the project's root: `python -m benchmarks.ship RUN small|faces|photographs`. What comes after the network is
+fitted and measured once more, and the bundle is copied to `models/NAME` with a description, limits in plain words and
+licences from `cards.toml`, robustness on its test split, and figures on every data set here that it was not trained on.
 """
 
 import argparse
@@ -11,18 +11,38 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recipes import Printer
 from dfcore import workspace
-from dfcore.bundles import find_bundle, read_card, write_card
+from dfcore.bundles import read_card, write_card
 from dfcore.confidence import Budget
 from dfcore.datasets import TEST, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
 from dfcore.errors import DatasetError
 from dfcore.evaluation import measure, operating_for, robustness, splits_as_trained
+from dfcore.runs import Run, RunStore
 
 TEXTS = Path(__file__).with_name("cards.toml")
 SETS = ("cifake", "faces", "faces_stylegan2", "photo_generators", "generators")
 FIGURES = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
+
+
+def finish_again(run: Run, *, mirrored: bool) -> None:
+    """Fits and measures what comes after the network once more, each image with its mirror image where wanted.
+
+    The logits of cross-validation stay those of the run.
+    """
+    from dfcore.training.config import make_config
+    from dfcore.training.data import prepare
+    from dfcore.training.finish import Trained, finish
+    from dfcore.training.folds import cross_validate
+    from dfcore.training.trainer import Trainer
+
+    config = make_config(run.config() | {"mirrored": mirrored})
+    data, watcher = prepare(config), Printer(verbose=False)
+    trainer = Trainer(config, data, run.checkpoints, watcher)
+    unseen = cross_validate(config, data, run.folder / "folds", watcher)
+    finish(run, config, data, Trained(trainer.best_model(), trainer.progress, unseen), watcher)
 
 
 def elsewhere(detector: Detector, data: Path) -> list[dict[str, Any]]:
@@ -70,12 +90,12 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="the data set that it was trained on, for its robustness")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
-    target = workspace.models_dir() / options.name
-    source = find_bundle(options.run)
-    if source != target:
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target)
-    text = texts[options.name]
+    target, text = workspace.models_dir() / options.name, texts[options.name]
+    run = RunStore(workspace.runs_dir()).get(options.run)
+    finish_again(run, mirrored=text["mirrored"])
+    source = run.bundle
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
     card = read_card(source)
     own = [limit for limit in card.limits if limit not in text["limits"]]
     card = card.model_copy(

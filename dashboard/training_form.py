@@ -118,6 +118,8 @@ def _optimisation(start: dict[str, Any], key: str, *, pretrained: bool) -> dict[
                                   help=_help("dropout")),
         "whole_epochs": a.number_input("Epochs on whole images", 0, 1000, int(start["whole_epochs"]),
                                        key=f"whole-{key}", help=_help("whole_epochs")),
+        "mirrored": b.toggle("Judge the mirror image too", start["mirrored"], key=f"mirrored-{key}",
+                             help=_help("mirrored")),
         "class_weights": a.toggle("Weigh classes equally", start["class_weights"], key=f"classes-{key}",
                                   help=_help("class_weights")),
     }  # fmt: skip

@@ -88,6 +88,7 @@ class Card(_Part):
     preprocess: Preprocess
     labels: dict[str, str] = Field(default_factory=lambda: {str(i): name for i, name in enumerate(NAMES)})
     threshold: Threshold
+    mirrored: bool = False
     calibration: Calibration = Calibration()
     operating: Operating | None = None
     known: Known | None = None

@@ -120,7 +120,8 @@ class Detector:
             raise BundleError(
                 f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
             )
-        return cls(card, KerasEngine(model), model, folder, read_domain(folder, card))
+        engine = KerasEngine(model, mirrored=card.mirrored)
+        return cls(card, engine, model, folder, read_domain(folder, card))
 
     @property
     def spec(self) -> PreprocessSpec:

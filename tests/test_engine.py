@@ -91,3 +91,14 @@ def test_features_are_what_the_last_layer_decides_on(name, images):
 def test_logits_are_those_of_the_outputs(images):
     engine = KerasEngine(build_model("cnn", size=32, loss="categorical"))
     np.testing.assert_array_equal(engine.logits(images), engine.outputs(images).logits)
+
+
+def test_a_mirrored_engine_gives_an_image_and_its_mirror_image_the_same(images):
+    model = build_model("cnn", size=32)
+    plain, mirrored = KerasEngine(model), KerasEngine(model, mirrored=True)
+    turned = np.ascontiguousarray(images[:, :, ::-1])
+    np.testing.assert_allclose(mirrored.logits(images), mirrored.logits(turned), atol=1e-5)
+    np.testing.assert_allclose(mirrored.logits(images), (plain.logits(images) + plain.logits(turned)) / 2, atol=1e-5)
+    assert mirrored.outputs(images).features.shape == plain.outputs(images).features.shape
+    alone = [mirrored.logits(image[None])[0] for image in images]
+    np.testing.assert_array_equal(mirrored.logits(images), alone)

@@ -15,7 +15,8 @@ class KerasEngine:
 
     name = "keras"
 
-    def __init__(self, model: "keras.Model"):
+    def __init__(self, model: "keras.Model", *, mirrored: bool = False):
+        """Compiles the model; with `mirrored` an image's outputs are the mean over it and its mirror image."""
         import keras
         import tensorflow as tf
 
@@ -24,8 +25,13 @@ class KerasEngine:
         both = keras.Model(model.inputs, [model.outputs[0], model.layers[-1].input])
 
         def forward(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            outputs, features = both(tf.cast(pixels, tf.float32), training=False)
-            return fake_logit(outputs), tf.cast(features, tf.float32)
+            images = tf.cast(pixels, tf.float32)
+            views = tf.concat([images, images[:, :, ::-1]], 0) if mirrored else images
+            outputs, features = both(views, training=False)
+            logits, features = fake_logit(outputs), tf.cast(features, tf.float32)
+            if not mirrored:
+                return logits, features
+            return tuple((part[: tf.shape(images)[0]] + part[tf.shape(images)[0] :]) / 2 for part in (logits, features))
 
         def one(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             logits, features = forward(image[None])

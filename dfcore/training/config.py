@@ -62,6 +62,9 @@ class TrainConfig(BaseModel):
         le=1000,
         description="Of the epochs, passes at the end on whole images, where the augmentation cuts patches.",
     )
+    mirrored: bool = Field(
+        False, description="Judge each image and its mirror image, and take the mean: steadier, at twice the time."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "auto", description="auto is mixed_float16 on a GPU and float32 else."

@@ -130,6 +130,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
         created=now(),
         arch=config.arch,
         loss=config.loss,
+        mirrored=config.mirrored,
         preprocess=Preprocess(**config.spec.to_dict()),
         threshold=Threshold(value=0.5, chosen_on="nothing yet", criterion="none"),
         cam_layer=architectures.get(config.arch).cam_layer,

@@ -32,6 +32,7 @@ _COMMON: dict[str, Any] = {
     "lr": 3e-4,
     "validation_share": 0.06,
     "cross_validation": "content",
+    "mirrored": True,
 }
 PRESETS = (
     Preset(
