@@ -45,13 +45,13 @@ def finish_again(run: Run, *, mirrored: bool) -> None:
     finish(run, config, data, Trained(trainer.best_model(), trainer.progress, unseen), watcher)
 
 
-def elsewhere(detector: Detector, data: Path) -> list[dict[str, Any]]:
+def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict[str, Any]]:
     """Figures on the data sets that it was not trained on."""
     learned = detector.card.training.fingerprint
     rows = []
     for name in SETS:
         dataset = splits_as_trained(detector.card, scan(data / name))
-        if dataset.fingerprint == learned or name in detector.card.training.dataset:
+        if dataset.fingerprint == learned or name in text["learned_from"]:
             continue
         metrics, _ = measure(detector, dataset, cache_dir=workspace.cache_dir())
         three = metrics["three_way"]
@@ -109,7 +109,7 @@ def main() -> None:
     # What is measured is what ships.
     write_card(target, card)
     detector = Detector.load(target)
-    changes: dict[str, Any] = {"measured": elsewhere(detector, options.data)}
+    changes: dict[str, Any] = {"measured": elsewhere(detector, options.data, text)}
     if options.root:
         changes["robustness"] = robust(detector, options.root)
     write_card(target, card.model_copy(update=changes))

@@ -51,6 +51,12 @@ def print_figures(metrics: dict[str, Any]) -> None:
             told = (f"{name} {three[key]:.1%}" for key, name in _THREE_WAY.items() if three[key] is not None)
             print(f"  likely real below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
             print(", ".join(told))
+        aucs = {
+            name: group["roc_auc"] for name, group in found.get("groups", {}).items() if group["roc_auc"] is not None
+        }
+        if aucs:
+            told = (f"{name} {auc:.4f}" for name, auc in aucs.items())
+            print(f"  ROC AUC by group: {', '.join(told)}; mean {statistics.mean(aucs.values()):.4f}")
 
 
 def print_spread(runs: Sequence[dict[str, Any]]) -> None:

@@ -69,7 +69,8 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
         # They travel with the detector, so that its curves can be drawn wherever it goes.
-        write_predictions(predictions_path(run.bundle, split), table)
+        if len(table):
+            write_predictions(predictions_path(run.bundle, split), table)
 
 
 def _fit(
