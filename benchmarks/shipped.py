@@ -93,7 +93,10 @@ def main() -> None:
     for kind, sources in kinds(options.data).items():
         verdicts = {name: detector.predict(sources) for name, detector in detectors.items()}
         rows += [row(name, kind, found, detectors[name].card.decision) for name, found in verdicts.items()]
-        picks = [choose({n: found[i].familiarity for n, found in verdicts.items()}) for i in range(len(sources))]
+        records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
+        picks = [
+            choose({n: found[i].familiarity for n, found in verdicts.items()}, records) for i in range(len(sources))
+        ]
         chosen = {f"{n}": sum(p.name == n and p.fits for p in picks) for n in names}
         calls = [verdicts[p.name][i].call for i, p in enumerate(picks)]
         choices.append({"images": kind, "count": len(sources), **chosen, "none fits": sum(not p.fits for p in picks),

@@ -110,11 +110,11 @@ def verdict(entry: Entry, data: bytes) -> "Verdict":
 
 
 def fitting(entries: list[Entry], data: bytes) -> tuple[Entry, str]:
-    """The detector whose training images are most like an image, and why; with one to choose from, that one."""
+    """The detector that fits an image, and why; with one to choose from, that one."""
     if len(entries) == 1:
         return entries[0], ""
     known = {entry.key: verdict(entry, data).familiarity for entry in entries}
-    chosen = choose(known)
+    chosen = choose(known, {entry.key: entry.card.record[1].get("roc_auc") for entry in entries})
     return next(entry for entry in entries if entry.key == chosen.name), chosen.why
 
 

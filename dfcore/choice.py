@@ -1,4 +1,4 @@
-"""Which detector fits an image: the one whose training images are most like it."""
+"""Which detector fits an image: one that was trained on such images, and of several the most reliable."""
 
 import math
 from collections.abc import Mapping
@@ -22,25 +22,34 @@ class Choice:
     why: str
 
 
-def choose(known: Mapping[str, Familiarity]) -> Choice:
+def choose(known: Mapping[str, Familiarity], records: Mapping[str, float | None]) -> Choice:
     """Chooses between detectors by how each finds the image, see `Detector.familiarities`.
 
-    A detector without a record of its training images is taken only where no other fits. Between those that
-    fit, the least distance in units of each one's own limit decides.
+    Of several that fit, the one with the best record is taken: a detector of faces and one of photographs may both
+    know a portrait. A detector without a record of its training images is taken only where no other fits.
+
+    Args:
+        known: how each detector finds the image.
+        records: ROC AUC of each on its own kind of images, None where it is not known.
     """
     if not known:
         raise ValueError("Expected at least one detector. Received: none.")
-    name = min(known, key=lambda one: _rank(known[one]))
-    found = known[name]
+    name = min(known, key=lambda one: _rank(known[one], records.get(one)))
+    found, record = known[name], records.get(name)
     if found.distance is None:
         return Choice(name, False, "none of the detectors fits, and this one has no record of its training images")
     if found.unlike:
         return Choice(name, False, "none of the detectors was trained on such images; this one is the least far off")
     others = sum(not other.unlike and other.distance is not None for other in known.values()) - 1
-    told = "of those that fit, its training images are the most alike" if others else "it is the only one that fits"
-    return Choice(name, True, f"{told} ({found.distance:.2f} of the distance at which it would count as unlike)")
+    told = "it is the only one that was trained on such images"
+    if others:
+        figure = "" if record is None else f" (ROC AUC {record:.3f} on its own kind)"
+        told = f"of those that were trained on such images it has the best record{figure}"
+    return Choice(name, True, told)
 
 
-def _rank(found: Familiarity) -> tuple[bool, int, float]:
+def _rank(found: Familiarity, record: float | None) -> tuple[bool, int, float, float]:
+    unknown = found.distance is None
     distance = math.inf if found.distance is None else found.distance
-    return found.distance is None or found.unlike, len(found.reasons), distance
+    fits = not unknown and not found.unlike
+    return not fits, len(found.reasons), -(record or 0.0) if fits else 0.0, distance

@@ -11,7 +11,7 @@ import numpy as np
 
 from dfcore import images
 from dfcore.bundles import MODEL, Card, find_bundle, read_domain, verify
-from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, saturation
+from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
 from dfcore.engines import Engine, KerasEngine
 from dfcore.errors import BundleError, ImageError
 from dfcore.files import sha256_bytes
@@ -216,7 +216,8 @@ class Detector:
         if self.domain is None or self.card.known is None:
             return [NOT_COMPARED] * len(features)
         files = self.card.known.files
-        found = zip(self.domain.relative(features).tolist(), sides, qualities, saturation(pixels), strict=True)
+        distances, colours, flat = self.domain.relative(features).tolist(), saturation(pixels), flatness(pixels)
+        found = zip(distances, sides, qualities, colours, flat, strict=True)
         return [familiarity(files, *one) for one in found]
 
     def explain(self, source: images.Source, **options: Any) -> "Heatmap":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfcore.confidence import NOT_COMPARED, Domain, FileRange, familiarity, saturation
+from dfcore.confidence import NOT_COMPARED, Domain, FileRange, familiarity, flatness, saturation
 
 MIX = np.random.default_rng(0).normal(size=(40, 40))
 
@@ -98,8 +98,8 @@ def test_a_file_keeps_what_is_known(domain):
 
 # === Files ===
 
-FILES = FileRange(sides=(100, 200), qualities=(70, 95), colourfulness=0.2)
-FITTING = {"side": 150, "quality": 80, "colourfulness": 0.3}
+FILES = FileRange(sides=(100, 200), qualities=(70, 95), colourfulness=0.2, flatness=0.1)
+FITTING = {"side": 150, "quality": 80, "colour": 0.3, "flat": 0.05}
 MISFITS = [
     pytest.param({}, [], id="fits"),
     pytest.param({"side": 67}, [], id="somewhat-small"),
@@ -109,10 +109,12 @@ MISFITS = [
     pytest.param({"quality": 55}, [], id="somewhat-compressed"),
     pytest.param({"quality": 54}, ["JPEG quality about 54"], id="compressed-harder"),
     pytest.param({"quality": 100}, [], id="better-quality-is-no-fault"),
-    pytest.param({"colourfulness": 0.1}, [], id="pale"),
-    pytest.param({"colourfulness": 0.09}, ["hardly any colour"], id="almost-grey"),
+    pytest.param({"colour": 0.1}, [], id="pale"),
+    pytest.param({"colour": 0.09}, ["hardly any colour"], id="almost-grey"),
+    pytest.param({"flat": 0.24}, [], id="a-clear-sky"),
+    pytest.param({"flat": 0.3}, ["30% of it is perfectly flat"], id="a-drawing"),
     pytest.param({"side": None, "quality": None}, [], id="what-is-not-known-is-passed-over"),
-    pytest.param({"side": None, "quality": 5, "colourfulness": 0.0}, ["quality about 5)", "hardly any colour"],
+    pytest.param({"side": None, "quality": 5, "colour": 0.0}, ["quality about 5)", "hardly any colour"],
                  id="every-reason-is-told"),
 ]  # fmt: skip
 
@@ -126,19 +128,19 @@ def test_what_is_unlike_the_training_files_is_told_in_words(change, expected):
 
 
 def test_training_images_of_one_size_are_told_by_one_number():
-    (told,) = FileRange(sides=(32, 32)).misfits(500, None, 0.0)
+    (told,) = FileRange(sides=(32, 32)).misfits(500, None, 0.0, 0.0)
     assert told.endswith("had 32")
 
 
 def test_any_quality_will_do_where_the_training_files_had_none():
-    assert list(FileRange(sides=(32, 32)).misfits(32, 1, 0.0)) == []
+    assert list(FileRange(sides=(32, 32)).misfits(32, 1, 0.0, 1.0)) == []
 
 
 def test_the_range_of_training_files_leaves_single_strays_out():
     sides, qualities = np.full(1000, 64.0), np.full(1000, 90.0)
     sides[:2], qualities[:2] = (1, 9999), (1, 100)
-    assert FileRange.of(sides, qualities, np.full(1000, 0.25)) == FileRange(
-        sides=(64, 64), qualities=(90, 90), colourfulness=0.25
+    assert FileRange.of(sides, qualities, np.full(1000, 0.25), np.full(1000, 0.5)) == FileRange(
+        sides=(64, 64), qualities=(90, 90), colourfulness=0.25, flatness=0.5
     )
 
 
@@ -152,7 +154,7 @@ MIXED = [
 @pytest.mark.parametrize(("share", "expected"), MIXED)
 def test_a_quality_is_expected_where_most_training_files_had_one(share, expected):
     qualities = np.where(np.arange(100) < 100 * share, 80.0, np.nan)
-    assert FileRange.of(np.full(100, 64), qualities, np.zeros(100)).qualities == expected
+    assert FileRange.of(np.full(100, 64), qualities, np.zeros(100), np.zeros(100)).qualities == expected
 
 
 def test_a_card_keeps_the_range():
@@ -178,6 +180,13 @@ def test_saturation_is_the_mean_over_the_pixels_of_each_image():
     pixels = np.zeros((2, 2, 2, 3), np.uint8)
     pixels[1, 0, 0] = (255, 0, 0)
     assert saturation(pixels) == pytest.approx([0, 1 / 4])
+
+
+def test_flatness_is_the_share_of_pixels_like_their_neighbours():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 3)).astype(np.uint8)
+    pixels[1] = 7
+    pixels[0, 0, 0] = pixels[0, 0, 1]
+    assert flatness(pixels) == pytest.approx([1 / 64, 1])
 
 
 # === Both ===

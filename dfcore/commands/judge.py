@@ -46,7 +46,7 @@ def _predict(options: argparse.Namespace) -> None:
     if out and out.suffix.lower() == ".json":
         require_numbers(paths)
     names = [options.bundle] if options.bundle != AUTO else _library()
-    rows = _best([_rows(name, paths, options) for name in names])
+    rows = _best({name: _rows(name, paths, options) for name in names})
     bad = [row for row in rows if row["error"]]
     if out:
         write_rows(out, rows)
@@ -90,15 +90,20 @@ def _rows(name: str, paths: list[Path], options: argparse.Namespace) -> list[dic
     return [row | {"detector": Path(name).name} for row in found]
 
 
-def _best(by_detector: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _best(by_detector: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Of the rows of several detectors, for each image that of the one which fits best."""
+    from dfcore.bundles import find_bundle, read_card
     from dfcore.choice import choose
     from dfcore.confidence import Familiarity
 
+    if len(by_detector) == 1:
+        return next(iter(by_detector.values()))
+    records = {name: read_card(find_bundle(name)).record[1].get("roc_auc") for name in by_detector}
     best = []
-    for rows in zip(*by_detector, strict=True):
-        known = {str(i): Familiarity(row["distance"], tuple(row["unlike"])) for i, row in enumerate(rows)}
-        best.append(rows[int(choose(known).name)])
+    for rows in zip(*by_detector.values(), strict=True):
+        found = dict(zip(by_detector, rows, strict=True))
+        known = {name: Familiarity(row["distance"], tuple(row["unlike"])) for name, row in found.items()}
+        best.append(found[choose(known, records).name])
     return best
 
 

@@ -2,7 +2,7 @@
 
 from dfcore.confidence.budgets import CALLS, Budget, Call, Operating, operating_point
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.domain import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, saturation
+from dfcore.confidence.domain import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, flatness, saturation
 
 __all__ = [
     "CALLS",
@@ -16,6 +16,7 @@ __all__ = [
     "Operating",
     "familiarity",
     "fit_calibration",
+    "flatness",
     "operating_point",
     "saturation",
     "sigmoid",

@@ -22,6 +22,7 @@ QUANTILE = 0.98
 # How far outside of the range of the training images a size may lie.
 SIZE_MARGIN = 1.5
 QUALITY_MARGIN = 15
+FLATNESS_MARGIN = 0.15
 
 
 class FileRange(BaseModel):
@@ -30,7 +31,8 @@ class FileRange(BaseModel):
     Attributes:
         sides: shortest and longest shorter side in pixels (1st and 99th percentile).
         qualities: the same for estimated JPEG quality; None where most were stored without loss.
-        colourfulness: least mean saturation, in [0, 1].
+        colourfulness: least mean saturation, in [0, 1] (1st percentile).
+        flatness: largest share of pixels that equal their neighbours (99th percentile); 1 where it is not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,10 +40,18 @@ class FileRange(BaseModel):
     sides: tuple[int, int]
     qualities: tuple[int, int] | None = None
     colourfulness: float = 0.0
+    flatness: float = 1.0
 
     @classmethod
-    def of(cls, sides: np.ndarray, qualities: np.ndarray, colourfulness: np.ndarray) -> "FileRange":
-        """The ranges of training images: shorter sides, JPEG qualities (NaN where unknown), saturations, each (N,)."""
+    def of(cls, sides: np.ndarray, qualities: np.ndarray, colours: np.ndarray, flat: np.ndarray) -> "FileRange":
+        """The ranges of training images, from an array (N,) each.
+
+        Args:
+            sides: shorter sides in pixels.
+            qualities: JPEG qualities, NaN where unknown.
+            colours: see `saturation`.
+            flat: see `flatness`.
+        """
         told = qualities[np.isfinite(qualities)]
         enough = len(told) > len(qualities) / 2
         low, high = np.percentile(sides, [1, 99]).astype(int).tolist()
@@ -49,10 +59,11 @@ class FileRange(BaseModel):
         return cls(
             sides=(low, high),
             qualities=(worst, best) if enough else None,
-            colourfulness=round(float(np.percentile(colourfulness, 1)), 4),
+            colourfulness=round(float(np.percentile(colours, 1)), 4),
+            flatness=round(float(np.percentile(flat, 99)), 4),
         )
 
-    def misfits(self, side: int | None, quality: float | None, colourfulness: float) -> Iterator[str]:
+    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[str]:
         """What is unlike the training images, in words; what is not known of an image is passed over."""
         low, high = self.sides
         if side is not None and not low / SIZE_MARGIN <= side <= high * SIZE_MARGIN:
@@ -63,8 +74,10 @@ class FileRange(BaseModel):
                 f"it was compressed harder (JPEG quality about {quality:.0f}) than the training images "
                 f"({self.qualities[0]} and more)"
             )
-        if colourfulness < self.colourfulness / 2:
+        if colour < self.colourfulness / 2:
             yield "it has hardly any colour; the training images had"
+        if flat > self.flatness + FLATNESS_MARGIN:
+            yield f"{flat:.0%} of it is perfectly flat, as in drawings and screenshots; the training images were not"
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,13 @@ def saturation(pixels: np.ndarray) -> np.ndarray:
     return (pixels.max(-1).astype(float) - pixels.min(-1)).mean((1, 2)) / 255
 
 
+def flatness(pixels: np.ndarray) -> np.ndarray:
+    """Share of pixels that equal their right neighbour in all channels, uint8 (N, H, W, 3) to float (N,) in [0, 1]."""
+    return (pixels[:, :, 1:] == pixels[:, :, :-1]).all(-1).mean((1, 2))
+
+
 def familiarity(
-    files: FileRange, relative: float, side: int | None, quality: float | None, colourfulness: float
+    files: FileRange, relative: float, side: int | None, quality: float | None, colour: float, flat: float
 ) -> Familiarity:
     """Compares one image with the training images.
 
@@ -161,9 +179,10 @@ def familiarity(
         relative: distance in the feature space as a multiple of its limit.
         side: the image's shorter side in pixels, if known.
         quality: its estimated JPEG quality, if it has one.
-        colourfulness: its mean saturation, see `saturation`.
+        colour: its mean saturation, see `saturation`.
+        flat: its share of flat pixels, see `flatness`.
     """
-    reasons = list(files.misfits(side, quality, colourfulness))
+    reasons = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
         reasons.append(f"to the network it looks unlike the training images ({relative:.1f} times the usual distance)")
     return Familiarity(relative, tuple(reasons))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dfcore import architectures
 from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, write_bundle
-from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, operating_point, saturation
+from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detector import Detector
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
@@ -107,9 +107,14 @@ def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> t
 
 def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
     rows = data.rows.iloc[positions]
-    colours = [saturation(data.pixels.gather(positions[i : i + 64])) for i in range(0, len(positions), 64)]
+    colours, flat = [], []
+    for start in range(0, len(positions), 64):
+        pixels = data.pixels.gather(positions[start : start + 64])
+        colours.append(saturation(pixels))
+        flat.append(flatness(pixels))
     sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
-    return FileRange.of(sides, rows.quality.astype("Float64").to_numpy(float, na_value=np.nan), np.concatenate(colours))
+    qualities = rows.quality.astype("Float64").to_numpy(float, na_value=np.nan)
+    return FileRange.of(sides, qualities, np.concatenate(colours), np.concatenate(flat))
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:
