@@ -25,25 +25,31 @@ class Strictness:
 
 def choose_strictness() -> Strictness:
     """How many errors are accepted; few controls, folded, with their present values told."""
+    own = st.session_state.get("inspect_own_budget", False)
     share = st.session_state.get("inspect_false_alarms", 5.0), st.session_state.get("inspect_misses", 5.0)
-    told = f"Errors that are accepted (now: {share[0]:g}% false alarms, {share[1]:g}% missed fakes)"
-    with st.expander(told, icon=":material/tune:"):
-        left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "those of the detector's card"
+    with st.expander(f"Errors that are accepted (now: {now})", icon=":material/tune:"):
+        own = st.toggle(
+            "Set them myself", key="inspect_own_budget", persist_state="session",
+            help="Each detector's card names the errors that its thresholds accept; a less reliable one accepts fewer, "
+            "and leaves more images undecided.",
+        )  # fmt: skip
+        left, right = st.columns(2)
         alarms = left.number_input(
-            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_false_alarms",
+            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_false_alarms", disabled=not own,
             persist_state="session",
             help="Of real images, how many may be called likely fake. Fewer leave more images undecided.",
         )  # fmt: skip
-        misses = middle.number_input(
-            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_misses", persist_state="session",
+        misses = right.number_input(
+            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_misses", disabled=not own, persist_state="session",
             help="Of fakes, how many may be called likely real. Fewer leave more images undecided.",
         )  # fmt: skip
-        insist = right.toggle(
+        insist = st.toggle(
             "Insist on a verdict for unlike images", key="inspect_insist", persist_state="session",
             help="An image unlike those that the detector was trained on is inconclusive. With this, its score "
             "decides all the same: nobody has measured what that is worth.",
         )  # fmt: skip
-    return Strictness(Budget(false_alarms=alarms / 100, misses=misses / 100), insist)
+    return Strictness(Budget(false_alarms=alarms / 100, misses=misses / 100) if own else None, insist)
 
 
 def show_verdict(entry: access.Entry, name: str, verdict: Verdict, why: str = "") -> None:

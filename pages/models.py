@@ -7,6 +7,12 @@ from dfcore import bundles, figures, workspace
 from dfcore.bundles import Card
 from dfcore.runs import State
 
+_MEASURED = {
+    "data set": "Data set", "real": "Real", "fake": "Fake", "roc_auc": "ROC AUC",
+    "balanced_accuracy": "Balanced accuracy", "ece": "ECE", "false_alarms": "Likely fake, being real",
+    "misses": "Likely real, being fake", "undecided": "Inconclusive", "unlike": "of these, unlike",
+}  # fmt: skip
+
 
 def show_card(card: Card, key: str) -> None:
     if card.description:
@@ -27,7 +33,10 @@ def show_card(card: Card, key: str) -> None:
             st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{key}")
     if card.measured:
         st.markdown("**On other images**")
-        st.dataframe(card.measured, hide_index=True)
+        rows = [{title: row.get(key) for key, title in _MEASURED.items()} for row in card.measured]
+        shares = list(_MEASURED.values())[3:]
+        st.dataframe(rows, hide_index=True,
+                     column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
     training = card.training
     rows = {
         "Architecture": card.arch,

@@ -104,6 +104,7 @@ def upload(app: AppTest, *images: bytes) -> AppTest:
 
 def accept(app: AppTest, percent: float) -> AppTest:
     """Sets both error budgets."""
+    app.toggle(key="inspect_own_budget").set_value(True).run()
     app.number_input(key="inspect_false_alarms").set_value(percent)
     app.number_input(key="inspect_misses").set_value(percent).run()
     assert not app.exception, app.exception[0].message

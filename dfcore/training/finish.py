@@ -174,10 +174,12 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     if data.dataset.demonstration:
         limits.insert(0, "DEMONSTRATION: it recognises a simulated decoder and says nothing about real deepfakes.")
     if not test:
+        decided = config.early_stopping != "off" or config.cross_validation == "off"
         limits.append(
-            "There is no test split: the validation figures decided about epoch and threshold and are somewhat "
-            "too good."
-        )
+            "There is no test split: "
+            + ("the validation figures decided about epoch or thresholds and are somewhat too good." if decided else
+               "the figures come from cross-validation and from few validation images.")
+        )  # fmt: skip
     elif test < 200:
         limits.append(f"Its test split has only {test} images: the figures are rough.")
     if config.image_size < 64:

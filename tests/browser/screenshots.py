@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.datasets.demo import sample_images
-from dfcore.runs import RunStore
 from tests.browser.server import ROOT, chromium, command, dashboard, settle
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -35,12 +34,11 @@ def main() -> None:
 def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
     page.set_default_timeout(120_000)
     for name in ("home", "datasets", "train", "monitor", "evaluate", "models", "inspect"):
-        # Inspect and Monitor open on what the latest run made.
-        where = f"inspect?detector=run:{_latest(workspace)}" if name == "inspect" else name
-        page.goto(address if name == "home" else f"{address}/{where}")
+        page.goto(address if name == "home" else f"{address}/{name}")
         settle(page)
         if name == "inspect":
             _show_an_image(page, workspace)
+        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
         height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
         page.set_viewport_size({"width": _WIDTH, "height": min(max(height, _HEIGHT), _TALLEST)})
         page.wait_for_timeout(1500)
@@ -49,15 +47,13 @@ def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
         print(f"{name}-{scheme}.png")
 
 
-def _latest(workspace: Path) -> str:
-    return next(iter(RunStore(workspace / "runs"))).id
-
-
 def _show_an_image(page: Any, workspace: Path) -> None:
-    name, data = list(sample_images().items())[-1]
+    name, data = next(iter(sample_images().items()))
     (workspace / name).write_bytes(data)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(workspace / name))
     page.get_by_text("Brighter: more evidence").wait_for()
+    page.get_by_text("Show how stable the score is").click()
+    page.get_by_text("small changes the score lies").wait_for()
     settle(page)
 
 
