@@ -228,6 +228,22 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "You insisted" in words(app), "the warning stays"
 
 
+def test_the_errors_of_the_card_count_until_others_are_set(library):
+    from dfcore.bundles import read_card, write_card
+    from dfcore.confidence import Budget
+    from dfcore.evaluation import operating_for
+
+    folder = library / "models" / "thumbnails"
+    card = read_card(folder)
+    strict = operating_for(folder, card, Budget(false_alarms=0.25, misses=0.25))
+    write_card(folder, card.model_copy(update={"operating": strict}))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    upload(app, sized(32))
+    assert "Thresholds for at most 25% false alarms" in words(app)
+    assert "Thresholds for at most 10% false alarms" in words(accept(app, 10))
+
+
 # === The automatic choice ===
 
 
