@@ -2,7 +2,7 @@
 
 Run from the project's root: `python -m benchmarks.ship RUN small|faces|photographs`. What comes after the network is
 fitted and measured once more, and the bundle is copied to `models/NAME` with a description, limits in plain words and
-licences from `cards.toml`, robustness on its test split, and figures on every data set here that it was not trained on.
+licences from `cards.toml`, robustness, and figures on every data set here that it was not trained on.
 """
 
 import argparse
@@ -15,10 +15,9 @@ from benchmarks.recipes import Printer
 from dfcore import workspace
 from dfcore.bundles import read_card, write_card
 from dfcore.confidence import Budget
-from dfcore.datasets import TEST, scan
+from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
-from dfcore.errors import DatasetError
 from dfcore.evaluation import measure, operating_for, robustness, splits_as_trained
 from dfcore.runs import Run, RunStore
 
@@ -73,13 +72,11 @@ def _short(value: Any) -> Any:
 
 
 def robust(detector: Detector, root: Path) -> list[dict[str, Any]]:
-    """Robustness on the test split, where there is one."""
+    """Robustness on the test split, or on validation where there is none."""
     dataset = splits_as_trained(detector.card, scan(root))
-    try:
-        rows = robustness(detector, dataset, TEST)
-    except DatasetError:
-        return []
-    return [{"split": TEST, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]
+    split = TEST if TEST in set(dataset.usable.split) else VALIDATION
+    rows = robustness(detector, dataset, split)
+    return [{"split": split, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]
 
 
 def main() -> None:

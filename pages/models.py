@@ -29,7 +29,7 @@ def show_card(card: Card, key: str) -> None:
         )
         widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
     if card.robustness:
-        with st.expander("After recompression, resizing and the like"):
+        with st.expander(f"After recompression, resizing and the like, on {card.robustness[0]['split']}"):
             st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{key}")
     if card.measured:
         st.markdown("**On other images**")

@@ -26,7 +26,7 @@ def test_three_ship_and_are_light_enough_to_clone():
 @every_bundle
 def test_a_card_tells_what_people_must_know(bundle):
     card = read_card(bundle)
-    assert card.limits and card.description and card.licence and card.measured
+    assert card.limits and card.description and card.licence and card.measured and card.robustness
     assert card.calibration.method != "none" and card.operating is not None
     assert card.known is not None and (bundle / DOMAIN).is_file()
     assert {"cross-validation", "validation"} <= set(card.results)
