@@ -146,7 +146,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    import tensorflow  # noqa: F401  (before pandas' friends)
+    import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 
     from dfcore.training import presets
     from dfcore.training.config import make_config

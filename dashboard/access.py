@@ -213,6 +213,19 @@ def predictions(path: str, stamp: float) -> pd.DataFrame:
     return read_predictions(Path(path))
 
 
+@st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
+def comparison(
+    first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]
+) -> dict | None:
+    """How two detectors compare on the images that both stored predictions hold; None where there are none."""
+    from dfcore.evaluation import paired
+
+    a, b = predictions(first, first_stamp), predictions(second, second_stamp)
+    if not set(a.sha256) & set(b.sha256):
+        return None
+    return paired.compare(paired.join(a, b), *thresholds)
+
+
 def stamp(path: str | Path) -> float:
     """A file's time of modification, as the key of a cache; 0 where there is none."""
     try:

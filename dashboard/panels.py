@@ -145,11 +145,13 @@ def show_comparison(entry: access.Entry, source: judgement.Source) -> None:
     key = st.selectbox("Compare with", list(others), format_func=lambda name: others[name].title, key="compare_with",
                        help="Both are tested on the images that both were measured on.")  # fmt: skip
     other = others[key]
-    mine = judgement.table(source)
+    thresholds = (entry.card.threshold.value, other.card.threshold.value)
     for theirs in judgement.sources(other):
-        table = judgement.table(theirs)
-        if set(mine.sha256) & set(table.sha256):
-            found = paired.compare(paired.join(mine, table), entry.card.threshold.value, other.card.threshold.value)
+        paths = source.predictions, theirs.predictions
+        found = access.comparison(
+            str(paths[0]), access.stamp(paths[0]), str(paths[1]), access.stamp(paths[1]), thresholds
+        )
+        if found is not None:
             st.markdown(f"**A** is {widgets.plain(entry.title)}, **B** is {widgets.plain(other.title)}.")
             st.markdown(widgets.plain(paired.in_words(found)))
             return

@@ -125,6 +125,7 @@ class Card(_Part):
     @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing that the model owns."""
+        # Any text is taken here: the spec itself refuses what it does not know.
         return PreprocessSpec(self.preprocess.size, self.preprocess.resize)  # type: ignore[arg-type]
 
 

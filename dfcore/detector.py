@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from dfcore import images
 from dfcore.bundles import MODEL, Card, find_bundle, read_domain, verify
@@ -235,8 +236,8 @@ class Detector:
 
     def _prepare(self, source: images.Source) -> _Prepared | ImageError:
         try:
-            is_file = isinstance(source, (str, Path, bytes, bytearray, memoryview)) or hasattr(source, "read")
-            source = images.read_bytes(source) if is_file else source  # type: ignore[arg-type]
+            if not isinstance(source, (np.ndarray, Image.Image)):
+                source = images.read_bytes(source)
             rgb = images.decode(source)
             quality = images.jpeg_quality(source) if isinstance(source, bytes) else None
             return _Prepared(self.spec.apply(rgb), min(rgb.shape[:2]), quality)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import access, widgets
 from dashboard.navigation import path
-from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, assign_splits
+from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, Dataset, assign_splits
 from dfcore.datasets.demo import make_demo
 from dfcore.datasets.registered import demo_folder, forget, register, registered
 from dfcore.labels import NAMES
@@ -35,7 +35,7 @@ def add_folder() -> None:
                 st.rerun()
 
 
-def show_samples(dataset, split: str) -> None:  # type: ignore[no-untyped-def]
+def show_samples(dataset: Dataset, split: str) -> None:
     rows = dataset.usable[dataset.usable.split == split]
     for label, name in enumerate(NAMES):
         some = rows[rows.label == label].head(6)

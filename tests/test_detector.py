@@ -587,7 +587,7 @@ BAD_NAMES = {
     "empty": "",
     "a way out": "../out",
     "a path": "a/b",
-    "an absolute path": "/tmp/x",
+    "an absolute path": "/elsewhere",
     "hidden": ".hidden",
     "two dots": "..",
     "spaces": "my model",

@@ -32,6 +32,7 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     }
     arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
     path = folder / f"epoch-{state['epoch']:06d}-step-{state['step']:08d}.npz"
+    # NumPy's stubs take names of arrays for its own options.
     write_atomic(path, lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]
     for old in _newest_first(folder)[_KEEP:]:
         old.unlink(missing_ok=True)

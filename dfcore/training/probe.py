@@ -15,7 +15,7 @@ _STEPS = 4
 
 def main(path: str) -> int:
     """Measures and prints."""
-    import tensorflow  # noqa: F401
+    import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 
     from dfcore import architectures
     from dfcore.engines import KerasEngine
