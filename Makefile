@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test check browser screenshots clean help
+.PHONY: app test check browser screenshots soak fuzz load audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
@@ -13,6 +13,10 @@ help:
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
 	@echo "make screenshots  make docs/screenshots anew"
+	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
+	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
+	@echo "make load         50 sessions at once for 10 minutes"
+	@echo "make audit        known weaknesses of the dependencies (needs the network), and bandit"
 
 $(VENV)/app.stamp: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found." >&2; exit 1; }
@@ -35,12 +39,26 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py
 
 browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m browser tests/browser
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.browser.screenshots
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.soak --kills 100 --out benchmarks/results/soak.txt
+
+fuzz: $(VENV)/dev.stamp
+	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt $(BIN)/python -m pytest tests/test_fuzz.py
+
+load: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 10 --out benchmarks/results/load.txt --figure docs/load.png
+
+audit: $(VENV)/dev.stamp
+	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py
+	$(BIN)/pip-audit -r requirements.txt
 
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache

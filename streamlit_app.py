@@ -4,10 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import roles, trouble
 from dashboard.navigation import pages
+from dashboard.roots import set_roots
 
 _assets = Path(__file__).parent / "dashboard" / "assets"
+set_roots()
 # A file of our own: Streamlit fetches the pictures of its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")
-st.navigation(pages()).run()
+page = st.navigation(pages())
+with trouble.told():
+    roles.gate()
+    page.run()

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dfcore import images, workspace
+from dashboard import actions, turns
+from dfcore import decoding, images, workspace
 from dfcore.bundles import Card, default_name, list_bundles, read_card
 from dfcore.choice import choose
 from dfcore.confidence import Budget, Operating
 from dfcore.datasets import Dataset, scan
 from dfcore.errors import BundleError, ImageError, InputError, RunError
 from dfcore.files import sha256_bytes
+from dfcore.images import ImageFacts
 from dfcore.runs import Run, RunStore, State
 
 if TYPE_CHECKING:
@@ -101,11 +103,19 @@ def detector(entry: Entry) -> "Detector":
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _verdict(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> "Verdict":
-    return detector(_entry).predict([_data])[0]
+    loaded = detector(_entry)
+    with turns.inference.take():
+        return loaded.predict([_data])[0]
 
 
 def verdict(entry: Entry, data: bytes) -> "Verdict":
-    """The verdict on an image, by its content."""
+    """The verdict on an image, by its content.
+
+    Raises:
+        AccessError: when whoever asks may not judge images.
+        BusyError: when too many wait already.
+    """
+    actions.require_judging()
     return _verdict(entry.version, sha256_bytes(data), entry, data)
 
 
@@ -137,34 +147,50 @@ def operating(entry: Entry, budget: Budget) -> Operating:
 def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
     from dfcore.evaluation import stability
 
-    return stability(detector(_entry), _data)
+    loaded = detector(_entry)
+    with turns.inference.take():
+        return stability(loaded, _data)
 
 
 def stability(entry: Entry, data: bytes) -> list[dict]:
-    """The scores of an image after small changes, by its content."""
+    """The scores of an image after small changes, by its content; raises as `verdict` does."""
+    actions.require_judging()
     return _stability(entry.version, sha256_bytes(data), entry, data)
 
 
-@st.cache_data(max_entries=64, show_spinner="Computing the heat-map …")
+@st.cache_data(max_entries=32, show_spinner="Computing the heat-map …")
 def _heatmap(
-    version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+    version: str, image_sha256: str, most: int, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
 ) -> "Heatmap":
-    return detector(_entry).explain(_data, method=method, target=target, layer=layer)
+    loaded = detector(_entry)
+    with turns.inference.take():
+        return loaded.explain(_data, most=most, method=method, target=target, layer=layer)
 
 
-def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
-    """The heat-map of an image, by its content and the choices."""
-    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
+def heatmap(entry: Entry, data: bytes, most: int, method: str, target: str, layer: str | None) -> "Heatmap":
+    """The heat-map of an image of at most so many pixels a side, by content and choices; raises as `verdict` does."""
+    actions.require_judging()
+    return _heatmap(entry.version, sha256_bytes(data), most, method, target, layer, entry, data)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _pixels(image_sha256: str, _data: bytes) -> "np.ndarray":
-    return images.decode(_data)
+@st.cache_data(max_entries=16, show_spinner=False)
+def _pixels(image_sha256: str, most: int, _data: bytes) -> "np.ndarray":
+    return decoding.pixels(_data, most)
 
 
-def pixels(data: bytes) -> "np.ndarray":
-    """Decoded pixels, by content."""
-    return _pixels(sha256_bytes(data), data)
+def pixels(data: bytes, most: int) -> "np.ndarray":
+    """Decoded pixels for showing, at most so many a side, by content."""
+    return _pixels(sha256_bytes(data), most, data)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _facts(image_sha256: str, _data: bytes) -> ImageFacts:
+    return decoding.check(_data)
+
+
+def facts(data: bytes) -> ImageFacts:
+    """What a file says of itself, by content."""
+    return _facts(sha256_bytes(data), data)
 
 
 def dataset(root: Path) -> Dataset:
@@ -192,7 +218,8 @@ def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
     from PIL import Image
 
     try:
-        picture = Image.fromarray(images.decode(path))
+        # More than is shown, since the last resizing is another for enlarging.
+        picture = Image.fromarray(decoding.pixels(images.read_bytes(path), most=4 * side))
     except ImageError:
         return None
     factor = side / max(picture.size)

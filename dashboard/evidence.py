@@ -6,12 +6,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import access
-from dfcore import figures, images
+from dfcore import figures
 from dfcore.detector import Verdict
 from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
 from dfcore.images import ImageFacts
 
-_SIDE = 900
+# Pixels a side: of what is shown at first, of what a heat-map is drawn for, and of what can be magnified.
+_SIDE, _DRAWN, _MAGNIFIED = 900, 1600, 4096
 
 
 def is_explained() -> bool:
@@ -46,8 +47,8 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
             "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",
             help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
         )  # fmt: skip
-    rgb = access.pixels(data)
-    found = access.heatmap(entry, data, method, target, layer)
+    rgb = access.pixels(data, _DRAWN)
+    found = access.heatmap(entry, data, _DRAWN, method, target, layer)
     picture = figure(rgb, found, opacity)
     if not found.peak:
         st.info(
@@ -58,15 +59,21 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     left, right = st.columns(2)
     left.image(_shrunk(rgb), caption="The image as it was decoded", width="stretch")
     right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
-    with st.expander("Magnifier"):
+    magnifier = st.expander("Magnifier", key="inspect_magnifier", on_change="rerun")
+    if magnifier.open:
+        _magnify(magnifier, data, np.asarray(picture))
+    return found
+
+
+def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:
+    with place:
         st.caption("Turn the mouse wheel to magnify, drag to move, double-click to reset.")
         what = st.segmented_control(
             "Look at", ["image", "overlay"], default="image", required=True, key="inspect_magnify",
             help="The image itself or the image under its heat-map.",
         )  # fmt: skip
-        shown = rgb if what == "image" else np.asarray(picture)
+        shown = access.pixels(data, _MAGNIFIED) if what == "image" else overlay
         st.plotly_chart(figures.zoomable(shown), config={"scrollZoom": True}, key="magnifier")
-    return found
 
 
 def show_stability(entry: access.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
@@ -92,7 +99,7 @@ def show_stability(entry: access.Entry, data: bytes, verdict: Verdict) -> list[d
 
 def show_facts(data: bytes) -> ImageFacts:
     """Format, size, hash and EXIF of the file."""
-    facts = images.describe(data)
+    facts = access.facts(data)
     with st.expander("File facts"):
         rows = {
             "Format": facts.format + (", animated: the first frame is judged" if facts.animated else ""),

@@ -103,6 +103,13 @@ def table(source: Source) -> pd.DataFrame:
     return access.predictions(str(source.predictions), access.stamp(source.predictions))
 
 
+def image_path(source: Source, path: str) -> Path | None:
+    """Where an image of the table lies; None where its path, which may come from strangers, leads out of the folder."""
+    if source.root is None or Path(path).is_absolute() or ".." in Path(path).parts:
+        return None
+    return source.root / path if workspace.readable(source.root / path) else None
+
+
 def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.DataFrame:
     """The images of one cell of the confusion matrix, the hardest first.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, judgement, widgets
+from dashboard import access, actions, judgement, turns, widgets
 from dfcore import figures, workspace
 from dfcore.bundles import Card
 from dfcore.datasets import SPLITS
@@ -70,13 +70,15 @@ def show_robustness(entry: access.Entry, source: judgement.Source) -> None:
         return
     most = st.number_input("Images, at most", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
+        actions.require_measuring()
         bar = st.progress(0.0, "Loading the detector …")
         found = splits_as_trained(entry.card, access.dataset(source.root))
         part = source.split if source.split in SPLITS else None
-        rows = robustness(
-            access.detector(entry), found, part, most=int(most),
-            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
-        )  # fmt: skip
+        with turns.measuring.take():
+            rows = robustness(
+                access.detector(entry), found, part, most=int(most),
+                progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+            )  # fmt: skip
         judgement.keep_robustness(entry, source, rows)
         st.rerun()
 
@@ -94,12 +96,14 @@ def measure_elsewhere(entry: access.Entry) -> None:
                             help="Registered under Data sets."))  # fmt: skip
     split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
     if c.button("Measure", icon=":material/play_arrow:"):
+        actions.require_measuring()
         dataset = splits_as_trained(entry.card, access.dataset(root))
         bar = st.progress(0.0, "Loading the detector …")
-        metrics, found = measure(
-            access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
-            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
-        )  # fmt: skip
+        with turns.measuring.take():
+            metrics, found = measure(
+                access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
+                progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+            )  # fmt: skip
         metrics["root"] = str(dataset.root)
         archive.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, found)
         st.rerun()

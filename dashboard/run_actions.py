@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import actions, widgets
 from dashboard.navigation import path
-from dfcore.runs import Run, State, resume
+from dfcore.runs import Run, State
 
 
 def show(run: Run) -> None:
@@ -14,12 +14,12 @@ def show(run: Run) -> None:
         if state in (State.QUEUED, State.RUNNING) and st.button(
             "Stop", icon=":material/stop:", help="Ends after the current step. What was learned is kept."
         ):
-            run.request_stop()
+            actions.stop(run.id)
             st.rerun()
         if state.resumable and st.button(
             "Resume", icon=":material/play_arrow:", type="primary", help="Goes on exactly where it was left."
         ):
-            resume(run)
+            actions.resume(run.id)
             st.rerun()
         if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
             st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
@@ -44,8 +44,9 @@ def _notes(run: Run) -> None:
     with st.expander("Notes", expanded=bool(run.notes())):
         text = st.text_area("Notes on this run", run.notes(), key=f"notes-{run.id}", label_visibility="collapsed")
         if st.button("Save notes", key=f"save-{run.id}"):
-            run.write_notes(text)
-            st.toast("Notes saved.")
+            with widgets.errors():
+                actions.write_notes(run.id, text)
+                st.toast("Notes saved.")
 
 
 @st.dialog("Delete this run?")
@@ -58,5 +59,6 @@ def _confirm_delete(run: Run) -> None:
 
 
 def _delete(run: Run) -> None:
-    access.store().delete(run.id)
-    st.session_state.pop("run", None)
+    with widgets.errors():
+        actions.delete_run(run.id)
+        st.session_state.pop("run", None)

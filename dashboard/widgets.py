@@ -1,6 +1,5 @@
 """Small pieces that several pages show alike: badges, empty states, errors, galleries, numbers."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import access
+from dashboard import access, uploads
+from dashboard.markup import plain
 from dashboard.navigation import path
-from dfcore.errors import ConfigError, DfcoreError
+from dfcore.errors import BusyError, ConfigError, DfcoreError
 
 METRICS = {
     "balanced_accuracy": (
@@ -56,12 +56,6 @@ STATE_ICONS = {
 STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "interrupted": "red"}
 
 
-def plain(text: object) -> str:
-    """Text as it is, safe where Streamlit would read Markdown: names of files and runs come from strangers."""
-    printable = "".join(c if c.isprintable() else "�" for c in str(text))
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", printable)
-
-
 @contextmanager
 def errors() -> Iterator[None]:
     """Shows our own errors as messages instead of breaking the page."""
@@ -69,6 +63,9 @@ def errors() -> Iterator[None]:
         yield
     except ConfigError as error:
         st.error("\n".join(f"- {plain(problem)}" for problem in error.problems), icon=":material/error:")
+    except BusyError as error:
+        st.warning(plain(error), icon=":material/hourglass_top:")
+        st.button("Try again", icon=":material/refresh:")
     except DfcoreError as error:
         st.error(plain(error), icon=":material/error:")
 
@@ -184,7 +181,7 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
 
 def inspect(name: str, data: bytes) -> None:
     """Opens an image in Inspect."""
-    st.session_state["inspect_images"] = [(name, data)]
+    uploads.keep([(name, data)])
     st.switch_page(path("inspect"))
 
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dfcore import workspace
 from dfcore.confidence import Calibration, Domain, FileRange, Operating
-from dfcore.errors import BundleError, ConfigError
-from dfcore.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from dfcore.errors import ArchiveError, BundleError, ConfigError
+from dfcore.files import flush, read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.labels import NAMES
 from dfcore.preprocess import PreprocessSpec
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
 _DEFAULT = "default.txt"
+_MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
@@ -152,6 +153,7 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain 
         made = Path(aside) / "bundle"
         made.mkdir()
         model.save(made / MODEL)
+        flush(made / MODEL)
         card = card.model_copy(update={"model_sha256": sha256_file(made / MODEL), "versions": package_versions()})
         if domain is not None and card.known is not None:
             content = domain.to_bytes()
@@ -178,10 +180,12 @@ def read_card(folder: Path) -> Card:
     """
     path = Path(folder) / CARD
     try:
+        if path.stat().st_size > _MAX_CARD:
+            raise BundleError(f"{path} has more than {_MAX_CARD // 2**20} MB, and is refused.")
         values = read_json(path)
     except FileNotFoundError:
         raise BundleError(f"{folder} is no detector bundle: it has no {CARD}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
     try:
         card = Card.model_validate(values)
@@ -227,7 +231,7 @@ def read_domain(folder: Path, card: Card) -> Domain | None:
         if sha256_bytes(content) != card.known.sha256:
             raise BundleError(f"{path} is not the one that its card was written for, and is refused.")
         return Domain.from_bytes(content)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
 
 
@@ -277,7 +281,7 @@ def promote(source: Path, folder: Path, name: str) -> Path:
         BundleError: when the name is taken or no plain name, or the bundle is damaged.
     """
     verify(source)
-    target = _free(folder, name)
+    target = free_place(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
         shutil.copytree(source, Path(aside) / name)
@@ -287,7 +291,7 @@ def promote(source: Path, folder: Path, name: str) -> Path:
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
-    source, target = _own(folder, name), _free(folder, new)
+    source, target = _own(folder, name), free_place(folder, new)
     was_default = default_name(folder) == name
     source.rename(target)
     if was_default:
@@ -302,17 +306,22 @@ def delete(folder: Path, name: str) -> None:
         (folder / _DEFAULT).unlink()
 
 
+def free_place(folder: Path, name: str) -> Path:
+    """Where a new detector of that name will lie.
+
+    Raises:
+        BundleError: when the name is taken or no plain name.
+    """
+    _plain(name)
+    if (folder / name).exists():
+        raise BundleError(f"There is a detector {name!r} already; choose another name.")
+    return folder / name
+
+
 def _own(folder: Path, name: str) -> Path:
     _plain(name)
     if not (folder / name / CARD).is_file():
         raise BundleError(f"There is no detector {name!r} in {folder}.")
-    return folder / name
-
-
-def _free(folder: Path, name: str) -> Path:
-    _plain(name)
-    if (folder / name).exists():
-        raise BundleError(f"There is a detector {name!r} already; choose another name.")
     return folder / name
 
 

@@ -12,6 +12,7 @@ from dfcore import __version__
 from dfcore.commands import data, judge, measure, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
+from dfcore.texts import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
 
 
 def _parser() -> argparse.ArgumentParser:

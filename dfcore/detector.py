@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from dfcore import images
+from dfcore import decoding, images
 from dfcore.bundles import MODEL, Card, find_bundle, read_domain, verify
 from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
 from dfcore.engines import Engine, KerasEngine
 from dfcore.errors import BundleError, ImageError
 from dfcore.files import sha256_bytes
 from dfcore.labels import FAKE, REAL, name_of
+from dfcore.model_gate import check_model
 from dfcore.preprocess import PreprocessSpec
+from dfcore.texts import printable, storable
 
 if TYPE_CHECKING:
     import keras
@@ -115,14 +117,17 @@ class Detector:
         """
         folder = find_bundle(bundle)
         card = verify(folder)
-        model = _load_model(folder)
+        model = _load_model(folder, card)
         expected = (card.preprocess.size, card.preprocess.size, 3)
         if model.input_shape[1:] != expected:
             raise BundleError(
                 f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
             )
         engine = KerasEngine(model, mirrored=card.mirrored)
-        return cls(card, engine, model, folder, read_domain(folder, card))
+        domain, width = read_domain(folder, card), model.layers[-1].input.shape[-1]
+        if domain is not None and len(domain.mean) != width:
+            raise BundleError(f"{folder}: the record of known images has {len(domain.mean)} features, not {width}.")
+        return cls(card, engine, model, folder, domain)
 
     @property
     def spec(self) -> PreprocessSpec:
@@ -194,8 +199,9 @@ class Detector:
 
         verdicts = self.predict(read(), **options)
         return [
-            {"path": str(p), "sha256": d, "score": v.score, "verdict": v.call, "label": v.label, "reason": v.reason,
-             "distance": v.familiarity.distance, "unlike": list(v.familiarity.reasons), "error": v.error}
+            {"path": storable(p), "sha256": d, "score": v.score, "verdict": v.call, "label": v.label,
+             "reason": v.reason, "distance": v.familiarity.distance, "unlike": list(v.familiarity.reasons),
+             "error": v.error}
             for p, d, v in zip(paths, digests, verdicts, strict=True)
         ]  # fmt: skip
 
@@ -221,10 +227,21 @@ class Detector:
         found = zip(distances, sides, qualities, colours, flat, strict=True)
         return [familiarity(files, *one) for one in found]
 
-    def explain(self, source: images.Source, **options: Any) -> "Heatmap":
-        """Where in an image the evidence lies; options as in `dfcore.explain.Explainer.explain`."""
-        rgb = images.decode(source)
-        return self.explainer().explain(rgb, **options)
+    def explain(self, source: images.Source, *, most: int | None = None, **options: Any) -> "Heatmap":
+        """Where in an image the evidence lies.
+
+        Args:
+            source: as for `predict`.
+            most: the heat-map is made for the image shrunk to so many pixels a side; None keeps its size.
+            options: as in `dfcore.explain.Explainer.explain`.
+        """
+        if isinstance(source, (np.ndarray, Image.Image)):
+            return self.explainer().explain(images.decode(source), **options)
+        data = images.read_bytes(source)
+        seen = decoding.prepare(data, self.spec)
+        size = seen.facts.height, seen.facts.width
+        factor = min(1.0, most / max(size)) if most else 1.0
+        return self.explainer().explain_seen(seen.pixels, size, factor, **options)
 
     def explainer(self) -> "Explainer":
         """The explainer of this detector, made once."""
@@ -236,11 +253,11 @@ class Detector:
 
     def _prepare(self, source: images.Source) -> _Prepared | ImageError:
         try:
-            if not isinstance(source, (np.ndarray, Image.Image)):
-                source = images.read_bytes(source)
-            rgb = images.decode(source)
-            quality = images.jpeg_quality(source) if isinstance(source, bytes) else None
-            return _Prepared(self.spec.apply(rgb), min(rgb.shape[:2]), quality)
+            if isinstance(source, (np.ndarray, Image.Image)):
+                rgb = images.decode(source)
+                return _Prepared(self.spec.apply(rgb), min(rgb.shape[:2]), None)
+            found = decoding.prepare(images.read_bytes(source), self.spec)
+            return _Prepared(found.pixels, min(found.facts.width, found.facts.height), found.facts.jpeg_quality)
         except ImageError as error:
             return error
 
@@ -262,12 +279,11 @@ class Detector:
             yield Verdict(score, self.threshold, logit, None, self.card.decision, familiar)
 
 
-def _load_model(folder: Path) -> "keras.Model":
+def _load_model(folder: Path, card: Card) -> "keras.Model":
     import keras
 
-    import dfcore.architectures.layers  # noqa: F401  (registers our layers)
-
+    check_model(folder / MODEL)
     try:
         return keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all sorts on a file that is no model of its own.
-        raise BundleError(f"{folder / MODEL} cannot be loaded: {error}") from error
+        raise BundleError(f"{folder / MODEL} cannot be loaded: {printable(error)[:300]}") from error

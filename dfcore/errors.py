@@ -39,6 +39,18 @@ class BundleError(InputError):
     """A detector bundle is missing, incomplete, altered or not ours."""
 
 
+class ArchiveError(InputError):
+    """An archive is damaged, too large, or holds what has no place in it."""
+
+
+class AccessError(InputError):
+    """Somebody may not do or read what was asked for."""
+
+
+class BusyError(DfcoreError):
+    """Too much is asked of the server at this moment."""
+
+
 class RunError(InputError):
     """A run does not exist or is not in a state that allows what was asked."""
 

@@ -1,18 +1,25 @@
 """Atomic writes and content hashes: the one place where the workbench writes whole files.
 
 A file is written beside its target, flushed to the disk and renamed over it, so that a reader sees
-the old content or the new, never half of either (POSIX `rename`; `os.replace` elsewhere).
+the old content or the new, never half of either (POSIX `rename`; `os.replace` elsewhere). A process that
+is killed on the way leaves the file aside; `sweep` takes such away.
 """
 
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dfcore.errors import StorageError
+
+# What is being written aside begins so.
+_ASIDE = ".aside-"
+_NAME_DIGITS = 16
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -21,19 +28,55 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         StorageError: when the disk is full or the folder cannot be written; `path` is untouched.
     """
-    path = Path(path)
+    _write_aside(Path(path), write, lambda _: Path(path))
+
+
+def write_hashed(folder: Path, stem: str, suffix: str, write: Callable[[Path], None]) -> Path:
+    """As `write_atomic`, to a file whose name holds the beginning of its SHA-256; returns its path.
+
+    Raises:
+        StorageError: as `write_atomic` does.
+    """
+
+    def name(temporary: Path) -> Path:
+        return folder / f"{stem}.{sha256_file(temporary)[:_NAME_DIGITS]}{suffix}"
+
+    return _write_aside(Path(folder) / (stem + suffix), write, name)
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a file that `write_hashed` wrote has the content that its name tells.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    told = Path(path).suffixes[-2:-1]
+    return told == [f".{sha256_file(path)[:_NAME_DIGITS]}"]
+
+
+def sweep(folder: Path, older_than: float = 0.0) -> None:
+    """Removes files that a killed process had written aside in a folder, if they are so many seconds old."""
+    for path in Path(folder).glob(f"{_ASIDE}*"):
+        with suppress(OSError):
+            if path.is_file() and time.time() - path.stat().st_mtime >= older_than:
+                path.unlink()
+
+
+def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path], Path]) -> Path:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix is kept, since some writers (Keras) go by it.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, text = tempfile.mkstemp(dir=path.parent, prefix=f"{_ASIDE}{path.stem}-", suffix=path.suffix)
         os.close(handle)
-        temporary = Path(name)
+        temporary = Path(text)
         write(temporary)
-        _flush(temporary)
+        flush(temporary)
         temporary.chmod(0o644)
-        temporary.replace(path)
-        _flush(path.parent)
+        target = name(temporary)
+        temporary.replace(target)
+        flush(path.parent)
+        return target
     except OSError as error:
         raise StorageError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
@@ -72,13 +115,14 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Makes sure that a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -20,6 +20,7 @@ from PIL import ExifTags, Image, ImageOps, features
 
 from dfcore.errors import ImageError
 from dfcore.files import sha256_bytes
+from dfcore.texts import printable
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SUFFIXES = frozenset(
@@ -28,6 +29,7 @@ SUFFIXES = frozenset(
 MAX_BYTES = 64 * 2**20
 # Decoded, 50 megapixels are 150 MB. Pillow itself warns only far above that.
 MAX_PIXELS = 50_000_000
+_BAND_PIXELS = 1_000_000
 _EXIF_VALUE_LENGTH = 200
 # Of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
 _LUMINANCE_SUM = 3688
@@ -223,6 +225,17 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode in ("I", "F"):
         kind = "32-bit integer" if image.mode == "I" else "Floating-point"
         raise ImageError(f"{kind} pixels have no defined range; save the image with 8 or 16 bits.")
+    if image.width * image.height <= _BAND_PIXELS:
+        return _flat_rgb(image)
+    # In bands, since several copies of a large image would not fit into the memory that a decoder may take.
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        rgb[top : top + rows] = _flat_rgb(image.crop((0, top, image.width, min(top + rows, image.height))))
+    return rgb
+
+
+def _flat_rgb(image: Image.Image) -> np.ndarray:
     if image.has_transparency_data:
         return _over_white(image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
@@ -263,6 +276,5 @@ def _readable_exif(exif: Image.Exif) -> dict[str, str]:
         for tag, value in tags.items():
             name = names.get(tag)
             if name and not isinstance(value, (bytes, dict)) and name not in {"ExifOffset", "GPSInfo"}:
-                text = "".join(c for c in str(value) if c.isprintable()).strip()
-                found[name] = text[:_EXIF_VALUE_LENGTH]
+                found[name] = printable(str(value).strip())[:_EXIF_VALUE_LENGTH]
     return found

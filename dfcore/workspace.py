@@ -1,10 +1,16 @@
-"""Where the workbench keeps things: folders under the current one unless the environment says otherwise.
+"""Where the workbench keeps things, and which folders it may read.
 
-`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA` and `DFCORE_CACHE` name other folders.
+`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CACHE` and `DFCORE_LOGS` name other folders than those under the
+current one. `DFCORE_ROOTS` lists the folders that may be read (separated as in PATH); without it all may be, which
+suits the command line. The dashboard always sets it, and what it starts inherits it.
 """
 
 import os
 from pathlib import Path
+
+from dfcore.errors import AccessError
+
+ROOTS = "DFCORE_ROOTS"
 
 
 def runs_dir() -> Path:
@@ -30,6 +36,40 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """Folder of decoded pixels and scans, `.cache/` by default; it can be deleted at any time."""
     return _folder("DFCORE_CACHE", ".cache")
+
+
+def logs_dir() -> Path:
+    """Folder of the dashboard's log, `logs/` by default."""
+    return _folder("DFCORE_LOGS", "logs")
+
+
+def roots() -> list[Path] | None:
+    """The folders that may be read, or None for all; the workspace's own are always among them."""
+    told = os.environ.get(ROOTS)
+    if told is None:
+        return None
+    named = [Path(part).expanduser() for part in told.split(os.pathsep) if part]
+    return [path.resolve() for path in (*named, runs_dir(), models_dir(), data_dir(), cache_dir())]
+
+
+def readable(path: Path) -> bool:
+    """Whether a file or folder may be read, links resolved."""
+    allowed = roots()
+    return allowed is None or any(Path(path).resolve().is_relative_to(root) for root in allowed)
+
+
+def require_readable(path: Path) -> None:
+    """Checks that a file or folder may be read, links resolved.
+
+    Raises:
+        AccessError: naming the folders that may be.
+    """
+    if not readable(path):
+        told = ", ".join(str(root) for root in (roots() or ())[:-4]) or "none but the workspace's own"
+        raise AccessError(
+            f"{path} lies outside of the folders that may be read here ({told}). Whoever runs the server can add "
+            f"others with {ROOTS}."
+        )
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -5,19 +5,19 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import access, actions, widgets
 from dashboard.navigation import path
+from dfcore import workspace
 from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, Dataset, assign_splits
-from dfcore.datasets.demo import make_demo
-from dfcore.datasets.registered import demo_folder, forget, register, registered
+from dfcore.datasets.registered import demo_folder, registered
 from dfcore.labels import NAMES
 
 
 def make_demonstration() -> None:
     bar = st.progress(0.0, "Making the demonstration data set …")
     with widgets.errors():
-        folder = make_demo(demo_folder(), progress=lambda done, total: bar.progress(done / total, f"{done} of {total}"))
-        st.session_state["dataset"] = str(register(folder))
+        folder = actions.make_demo(lambda done, total: bar.progress(done / total, f"{done} of {total}"))
+        st.session_state["dataset"] = str(folder)
         bar.empty()
         st.rerun()
 
@@ -27,11 +27,14 @@ def add_folder() -> None:
         text = st.text_input(
             "Folder or manifest on this machine",
             placeholder="/data/my-images",
-            help="Known layouts: " + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
+            help="Folders that may be read here: "
+            + ", ".join(widgets.plain(root) for root in workspace.roots() or ["all"])
+            + ". Known layouts: "
+            + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
         )
         if st.form_submit_button("Register", icon=":material/add:"):
             with widgets.errors():
-                st.session_state["dataset"] = str(register(text))
+                st.session_state["dataset"] = str(actions.register(text))
                 st.rerun()
 
 
@@ -113,8 +116,9 @@ if folders:
             persist_state="session", help="Registered folders.",
         )  # fmt: skip
         if st.button("Forget", help="Takes it off this list; its files stay.", icon=":material/remove:"):
-            forget(Path(picked))
-            st.rerun()
+            with widgets.errors():
+                actions.forget(Path(picked))
+                st.rerun()
     with widgets.errors():
         show(Path(picked))
         st.page_link(path("train"), label="Train on a data set", icon=":material/model_training:")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, judgement, panels, widgets
+from dashboard import access, judgement, panels, trouble, widgets
 from dfcore import figures
 from dfcore.evaluation import calibration_error, evaluate_scores, precision_recall_points, roc_points
 
@@ -70,14 +70,15 @@ def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, 
         return
     items = []
     for row in rows.itertuples():
-        file = str(source.root / row.path)
-        items.append((file, f"score {row.score:.3f}", access.thumbnail(file, access.stamp(file))))
+        file = judgement.image_path(source, row.path)
+        picture = access.thumbnail(str(file), access.stamp(file)) if file else None
+        items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")
     if picked:
         widgets.inspect(Path(picked).name, Path(picked).read_bytes())
 
 
-@st.fragment
+@trouble.fragment()
 def show(entry: access.Entry, source: judgement.Source) -> None:
     predictions = judgement.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)

@@ -2,21 +2,17 @@
 
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import access, uploads, widgets
 from dashboard.navigation import path
 from dfcore.runs import summary
 
 st.title("Is it real or machine-made?")
 
-files = st.file_uploader(
+if uploads.may_judge() and uploads.choose(
     "Drop an image to have it judged",
-    type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"],
-    accept_multiple_files=True,
-    key="home_upload",
+    "home_upload",
     help="It stays on this machine. Inspect opens with the verdict and a heat-map of the evidence.",
-)
-if files:
-    st.session_state["inspect_images"] = [(file.name, file.getvalue()) for file in files]
+):
     st.switch_page(path("inspect"))
 
 detectors, runs = st.columns(2, gap="large")

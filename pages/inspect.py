@@ -5,13 +5,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import access, evidence, verdict, widgets
+from dashboard import access, evidence, uploads, verdict, widgets
 from dashboard.verdict import Strictness
 from dfcore.datasets.demo import sample_images
 from dfcore.detector import Verdict
 from dfcore.errors import ImageError
-
-_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
 
 
 @st.cache_data(show_spinner=False)
@@ -19,32 +17,25 @@ def samples() -> dict[str, bytes]:
     return sample_images()
 
 
-def keep(images: list[tuple[str, bytes]]) -> None:
-    """Keeps the images, so that they are still here after a visit to another page."""
-    st.session_state["inspect_images"] = images
-
-
 def choose_images() -> list[tuple[str, bytes]]:
     upload, camera, sample = st.tabs([":material/upload: Upload", ":material/photo_camera: Camera", "Sample"])
     with upload:
-        files = st.file_uploader(
-            "Images to judge", type=_TYPES, accept_multiple_files=True, key="inspect_upload",
+        uploads.choose(
+            "Images to judge", "inspect_upload",
             help="JPEG, PNG, WebP, BMP, TIFF, GIF, MPO or AVIF, up to 64 MB each. They stay on this machine.",
         )  # fmt: skip
-        if files:
-            keep([(file.name, file.getvalue()) for file in files])
     with camera:
         if st.toggle("Use the camera", help="The browser asks for permission first."):
             photo = st.camera_input("Photograph to judge", label_visibility="collapsed")
             if photo:
-                keep([("camera.jpg", photo.getvalue())])
+                uploads.keep([("camera.jpg", photo.getvalue())])
     with sample:
         st.caption("Two photographs that scikit-learn ships, and one of them after a simulated generator decoder.")
         with st.container(horizontal=True):
             for name in samples():
                 if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
-                    keep([(name, samples()[name])])
-    return st.session_state.get("inspect_images", [])
+                    uploads.keep([(name, samples()[name])])
+    return uploads.kept()
 
 
 def judge(entries: list[access.Entry], data: bytes, strictness: Strictness) -> tuple[access.Entry, str, Verdict]:
@@ -93,7 +84,7 @@ def show(entries: list[access.Entry], name: str, data: bytes, strictness: Strict
 
 
 st.title("Inspect")
-chosen = widgets.choose_detectors()
+chosen = widgets.choose_detectors() if uploads.may_judge() else []
 pictures = choose_images() if chosen else []
 if chosen and not pictures:
     st.info("Drop an image above, or try a sample.", icon=":material/image_search:")

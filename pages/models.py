@@ -1,8 +1,10 @@
 """Models: every detector with its card; promote a run, rename, set the default, delete."""
 
+import os
+
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import access, actions, widgets
 from dfcore import bundles, figures, workspace
 from dfcore.bundles import Card
 from dfcore.runs import State
@@ -84,23 +86,33 @@ def act(entry: access.Entry) -> None:
         if bundles.default_name(folder) != entry.key and st.button(
             "Make default", icon=":material/star:", key=f"default_{entry.key}"
         ):
-            bundles.set_default(folder, entry.key)
-            st.rerun()
+            with widgets.errors():
+                actions.set_default(entry.key)
+                st.rerun()
         with st.popover("Rename", icon=":material/edit:"):
             new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
             if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
                 with widgets.errors():
-                    bundles.rename(folder, entry.key, new)
+                    actions.rename(entry.key, new)
                     st.rerun()
         if st.button("Delete", icon=":material/delete:", key=f"delete_{entry.key}"):
             confirm_delete(entry)
+        st.download_button(
+            "Download", lambda: actions.pack(entry.folder), f"{entry.key}.zip", "application/zip", on_click="ignore",
+            icon=":material/download:", key=f"download_{entry.key}",
+            help="The whole detector as one archive, to be passed on.",
+        )  # fmt: skip
 
 
 @st.dialog("Delete this detector?")
 def confirm_delete(entry: access.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted for good.")
-    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=bundles.delete,
-              args=(workspace.models_dir(), entry.key))  # fmt: skip
+    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete, args=(entry.key,))
+
+
+def delete(name: str) -> None:
+    with widgets.errors():
+        actions.delete_detector(name)
 
 
 def promote() -> None:
@@ -114,7 +126,21 @@ def promote() -> None:
         name = st.text_input("Name in the library", placeholder="faces-2026", help="Letters, digits, . - and _")
         if st.form_submit_button("Promote", icon=":material/upload:"):
             with widgets.errors():
-                bundles.promote(finished[picked].bundle, workspace.models_dir(), name)
+                actions.promote(picked, name)
+                st.rerun()
+
+
+def take_in() -> None:
+    st.caption(
+        "A detector from somebody else: the archive that Download gives. It is loaded in a process of its own first, "
+        "and refused if it is anything but one of our networks with its card. What its card claims nobody has checked."
+    )
+    with st.form("take_in", border=False):
+        file = st.file_uploader("Archive", type=["zip"], help="model.keras, card.json, domain.npz, predictions.")
+        name = st.text_input("Its name in the library", placeholder="faces-from-ada", help="Letters, digits, . - and _")
+        if st.form_submit_button("Take it in", icon=":material/upload_file:") and file:
+            with widgets.errors(), st.spinner("Loading it in a process of its own …"):
+                actions.take_in(name, file.getvalue())
                 st.rerun()
 
 
@@ -131,3 +157,6 @@ for entry in library:
         act(entry)
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
     promote()
+if os.environ.get("DFCORE_TAKE_IN") == "1":
+    with st.expander("Take in a detector from somebody else", icon=":material/upload_file:"):
+        take_in()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import access, run_actions, widgets
+from dashboard import access, run_actions, trouble, widgets
 from dfcore import figures
 from dfcore.runs import Run, summary
 
@@ -95,7 +95,7 @@ with widgets.errors():
     active = any(other.status().state.active for other in every)
     paused = st.toggle("Pause live updates", help="Keeps zoomed curves as they are.") if active else False
 
-    @st.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
+    @trouble.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
     def live() -> None:
         with widgets.errors():
             show_list(every)

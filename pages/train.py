@@ -5,13 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import access, widgets
+from dashboard import access, actions, roles, widgets
 from dashboard.navigation import path
+from dashboard.roles import Role
 from dashboard.training_form import form_values
 from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_trainable
 from dfcore.datasets.registered import registered
 from dfcore.datasets.scan import image_side
-from dfcore.runs import estimate, start
 from dfcore.training import presets
 from dfcore.training.config import TrainConfig, make_config, suggest
 
@@ -59,8 +59,8 @@ def choose_recipe(before: dict[str, Any]) -> dict[str, Any]:
 def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
     counts = dataset.counts().sum(axis=1)
     with st.spinner("Measuring a few steps …"):
-        seconds = estimate(
-            config.to_dict(),
+        seconds = actions.estimate(
+            config,
             training_images=int(counts.get(TRAIN, 0)),
             validation_images=int(counts.get(VALIDATION, 0)),
         )
@@ -86,7 +86,7 @@ def act(values: dict[str, Any], dataset: Dataset) -> None:
     if wants_time:
         show_estimate(config, split)
         return
-    run = start(access.store(), config.to_dict(), epochs=config.epochs)
+    run = actions.start(config)
     st.session_state.pop("train_again", None)
     st.switch_page(path("monitor"), query_params={"run": run.id})
 
@@ -99,7 +99,7 @@ if again:
         if st.button("Back to the defaults", type="tertiary"):
             st.session_state.pop("train_again")
             st.rerun()
-root = choose_dataset(again)
+root = choose_dataset(again) if roles.offer(Role.TRAINER, "Training") else None
 if root is not None:
     with widgets.errors():
         data = access.dataset(root)

@@ -15,8 +15,12 @@ _SHARED = Path(__file__).parents[2] / "shared"
 @pytest.fixture(autouse=True)
 def _own_workspace(tmp_path, monkeypatch):
     """Keeps every test out of the checkout's own folders."""
-    for name in ("runs", "models", "data", "cache"):
+    for name in ("runs", "models", "data", "cache", "logs"):
         monkeypatch.setenv(f"DFCORE_{name.upper()}", str(tmp_path / name))
+    # Pages set it to the home folder and the current one, where no test has its data.
+    monkeypatch.setenv("DFCORE_ROOTS", os.sep)
+    # Unforeseen errors shall fail a test instead of being told to somebody.
+    monkeypatch.setenv("DFCORE_DEBUG", "1")
 
 
 @pytest.fixture

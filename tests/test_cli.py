@@ -23,7 +23,7 @@ from dfcore.detector import Detector
 from dfcore.evaluation.robustness import CHANGES
 from dfcore.files import sha256_file
 from dfcore.runs import RunStore, State
-from dfcore.runs.process import identity
+from dfcore.runs.process import identity, place
 from dfcore.training import presets
 from dfcore.training.config import make_config
 from tests.conftest import make_card, untrained
@@ -100,7 +100,7 @@ def made_run(data, state: State, **changes):
     config = make_config({"data_root": str(data), "epochs": 2, "name": "made by hand"})
     run = RunStore(workspace.runs_dir()).create(config.to_dict(), epochs=2)
     me = identity()
-    run.update(state=state, pid=me["pid"], started=me["started"], **changes)
+    run.update(state=state, pid=me["pid"], started=me["started"], place=place(), **changes)
     return run
 
 
@@ -262,6 +262,9 @@ def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_datase
     assert answer("runs", "stop", run)["state"] == "stopping"
     assert wait(answer, run, "stopped")["epoch"] >= 1
     assert answer("runs", "resume", run)["state"] == "queued"
+    code, _, err = dfcore("runs", "resume", run)
+    assert code == 2
+    assert "already" in err, "pressed twice"
     assert wait(answer, run, "completed")["epoch"] == 30
     assert answer("runs", "delete", run)["state"] == "deleted"
 

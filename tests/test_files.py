@@ -2,11 +2,29 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from dfcore.errors import StorageError
-from dfcore.files import read_json, sha256_bytes, sha256_file, write_atomic, write_bytes, write_json, write_text
+from dfcore.files import (
+    is_intact,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    sweep,
+    write_atomic,
+    write_bytes,
+    write_hashed,
+    write_json,
+    write_text,
+)
+
+ROOT = Path(__file__).parents[1]
 
 FAILURES = [
     pytest.param(ValueError("a writer's own mistake"), ValueError, id="other-errors-stay-what-they-are"),
@@ -93,3 +111,99 @@ def test_hashes_are_sha256(tmp_path):
     data = bytes(range(256)) * 10_000
     (tmp_path / "data.bin").write_bytes(data)
     assert sha256_bytes(data) == sha256_file(tmp_path / "data.bin") == hashlib.sha256(data).hexdigest()
+
+
+# === Files that are named by their content ===
+
+
+def write_named(folder, content: bytes = b"content"):
+    return write_hashed(folder, "epoch-1", ".npz", lambda temporary: temporary.write_bytes(content))
+
+
+def test_a_file_is_named_by_its_content(tmp_path):
+    path = write_named(tmp_path / "new")
+    assert path == tmp_path / "new" / f"epoch-1.{hashlib.sha256(b'content').hexdigest()[:16]}.npz"
+    assert path.read_bytes() == b"content"
+    assert is_intact(path)
+    assert write_named(tmp_path / "new") == path
+    other = write_named(tmp_path / "new", b"other content")
+    assert sorted((tmp_path / "new").iterdir()) == sorted([path, other])
+
+
+ALTERED = {
+    "a flipped bit": lambda path: path.write_bytes(b"conteot"),
+    "cut short": lambda path: path.write_bytes(b"conten"),
+    "longer": lambda path: path.write_bytes(b"content\0"),
+    "empty": lambda path: path.write_bytes(b""),
+    "another name": lambda path: path.rename(path.with_name(f"epoch-1.{'0' * 16}.npz")),
+    "a name without a hash": lambda path: path.rename(path.with_name("epoch-1.npz")),
+    "a name without an ending": lambda path: path.rename(path.with_suffix("")),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED)
+def test_a_file_that_is_not_what_its_name_tells_is_known(tmp_path, alter):
+    alter(write_named(tmp_path))
+    (path,) = tmp_path.iterdir()
+    assert not is_intact(path)
+
+
+@pytest.mark.parametrize(("failure", "expected"), FAILURES)
+def test_a_writer_that_fails_leaves_no_named_file(tmp_path, failure, expected):
+    path = write_named(tmp_path)
+
+    def write(temporary):
+        temporary.write_text("half of the n")
+        raise failure
+
+    with pytest.raises(expected):
+        write_hashed(tmp_path, "epoch-2", ".npz", write)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# === What a killed process leaves ===
+
+# It is killed when half of the file is written.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dfcore.files import write_atomic, write_hashed
+
+def write(temporary):
+    temporary.write_text("half of the n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder = Path(sys.argv[1])
+"""
+WRITES = {
+    "a file": "write_atomic(folder / 'file.txt', write)",
+    "a file named by its content": "write_hashed(folder, 'file', '.txt', write)",
+}
+
+
+@pytest.mark.parametrize("call", WRITES.values(), ids=WRITES)
+def test_what_a_process_wrote_when_it_was_killed_is_swept_and_nothing_else(tmp_path, call):
+    write_text(tmp_path / "file.txt", "old")
+    (tmp_path / ".hidden").touch()
+    (tmp_path / ".aside-folder").mkdir()
+    kept = sorted(tmp_path.iterdir())
+    done = subprocess.run([sys.executable, "-c", KILLED + call, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "file.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == len(kept) + 1
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == kept
+    assert (tmp_path / "file.txt").read_text() == "old"
+
+
+def test_what_somebody_may_be_writing_right_now_is_left_to_him(tmp_path):
+    for name, age in ((".aside-young.json", 60), (".aside-old.json", 700)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    sweep(tmp_path, older_than=600)
+    assert [path.name for path in tmp_path.iterdir()] == [".aside-young.json"]
+
+
+def test_there_is_nothing_to_sweep_where_there_is_no_folder(tmp_path):
+    sweep(tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()

@@ -8,7 +8,7 @@ import zlib
 import pandas as pd
 import pytest
 
-from dfcore import images
+from dfcore import decoding, images
 from dfcore.datasets import KNOWN_LAYOUTS, UNLABELLED, scan
 from dfcore.datasets.layouts import parse_label, parse_split
 from dfcore.datasets.listing import list_images
@@ -461,13 +461,13 @@ def test_progress_is_told_to_the_end(small_dataset):
 
 
 def count_decoding(monkeypatch) -> list:
-    decoded, decode = [], images.decode
+    decoded, check = [], decoding.check
 
-    def counted(source):
-        decoded.append(source)
-        return decode(source)
+    def counted(data):
+        decoded.append(data)
+        return check(data)
 
-    monkeypatch.setattr(images, "decode", counted)
+    monkeypatch.setattr(decoding, "check", counted)
     return decoded
 
 
@@ -477,9 +477,9 @@ def test_unchanged_files_are_not_read_again_and_changed_ones_are(tmp_path, monke
     (root / "fake" / "bad.png").write_text("no image")
     decoded = count_decoding(monkeypatch)
     first = scan(root)
-    assert len(decoded) == 3
+    assert len(decoded) == 4
     second = scan(root)
-    assert len(decoded) == 3, "the second scan decoded nothing"
+    assert len(decoded) == 4, "the second scan decoded nothing"
     pd.testing.assert_frame_equal(first.table, second.table)
 
     make_image(root / "real/2.png", (9, 9), seed=99)
@@ -487,7 +487,7 @@ def test_unchanged_files_are_not_read_again_and_changed_ones_are(tmp_path, monke
     make_images(root, "fake/3.png")
     (root / "real/1.png").unlink()
     third = scan(root).table.set_index("path")
-    assert len(decoded) == 5
+    assert len(decoded) == 6
     assert third.loc["real/2.png", "width"] == 9
     assert third.loc["real/2.png", "sha256"] != first.table.set_index("path").loc["real/2.png", "sha256"]
     assert set(third.index) == {"real/2.png", "fake/1.png", "fake/3.png", "fake/bad.png"}

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,8 +14,10 @@ import pytest
 
 from dfcore import workspace
 from dfcore.errors import DfcoreError, RunError, StorageError
+from dfcore.files import write_json
 from dfcore.runs import Run, RunStore, State, launch, resume, summary
-from dfcore.runs.process import alive, identity
+from dfcore.runs.process import alive, identity, place
+from dfcore.runs.store import SILENT_SECONDS, LostRun
 
 CONFIG = {"arch": "cnn", "data_root": "some/where/faces"}
 ROOT = Path(__file__).parents[1]
@@ -43,6 +47,12 @@ def me() -> tuple[int, float]:
     return int(who["pid"]), who["started"]
 
 
+def somebody_else() -> tuple[int, float]:
+    """Another living process."""
+    who = identity(os.getppid())
+    return int(who["pid"]), who["started"]
+
+
 def working(run: Run, who: tuple[int, float] | None = None) -> Run:
     """Brings a run into the state running, in the name of this process unless told otherwise."""
     run.claim(*(who or me()), epochs=10)
@@ -56,6 +66,37 @@ def dead_process() -> tuple[int, float]:
     process.kill()
     process.wait()
     return int(who["pid"]), who["started"]
+
+
+def elsewhere(run: Run, state: State = State.RUNNING, *, silent: float = 0.0) -> Run:
+    """Brings a run into a state in the name of a process in another place, last heard of so many seconds ago."""
+    last = time.time() - silent
+    working(run).update(state=state, place="another place", epoch=4)
+    values = json.loads((run.folder / "status.json").read_text())
+    write_json(run.folder / "status.json", values | {"heartbeat": last})
+    run.beat()
+    os.utime(run.folder / "heartbeat", (last, last))
+    return run
+
+
+def at_once(*calls) -> list:
+    """What calls give that are made at the same time; an error is what it gives, too."""
+    barrier = threading.Barrier(len(calls))
+    outcomes = []
+
+    def make(call):
+        barrier.wait(timeout=10)
+        try:
+            outcomes.append(call())
+        except DfcoreError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=make, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
 # === The store ===
@@ -179,6 +220,15 @@ def test_stopping_is_asked_for_once_or_twice_with_the_same_effect(run):
     assert run.status().state is State.STOPPING, "progress does not overwrite the wish to stop"
 
 
+def test_a_stop_that_is_asked_for_many_times_at_once_loses_no_progress(run):
+    working(run)
+    steps = [lambda step=step: Run(run.folder, me()).update(**step) for step in ({"epoch": 2}, {"step": 3})]
+    outcomes = at_once(*[Run(run.folder).request_stop] * 3, *steps)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    status = run.status()
+    assert (status.state, status.epoch, status.step) == (State.STOPPING, 2, 3)
+
+
 def test_a_run_that_was_stopped_in_the_queue_does_not_begin(run):
     run.claim(*me(), epochs=10)
     run.request_stop()
@@ -229,8 +279,8 @@ def test_a_zombie_is_not_alive():
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.STOPPING])
 def test_a_run_whose_process_is_gone_is_interrupted(run, state):
-    pid, started = dead_process()
-    run.update(state=state, pid=pid, started=started, epoch=4, seconds_left=60.0)
+    run.claim(*dead_process(), epochs=10)
+    run.update(state=state, epoch=4, seconds_left=60.0)
     status = run.status()
     assert (status.state, status.epoch, status.seconds_left) == (State.INTERRUPTED, 4, None)
     assert "process is gone" in status.reason
@@ -247,10 +297,90 @@ def test_a_run_whose_process_lives_stays_what_it_is(run, sleeper):
     assert run.status().state is State.INTERRUPTED
 
 
-def test_a_run_of_before_the_machine_restarted_is_interrupted(run, monkeypatch):
-    working(run)
-    monkeypatch.setattr("dfcore.runs.store.psutil.boot_time", lambda: time.time() + 60)
+def test_a_number_that_another_process_has_got_meanwhile_is_no_sign_of_life(run):
+    """However lately the one before was heard of."""
+    pid, started = me()
+    run.claim(pid, started - 100, epochs=10)
+    run.update(state=State.RUNNING)
+    run.beat()
     assert run.status().state is State.INTERRUPTED
+
+
+def test_a_process_here_that_was_not_heard_of_for_long_still_lives(run):
+    elsewhere(run, silent=3600)
+    values = json.loads((run.folder / "status.json").read_text())
+    write_json(run.folder / "status.json", values | {"place": place()})
+    assert run.silence() > 3000
+    assert run.status().state is State.RUNNING
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.STOPPING])
+def test_a_process_in_another_place_is_known_by_its_beats(run, state):
+    elsewhere(run, state, silent=SILENT_SECONDS - 5)
+    assert run.status().state is state
+    elsewhere(run, state, silent=SILENT_SECONDS + 5)
+    status = run.status()
+    assert (status.state, status.epoch) == (State.INTERRUPTED, 4)
+    assert "process is gone" in status.reason
+
+
+def test_either_sign_of_life_will_do(run):
+    elsewhere(run, silent=60)
+    run.beat()
+    assert run.silence() < 5
+    assert run.status().state is State.RUNNING, "it beats, though its status is old"
+    elsewhere(run, silent=60).update(step=1)
+    assert run.silence() < 5
+    assert run.status().state is State.RUNNING, "it writes, though its beat is old"
+    (run.folder / "heartbeat").unlink()
+    assert run.status().state is State.RUNNING
+
+
+def test_a_beat_of_the_future_is_no_silence(run):
+    """Clocks of two machines differ."""
+    assert elsewhere(run, silent=-60).silence() == 0
+
+
+def test_what_another_version_wrote_without_a_place_is_known_by_its_beats(run):
+    elsewhere(run, silent=60)
+    values = json.loads((run.folder / "status.json").read_text())
+    del values["place"]
+    write_json(run.folder / "status.json", values)
+    assert run.status().state is State.INTERRUPTED
+
+
+def test_a_process_of_another_place_can_be_relieved_when_it_is_silent_only(run):
+    elsewhere(run)
+    with pytest.raises(RunError, match="running already"):
+        run.claim(*somebody_else(), epochs=10)
+    elsewhere(run, silent=60)
+    run.claim(*somebody_else(), epochs=10)
+    status = run.status()
+    assert (status.pid, status.place) == (os.getppid(), place())
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.STOPPING])
+def test_a_living_process_takes_back_that_it_is_gone(run, state):
+    """Another place heard nothing of it for a while, as when the machine slept."""
+    elsewhere(run, state, silent=60)
+    assert run.status().state is State.INTERRUPTED
+    status = Run(run.folder, me()).update(step=5)
+    assert (status.state, status.reason, status.step) == (state, "", 5)
+    assert run.status().state is state
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.STOPPED, State.FAILED])
+def test_a_process_that_was_taken_for_gone_can_still_end_its_run(run, state):
+    elsewhere(run, silent=60)
+    assert run.status().state is State.INTERRUPTED
+    Run(run.folder, me()).update(state=state, reason="It is over.")
+    assert (run.status().state, run.status().reason) == (state, "It is over.")
+
+
+def test_whoever_looks_on_takes_nothing_back(run):
+    elsewhere(run, silent=60)
+    assert run.status().state is State.INTERRUPTED
+    assert run.update(phase="looked at").state is State.INTERRUPTED
 
 
 def test_a_run_whose_process_was_never_started_does_not_wait_for_ever(run, monkeypatch):
@@ -274,23 +404,51 @@ def test_a_run_belongs_to_one_living_process(run, sleeper):
 def test_of_two_that_claim_at_once_one_gets_it(run, sleeper):
     process, who = sleeper
     candidates = [me(), (process.pid, who["started"])]
-    outcomes = []
-    barrier = threading.Barrier(2)
+    outcomes = at_once(*[lambda who=who: Run(run.folder).claim(*who, epochs=10) for who in candidates])
+    assert sorted(type(outcome) for outcome in outcomes if outcome) == [RunError]
+    assert (run.status().pid, run.status().started) in candidates
 
-    def claim(candidate):
-        barrier.wait()
-        try:
-            Run(run.folder).claim(*candidate, epochs=10)
-            outcomes.append("got it")
-        except RunError:
-            outcomes.append("refused")
 
-    threads = [threading.Thread(target=claim, args=(candidate,)) for candidate in candidates]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["got it", "refused"]
+WRITES = {
+    "progress": lambda run: run.update(step=9),
+    "its end": lambda run: run.update(state=State.COMPLETED),
+    "its beginning": lambda run: run.begin(),
+    "a wish to stop": lambda run: run.request_stop(),
+    "the history": lambda run: run.write_history([{"epoch": 9}]),
+    "a step": lambda run: run.append_step({"epoch": 9, "step": 9}),
+    "a cut of the steps": lambda run: run.cut_steps(0, 0),
+    "metrics": lambda run: run.write_metrics({"test": {"accuracy": 0.9}}),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_process_whose_run_was_given_to_another_writes_nothing_more(run, sleeper, write):
+    process, who = sleeper
+    mine = Run(run.folder, me())
+    working(mine).write_history([{"epoch": 1}])
+    mine.append_step({"epoch": 1, "step": 1})
+    elsewhere(run, silent=60)
+    run.claim(process.pid, who["started"], epochs=10)
+    before = contents(run)
+    with pytest.raises(LostRun, match=f"given to another process .{process.pid}"):
+        write(mine)
+    assert contents(run) == before
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.folder.iterdir() if path.name != "heartbeat"}
+
+
+@pytest.mark.parametrize("later", [0, 100], ids=["the-same-pid-and-start", "the-same-pid-alone"])
+def test_a_process_is_the_owner_by_pid_and_start(run, later):
+    pid, started = me()
+    working(run)
+    owner = Run(run.folder, (pid, started + later))
+    if later:
+        with pytest.raises(LostRun):
+            owner.update(step=9)
+    else:
+        assert owner.update(step=9).step == 9
 
 
 def test_a_completed_run_cannot_be_claimed(run):
@@ -313,6 +471,50 @@ def test_runs_take_their_turns_in_the_order_of_their_making(store):
     assert [store.turn_of(run) for run in (second, third)] == [True, False]
     second.request_stop()
     assert store.turn_of(third)
+
+
+@pytest.fixture
+def launched(run, tmp_path, monkeypatch):
+    """Processes that were launched for the run in the state stopped: each sleeps instead of training."""
+    script = tmp_path / "sleeps"
+    script.write_text("#!/bin/sh\nexec sleep 60\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    processes, reap = [], launch._reap
+    monkeypatch.setattr(launch, "_reap", lambda process: (processes.append(process), reap(process)))
+    run.update(state=State.STOPPED)
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_second_press_of_resume_is_refused_and_changes_nothing(run, launched):
+    resume(run)
+    before = run.status()
+    assert before.state is State.QUEUED
+    with pytest.raises(RunError, match="is queued already"):
+        resume(run)
+    assert run.status() == before
+    assert [process.pid for process in launched] == [before.pid]
+
+
+def test_of_two_that_resume_at_once_one_wins_and_the_process_of_the_other_ends(run, launched, monkeypatch):
+    both_have_started = threading.Barrier(2)
+
+    def identified(pid):
+        both_have_started.wait(timeout=10)
+        return identity(pid)
+
+    monkeypatch.setattr(launch, "identity", identified)
+    outcomes = at_once(*[lambda: resume(Run(run.folder))] * 2)
+    assert [type(outcome) for outcome in outcomes if outcome] == [RunError]
+    status = run.status()
+    assert status.state is State.QUEUED
+    (winner,) = [process for process in launched if process.pid == status.pid]
+    (loser,) = [process for process in launched if process.pid != status.pid]
+    assert loser.wait(timeout=10) == -signal.SIGTERM
+    assert winner.poll() is None
 
 
 def test_a_process_that_cannot_be_started_leaves_a_failed_run(run, monkeypatch):
@@ -373,6 +575,68 @@ def test_half_a_step_of_a_process_that_died_does_not_spoil_those_after_it(run, h
         run.append_step(row)
     assert run.steps()[0] == first
     assert run.steps()[-1] == last
+
+
+def live(*steps: tuple[int, int]) -> list[dict[str, float]]:
+    return [{"time": 1.5, "epoch": float(epoch), "step": float(step), "loss": 0.5} for epoch, step in steps]
+
+
+CUTS = {
+    "nothing was learned": (0, 0, []),
+    "within the first epoch": (0, 2, [(1, 2)]),
+    "after the first epoch": (1, 0, [(1, 2), (1, 4)]),
+    "within the second": (1, 3, [(1, 2), (1, 4), (2, 2)]),
+    "all of it": (2, 0, [(1, 2), (1, 4), (2, 2), (2, 4)]),
+}
+
+
+@pytest.mark.parametrize(("epochs", "step", "kept"), CUTS.values(), ids=CUTS)
+def test_steps_that_will_be_made_again_are_dropped(run, epochs, step, kept):
+    for row in live((1, 2), (1, 4), (2, 2), (2, 4)):
+        run.append_step(row)
+    run.cut_steps(epochs, step)
+    assert run.steps() == live(*kept)
+    run.append_step(*live((3, 1)))
+    assert run.steps() == live(*kept, (3, 1))
+
+
+def test_without_steps_there_is_nothing_to_drop(run):
+    run.cut_steps(0, 0)
+    assert run.steps() == []
+
+
+def test_some_room_is_kept_for_the_last_words(run):
+    run.keep_reserve()
+    assert (run.folder / ".reserve").stat().st_blocks * 512 >= 100_000, "really taken, not only promised"
+    run.keep_reserve()
+    for _ in range(2):
+        run.free_reserve()
+        assert not (run.folder / ".reserve").exists()
+
+
+def test_a_process_that_died_keeps_no_room(run):
+    run.claim(*dead_process(), epochs=10)
+    run.keep_reserve()
+    assert run.status().state is State.INTERRUPTED
+    assert not (run.folder / ".reserve").exists()
+
+
+WRITES_TO_WHAT_IS_GONE = {name: write for name, write in WRITES.items() if name != "a cut of the steps"} | {
+    "a beat": lambda run: run.beat(),
+    "a reserve": lambda run: run.keep_reserve(),
+    "a claim": lambda run: run.claim(*me(), epochs=10),
+}
+
+
+@pytest.mark.parametrize("write", WRITES_TO_WHAT_IS_GONE.values(), ids=WRITES_TO_WHAT_IS_GONE)
+def test_a_run_that_was_deleted_is_not_made_anew_by_who_still_writes(store, run, write):
+    mine = Run(run.folder, me())
+    working(mine)
+    shutil.rmtree(run.folder)
+    with pytest.raises((DfcoreError, OSError)):
+        write(mine)
+    assert not run.folder.exists()
+    assert list(store) == []
 
 
 def test_a_history_that_is_just_a_head_is_empty(run):

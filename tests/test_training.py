@@ -1,8 +1,12 @@
 """Training: what a run leaves behind, that it repeats, stops and goes on, and that it fails with a reason."""
 
+import io
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,21 +15,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dfcore import files
 from dfcore.architectures import backbone_layers, build_model
 from dfcore.bundles import read_card
 from dfcore.confidence import Budget, fit_calibration, operating_point
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.detector import Detector
 from dfcore.engines import KerasEngine
-from dfcore.errors import DatasetError, DfcoreError, RunError
+from dfcore.errors import DatasetError, DfcoreError, RunError, StorageError
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, read_predictions, stored_splits
 from dfcore.runs import Run, RunStore, State, resume, start
 from dfcore.runs.process import identity
 from dfcore.training import checkpoints, reporter, worker
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
-from dfcore.training.data import prepare
+from dfcore.training.data import prepare, require_same
 from dfcore.training.trainer import Trainer
+from tests.conftest import make_image
 
 TINY = {
     "arch": "cnn",
@@ -38,6 +44,7 @@ TINY = {
     "precision": "float32",
 }
 NEVER = 10**9
+ROOT = Path(__file__).parents[1]
 
 
 class Watch:
@@ -175,7 +182,9 @@ class TestCompletedRun:
         names = {path.name for path in completed.folder.iterdir() if not path.name.startswith(".")}
         assert names >= {
             "config.json",
+            "data.json",
             "status.json",
+            "heartbeat",
             "history.csv",
             "steps.csv",
             "checkpoints",
@@ -194,9 +203,12 @@ class TestCompletedRun:
             "predictions_test.parquet",
         }
         assert list((completed.folder / "tensorboard").glob("events.out.tfevents*"))
-        kept = sorted(path.name for path in completed.checkpoints.iterdir())
-        assert kept == ["best.npz", "epoch-000002-step-00000000.npz", "epoch-000003-step-00000000.npz"]
-        assert not list(completed.folder.rglob(".*tmp*"))
+        older, newer = sorted(path.name for path in completed.checkpoints.iterdir())
+        assert re.fullmatch(r"epoch-000002-step-00000000\.[0-9a-f]{16}\.npz", older)
+        assert re.fullmatch(r"epoch-000003-step-00000000\.[0-9a-f]{16}\.npz", newer)
+
+    def test_leaves_nothing_that_was_for_the_training_alone(self, completed):
+        assert {path.name for path in completed.folder.rglob(".*")} == {".lock"}
 
     def test_history_has_a_row_an_epoch_and_steps_a_row_a_step(self, completed):
         history = completed.history()
@@ -551,9 +563,20 @@ def with_a_flipped_bit(data: bytes) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def with_other_weights(data: bytes) -> bytes:
+    """As if somebody had written it: every check sum in the file is right."""
+    with np.load(io.BytesIO(data)) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["model/00000"] += 1
+    altered = io.BytesIO()
+    np.savez(altered, **arrays)
+    return altered.getvalue()
+
+
 DAMAGES = {
     "cut short": lambda data: data[: len(data) // 2],
     "a flipped bit": with_a_flipped_bit,
+    "other weights, with check sums that fit": with_other_weights,
     "other content": lambda data: b"not a checkpoint",
     "empty": lambda data: b"",
 }
@@ -602,7 +625,7 @@ def test_a_checkpoint_of_another_network_is_refused(stopped_in_second_epoch, tmp
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     state = {"epoch": 1, "step": 0}
-    checkpoints.save(tmp_path, {"model": [np.arange(3.0)]}, state)
+    first = checkpoints.save(tmp_path, {"model": [np.arange(3.0)]}, state)
 
     def full(file, **arrays):
         Path(file).write_bytes(b"half")
@@ -611,8 +634,68 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(DfcoreError, match="No space left on device"):
         checkpoints.save(tmp_path, {"model": [np.arange(3.0) + 1]}, state | {"epoch": 2})
-    assert [path.name for path in tmp_path.iterdir()] == ["epoch-000001-step-00000000.npz"]
+    assert list(tmp_path.iterdir()) == [first]
     assert checkpoints.newest(tmp_path).state == state
+
+
+def saved(folder: Path, epoch: int, step: int = 0, weight: float = 0.0) -> Path:
+    return checkpoints.save(folder, {"model": [np.full(3, weight)]}, {"epoch": epoch, "step": step})
+
+
+def found(folder: Path) -> tuple[int, int]:
+    state = checkpoints.newest(folder).state
+    return state["epoch"], state["step"]
+
+
+def damage_file(path: Path) -> None:
+    path.write_bytes(with_a_flipped_bit(path.read_bytes()))
+
+
+def test_the_newest_and_the_one_before_are_kept(tmp_path):
+    paths = [saved(tmp_path, *at) for at in ((1, 0), (1, 5), (2, 0), (2, 3), (10, 0))]
+    assert sorted(tmp_path.iterdir()) == paths[-2:]
+    assert found(tmp_path) == (10, 0)
+
+
+def test_of_two_checkpoints_of_one_step_the_later_counts(tmp_path):
+    for weight in (1.0, 2.0):
+        path = saved(tmp_path, 1, weight=weight)
+        os.utime(path, (weight, weight))
+    (weights,) = checkpoints.newest(tmp_path).arrays("model")
+    assert weights.tolist() == [2.0] * 3
+
+
+def test_a_checkpoint_that_reads_otherwise_than_it_was_written_is_refused_and_those_before_stay(tmp_path, monkeypatch):
+    kept, flush = [saved(tmp_path, epoch) for epoch in (1, 2)], files.flush
+
+    def spoil(path):
+        flush(path)
+        for written in tmp_path.glob("epoch-000003*"):
+            damage_file(written)
+
+    monkeypatch.setattr(files, "flush", spoil)
+    with pytest.raises(StorageError, match="does not read as it was written"):
+        saved(tmp_path, 3)
+    assert sorted(tmp_path.iterdir()) == kept
+    assert found(tmp_path) == (2, 0)
+
+
+def test_a_damaged_checkpoint_does_not_push_out_a_sound_one(tmp_path):
+    for epoch in (1, 2, 3):
+        newest = saved(tmp_path, epoch)
+    damage_file(newest)
+    assert found(tmp_path) == (2, 0)
+    newest = saved(tmp_path, 2, 5)
+    assert found(tmp_path) == (2, 5)
+    damage_file(newest)
+    assert found(tmp_path) == (2, 0), "the one before always stays"
+
+
+def test_a_checkpoint_that_was_half_written_when_its_process_was_killed_is_swept(tmp_path):
+    kept = saved(tmp_path, 1)
+    (tmp_path / ".aside-epoch-000002-step-00000000-x7.npz").write_bytes(b"half")
+    assert found(tmp_path) == (1, 0)
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 # === What the settings do ===
@@ -656,6 +739,47 @@ def test_early_stopping_ends_in_time_and_keeps_the_best_epoch(
     assert (trainer.progress.best_epoch, trainer.progress.epoch) == (best, ends)
     for ours, theirs in zip(trainer.best_model().get_weights(), watch.weights[best - 1], strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+class Dies(Recorder):
+    """Ends the process, in a way, when so many epochs are kept."""
+
+    def __init__(self, after: int):
+        super().__init__()
+        self.after = after
+
+    def epoch(self, history):
+        super().epoch(history)
+        if len(history) == self.after:
+            raise KeyboardInterrupt
+
+
+BESTS = {
+    "the best is in the last checkpoint alone": ((0.5, 0.9, 0.6, 0.5), False, 2),
+    "a damaged checkpoint takes the best that it held along": ((0.5, 0.6, 0.9, 0.5, 0.5), True, 2),
+}
+
+
+@pytest.mark.parametrize(("values", "damaged", "best"), BESTS.values(), ids=BESTS)
+def test_the_best_weights_travel_in_the_checkpoint(values, damaged, best, small_dataset, tmp_path, monkeypatch):
+    scripted(monkeypatch, "val_auc", values)
+    config = tiny(small_dataset, epochs=4, early_stopping="auc", patience=4)
+    folder = tmp_path / "run"
+    watch = Dies(after=3)
+    watch.trainer = make_trainer(config, folder, watch)
+    with pytest.raises(KeyboardInterrupt):
+        watch.trainer.run()
+    before, last = sorted(folder.iterdir())
+    if damaged:
+        damage_file(last)
+    else:
+        before.unlink()
+    resumed = make_trainer(config, folder)
+    for _ in range(2):
+        assert resumed.progress.best_epoch == best
+        for ours, theirs in zip(resumed.best_model().get_weights(), watch.weights[best - 1], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert resumed.run()
 
 
 def test_class_weights_make_both_classes_count_the_same(small_dataset, tmp_path, monkeypatch):
@@ -822,6 +946,288 @@ def test_a_stop_while_images_are_read_is_no_failure(small_dataset, tmp_path, mon
     assert run.status().state is State.STOPPED
 
 
+def in_phase(monkeypatch, begin: str, act) -> list:
+    """Lets something happen when a phase begins so, once; returns what came of it."""
+    phase, came = worker.RunWatcher.phase, []
+
+    def told(self, text):
+        phase(self, text)
+        if text.startswith(begin) and not came:
+            came.append(act())
+
+    monkeypatch.setattr(worker.RunWatcher, "phase", told)
+    return came
+
+
+def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals):
+    config, _, whole = stopped_in_second_epoch
+    run = new_run(config, tmp_path / "runs")
+    in_phase(monkeypatch, "training epoch 2", lambda: (run.request_stop(), run.request_stop()))
+    assert work(run) == 0
+    assert run.status().state is State.STOPPED
+    with pytest.raises(RunError, match="is stopped; only"):
+        run.request_stop()
+    assert run.status().state is State.STOPPED
+    assert work(run) == 0
+    assert run.status().state is State.COMPLETED
+    assert_same_weights(Detector.load(run.folder).model, whole)
+
+
+# === A disk that is full ===
+
+
+@pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2"])
+def test_a_full_disk_fails_the_run_with_its_reason_and_it_goes_on_when_there_is_room(
+    phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
+):
+    config, _, whole = stopped_in_second_epoch
+    run, flush = new_run(config, tmp_path / "runs"), files.flush
+
+    def full(path):
+        # What a run keeps in reserve is enough for its last words.
+        if (run.folder / ".reserve").exists():
+            raise OSError(28, "No space left on device")
+        flush(path)
+
+    with monkeypatch.context() as patch:
+        came = in_phase(patch, phase, lambda: patch.setattr(files, "flush", full))
+        assert work(run) == 1
+    assert came
+    status = run.status()
+    assert status.state is State.FAILED
+    assert "No space left on device" in status.reason
+    assert checkpoints.newest(run.checkpoints).state["epoch"] == 1
+    assert not list(run.folder.rglob(".aside-*"))
+    assert not (run.folder / ".reserve").exists()
+
+    assert work(run) == 0
+    assert run.status().state is State.COMPLETED
+    assert [row["epoch"] for row in run.history()] == [1, 2]
+    assert_same_weights(Detector.load(run.folder).model, whole)
+
+
+def test_a_disk_without_any_room_ends_the_process_all_the_same(
+    small_dataset, tmp_path, monkeypatch, unharmed_signals, capsys
+):
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    in_phase(monkeypatch, "training epoch 2", lambda: monkeypatch.setattr(files, "flush", full))
+    assert work(run) == 1
+    assert "No space left on device" in capsys.readouterr().out
+    assert checkpoints.newest(run.checkpoints).state["epoch"] == 1
+
+
+# === A data set that changes ===
+
+
+def other_image(data: Path) -> None:
+    make_image(data / "train" / "real" / "0.png", seed=99)
+
+
+CHANGES = {
+    "an image is another": other_image,
+    "an image is gone": lambda data: (data / "train" / "real" / "0.png").unlink(),
+    "an image more": lambda data: make_image(data / "train" / "real" / "new.png", seed=99),
+    "an image of the other class": lambda data: (data / "train" / "real" / "0.png").rename(
+        data / "train" / "fake" / "from-real.png"
+    ),
+    "an image of another split": lambda data: (data / "test" / "real" / "0.png").rename(
+        data / "validation" / "real" / "from-test.png"
+    ),
+}
+HARMLESS = {
+    "nothing": lambda data: None,
+    "another time": lambda data: os.utime(data / "train" / "real" / "0.png", (1, 1)),
+    "a file that takes no part": lambda data: (data / "train" / "real" / "damaged.png").write_bytes(b"no image"),
+}
+
+
+@pytest.fixture
+def data(small_dataset, tmp_path) -> Path:
+    """A data set that may be changed."""
+    return Path(shutil.copytree(small_dataset, tmp_path / "data"))
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_data_set_that_has_changed_is_refused_until_it_is_restored(change, data, small_dataset, tmp_path):
+    config, path = tiny(data), tmp_path / "data.json"
+    require_same(prepare(config), path, begun=False)
+    change(data)
+    for _ in range(2):
+        with pytest.raises(DatasetError, match=f"{re.escape(str(data))} has changed since this run began"):
+            require_same(prepare(config), path, begun=True)
+    shutil.rmtree(data)
+    shutil.copytree(small_dataset, data)
+    require_same(prepare(config), path, begun=True)
+
+
+@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
+def test_what_changes_no_image_is_no_change(change, data, tmp_path):
+    config, path = tiny(data), tmp_path / "data.json"
+    require_same(prepare(config), path, begun=False)
+    change(data)
+    require_same(prepare(config), path, begun=True)
+
+
+def test_before_anything_was_learned_a_data_set_may_change(data, tmp_path):
+    config, path = tiny(data), tmp_path / "data.json"
+    require_same(prepare(config), path, begun=False)
+    other_image(data)
+    require_same(prepare(config), path, begun=False)
+    require_same(prepare(config), path, begun=True)
+
+
+def test_a_run_that_began_before_this_was_noted_goes_on(data, tmp_path):
+    config, path = tiny(data), tmp_path / "data.json"
+    require_same(prepare(config), path, begun=True)
+    other_image(data)
+    with pytest.raises(DatasetError, match="has changed"):
+        require_same(prepare(config), path, begun=True)
+
+
+def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_it_is_restored(
+    data, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
+):
+    config, _, whole = stopped_in_second_epoch
+    run = new_run(config.model_copy(update={"data_root": str(data)}), tmp_path / "runs")
+    work_watched(run, monkeypatch, "training epoch 2")
+    assert run.status().state is State.STOPPED
+    kept = sorted(run.checkpoints.iterdir())
+    image = data / "train" / "fake" / "3.png"
+    before = image.read_bytes()
+    make_image(image, seed=99)
+    assert work(run) == 1
+    status = run.status()
+    assert status.state is State.FAILED
+    assert f"The data set {data} has changed since this run began" in status.reason
+    assert sorted(run.checkpoints.iterdir()) == kept
+    image.write_bytes(before)
+    work_watched(run, monkeypatch)
+    assert run.status().state is State.COMPLETED
+    assert_same_weights(Detector.load(run.folder).model, whole)
+
+
+# === Who has the run ===
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """What lies in a run's folder, but for signs of life and what is removed at the end."""
+    paths = [path for path in run.folder.rglob("*") if path.is_file() and path.name != "heartbeat"]
+    found = {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in paths}
+    return {name: content for name, content in found.items() if not name.startswith(".finish-")}
+
+
+@pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2", "measuring on test"])
+def test_a_process_whose_run_was_given_to_another_writes_nothing_more(
+    phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals, capsys
+):
+    run, other = new_run(stopped_in_second_epoch[0], tmp_path / "runs"), identity(os.getppid())
+
+    def give_away():
+        Run(run.folder).update(state=State.QUEUED, pid=other["pid"], started=other["started"], phase="waiting")
+        return contents(run)
+
+    came = in_phase(monkeypatch, phase, give_away)
+    assert work(run) == 1
+    now = contents(run)
+    assert {name for name in now | came[0] if now.get(name) != came[0].get(name)} == set()
+    assert f"given to another process ({other['pid']})" in capsys.readouterr().out
+
+
+def taken_for_gone(run: Run) -> State:
+    """What somebody in another place notes who hears nothing of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dfcore.runs.store.place", lambda: "another place")
+        patch.setattr("dfcore.runs.store.SILENT_SECONDS", -1.0)
+        return Run(run.folder).status().state
+
+
+def test_a_run_that_was_taken_for_gone_goes_on_and_says_so(
+    stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
+):
+    run = new_run(stopped_in_second_epoch[0], tmp_path / "runs")
+    told, tell = [], worker.RunWatcher.step
+    monkeypatch.setattr(worker.RunWatcher, "step", lambda self, row: (tell(self, row), told.append(run.status().state)))
+    came = in_phase(monkeypatch, "training epoch 2", lambda: taken_for_gone(run))
+    assert work(run) == 0
+    assert came == [State.INTERRUPTED]
+    assert set(told) == {State.RUNNING}
+    assert (run.status().state, run.status().reason) == (State.COMPLETED, "")
+
+
+def test_a_run_that_was_taken_for_gone_while_it_waited_still_gets_its_turn(tmp_path, monkeypatch, unharmed_signals):
+    run, asked = new_run(tiny(tmp_path / "gone"), tmp_path / "runs"), []
+
+    def turn_of(self, _):
+        asked.append(run.status().state)
+        if len(asked) == 1:
+            assert taken_for_gone(run) is State.INTERRUPTED
+            return False
+        assert len(asked) < 10, "it waits for ever"
+        return True
+
+    monkeypatch.setattr(RunStore, "turn_of", turn_of)
+    monkeypatch.setattr(worker, "_POLL_SECONDS", 0.01)
+    assert work(run) == 1
+    assert "There is no folder or manifest" in run.status().reason, "it began"
+
+
+def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_path, monkeypatch, unharmed_signals):
+    run = new_run(tiny(small_dataset), tmp_path / "runs")
+    silences = []
+
+    def slow(*_):
+        time.sleep(2)
+        silences.append(run.silence())
+        raise DatasetError("enough")
+
+    monkeypatch.setattr("dfcore.training.data.prepare", slow)
+    monkeypatch.setattr(worker, "_BEAT_SECONDS", 0.05)
+    assert work(run) == 1
+    assert run.status().reason == "enough"
+    assert silences[0] < 1.5
+
+
+def test_what_a_killed_process_left_half_done_is_gone_at_the_next_start(small_dataset, tmp_path, unharmed_signals):
+    run = new_run(tiny(small_dataset, epochs=1), tmp_path / "runs")
+    leave_half_done(run, ".aside-status-1.json", ".finish-1/bare/model.keras", ".bundle-1/bundle/model.keras",
+                    "checkpoints/.aside-epoch-000001-step-00000000-1.npz")  # fmt: skip
+    assert work(run) == 0, run.status().reason
+    assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
+
+
+def test_what_a_killed_process_left_half_done_of_a_fold_is_gone_too(small_dataset, tmp_path, unharmed_signals):
+    run = new_run(tiny(small_dataset, **(CV | {"folds": 2, "epochs": 1})), tmp_path / "runs")
+    leave_half_done(run, "folds/.aside-0-1.parquet", "folds/0/.aside-epoch-000001-step-00000000-1.npz")
+    assert work(run) == 0, run.status().reason
+    assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
+
+
+def leave_half_done(run: Run, *names: str) -> None:
+    for name in names:
+        path = run.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - 3600,) * 2)
+
+
+DELETED = ["loading TensorFlow", "training epoch 1", "validating epoch 1", "measuring on test", "writing the detector"]
+
+
+@pytest.mark.parametrize("phase", DELETED)
+def test_a_run_that_is_deleted_while_it_trains_ends_and_is_not_made_anew(
+    phase, small_dataset, tmp_path, monkeypatch, unharmed_signals
+):
+    run = new_run(tiny(small_dataset, epochs=1), tmp_path / "runs")
+    came = in_phase(monkeypatch, phase, lambda: run.folder.rename(tmp_path / "aside"))
+    assert work(run) == 1
+    assert came
+    assert not run.folder.exists()
+
+
 def test_a_run_of_another_process_is_left_alone(small_dataset, tmp_path):
     run = new_run(tiny(small_dataset), tmp_path / "runs")
     other = identity(os.getppid())
@@ -831,15 +1237,18 @@ def test_a_run_of_another_process_is_left_alone(small_dataset, tmp_path):
     assert run.status().pid == os.getppid()
 
 
-def test_a_resumed_worker_waits_until_it_is_entered(small_dataset, tmp_path):
+@pytest.mark.parametrize("pid", [2**22 + 1, os.getpid()], ids=["another-number", "a-number-that-it-has-got-again"])
+def test_a_resumed_worker_waits_until_it_is_entered(pid, small_dataset, tmp_path):
     """After a stop the old process still stands in the status until the launcher has entered the new one."""
     run = new_run(tiny(small_dataset), tmp_path / "runs")
-    run.update(state=State.STOPPED, pid=2**22 + 1, started=1.0)
+    run.update(state=State.STOPPED, pid=pid, started=1.0)
     me = identity()
     later = threading.Timer(0.5, lambda: run.claim(int(me["pid"]), me["started"], epochs=3))
     later.start()
     assert worker._is_mine(run, patience=10)
+    entered = run.status()
     later.join()
+    assert (entered.pid, entered.started) == (me["pid"], me["started"])
 
 
 # === In processes of their own ===
@@ -870,6 +1279,97 @@ def store(tmp_path):
         if status.state.active and status.pid not in (None, os.getpid()):
             os.kill(status.pid, signal.SIGKILL)
             wait_for(run, lambda status: not status.state.active, seconds=20)
+
+
+WORKER = """
+import os, signal, sys
+from pathlib import Path
+import tensorflow
+import numpy as np
+from dfcore.training import checkpoints, reporter, worker
+
+reporter._EVERY_SECONDS = 0
+save, savez, step = checkpoints.save, np.savez, worker.RunWatcher.step
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{patch}
+sys.exit(worker.main(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def worker_process():
+    """Starts a worker in a process of its own, with some lines before its beginning; all end with the test."""
+    processes = []
+
+    def begin(run: Run, patch: str = "") -> subprocess.Popen:
+        with open(run.log, "ab") as log:
+            command = [sys.executable, "-c", WORKER.format(patch=patch), str(run.folder)]
+            process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        processes.append(process)
+        who = identity(process.pid)
+        run.claim(process.pid, who["started"], epochs=run.status().epochs)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+KILLS = {
+    "after the last checkpoint, before it is told of": """
+def saved(folder, variables, state):
+    save(folder, variables, state)
+    if state["epoch"] == 2:
+        die()
+checkpoints.save = saved
+""",
+    "within the writing of the first checkpoint": """
+def half(file, **arrays):
+    Path(file).write_bytes(b"half")
+    die()
+np.savez = half
+""",
+    "within an epoch": """
+def told(self, row):
+    step(self, row)
+    if (row["epoch"], row["step"]) == (2, 2):
+        die()
+worker.RunWatcher.step = told
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", KILLS.values(), ids=KILLS)
+def test_a_killed_run_goes_on_with_no_row_missing_and_none_twice(
+    patch, stopped_in_second_epoch, tmp_path, worker_process, unharmed_signals
+):
+    config, _, whole = stopped_in_second_epoch
+    run = new_run(config, tmp_path / "runs")
+    assert worker_process(run, patch).wait(timeout=300) == -signal.SIGKILL, run.log_tail(2000)
+    assert run.status().state is State.INTERRUPTED
+    assert work(run) == 0, run.status().reason
+    assert run.status().state is State.COMPLETED
+    assert [row["epoch"] for row in run.history()] == [1, 2]
+    assert [(row["epoch"], row["step"]) for row in run.steps()] == [(e, s) for e in (1, 2) for s in (1, 2, 3)]
+    assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
+    assert_same_weights(Detector.load(run.folder).model, whole)
+
+
+@pytest.mark.slow
+def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_anew(
+    small_dataset, tmp_path, worker_process
+):
+    run = new_run(tiny(small_dataset, epochs=10_000), tmp_path / "runs")
+    process = worker_process(run)
+    wait_for(run, beyond(1))
+    run.folder.rename(tmp_path / "aside")
+    assert process.wait(timeout=30) == 1, (tmp_path / "aside" / "log.txt").read_text()[-2000:]
+    assert not run.folder.exists()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import argparse
 
 from dfcore.commands.base import command, subcommands
 from dfcore.terminal import print_json, progress_bar
+from dfcore.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def _scan(options: argparse.Namespace) -> None:
         print(f"Note: {note}")
     print(f"Images that cannot be used: {len(bad)}")
     for path, error in bad[["path", "error"]].itertuples(index=False):
-        print(f"  {path}: {error}")
+        print(f"  {printable(path)}: {printable(error)}")
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
 from dfcore.errors import InputError
 from dfcore.terminal import print_json, progress_bar
+from dfcore.texts import printable
 
 # A bundle's name that leaves the choice to the images.
 AUTO = "auto"
@@ -56,9 +57,9 @@ def _predict(options: argparse.Namespace) -> None:
         print(f"{len(rows) - len(bad)} verdicts in {out}")
     else:
         for row in rows:
-            print(f"{row['path']}: {row['error'] or _in_words(row)}")
+            print(printable(f"{row['path']}: {row['error'] or _in_words(row)}"))
     for row in bad if out else []:
-        print(f"dfcore: {row['path']}: {row['error']}", file=sys.stderr)
+        print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
 
 
 def _library() -> list[str]:
@@ -113,17 +114,18 @@ def _in_words(row: dict[str, Any]) -> str:
 
 
 def _explain(options: argparse.Namespace) -> None:
-    from dfcore import images
+    from dfcore import decoding, images
     from dfcore.detector import Detector
     from dfcore.explain import figure
     from dfcore.files import write_atomic
 
     if Path(options.out).suffix.lower() != ".png":
         raise InputError(f"Expected --out FILE.png. Received: {options.out}.")
-    rgb = images.decode(options.image)
+    data = images.read_bytes(options.image)
+    rgb = decoding.pixels(data)
     detector = Detector.load(options.bundle)
-    verdict = detector.predict([options.image])[0]
-    heatmap = detector.explain(rgb, method=options.method, target=options.target, layer=options.layer)
+    verdict = detector.predict([data])[0]
+    heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
     write_atomic(Path(options.out), lambda path: figure(rgb, heatmap).save(path, "PNG"))
     answer = {
         "image": options.image,

@@ -6,6 +6,7 @@ from typing import Any
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir, command, subcommands
 from dfcore.terminal import print_figures, print_json
+from dfcore.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def _list(options: argparse.Namespace) -> None:
     if not rows:
         print("No runs yet. Start one with: dfcore train --data-root ROOT")
     for row in rows:
-        print(f"{row['id']}  {row['state']:<11}  epoch {row['epoch']}/{row['epochs']}  {row['name']}")
+        print(f"{row['id']}  {row['state']:<11}  epoch {row['epoch']}/{row['epochs']}  {printable(row['name'])}")
 
 
 def shown(run: Any) -> dict[str, Any]:

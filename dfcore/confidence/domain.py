@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from dfcore.archives import read_zip
+
 NEIGHBOURS = 5
 # Directions kept after whitening; further ones hold noise.
 DIRECTIONS = 64
 # Of the largest one; what spreads less is rounding.
 _LEAST_SPREAD = 1e-6
+# What a file that holds one is made of, and how large it may be.
+_MEMBERS, _MAX_BYTES = ("mean.npy", "basis.npy", "references.npy", "limit.npy"), 64 * 2**20
 QUANTILE = 0.98
 # How far outside of the range of the training images a size may lie.
 SIZE_MARGIN = 1.5
@@ -154,9 +158,25 @@ class Domain:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Domain":
-        """Reads what `to_bytes` wrote."""
+        """Reads what `to_bytes` wrote.
+
+        Raises:
+            ValueError, KeyError, ArchiveError: when it is anything else.
+        """
+        read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+            found = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+        arrays = (found.mean, found.basis, found.references)
+        fitting = (
+            [array.ndim for array in arrays] == [1, 2, 2]
+            and all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays)
+            and found.basis.shape == (len(found.mean), found.references.shape[1])
+            and len(found.references) > 0
+            and found.limit > 0
+        )
+        if not fitting:
+            raise ValueError(f"arrays of shapes {[array.shape for array in arrays]} that do not fit together")
+        return found
 
 
 def saturation(pixels: np.ndarray) -> np.ndarray:

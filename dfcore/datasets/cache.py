@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from filelock import FileLock
 
-from dfcore import images
+from dfcore import decoding, images
 from dfcore.errors import ImageError, StorageError
 from dfcore.preprocess import PreprocessSpec
 
@@ -111,7 +111,7 @@ def _decode_all(todo: dict[str, Path], spec: PreprocessSpec, workers: int) -> It
             data = images.read_bytes(path)
             if images.sha256_bytes(data) != digest:
                 return digest, None, "The file has changed since the data set was scanned."
-            return digest, spec.apply(images.decode(data)), ""
+            return digest, decoding.prepare(data, spec).pixels, ""
         except ImageError as error:
             return digest, None, str(error)
 

@@ -22,10 +22,12 @@ def register(root: str | Path) -> Path:
     """Adds a folder or manifest to the list; returns its full path.
 
     Raises:
+        AccessError: when it lies outside of the folders that may be read.
         LayoutError: when there is no such thing.
     """
     text = str(root).strip()
     path = Path(text).expanduser()
+    workspace.require_readable(path)
     if not text or not path.exists():
         raise LayoutError(f"Expected an existing folder or manifest on this machine. Received: {text!r}.")
     path = path.resolve()

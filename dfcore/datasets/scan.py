@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfcore import images, workspace
+from dfcore import decoding, images, workspace
 from dfcore.datasets import layouts
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, SPLITS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
@@ -19,9 +19,11 @@ from dfcore.datasets.memory import READ, ScanMemory
 from dfcore.errors import ImageError, LayoutError
 from dfcore.files import sha256_bytes
 from dfcore.labels import NAMES
+from dfcore.texts import storable
 
 COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "quality", "bytes", "sha256", "error")
 Progress = Callable[[int, int], None]
+_NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,11 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         The data set; images that cannot be read or placed are rows with their reason in `error`.
 
     Raises:
+        AccessError: when it lies outside of the folders that may be read.
         LayoutError: when there is no such folder, no image in it, or no folder name tells a class.
     """
     root = Path(root).expanduser()
+    workspace.require_readable(root)
     if not root.exists():
         raise LayoutError(f"There is no folder or manifest {root}.")
     root = root.resolve()
@@ -111,8 +115,9 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         notes: list[str] = []
     else:
         folder = root
-        paths, notes = _list_images(root)
-        reasons = [None] * len(paths)
+        found, notes = _list_images(root)
+        paths = [storable(path) for path in found]
+        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, found, strict=True)]
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places)
@@ -193,6 +198,8 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
     row |= {"path": path, "label": place.label, "split": place.split, "group": place.group}
     if refused:
         return row | {"error": refused}
+    if not workspace.readable(root / path):
+        return row | {"error": "It lies, or links to a file, outside of the folders that may be read here."}
     read = memory.recall(path)
     if read is None:
         read = _read_image(root / path)
@@ -209,9 +216,8 @@ def _read_image(path: Path) -> dict[str, Any]:
     try:
         data = images.read_bytes(path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
-        facts = images.describe(data)
+        facts = decoding.check(data)
         read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
-        images.decode(data)
     except ImageError as error:
         read["error"] = str(error)
     return read

@@ -8,7 +8,7 @@ import pandas as pd
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
 from dfcore.detector import Detector
-from dfcore.errors import DatasetError
+from dfcore.errors import BundleError, DatasetError
 from dfcore.files import write_atomic
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "unlike")
@@ -16,6 +16,7 @@ CROSS_VALIDATION = "cross-validation"
 
 
 _BATCH = 32
+_MAX_ROWS, _MAX_TABLE = 5_000_000, 2**31
 
 
 def predict_split(
@@ -97,5 +98,23 @@ def write_predictions(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Reads predictions that `write_predictions` wrote."""
-    return pd.read_parquet(path)
+    """Reads predictions that `write_predictions` wrote.
+
+    Raises:
+        BundleError: when they are damaged, too many, or no predictions.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        told = parquet.read_metadata(path)
+        size = sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups))
+        if told.num_rows > _MAX_ROWS or size > _MAX_TABLE:
+            raise BundleError(f"{path} holds {told.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    missing = [name for name in ("path", "sha256", "label", "score") if name not in table]
+    if missing:
+        raise BundleError(f"{path} holds no predictions: it has no column {', '.join(missing)}.")
+    return table

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 
-from dfcore import images
+from dfcore import decoding, images
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
 from dfcore.detector import Detector
@@ -63,9 +63,11 @@ def _half_and_back(image: Image.Image) -> Image.Image:
 
 
 def _noise(image: Image.Image) -> Image.Image:
-    pixels = np.asarray(image, float)
-    noise = np.random.default_rng(0).normal(0, 5, pixels.shape)
-    return Image.fromarray(np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8))
+    pixels, random = np.array(image), np.random.default_rng(0)
+    for start in range(0, len(pixels), 256):  # In bands, for the noise of a large image takes a gigabyte.
+        band = pixels[start : start + 256]
+        band[:] = np.clip(np.rint(band + random.normal(0, 5, band.shape)), 0, 255)
+    return Image.fromarray(pixels)
 
 
 def _crop(image: Image.Image) -> Image.Image:
@@ -134,7 +136,10 @@ def robustness(
 
 def stability(detector: Detector, source: images.Source) -> list[dict[str, Any]]:
     """The score of one image as it is and after each of `CHANGES`: change, title, score, call."""
-    rgb = images.decode(source)
+    if isinstance(source, (np.ndarray, Image.Image)):
+        rgb = images.decode(source)
+    else:
+        rgb = decoding.pixels(images.read_bytes(source))
     titles = [(ORIGINAL, "As it is"), *((change.name, change.title) for change in CHANGES)]
     scores = _scores(detector, [_variants(detector, rgb)])[0]
     decision = detector.card.decision
@@ -158,7 +163,7 @@ def _scores(detector: Detector, variants: list[np.ndarray]) -> np.ndarray:
 def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     def read(path: str) -> np.ndarray | None:
         try:
-            return _variants(detector, images.decode(dataset.root / path))
+            return _variants(detector, decoding.pixels(images.read_bytes(dataset.root / path)))
         except ImageError:
             return None  # The scan has told what cannot be read; this file went since.
 

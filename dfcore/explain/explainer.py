@@ -83,6 +83,28 @@ class Explainer:
         Raises:
             InputError: naming what would be right.
         """
+        return self.explain_seen(self._spec.apply(rgb), rgb.shape[:2], method=method, target=target, layer=layer)
+
+    def explain_seen(
+        self,
+        seen: np.ndarray,
+        size: tuple[int, ...],
+        factor: float = 1.0,
+        *,
+        method: Method = "gradcam",
+        target: Target = "fake",
+        layer: str | None = None,
+    ) -> Heatmap:
+        """As `explain`, for an image that was preprocessed already.
+
+        Args:
+            seen: what the network sees of it, uint8 (size, size, 3).
+            size: height and width of the image.
+            factor: the map is made for the image shrunk by this factor, in (0, 1].
+            method: as for `explain`.
+            target: as for `explain`.
+            layer: as for `explain`.
+        """
         layer = layer or self.default_layer
         for name, value, allowed in (
             ("method", method, METHODS),
@@ -91,11 +113,11 @@ class Explainer:
         ):
             if value not in allowed:
                 raise InputError(f"Expected a {name} out of {', '.join(allowed)}. Received: {value!r}.")
-        pixels = self._spec.apply(rgb).astype(np.float32)[None]
+        pixels = seen.astype(np.float32)[None]
         raw = np.maximum(np.nan_to_num(self._compute(pixels, method, target, layer)), 0.0)
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
-        values = self._place(scaled, *rgb.shape[:2])
+        values = self._place(scaled, size[0], size[1], factor)
         return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
 
     def _compute(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
@@ -126,9 +148,11 @@ class Explainer:
             self._visualizers[method] = _visualizer_class(method)(self._model, clone=False)
         return self._visualizers[method]
 
-    def _place(self, seen: np.ndarray, height: int, width: int) -> np.ndarray:
+    def _place(self, seen: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
         """Lays a map of what the network saw over the whole image, bilinearly."""
-        left, top, right, bottom = self._spec.region(height, width)
+        left, top, right, bottom = (round(factor * edge) for edge in self._spec.region(height, width))
+        height, width = max(1, round(factor * height)), max(1, round(factor * width))
+        right, bottom = max(right, left + 1), max(bottom, top + 1)
         size = (right - left, bottom - top)
         resized = Image.fromarray(seen.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
         values = np.full((height, width), np.nan, np.float32)

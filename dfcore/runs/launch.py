@@ -1,7 +1,6 @@
 """Starts, resumes and stops training processes. Imports no TensorFlow."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from dfcore.errors import DfcoreError, RunError
 from dfcore.files import write_json
+from dfcore.processes import environment
 from dfcore.runs.process import identity
 from dfcore.runs.store import Run, RunStore, State
 
@@ -85,13 +85,7 @@ def estimate(config: dict, *, training_images: int, validation_images: int, time
 
 
 def _environment() -> dict[str, str]:
-    # The package may be used from a checkout without being installed.
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-    }
+    return environment(PYTHONUNBUFFERED="1", TF_CPP_MIN_LOG_LEVEL="2")
 
 
 def _reap(process: subprocess.Popen) -> None:

@@ -11,18 +11,28 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock
 
 from dfcore.errors import RunError, StorageError
-from dfcore.files import read_json, write_json, write_text
-from dfcore.runs.process import alive
+from dfcore.files import read_json, write_bytes, write_json, write_text
+from dfcore.runs.process import alive, place
+
+# A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
+SILENT_SECONDS = 8.0
+_LAUNCH_SECONDS = 8.0
+# Frees some room for the last words when the disk is full.
+_RESERVE_BYTES = 128 * 1024
+
+
+class LostRun(RunError):  # noqa: N818  (nobody's mistake: somebody else goes on with it)
+    """The run was given to another process meanwhile; this one must not write any more."""
 
 
 class State(StrEnum):
@@ -53,8 +63,8 @@ class Status:
 
     Attributes:
         state: see `State`.
-        pid, started: the process at work and its start time (seconds since 1970).
-        heartbeat: when that process last wrote (seconds since 1970).
+        pid, started, place: the process at work, see `dfcore.runs.process`.
+        heartbeat: when the status was last written (seconds since 1970).
         phase: what it is doing, in words.
         epoch, epochs, step, steps: progress; epoch counts from 1.
         images_per_second: of training, over the last seconds.
@@ -65,6 +75,7 @@ class Status:
     state: State
     pid: int | None = None
     started: float | None = None
+    place: str = ""
     heartbeat: float = 0.0
     phase: str = ""
     epoch: int = 0
@@ -87,10 +98,17 @@ class Status:
 
 
 class Run:
-    """One run's folder."""
+    """One run's folder.
 
-    def __init__(self, folder: Path):
+    Attributes:
+        folder: where it lies.
+        owner: pid and start of the process that writes in the run's name; when the run has been given to another
+            process meanwhile, nothing more is written. None for anybody else, who may look and ask.
+    """
+
+    def __init__(self, folder: Path, owner: tuple[float, float] | None = None):
         self.folder = Path(folder)
+        self.owner = owner
 
     @property
     def id(self) -> str:
@@ -131,6 +149,7 @@ class Run:
             status = self._stored_status()
             if status.state.active and not self._process_alive(status):
                 reason = "The training process is gone: it was killed, ran out of memory, or the machine restarted."
+                self.free_reserve()
                 self._write_status(status, state=State.INTERRUPTED, reason=reason, seconds_left=None)
         return self._stored_status()
 
@@ -170,9 +189,42 @@ class Run:
     # === Writing ===
 
     def update(self, **changes: Any) -> Status:
-        """Changes some fields of the status, keeping the others, whoever else writes."""
+        """Changes some fields of the status, keeping the others, whoever else writes.
+
+        Raises:
+            LostRun: when this is the process of a run that was given to another one.
+        """
         with self._lock():
-            return self._write_status(self._stored_status(), heartbeat=time.time(), **changes)
+            status = self._stored_status()
+            self._require_own(status)
+            if self.owner is not None and status.state is State.INTERRUPTED:
+                # Somebody in another place took a long silence for its end.
+                changes = {"state": State.RUNNING, "reason": ""} | changes
+            return self._write_status(status, heartbeat=time.time(), **changes)
+
+    def beat(self) -> None:
+        """A sign of life of the process at work."""
+        (self.folder / "heartbeat").touch()
+
+    def silence(self) -> float:
+        """Seconds since the last sign of life, 0 or more."""
+        last = self._stored_status().heartbeat
+        with suppress(OSError):
+            last = max(last, (self.folder / "heartbeat").stat().st_mtime)
+        return max(time.time() - last, 0.0)
+
+    def keep_reserve(self) -> None:
+        """Takes some room on the disk, so that a run that finds it full can still say so.
+
+        Raises:
+            StorageError: when there is no room.
+        """
+        write_bytes(self.folder / ".reserve", bytes(_RESERVE_BYTES))
+
+    def free_reserve(self) -> None:
+        """Gives that room back."""
+        with suppress(OSError):
+            (self.folder / ".reserve").unlink(missing_ok=True)
 
     def request_stop(self) -> Status:
         """Asks the process to stop after its current step; safe to ask twice.
@@ -207,6 +259,7 @@ class Run:
                 state=State.QUEUED,
                 pid=pid,
                 started=started,
+                place=place(),
                 heartbeat=time.time(),
                 phase="waiting for its turn",
                 epochs=epochs,
@@ -218,6 +271,7 @@ class Run:
         """Turns queued into running; False when it was asked to stop meanwhile."""
         with self._lock():
             status = self._stored_status()
+            self._require_own(status)
             if status.state is not State.QUEUED:
                 return False
             self._write_status(status, state=State.RUNNING, heartbeat=time.time(), phase="starting")
@@ -226,11 +280,19 @@ class Run:
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Replaces the history; it has a row an epoch, so that this is cheap."""
         if rows:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-            write_text(self.folder / "history.csv", text.getvalue())
+            self._write_csv("history.csv", rows)
+
+    def cut_steps(self, epochs: int, step: int) -> None:
+        """Drops live rows of steps that were lost with a process and will be made again.
+
+        Args:
+            epochs: completed ones that are kept.
+            step: the last one that is kept of the epoch after them.
+        """
+        rows = self.steps()
+        kept = [row for row in rows if (row["epoch"], row["step"]) <= (epochs + 1, step)]
+        if len(kept) < len(rows):
+            self._write_csv("steps.csv", kept)
 
     def append_step(self, row: dict[str, float]) -> None:
         """Adds one live row in a single write."""
@@ -258,6 +320,18 @@ class Run:
 
     # === Inside ===
 
+    def _write_csv(self, name: str, rows: list[dict[str, float]]) -> None:
+        text = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(text, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        write_text(self.folder / name, text.getvalue())
+
+    def _require_own(self, status: Status) -> None:
+        if self.owner is not None and (status.pid, status.started) != self.owner:
+            raise LostRun(f"Run {self.id} was given to another process ({status.pid}); this one ends.")
+
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock", timeout=20)
 
@@ -283,9 +357,11 @@ class Run:
 
     def _process_alive(self, status: Status) -> bool:
         # Between its making and the launch of its process a run belongs to nobody for a moment.
-        launching = status.pid is None and time.time() - status.heartbeat < 30
-        rebooted = status.heartbeat < psutil.boot_time()
-        return launching or (not rebooted and alive(status.pid, status.started))
+        if status.pid is None:
+            return time.time() - status.heartbeat < _LAUNCH_SECONDS
+        if status.place == place():
+            return alive(status.pid, status.started)
+        return self.silence() < SILENT_SECONDS
 
     def _csv(self, name: str) -> list[dict[str, float]]:
         path = self.folder / name

@@ -1,6 +1,7 @@
 """Checkpoints: every variable of model and optimiser with the trainer's own state, in one file.
 
-A file is written aside and renamed; the one before is kept, and is used when the newest cannot be read.
+A file is written aside, flushed, named by its hash and renamed. Older ones go only when the new one has been
+read back from the disk; the one before always stays, and is used when the newest is damaged.
 """
 
 import json
@@ -11,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dfcore.errors import DfcoreError
-from dfcore.files import write_atomic
+from dfcore.errors import DfcoreError, StorageError
+from dfcore.files import is_intact, sweep, write_hashed
 
 _KEEP = 2
 
@@ -22,8 +23,11 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
 
     Args:
         folder: of this run's checkpoints.
-        variables: lists of Keras variables by name; their order must be the same at `restore`.
+        variables: lists of Keras variables or arrays by name; their order must be the same at `restore`.
         state: plain data; `epoch` and `step` name the file.
+
+    Raises:
+        StorageError: when it cannot be written, or reads otherwise than it was written; the ones before stay.
     """
     arrays = {
         f"{name}/{index:05d}": np.asarray(variable)
@@ -31,20 +35,24 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
         for index, variable in enumerate(listed)
     }
     arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    path = folder / f"epoch-{state['epoch']:06d}-step-{state['step']:08d}.npz"
+    stem = f"epoch-{state['epoch']:06d}-step-{state['step']:08d}"
     # NumPy's stubs take names of arrays for its own options.
-    write_atomic(path, lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]
-    for old in _newest_first(folder)[_KEEP:]:
+    path = write_hashed(folder, stem, ".npz", lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]
+    if not is_intact(path):
+        path.unlink(missing_ok=True)
+        raise StorageError(f"{path} does not read as it was written: the disk is not to be trusted.")
+    for old in [other for other in _newest_first(folder) if other != path][_KEEP - 1 :]:
         old.unlink(missing_ok=True)
     return path
 
 
 def newest(folder: Path) -> "Checkpoint | None":
-    """Opens the newest readable checkpoint; None when there is none at all.
+    """Opens the newest sound checkpoint; None when there is none at all.
 
     Raises:
-        DfcoreError: when there are some but none can be read.
+        DfcoreError: when there are some but none is sound.
     """
+    sweep(folder)
     found = _newest_first(folder)
     reasons = []
     for path in found:
@@ -58,14 +66,20 @@ def newest(folder: Path) -> "Checkpoint | None":
 
 
 class Checkpoint:
-    """One readable checkpoint: `state`, and arrays for the variables."""
+    """One sound checkpoint: `state`, and arrays for the variables."""
 
     def __init__(self, path: Path):
+        if not is_intact(path):
+            raise ValueError("its content is not what its name tells")
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}  # Reading checks every CRC.
+            arrays = {name: file[name] for name in file.files}
         self.path = path
         self.state: dict[str, Any] = json.loads(arrays.pop("state").tobytes())
         self._arrays = arrays
+
+    def arrays(self, name: str) -> list[np.ndarray]:
+        """The arrays of one list; none where there was no such list."""
+        return [self._arrays[key] for key in sorted(self._arrays) if key.startswith(f"{name}/")]
 
     def assign(self, name: str, variables: Sequence[Any]) -> None:
         """Puts the arrays of one list back into its variables.
@@ -73,7 +87,7 @@ class Checkpoint:
         Raises:
             DfcoreError: when number or shapes differ, as after a change of the config.
         """
-        kept = [self._arrays[key] for key in sorted(self._arrays) if key.startswith(f"{name}/")]
+        kept = self.arrays(name)
         shapes = [tuple(variable.shape) for variable in variables]
         if [array.shape for array in kept] != shapes:
             raise DfcoreError(f"{self.path.name} does not fit this model: its {name} has {len(kept)} arrays.")
@@ -82,4 +96,6 @@ class Checkpoint:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("epoch-*.npz"), reverse=True)
+    # The same step may have been written twice, by sittings that rounded differently.
+    found = [(path.name.partition(".")[0], path.stat().st_mtime_ns, path) for path in folder.glob("epoch-*.npz")]
+    return [path for *_, path in sorted(found, reverse=True)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ import pandas as pd
 from dfcore import workspace
 from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, scan
 from dfcore.datasets.cache import Pixels, load_pixels
+from dfcore.errors import DatasetError
+from dfcore.files import read_json, sha256_bytes, write_json
 from dfcore.training.config import TrainConfig
 
 
@@ -73,3 +76,25 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         rows = rows[kept].reset_index(drop=True)
         pixels = Pixels(pixels.store, pixels.rows[kept], {})
     return TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
+
+
+def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
+    """Checks that a run goes on with the images that it began with.
+
+    Args:
+        data: as it is now.
+        path: where the hash of the beginning is kept; written where the run has not `begun`.
+        begun: whether something was learned already.
+
+    Raises:
+        DatasetError: when images, labels, splits or their order have changed since.
+    """
+    rows = data.rows[["sha256", "label", "split"]].astype(str).agg(" ".join, axis=1)
+    now = {"images": len(rows), "sha256": sha256_bytes("\n".join(rows).encode())}
+    then = read_json(path) if path.is_file() else now
+    if begun and then != now:
+        raise DatasetError(
+            f"The data set {data.dataset.root} has changed since this run began: then {then['images']:,} images took "
+            f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there."
+        )
+    write_json(path, now)

@@ -16,7 +16,6 @@ from dfcore import architectures
 from dfcore.datasets import TRAIN, VALIDATION, augment
 from dfcore.datasets.pipeline import training_batches
 from dfcore.engines import KerasEngine
-from dfcore.files import write_atomic
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -34,7 +33,6 @@ from dfcore.training.reporter import StepReporter
 if TYPE_CHECKING:
     import keras
 
-BEST = "best.npz"
 # An epoch counts as better only from this much on, so that noise does not keep a run alive.
 _LEAST_GAIN = 1e-4
 
@@ -50,6 +48,7 @@ class Trainer:
         self.strategy = make_strategy()
         self.model = self._build()
         self._head_only: bool | None = None
+        self._best: list[np.ndarray] = []
         self._eval_seconds = 0.0
         self._restore()
 
@@ -78,9 +77,7 @@ class Trainer:
         model = architectures.build_model(
             self.config.arch, size=self.config.image_size, loss=self.config.loss, dropout=self.config.dropout
         )
-        best = self.folder / BEST
-        with np.load(best, allow_pickle=False) as file:
-            model.set_weights([file[name] for name in sorted(file.files)])
+        model.set_weights(self._best)
         return model
 
     def _finished(self) -> bool:
@@ -135,7 +132,7 @@ class Trainer:
         progress.loss_sum, progress.accuracy_sum, progress.images_seen = 0.0, 0.0, 0
         if self._is_better(row):
             progress.best_epoch, progress.waited = progress.epoch, 0
-            self._save_best()
+            self._best = self.model.get_weights()
         else:
             # What the frozen head reaches says little about the whole network: patience counts from there on.
             progress.waited += 0 if was_head else 1
@@ -213,12 +210,13 @@ class Trainer:
     # === What is kept ===
 
     def _save(self) -> None:
-        variables = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
+        variables = {
+            "model": self.model.variables,
+            "optimizer": self.model.optimizer.variables,
+            # In the same file, so that weights and what is said of them cannot part.
+            "best": self._best,
+        }
         checkpoints.save(self.folder, variables, asdict(self.progress))
-
-    def _save_best(self) -> None:
-        weights = {f"{i:05d}": weight for i, weight in enumerate(self.model.get_weights())}
-        write_atomic(self.folder / BEST, lambda path: np.savez(path, **weights))
 
     def _restore(self) -> None:
         kept = checkpoints.newest(self.folder)
@@ -230,3 +228,4 @@ class Trainer:
         self._enter_stage(head_only=self._is_head_epoch(last))
         kept.assign("model", self.model.variables)
         kept.assign("optimizer", self.model.optimizer.variables)
+        self._best = kept.arrays("best")

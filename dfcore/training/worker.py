@@ -4,21 +4,24 @@ It waits for its turn without TensorFlow, then imports TensorFlow before anythin
 never Streamlit. Whatever happens is told in `status.json`; the whole story stands in `log.txt`.
 """
 
+import shutil
 import signal
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from dfcore.errors import DfcoreError
+from dfcore.files import sweep
 from dfcore.runs.process import identity
-from dfcore.runs.store import Run, RunStore, State
+from dfcore.runs.store import LostRun, Run, RunStore, State
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = _BEAT_SECONDS = 1.0
 
 
 class StoppedEarly(Exception):  # noqa: N818  (no error: somebody wished it)
@@ -31,17 +34,25 @@ def main(folder: str) -> int:
     if not _is_mine(run):
         print("Another process has this run; this one leaves it alone.")
         return 1
+    run.owner = (mine := identity())["pid"], mine["started"]
+    threading.Thread(target=_beat, args=(run,), daemon=True).start()
     watcher = RunWatcher(run)
     # In a thread of its own, since the handler may interrupt a write that holds the run's lock.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=run.request_stop, daemon=True).start())
     lock = FileLock(run.folder.parent / ".training.lock")
     try:
+        _clean_up(run)
         if not _wait_for_turn(run, lock):
             run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
             return 0
         with lock:
+            run.keep_reserve()
             _train(run, watcher)
+        run.free_reserve()
         return 0
+    except LostRun as error:
+        print(f"Ended: {error}")
+        return 1
     except StoppedEarly:
         run.update(state=State.STOPPED, phase="", reason="Stopped before the first step.", seconds_left=None)
         return 0
@@ -87,23 +98,42 @@ def _wait_for_turn(run: Run, lock: FileLock) -> bool:
         time.sleep(_POLL_SECONDS)
 
 
+def _beat(run: Run) -> None:
+    """Gives signs of life until the process or the folder is gone."""
+    with suppress(OSError):
+        while True:
+            run.beat()
+            time.sleep(_BEAT_SECONDS)
+
+
+def _clean_up(run: Run) -> None:
+    """Removes what an earlier process of this run left half-done."""
+    sweep(run.folder, older_than=600)
+    for folder in (*run.folder.glob(".finish-*"), *run.folder.glob(".bundle-*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _train(run: Run, watcher: "RunWatcher") -> None:
     watcher.phase("loading TensorFlow")
     import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 
     from dfcore.training.config import make_config
-    from dfcore.training.data import prepare
+    from dfcore.training.data import prepare, require_same
     from dfcore.training.finish import Trained, finish, write_excluded
     from dfcore.training.folds import cross_validate, fold_count
     from dfcore.training.trainer import Trainer
 
     config = make_config(run.config())
     data = prepare(config, watcher.preparing)
+    require_same(data, run.folder / "data.json", begun=any(run.checkpoints.glob("epoch-*.npz")))
     write_excluded(run, data.excluded)
     print(data.dataset.counts().to_string(), f"\n{len(data.excluded)} images take no part, see excluded.csv")
     watcher.phase("building the network")
     watcher.plan(config, beside=fold_count(data, config))
     trainer = Trainer(config, data, run.checkpoints, watcher)
+    # The process before may have died between a checkpoint and what is told of it.
+    run.write_history(trainer.progress.history)
+    run.cut_steps(trainer.progress.epoch, trainer.progress.step)
     finished, unseen = trainer.run(), None
     if finished and config.cross_validation != "off":
         unseen = cross_validate(config, data, run.folder / "folds", watcher)
@@ -123,6 +153,7 @@ def _train(run: Run, watcher: "RunWatcher") -> None:
 def _fail(run: Run, reason: str) -> int:
     traceback.print_exc()
     print(f"Failed: {reason}")
+    run.free_reserve()
     try:
         run.update(state=State.FAILED, phase="", reason=reason, seconds_left=None)
     except (DfcoreError, OSError) as error:  # The disk may be full: then the process's end tells it.

@@ -1,0 +1,163 @@
+"""Everything that changes something or takes the machine's time: the one place where roles are checked and noted.
+
+Pages call these and nothing else of the kind; a test holds it.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dashboard import roles, trouble
+from dashboard.roles import Role
+from dfcore import bundles, exchange, runs, workspace
+from dfcore.datasets import demo, registered
+from dfcore.runs import Run, RunStore
+from dfcore.training.config import TrainConfig
+
+_Result = TypeVar("_Result")
+
+
+def needs(role: Role, what: str) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
+    """Lets only those with a role through, and notes who did what."""
+
+    def decorate(function: Callable[..., _Result]) -> Callable[..., _Result]:
+        @wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> _Result:
+            roles.require(role, what)
+            result = function(*args, **kwargs)
+            subject = next((arg for arg in args if isinstance(arg, (str, Path))), "")
+            trouble.log().info("%s: %s %s", roles.who(), what, subject)
+            return result
+
+        return checked
+
+    return decorate
+
+
+# === Images ===
+
+
+@needs(Role.ANALYST, "Judging images")
+def require_judging() -> None:
+    """Before images are judged; each single one is not noted."""
+
+
+@needs(Role.ANALYST, "Measuring a detector")
+def require_measuring() -> None:
+    """Before a detector is measured on a data set."""
+
+
+# === Data sets ===
+
+
+@needs(Role.TRAINER, "Making the demonstration set")
+def make_demo(progress: Callable[[int, int], None]) -> Path:
+    """Makes the demonstration set and registers it."""
+    return registered.register(demo.make_demo(registered.demo_folder(), progress=progress))
+
+
+@needs(Role.TRAINER, "Registering a data set")
+def register(root: str) -> Path:
+    """See `dfcore.datasets.registered.register`."""
+    return registered.register(root)
+
+
+@needs(Role.TRAINER, "Taking a data set off the list")
+def forget(root: Path) -> None:
+    """See `dfcore.datasets.registered.forget`."""
+    registered.forget(root)
+
+
+# === Runs ===
+
+
+@needs(Role.TRAINER, "Starting a training run")
+def start(config: TrainConfig) -> Run:
+    """See `dfcore.runs.start`."""
+    _require_readable(config)
+    return runs.start(RunStore(workspace.runs_dir()), config.to_dict(), epochs=config.epochs)
+
+
+@needs(Role.TRAINER, "Estimating the time of a training run")
+def estimate(config: TrainConfig, *, training_images: int, validation_images: int) -> float:
+    """See `dfcore.runs.estimate`."""
+    _require_readable(config)
+    return runs.estimate(config.to_dict(), training_images=training_images, validation_images=validation_images)
+
+
+@needs(Role.TRAINER, "Stopping a training run")
+def stop(run_id: str) -> None:
+    """See `Run.request_stop`; a run that has ended meanwhile needs no stop."""
+    run = _run(run_id)
+    if run.status().state.active:
+        run.request_stop()
+
+
+@needs(Role.TRAINER, "Resuming a training run")
+def resume(run_id: str) -> None:
+    """See `dfcore.runs.resume`; one that is at work again already needs no second one."""
+    run = _run(run_id)
+    if not run.status().state.active:
+        runs.resume(run)
+
+
+@needs(Role.TRAINER, "Deleting a training run")
+def delete_run(run_id: str) -> None:
+    """See `RunStore.delete`."""
+    RunStore(workspace.runs_dir()).delete(run_id)
+
+
+@needs(Role.ANALYST, "Writing notes on a training run")
+def write_notes(run_id: str, text: str) -> None:
+    """See `Run.write_notes`."""
+    _run(run_id).write_notes(text)
+
+
+# === Detectors ===
+
+
+@needs(Role.TRAINER, "Promoting a run's detector")
+def promote(run_id: str, name: str) -> None:
+    """See `dfcore.bundles.promote`."""
+    bundles.promote(_run(run_id).bundle, workspace.models_dir(), name)
+
+
+@needs(Role.TRAINER, "Taking in a detector")
+def take_in(name: str, data: bytes) -> None:
+    """See `dfcore.exchange.unpack`."""
+    exchange.unpack(data, workspace.models_dir(), name)
+
+
+@needs(Role.ANALYST, "Passing a detector on")
+def pack(folder: Path) -> bytes:
+    """See `dfcore.exchange.pack`."""
+    return exchange.pack(folder)
+
+
+@needs(Role.TRAINER, "Making a detector the default")
+def set_default(name: str) -> None:
+    """See `dfcore.bundles.set_default`."""
+    bundles.set_default(workspace.models_dir(), name)
+
+
+@needs(Role.TRAINER, "Renaming a detector")
+def rename(name: str, new: str) -> None:
+    """See `dfcore.bundles.rename`."""
+    bundles.rename(workspace.models_dir(), name, new)
+
+
+@needs(Role.TRAINER, "Deleting a detector")
+def delete_detector(name: str) -> None:
+    """See `dfcore.bundles.delete`."""
+    bundles.delete(workspace.models_dir(), name)
+
+
+def _run(run_id: str) -> Run:
+    return RunStore(workspace.runs_dir()).get(run_id)
+
+
+def _require_readable(config: TrainConfig) -> None:
+    workspace.require_readable(Path(config.data_root))
+    if config.weights not in ("none", "imagenet"):
+        workspace.require_readable(Path(config.weights))

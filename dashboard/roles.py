@@ -1,0 +1,115 @@
+"""Who may do what: sign-in through Streamlit's own OpenID Connect, and three roles.
+
+Without `[auth]` in Streamlit's secrets there is no sign-in, and whoever reaches the server may do everything: it binds
+to this machine alone then. With it, `[roles]` says who has which role:
+
+    [roles]
+    trainer = ["ada@example.org"]
+    analyst = ["*@news.example.org"]
+    viewer = ["*"]
+
+Who is in none of them may not come in. The first role that fits, from the top, counts.
+"""
+
+from enum import IntEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+import streamlit as st
+
+from dashboard import trouble
+from dashboard.markup import plain
+from dfcore.errors import AccessError
+
+
+class Role(IntEnum):
+    """What somebody may do; each role includes those below."""
+
+    NONE = 0
+    VIEWER = 1
+    ANALYST = 2
+    TRAINER = 3
+
+
+def has_sign_in() -> bool:
+    """Whether this server asks who somebody is."""
+    return bool(_secrets("auth"))
+
+
+def current() -> Role:
+    """The role of whoever looks at this page."""
+    if not has_sign_in():
+        return Role.TRAINER
+    if not st.user.is_logged_in:
+        return Role.NONE
+    # A provider that says that it did not check the address vouches for nothing.
+    if st.user.get("email_verified") is False or not st.user.get("email"):
+        return Role.NONE
+    return role_of(str(st.user["email"]), _secrets("roles"))
+
+
+def role_of(email: str, roles: dict[str, Any]) -> Role:
+    """The highest role under which an address stands, or fits a pattern."""
+    address = email.strip().lower()
+    for role in sorted(Role, reverse=True):
+        patterns = roles.get(role.name.lower(), ())
+        if role is not Role.NONE and any(fnmatchcase(address, str(pattern).lower()) for pattern in patterns):
+            return role
+    return Role.NONE
+
+
+def who() -> str:
+    """The address of whoever is signed in, for the log."""
+    return str(st.user.get("email", "unknown")) if has_sign_in() and st.user.is_logged_in else "local user"
+
+
+def require(role: Role, what: str) -> None:
+    """Checks that whoever asks has a role.
+
+    Raises:
+        AccessError: with the role that it takes.
+    """
+    if current() < role:
+        trouble.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
+        raise AccessError(
+            f"{what} takes the role of {role.name.lower()}; you have that of {current().name.lower()}. "
+            "Whoever runs this server can give it to you."
+        )
+
+
+def may(role: Role) -> bool:
+    """Whether whoever looks has a role; for what a page offers, not for what it does."""
+    return current() >= role
+
+
+def offer(role: Role, what: str) -> bool:
+    """Whether to offer something; says what it takes where not."""
+    if may(role):
+        return True
+    st.info(f"{what} takes the role of {role.name.lower()}; yours is {current().name.lower()}.", icon=":material/lock:")
+    return False
+
+
+def gate() -> None:
+    """Asks for sign-in where there is one, and ends the page for those who may not come in."""
+    if not has_sign_in():
+        return
+    if not st.user.is_logged_in:
+        st.title("Deepfake workbench")
+        st.markdown("Sign in to go on.")
+        st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
+        st.stop()
+    role = current()
+    with st.sidebar:
+        st.caption(f"{plain(who())}, {role.name.lower()}")
+        st.button("Sign out", on_click=st.logout, type="tertiary", icon=":material/logout:")
+    if role is Role.NONE:
+        st.error("You are signed in, but have no role here. Whoever runs this server can give you one.")
+        st.stop()
+
+
+def _secrets(section: str) -> dict[str, Any]:
+    try:
+        return dict(st.secrets.get(section, {}))
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,82 @@
+"""Zip archives from strangers: names and sizes are judged before a byte is unpacked; nothing is unpacked to disk."""
+
+import io
+import stat
+import unicodedata
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from dfcore.errors import ArchiveError
+
+_MAX_MEMBERS = 100
+_PIECE = 1 << 20
+
+
+def read_zip(
+    source: bytes | Path, *, limit: Callable[[str], int], most_members: int = _MAX_MEMBERS
+) -> dict[str, bytes]:
+    """Reads all members of a zip archive into memory.
+
+    Args:
+        source: the archive's bytes, or its file.
+        limit: how many bytes a member of that name may unpack to; 0 where it has no place in such an archive,
+            which refuses the whole.
+        most_members: how many there may be.
+
+    Returns:
+        {name: content}, in the order of the archive.
+
+    Raises:
+        ArchiveError: when it is no zip archive, damaged, encrypted, too large, or has members with names that are
+            not allowed, that stand twice, or that are links.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            members = archive.infolist()
+            _require_sound(members, limit, most_members)
+            return {member.filename: _read(archive, member, limit(member.filename)) for member in members}
+    except ArchiveError:
+        raise
+    except Exception as error:  # The library raises all sorts on damaged archives.
+        raise ArchiveError(f"Expected a zip archive. Received one that cannot be read: {error}.") from error
+
+
+def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], most_members: int) -> None:
+    if len(members) > most_members:
+        raise ArchiveError(f"Expected at most {most_members} members. Received: {len(members):,}.")
+    seen: set[str] = set()
+    for member in members:
+        name = member.filename
+        # The name that was written, before the library cut it at a zero byte.
+        most = limit(name)
+        if not most or member.orig_filename != name:
+            raise ArchiveError(f"A member has a name that has no place here: {member.orig_filename[:100]!r}.")
+        if member.file_size > most:
+            raise ArchiveError(
+                f"The member {name!r} would unpack to {member.file_size / 2**20:,.0f} MB. At most "
+                f"{most / 2**20:,.0f} MB are read."
+            )
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        if plain in seen:
+            raise ArchiveError(f"The member {name!r} stands there twice.")
+        seen.add(plain)
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise ArchiveError(f"The member {name!r} is a link or a device, not a file.")
+        if member.flag_bits & 1:
+            raise ArchiveError(f"The member {name!r} is encrypted.")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ArchiveError(f"The member {name!r} is compressed in a way that is not read here.")
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
+    """Reads one member, whatever its header says of its size."""
+    parts, size = [], 0
+    with archive.open(member) as file:
+        while part := file.read(_PIECE):
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                raise ArchiveError(f"The member {member.filename!r} unpacks to more than it says.")
+    return b"".join(parts)

@@ -1,0 +1,72 @@
+"""The process that decodes: `python -m dfcore.decoding.child`, told on stdin, answering on stdout.
+
+It limits itself before it reads a byte from strangers: memory, processor time an image, no files, no core dumps.
+Where the system has no such limits (Windows), only the parent's patience limits it.
+"""
+
+import os
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from dfcore import images
+from dfcore.decoding.protocol import receive, send
+from dfcore.errors import ImageError
+from dfcore.preprocess import PreprocessSpec
+from dfcore.processes import forbid_files, limit_memory, limit_time
+
+# Above what the interpreter and its libraries take. An image of 50 megapixels with transparency needs about 600 MB.
+MEMORY_BYTES = 900 * 2**20
+CPU_SECONDS = 4
+# From here on one image a time, whatever the number of processes; the parent sees to that.
+LARGE_PIXELS = 12_000_000
+
+
+def main() -> None:
+    """Answers requests until stdin ends."""
+    # What a library prints must not stand between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    limit_memory(MEMORY_BYTES)
+    forbid_files()
+    while True:
+        try:
+            request, data = receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        limit_time(CPU_SECONDS)
+        try:
+            facts, pixels = _answer(request, data, answers)
+        except ImageError as error:
+            send(answers, {"error": str(error)})
+        except MemoryError:
+            send(answers, {"error": "There was not enough memory to decode the image."})
+        else:
+            shape = None if pixels is None else pixels.shape
+            send(answers, {"facts": facts, "shape": shape}, b"" if pixels is None else pixels.data.cast("B"))
+
+
+def _answer(request: dict[str, Any], data: bytes, answers: BinaryIO) -> tuple[dict[str, Any], np.ndarray | None]:
+    facts = images.describe(data)
+    if facts.width * facts.height >= LARGE_PIXELS:
+        send(answers, {"large": True})
+        receive(sys.stdin.buffer)  # The permission.
+    rgb = images.decode(data)
+    told = asdict(facts)
+    if request["want"] == "check":
+        return told, None
+    if request["want"] == "square":
+        return told, np.ascontiguousarray(PreprocessSpec(request["size"], request["resize"]).apply(rgb))
+    most = request["most"]
+    if most is None or max(rgb.shape[:2]) <= most:
+        return told, rgb
+    factor = most / max(rgb.shape[:2])
+    height, width = (max(1, round(factor * side)) for side in rgb.shape[:2])
+    return told, np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The decoding processes: a few, started when first needed, replaced when they die, shared by all threads."""
+
+import atexit
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from dfcore import images
+from dfcore.decoding.protocol import receive, send
+from dfcore.errors import DfcoreError, ImageError
+from dfcore.files import sha256_bytes
+from dfcore.images import ImageFacts
+from dfcore.preprocess import PreprocessSpec
+from dfcore.processes import environment
+
+_MOST_PROCESSES = 8
+# Processor time is limited in the process itself; this only ends one that does nothing at all.
+_PATIENCE_SECONDS = 30.0
+_CHILD = "dfcore.decoding.child"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One image on its way to a network.
+
+    Attributes:
+        pixels: what the network will see, uint8 (size, size, 3).
+        facts: what the file says of itself.
+    """
+
+    pixels: np.ndarray
+    facts: ImageFacts
+
+
+def check(data: bytes) -> ImageFacts:
+    """Decodes a file's bytes to see whether they are sound, and tells what the file says of itself.
+
+    Raises:
+        ImageError: as `dfcore.images.decode` does, and when decoding takes too long or too much memory.
+    """
+    return _ask(data, {"want": "check"})[0]
+
+
+def prepare(data: bytes, spec: PreprocessSpec) -> Prepared:
+    """Decodes and preprocesses a file's bytes.
+
+    Raises:
+        ImageError: as `check` does.
+    """
+    facts, found = _ask(data, {"want": "square", **spec.to_dict()})
+    return Prepared(found, facts)
+
+
+def pixels(data: bytes, most: int | None = None) -> np.ndarray:
+    """Decodes a file's bytes to RGB uint8 (H, W, 3), shrunk where a side has more than `most` pixels.
+
+    Raises:
+        ImageError: as `check` does.
+    """
+    return _ask(data, {"want": "picture", "most": most})[1]
+
+
+def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
+    data = images.read_bytes(data)
+    answer, content = _pool().ask(request, data)
+    if "error" in answer:
+        raise ImageError(str(answer["error"]))
+    try:
+        # What is known here is not taken from a process that hostile bytes may have got hold of.
+        facts = ImageFacts(**(answer["facts"] | {"bytes": len(data), "sha256": sha256_bytes(data)}))
+        shape = answer["shape"] or (0,)
+        return facts, np.frombuffer(content, np.uint8).reshape(shape)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImageError(f"The decoding process gave a wrong answer ({error}).") from error
+
+
+class _Pool:
+    """Processes that wait for images. A thread borrows one, and gives it back."""
+
+    def __init__(self, size: int):
+        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        self._large = threading.Lock()
+        for _ in range(size):
+            self._idle.put(None)  # A place for one, started when first borrowed.
+        self._started: list[_Process] = []
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """Lets one process answer."""
+        process = self._idle.get()
+        try:
+            if process is None or not process.alive:
+                process = _Process()
+                self._started = [*(other for other in self._started if other.alive), process]
+            return process.ask(request, data, self._large)
+        finally:
+            self._idle.put(process if process is not None and process.alive else None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(1)
+            for process in self._started:
+                process.watch()
+
+    def close(self) -> None:
+        """Ends all."""
+        for process in self._started:
+            process.kill()
+
+
+class _Process:
+    """One decoding process."""
+
+    def __init__(self) -> None:
+        alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="1")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _CHILD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=alone,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DfcoreError(f"No process to decode images in could be started: {error}.") from error
+        self.deadline: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def ask(self, request: dict[str, Any], data: bytes, large: threading.Lock) -> tuple[dict[str, Any], bytes]:
+        """Sends one request and waits for its answer; ends the process where it does not come.
+
+        Raises:
+            ImageError: when the process died or was silent for too long.
+        """
+        try:
+            answer, content = self._exchange(request, data)
+            if answer.get("large"):
+                with large:
+                    answer, content = self._exchange({})
+            return answer, content
+        except (EOFError, OSError, ValueError):
+            self.end()
+            raise ImageError(self._why()) from None
+
+    def kill(self) -> None:
+        """Ends it, whatever it does."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Ends it and waits until it is gone."""
+        self.kill()
+        self._process.communicate()
+
+    def watch(self) -> None:
+        """Kills it when it is silent for too long; whoever waits for it is told."""
+        deadline = self.deadline
+        if deadline is not None and time.monotonic() > deadline:
+            self._process.kill()
+
+    def _exchange(self, message: dict[str, Any], data: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self.deadline = time.monotonic() + _PATIENCE_SECONDS
+        try:
+            send(self._process.stdin, message, data)
+            return receive(self._process.stdout)
+        finally:
+            self.deadline = None
+
+    def _why(self) -> str:
+        code = self._process.returncode
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return "Decoding took more processor time than an image may take; it was given up."
+        return f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
+
+
+@cache
+def _pool() -> _Pool:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pool = _Pool(min(cores, _MOST_PROCESSES))
+    atexit.register(pool.close)
+    return pool

@@ -1,0 +1,38 @@
+"""What is said between the workbench and its decoding processes: a line of JSON, then bytes whose length it tells.
+
+Nothing is unpickled: whoever takes a decoding process over can send wrong pixels, but no code.
+"""
+
+import json
+from typing import IO, Any
+
+# An answer's line holds facts at most; pixels follow as bytes.
+_MAX_LINE = 1 << 20
+_MAX_BYTES = 1 << 28
+
+
+def send(stream: IO[bytes], message: dict[str, Any], content: bytes | memoryview = b"") -> None:
+    """Writes one message."""
+    stream.write(json.dumps(message | {"bytes": len(content)}).encode() + b"\n")
+    stream.write(content)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    """Reads one message.
+
+    Raises:
+        EOFError: when the other side has gone.
+        ValueError: when it does not speak this language.
+    """
+    line = stream.readline(_MAX_LINE)
+    if not line.endswith(b"\n"):
+        raise EOFError
+    message = json.loads(line)
+    length = message.pop("bytes")
+    if not isinstance(length, int) or not 0 <= length <= _MAX_BYTES:
+        raise ValueError(f"a length of {length!r}")
+    content = stream.read(length)
+    if len(content) < length:
+        raise EOFError
+    return message, content
