@@ -7,6 +7,7 @@ from dfcore import figures
 from dfcore.runs import Run, summary
 
 _EVERY_SECONDS = 2
+_SILENT_SECONDS = 30
 _CURVES = {
     "Loss": ({"loss": "training", "val_loss": "validation"}, False),
     "Accuracy at 0.5": ({"accuracy": "training", "val_accuracy": "validation"}, True),
@@ -40,6 +41,13 @@ def show_progress(run: Run) -> None:
     speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
     step = f", step {status.step} of {status.steps}" if status.steps and status.state.active else ""
     beside = " (those for cross-validation included)" if status.epochs > run.config()["epochs"] else ""
+    silent = run.silence() if status.state.active else 0
+    if silent > _SILENT_SECONDS:
+        st.warning(
+            f"Its process lives, but has given no sign for {widgets.duration(silent)}: the machine may be overloaded, "
+            "asleep, or out of memory.",
+            icon=":material/hourglass_disabled:",
+        )
     st.progress(status.fraction, f"Epoch {status.epoch} of {status.epochs}{beside}{step}{speed}{left}")
 
 

@@ -114,7 +114,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
-    missing = [name for name in ("path", "sha256", "label", "score") if name not in table]
+    # Those of folds have logits only, until they are calibrated together.
+    missing = [name for name in ("path", "sha256", "label", "logit") if name not in table]
     if missing:
         raise BundleError(f"{path} holds no predictions: it has no column {', '.join(missing)}.")
     return table
