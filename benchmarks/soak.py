@@ -135,12 +135,14 @@ class Reference:
         startup: seconds until its first epoch began.
         work: seconds from there to the end.
         finishing: seconds of these for the detector and its measurement.
+        epochs: that were trained, those of folds too; each ends in a checkpoint.
     """
 
     run: Run
     startup: float
     work: float
     finishing: float
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -367,32 +369,34 @@ def traces(run: Run) -> Traces:
     )
 
 
-def draw(random: Random, reference: Reference, epochs: int, last: Kill | None, twice: bool) -> Plan:
+def draw(random: Random, reference: Reference, done: int, last: Kill | None, twice: bool) -> Plan:
     """The plan of the next kill.
 
     Args:
         random: decides.
         reference: tells how long things take.
-        epochs: that the reference made, which is how many checkpoints it wrote at least.
+        done: epochs that have a checkpoint already, those of folds too.
         last: the kill before in the same run.
         twice: whether the one before was already the second early one in a row.
     """
+    left = max(reference.epochs - done, 0)
     weights = dict(_WEIGHTS_OF_AIMS)
     if last is not None and last.aim is Aim.EARLY and not twice:
         weights = {Aim.EARLY: 1.0}
-    elif last is not None and last.finishing:
+    elif not left:
         weights = {Aim.TIME: 0.4, Aim.FINISH: 0.6}  # No checkpoint will be written any more.
     aim = Aim(random.choices(list(weights), list(weights.values()))[0])
     if aim is Aim.EARLY:
         return Plan(aim, random.uniform(0, _EARLY_SECONDS))
     if aim is Aim.WRITE:
-        writes = random.randint(1, max(round(epochs * _SHARE_OF_WRITES), 1))
+        writes = random.randint(1, min(max(round(reference.epochs * _SHARE_OF_WRITES), 1), left))
         return Plan(aim, random.uniform(0, random.choice(_AFTER_SIGHT)), writes)
     if aim is Aim.FINISH:
         if random.random() < 0.5:
             return Plan(aim, random.uniform(0, _AFTER_PHASE), phase="writing the detector")
         return Plan(aim, random.uniform(0, reference.finishing))
-    return Plan(aim, random.uniform(0, reference.startup + _SHARE_OF_WORK * reference.work))
+    until_end = reference.finishing + (reference.work - reference.finishing) * left / reference.epochs
+    return Plan(aim, random.uniform(0, reference.startup + min(_SHARE_OF_WORK * reference.work, until_end)))
 
 
 def stored_phase(run: Run) -> str:
@@ -521,9 +525,9 @@ def make_reference(store: RunStore, name: str, config: TrainConfig) -> Reference
     status = run.status()
     if not begun or status.state is not State.COMPLETED:
         raise DfcoreError(f"{name} cannot be trained: {status.state}, {status.reason}\n{run.log_tail(2000)}")
-    epochs = len(run.history())
+    epochs = len(run.history()) * (1 + (config.folds if config.cross_validation != "off" else 0))
     tell(f"{name}: {epochs} epochs; {startup:.1f} s to the first, {total:.1f} s in all. {status.reason}")
-    return Reference(run, startup, total - startup, total - finishing)
+    return Reference(run, startup, total - startup, total - finishing, epochs)
 
 
 def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wanted: int, done: int) -> Soaked:
@@ -538,14 +542,17 @@ def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wan
         done: kills in earlier runs, for the progress.
     """
     config = reference.run.config()
-    epochs = len(reference.run.history()) * (1 + (config["folds"] if config["cross_validation"] != "off" else 0))
     run = start(store, config, epochs=config["epochs"])
     soaked = Soaked(recipe, run.folder)
     before = Traces(frozenset(), frozenset(), {}, 0)
     early = 0
     while True:
         last = soaked.kills[-1] if soaked.kills else None
-        plan = draw(random, reference, epochs, last, early % 2 == 0) if len(soaked.kills) < wanted else None
+        plan = (
+            draw(random, reference, sum(before.epochs.values()), last, early % 2 == 0)
+            if len(soaked.kills) < wanted
+            else None
+        )
         number = done + len(soaked.kills)
         kill = sit(run, recipe, plan, before, by_cli=number % _CLI_EVERY == _CLI_EVERY - 1)
         soaked.sittings += 1
@@ -697,7 +704,7 @@ def differing_predictions(run: Run, reference: Run) -> list[str]:
                 found.append(f"{place} is missing")
                 continue
             ours, theirs = pd.read_parquet(run.folder / place), pd.read_parquet(reference.folder / place)
-            columns = [name for name in theirs if name not in ours or not ours[name].equals(theirs[name])]
+            columns = [str(name) for name in theirs if name not in ours or not ours[name].equals(theirs[name])]
             if columns or list(ours) != list(theirs):
                 found.append(f"{place} differs in {', '.join(columns) or 'its columns'}")
     return found

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -54,11 +53,11 @@ def is_intact(path: Path) -> bool:
     return told == [f".{sha256_file(path)[:_NAME_DIGITS]}"]
 
 
-def sweep(folder: Path, older_than: float = 0.0) -> None:
-    """Removes files that a killed process had written aside in a folder, if they are so many seconds old."""
+def sweep(folder: Path, spare: str | None = None) -> None:
+    """Removes files that a killed process had written aside in a folder, but those for a file with the stem `spare`."""
     for path in Path(folder).glob(f"{_ASIDE}*"):
-        with suppress(OSError):
-            if path.is_file() and time.time() - path.stat().st_mtime >= older_than:
+        if spare is None or not path.name.startswith(f"{_ASIDE}{spare}-"):
+            with suppress(OSError):
                 path.unlink()
 
 

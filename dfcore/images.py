@@ -7,16 +7,15 @@ frame, EXIF orientation, 16-bit to 8-bit by the high byte, transparency over whi
 """
 
 import io
-import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, features
+from PIL import ExifTags, Image, features
 
 from dfcore.errors import ImageError
 from dfcore.files import sha256_bytes
@@ -30,6 +29,17 @@ MAX_BYTES = 64 * 2**20
 # Decoded, 50 megapixels are 150 MB. Pillow itself warns only far above that.
 MAX_PIXELS = 50_000_000
 _BAND_PIXELS = 1_000_000
+_NO_MEMORY = "There was not enough memory to decode the image."
+# How pixels are turned to stand upright, by EXIF orientation.
+_TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda rgb: rgb[:, ::-1],
+    3: lambda rgb: rgb[::-1, ::-1],
+    4: lambda rgb: rgb[::-1],
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: lambda rgb: rgb[::-1].swapaxes(0, 1),
+    7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
+    8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
+}
 _EXIF_VALUE_LENGTH = 200
 # Of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
 _LUMINANCE_SUM = 3688
@@ -84,8 +94,8 @@ def decode(source: Source) -> np.ndarray:
         return _from_array(source)
     if isinstance(source, Image.Image):
         return _load(source)
-    with _open(read_bytes(source)) as image:
-        return _load(image)
+    with opened(source) as image:
+        return image.pixels()
 
 
 def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
@@ -94,35 +104,66 @@ def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
     Raises:
         ImageError: as `decode` does.
     """
-    data = read_bytes(source)
-    # Pillow looks for EXIF behind the pixels of a PNG too, and stumbles there over a truncated one.
-    with _open(data) as image, _damage_told():
-        width, height = image.size
-        exif = _exif(image)
-        # Pillow tells the displayed size of a TIFF by itself.
-        if image.format != "TIFF" and exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
-            width, height = height, width
-        return ImageFacts(
-            format=image.format or "unknown",
-            width=width,
-            height=height,
-            mode=image.mode,
-            bytes=len(data),
-            sha256=sha256_bytes(data),
-            animated=bool(getattr(image, "is_animated", False)),
-            jpeg_quality=_jpeg_quality(image),
-            exif=_readable_exif(exif),
-        )
+    with opened(source) as image:
+        return image.facts()
 
 
-def jpeg_quality(data: bytes) -> int | None:
-    """The estimated quality of a JPEG file, 1 to 100, or None for other formats; see `ImageFacts`.
+class Opened:
+    """A file whose header was read and found acceptable.
+
+    Attributes:
+        area: width times height in pixels.
+    """
+
+    def __init__(self, image: Image.Image, data: bytes):
+        self._image, self._data = image, data
+        self.area = image.width * image.height
+
+    def facts(self) -> ImageFacts:
+        """What the file says of itself.
+
+        Raises:
+            ImageError: when it is damaged.
+        """
+        image = self._image
+        # Pillow looks for EXIF behind the pixels of a PNG too, and stumbles there over a truncated one.
+        with _damage_told():
+            width, height = image.size
+            exif = _exif(image)
+            # Pillow tells the displayed size of a TIFF by itself.
+            if image.format != "TIFF" and exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+                width, height = height, width
+            return ImageFacts(
+                format=image.format or "unknown",
+                width=width,
+                height=height,
+                mode=image.mode,
+                bytes=len(self._data),
+                sha256=sha256_bytes(self._data),
+                animated=bool(getattr(image, "is_animated", False)),
+                jpeg_quality=_jpeg_quality(image),
+                exif=_readable_exif(exif),
+            )
+
+    def pixels(self) -> np.ndarray:
+        """RGB, as `decode` gives it.
+
+        Raises:
+            ImageError: when it is damaged.
+        """
+        return _load(self._image)
+
+
+@contextmanager
+def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> Iterator[Opened]:
+    """Opens a file and reads its header; nothing is decoded yet.
 
     Raises:
         ImageError: as `decode` does.
     """
-    with _open(read_bytes(data)) as image:
-        return _jpeg_quality(image)
+    data = read_bytes(source)
+    with _open(data) as image:
+        yield Opened(image, data)
 
 
 def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> bytes:
@@ -170,8 +211,10 @@ def _open(data: bytes) -> Image.Image:
         raise ImageError(_too_many_pixels()) from None
     except Image.UnidentifiedImageError:
         raise ImageError(f"Not an image in a format that is read here ({', '.join(formats)}).") from None
+    except MemoryError:
+        raise ImageError(_NO_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise all sorts on hostile headers.
-        raise ImageError(f"The image's header is damaged: {error}.") from error
+        raise ImageError(f"The image's header is damaged: {_words(error)}.") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(width, height))
@@ -183,9 +226,9 @@ def _load(image: Image.Image) -> np.ndarray:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
         image.load()
-        if ExifTags.Base.Orientation in _exif(image):
-            image = ImageOps.exif_transpose(image)
-        return np.ascontiguousarray(_to_rgb(image))
+        turn = _TURNS.get(_exif(image).get(ExifTags.Base.Orientation))
+        rgb = _to_rgb(image)
+        return np.ascontiguousarray(turn(rgb) if turn else rgb)
 
 
 @contextmanager
@@ -196,16 +239,22 @@ def _damage_told() -> Iterator[None]:
     except ImageError:
         raise
     except MemoryError:
-        raise ImageError("There was not enough memory to decode the image.") from None
+        raise ImageError(_NO_MEMORY) from None
     except Exception as error:  # Decoders raise all sorts on damaged data.
-        raise ImageError(f"The image is damaged or incomplete: {error}.") from error
+        raise ImageError(f"The image is damaged or incomplete: {_words(error)}.") from error
+
+
+def _words(error: Exception) -> str:
+    return printable(error)[:200] or type(error).__name__
 
 
 def _exif(image: Image.Image) -> Image.Exif:
     """The EXIF data; none where they cannot be read, for sound pixels are not spoilt by them."""
     try:
         return image.getexif()
-    except (SyntaxError, ValueError, KeyError, struct.error):
+    except MemoryError:
+        raise
+    except Exception:  # As many kinds as there are ways to write them wrongly.
         return Image.Exif()
 
 
@@ -220,6 +269,8 @@ def _jpeg_quality(image: Image.Image) -> int | None:
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
+    if not isinstance(image.info.get("transparency", 0), (bytes, int, tuple)):
+        del image.info["transparency"]  # A comment of that name.
     if image.mode.startswith("I;16"):
         return _grey_to_rgb((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
@@ -271,10 +322,22 @@ def _too_many_pixels(width: int | None = None, height: int | None = None) -> str
 
 def _readable_exif(exif: Image.Exif) -> dict[str, str]:
     found: dict[str, str] = {}
-    groups = ((exif, ExifTags.TAGS), (exif.get_ifd(ExifTags.IFD.Exif), ExifTags.TAGS))
-    for tags, names in (*groups, (exif.get_ifd(ExifTags.IFD.GPSInfo), ExifTags.GPSTAGS)):
-        for tag, value in tags.items():
+    for part, names in (
+        (None, ExifTags.TAGS),
+        (ExifTags.IFD.Exif, ExifTags.TAGS),
+        (ExifTags.IFD.GPSInfo, ExifTags.GPSTAGS),
+    ):
+        for tag, value in _exif_part(exif, part).items():
             name = names.get(tag)
             if name and not isinstance(value, (bytes, dict)) and name not in {"ExifOffset", "GPSInfo"}:
                 found[name] = printable(str(value).strip())[:_EXIF_VALUE_LENGTH]
     return found
+
+
+def _exif_part(exif: Image.Exif, part: int | None) -> dict[int, Any]:
+    try:
+        return dict(exif.items()) if part is None else exif.get_ifd(part)
+    except MemoryError:
+        raise
+    except Exception:  # See `_exif`.
+        return {}

@@ -1,6 +1,7 @@
 """What our own child processes have in common: the way to the package, what they are told, what they may take."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 try:
@@ -24,17 +25,34 @@ def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
     return own | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)} | more
 
 
-def limit_memory(more: int) -> None:
-    """This process may take so many bytes of address space above what it has; it leaves no core file."""
+def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
+    """This process may take so many bytes of address space above what it has; it leaves no core file.
+
+    Args:
+        more: bytes.
+        most: up to which it may be changed later, `more` by default.
+
+    Returns:
+        What changes it.
+    """
+
+    def set_more(_: int) -> None:
+        """Nothing tells how much there is."""
+
     if resource is None:
-        return
+        return set_more
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
-            limit = int(file.read().split()[0]) * resource.getpagesize() + more
-    except OSError:  # Not Linux: nothing tells how much it has.
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:  # Not Linux.
+        return set_more
+
+    def change(allowed: int) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (taken + allowed, taken + (most or more)))
+
+    change(more)
+    return change
 
 
 def limit_time(seconds: int) -> None:

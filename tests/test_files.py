@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -197,11 +195,10 @@ def test_what_a_process_wrote_when_it_was_killed_is_swept_and_nothing_else(tmp_p
 
 
 def test_what_somebody_may_be_writing_right_now_is_left_to_him(tmp_path):
-    for name, age in ((".aside-young.json", 60), (".aside-old.json", 700)):
+    for name in (".aside-notes-x1.txt", ".aside-status-x2.json"):
         (tmp_path / name).touch()
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    sweep(tmp_path, older_than=600)
-    assert [path.name for path in tmp_path.iterdir()] == [".aside-young.json"]
+    sweep(tmp_path, spare="notes")
+    assert [path.name for path in tmp_path.iterdir()] == [".aside-notes-x1.txt"]
 
 
 def test_there_is_nothing_to_sweep_where_there_is_no_folder(tmp_path):

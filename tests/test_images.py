@@ -299,7 +299,7 @@ BAD_FILES = [
 ]
 
 
-@pytest.mark.parametrize("read", [images.decode, images.describe, images.jpeg_quality])
+@pytest.mark.parametrize("read", [images.decode, images.describe])
 @pytest.mark.parametrize(("data", "message"), BAD_FILES)
 def test_bad_files_are_refused_with_the_reason(read, data, message):
     with pytest.raises(ImageError, match=message):
@@ -336,7 +336,7 @@ def test_no_damage_raises_anything_but_our_own_error(kind):
         else:
             for place in random.integers(0, min(len(bad), 500), 5):
                 bad[place] = random.integers(256)
-        for read in (images.decode, images.describe, images.jpeg_quality):
+        for read in (images.decode, images.describe):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
@@ -420,12 +420,11 @@ QUALITIES = [20, 30, 50, 75, 90, 95, 100]
 @pytest.mark.parametrize("options", [{}, {"progressive": True, "subsampling": 0}], ids=["plain", "progressive"])
 def test_the_quality_of_a_jpeg_is_told_within_two_steps(quality, options):
     data = encoded(smooth(), "JPEG", quality=quality, **options)
-    assert abs(images.jpeg_quality(data) - quality) <= 2
-    assert images.describe(data).jpeg_quality == images.jpeg_quality(data)
+    assert abs(images.describe(data).jpeg_quality - quality) <= 2
 
 
 def test_a_worse_jpeg_never_has_a_better_quality():
-    told = [images.jpeg_quality(encoded(smooth(), "JPEG", quality=quality)) for quality in range(1, 101)]
+    told = [images.describe(encoded(smooth(), "JPEG", quality=quality)).jpeg_quality for quality in range(1, 101)]
     assert told == sorted(told)
     assert told[0] < 15
     assert told[-1] >= 99
@@ -434,13 +433,13 @@ def test_a_worse_jpeg_never_has_a_better_quality():
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_other_formats_have_no_quality_that_is_known(kind):
     data = encoded(smooth(), kind)
-    assert images.jpeg_quality(data) is None
+    assert images.describe(data).jpeg_quality is None
     assert images.describe(data).jpeg_quality is None
 
 
 def test_a_photograph_of_a_phone_has_a_quality_too():
     """MPO is JPEG with more than one picture."""
-    assert abs(images.jpeg_quality(encoded(smooth(), "MPO", quality=80)) - 80) <= 2
+    assert abs(images.describe(encoded(smooth(), "MPO", quality=80)).jpeg_quality - 80) <= 2
 
 
 def test_a_plain_file_has_no_exif():

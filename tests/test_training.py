@@ -944,6 +944,7 @@ def test_a_stop_while_images_are_read_is_no_failure(small_dataset, tmp_path, mon
     monkeypatch.setattr(worker.RunWatcher, "phase", lambda self, text: (run.request_stop(), phase(self, text)))
     assert work(run) == 0
     assert run.status().state is State.STOPPED
+    assert not (run.folder / ".reserve").exists()
 
 
 def in_phase(monkeypatch, begin: str, act) -> list:

@@ -6,11 +6,12 @@ Where the system has no such limits (Windows), only the parent's patience limits
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 
 from dfcore import images
 from dfcore.decoding.protocol import receive, send
@@ -18,10 +19,11 @@ from dfcore.errors import ImageError
 from dfcore.preprocess import PreprocessSpec
 from dfcore.processes import forbid_files, limit_memory, limit_time
 
-# Above what the interpreter and its libraries take. An image of 50 megapixels with transparency needs about 600 MB.
-MEMORY_BYTES = 900 * 2**20
+# Above what the interpreter and its libraries take, for images below and above `LARGE_PIXELS`. One of 50 megapixels
+# with transparency needs about 500 MB.
+MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 700 * 2**20
 CPU_SECONDS = 4
-# From here on one image a time, whatever the number of processes; the parent sees to that.
+# From here on one image alone, whatever the number of processes; the parent sees to that.
 LARGE_PIXELS = 12_000_000
 
 
@@ -30,16 +32,19 @@ def main() -> None:
     # What a library prints must not stand between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    limit_memory(MEMORY_BYTES)
+    set_memory = limit_memory(MEMORY_BYTES, LARGE_MEMORY_BYTES)
     forbid_files()
+    # A thread's stack counts as memory, and there may be many cores.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     while True:
         try:
             request, data = receive(sys.stdin.buffer)
         except EOFError:
             return
         limit_time(CPU_SECONDS)
+        set_memory(MEMORY_BYTES)
         try:
-            facts, pixels = _answer(request, data, answers)
+            facts, pixels = _answer(request, data, answers, set_memory)
         except ImageError as error:
             send(answers, {"error": str(error)})
         except MemoryError:
@@ -49,13 +54,15 @@ def main() -> None:
             send(answers, {"facts": facts, "shape": shape}, b"" if pixels is None else pixels.data.cast("B"))
 
 
-def _answer(request: dict[str, Any], data: bytes, answers: BinaryIO) -> tuple[dict[str, Any], np.ndarray | None]:
-    facts = images.describe(data)
-    if facts.width * facts.height >= LARGE_PIXELS:
-        send(answers, {"large": True})
-        receive(sys.stdin.buffer)  # The permission.
-    rgb = images.decode(data)
-    told = asdict(facts)
+def _answer(
+    request: dict[str, Any], data: bytes, answers: BinaryIO, set_memory: Callable[[int], None]
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    with images.opened(data) as image:
+        if image.area >= LARGE_PIXELS:
+            send(answers, {"large": True})
+            receive(sys.stdin.buffer)  # The permission.
+            set_memory(LARGE_MEMORY_BYTES)
+        told, rgb = asdict(image.facts()), image.pixels()
     if request["want"] == "check":
         return told, None
     if request["want"] == "square":

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,7 +26,7 @@ from dfcore.processes import environment
 
 _MOST_PROCESSES = 8
 # Processor time is limited in the process itself; this only ends one that does nothing at all.
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _CHILD = "dfcore.decoding.child"
 
 
@@ -88,7 +90,7 @@ class _Pool:
 
     def __init__(self, size: int):
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
-        self._large = threading.Lock()
+        self._room = _Room()
         for _ in range(size):
             self._idle.put(None)  # A place for one, started when first borrowed.
         self._started: list[_Process] = []
@@ -101,7 +103,7 @@ class _Pool:
             if process is None or not process.alive:
                 process = _Process()
                 self._started = [*(other for other in self._started if other.alive), process]
-            return process.ask(request, data, self._large)
+            return process.ask(request, data, self._room)
         finally:
             self._idle.put(process if process is not None and process.alive else None)
 
@@ -115,6 +117,40 @@ class _Pool:
         """Ends all."""
         for process in self._started:
             process.kill()
+
+
+class _Room:
+    """The memory that decoding may take: for some small images together, or one large one."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._small, self._large = 0, False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Waits until no large image is decoded."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._large)
+            self._small += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._small -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Waits until nothing is decoded."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._large or self._small))
+            self._large = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._large = False
+                self._changed.notify_all()
 
 
 class _Process:
@@ -134,22 +170,24 @@ class _Process:
         except OSError as error:
             raise DfcoreError(f"No process to decode images in could be started: {error}.") from error
         self.deadline: float | None = None
+        self._overdue = False
 
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], data: bytes, large: threading.Lock) -> tuple[dict[str, Any], bytes]:
+    def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> tuple[dict[str, Any], bytes]:
         """Sends one request and waits for its answer; ends the process where it does not come.
 
         Raises:
             ImageError: when the process died or was silent for too long.
         """
         try:
-            answer, content = self._exchange(request, data)
+            with room.shared():
+                answer, content = self._exchange(request, data)
             if answer.get("large"):
-                with large:
+                with room.alone():
                     answer, content = self._exchange({})
             return answer, content
         except (EOFError, OSError, ValueError):
@@ -169,6 +207,7 @@ class _Process:
         """Kills it when it is silent for too long; whoever waits for it is told."""
         deadline = self.deadline
         if deadline is not None and time.monotonic() > deadline:
+            self._overdue = True
             self._process.kill()
 
     def _exchange(self, message: dict[str, Any], data: bytes = b"") -> tuple[dict[str, Any], bytes]:
@@ -182,6 +221,8 @@ class _Process:
 
     def _why(self) -> str:
         code = self._process.returncode
+        if self._overdue:
+            return f"Decoding gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up."
         if code == -getattr(signal, "SIGXCPU", 0):
             return "Decoding took more processor time than an image may take; it was given up."
         return f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."

@@ -2,7 +2,8 @@
 
 A folder holds `config.json`, `status.json` (state, process, heartbeat, progress, reason),
 `history.csv` (a row an epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`,
-`predictions_<split>.parquet`, `excluded.csv`, `metrics.json`, `tensorboard/` and `bundle/`.
+`predictions_<split>.parquet`, `excluded.csv`, `metrics.json`, `tensorboard/` and `bundle/`; also `created.json`,
+`data.json` (what it was begun with), `heartbeat`, `folds/`, and while it is at work `.reserve`.
 """
 
 import csv
@@ -21,7 +22,7 @@ from typing import Any
 from filelock import FileLock
 
 from dfcore.errors import RunError, StorageError
-from dfcore.files import read_json, write_bytes, write_json, write_text
+from dfcore.files import read_json, sweep, write_bytes, write_json, write_text
 from dfcore.runs.process import alive, place
 
 # A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
@@ -70,6 +71,7 @@ class Status:
         images_per_second: of training, over the last seconds.
         seconds_left: estimate until the last epoch's end.
         reason: why it stopped, failed or was interrupted.
+        before: the state in which it was when its process was taken for gone.
     """
 
     state: State
@@ -85,6 +87,7 @@ class Status:
     images_per_second: float | None = None
     seconds_left: float | None = None
     reason: str = ""
+    before: str = ""
 
     @property
     def fraction(self) -> float:
@@ -150,7 +153,9 @@ class Run:
             if status.state.active and not self._process_alive(status):
                 reason = "The training process is gone: it was killed, ran out of memory, or the machine restarted."
                 self.free_reserve()
-                self._write_status(status, state=State.INTERRUPTED, reason=reason, seconds_left=None)
+                self._write_status(
+                    status, state=State.INTERRUPTED, before=status.state, reason=reason, seconds_left=None
+                )
         return self._stored_status()
 
     @property
@@ -199,7 +204,7 @@ class Run:
             self._require_own(status)
             if self.owner is not None and status.state is State.INTERRUPTED:
                 # Somebody in another place took a long silence for its end.
-                changes = {"state": State.RUNNING, "reason": ""} | changes
+                changes = {"state": State(status.before or State.RUNNING), "reason": ""} | changes
             return self._write_status(status, heartbeat=time.time(), **changes)
 
     def beat(self) -> None:
@@ -219,7 +224,13 @@ class Run:
         Raises:
             StorageError: when there is no room.
         """
+        self._require_own(self._stored_status())
         write_bytes(self.folder / ".reserve", bytes(_RESERVE_BYTES))
+
+    def sweep(self) -> None:
+        """Removes what killed processes had been writing; notes, which people may be writing now, are left alone."""
+        with self._lock():
+            sweep(self.folder, spare="notes")
 
     def free_reserve(self) -> None:
         """Gives that room back."""
@@ -237,6 +248,7 @@ class Run:
             raise RunError(f"Run {self.id} is {status.state}; only a queued or running one can be stopped.")
         with self._lock():
             status = self._stored_status()
+            self._require_own(status)
             if status.state in (State.QUEUED, State.RUNNING):
                 status = self._write_status(status, state=State.STOPPING, phase="stopping")
         return status
@@ -279,6 +291,7 @@ class Run:
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Replaces the history; it has a row an epoch, so that this is cheap."""
+        self._require_own(self._stored_status())
         if rows:
             self._write_csv("history.csv", rows)
 
@@ -289,6 +302,7 @@ class Run:
             epochs: completed ones that are kept.
             step: the last one that is kept of the epoch after them.
         """
+        self._require_own(self._stored_status())
         rows = self.steps()
         kept = [row for row in rows if (row["epoch"], row["step"]) <= (epochs + 1, step)]
         if len(kept) < len(rows):
@@ -296,6 +310,7 @@ class Run:
 
     def append_step(self, row: dict[str, float]) -> None:
         """Adds one live row in a single write."""
+        self._require_own(self._stored_status())
         path = self.folder / "steps.csv"
         line = ",".join(str(value) for value in row.values()) + "\n"
         try:
@@ -312,6 +327,7 @@ class Run:
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Stores the final metrics by split."""
+        self._require_own(self._stored_status())
         write_json(self.folder / "metrics.json", metrics)
 
     def write_notes(self, text: str) -> None:
@@ -333,6 +349,8 @@ class Run:
             raise LostRun(f"Run {self.id} was given to another process ({status.pid}); this one ends.")
 
     def _lock(self) -> FileLock:
+        if not self.folder.is_dir():
+            raise RunError(f"Run {self.id} was deleted.")
         return FileLock(self.folder / ".lock", timeout=20)
 
     def _json(self, name: str) -> dict[str, Any]:
@@ -436,8 +454,7 @@ class RunStore:
 
     def turn_of(self, run: Run) -> bool:
         """Whether no run that was queued earlier is still waiting."""
-        waiting = [other for other in self if other.status().state is State.QUEUED]
-        return all(other.id >= run.id for other in waiting)
+        return all(other.id >= run.id for other in self if _waits(other))
 
     def _new_folder(self, arch: str) -> Path:
         while True:
@@ -448,6 +465,14 @@ class RunStore:
                 return folder
             except FileExistsError:
                 time.sleep(0.002)
+
+
+def _waits(run: Run) -> bool:
+    """Whether a run is in the queue; a damaged one, which Monitor shows as such, keeps nobody waiting."""
+    try:
+        return run.status().state is State.QUEUED
+    except RunError:
+        return False
 
 
 def _numbers(names: list[str], values: list[str]) -> dict[str, float] | None:

@@ -15,8 +15,6 @@ import numpy as np
 from dfcore.errors import DfcoreError, StorageError
 from dfcore.files import is_intact, sweep, write_hashed
 
-_KEEP = 2
-
 
 def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any]) -> Path:
     """Writes a checkpoint.
@@ -41,8 +39,11 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     if not is_intact(path):
         path.unlink(missing_ok=True)
         raise StorageError(f"{path} does not read as it was written: the disk is not to be trusted.")
-    for old in [other for other in _newest_first(folder) if other != path][_KEEP - 1 :]:
-        old.unlink(missing_ok=True)
+    others = [other for other in _newest_first(folder) if other != path]
+    kept = next((other for other in others if is_intact(other)), None)
+    for old in others:
+        if old != kept:
+            old.unlink(missing_ok=True)
     return path
 
 

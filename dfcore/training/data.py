@@ -89,9 +89,14 @@ def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
     Raises:
         DatasetError: when images, labels, splits or their order have changed since.
     """
-    rows = data.rows[["sha256", "label", "split"]].astype(str).agg(" ".join, axis=1)
+    rows = data.rows[["sha256", "label", "split", "group"]].astype(str).agg(" ".join, axis=1)
     now = {"images": len(rows), "sha256": sha256_bytes("\n".join(rows).encode())}
-    then = read_json(path) if path.is_file() else now
+    try:
+        then = read_json(path) if path.is_file() else now
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path}, which tells the images that this run began with, cannot be read: {error}."
+        ) from None
     if begun and then != now:
         raise DatasetError(
             f"The data set {data.dataset.root} has changed since this run began: then {then['images']:,} images took "

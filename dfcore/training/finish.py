@@ -62,9 +62,9 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
     if unseen is not None:
         tables[CROSS_VALIDATION] = unseen
     metrics = {name: full_metrics(table, card.threshold.value, card.decision) for name, table in tables.items()}
+    watcher.phase("writing the detector")
     run.write_metrics(metrics)
     results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
-    watcher.phase("writing the detector")
     write_bundle(run.bundle, trained.model, card.model_copy(update={"results": results}), domain)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)

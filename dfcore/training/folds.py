@@ -154,7 +154,8 @@ def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watche
             if table is None:
                 return None
             write_predictions(done, table.assign(fold=name))
-            shutil.rmtree(folder / str(number), ignore_errors=True)
+        # Also what a kill after the last writing left.
+        shutil.rmtree(folder / str(number), ignore_errors=True)
         tables.append(read_predictions(done))
     return pd.concat(tables, ignore_index=True)
 

@@ -62,7 +62,7 @@ PRESETS = (
             "whole_epochs": 4,
             "head_epochs": 1,
             "augmentation": "flip,patch,jpeg:strong",
-            "folds": 3,
+            "folds": 5,
         },
     ),
     Preset(

@@ -63,6 +63,7 @@ class Trainer:
                 self._save()
                 return False
             self._judge_epoch(images_per_second)
+            self.watcher.phase(f"keeping epoch {self.progress.epoch}")
             self._save()
             self.watcher.epoch(self.progress.history)
             if not self._finished() and self.watcher.should_stop():

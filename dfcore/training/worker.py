@@ -48,12 +48,13 @@ def main(folder: str) -> int:
         with lock:
             run.keep_reserve()
             _train(run, watcher)
-        run.free_reserve()
+        run.sweep()
         return 0
     except LostRun as error:
         print(f"Ended: {error}")
         return 1
     except StoppedEarly:
+        run.free_reserve()
         run.update(state=State.STOPPED, phase="", reason="Stopped before the first step.", seconds_left=None)
         return 0
     except MemoryError:
@@ -66,11 +67,12 @@ def main(folder: str) -> int:
 
 def _is_mine(run: Run, patience: float = 30.0) -> bool:
     """Waits until the launcher has entered this process into the status."""
-    mine = identity()["pid"]
+    who = identity()
+    mine = (who["pid"], who["started"])
     until = time.monotonic() + patience
     while time.monotonic() < until:
         status = run.status()
-        if status.pid == mine:
+        if (status.pid, status.started) == mine:
             return True
         # The process of an earlier sitting may still stand there until the launcher has written.
         if status.state.active and status.pid is not None:
@@ -100,15 +102,17 @@ def _wait_for_turn(run: Run, lock: FileLock) -> bool:
 
 def _beat(run: Run) -> None:
     """Gives signs of life until the process or the folder is gone."""
-    with suppress(OSError):
-        while True:
+    while run.folder.is_dir():
+        with suppress(OSError):
             run.beat()
-            time.sleep(_BEAT_SECONDS)
+        time.sleep(_BEAT_SECONDS)
 
 
 def _clean_up(run: Run) -> None:
     """Removes what an earlier process of this run left half-done."""
-    sweep(run.folder, older_than=600)
+    run.sweep()
+    run.free_reserve()
+    sweep(run.folder / "folds")
     for folder in (*run.folder.glob(".finish-*"), *run.folder.glob(".bundle-*")):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -145,6 +149,8 @@ def _train(run: Run, watcher: "RunWatcher") -> None:
         return
     progress = trainer.progress
     finish(run, config, data, Trained(trainer.best_model(), progress, unseen), watcher)
+    # Before the last word: nothing is to be left over, wherever a kill comes.
+    run.free_reserve()
     reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."
     run.update(state=State.COMPLETED, phase="", reason=reason, seconds_left=None)
     print(f"Completed after {progress.epoch} epochs; the best was epoch {progress.best_epoch}.")
