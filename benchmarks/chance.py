@@ -23,7 +23,7 @@ def main() -> None:
         drawn = [calibration_error((random.random(len(scores)) < scores).astype(int), scores) for _ in range(DRAWS)]
         own = calibration_error(table.label.to_numpy(int), scores)
         print(f"{path}: {len(table)} images, ECE {own:.3f}; a perfectly calibrated detector with these scores: "
-              f"{np.mean(drawn):.3f} on average, at most {np.quantile(drawn, 0.95):.3f} in 95 of 100 draws")  # fmt: skip
+              f"{np.mean(drawn):.3f} on average, at most {np.quantile(drawn, 0.95):.3f} in 95 of 100")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -102,30 +102,29 @@ def detector(entry: Entry) -> "Detector":
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _verdict(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> "Verdict":
-    loaded = detector(_entry)
+def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
+    loaded = [detector(entry) for entry in _entries]
+    # One turn for all: whoever has waited once need not wait again for the next detector.
     with turns.inference.take():
-        return loaded.predict([_data])[0]
+        return [one.predict([_data])[0] for one in loaded]
 
 
-def verdict(entry: Entry, data: bytes) -> "Verdict":
-    """The verdict on an image, by its content.
+def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
+    """The detector that fits an image, why it, and its verdict, by the image's content.
+
+    With one detector to choose from it is that one, and nothing need be said.
 
     Raises:
         AccessError: when whoever asks may not judge images.
         BusyError: when too many wait already.
     """
     actions.require_judging()
-    return _verdict(entry.version, sha256_bytes(data), entry, data)
-
-
-def fitting(entries: list[Entry], data: bytes) -> tuple[Entry, str]:
-    """The detector that fits an image, and why; with one to choose from, that one."""
+    found = _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
     if len(entries) == 1:
-        return entries[0], ""
-    known = {entry.key: verdict(entry, data).familiarity for entry in entries}
+        return entries[0], "", found[0]
+    known = {entry.key: verdict.familiarity for entry, verdict in zip(entries, found, strict=True)}
     chosen = choose(known, {entry.key: entry.card.record[1].get("roc_auc") for entry in entries})
-    return next(entry for entry in entries if entry.key == chosen.name), chosen.why
+    return next((entry, chosen.why, one) for entry, one in zip(entries, found, strict=True) if entry.key == chosen.name)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -12,7 +12,7 @@ from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
 from dfcore.images import ImageFacts
 
 # Pixels a side: of what is shown at first, of what a heat-map is drawn for, and of what can be magnified.
-_SIDE, _DRAWN, _MAGNIFIED = 900, 1600, 4096
+_SIDE, _DRAWN, _MAGNIFIED = 900, 900, 4096
 
 
 def is_explained() -> bool:

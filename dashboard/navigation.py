@@ -1,8 +1,14 @@
 """Which pages there are, in which groups."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+# Each run of the app has a thread of its own.
+_here = threading.local()
 _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "": [("home", "Home", "home", "Where things stand, and a place to drop an image")],
     "Investigate": [("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image")],
@@ -27,13 +33,24 @@ def pages() -> dict[str, list]:
     }
 
 
-def use_front_door() -> None:
-    """Makes Streamlit run `streamlit_app.py` for every address.
+@contextmanager
+def front_door() -> Iterator[None]:
+    """Around what `streamlit_app.py` does after it has asked who somebody is."""
+    _here.inside = True
+    try:
+        yield
+    finally:
+        _here.inside = False
+
+
+def require_front_door() -> None:
+    """The first line of every page: goes back to `streamlit_app.py` where Streamlit ran the page alone.
 
     A server that has just been started takes the files under `pages/` for pages of the old kind until
-    `st.navigation` was called once: whoever opened a shared address first would see a page without its chrome.
+    `st.navigation` was called once: whoever opens a shared address first would see a page without its chrome, and
+    without being asked who he is.
     """
-    if PagesManager.uses_pages_directory:
+    if not getattr(_here, "inside", False):
         PagesManager.uses_pages_directory = False
         st.rerun()
 

@@ -13,9 +13,11 @@ Who is in none of them may not come in. The first role that fits, from the top, 
 
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit import config
 
 from dashboard import trouble
 from dashboard.markup import plain
@@ -38,8 +40,11 @@ def has_sign_in() -> bool:
 
 def current() -> Role:
     """The role of whoever looks at this page."""
-    if not has_sign_in():
-        return Role.TRAINER
+    try:
+        if not has_sign_in():
+            return Role.TRAINER
+    except AccessError:
+        return Role.NONE
     if not st.user.is_logged_in:
         return Role.NONE
     # A provider that says that it did not check the address vouches for nothing.
@@ -52,7 +57,8 @@ def role_of(email: str, roles: dict[str, Any]) -> Role:
     """The highest role under which an address stands, or fits a pattern."""
     address = email.strip().lower()
     for role in sorted(Role, reverse=True):
-        patterns = roles.get(role.name.lower(), ())
+        listed = roles.get(role.name.lower(), ())
+        patterns = [listed] if isinstance(listed, str) else listed
         if role is not Role.NONE and any(fnmatchcase(address, str(pattern).lower()) for pattern in patterns):
             return role
     return Role.NONE
@@ -92,8 +98,12 @@ def offer(role: Role, what: str) -> bool:
 
 def gate() -> None:
     """Asks for sign-in where there is one, and ends the page for those who may not come in."""
-    if not has_sign_in():
-        return
+    try:
+        if not has_sign_in():
+            return
+    except AccessError as error:
+        st.error(plain(error), icon=":material/lock:")
+        st.stop()
     if not st.user.is_logged_in:
         st.title("Deepfake workbench")
         st.markdown("Sign in to go on.")
@@ -109,7 +119,15 @@ def gate() -> None:
 
 
 def _secrets(section: str) -> dict[str, Any]:
+    """A section of Streamlit's secrets; empty where there are none.
+
+    Raises:
+        AccessError: when there are some that cannot be read: nobody comes in until they can.
+    """
     try:
         return dict(st.secrets.get(section, {}))
-    except FileNotFoundError:
+    except FileNotFoundError:  # Streamlit says so of damaged ones too.
+        if any(Path(file).exists() for file in config.get_option("secrets.files")):
+            trouble.log().exception("The secrets cannot be read")
+            raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
         return {}

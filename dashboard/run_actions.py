@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import actions, widgets
+from dashboard import actions, trouble, widgets
 from dashboard.navigation import path
 from dfcore.runs import Run, State
 
@@ -59,6 +59,6 @@ def _confirm_delete(run: Run) -> None:
 
 
 def _delete(run: Run) -> None:
-    with widgets.errors():
+    with trouble.told(), widgets.errors():
         actions.delete_run(run.id)
         st.session_state.pop("run", None)

@@ -93,5 +93,8 @@ def _secrets(value: Any, key: str = "") -> Iterator[str]:
             # Who has which role is no secret, and names are what the log is read for.
             if name != "roles":
                 yield from _secrets(part, name)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _secrets(part, key)
     elif isinstance(value, str) and len(value) >= _LEAST_SECRET and not key.endswith(("_uri", "_url")):
         yield value

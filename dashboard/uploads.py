@@ -9,25 +9,40 @@ from dashboard.roles import Role
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
 # Of one session: what it holds is held in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
-_KEY = "inspect_images"
+_KEY, _LEFT_OUT = "inspect_images", "inspect_left_out"
 
 
 def choose(label: str, key: str, help: str) -> bool:
     """An uploader for images; keeps what was handed in, and says whether there was anything."""
     files = st.file_uploader(label, type=TYPES, accept_multiple_files=True, key=key, help=help)
     if files:
-        keep(_within_bounds(files))
+        taken = _within_bounds(files)
+        keep(taken)
+        st.session_state[_LEFT_OUT] = len(files) - len(taken)
     return bool(files)
 
 
 def keep(images: list[tuple[str, bytes]]) -> None:
     """Keeps images, so that they are still here after a visit to another page."""
     st.session_state[_KEY] = images
+    st.session_state[_LEFT_OUT] = 0
 
 
 def kept() -> list[tuple[str, bytes]]:
     """Names and contents."""
     return st.session_state.get(_KEY, [])
+
+
+def tell_left_out() -> None:
+    """Says what of the last upload was too much at once."""
+    left = st.session_state.get(_LEFT_OUT, 0)
+    if left:
+        st.warning(
+            f"The first {len(kept())} images were taken. {left} more are too much at once: at most {MOST_FILES} images "
+            f"of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
+            "`dfcore predict` for whole folders.",
+            icon=":material/report:",
+        )
 
 
 def may_judge() -> bool:
@@ -36,18 +51,11 @@ def may_judge() -> bool:
 
 
 def _within_bounds(files: list[UploadedFile]) -> list[tuple[str, bytes]]:
-    """The first files up to the bounds; the others are named."""
+    """The first files up to the bounds."""
     taken, size = [], 0
-    for number, file in enumerate(files):
+    for file in files[:MOST_FILES]:
         size += file.size
-        if number >= MOST_FILES or size > MOST_BYTES:
-            left = len(files) - number
-            st.warning(
-                f"The first {number} images were taken. {left} more are too much at once: at most {MOST_FILES} images "
-                f"of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
-                "`dfcore predict` for whole folders.",
-                icon=":material/report:",
-            )
+        if size > MOST_BYTES:
             break
         taken.append((file.name, file.getvalue()))
     return taken

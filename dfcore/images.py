@@ -126,8 +126,10 @@ class Opened:
             ImageError: when it is damaged.
         """
         image = self._image
-        # Pillow looks for EXIF behind the pixels of a PNG too, and stumbles there over a truncated one.
         with _damage_told():
+            if image.format == "PNG":
+                # Pillow looks for EXIF behind its pixels too, and would not tell again that they are damaged.
+                image.load()
             width, height = image.size
             exif = _exif(image)
             # Pillow tells the displayed size of a TIFF by itself.
@@ -214,7 +216,8 @@ def _open(data: bytes) -> Image.Image:
     except MemoryError:
         raise ImageError(_NO_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise all sorts on hostile headers.
-        raise ImageError(f"The image's header is damaged: {_words(error)}.") from error
+        # WebP's decoder takes its memory here, and says the same of too little of it as of damage.
+        raise ImageError(f"The image's header is damaged, or it needs too much memory: {_words(error)}.") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(width, height))
@@ -280,9 +283,12 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         return _flat_rgb(image)
     # In bands, since several copies of a large image would not fit into the memory that a decoder may take.
     rgb = np.empty((image.height, image.width, 3), np.uint8)
-    rows = max(1, _BAND_PIXELS // image.width)
+    columns = min(image.width, _BAND_PIXELS)
+    rows = _BAND_PIXELS // columns
     for top in range(0, image.height, rows):
-        rgb[top : top + rows] = _flat_rgb(image.crop((0, top, image.width, min(top + rows, image.height))))
+        for left in range(0, image.width, columns):
+            box = (left, top, min(left + columns, image.width), min(top + rows, image.height))
+            rgb[top : box[3], left : box[2]] = _flat_rgb(image.crop(box))
     return rgb
 
 

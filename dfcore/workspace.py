@@ -55,7 +55,11 @@ def roots() -> list[Path] | None:
 def readable(path: Path) -> bool:
     """Whether a file or folder may be read, links resolved."""
     allowed = roots()
-    return allowed is None or any(Path(path).resolve().is_relative_to(root) for root in allowed)
+    try:
+        real = Path(path).resolve()
+    except (OSError, ValueError):  # Links in a circle, a zero byte in the name.
+        return False
+    return allowed is None or any(real.is_relative_to(root) for root in allowed)
 
 
 def require_readable(path: Path) -> None:

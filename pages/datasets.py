@@ -6,11 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import access, actions, widgets
-from dashboard.navigation import path
+from dashboard.navigation import path, require_front_door
 from dfcore import workspace
 from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, Dataset, assign_splits
 from dfcore.datasets.registered import demo_folder, registered
 from dfcore.labels import NAMES
+
+require_front_door()
 
 
 def make_demonstration() -> None:

@@ -8,8 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import access, judgement, panels, trouble, widgets
+from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.evaluation import calibration_error, evaluate_scores, precision_recall_points, roc_points
+
+require_front_door()
 
 _EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
 
@@ -80,6 +83,11 @@ def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, 
 
 @trouble.fragment()
 def show(entry: access.Entry, source: judgement.Source) -> None:
+    with widgets.errors():
+        show_at_threshold(entry, source)
+
+
+def show_at_threshold(entry: access.Entry, source: judgement.Source) -> None:
     predictions = judgement.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
     threshold = move_threshold(entry)

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from dashboard import access, uploads, widgets
-from dashboard.navigation import path
+from dashboard.navigation import path, require_front_door
 from dfcore.runs import summary
+
+require_front_door()
 
 st.title("Is it real or machine-made?")
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import access, evidence, uploads, verdict, widgets
+from dashboard.navigation import require_front_door
 from dashboard.verdict import Strictness
 from dfcore.datasets.demo import sample_images
 from dfcore.detector import Verdict
 from dfcore.errors import ImageError
+
+require_front_door()
 
 
 @st.cache_data(show_spinner=False)
@@ -35,14 +38,15 @@ def choose_images() -> list[tuple[str, bytes]]:
             for name in samples():
                 if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
                     uploads.keep([(name, samples()[name])])
+    uploads.tell_left_out()
     return uploads.kept()
 
 
 def judge(entries: list[access.Entry], data: bytes, strictness: Strictness) -> tuple[access.Entry, str, Verdict]:
     """The detector that judges, why it, and its verdict with the analyst's strictness."""
-    entry, why = access.fitting(entries, data)
+    entry, why, found = access.verdict(entries, data)
     operating = access.operating(entry, strictness.budget) if strictness.budget else entry.card.decision
-    return entry, why, replace(access.verdict(entry, data), operating=operating, insist=strictness.insist)
+    return entry, why, replace(found, operating=operating, insist=strictness.insist)
 
 
 def choose_one(

@@ -4,10 +4,13 @@ import os
 
 import streamlit as st
 
-from dashboard import access, actions, widgets
+from dashboard import access, actions, trouble, widgets
+from dashboard.navigation import require_front_door
 from dfcore import bundles, figures, workspace
 from dfcore.bundles import Card
 from dfcore.runs import State
+
+require_front_door()
 
 _MEASURED = {
     "data set": "Data set", "real": "Real", "fake": "Fake", "roc_auc": "ROC AUC",
@@ -111,7 +114,7 @@ def confirm_delete(entry: access.Entry) -> None:
 
 
 def delete(name: str) -> None:
-    with widgets.errors():
+    with trouble.told(), widgets.errors():
         actions.delete_detector(name)
 
 

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from dashboard import access, run_actions, trouble, widgets
+from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.runs import Run, summary
+
+require_front_door()
 
 _EVERY_SECONDS = 2
 _SILENT_SECONDS = 30

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import access, actions, roles, widgets
-from dashboard.navigation import path
+from dashboard.navigation import path, require_front_door
 from dashboard.roles import Role
 from dashboard.training_form import form_values
 from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_trainable
@@ -14,6 +14,8 @@ from dfcore.datasets.registered import registered
 from dfcore.datasets.scan import image_side
 from dfcore.training import presets
 from dfcore.training.config import TrainConfig, make_config, suggest
+
+require_front_door()
 
 
 def choose_dataset(before: dict[str, Any]) -> Path | None:

@@ -1,6 +1,7 @@
 """Fixtures for all tests: a workspace of its own for every test, small images, a small data set."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,6 +22,22 @@ def _own_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("DFCORE_ROOTS", os.sep)
     # Unforeseen errors shall fail a test instead of being told to somebody.
     monkeypatch.setenv("DFCORE_DEBUG", "1")
+
+
+@pytest.fixture(autouse=True)
+def _through_the_front_door(monkeypatch):
+    """AppTest starts every run as a server that was never visited, which takes `pages/` for pages of the old kind."""
+    if "streamlit.runtime.pages_manager" not in sys.modules:
+        return
+    from streamlit.runtime.pages_manager import PagesManager
+
+    made = PagesManager.__init__
+
+    def make(self, *args, **options):
+        made(self, *args, **options)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", make)
 
 
 @pytest.fixture

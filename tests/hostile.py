@@ -1273,8 +1273,8 @@ def webp_chunks() -> Iterator[Hostile]:
     """Canvases, frames and chunks of WebP beyond reason."""
     kind = "webp"
     yield _accepted(kind, "one-colour.webp", _riff(_vp8l(32, 24)))
-    yield _accepted(kind, "just-below.webp", _riff(_vp8l(BELOW, BELOW)))
-    yield _accepted(kind, "just-below-without-alpha.webp", _riff(_vp8l(BELOW, BELOW, alpha=0)))
+    yield _either(kind, "just-below.webp", _riff(_vp8l(BELOW, BELOW)))
+    yield _either(kind, "just-below-without-alpha.webp", _riff(_vp8l(BELOW, BELOW, alpha=0)))
     for side in (ABOVE, 13_000, 16_383, 16_384):
         yield _refused(kind, f"lossless-{side}.webp", _riff(_vp8l(side, side)))
         lossy = b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", side & 0x3FFF, side & 0x3FFF) + bytes(99)
@@ -1292,7 +1292,7 @@ def webp_chunks() -> Iterator[Hostile]:
     yield _refused(kind, "frame-without-picture.webp", _riff(*head, _anmf(b"", 8, 8)))
     yield _refused(kind, "animation-without-frames.webp", _riff(*head))
     wide = [_vp8x(BELOW, BELOW, 2), _riff_chunk(b"ANIM", bytes(6))]
-    yield _accepted(kind, "frames-just-below.webp", _riff(*wide, _anmf(_vp8l(BELOW, BELOW), BELOW, BELOW) * 3))
+    yield _either(kind, "frames-just-below.webp", _riff(*wide, _anmf(_vp8l(BELOW, BELOW), BELOW, BELOW) * 3))
     for name in (b"EXIF", b"XMP ", b"ICCP", b"JUNK"):
         flags = {b"EXIF": 0x18, b"XMP ": 0x14, b"ICCP": 0x30}.get(name, 0x10)
         large = _riff_chunk(name, bytes(8 * MB))

@@ -57,12 +57,24 @@ def main() -> None:
 def _answer(
     request: dict[str, Any], data: bytes, answers: BinaryIO, set_memory: Callable[[int], None]
 ) -> tuple[dict[str, Any], np.ndarray | None]:
-    with images.opened(data) as image:
-        if image.area >= LARGE_PIXELS:
-            send(answers, {"large": True})
-            receive(sys.stdin.buffer)  # The permission.
-            set_memory(LARGE_MEMORY_BYTES)
-        told, rgb = asdict(image.facts()), image.pixels()
+    def decode(*, large: bool) -> tuple[dict[str, Any], np.ndarray] | None:
+        with images.opened(data) as image:
+            if image.area >= LARGE_PIXELS and not large:
+                return None
+            return asdict(image.facts()), image.pixels()
+
+    try:
+        found = decode(large=False)
+    except (ImageError, MemoryError):
+        # Some decoders take the memory for the whole image before they tell its size.
+        found = None
+    if found is None:
+        send(answers, {"large": True})
+        receive(sys.stdin.buffer)  # The permission.
+        set_memory(LARGE_MEMORY_BYTES)
+        found = decode(large=True)
+    assert found is not None
+    told, rgb = found
     if request["want"] == "check":
         return told, None
     if request["want"] == "square":

@@ -94,15 +94,19 @@ class _Pool:
         for _ in range(size):
             self._idle.put(None)  # A place for one, started when first borrowed.
         self._started: list[_Process] = []
+        self._list = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Lets one process answer."""
         process = self._idle.get()
         try:
+            if process is not None and not process.alive:
+                process.end()  # It was ended from outside; its pipes are closed here.
             if process is None or not process.alive:
                 process = _Process()
-                self._started = [*(other for other in self._started if other.alive), process]
+                with self._list:
+                    self._started = [*(other for other in self._started if other.alive), process]
             return process.ask(request, data, self._room)
         finally:
             self._idle.put(process if process is not None and process.alive else None)
@@ -124,13 +128,13 @@ class _Room:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._small, self._large = 0, False
+        self._small, self._large, self._large_waiting = 0, False, 0
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Waits until no large image is decoded."""
+        """Waits until no large image is decoded, and none waits, for small ones may never end."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._large)
+            self._changed.wait_for(lambda: not (self._large or self._large_waiting))
             self._small += 1
         try:
             yield
@@ -143,7 +147,9 @@ class _Room:
     def alone(self) -> Iterator[None]:
         """Waits until nothing is decoded."""
         with self._changed:
+            self._large_waiting += 1
             self._changed.wait_for(lambda: not (self._large or self._small))
+            self._large_waiting -= 1
             self._large = True
         try:
             yield

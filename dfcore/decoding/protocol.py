@@ -28,9 +28,14 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     line = stream.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
         raise EOFError
-    message = json.loads(line)
-    length = message.pop("bytes")
-    if not isinstance(length, int) or not 0 <= length <= _MAX_BYTES:
+    try:
+        message = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested without end") from None
+    if not isinstance(message, dict):
+        raise ValueError("no object")
+    length = message.pop("bytes", None)
+    if type(length) is not int or not 0 <= length <= _MAX_BYTES:
         raise ValueError(f"a length of {length!r}")
     content = stream.read(length)
     if len(content) < length:

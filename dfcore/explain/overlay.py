@@ -26,9 +26,9 @@ def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarr
     Returns:
         uint8 (H, W, 3).
     """
-    blended = (1 - opacity) * rgb + opacity * colours(heatmap.values)
+    blended = np.float32(1 - opacity) * rgb + np.float32(opacity) * colours(heatmap.values)
     seen = np.isfinite(heatmap.values)[..., None]
-    return np.rint(np.where(seen, blended, rgb * 0.4)).astype(np.uint8)
+    return np.rint(np.where(seen, blended, rgb * np.float32(0.4))).astype(np.uint8)
 
 
 def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Image:

@@ -89,7 +89,7 @@ def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
     Raises:
         DatasetError: when images, labels, splits or their order have changed since.
     """
-    rows = data.rows[["sha256", "label", "split", "group"]].astype(str).agg(" ".join, axis=1)
+    rows = data.rows[["sha256", "label", "split", "group"]].astype(object).map(str).agg(" ".join, axis=1)
     now = {"images": len(rows), "sha256": sha256_bytes("\n".join(rows).encode())}
     try:
         then = read_json(path) if path.is_file() else now
