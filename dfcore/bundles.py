@@ -3,6 +3,7 @@
 A bundle is named by its folder, by a run's folder, or by a name under the models folder.
 """
 
+import json
 import re
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from dfcore.errors import ArchiveError, BundleError, ConfigError
 from dfcore.files import flush, read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.labels import NAMES
 from dfcore.preprocess import PreprocessSpec
+from dfcore.texts import printable
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +29,23 @@ MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
 _DEFAULT = "default.txt"
 _MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+# What pages show of the figures of a card; each is a number, or not known.
+_FIGURES = (
+    "threshold",
+    "roc_auc",
+    "balanced_accuracy",
+    "false_positive_rate",
+    "recall",
+    "accuracy",
+    "ece",
+    "undecided",
+)
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 class _Part(BaseModel):
@@ -76,6 +95,11 @@ class Training(_Part):
     excluded: int = 0
     notes: list[str] = Field(default_factory=list)
 
+    @field_validator("counts")
+    @classmethod
+    def _both(cls, value: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        return {split: {"real": 0, "fake": 0} | counts for split, counts in value.items()}
+
 
 class Card(_Part):
     """What `card.json` says of a detector; everything that is shown of it comes from here."""
@@ -108,6 +132,29 @@ class Card(_Part):
     def _from_words(cls, value: Any) -> Any:
         # Cards of version 0.1 told in a sentence that there was none.
         return {} if isinstance(value, str) else value
+
+    @field_validator("results")
+    @classmethod
+    def _figures(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for split, found in value.items():
+            wrong = [name for name in ("images", "real", "fake") if type(found.get(name)) is not int]
+            wrong += [name for name in _FIGURES if not _is_figure(found.get(name))]
+            wrong += ["threshold"] if found.get("threshold") is None and found.get("images") else []
+            if wrong:
+                raise ValueError(f"the figures on {split} lack sound {', '.join(wrong)}")
+        return value
+
+    @field_validator("robustness")
+    @classmethod
+    def _rows(cls, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for found in value:
+            rows = found.get("rows")
+            sound = isinstance(found.get("split"), str) and isinstance(rows, list) and bool(rows)
+            if not sound or not all(isinstance(row, dict) and isinstance(row.get("title"), str) for row in rows or ()):
+                raise ValueError("robustness needs a split, and rows with titles")
+            if not all(_is_figure(row.get(name)) for row in rows or () for name in _FIGURES):
+                raise ValueError("robustness holds figures that are no numbers")
+        return value
 
     @property
     def decision(self) -> Operating:
@@ -190,12 +237,16 @@ def read_card(folder: Path) -> Card:
     try:
         card = Card.model_validate(values)
         _ = card.spec
+        # What cannot be written again is refused now, not when somebody promotes it.
+        json.dumps(card.model_dump(mode="json"), allow_nan=False, ensure_ascii=False).encode()
         return card
     except ConfigError as error:
         raise BundleError(f"{path}: its preprocessing is not valid: {error}.") from None
     except ValidationError as error:
         found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise BundleError(f"{path} is no card of schema version 1: {found}.") from None
+        raise BundleError(f"{path} is no card of schema version 1: {printable(found)[:1000]}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} holds values that no card has: {printable(error)[:200]}.") from None
 
 
 def verify(folder: Path) -> Card:

@@ -20,6 +20,7 @@ from dfcore.files import write_bytes
 from dfcore.processes import environment, limit_memory
 
 _MOST_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, DOMAIN: 64 * 2**20}
+_MOST_MEMBERS = 16
 _SECONDS = 180
 _MEMORY_BYTES = 8 * 2**30
 
@@ -47,7 +48,7 @@ def unpack(data: bytes, folder: Path, name: str) -> Path:
     """
     target = free_place(folder, name)
     try:
-        members = read_zip(data, limit=_most_bytes)
+        members = read_zip(data, limit=_most_bytes, most_members=_MOST_MEMBERS)
     except ArchiveError as error:
         raise BundleError(f"The bundle is refused: {error}") from None
     folder.mkdir(parents=True, exist_ok=True)

@@ -194,6 +194,9 @@ def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -
 
 def _read_path(path: Path) -> bytes:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A named pipe would keep us waiting for ever.
+            raise ImageError(f"{path} is no regular file.")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:

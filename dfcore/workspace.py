@@ -57,7 +57,7 @@ def readable(path: Path) -> bool:
     allowed = roots()
     try:
         real = Path(path).resolve()
-    except (OSError, ValueError):  # Links in a circle, a zero byte in the name.
+    except (OSError, RuntimeError, ValueError):  # Links in a circle, a zero byte in the name.
         return False
     return allowed is None or any(real.is_relative_to(root) for root in allowed)
 

@@ -4,6 +4,8 @@ It is fitted on images that the network did not learn from, and holds for images
 among them: where fakes are rarer, fewer of the images with a score of 0.9 are fake than nine in ten.
 """
 
+import itertools
+import math
 from typing import Literal
 
 import numpy as np
@@ -43,6 +45,9 @@ class Calibration(BaseModel):
     def _has_knots(self) -> "Calibration":
         if self.method == "isotonic" and not self.knots:
             raise ValueError("isotonic calibration needs knots")
+        rising = all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(self.knots))
+        if not rising or any(not (math.isfinite(x) and 0 <= y <= 1) for x, y in self.knots):
+            raise ValueError("knots must rise, with scores from 0 to 1")
         return self
 
     def apply(self, logits: np.ndarray) -> np.ndarray:

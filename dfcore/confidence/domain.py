@@ -21,6 +21,7 @@ DIRECTIONS = 64
 # Of the largest one; what spreads less is rounding.
 _LEAST_SPREAD = 1e-6
 # What a file that holds one is made of, and how large it may be.
+_MAX_VALUE = 1e12
 _MEMBERS, _MAX_BYTES = ("mean.npy", "basis.npy", "references.npy", "limit.npy"), 64 * 2**20
 QUANTILE = 0.98
 # How far outside of the range of the training images a size may lie.
@@ -148,7 +149,8 @@ class Domain:
 
     def relative(self, features: np.ndarray) -> np.ndarray:
         """Distances as multiples of the limit."""
-        return self.distances(features) / self.limit
+        # What cannot be compared is as far off as can be.
+        return np.nan_to_num(self.distances(features) / self.limit, nan=np.inf)
 
     def to_bytes(self) -> bytes:
         """As an .npz file without pickled objects."""
@@ -164,19 +166,27 @@ class Domain:
             ValueError, KeyError, ArchiveError: when it is anything else.
         """
         read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            found = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
-        arrays = (found.mean, found.basis, found.references)
-        fitting = (
-            [array.ndim for array in arrays] == [1, 2, 2]
-            and all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays)
-            and found.basis.shape == (len(found.mean), found.references.shape[1])
-            and len(found.references) > 0
-            and found.limit > 0
-        )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                found = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+            fitting = found._fits()
+        except Exception as error:  # NumPy raises all sorts on damaged files.
+            raise ValueError(f"no arrays that can be read ({type(error).__name__})") from error
         if not fitting:
-            raise ValueError(f"arrays of shapes {[array.shape for array in arrays]} that do not fit together")
+            raise ValueError("arrays that do not fit together")
         return found
+
+    def _fits(self) -> bool:
+        arrays = (self.mean, self.basis, self.references)
+        return bool(
+            [array.ndim for array in arrays] == [1, 2, 2]
+            and all(
+                array.dtype.kind == "f" and (np.abs(array.astype(np.float64)) < _MAX_VALUE).all() for array in arrays
+            )
+            and self.basis.shape == (len(self.mean), self.references.shape[1])
+            and len(self.references) > 0
+            and 0 < self.limit < _MAX_VALUE
+        )
 
 
 def saturation(pixels: np.ndarray) -> np.ndarray:

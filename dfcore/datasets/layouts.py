@@ -65,7 +65,10 @@ class Place:
 
 def parse_label(value: object) -> int | None:
     """Reads a label from a manifest or a folder name: 0, 1, "real", "fake" or a known synonym."""
-    text = _normal(str(value))
+    try:
+        text = _normal(str(value))
+    except Exception:  # Dates out of range and the like, in tables of others.
+        return None
     if text in {"0", "0_0"}:
         return REAL
     if text in {"1", "1_0"}:

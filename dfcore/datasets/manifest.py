@@ -64,7 +64,10 @@ def _place(folder: Path, path: str, row: dict) -> tuple[Place, str | None]:
     text = {name: str(row.get(name) or "").strip() for name in ("split", "group")}
     split = parse_split(text["split"]) if text["split"] else None
     place = Place(label, split, text["group"] or None)
-    inside = (folder / PurePosixPath(path)).resolve().is_relative_to(folder)
+    try:
+        inside = (folder / PurePosixPath(path)).resolve().is_relative_to(folder)
+    except (OSError, RuntimeError, ValueError):  # Links in a circle, a zero byte in the name.
+        return place, "The path leads nowhere."
     if not inside:
         return place, "The path leads out of the manifest's folder."
     if label is None:

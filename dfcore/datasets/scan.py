@@ -19,7 +19,7 @@ from dfcore.datasets.memory import READ, ScanMemory
 from dfcore.errors import ImageError, LayoutError
 from dfcore.files import sha256_bytes
 from dfcore.labels import NAMES
-from dfcore.texts import storable
+from dfcore.texts import printable, storable
 
 COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "quality", "bytes", "sha256", "error")
 Progress = Callable[[int, int], None]
@@ -243,22 +243,23 @@ def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
     notes = []
     files = [path for path in _walk(root) if path.name.lower().endswith("_cifake_preds.json")]
     for file in sorted(files):
-        kind = file.name.lower().removesuffix("_preds.json")
+        name = printable(storable(file.name))
+        kind = storable(file.name).lower().removesuffix("_preds.json")
         folder = table[table.path.str.lower().str.contains(f"{kind}_images/", regex=False)]
         numbers = folder.path.map(lambda path: PurePosixPath(path).stem)
         labels = dict(zip(numbers, folder.label, strict=True))
         try:
             entries = json.loads(file.read_text(encoding="utf-8"))
             told = {str(entry["index"]): layouts.parse_label(entry["prediction"]) for entry in entries}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            notes.append(f"{file.name} could not be read ({type(error).__name__}: {error}).")
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            notes.append(f"{name} could not be read ({type(error).__name__}: {error}).")
             continue
         wrong = sum(1 for number, label in told.items() if number in labels and labels[number] != label)
         missing = len(set(labels) ^ set(told))
         if wrong:
-            notes.append(f"{wrong} of {len(told)} labels in {file.name} contradict the folder; the folder counts.")
+            notes.append(f"{wrong} of {len(told)} labels in {name} contradict the folder; the folder counts.")
         if missing:
-            notes.append(f"{file.name} and its folder do not name the same images ({missing} differ).")
+            notes.append(f"{name} and its folder do not name the same images ({missing} differ).")
     return notes
 
 

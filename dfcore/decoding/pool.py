@@ -23,10 +23,12 @@ from dfcore.files import sha256_bytes
 from dfcore.images import ImageFacts
 from dfcore.preprocess import PreprocessSpec
 from dfcore.processes import environment
+from dfcore.texts import printable
 
 _MOST_PROCESSES = 8
 # Processor time is limited in the process itself; this only ends one that does nothing at all.
 _PATIENCE_SECONDS = 60.0
+_MAX_WORDS = 500
 _CHILD = "dfcore.decoding.child"
 
 
@@ -73,16 +75,15 @@ def pixels(data: bytes, most: int | None = None) -> np.ndarray:
 
 def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
     data = images.read_bytes(data)
-    answer, content = _pool().ask(request, data)
+    return _pool().ask(request, data)
+
+
+def _understood(answer: dict[str, Any], content: bytes, data: bytes) -> tuple[ImageFacts, np.ndarray]:
+    """What an answer says; what is known here is not taken from a process that hostile bytes may have got hold of."""
     if "error" in answer:
-        raise ImageError(str(answer["error"]))
-    try:
-        # What is known here is not taken from a process that hostile bytes may have got hold of.
-        facts = ImageFacts(**(answer["facts"] | {"bytes": len(data), "sha256": sha256_bytes(data)}))
-        shape = answer["shape"] or (0,)
-        return facts, np.frombuffer(content, np.uint8).reshape(shape)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ImageError(f"The decoding process gave a wrong answer ({error}).") from error
+        raise ImageError(printable(answer["error"])[:_MAX_WORDS] or "The image cannot be decoded.")
+    facts = ImageFacts(**(answer["facts"] | {"bytes": len(data), "sha256": sha256_bytes(data)}))
+    return facts, np.frombuffer(content, np.uint8).reshape(answer["shape"] or (0,))
 
 
 class _Pool:
@@ -97,7 +98,7 @@ class _Pool:
         self._list = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def ask(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    def ask(self, request: dict[str, Any], data: bytes) -> tuple[ImageFacts, np.ndarray]:
         """Lets one process answer."""
         process = self._idle.get()
         try:
@@ -183,7 +184,7 @@ class _Process:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> tuple[dict[str, Any], bytes]:
+    def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> tuple[ImageFacts, np.ndarray]:
         """Sends one request and waits for its answer; ends the process where it does not come.
 
         Raises:
@@ -195,8 +196,11 @@ class _Process:
             if answer.get("large"):
                 with room.alone():
                     answer, content = self._exchange({})
-            return answer, content
-        except (EOFError, OSError, ValueError):
+            return _understood(answer, content, data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self.end()
+            raise ImageError(f"The decoding process gave a wrong answer ({printable(error)[:100]}).") from None
+        except (EOFError, OSError):
             self.end()
             raise ImageError(self._why()) from None
 

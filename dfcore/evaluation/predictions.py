@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
 from dfcore.detector import Detector
 from dfcore.errors import BundleError, DatasetError
 from dfcore.files import write_atomic
+from dfcore.texts import printable
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "unlike")
 CROSS_VALIDATION = "cross-validation"
@@ -103,7 +105,6 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         BundleError: when they are damaged, too many, or no predictions.
     """
-    import pyarrow as pa
     from pyarrow import parquet
 
     try:
@@ -111,11 +112,33 @@ def read_predictions(path: Path) -> pd.DataFrame:
         size = sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups))
         if told.num_rows > _MAX_ROWS or size > _MAX_TABLE:
             raise BundleError(f"{path} holds {told.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
-        table = pd.read_parquet(path)
-    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        raise BundleError(f"{path} cannot be read: {error}.") from error
+        # Without what pandas wrote beside it, which it would follow.
+        table = parquet.read_table(path).replace_schema_metadata(None).to_pandas()
+    except BundleError:
+        raise
+    except Exception as error:  # Arrow and pandas raise all sorts on damaged files.
+        raise BundleError(f"{path} cannot be read: {printable(error)[:300]}.") from error
     # Those of folds have logits only, until they are calibrated together.
     missing = [name for name in ("path", "sha256", "label", "logit") if name not in table]
     if missing:
         raise BundleError(f"{path} holds no predictions: it has no column {', '.join(missing)}.")
+    _require_sound(path, table)
     return table
+
+
+def _require_sound(path: Path, table: pd.DataFrame) -> None:
+    """Checks what the columns hold.
+
+    Raises:
+        BundleError: naming the column.
+    """
+    numbers = [name for name in ("label", "logit", "score") if name in table]
+    sound = {name: is_numeric_dtype(table[name]) and np.isfinite(table[name].to_numpy(float)).all() for name in numbers}
+    sound["label"] = sound["label"] and bool(table.label.isin([0, 1]).all())
+    if "score" in sound:
+        sound["score"] = sound["score"] and bool(table.score.between(0, 1).all())
+    for name in ("path", "sha256"):
+        sound[name] = all(isinstance(value, str) for value in table[name])
+    wrong = [name for name, holds in sound.items() if not holds]
+    if wrong:
+        raise BundleError(f"{path} holds no predictions: its column {', '.join(wrong)} has values that cannot be.")

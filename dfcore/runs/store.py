@@ -24,6 +24,7 @@ from filelock import FileLock
 from dfcore.errors import RunError, StorageError
 from dfcore.files import read_json, sweep, write_bytes, write_json, write_text
 from dfcore.runs.process import alive, place
+from dfcore.texts import printable
 
 # A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
 SILENT_SECONDS = 8.0
@@ -162,12 +163,15 @@ class Run:
     def name(self) -> str:
         """The name for people."""
         config = self.config()
-        return config.get("name") or f"{config.get('arch')} on {Path(config.get('data_root', '')).name}"
+        return str(config.get("name") or f"{config.get('arch')} on {Path(str(config.get('data_root', ''))).name}")
 
     @property
     def created(self) -> datetime:
         """When it was made, in UTC."""
-        return datetime.fromtimestamp(self._json("created.json")["time"], UTC)
+        try:
+            return datetime.fromtimestamp(self._json("created.json")["time"], UTC)
+        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+            raise RunError(f"Run {self.id}: created.json is damaged ({error!r:.100}).") from error
 
     def history(self) -> list[dict[str, float]]:
         """One row an epoch: epoch, loss, val_loss, val_auc, val_accuracy, lr, seconds, images_per_second."""
@@ -180,7 +184,7 @@ class Run:
     def notes(self) -> str:
         """What people wrote about the run."""
         path = self.folder / "notes.txt"
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def log_tail(self, characters: int = 20_000) -> str:
         """The end of the log."""
@@ -355,16 +359,21 @@ class Run:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            return read_json(self.folder / name)
-        except (OSError, ValueError) as error:
-            raise RunError(f"Run {self.id}: {name} is missing or damaged ({error}).") from error
+            found = read_json(self.folder / name)
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"Run {self.id}: {name} is missing or damaged ({printable(error)[:200]}).") from error
+        if not isinstance(found, dict):
+            raise RunError(f"Run {self.id}: {name} is missing or damaged (it holds no object).")
+        return found
 
     def _stored_status(self) -> Status:
         values = self._json("status.json")
         known = {field.name for field in fields(Status)}
         try:
             kept = {name: value for name, value in values.items() if name in known}
-            return Status(**(kept | {"state": State(values["state"])}))
+            status = Status(**(kept | {"state": State(values["state"])}))
+            _require_types(status)
+            return status
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"Run {self.id}: status.json is missing or damaged ({error!r}).") from error
 
@@ -383,11 +392,14 @@ class Run:
 
     def _csv(self, name: str) -> list[dict[str, float]]:
         path = self.folder / name
-        if not path.is_file() or "\n" not in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if "\n" not in text:
             return []
-        text = path.read_text(encoding="utf-8")
-        # A line that is being written has no end yet.
-        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+        try:
+            # A line that is being written has no end yet.
+            lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+        except csv.Error as error:
+            raise RunError(f"Run {self.id}: {name} is damaged ({error}).") from error
         rows = [_numbers(lines[0], values) for values in lines[1:]]
         return [row for row in rows if row is not None]
 
@@ -423,7 +435,7 @@ class RunStore:
             RunError: when there is none.
         """
         folder = self.folder / run_id
-        if not re.fullmatch(r"\w[\w.-]*", run_id) or not (folder / "status.json").is_file():
+        if not re.fullmatch(r"\w[\w.-]{0,199}", run_id) or not (folder / "status.json").is_file():
             known = ", ".join(run.id for run in list(self)[:5]) or "none yet"
             raise RunError(f"There is no run {run_id!r} in {self.folder}. The latest are: {known}.")
         return Run(folder)
@@ -465,6 +477,26 @@ class RunStore:
                 return folder
             except FileExistsError:
                 time.sleep(0.002)
+
+
+def _require_types(status: Status) -> None:
+    """Checks what a file says that anybody may have written.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    number = (int, float)
+    wanted = {"pid": int, "started": number, "place": str, "heartbeat": number, "phase": str, "epoch": number,
+              "epochs": number, "step": number, "steps": number, "images_per_second": number, "seconds_left": number,
+              "reason": str, "before": str}  # fmt: skip
+    optional = ("pid", "started", "images_per_second", "seconds_left")
+    for name, kind in wanted.items():
+        value = getattr(status, name)
+        if value is None and name in optional:
+            continue
+        sound = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]
+        if not sound or (kind is not str and not 0 <= value < 1e15):
+            raise ValueError(f"{name} is {value!r:.60}")
 
 
 def _waits(run: Run) -> bool:
