@@ -79,13 +79,12 @@ def detectors() -> list[Entry]:
     """All detectors at hand: the library's, then those of completed runs."""
     found = library()[0]
     for run in runs():
-        if run.status().state is State.COMPLETED:
-            try:
-                found.append(
-                    Entry(f"run:{run.id}", run.bundle, f"Run {run.id}: {run.name}", read_card(run.bundle), run)
-                )
-            except (BundleError, RunError):
-                continue  # Monitor shows the run and what is wrong with it.
+        try:
+            if run.status().state is State.COMPLETED:
+                title = f"Run {run.id}: {run.name}"
+                found.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
+        except (BundleError, RunError):
+            continue  # Monitor shows the run and what is wrong with it.
     return found
 
 

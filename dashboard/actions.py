@@ -4,7 +4,7 @@ Pages call these and nothing else of the kind; a test holds it.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +18,16 @@ from dfcore.training.config import TrainConfig
 _Result = TypeVar("_Result")
 
 
-def needs(role: Role, what: str) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
-    """Lets only those with a role through, and notes who did what."""
+def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
+    """Lets only those with a role through, and notes who did what where that is wanted."""
 
     def decorate(function: Callable[..., _Result]) -> Callable[..., _Result]:
         @wraps(function)
         def checked(*args: Any, **kwargs: Any) -> _Result:
             roles.require(role, what)
             result = function(*args, **kwargs)
+            if not noted:
+                return result
             subject = next((arg for arg in args if isinstance(arg, (str, Path))), "")
             trouble.log().info("%s: %s %s", roles.who(), what, subject)
             return result
@@ -38,12 +40,12 @@ def needs(role: Role, what: str) -> Callable[[Callable[..., _Result]], Callable[
 # === Images ===
 
 
-@needs(Role.ANALYST, "Judging images")
+@needs(Role.ANALYST, "Judging images", noted=False)
 def require_judging() -> None:
     """Before images are judged; each single one is not noted."""
 
 
-@needs(Role.ANALYST, "Measuring a detector")
+@needs(Role.ANALYST, "Measuring a detector", noted=False)
 def require_measuring() -> None:
     """Before a detector is measured on a data set."""
 
@@ -129,10 +131,10 @@ def take_in(name: str, data: bytes) -> None:
     exchange.unpack(data, workspace.models_dir(), name)
 
 
-@needs(Role.ANALYST, "Passing a detector on")
-def pack(folder: Path) -> bytes:
-    """See `dfcore.exchange.pack`."""
-    return exchange.pack(folder)
+@needs(Role.ANALYST, "Passing a detector on", noted=False)
+def pack(folder: Path) -> Callable[[], bytes]:
+    """What packs a detector when somebody downloads it, of which Streamlit tells no session: the role is asked now."""
+    return partial(exchange.pack, folder)
 
 
 @needs(Role.TRAINER, "Making a detector the default")

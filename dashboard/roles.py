@@ -35,7 +35,7 @@ class Role(IntEnum):
 
 def has_sign_in() -> bool:
     """Whether this server asks who somebody is."""
-    return bool(_secrets("auth"))
+    return _secrets("auth") is not None
 
 
 def current() -> Role:
@@ -48,9 +48,9 @@ def current() -> Role:
     if not st.user.is_logged_in:
         return Role.NONE
     # A provider that says that it did not check the address vouches for nothing.
-    if st.user.get("email_verified") is False or not st.user.get("email"):
+    if str(st.user.get("email_verified", True)).lower() != "true" or not st.user.get("email"):
         return Role.NONE
-    return role_of(str(st.user["email"]), _secrets("roles"))
+    return role_of(str(st.user["email"]), _secrets("roles") or {})
 
 
 def role_of(email: str, roles: dict[str, Any]) -> Role:
@@ -118,16 +118,16 @@ def gate() -> None:
         st.stop()
 
 
-def _secrets(section: str) -> dict[str, Any]:
-    """A section of Streamlit's secrets; empty where there are none.
+def _secrets(section: str) -> dict[str, Any] | None:
+    """A section of Streamlit's secrets, None where there is none; an empty one is one.
 
     Raises:
         AccessError: when there are some that cannot be read: nobody comes in until they can.
     """
     try:
-        return dict(st.secrets.get(section, {}))
+        return dict(st.secrets[section]) if section in st.secrets else None
     except FileNotFoundError:  # Streamlit says so of damaged ones too.
         if any(Path(file).exists() for file in config.get_option("secrets.files")):
             trouble.log().exception("The secrets cannot be read")
             raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
-        return {}
+        return None

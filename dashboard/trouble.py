@@ -96,5 +96,5 @@ def _secrets(value: Any, key: str = "") -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for part in value:
             yield from _secrets(part, key)
-    elif isinstance(value, str) and len(value) >= _LEAST_SECRET and not key.endswith(("_uri", "_url")):
+    elif isinstance(value, str) and len(value) >= _LEAST_SECRET and key not in ("redirect_uri", "server_metadata_url"):
         yield value

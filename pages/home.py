@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import access, uploads, widgets
 from dashboard.navigation import path, require_front_door
-from dfcore.runs import summary
+from dfcore.runs import summaries
 
 require_front_door()
 
@@ -40,7 +40,7 @@ with detectors:
 
 with runs:
     st.subheader("Training runs")
-    rows = [summary(run) for run in access.runs()[:6]]
+    rows = summaries(access.runs()[:6])
     if not rows:
         widgets.empty(
             "No runs yet. With empty hands, make the demonstration data set first: it takes seconds.",

@@ -4,11 +4,11 @@ import os
 
 import streamlit as st
 
-from dashboard import access, actions, trouble, widgets
+from dashboard import access, actions, roles, trouble, widgets
 from dashboard.navigation import require_front_door
+from dashboard.roles import Role
 from dfcore import bundles, figures, workspace
 from dfcore.bundles import Card
-from dfcore.runs import State
 
 require_front_door()
 
@@ -100,11 +100,12 @@ def act(entry: access.Entry) -> None:
                     st.rerun()
         if st.button("Delete", icon=":material/delete:", key=f"delete_{entry.key}"):
             confirm_delete(entry)
-        st.download_button(
-            "Download", lambda: actions.pack(entry.folder), f"{entry.key}.zip", "application/zip", on_click="ignore",
-            icon=":material/download:", key=f"download_{entry.key}",
-            help="The whole detector as one archive, to be passed on.",
-        )  # fmt: skip
+        if roles.may(Role.ANALYST):
+            st.download_button(
+                "Download", actions.pack(entry.folder), f"{entry.key}.zip", "application/zip", on_click="ignore",
+                icon=":material/download:", key=f"download_{entry.key}",
+                help="The whole detector as one archive, to be passed on.",
+            )  # fmt: skip
 
 
 @st.dialog("Delete this detector?")
@@ -119,7 +120,7 @@ def delete(name: str) -> None:
 
 
 def promote() -> None:
-    finished = {run.id: run for run in access.runs() if run.status().state is State.COMPLETED}
+    finished = {entry.run.id: entry.run for entry in access.detectors() if entry.run is not None}
     if not finished:
         widgets.empty("No completed run yet.", "train", "Train a detector", "model_training")
         return

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import access, run_actions, trouble, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
-from dfcore.runs import Run, summary
+from dfcore.runs import Run, summaries
 
 require_front_door()
 
@@ -20,7 +20,7 @@ _CURVES = {
 
 
 def show_list(runs: list[Run]) -> None:
-    rows = [summary(run) for run in runs]
+    rows = summaries(runs)
     table = [
         {
             "Name": row["name"], "State": row["state"], "Progress": row["progress"],

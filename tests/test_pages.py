@@ -72,7 +72,7 @@ def open_page(name: str) -> AppTest:
 def words(app: AppTest) -> str:
     """All that a reader sees, roughly."""
     parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
-    return " ".join(str(part.value) for part in parts)
+    return " ".join(str(part.value) for part in parts).replace("\N{WORD JOINER}", "")
 
 
 def picture(seed: int = 0, kind: str = "PNG") -> bytes:

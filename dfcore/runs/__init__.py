@@ -2,6 +2,6 @@
 
 from dfcore.runs.launch import estimate, resume, start
 from dfcore.runs.store import Run, RunStore, State, Status
-from dfcore.runs.summary import summary
+from dfcore.runs.summary import summaries, summary
 
-__all__ = ["Run", "RunStore", "State", "Status", "estimate", "resume", "start", "summary"]
+__all__ = ["Run", "RunStore", "State", "Status", "estimate", "resume", "start", "summaries", "summary"]

@@ -26,7 +26,7 @@ _FLAGS = [
 
 def environment(workspace: Path) -> dict[str, str]:
     """Environment variables that point the workbench at a workspace."""
-    names = ("runs", "models", "data", "cache")
+    names = ("runs", "models", "data", "cache", "logs")
     return os.environ | {f"DFCORE_{name.upper()}": str(workspace / name) for name in names}
 
 

@@ -174,7 +174,7 @@ def page(browser, address):
 
 def main(page) -> str:
     """All that the page itself shows."""
-    return page.get_by_test_id("stMain").inner_text()
+    return page.get_by_test_id("stMain").inner_text().replace("\N{WORD JOINER}", "")
 
 
 def heading(page) -> list[str]:
@@ -233,7 +233,7 @@ def test_the_very_first_address_that_a_server_is_asked_for_shows_nothing_either(
 
 def test_a_viewer_sees_pages_but_is_offered_no_upload_and_no_training(page, provider):
     sign_in(page, provider, VIEWER)
-    assert f"{VIEWER}, viewer" in page.get_by_test_id("stSidebar").inner_text()
+    assert f"{VIEWER}, viewer" in page.get_by_test_id("stSidebar").inner_text().replace("\N{WORD JOINER}", "")
     assert "Detectors at hand" in main(page)
     assert page.get_by_test_id("stFileUploader").count() == 0
     go(page, "Inspect")
@@ -262,7 +262,7 @@ def test_what_a_viewer_clicks_all_the_same_is_refused(page, provider, workspace)
 
 def test_an_analyst_judges_but_does_not_train(page, provider, tmp_path):
     sign_in(page, provider, ANALYST)
-    assert f"{ANALYST}, analyst" in page.get_by_test_id("stSidebar").inner_text()
+    assert f"{ANALYST}, analyst" in page.get_by_test_id("stSidebar").inner_text().replace("\N{WORD JOINER}", "")
     go(page, "Inspect")
     name, data = next(iter(sample_images().items()))
     (tmp_path / name).write_bytes(data)
@@ -287,7 +287,7 @@ def test_an_analyst_downloads_a_detector(page, provider):
 
 def test_a_trainer_is_offered_training(page, provider):
     sign_in(page, provider, TRAINER)
-    assert f"{TRAINER}, trainer" in page.get_by_test_id("stSidebar").inner_text()
+    assert f"{TRAINER}, trainer" in page.get_by_test_id("stSidebar").inner_text().replace("\N{WORD JOINER}", "")
     go(page, "Train")
     page.get_by_role("button", name="Start training").wait_for(timeout=120_000)
     assert "takes the role of" not in main(page)
