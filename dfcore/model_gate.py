@@ -52,9 +52,10 @@ _ALLOWED = frozenset(
 )
 _TENSOR = "__keras_tensor__"
 _NAMING = ("class_name", "module", "registered_name")
-_ACTIVATIONS = set(
-    "elu gelu hard_sigmoid leaky_relu linear relu relu6 selu sigmoid silu softmax softplus swish tanh".split()  # noqa: SIM905
-)
+_ACTIVATIONS = {
+    "elu", "gelu", "hard_sigmoid", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "swish", "tanh",
+}  # fmt: skip
 _DTYPES = {"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "uint8", "int32"}
 # Keys whose text Keras looks up as the name of an object; ours hold an object or nothing.
 _OBJECT_KEY = re.compile(r".*(initializer|regularizer|constraint|quantization_config)$")
@@ -194,9 +195,12 @@ def _check_object(value: dict[str, Any]) -> None:
         _require(math.prod(sides) <= _MAX_NORMALIZATION, "a Normalization of a shape that is too large")
 
 
-def _triple(value: dict[str, Any]) -> tuple[Any, Any, Any]:
-    parts = value.get("module"), value.get("class_name"), value.get("registered_name")
-    return tuple(part if part is None or isinstance(part, str) else repr(part)[:60] for part in parts)  # type: ignore
+def _triple(value: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    def text(name: str) -> str | None:
+        part = value.get(name)
+        return part if part is None or isinstance(part, str) else repr(part)[:60]
+
+    return text("module"), text("class_name"), text("registered_name")
 
 
 def _check_named(key: str, value: Any) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from dfcore import archives, exchange
@@ -290,19 +289,7 @@ def test_the_process_that_loads_a_strangers_detector_knows_no_secret(secretive, 
 
 
 @pytest.fixture
-def front_door(monkeypatch):
-    """AppTest takes every run for the first of a server and runs pages past `streamlit_app.py`; a server does not."""
-    made = PagesManager.__init__
-
-    def init(self, *arguments, **options):
-        made(self, *arguments, **options)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", init)
-
-
-@pytest.fixture
-def models_page(knowing, library, front_door) -> Callable[[], AppTest]:
+def models_page(knowing, library) -> Callable[[], AppTest]:
     """Opens Models."""
 
     def opened() -> AppTest:

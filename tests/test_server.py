@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 from streamlit import config as streamlit_config
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dashboard import access, actions, judgement, roles, roots, trouble, turns, uploads
@@ -36,18 +35,6 @@ from tests.conftest import make_image
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "streamlit_app.py"
 ADDRESS = "ada@example.org"
-
-
-@pytest.fixture(autouse=True)
-def _front_door(monkeypatch):
-    """AppTest takes every run for the first of a server and runs pages past `streamlit_app.py`; a server does not."""
-    made = PagesManager.__init__
-
-    def init(self, *arguments, **options):
-        made(self, *arguments, **options)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", init)
 
 
 def open_page(name: str, **seeds) -> AppTest:

@@ -11,7 +11,8 @@ from dfcore.errors import DfcoreError, RunError
 from dfcore.files import write_json
 from dfcore.processes import environment
 from dfcore.runs.process import identity
-from dfcore.runs.store import Run, RunStore, State
+from dfcore.runs.status import State
+from dfcore.runs.store import Run, RunStore
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 

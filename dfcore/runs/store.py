@@ -13,9 +13,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from filelock import FileLock
 from dfcore.errors import RunError, StorageError
 from dfcore.files import read_json, sweep, write_bytes, write_json, write_text
 from dfcore.runs.process import alive, place
+from dfcore.runs.status import State, Status, require_types
 from dfcore.texts import printable
 
 # A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
@@ -35,70 +35,6 @@ _RESERVE_BYTES = 128 * 1024
 
 class LostRun(RunError):  # noqa: N818  (nobody's mistake: somebody else goes on with it)
     """The run was given to another process meanwhile; this one must not write any more."""
-
-
-class State(StrEnum):
-    """The states of a run; the last three can be resumed."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-    @property
-    def active(self) -> bool:
-        """Whether a process should be at work on it."""
-        return self in (State.QUEUED, State.RUNNING, State.STOPPING)
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it can be resumed."""
-        return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
-
-
-@dataclass(frozen=True)
-class Status:
-    """What `status.json` says.
-
-    Attributes:
-        state: see `State`.
-        pid, started, place: the process at work, see `dfcore.runs.process`.
-        heartbeat: when the status was last written (seconds since 1970).
-        phase: what it is doing, in words.
-        epoch, epochs, step, steps: progress; epoch counts from 1.
-        images_per_second: of training, over the last seconds.
-        seconds_left: estimate until the last epoch's end.
-        reason: why it stopped, failed or was interrupted.
-        before: the state in which it was when its process was taken for gone.
-    """
-
-    state: State
-    pid: int | None = None
-    started: float | None = None
-    place: str = ""
-    heartbeat: float = 0.0
-    phase: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    images_per_second: float | None = None
-    seconds_left: float | None = None
-    reason: str = ""
-    before: str = ""
-
-    @property
-    def fraction(self) -> float:
-        """Share of the planned steps that is done, in [0, 1]."""
-        if self.state is State.COMPLETED:
-            return 1.0
-        if not self.epochs:
-            return 0.0
-        done = max(self.epoch - 1, 0) + (self.step / self.steps if self.steps else 0)
-        return min(done / self.epochs, 1.0)
 
 
 class Run:
@@ -372,7 +308,7 @@ class Run:
         try:
             kept = {name: value for name, value in values.items() if name in known}
             status = Status(**(kept | {"state": State(values["state"])}))
-            _require_types(status)
+            require_types(status)
             return status
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"Run {self.id}: status.json is missing or damaged ({error!r}).") from error
@@ -477,26 +413,6 @@ class RunStore:
                 return folder
             except FileExistsError:
                 time.sleep(0.002)
-
-
-def _require_types(status: Status) -> None:
-    """Checks what a file says that anybody may have written.
-
-    Raises:
-        ValueError: naming the field.
-    """
-    number = (int, float)
-    wanted = {"pid": int, "started": number, "place": str, "heartbeat": number, "phase": str, "epoch": number,
-              "epochs": number, "step": number, "steps": number, "images_per_second": number, "seconds_left": number,
-              "reason": str, "before": str}  # fmt: skip
-    optional = ("pid", "started", "images_per_second", "seconds_left")
-    for name, kind in wanted.items():
-        value = getattr(status, name)
-        if value is None and name in optional:
-            continue
-        sound = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]
-        if not sound or (kind is not str and not 0 <= value < 1e15):
-            raise ValueError(f"{name} is {value!r:.60}")
 
 
 def _waits(run: Run) -> bool:

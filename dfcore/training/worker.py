@@ -19,7 +19,8 @@ from filelock import FileLock, Timeout
 from dfcore.errors import DfcoreError
 from dfcore.files import sweep
 from dfcore.runs.process import identity
-from dfcore.runs.store import LostRun, Run, RunStore, State
+from dfcore.runs.status import State
+from dfcore.runs.store import LostRun, Run, RunStore
 
 _POLL_SECONDS = _BEAT_SECONDS = 1.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from dfcore.datasets.demo import sample_images
 from dfcore.runs import RunStore
-from tests.browser.server import ROOT, chromium, command, dashboard, settle
+from tests.browser.server import ROOT, command, dashboard, settle
 
 pytestmark = pytest.mark.browser
 # A deep link makes Streamlit's own frontend ask for these below the page; they are harmless.
@@ -25,12 +25,6 @@ def workspace(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(workspace):
     with dashboard(workspace) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
         yield found
 
 

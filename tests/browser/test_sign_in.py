@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from dfcore.datasets.demo import make_demo, sample_images
-from tests.browser.server import ROOT, chromium, dashboard, settle
+from tests.browser.server import ROOT, dashboard, settle
 
 pytestmark = pytest.mark.browser
 CLIENT, CLIENT_SECRET = "workbench", "client-s3cr3t-0123456789"
@@ -153,12 +153,6 @@ def address(start) -> Iterator[str]:
     server, found = start()
     yield found
     server.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
