@@ -1,6 +1,9 @@
 """What pages read, cached: runs, detectors, data sets, images. No model code, and no TensorFlow until a
 detector is loaded."""
 
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +17,7 @@ from dfcore.bundles import Card, default_name, list_bundles, read_card
 from dfcore.choice import choose
 from dfcore.confidence import Budget, Operating
 from dfcore.datasets import Dataset, scan
-from dfcore.errors import BundleError, ImageError, InputError, RunError
+from dfcore.errors import BundleError, DfcoreError, ImageError, InputError, RunError
 from dfcore.files import sha256_bytes
 from dfcore.images import ImageFacts
 from dfcore.runs import Run, RunStore, State
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
     from dfcore.detector import Detector, Verdict
     from dfcore.explain import Heatmap
+
+
+# Detectors that are held loaded.
+_IN_MEMORY = 4
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def detectors() -> list[Entry]:
     return found
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the detector; the first one takes some seconds …")
+@st.cache_resource(max_entries=_IN_MEMORY, show_spinner="Loading the detector …")
 def _load(folder: str, version: str) -> "Detector":
     from dfcore.detector import Detector
 
@@ -100,12 +107,37 @@ def detector(entry: Entry) -> "Detector":
     return _load(str(entry.folder), entry.version)
 
 
+def warm(entries: list[Entry]) -> None:
+    """Gets detectors ready, and in the background what they need for heat-maps, before the first image asks for it."""
+    _warm([detector(entry) for entry in entries[:_IN_MEMORY]], tuple(entry.version for entry in entries[:_IN_MEMORY]))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thread:
+    def work() -> None:
+        for one in _loaded:
+            # Whoever asks for a heat-map is told what is wrong.
+            with suppress(DfcoreError):
+                one.warm()
+
+    thread = threading.Thread(target=work, daemon=True, name="warm")
+    thread.start()
+    return thread
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
 def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
+    from dfcore.detector import Seen
+
     loaded = [detector(entry) for entry in _entries]
+    seen: Sequence[Seen | ImageError]
+    try:
+        seen = [Seen.of(found) for found in decoding.prepare_all(_data, [one.spec for one in loaded])]
+    except ImageError as error:
+        seen = [error] * len(loaded)
     # One turn for all: whoever has waited once need not wait again for the next detector.
     with turns.inference.take():
-        return [one.predict([_data])[0] for one in loaded]
+        return [one.judge([item])[0] for one, item in zip(loaded, seen, strict=True)]
 
 
 def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":

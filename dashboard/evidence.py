@@ -40,8 +40,9 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
         "Opacity of the map", 0.0, 1.0, 0.5, 0.05, key="inspect_opacity", persist_state="session",
         help="0 shows the image alone, 1 the map alone.",
     )  # fmt: skip
-    layers = access.detector(entry).explainer().layers
-    default = access.detector(entry).explainer().default_layer
+    with st.spinner("Getting the network ready for heat-maps; the first time takes some seconds …"):
+        explainer = access.detector(entry).explainer()
+    layers, default = explainer.layers, explainer.default_layer
     with st.expander(f"More settings (layer: {default} unless changed)"):
         layer = st.selectbox(
             "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dfcore import workspace
 from dfcore.confidence import Calibration, Domain, FileRange, Operating
 from dfcore.errors import ArchiveError, BundleError, ConfigError
-from dfcore.files import flush, read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from dfcore.files import flush, read_json, remembered, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.labels import NAMES
 from dfcore.preprocess import PreprocessSpec
 from dfcore.texts import printable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
+# The same network for the fast engine: its graph and its weights.
+FAST = ("openvino.xml", "openvino.bin")
 _DEFAULT = "default.txt"
 _MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
@@ -81,6 +83,26 @@ class Known(_Part):
     limit_from: str = ""
 
 
+class Fast(_Part):
+    """The network in OpenVINO's form, and whether it answers as the Keras model does.
+
+    Attributes:
+        taken: whether it runs where OpenVINO is installed and nobody asks for another engine.
+        reason: why it is not taken.
+        difference: the largest difference of a score from Keras's; None where there was nothing to compare.
+        images: how many were compared.
+        version: of OpenVINO.
+        sha256: of the files of `FAST`, in their order; empty where the network cannot be expressed in that form.
+    """
+
+    taken: bool
+    reason: str = ""
+    difference: float | None = None
+    images: int = 0
+    version: str = ""
+    sha256: tuple[str, ...] = ()
+
+
 class Training(_Part):
     """What a detector was trained on, and how."""
 
@@ -117,6 +139,7 @@ class Card(_Part):
     calibration: Calibration = Calibration()
     operating: Operating | None = None
     known: Known | None = None
+    fast: Fast | None = None
     cam_layer: str
     training: Training
     results: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -208,10 +231,16 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain 
             known = card.known.model_copy(update={"sha256": sha256_bytes(content)})
             card = card.model_copy(update={"known": known})
         write_json(made / CARD, card.model_dump(mode="json"))
+        place(made, folder)
+    return card
+
+
+def place(made: Path, folder: Path) -> None:
+    """Puts a whole bundle where it belongs; what is there already is replaced. Both lie in one file system."""
+    with tempfile.TemporaryDirectory(dir=made.parent, prefix=".replaced-") as aside:
         if folder.exists():
             folder.rename(Path(aside) / "replaced")
         made.rename(folder)
-    return card
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -225,7 +254,12 @@ def read_card(folder: Path) -> Card:
     Raises:
         BundleError: when it is missing, no JSON, or not of this kind.
     """
-    path = Path(folder) / CARD
+    return _read_card(Path(folder).absolute() / CARD)
+
+
+@remembered(most=2000)
+def _read_card(path: Path) -> Card:
+    folder = path.parent
     try:
         if path.stat().st_size > _MAX_CARD:
             raise BundleError(f"{path} has more than {_MAX_CARD // 2**20} MB, and is refused.")
@@ -284,6 +318,32 @@ def read_domain(folder: Path, card: Card) -> Domain | None:
         return Domain.from_bytes(content)
     except (OSError, EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
+
+
+def read_fast(folder: Path, card: Card) -> tuple[bytes, bytes] | None:
+    """Graph and weights of the fast form, or None where the bundle has none.
+
+    Raises:
+        BundleError: when it is not the one that the card was written for.
+    """
+    paths = [Path(folder) / name for name in FAST]
+    if card.fast is None or not card.fast.sha256 or not all(path.is_file() for path in paths):
+        return None
+    graph, weights = (path.read_bytes() for path in paths)
+    if (sha256_bytes(graph), sha256_bytes(weights)) != card.fast.sha256:
+        raise BundleError(f"{paths[0]} is not the network that its card was written for, and is refused.")
+    return graph, weights
+
+
+def write_fast(folder: Path, card: Card, fast: Fast, files: tuple[bytes, bytes] | None) -> Card:
+    """Adds the fast form to a bundle; returns the card as written."""
+    if files is not None:
+        for name, content in zip(FAST, files, strict=True):
+            write_bytes(Path(folder) / name, content)
+        fast = fast.model_copy(update={"sha256": tuple(sha256_bytes(content) for content in files)})
+    card = card.model_copy(update={"fast": fast})
+    write_card(folder, card)
+    return card
 
 
 def find_bundle(name: str | Path) -> Path:

@@ -1,25 +1,25 @@
 """A detector: images in, verdicts out, with the pixels and the numbers of its training."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from PIL import Image
 
-from dfcore import decoding, images
-from dfcore.bundles import MODEL, Card, find_bundle, read_domain, verify
+from dfcore import decoding, images, workspace
+from dfcore.bundles import MODEL, Card, find_bundle, read_domain, read_fast, verify
 from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
-from dfcore.engines import Engine, KerasEngine
-from dfcore.errors import BundleError, ImageError
-from dfcore.files import sha256_bytes
+from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, installed
+from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.labels import FAKE, REAL, name_of
 from dfcore.model_gate import check_model
 from dfcore.preprocess import PreprocessSpec
-from dfcore.texts import printable, storable
+from dfcore.texts import printable
 
 if TYPE_CHECKING:
     import keras
@@ -76,12 +76,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """One image on its way to the network: its square of pixels, and what its file says."""
+class Seen:
+    """One image on its way to the network.
+
+    Attributes:
+        pixels: preprocessed, uint8 (size, size, 3).
+        side: shorter side of the image in pixels.
+        quality: its JPEG quality, where it has one.
+    """
 
     pixels: np.ndarray
     side: int
     quality: int | None
+
+    @classmethod
+    def of(cls, found: decoding.Prepared) -> "Seen":
+        """From what the decoding processes give."""
+        return cls(found.pixels, min(found.facts.width, found.facts.height), found.facts.jpeg_quality)
 
 
 class Detector:
@@ -97,37 +108,57 @@ class Detector:
         self,
         card: Card,
         engine: Engine,
-        model: "keras.Model",
+        model: "keras.Model | None" = None,
         folder: Path | None = None,
         domain: Domain | None = None,
     ):
         self.card = card
         self.engine = engine
-        self.model = model
         self.folder = folder
         self.domain = domain
+        self._model = model
         self._explainer: Explainer | None = None
+        self._making = threading.RLock()
 
     @classmethod
-    def load(cls, bundle: str | Path) -> "Detector":
+    def load(cls, bundle: str | Path, engine: EngineName = "auto") -> "Detector":
         """Loads a bundle folder, a run, or a detector by its name under the models folder.
+
+        Args:
+            bundle: which.
+            engine: "keras" is the reference; "openvino" is fast on CPUs; "auto" takes the fast one where the card says
+                that it answers alike and the bundle lies where only this workbench writes (its models and runs), and
+                then imports TensorFlow only when the Keras model is asked for.
 
         Raises:
             BundleError: when it is missing, incomplete, altered, or cannot be loaded here.
+            InputError: when the engine asked for is not to be had.
         """
         folder = find_bundle(bundle)
         card = verify(folder)
-        model = _load_model(folder, card)
-        expected = (card.preprocess.size, card.preprocess.size, 3)
-        if model.input_shape[1:] != expected:
+        fast = _fast_engine(folder, card, engine)
+        detector = cls(card, fast, None, folder) if fast else _with_keras(folder, card)
+        _require_answer(detector)
+        detector.domain = read_domain(folder, card)
+        width = detector.engine.width
+        if detector.domain is not None and len(detector.domain.mean) != width:
             raise BundleError(
-                f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
+                f"{folder}: the record of known images has {len(detector.domain.mean)} features, not {width}."
             )
-        engine = KerasEngine(model, mirrored=card.mirrored)
-        domain, width = read_domain(folder, card), model.layers[-1].input.shape[-1]
-        if domain is not None and len(domain.mean) != width:
-            raise BundleError(f"{folder}: the record of known images has {len(domain.mean)} features, not {width}.")
-        return cls(card, engine, model, folder, domain)
+        return detector
+
+    @property
+    def model(self) -> "keras.Model":
+        """The Keras model, loaded when first asked for.
+
+        Raises:
+            BundleError: when it cannot be loaded here.
+        """
+        with self._making:
+            if self._model is None:
+                assert self.folder is not None  # `load` gives the one or the other.
+                self._model = _load_model(self.folder, self.card)
+            return self._model
 
     @property
     def spec(self) -> PreprocessSpec:
@@ -163,47 +194,21 @@ class Detector:
             One verdict an image, in order; an image that cannot be read has `error` instead of a score.
         """
         verdicts: list[Verdict] = []
-        for batch in self.stream(sources, batch_size=batch_size, workers=workers):
-            verdicts += batch
-            if progress:
-                progress(len(verdicts))
-        return [replace(v, operating=operating or v.operating, insist=insist) for v in verdicts]
-
-    def stream(
-        self, sources: Iterable[images.Source], *, batch_size: int = 32, workers: int = 4
-    ) -> Iterator[list[Verdict]]:
-        """Judges images a batch at a time, so that any number of them fits in memory."""
         with ThreadPoolExecutor(workers) as pool:
             waiting = iter(sources)
             while batch := list(islice(waiting, batch_size)):
-                yield self._judge(list(pool.map(self._prepare, batch)))
+                verdicts += self.judge(list(pool.map(self._prepare, batch)))
+                if progress:
+                    progress(len(verdicts))
+        return [replace(v, operating=operating or v.operating, insist=insist) for v in verdicts]
 
-    def rows(self, paths: Sequence[Path], **options: Any) -> list[dict[str, Any]]:
-        """Judges files; one row each, in order; options as for `predict`.
-
-        A row holds path, sha256, score, verdict (the three-way answer), label (the two-way one), reason (why it
-        is inconclusive), distance and unlike (see `Familiarity`), and error.
-        """
-        digests: list[str | None] = []
-
-        def read() -> Iterator[bytes | Path]:
-            for path in paths:
-                try:
-                    content = images.read_bytes(path)
-                except ImageError:
-                    digests.append(None)
-                    yield path  # Fails again, where the reason is noted.
-                else:
-                    digests.append(sha256_bytes(content))
-                    yield content
-
-        verdicts = self.predict(read(), **options)
+    def judge(self, batch: Sequence[Seen | ImageError]) -> list[Verdict]:
+        """Judges images that were preprocessed already; an error becomes a verdict that tells it."""
+        good = [item for item in batch if isinstance(item, Seen)]
+        judged = iter(self._verdicts(good) if good else [])
         return [
-            {"path": storable(p), "sha256": d, "score": v.score, "verdict": v.call, "label": v.label,
-             "reason": v.reason, "distance": v.familiarity.distance, "unlike": list(v.familiarity.reasons),
-             "error": v.error}
-            for p, d, v in zip(paths, digests, verdicts, strict=True)
-        ]  # fmt: skip
+            next(judged) if isinstance(item, Seen) else Verdict(None, self.threshold, error=str(item)) for item in batch
+        ]
 
     def familiarities(
         self,
@@ -243,33 +248,29 @@ class Detector:
         factor = min(1.0, most / max(size)) if most else 1.0
         return self.explainer().explain_seen(seen.pixels, size, factor, **options)
 
+    def warm(self) -> None:
+        """Makes what the first heat-map needs: it takes seconds."""
+        self.explainer().explain(np.zeros((self.spec.size, self.spec.size, 3), np.uint8))
+
     def explainer(self) -> "Explainer":
         """The explainer of this detector, made once."""
         from dfcore.explain import Explainer
 
-        if self._explainer is None:
-            self._explainer = Explainer(self.model, self.spec, self.card.cam_layer)
-        return self._explainer
+        with self._making:
+            if self._explainer is None:
+                self._explainer = Explainer(self.model, self.spec, self.card.cam_layer)
+            return self._explainer
 
-    def _prepare(self, source: images.Source) -> _Prepared | ImageError:
+    def _prepare(self, source: images.Source) -> Seen | ImageError:
         try:
             if isinstance(source, (np.ndarray, Image.Image)):
                 rgb = images.decode(source)
-                return _Prepared(self.spec.apply(rgb), min(rgb.shape[:2]), None)
-            found = decoding.prepare(images.read_bytes(source), self.spec)
-            return _Prepared(found.pixels, min(found.facts.width, found.facts.height), found.facts.jpeg_quality)
+                return Seen(self.spec.apply(rgb), min(rgb.shape[:2]), None)
+            return Seen.of(decoding.prepare(images.read_bytes(source), self.spec))
         except ImageError as error:
             return error
 
-    def _judge(self, batch: Sequence[_Prepared | ImageError]) -> list[Verdict]:
-        good = [item for item in batch if not isinstance(item, ImageError)]
-        judged = iter(self._verdicts(good) if good else [])
-        return [
-            Verdict(None, self.threshold, error=str(item)) if isinstance(item, ImageError) else next(judged)
-            for item in batch
-        ]
-
-    def _verdicts(self, batch: Sequence[_Prepared]) -> Iterator[Verdict]:
+    def _verdicts(self, batch: Sequence[Seen]) -> Iterator[Verdict]:
         pixels = np.stack([item.pixels for item in batch])
         outputs = self.engine.outputs(pixels)
         scores = self.card.calibration.apply(outputs.logits)
@@ -279,11 +280,60 @@ class Detector:
             yield Verdict(score, self.threshold, logit, None, self.card.decision, familiar)
 
 
+def _fast_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine | None:
+    """The fast engine where it is to be taken, else None."""
+    if asked not in get_args(EngineName):
+        raise InputError(f"Expected an engine out of {', '.join(get_args(EngineName))}. Received: {asked!r}.")
+    # OpenVINO trusts what it reads; a graph that somebody else made is not given to it unasked.
+    taken = card.fast is not None and card.fast.taken and installed() and workspace.is_own(folder)
+    if asked == "keras" or (asked == "auto" and not taken):
+        return None
+    files = read_fast(folder, card)
+    if files is None or not installed():
+        if asked == "auto":
+            return None
+        why = card.fast.reason if card.fast and card.fast.reason else "it was made without"
+        raise InputError(
+            f"{folder} has no network for OpenVINO ({why}). 'dfcore quicken' makes one."
+            if installed() else "OpenVINO is not installed; 'pip install openvino' does it, or use --engine keras."
+        )  # fmt: skip
+    engine = OpenVinoEngine(*files)
+    if engine.size != card.preprocess.size or engine.mirrored != card.mirrored:
+        raise BundleError(f"{folder}: the network in OpenVINO's form takes other images than the card says.")
+    return engine
+
+
+def _with_keras(folder: Path, card: Card) -> Detector:
+    model = _load_model(folder, card)
+    try:
+        return Detector(card, KerasEngine(model, mirrored=card.mirrored), model, folder)
+    except Exception as error:  # A network whose ends are not where ours has them.
+        raise BundleError(f"{folder}: its network cannot be compiled: {printable(error)[:300]}") from error
+
+
+def _require_answer(detector: Detector) -> None:
+    """Judges a black image: what Keras or OpenVINO builds need not run."""
+    size = detector.spec.size
+    try:
+        outputs = detector.engine.outputs(np.zeros((1, size, size, 3), np.uint8))
+        shapes = outputs.logits.shape, outputs.features.shape
+    except Exception as error:  # Of all sorts.
+        raise BundleError(f"{detector.folder}: its network does not run: {printable(error)[:300]}") from error
+    if shapes != ((1,), (1, detector.engine.width)):
+        raise BundleError(f"{detector.folder}: its network gives {shapes}, expected a logit and features.")
+
+
 def _load_model(folder: Path, card: Card) -> "keras.Model":
     import keras
 
     check_model(folder / MODEL)
     try:
-        return keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
+        model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all sorts on a file that is no model of its own.
         raise BundleError(f"{folder / MODEL} cannot be loaded: {printable(error)[:300]}") from error
+    expected = (card.preprocess.size, card.preprocess.size, 3)
+    if model.input_shape[1:] != expected:
+        raise BundleError(
+            f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
+        )
+    return model

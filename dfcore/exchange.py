@@ -90,11 +90,14 @@ def _look_at(folder: Path) -> str | None:
 
     from dfcore.detector import Detector
     from dfcore.evaluation import predictions_path, read_predictions, stored_splits
+    from dfcore.quicken import quicken
 
     try:
-        Detector.load(folder).predict([np.full((64, 64, 3), 128, np.uint8)])
+        Detector.load(folder, "keras").predict([np.full((64, 64, 3), 128, np.uint8)])
         for split in stored_splits(folder):
             read_predictions(predictions_path(folder, split))
+        # A stranger's is not read; it is made anew from the model that was looked at.
+        quicken(folder)
     except (DfcoreError, MemoryError) as error:
         return str(error) or "it takes too much memory"
     return None

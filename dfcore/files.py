@@ -7,18 +7,24 @@ is killed on the way leaves the file aside; `sweep` takes such away.
 
 import hashlib
 import json
+import math
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dfcore.errors import StorageError
 
+T = TypeVar("T")
 # What is being written aside begins so.
 _ASIDE = ".aside-"
 _NAME_DIGITS = 16
+_SETTLED_SECONDS = 2.0
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -99,8 +105,60 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON from `path`; raises OSError or ValueError as `open` and `json` do."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Reads JSON from `path`; raises OSError or ValueError as `open` and `json` do, also for numbers without end."""
+    return json.loads(Path(path).read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return value
+
+
+def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
+    """Keeps what a function read from a file for as long as the file stays the same; a decorator.
+
+    What was written a moment ago is read anew each time, since within one tick of the clock a file may change twice.
+    What it returns is shared and must not be changed.
+
+    Args:
+        most: files that are remembered, the first ones forgotten first.
+    """
+
+    def decorate(read: Callable[[Path], T]) -> Callable[[Path], T]:
+        kept: dict[Path, tuple[tuple[int, int, int], T]] = {}
+        lock = threading.Lock()
+
+        @wraps(read)
+        def reading(path: Path) -> T:
+            seen = _settled(path)
+            if seen is None:
+                return read(path)
+            with lock:
+                found = kept.get(path)
+            if found is not None and found[0] == seen:
+                return found[1]
+            value = read(path)
+            with lock:
+                kept.pop(path, None)
+                if len(kept) >= most:
+                    kept.pop(next(iter(kept)))
+                kept[path] = seen, value
+            return value
+
+        return reading
+
+    return decorate
+
+
+def _settled(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file is the same; None where it is too new to be sure, or not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size) if time.time() - found.st_mtime > _SETTLED_SECONDS else None
 
 
 def sha256_bytes(data: bytes) -> str:

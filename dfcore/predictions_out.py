@@ -1,44 +1,64 @@
 """Verdicts as a file, its format told by the ending of its name."""
 
 import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dfcore.errors import InputError
-from dfcore.files import write_atomic, write_text
+from dfcore.files import write_atomic
 
 COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error")
-FORMATS = (".json", ".jsonl", ".csv", ".parquet")
+_PARQUET_ROWS = 10_000
 
 
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Writes `COLUMNS` of rows: .jsonl, .csv and .parquet as they are, .json as the competition wants it.
+
+    Rows are taken one after the other; only .json holds them in memory.
 
     Raises:
         InputError: when the ending is none of `FORMATS`, or .json is asked for names that are no numbers.
     """
     suffix = Path(path).suffix.lower()
-    if suffix == ".json":
-        write_text(path, json.dumps(competition(rows), indent=1) + "\n")
-    elif suffix == ".jsonl":
-        kept = ({name: row[name] for name in COLUMNS} for row in rows)
-        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
-    elif suffix == ".csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    if suffix not in _WRITERS:
+        raise InputError(f"Expected a file ending in {', '.join(FORMATS)}. Received: {path}.")
+    write_atomic(path, lambda temporary: _WRITERS[suffix](temporary, rows))
+
+
+def _write_competition(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    path.write_text(json.dumps(competition(list(rows)), indent=1) + "\n", encoding="utf-8")
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({name: row[name] for name in COLUMNS}) + "\n" for row in rows)
+
+
+def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(path, text.getvalue())
-    elif suffix == ".parquet":
-        import pandas as pd
 
-        table = pd.DataFrame(rows, columns=list(COLUMNS))
-        write_atomic(path, lambda temporary: table.to_parquet(temporary, index=False))
-    else:
-        raise InputError(f"Expected a file ending in {', '.join(FORMATS)}. Received: {path}.")
+
+def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, pa.float64() if name == "score" else pa.string()) for name in COLUMNS])
+    waiting = iter(rows)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while some := list(islice(waiting, _PARQUET_ROWS)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+
+
+_WRITERS: dict[str, Callable[[Path, Iterable[dict[str, Any]]], None]] = {
+    ".json": _write_competition, ".jsonl": _write_lines, ".csv": _write_csv, ".parquet": _write_parquet,
+}  # fmt: skip
+FORMATS = tuple(_WRITERS)
 
 
 def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,8 +3,12 @@
 import json
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
+
+Progress = Callable[[int, int], None]
 
 _THREE_WAY = {
     "false_alarms": "false alarms on real",
@@ -87,12 +91,24 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def progress_bar(text: str) -> Callable[[int, int], None]:
-    """A progress line on stderr, for people only."""
+def progress_bar(text: str) -> Progress:
+    """A progress line on stderr, for people only: how far, how fast, how long still."""
+    began: list[tuple[float, int]] = []
 
     def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            end = "\n" if done >= total else ""
-            print(f"\r{text}: {100 * done // max(total, 1)}% ", end=end, file=sys.stderr, flush=True)
+        if not sys.stderr.isatty():
+            return
+        now = time.monotonic()
+        if not began:
+            began.append((now, done))
+        seconds, since = now - began[0][0], done - began[0][1]
+        pace = ""
+        if since and seconds > 0.5:
+            left = timedelta(seconds=round((total - done) * seconds / since))
+            pace = f" ({done:,} of {total:,}), {since / seconds:.3g} a second" + (
+                f", {left} left" if done < total else ""
+            )
+        end = "\n" if done >= total else ""
+        print(f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace} ", end=end, file=sys.stderr, flush=True)
 
     return show

@@ -43,6 +43,12 @@ def logs_dir() -> Path:
     return _folder("DFCORE_LOGS", "logs")
 
 
+def is_own(path: Path) -> bool:
+    """Whether it lies among the models or the runs, links resolved."""
+    real = Path(path).resolve()
+    return real.is_relative_to(models_dir()) or real.is_relative_to(runs_dir())
+
+
 def roots() -> list[Path] | None:
     """The folders that may be read, or None for all; the workspace's own are always among them."""
     told = os.environ.get(ROOTS)

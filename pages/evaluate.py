@@ -114,15 +114,11 @@ _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
 
 def show_all(entry: access.Entry, source: judgement.Source) -> None:
-    threshold, confidence, robustness, comparison = st.tabs(_TABS)
-    with threshold:
-        show(entry, source)
-    with confidence:
-        panels.show_confidence(entry, source)
-    with robustness:
-        panels.show_robustness(entry, source)
-    with comparison:
-        panels.show_comparison(entry, source)
+    shown = (show, panels.show_confidence, panels.show_robustness, panels.show_comparison)
+    for tab, draw in zip(st.tabs(_TABS, key="evaluate_tab", on_change="rerun"), shown, strict=True):
+        if tab.open:
+            with tab:
+                draw(entry, source)
 
 
 st.title("Evaluate")
@@ -140,5 +136,9 @@ if chosen:
             st.info("This detector brought no predictions. Measure it on a data set below.", icon=":material/info:")
         with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
             panels.measure_elsewhere(chosen)
-        with st.expander("All detectors against all data sets", icon=":material/grid_on:"):
-            panels.show_matrix()
+        matrix = st.expander(
+            "All detectors against all data sets", icon=":material/grid_on:", key="evaluate_matrix", on_change="rerun"
+        )
+        if matrix.open:
+            with matrix:
+                panels.show_matrix()

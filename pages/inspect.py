@@ -92,6 +92,8 @@ chosen = widgets.choose_detectors() if uploads.may_judge() else []
 pictures = choose_images() if chosen else []
 if chosen and not pictures:
     st.info("Drop an image above, or try a sample.", icon=":material/image_search:")
+    with widgets.errors():
+        access.warm(chosen)
 if chosen and pictures:
     st.divider()
     with widgets.errors():

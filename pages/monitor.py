@@ -81,11 +81,10 @@ def show_curves(runs: list[Run]) -> None:
 
 
 def show_steps(run: Run) -> None:
-    rows = run.steps()[-400:]
+    rows = run.steps()
     if rows:
-        st.caption("Training loss, step by step (mean over the last second)")
-        points = [{"report": i, "loss": row["loss"]} for i, row in enumerate(rows)]
-        st.line_chart(points, x="report", y="loss", height=180)
+        st.caption(f"Training loss, step by step ({len(rows):,} reports, each the mean over a second)")
+        st.line_chart(figures.thinned([row["loss"] for row in rows]), x="report", y="loss", height=180)
 
 
 st.title("Monitor")
@@ -112,8 +111,7 @@ with widgets.errors():
             show_list(every)
             show_progress(run)
             show_curves([run, *(by_id[name] for name in others)])
-            if run.status().state.active:
-                show_steps(run)
+            show_steps(run)
         if active and not any(other.status().state.active for other in every):
             st.rerun()  # The last one has ended: no more updates are needed.
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 _SHARED = Path(__file__).parents[2] / "shared"
+# A hole in a gate should cost one test, not the machine.
+_SAFETY_NET = 4 * 2**30
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +49,39 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("the development data in ../shared are not on this machine")
     return _SHARED
+
+
+@pytest.fixture
+def safety_net() -> Iterator[None]:
+    """Limits the memory of the process for one test."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + _SAFETY_NET, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _memory(what: str) -> int:
+    """A figure of this process from Linux, in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
+
+
+def forget_peak() -> int:
+    """Starts the memory's high-water mark anew; returns it."""
+    if sys.platform != "linux":
+        return 0
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak()
+
+
+def peak() -> int:
+    """The memory's high-water mark in bytes."""
+    return _memory("VmHWM") if sys.platform == "linux" else 0
 
 
 def make_image(path: Path, size: tuple[int, int] = (32, 32), mode: str = "RGB", seed: int = 0, **options) -> Path:

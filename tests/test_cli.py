@@ -633,7 +633,10 @@ REFUSED = {
         "predict B N --out out.txt",
         "Expected --out FILE ending in .json, .jsonl, .csv, .parquet",
     ),
-    "predict: no batch": ("predict B N --batch-size 0", "Expected --batch-size of at least 1"),
+    "predict: no batch": (
+        "predict B N --batch-size 0",
+        "--batch-size.*: expected auto or a number of at least 1. Received: 0",
+    ),
     "predict: names that are no numbers": ("predict B NAMED --out out.json", "needs names that are numbers.*'photo'"),
     "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected a method out of gradcam, "),
     "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected a target out of fake, real"),

@@ -1,7 +1,5 @@
 """Models from strangers: whatever is wrong with the file, it is refused in words before Keras loads anything of it."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +8,11 @@ from dfcore.bundles import CARD, MODEL, write_card
 from dfcore.detector import Detector
 from dfcore.errors import BundleError
 from dfcore.files import sha256_bytes
-from tests.conftest import make_card, untrained
+from tests.conftest import forget_peak, make_card, peak, untrained
 from tests.hostile_bundles import NAMES, hostile_model, payload_for_trusting_keras, repacked
 
 _MB = 2**20
 _MOST_MEMORY = 256 * _MB
-# A hole in the gate should cost one test, not the machine.
-_SAFETY_NET = 4096 * _MB
 # Weights that are plain arrays but not those of the network: Keras may be the one that notices.
 _LEFT_TO_KERAS = frozenset(
     f"weights/{name}"
@@ -68,38 +64,6 @@ def reached(monkeypatch) -> list[str]:
     return found
 
 
-@pytest.fixture
-def safety_net() -> Iterator[None]:
-    """Limits the memory of the process for one test."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + _SAFETY_NET, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-def _memory(what: str) -> int:
-    """A figure of this process from Linux, in bytes."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
-
-
-def _forget_peak() -> int:
-    """Starts the memory's high-water mark anew; returns it."""
-    if sys.platform != "linux":
-        return 0
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _memory("VmHWM")
-
-
-def _peak() -> int:
-    return _memory("VmHWM") if sys.platform == "linux" else 0
-
-
 def _bundle(folder: Path, model: bytes) -> Path:
     """A bundle whose card belongs to the model."""
     folder.mkdir()
@@ -133,10 +97,10 @@ def test_a_hostile_model_is_refused(name, sound, tmp_path, marker, request):
     folder = _bundle(tmp_path / "hostile", hostile_model(name, sound, marker))
     reached = [] if name in _LEFT_TO_KERAS else request.getfixturevalue("reached")
     request.getfixturevalue("safety_net")
-    before = _forget_peak()
+    before = forget_peak()
     with pytest.raises(BundleError) as caught:
         Detector.load(folder)
-    grown = _peak() - before
+    grown = peak() - before
 
     text = str(caught.value)
     assert reached == [], f"the gate let it pass: {text[:300]}"

@@ -53,10 +53,11 @@ class Statistics(keras.layers.Layer):
 
     def call(self, maps):
         """Pools feature maps."""
-        mean = ops.mean(maps, axis=(1, 2))
-        variance = ops.mean(ops.square(maps), axis=(1, 2)) - ops.square(mean)
+        mean = ops.mean(maps, axis=(1, 2), keepdims=True)
+        # Not as the mean of the squares less the square of the mean: of a flat image that leaves rounding alone.
+        variance = ops.mean(ops.square(maps - mean), axis=(1, 2))
         # The constant keeps the root's slope finite where a channel is silent.
-        return ops.concatenate([mean, ops.sqrt(ops.relu(variance) + 1e-5)], axis=-1)
+        return ops.concatenate([mean[:, 0, 0], ops.sqrt(variance + 1e-5)], axis=-1)
 
     def compute_output_shape(self, input_shape):
         """(N, H, W, C) to (N, 2C)."""

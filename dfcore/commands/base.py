@@ -34,6 +34,24 @@ def subcommands(parser: argparse.ArgumentParser) -> Any:
     return parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
 
+def at_least_one(text: str) -> int | str:
+    """A number of images or of workers, or "auto"."""
+    if text != "auto" and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected auto or a number of at least 1. Received: {text}")
+    return text if text == "auto" else int(text)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """What runs the network."""
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "keras", "openvino"),
+        help="what runs the network: keras is the reference, openvino is fast on CPUs (default: auto, the fast one "
+        "where the detector's card says that both answer alike)",
+    )
+
+
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """The errors that somebody is willing to make."""
     for name, field in Budget.model_fields.items():

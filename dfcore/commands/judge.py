@@ -1,13 +1,16 @@
-"""`dfcore predict` and `dfcore explain`: judge images, and show where the evidence lies."""
+"""`dfcore predict`, `dfcore explain` and `dfcore quicken`: judge images, show where the evidence lies, judge faster."""
 
 import argparse
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_one, budget_of, command
 from dfcore.errors import InputError
-from dfcore.terminal import print_json, progress_bar
+from dfcore.files import sha256_bytes
+from dfcore.terminal import Progress, print_json, progress_bar
 from dfcore.texts import printable
 
 # A bundle's name that leaves the choice to the images.
@@ -20,7 +23,15 @@ def add(commands: Any) -> None:
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto takes the one that fits each image")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
-    predict.add_argument("--batch-size", "--batch_size", type=int, default=32)
+    predict.add_argument(
+        "--batch-size", "--batch_size", type=at_least_one, default="auto", metavar="N",
+        help="images a forward pass (default: auto); it changes no score",
+    )  # fmt: skip
+    predict.add_argument(
+        "--workers", type=at_least_one, metavar="N", help="files read and decoded at once (default: by the cores)"
+    )
+    predict.add_argument("--unordered", action="store_true", help="rows as soon as they are there, in any order")
+    add_engine(predict)
     add_budget(predict)
     predict.add_argument(
         "--insist", action="store_true", help="give a verdict on images unlike the training images too"
@@ -32,34 +43,110 @@ def add(commands: Any) -> None:
     explain.add_argument("--target", default="fake", help="evidence of fake or of real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
+    quicken = command(commands, "quicken", _quicken, "give a detector its network for the fast engine (OpenVINO)")
+    quicken.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    quicken.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="images, or folders, to compare the engines on",
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from dfcore.datasets.listing import list_images
-    from dfcore.predictions_out import FORMATS, require_numbers, write_rows
+    from dfcore.bulk import judge_files
+    from dfcore.datasets.listing import iter_images, list_images
+    from dfcore.predictions_out import FORMATS, require_numbers
 
     out = Path(options.out) if options.out else None
     if out and out.suffix.lower() not in FORMATS:
         raise InputError(f"Expected --out FILE ending in {', '.join(FORMATS)}. Received: {options.out}.")
-    if options.batch_size < 1:
-        raise InputError(f"Expected --batch-size of at least 1. Received: {options.batch_size}.")
-    paths = list_images(options.paths)
     if out and out.suffix.lower() == ".json":
-        require_numbers(paths)
-    names = [options.bundle] if options.bundle != AUTO else _library()
-    rows = _best({name: _rows(name, paths, options) for name in names})
-    bad = [row for row in rows if row["error"]]
-    if out:
-        write_rows(out, rows)
-    if options.json:
-        print_json(rows)
-    elif out:
-        print(f"{len(rows) - len(bad)} verdicts in {out}")
+        require_numbers(list_images(options.paths))
+    total = sum(1 for _ in iter_images(options.paths))
+    if not total:
+        list_images(options.paths)  # Says what was expected.
+    detectors, how = _detectors(options)
+    bar = progress_bar("judging")
+    if out is None:
+        _print(judge_files(iter_images(options.paths), detectors, how), total, bar, as_json=options.json)
     else:
-        for row in rows:
-            print(printable(f"{row['path']}: {row['error'] or _in_words(row)}"))
-    for row in bad if out else []:
-        print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
+        _write(out, options, detectors, how, total, bar)
+
+
+def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> None:
+    """Prints rows as they come, as JSON in one list."""
+    done = 0
+    for batch in batches:
+        for row in batch:
+            if as_json:
+                print("[" if not done else ",", json.dumps(row, indent=2), sep="\n" if done else "", end="")
+            else:
+                print(printable(f"{row['path']}: {row['error'] or _in_words(row)}"))
+            done += 1
+        bar(done, total)
+    if as_json:
+        print("\n]")
+
+
+def _write(
+    out: Path, options: argparse.Namespace, detectors: dict[str, Any], how: Any, total: int, bar: Progress
+) -> None:
+    """Writes rows to a file; what a kill left is gone on with."""
+    from dfcore.bulk import judge_files
+    from dfcore.datasets.listing import iter_images
+    from dfcore.journal import Journal
+    from dfcore.predictions_out import write_rows
+    from dfcore.texts import storable
+
+    with Journal(out, _identity(options, detectors)) as journal:
+        if journal.judged:
+            print(f"dfcore: going on after {journal.judged} verdicts in {journal.path}", file=sys.stderr)
+        left = (path for path in iter_images(options.paths) if not journal.knows(storable(path)))
+        for batch in judge_files(left, detectors, how):
+            journal.add(batch)
+            for row in batch:
+                if row["error"]:
+                    print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
+            bar(journal.judged, total)
+        write_rows(out, journal.rows())
+        answer = {"out": str(out), "verdicts": journal.judged - journal.failed, "errors": journal.failed}
+        if options.json:
+            print_json(answer)
+        else:
+            told = f", {journal.failed} files that cannot be judged" if journal.failed else ""
+            print(f"{answer['verdicts']} verdicts in {out}{told}")
+        journal.remove()
+
+
+def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
+    """The detectors that judge, by name, and how."""
+    from dfcore.bulk import Options
+    from dfcore.detector import Detector
+    from dfcore.evaluation import operating_for
+
+    names = [options.bundle] if options.bundle != AUTO else _library()
+    detectors, operating = {}, {}
+    for name in names:
+        detector = Detector.load(name, options.engine)
+        detectors[Path(name).name] = detector
+        budget = budget_of(options, detector.card)
+        if budget:
+            operating[Path(name).name] = operating_for(detector.folder, detector.card, budget)
+    size = None if options.batch_size == "auto" else options.batch_size
+    return detectors, Options(size, options.workers, not options.unordered, options.insist, operating)
+
+
+def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:
+    """What the verdicts depend on."""
+    cards = {name: sha256_bytes(detector.card.model_dump_json().encode()) for name, detector in detectors.items()}
+    return {
+        "detectors": cards,
+        "engines": {name: detector.engine.name for name, detector in detectors.items()},
+        "false_alarms": options.false_alarms,
+        "misses": options.misses,
+        "insist": options.insist,
+    }
 
 
 def _library() -> list[str]:
@@ -71,41 +158,6 @@ def _library() -> list[str]:
     if not names:
         raise InputError(f"There is no detector in {workspace.models_dir()} to choose from.")
     return names
-
-
-def _rows(name: str, paths: list[Path], options: argparse.Namespace) -> list[dict[str, Any]]:
-    from dfcore.detector import Detector
-    from dfcore.evaluation import operating_for
-
-    detector = Detector.load(name)
-    budget = budget_of(options, detector.card)
-    operating = operating_for(detector.folder, detector.card, budget) if budget else None
-    bar = progress_bar(f"judging with {Path(name).name}")
-    found = detector.rows(
-        paths,
-        batch_size=options.batch_size,
-        progress=lambda done: bar(done, len(paths)),
-        operating=operating,
-        insist=options.insist,
-    )
-    return [row | {"detector": Path(name).name} for row in found]
-
-
-def _best(by_detector: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Of the rows of several detectors, for each image that of the one which fits best."""
-    from dfcore.bundles import find_bundle, read_card
-    from dfcore.choice import choose
-    from dfcore.confidence import Familiarity
-
-    if len(by_detector) == 1:
-        return next(iter(by_detector.values()))
-    records = {name: read_card(find_bundle(name)).record[1].get("roc_auc") for name in by_detector}
-    best = []
-    for rows in zip(*by_detector.values(), strict=True):
-        found = dict(zip(by_detector, rows, strict=True))
-        known = {name: Familiarity(row["distance"], tuple(row["unlike"])) for name, row in found.items()}
-        best.append(found[choose(known, records).name])
-    return best
 
 
 def _in_words(row: dict[str, Any]) -> str:
@@ -145,3 +197,24 @@ def _explain(options: argparse.Namespace) -> None:
     print(f"{verdict.call} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}")
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
+
+
+def _quicken(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from dfcore import decoding, images
+    from dfcore.bundles import find_bundle, read_card
+    from dfcore.datasets.listing import list_images
+    from dfcore.quicken import quicken
+
+    folder = find_bundle(options.bundle)
+    spec = read_card(folder).spec
+    found = [decoding.prepare(images.read_bytes(path), spec).pixels for path in list_images(options.paths)]
+    fast = quicken(folder, np.stack(found) if found else None).fast
+    assert fast is not None
+    if options.json:
+        print_json(fast.model_dump(mode="json"))
+    elif fast.taken:
+        print(f"OpenVINO {fast.version} is taken: its scores on {fast.images} images differ by {fast.difference:.1g}")
+    else:
+        print(f"OpenVINO is not taken: {fast.reason}")

@@ -9,9 +9,10 @@ of the cloud; its limit is a quantile over held-out images, so that a known shar
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dfcore.archives import read_zip
 
@@ -30,6 +31,10 @@ QUALITY_MARGIN = 15
 FLATNESS_MARGIN = 0.15
 
 
+_Side = Annotated[int, Field(ge=0, le=10**6)]
+_Quality = Annotated[int, Field(ge=0, le=100)]
+
+
 class FileRange(BaseModel):
     """What the training images were like as files.
 
@@ -42,8 +47,8 @@ class FileRange(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    sides: tuple[int, int]
-    qualities: tuple[int, int] | None = None
+    sides: tuple[_Side, _Side]
+    qualities: tuple[_Quality, _Quality] | None = None
     colourfulness: float = 0.0
     flatness: float = 1.0
 
@@ -191,12 +196,15 @@ class Domain:
 
 def saturation(pixels: np.ndarray) -> np.ndarray:
     """Mean saturation of images, uint8 (N, H, W, 3) to float (N,) in [0, 1]: the spread of the channels."""
-    return (pixels.max(-1).astype(float) - pixels.min(-1)).mean((1, 2)) / 255
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return spread.mean((1, 2)) / 255
 
 
 def flatness(pixels: np.ndarray) -> np.ndarray:
     """Share of pixels that equal their right neighbour in all channels, uint8 (N, H, W, 3) to float (N,) in [0, 1]."""
-    return (pixels[:, :, 1:] == pixels[:, :, :-1]).all(-1).mean((1, 2))
+    same = pixels[:, :, 1:] == pixels[:, :, :-1]
+    return (same[..., 0] & same[..., 1] & same[..., 2]).mean((1, 2))
 
 
 def familiarity(

@@ -1,9 +1,10 @@
 """Finds images to judge: files, and folders with all that lies below them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dfcore.datasets.scan import walk_images
+from dfcore import images
+from dfcore.datasets.scan import walk
 from dfcore.errors import InputError
 
 
@@ -13,14 +14,22 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
     Raises:
         InputError: when a path does not exist, or no image was found.
     """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            found += walk_images(path)[0]
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(f"There is no file or folder {path}.")
+    found = list(iter_images(paths))
     if not found:
         raise InputError("No images were found. Expected image files, or folders that hold some.")
     return found
+
+
+def iter_images(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """As `list_images`, one after the other, so that a million of them take no memory; none is no error.
+
+    Raises:
+        InputError: when a path does not exist.
+    """
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from (file for file in walk(path) if file.suffix.lower() in images.SUFFIXES)
+        elif path.exists():
+            yield path
+        else:
+            raise InputError(f"There is no file or folder {path}.")

@@ -52,8 +52,14 @@ def read_manifest(manifest: Path) -> tuple[Path, list[str], list[Place], list[st
 def _read(manifest: Path) -> pd.DataFrame:
     try:
         if manifest.suffix.lower() == ".parquet":
-            table = pd.read_parquet(manifest).astype(object)
-            return table.where(table.notna(), "")
+            import pyarrow as pa
+            from pyarrow import parquet
+
+            stored = parquet.read_table(manifest)
+            stored.validate(full=True)
+            # As text, like the cells of a CSV; what has no such form (lists, dates out of range) is refused here.
+            columns = [column.cast(pa.string()).fill_null("").to_pylist() for column in stored.columns]
+            return pd.DataFrame(dict(enumerate(columns))).set_axis(stored.column_names, axis=1)
         return pd.read_csv(manifest, dtype=str, keep_default_na=False)
     except Exception as error:  # pandas and pyarrow raise all sorts on damaged files.
         raise LayoutError(f"{manifest.name} cannot be read as a table: {error}") from error

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,7 @@ def _list_images(root: Path) -> tuple[list[str], list[str]]:
 def walk_images(root: Path) -> tuple[list[Path], int]:
     """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
     found, skipped = [], 0
-    for path in _walk(root):
+    for path in walk(root):
         if path.suffix.lower() in images.SUFFIXES:
             found.append(path)
         elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
@@ -147,14 +147,22 @@ def walk_images(root: Path) -> tuple[list[Path], int]:
     return sorted(found, key=_natural), skipped
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[Path]:
+    """All files under a folder but hidden ones, folder by folder, 2.png before 10.png; one folder's names in memory."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
+        for name in sorted(files, key=_number_first):
+            if not name.startswith("."):
+                yield Path(folder, name)
 
 
 def _natural(path: Path) -> tuple[str, int, str]:
-    return str(path.parent), int(path.stem) if path.stem.isdecimal() else -1, path.name
+    return str(path.parent), *_number_first(path.name)
+
+
+def _number_first(name: str) -> tuple[int, str]:
+    stem = PurePath(name).stem
+    return int(stem) if stem.isdecimal() else -1, name
 
 
 def _require_labels(root: Path, paths: list[str], places: list[Place]) -> None:
@@ -241,7 +249,7 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
 def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
     """Compares the competition's JSON label files with the folders; the folders decide."""
     notes = []
-    files = [path for path in _walk(root) if path.name.lower().endswith("_cifake_preds.json")]
+    files = [path for path in walk(root) if path.name.lower().endswith("_cifake_preds.json")]
     for file in sorted(files):
         name = printable(storable(file.name))
         kind = storable(file.name).lower().removesuffix("_preds.json")

@@ -1,5 +1,5 @@
 """Decoding of untrusted files in processes of their own: a hostile file can at most fail itself."""
 
-from dfcore.decoding.pool import Prepared, check, pixels, prepare
+from dfcore.decoding.pool import Prepared, check, pixels, prepare, prepare_all, processes
 
-__all__ = ["Prepared", "check", "pixels", "prepare"]
+__all__ = ["Prepared", "check", "pixels", "prepare", "prepare_all", "processes"]

@@ -77,8 +77,9 @@ def _answer(
     told, rgb = found
     if request["want"] == "check":
         return told, None
-    if request["want"] == "square":
-        return told, np.ascontiguousarray(PreprocessSpec(request["size"], request["resize"]).apply(rgb))
+    if request["want"] == "squares":
+        squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
+        return told, np.concatenate([square.ravel() for square in squares])
     most = request["most"]
     if most is None or max(rgb.shape[:2]) <= most:
         return told, rgb

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -60,8 +60,21 @@ def prepare(data: bytes, spec: PreprocessSpec) -> Prepared:
     Raises:
         ImageError: as `check` does.
     """
-    facts, found = _ask(data, {"want": "square", **spec.to_dict()})
-    return Prepared(found, facts)
+    return prepare_all(data, [spec])[0]
+
+
+def prepare_all(data: bytes, specs: Sequence[PreprocessSpec]) -> list[Prepared]:
+    """Decodes a file's bytes once and preprocesses them for several networks.
+
+    Raises:
+        ImageError: as `check` does.
+    """
+    facts, found = _ask(data, {"want": "squares", "specs": [spec.to_dict() for spec in specs]})
+    ends = np.cumsum([3 * spec.size**2 for spec in specs])
+    if len(found) != ends[-1]:
+        raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
+    parts = np.split(found, ends[:-1])
+    return [Prepared(part.reshape(spec.size, spec.size, 3), facts) for part, spec in zip(parts, specs, strict=True)]
 
 
 def pixels(data: bytes, most: int | None = None) -> np.ndarray:
@@ -238,9 +251,14 @@ class _Process:
         return f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
 
 
+def processes() -> int:
+    """How many images can be decoded at once."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_PROCESSES)
+
+
 @cache
 def _pool() -> _Pool:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pool = _Pool(min(cores, _MOST_PROCESSES))
+    pool = _Pool(processes())
     atexit.register(pool.close)
     return pool

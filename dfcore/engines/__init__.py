@@ -1,6 +1,7 @@
-"""Engines: how a detector's forward pass runs."""
+"""Engines: how a detector's forward pass runs. Importing it imports neither TensorFlow nor OpenVINO."""
 
-from dfcore.engines.base import Engine, Outputs
-from dfcore.engines.keras_engine import KerasEngine, fake_logit
+from dfcore.engines.base import Engine, EngineName, Outputs, fake_logit
+from dfcore.engines.keras_engine import KerasEngine
+from dfcore.engines.openvino_engine import OpenVinoEngine, convert, installed
 
-__all__ = ["Engine", "KerasEngine", "Outputs", "fake_logit"]
+__all__ = ["Engine", "EngineName", "KerasEngine", "OpenVinoEngine", "Outputs", "convert", "fake_logit", "installed"]

@@ -1,8 +1,10 @@
 """What every engine offers: logits for a batch of preprocessed images, and the features behind them."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+
+EngineName = Literal["auto", "keras", "openvino"]
 
 
 class Outputs(NamedTuple):
@@ -25,6 +27,11 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def width(self) -> int:
+        """Number of features an image."""
+        ...
+
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """Maps uint8 (N, size, size, 3), N >= 1."""
         ...
@@ -32,3 +39,8 @@ class Engine(Protocol):
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """The logits alone."""
         ...
+
+
+def fake_logit(outputs: Any) -> Any:
+    """Maps a model's outputs, (N, 1) or (N, 2) with real first, to the logit of P(fake), (N,)."""
+    return outputs[:, 0] if outputs.shape[-1] == 1 else outputs[:, 1] - outputs[:, 0]

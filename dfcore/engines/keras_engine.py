@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dfcore.engines.base import Outputs
+from dfcore.engines.base import Outputs, fake_logit
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +50,11 @@ class KerasEngine:
             autograph=False,
         )
 
+    @property
+    def width(self) -> int:
+        """See `Engine.width`."""
+        return self.model.layers[-1].input.shape[-1]
+
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
         return Outputs(*(part.numpy() for part in self._forward(pixels)))
@@ -57,8 +62,3 @@ class KerasEngine:
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits
-
-
-def fake_logit(outputs):
-    """Maps a model's outputs, (N, 1) or (N, 2) with real first, to the logit of P(fake), (N,)."""
-    return outputs[:, 0] if outputs.shape[-1] == 1 else outputs[:, 1] - outputs[:, 0]

@@ -113,7 +113,9 @@ def read_predictions(path: Path) -> pd.DataFrame:
         if told.num_rows > _MAX_ROWS or size > _MAX_TABLE:
             raise BundleError(f"{path} holds {told.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
         # Without what pandas wrote beside it, which it would follow.
-        table = parquet.read_table(path).replace_schema_metadata(None).to_pandas()
+        stored = parquet.read_table(path).replace_schema_metadata(None)
+        stored.validate(full=True)  # Text that is no UTF-8, among others.
+        table = stored.to_pandas()
     except BundleError:
         raise
     except Exception as error:  # Arrow and pandas raise all sorts on damaged files.

@@ -1,4 +1,4 @@
-"""Where in an image a detector finds its evidence: the Grad-CAM family and saliency, through tf-keras-vis.
+"""Where in an image a detector finds its evidence: the Grad-CAM family and saliency, Score-CAM through tf-keras-vis.
 
 A heat-map tells where the network's answer is sensitive. It does not prove that something there was
 manipulated, and it is only as fine as the layer it looks at.
@@ -16,6 +16,7 @@ from PIL import Image
 
 from dfcore.architectures import heat_map_layers
 from dfcore.errors import InputError
+from dfcore.explain.gradients import Gradients
 from dfcore.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Explainer:
         self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
         self._spec = spec
         self._model = _two_logits(model)
-        self._visualizers: dict[str, Any] = {}
+        self._gradients = Gradients(self._model)
+        self._visualizer: Any = None
 
     def explain(
         self,
@@ -121,32 +123,30 @@ class Explainer:
         return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
 
     def _compute(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
-        visualizer = self._visualizer(method)
+        if method != "scorecam":
+            return self._gradients.map(pixels, method, 1.0 if target == "fake" else -1.0, layer)
+        column = 1 if target == "fake" else 0
         with warnings.catch_warnings():
             # Keras remarks on the list in which tf-keras-vis hands over its input.
             warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
-            if method == "saliency":
-                return np.asarray(visualizer(_evidence(target), pixels, normalize_map=False))[0]
-            options: dict[str, Any] = {}
-            score = _evidence(target)
-            if method == "scorecam":
-                options = {"max_N": _SCORECAM_CHANNELS}
-                score = _probability(target)
-            cam = visualizer(
-                score,
+            # It has put the two logits through a softmax itself.
+            return self._scorecam()(
+                lambda outputs: outputs[:, column],
                 pixels,
                 penultimate_layer=layer,
                 seek_penultimate_conv_layer=False,
                 expand_cam=False,
                 normalize_cam=False,
-                **options,
-            )
-        return np.asarray(cam)[0]
+                max_N=_SCORECAM_CHANNELS,
+            )[0]
 
-    def _visualizer(self, method: Method) -> Any:
-        if method not in self._visualizers:
-            self._visualizers[method] = _visualizer_class(method)(self._model, clone=False)
-        return self._visualizers[method]
+    def _scorecam(self) -> Any:
+        if self._visualizer is None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
+                from tf_keras_vis.scorecam import Scorecam
+            self._visualizer = Scorecam(self._model, clone=False)
+        return self._visualizer
 
     def _place(self, seen: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
         """Lays a map of what the network saw over the whole image, bilinearly."""
@@ -158,42 +158,6 @@ class Explainer:
         values = np.full((height, width), np.nan, np.float32)
         values[top:bottom, left:right] = np.clip(np.asarray(resized), 0.0, 1.0)
         return values
-
-
-def _visualizer_class(method: Method) -> Any:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
-        from tf_keras_vis.gradcam import Gradcam
-        from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
-        from tf_keras_vis.layercam import Layercam
-        from tf_keras_vis.saliency import Saliency
-        from tf_keras_vis.scorecam import Scorecam
-    return {
-        "gradcam": Gradcam,
-        "gradcam++": GradcamPlusPlus,
-        "scorecam": Scorecam,
-        "layercam": Layercam,
-        "saliency": Saliency,
-    }[method]
-
-
-def _evidence(target: Target) -> Any:
-    """The logit of the target. Its value is taken off, since Grad-CAM++ exponentiates it and would overflow."""
-    import tensorflow as tf
-
-    sign = 1.0 if target == "fake" else -1.0
-
-    def score(outputs: Any) -> Any:
-        logit = sign * (outputs[:, 1] - outputs[:, 0])
-        return logit - tf.stop_gradient(logit)
-
-    return score
-
-
-def _probability(target: Target) -> Any:
-    """What Score-CAM takes: it has put the two logits through a softmax itself."""
-    column = 1 if target == "fake" else 0
-    return lambda outputs: outputs[:, column]
 
 
 def _two_logits(model: "keras.Model") -> "keras.Model":

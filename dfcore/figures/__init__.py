@@ -10,6 +10,7 @@ from dfcore.figures.curves import (
     roc,
     score_histogram,
     smooth,
+    thinned,
     training_curves,
     zoomable,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "score_histogram",
     "smooth",
     "stability",
+    "thinned",
     "training_curves",
     "zoomable",
 ]

@@ -139,6 +139,13 @@ def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
     return figure
 
 
+def thinned(values: Sequence[float], most: int = 1000) -> dict[str, list[float]]:
+    """A long series as at most so many points, each the mean of its neighbours: {"report": [...], "loss": [...]}."""
+    parts = np.array_split(np.asarray(values, float), min(most, len(values)))
+    ends = np.cumsum([len(part) for part in parts])
+    return {"report": ends.tolist(), "loss": [float(part.mean()) for part in parts]}
+
+
 def training_curves(
     runs: Mapping[str, Sequence[Mapping[str, float]]],
     figures: Mapping[str, str],

@@ -21,11 +21,12 @@ from typing import Any
 from filelock import FileLock
 
 from dfcore.errors import RunError, StorageError
-from dfcore.files import read_json, sweep, write_bytes, write_json, write_text
+from dfcore.files import read_json, remembered, sweep, write_bytes, write_json, write_text
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
 from dfcore.texts import printable
 
+_STATUS_FIELDS = {field.name for field in fields(Status)}
 # A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
 SILENT_SECONDS = 8.0
 _LAUNCH_SECONDS = 8.0
@@ -74,15 +75,16 @@ class Run:
 
     def config(self) -> dict[str, Any]:
         """The training config as plain data."""
-        return self._json("config.json")
+        return dict(_remembered_object(self.folder / "config.json"))
 
     def metrics(self) -> dict[str, Any] | None:
         """The final metrics by split, or None while there are none."""
-        return self._json("metrics.json") if (self.folder / "metrics.json").is_file() else None
+        return _read_object(self.folder / "metrics.json") if (self.folder / "metrics.json").is_file() else None
 
     def status(self) -> Status:
         """The state as it is: one whose process is gone is told, and noted, as interrupted."""
-        status = self._stored_status()
+        # Whoever writes reads anew, under the lock.
+        status = _remembered_status(self.folder / "status.json")
         if not status.state.active or self._process_alive(status):
             return status
         with self._lock():
@@ -105,7 +107,7 @@ class Run:
     def created(self) -> datetime:
         """When it was made, in UTC."""
         try:
-            return datetime.fromtimestamp(self._json("created.json")["time"], UTC)
+            return datetime.fromtimestamp(_remembered_object(self.folder / "created.json")["time"], UTC)
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise RunError(f"Run {self.id}: created.json is damaged ({error!r:.100}).") from error
 
@@ -293,25 +295,8 @@ class Run:
             raise RunError(f"Run {self.id} was deleted.")
         return FileLock(self.folder / ".lock", timeout=20)
 
-    def _json(self, name: str) -> dict[str, Any]:
-        try:
-            found = read_json(self.folder / name)
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"Run {self.id}: {name} is missing or damaged ({printable(error)[:200]}).") from error
-        if not isinstance(found, dict):
-            raise RunError(f"Run {self.id}: {name} is missing or damaged (it holds no object).")
-        return found
-
     def _stored_status(self) -> Status:
-        values = self._json("status.json")
-        known = {field.name for field in fields(Status)}
-        try:
-            kept = {name: value for name, value in values.items() if name in known}
-            status = Status(**(kept | {"state": State(values["state"])}))
-            require_types(status)
-            return status
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RunError(f"Run {self.id}: status.json is missing or damaged ({error!r}).") from error
+        return _read_status(self.folder / "status.json")
 
     def _write_status(self, status: Status, **changes: Any) -> Status:
         new = Status(**(status.__dict__ | changes))
@@ -413,6 +398,34 @@ class RunStore:
                 return folder
             except FileExistsError:
                 time.sleep(0.002)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of a run's folder."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"Run {path.parent.name}: {path.name} is missing or damaged ({printable(error)[:200]})."
+        ) from error
+    if not isinstance(found, dict):
+        raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged (it holds no object).")
+    return found
+
+
+def _read_status(path: Path) -> Status:
+    values = _read_object(path)
+    try:
+        kept = {name: value for name, value in values.items() if name in _STATUS_FIELDS}
+        status = Status(**(kept | {"state": State(values["state"])}))
+        require_types(status)
+        return status
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged ({error!r}).") from error
+
+
+# A list of a thousand runs is drawn again every few seconds.
+_remembered_object, _remembered_status = remembered(most=20_000)(_read_object), remembered(most=10_000)(_read_status)
 
 
 def _waits(run: Run) -> bool:

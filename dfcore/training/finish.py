@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, place, write_bundle, write_card
 from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detector import Detector
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.files import write_text
+from dfcore.quicken import quicken
 from dfcore.runs.store import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _CRITERION = "as likely fake as real, by the calibrated score"
 # Enough to know a kind of images by; the limit comes from others.
 _REFERENCES = 2000
+# Images on which the engines are compared.
+_COMPARED = 64
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,24 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         card, domain, unseen = _fit(card, Detector.load(bare), data, trained.unseen)
         made = Path(aside) / "bundle"
         write_bundle(made, trained.model, card, domain)
-        detector = Detector.load(made)
+        watcher.phase("making the fast form")
+        card = quicken(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
+        detector = Detector.load(made, "openvino" if card.fast and card.fast.taken else "keras")
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
-    if unseen is not None:
-        tables[CROSS_VALIDATION] = unseen
-    metrics = {name: full_metrics(table, card.threshold.value, card.decision) for name, table in tables.items()}
-    watcher.phase("writing the detector")
-    run.write_metrics(metrics)
-    results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
-    write_bundle(run.bundle, trained.model, card.model_copy(update={"results": results}), domain)
+        if unseen is not None:
+            tables[CROSS_VALIDATION] = unseen
+        metrics = {name: full_metrics(table, card.threshold.value, card.decision) for name, table in tables.items()}
+        watcher.phase("writing the detector")
+        run.write_metrics(metrics)
+        results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
+        write_card(made, card.model_copy(update={"results": results}))
+        for split, table in tables.items():
+            # They travel with the detector, so that its curves can be drawn wherever it goes.
+            if len(table):
+                write_predictions(predictions_path(made, split), table)
+        place(made, run.bundle)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
-        # They travel with the detector, so that its curves can be drawn wherever it goes.
-        if len(table):
-            write_predictions(predictions_path(run.bundle, split), table)
 
 
 def _fit(

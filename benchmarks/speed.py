@@ -1,0 +1,279 @@
+"""How fast verdicts and heat-maps come, beside what a plain Keras script does, in the same run.
+
+Run from the project's root: `python -m benchmarks.speed --out benchmarks/results/speed.txt`, or with the names of some
+parts (single, cold, folder, heatmap). Detectors of `mobilenetv2` and `resnet50` at 224 pixels are made with random
+weights, with a record of known images as trained ones have it; the images are crops of two photographs, as JPEG. What is
+compared takes turns; the figures are medians and their ratios. Ends with 1 where a limit is missed.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from dfcore.bulk import judge_files
+from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.confidence import Domain, FileRange
+from dfcore.detector import Detector
+from dfcore.engines import KerasEngine
+from dfcore.quicken import quicken
+
+SIZE, SIDE = 224, 300
+ARCHITECTURES = ("mobilenetv2", "resnet50")
+PARTS = ("single", "cold", "folder", "heatmap")
+FOLDER_GAIN = {"mobilenetv2": 3.0, "resnet50": 1.5}
+_PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+
+
+@dataclass
+class Report:
+    """Lines for people, and what was missed."""
+
+    lines: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """One line, at once."""
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def gain(self, what: str, ours: float, theirs: float, least: float, unit: str = "ms") -> None:
+        """How many times faster; times in seconds."""
+        factor = 1000 if unit == "ms" else 1
+        ratio = theirs / ours
+        self.say(
+            f"{what:<34}{factor * ours:>9.1f}{factor * theirs:>9.1f} {unit:<5}{ratio:>6.1f} times (at least {least:g})"
+        )
+        if ratio < least:
+            self.missed.append(what)
+
+
+def crops(count: int, seed: int = 0) -> list[bytes]:
+    """JPEG files of `SIDE` pixels, no two alike."""
+    from sklearn.datasets import load_sample_image
+
+    pictures = [Image.fromarray(load_sample_image(name)) for name in _PHOTOGRAPHS]
+    random = np.random.default_rng(seed)
+    files = []
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        left, top = random.integers(0, picture.width - SIDE), random.integers(0, picture.height - SIDE)
+        buffer = io.BytesIO()
+        piece = picture.crop((left, top, left + SIDE, top + SIDE))
+        piece.save(buffer, "JPEG", quality=int(random.integers(75, 96)))
+        files.append(buffer.getvalue())
+    return files
+
+
+def make_bundle(arch: str, folder: Path) -> Path:
+    """A detector with random weights and all that a trained one has."""
+    import keras
+
+    from dfcore.architectures import build_model, get
+
+    keras.utils.set_random_seed(0)
+    model = build_model(arch, size=SIZE)
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(data)).resize((SIZE, SIZE))) for data in crops(300, seed=1)])
+    features = KerasEngine(model).outputs(pixels).features
+    card = Card(
+        title=arch, created=now(), arch=arch, loss="binary", preprocess=Preprocess(size=SIZE, resize="stretch"),
+        threshold=Threshold(value=0.5, chosen_on="nothing", criterion="none"), cam_layer=get(arch).cam_layer,
+        training=Training(dataset="none"), known=Known(files=FileRange(sides=(SIDE, SIDE)), sha256=""),
+    )  # fmt: skip
+    write_bundle(folder, model, card, Domain.fit(features[:200], features[200:]))
+    quicken(folder, pixels[:32])
+    return folder
+
+
+def taking_turns(calls: dict[str, Callable[[int], Any]], times: int, warm: int = 3) -> dict[str, float]:
+    """Median seconds of each call; a call is told the number of the turn."""
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(times + warm):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call(turn)
+            if turn >= warm:
+                found[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def keras_single(model: Any, files: list[bytes], turn: int) -> Any:
+    """What a plain script does with one image."""
+    import keras
+
+    image = keras.utils.load_img(io.BytesIO(files[turn % len(files)]), target_size=(SIZE, SIZE))
+    return model.predict(keras.utils.img_to_array(image)[None], verbose=0)
+
+
+def single(bundles: dict[str, Path], report: Report) -> None:
+    """From a JPEG's bytes to the verdict, warm."""
+    files = crops(50)
+    for arch, bundle in bundles.items():
+        detector, reference = Detector.load(bundle), Detector.load(bundle, "keras")
+        found = taking_turns(
+            {
+                "ours": lambda turn, one=detector: one.predict([files[turn % len(files)]]),
+                "keras": partial(keras_single, reference.model, files),
+            },
+            40,
+        )
+        report.gain(f"one image, {arch}", found["ours"], found["keras"], 4)
+
+
+_OURS = "from dfcore.detector import Detector; print(Detector.load({bundle!r}).predict([{image!r}]))"
+_THEIRS = (
+    "import keras, numpy as np; import dfcore.architectures.layers\n"
+    "model = keras.saving.load_model({bundle!r} + '/model.keras', compile=False)\n"
+    "image = keras.utils.load_img({image!r}, target_size=(224, 224))\n"
+    "print(model.predict(keras.utils.img_to_array(image)[None], verbose=0))"
+)
+
+
+def cold(bundles: dict[str, Path], report: Report) -> None:
+    """A new process until its first verdict."""
+    with tempfile.TemporaryDirectory() as name:
+        image = Path(name) / "image.jpg"
+        image.write_bytes(crops(1)[0])
+        for arch, bundle in bundles.items():
+
+            def start(code: str, _: int, bundle: Path = bundle) -> None:
+                told = code.format(bundle=str(bundle), image=str(image))
+                subprocess.run([sys.executable, "-c", told], check=True, capture_output=True)
+
+            found = taking_turns({"ours": partial(start, _OURS), "keras": partial(start, _THEIRS)}, 5, warm=1)
+            report.gain(f"new process to verdict, {arch}", found["ours"], found["keras"], 3, "s")
+
+
+def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
+    """A folder of JPEG files, a fifth of it at a turn."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as name:
+        parts = [Path(name) / str(number) for number in range(5)]
+        for number, part in enumerate(parts):
+            part.mkdir()
+            for index, data in enumerate(crops(images // len(parts), seed=number)):
+                (part / f"{index}.jpg").write_bytes(data)
+        count = images // len(parts)
+        for arch, bundle in bundles.items():
+            detector, reference = Detector.load(bundle), Detector.load(bundle, "keras")
+            decoded = np.stack([np.asarray(Image.open(path).resize((SIZE, SIZE))) for path in parts[0].iterdir()])
+
+            def ours(turn: int, one: Detector = detector) -> None:
+                list(judge_files(sorted(parts[turn].iterdir()), {"one": one}))
+
+            def theirs(turn: int, model: Any = reference.model) -> None:
+                found = keras.utils.image_dataset_from_directory(
+                    parts[turn], labels=None, image_size=(SIZE, SIZE), batch_size=32, shuffle=False, verbose=False
+                )
+                model.predict(found, verbose=0)
+
+            def alone(_: int, one: Detector = detector, pixels: np.ndarray = decoded) -> None:
+                for start in range(0, len(pixels), 64):
+                    one.engine.outputs(pixels[start : start + 64])
+
+            detector.predict([crops(1)[0]])
+            reference.model.predict(decoded[:32], verbose=0)
+            found = taking_turns({"ours": ours, "keras": theirs, "engine alone": alone}, len(parts), warm=0)
+            report.gain(
+                f"folder of {images:,}, {arch}", found["ours"] / count, found["keras"] / count, FOLDER_GAIN[arch]
+            )
+            share = found["engine alone"] / found["ours"]
+            rate = count / found["ours"]
+            report.say(f"  {rate:.0f} images/s, {share:.0%} of what the engine alone does on decoded arrays")
+            peak = _peak(bundle, Path(name))
+            report.say(f"  peak memory of `dfcore predict` with its children: {peak:.0f} MB (at most 1500)")
+            if peak > 1500:
+                report.missed.append(f"memory, {arch}")
+
+
+def _peak(bundle: Path, root: Path) -> float:
+    """Largest resident memory, in MB, of the command line over all images, with its decoding processes."""
+    command = [sys.executable, "-m", "dfcore", "predict", str(bundle), str(root), "--out", str(root / "out.csv")]
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        try:
+            peak = max(peak, sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
+        except psutil.Error:
+            continue
+        time.sleep(0.1)
+    return peak / 2**20
+
+
+def heatmap(bundles: dict[str, Path], report: Report) -> None:
+    """Grad-CAM, warm, beside one forward pass and beside tf-keras-vis with its model built anew."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tf_keras_vis.gradcam import Gradcam
+    random = np.random.default_rng(0)
+    for arch, bundle in bundles.items():
+        reference = Detector.load(bundle, "keras")
+        explainer, layer = reference.explainer(), reference.card.cam_layer
+        seen = random.integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
+
+        def anew(_: int, one: Detector = reference, layer: str = layer, seen: np.ndarray = seen) -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                Gradcam(one.model)(
+                    lambda outputs: outputs[:, 0], seen.astype(np.float32), penultimate_layer=layer,
+                    seek_penultimate_conv_layer=False, expand_cam=False, normalize_cam=False,
+                )  # fmt: skip
+
+        def ours(_: int, explainer: Any = explainer, seen: np.ndarray = seen) -> None:
+            explainer.explain_seen(seen[0], (SIZE, SIZE))
+
+        def forward(_: int, one: Detector = reference, seen: np.ndarray = seen) -> None:
+            one.engine.outputs(seen)
+
+        found = taking_turns({"ours": ours, "forward": forward, "tf-keras-vis": anew}, 15)
+        report.gain(f"Grad-CAM, {arch}", found["ours"], found["tf-keras-vis"], 5)
+        passes = found["ours"] / found["forward"]
+        report.say(f"  {passes:.1f} forward passes of the same network in Keras (at most 3)")
+        if passes > 3:
+            report.missed.append(f"Grad-CAM in forward passes, {arch}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    parts = options.parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"expected {', '.join(PARTS)}. Received: {', '.join(unknown)}")
+    report = Report()
+    report.say(f"{os.cpu_count()} cores, {SIZE} pixels, float32; ours beside plain Keras, medians")
+    with tempfile.TemporaryDirectory(prefix="speed-") as name:
+        bundles = {arch: make_bundle(arch, Path(name) / arch) for arch in ARCHITECTURES}
+        for part in parts:
+            if part == "folder":
+                folder(bundles, report, options.images)
+            else:
+                {"single": single, "cold": cold, "heatmap": heatmap}[part](bundles, report)
+    report.say(f"missed: {', '.join(report.missed) or 'nothing'}")
+    if options.out:
+        options.out.write_text("\n".join(report.lines) + "\n", encoding="utf-8")
+    return bool(report.missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The engine for CPUs: a network in OpenVINO's form, in float32, several times as fast as TensorFlow.
+
+The form is made from the Keras model once (`convert`) and read without TensorFlow. Each image, with its mirror image
+where the detector looks at both, is a request of its own on two threads, so that its outputs are its own to the last
+bit; many images run as many requests at once as there are pairs of cores.
+"""
+
+import importlib.util
+import math
+import os
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dfcore.engines.base import Outputs, fake_logit
+from dfcore.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
+    import openvino
+
+# Float32 all through: on some processors OpenVINO would take bfloat16 by itself.
+_PRECISION = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+# For one image, however many cores there are: sums that are split in another way are rounded in another way.
+_THREADS = 2
+_LOGITS, _FEATURES = "logits", "features"
+# What our architectures become; none of it reads a file, runs code, loops, or makes a shape out of data.
+_OPERATIONS = {
+    "Add", "Clamp", "Concat", "Constant", "Convert", "Convolution", "Divide", "Einsum", "Elu", "Erf", "Exp",
+    "Gather", "Gelu", "GroupConvolution", "HSigmoid", "HSwish", "LayerNormalization", "Log", "MVN", "MatMul",
+    "MaxPool", "AvgPool", "Maximum", "Minimum", "Multiply", "Negative", "PRelu", "Pad", "Parameter", "Power",
+    "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Result", "ReverseSequence", "ShapeOf", "Sigmoid",
+    "Slice", "SoftPlus", "Softmax", "Split", "Sqrt", "SquaredDifference", "Squeeze", "StridedSlice", "Subtract",
+    "Swish", "Tanh", "Transpose", "Unsqueeze", "VariadicSplit", "Broadcast",
+}  # fmt: skip
+# As for Keras models, see `dfcore.model_gate`.
+_MAX_NODES, _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 20_000, 2 * 64 * 2**20, 2 * 2**30
+
+
+def installed() -> bool:
+    """Whether OpenVINO is at hand."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def convert(model: "keras.Model", *, mirrored: bool) -> tuple[bytes, bytes]:
+    """A Keras model in OpenVINO's form: its graph (XML) and its weights.
+
+    Args:
+        model: maps (N, size, size, 3) in [0, 255] to one logit or two.
+        mirrored: whether a request holds an image and its mirror image.
+
+    Raises:
+        BundleError: when OpenVINO cannot express it, with the reason.
+    """
+    import keras
+
+    ov = _openvino()
+    size = model.input_shape[1]
+    both = keras.Model(model.inputs, {_LOGITS: model.outputs[0], _FEATURES: model.layers[-1].input})
+    try:
+        converted = ov.convert_model(both)
+        converted.reshape([2 if mirrored else 1, size, size, 3])
+        steps = ov.preprocess.PrePostProcessor(converted)
+        steps.input().tensor().set_element_type(ov.Type.u8)
+        converted = steps.build()
+        _check(converted)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.xml"
+            ov.save_model(converted, path, compress_to_fp16=False)
+            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    except BundleError:
+        raise
+    except Exception as error:  # The converter raises all sorts, with a report of many lines.
+        told = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
+        raise BundleError(f"OpenVINO cannot express this network: {told[:200]}") from error
+
+
+class OpenVinoEngine:
+    """Runs a network in OpenVINO's form; threads may share it."""
+
+    name = "openvino"
+
+    def __init__(self, graph: bytes, weights: bytes):
+        """Reads what `convert` made.
+
+        Raises:
+            BundleError: when it is no such network.
+        """
+        self._core = _openvino().Core()
+        try:
+            self._model = self._core.read_model(graph, weights)
+            _check(self._model)
+        except BundleError:
+            raise
+        except Exception as error:  # OpenVINO raises all sorts on damaged files.
+            raise BundleError(f"The network in OpenVINO's form cannot be read: {str(error)[-200:]}") from error
+        self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
+        self._lock = threading.Lock()
+        self._queue: openvino.AsyncInferQueue | None = None
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether an image's outputs are the mean over it and its mirror image."""
+        return self._views == 2
+
+    @property
+    def width(self) -> int:
+        """See `Engine.width`."""
+        return self._model.output(_FEATURES).shape[1]
+
+    def outputs(self, pixels: np.ndarray) -> Outputs:
+        """See `Engine.outputs`."""
+        found: list[Any] = [None] * len(pixels)
+
+        def keep(request: Any, number: int) -> None:
+            found[number] = _answer(request)
+
+        with self._lock:
+            queue = self._requests()
+            queue.set_callback(keep)
+            for number, image in enumerate(pixels):
+                seen = np.stack([image, image[:, ::-1]]) if self.mirrored else image[None]
+                queue.start_async({0: seen}, number)
+            queue.wait_all()
+        return Outputs(*(np.stack(part) for part in zip(*found, strict=True)))
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Engine.logits`."""
+        return self.outputs(pixels).logits
+
+    def _requests(self) -> "openvino.AsyncInferQueue":
+        """Places for requests: one at work on each pair of cores, and one more waiting for it."""
+        if self._queue is None:
+            pairs = max(1, _cores() // _THREADS)
+            settings = _PRECISION | {"NUM_STREAMS": pairs, "INFERENCE_NUM_THREADS": pairs * _THREADS}
+            compiled = self._core.compile_model(self._model, "CPU", settings)
+            self._queue = _openvino().AsyncInferQueue(compiled, 2 * pairs)
+        return self._queue
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _answer(request: Any) -> tuple[np.float32, np.ndarray]:
+    logits, features = request.get_tensor(_LOGITS).data, request.get_tensor(_FEATURES).data
+    return fake_logit(logits).mean(dtype=np.float32), features.mean(0, dtype=np.float32)
+
+
+def _check(model: Any) -> None:
+    """Refuses a graph that none of our architectures becomes, or that would take too much memory.
+
+    Raises:
+        BundleError: saying what was found.
+    """
+    nodes = model.get_ops()
+    foreign = sorted({node.get_type_name() for node in nodes} - _OPERATIONS)
+    if foreign or len(nodes) > _MAX_NODES:
+        raise BundleError(f"Operations that no network of ours has: {', '.join(foreign)[:100] or 'too many'}")
+    sizes = []
+    for node in nodes:
+        for output in node.outputs():
+            if not output.get_partial_shape().is_static:
+                raise BundleError(f"A graph with shapes that are not fixed ({node.get_type_name()})")
+            sizes.append(math.prod(output.get_shape()))
+    if max(sizes) > _MAX_ELEMENTS or sum(sizes) > _MAX_ALL_ELEMENTS:
+        raise BundleError(f"A graph that takes too much memory ({max(sizes):,} numbers at one place)")
+    # A tensor may have further names.
+    names = [out.get_names() & {_LOGITS, _FEATURES} for out in model.outputs]
+    if len(model.inputs) != 1 or sorted(map(sorted, names)) != [[_FEATURES], [_LOGITS]]:
+        raise BundleError("A graph with other inputs and outputs than expected")
+    views, height, width, colours = [*model.input(0).shape, 0, 0, 0, 0][:4]
+    logits, features = model.output(_LOGITS).shape, model.output(_FEATURES).shape
+    fitting = (
+        views in (1, 2) and height == width and colours == 3 and model.input(0).element_type == _openvino().Type.u8
+    )
+    if not fitting or list(logits) not in ([views, 1], [views, 2]) or [*features][:-1] != [views]:
+        raise BundleError(f"A graph with other shapes than expected: {model.input(0).shape} to {logits}, {features}")
+
+
+def _openvino() -> Any:
+    # It would tell its makers that it is used.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+    import openvino.preprocess
+
+    return openvino

@@ -1,0 +1,62 @@
+"""Gives a bundle its network in OpenVINO's form, once it is shown that both answer alike."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dfcore.bundles import Card, Fast, write_fast
+from dfcore.detector import Detector
+from dfcore.engines import OpenVinoEngine, convert, installed
+from dfcore.errors import BundleError
+
+# Largest difference of a score with which the fast engine is taken by itself.
+LIMIT = 1e-4
+_PATTERNS = 32
+
+
+def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
+    """Writes the fast form into a bundle, and on its card whether it is taken; the Keras model stays the reference.
+
+    Args:
+        folder: of the bundle.
+        pixels: preprocessed images on which the engines are compared, uint8 (N, size, size, 3), best such as the
+            detector is made for; patterns of our own are compared besides.
+
+    Returns:
+        The card as written; `card.fast.reason` tells why the fast form is not taken.
+    """
+    detector = Detector.load(folder, "keras")
+    fast, files = _compared(detector, patterns(detector.spec.size, pixels))
+    return write_fast(folder, detector.card, fast, files)
+
+
+def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
+    """Images from smooth to noisy and from black to white, always the same; uint8 (N, size, size, 3), then `pixels`."""
+    random = np.random.default_rng(0)
+    made = [np.full((size, size, 3), level, np.uint8) for level in (0, 128, 255)]
+    for number in range(_PATTERNS - len(made)):
+        coarse = random.integers(0, 256, (2 + number % 7 * 5, 2 + number % 7 * 5, 3), dtype=np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), float)
+        noise = random.normal(0, 2.0 * (number % 5), (size, size, 3))
+        made.append(np.clip(smooth + noise, 0, 255).astype(np.uint8))
+    return np.stack(made) if pixels is None else np.concatenate([np.stack(made), pixels])
+
+
+def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes, bytes] | None]:
+    if not installed():
+        return Fast(taken=False, reason="OpenVINO was not installed"), None
+    from importlib.metadata import version
+
+    try:
+        files = convert(detector.model, mirrored=detector.card.mirrored)
+        engine = OpenVinoEngine(*files)
+    except BundleError as error:
+        return Fast(taken=False, reason=str(error), version=version("openvino")), None
+    logits, reference = engine.logits(pixels), detector.engine.logits(pixels)
+    calibration = detector.card.calibration
+    difference = float(np.abs(calibration.apply(logits) - calibration.apply(reference)).max())
+    taken = bool(difference < LIMIT)  # False for NaN too.
+    reason = "" if taken else f"its scores differ from Keras's by up to {difference:.2g} (limit {LIMIT:g})"
+    known = difference if np.isfinite(difference) else None
+    return Fast(taken=taken, reason=reason, difference=known, images=len(pixels), version=version("openvino")), files
