@@ -1,7 +1,7 @@
 """From the start of the server to the first paint of Home in a browser, beside Streamlit's own empty app.
 
 Run from the project's root: `python -m benchmarks.first_paint --out benchmarks/results/first_paint.txt`. The two take
-turns, each time with a new server and a new browser page. Ends with 1 where the ratio of the medians is above the limit.
+turns, each time with a new server and a new page. Ends with 1 where the ratio of the medians is above the limit.
 """
 
 import argparse

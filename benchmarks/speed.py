@@ -2,8 +2,8 @@
 
 Run from the project's root: `python -m benchmarks.speed --out benchmarks/results/speed.txt`, or with the names of some
 parts (single, cold, folder, heatmap). Detectors of `mobilenetv2` and `resnet50` at 224 pixels are made with random
-weights, with a record of known images as trained ones have it; the images are crops of two photographs, as JPEG. What is
-compared takes turns; the figures are medians and their ratios. Ends with 1 where a limit is missed.
+weights, with a record of known images as trained ones have it; the images are crops of two photographs, as JPEG.
+What is compared takes turns; the figures are medians and their ratios. Ends with 1 where a limit is missed.
 """
 
 import argparse
