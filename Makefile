@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test check browser screenshots soak fuzz load audit clean help
+.PHONY: app test check browser screenshots soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
@@ -16,6 +16,7 @@ help:
 	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
 	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
 	@echo "make load         50 sessions at once for 10 minutes"
+	@echo "make regress      compare speed, as ratios to plain Keras, with what it was"
 	@echo "make audit        known weaknesses of the dependencies (needs the network), and bandit"
 
 $(VENV)/app.stamp: requirements.txt
@@ -55,6 +56,9 @@ fuzz: $(VENV)/dev.stamp
 
 load: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 10 --out benchmarks/results/load.txt --figure docs/load.png
+
+regress: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.regress
 
 audit: $(VENV)/dev.stamp
 	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py

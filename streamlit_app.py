@@ -1,6 +1,5 @@
 """The dashboard's front door: page navigation and chrome, nothing else."""
 
-import sys
 from pathlib import Path
 
 import streamlit as st
@@ -8,12 +7,11 @@ import streamlit as st
 from dashboard import roles, trouble
 from dashboard.navigation import front_door, pages
 from dashboard.roots import set_roots
+from dashboard.upkeep import spare_models
 
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
-# Many sessions share one interpreter, and TensorFlow gives it up and asks for it again at every step: with the usual
-# 5 ms each of those steps would wait for every session that draws a page.
-sys.setswitchinterval(0.0005)
+spare_models()
 # A file of our own: Streamlit fetches the pictures of its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")

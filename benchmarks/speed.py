@@ -42,9 +42,10 @@ _PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 
 @dataclass
 class Report:
-    """Lines for people, and what was missed."""
+    """Lines for people, how many times faster each thing was, and what was missed."""
 
     lines: list[str] = field(default_factory=list)
+    ratios: dict[str, float] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
 
     def say(self, line: str) -> None:
@@ -55,7 +56,7 @@ class Report:
     def gain(self, what: str, ours: float, theirs: float, least: float, unit: str = "ms") -> None:
         """How many times faster; times in seconds."""
         factor = 1000 if unit == "ms" else 1
-        ratio = theirs / ours
+        ratio = self.ratios[what] = theirs / ours
         self.say(
             f"{what:<34}{factor * ours:>9.1f}{factor * theirs:>9.1f} {unit:<5}{ratio:>6.1f} times (at least {least:g})"
         )
@@ -191,7 +192,7 @@ def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
             reference.model.predict(decoded[:32], verbose=0)
             found = taking_turns({"ours": ours, "keras": theirs, "engine alone": alone}, len(parts), warm=0)
             report.gain(
-                f"folder of {images:,}, {arch}", found["ours"] / count, found["keras"] / count, FOLDER_GAIN[arch]
+                f"folder of JPEG files, {arch}", found["ours"] / count, found["keras"] / count, FOLDER_GAIN[arch]
             )
             share = found["engine alone"] / found["ours"]
             rate = count / found["ours"]

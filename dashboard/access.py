@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import actions, turns
+from dashboard import actions, turns, upkeep
 from dfcore import decoding, images, workspace
 from dfcore.bundles import Card, default_name, list_bundles, read_card
 from dfcore.choice import choose
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dfcore.detector import Detector, Verdict
-    from dfcore.explain import Heatmap
+    from dfcore.explain import Explainer, Heatmap
 
 
 # Detectors that are held loaded.
@@ -99,12 +99,26 @@ def detectors() -> list[Entry]:
 def _load(folder: str, version: str) -> "Detector":
     from dfcore.detector import Detector
 
-    return Detector.load(folder)
+    found = Detector.load(folder)
+    upkeep.settle()
+    return found
 
 
 def detector(entry: Entry) -> "Detector":
     """The loaded detector; one in memory however many sessions look at it."""
     return _load(str(entry.folder), entry.version)
+
+
+@st.cache_resource(max_entries=_IN_MEMORY, show_spinner=False)
+def _explainer(_loaded: "Detector", version: str) -> "Explainer":
+    found = _loaded.explainer()
+    upkeep.settle()
+    return found
+
+
+def explainer(entry: Entry) -> "Explainer":
+    """What makes a detector's heat-maps; the first one takes seconds."""
+    return _explainer(detector(entry), entry.version)
 
 
 def warm(entries: list[Entry]) -> None:
@@ -119,6 +133,7 @@ def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thr
             # Whoever asks for a heat-map is told what is wrong.
             with suppress(DfcoreError):
                 one.warm()
+        upkeep.settle()
 
     thread = threading.Thread(target=work, daemon=True, name="warm")
     thread.start()

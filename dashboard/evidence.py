@@ -41,7 +41,7 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
         help="0 shows the image alone, 1 the map alone.",
     )  # fmt: skip
     with st.spinner("Getting the network ready for heat-maps; the first time takes some seconds …"):
-        explainer = access.detector(entry).explainer()
+        explainer = access.explainer(entry)
     layers, default = explainer.layers, explainer.default_layer
     with st.expander(f"More settings (layer: {default} unless changed)"):
         layer = st.selectbox(

@@ -5,7 +5,7 @@ Importing the package imports no TensorFlow; what needs it imports it when calle
 Example:
     >>> import dfcore
     >>> dfcore.__version__
-    '0.3.0'
+    '0.4.0'
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
