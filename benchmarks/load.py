@@ -290,6 +290,7 @@ class Browser:
         self._cache = MessageCache()
         self._oldest = 2
         self._fetched: set[str] = set()
+        self._held = ""
 
     async def open(self, page_name: str) -> None:
         """Opens an address of the dashboard: fetches its document, connects, and waits for the first page."""
@@ -334,6 +335,10 @@ class Browser:
             name=upload.name, size=len(upload.data), file_id=urls.file_id
         )
         info.file_urls.CopyFrom(urls)
+        before, self._held = self._held, urls.delete_url
+        if before:
+            # As the uploader does with a file that is taken out of its list.
+            await self._request("DELETE", before, headers=headers)
         return state
 
     async def submit(self, state: WidgetState) -> None:

@@ -148,5 +148,5 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "distance": verdict.familiarity.distance,
         "unlike": list(verdict.familiarity.reasons),
         "detector": name,
-        "error": verdict.error,
+        "error": verdict.error and storable(verdict.error),
     }

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 import threading
 import time
@@ -65,6 +66,14 @@ def sweep(folder: Path, spare: str | None = None) -> None:
         if spare is None or not path.name.startswith(f"{_ASIDE}{spare}-"):
             with suppress(OSError):
                 path.unlink()
+
+
+def sweep_of(path: Path) -> None:
+    """Removes what killed processes had written aside for one file; nobody may be writing it."""
+    name = re.compile(re.escape(f"{_ASIDE}{path.stem}-") + r"[a-z0-9_]{8}" + re.escape(path.suffix))
+    for other in path.parent.iterdir():
+        if name.fullmatch(other.name):
+            other.unlink(missing_ok=True)
 
 
 def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path], Path]) -> Path:

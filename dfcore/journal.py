@@ -7,7 +7,9 @@ how they are made. A line that a kill cut off is dropped and its image judged ag
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, Self
@@ -15,6 +17,7 @@ from typing import IO, Any, Self
 from filelock import FileLock, Timeout
 
 from dfcore.errors import InputError, StorageError
+from dfcore.files import sweep_of
 
 # Rows that a crash of the whole machine may take, in seconds.
 _FLUSH_SECONDS = 2.0
@@ -26,6 +29,7 @@ class Journal:
     Attributes:
         path: where it lies.
         judged: rows that stand in it.
+        taken_up: rows that stood in it before.
         failed: of those, how many tell an error.
     """
 
@@ -37,10 +41,11 @@ class Journal:
             how: what the rows depend on, as plain data; rows that were made in another way are not mixed with these.
         """
         out = Path(out)
+        self._out = out
         self.path = out.with_name(f".{out.name}.journal")
-        self.judged = self.failed = 0
+        self.judged = self.failed = self.taken_up = self._struck = 0
         self._how = json.loads(json.dumps(how))
-        self._known: set[bytes] = set()
+        self._known: Counter[bytes] = Counter()
         self._lock = FileLock(out.with_name(f".{out.name}.lock"))
         self._flushed = time.monotonic()
         self._file: IO[bytes]
@@ -55,13 +60,18 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            sweep_of(self._out)
             self._file = open(self.path, "a+b")  # Closed by `__exit__`.
         except Timeout:
             raise InputError(f"{self.path} is being written by another process; wait for it or stop it.") from None
         except OSError as error:
+            self._lock.release()
             raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
         try:
             self._take_up()
+        except OSError as error:
+            self.__exit__()
+            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
         except BaseException:
             self.__exit__()
             raise
@@ -69,12 +79,23 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         """Leaves it as it is, to be taken up again."""
-        self._file.close()
+        with suppress(OSError):  # What a full disk does not take was told by `add`.
+            self._file.close()
         self._lock.release()
 
-    def knows(self, path: str) -> bool:
-        """Whether there is a row on a file, by the name that the row has."""
-        return _digest(path) in self._known
+    @property
+    def done(self) -> int:
+        """Files that are behind us: rows of before that were struck off, and rows that were added."""
+        return self._struck + self.judged - self.taken_up
+
+    def strike(self, path: str) -> bool:
+        """Whether a row of before is on this file, by the name that the row has; each row counts for one file."""
+        digest = _digest(path)
+        if not self._known.get(digest):
+            return False
+        self._known[digest] -= 1
+        self._struck += 1
+        return True
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes rows; after this a kill does not take them.
@@ -123,14 +144,15 @@ class Journal:
         end = self._file.tell()
         for line in self._file:
             row = _parsed(line) if line.endswith(b"\n") else None
-            if not isinstance(row, dict) or not isinstance(row.get("path"), str):
+            if not isinstance(row, dict) or not isinstance(row.get("path"), str) or "error" not in row:
                 break
             self._count(row)
+            self._known[_digest(row["path"])] += 1
             end += len(line)
         self._file.truncate(end)
+        self.taken_up = self.judged
 
     def _count(self, row: Mapping[str, Any]) -> None:
-        self._known.add(_digest(row["path"]))
         self.judged += 1
         self.failed += bool(row.get("error"))
 
@@ -143,7 +165,7 @@ def _digest(path: str) -> bytes:
 def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -105,9 +105,9 @@ def progress_bar(text: str) -> Progress:
         pace = ""
         if since and seconds > 0.5:
             left = timedelta(seconds=round((total - done) * seconds / since))
-            pace = f" ({done:,} of {total:,}), {since / seconds:.3g} a second" + (
-                f", {left} left" if done < total else ""
-            )
+            often = since / seconds
+            told = f"{often:,.0f}" if often >= 100 else f"{often:.3g}"
+            pace = f" ({done:,} of {total:,}), {told} a second" + (f", {left} left" if done < total else "")
         end = "\n" if done >= total else ""
         print(f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace} ", end=end, file=sys.stderr, flush=True)
 

@@ -50,6 +50,7 @@ def show_card(card: Card, key: str) -> None:
         "Thresholds of three answers": _thresholds(card),
         "Calibration": card.calibration.told,
         "Knows such images as": _known(card),
+        "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
         "Images left out": str(training.excluded),
@@ -81,6 +82,14 @@ def _known(card: Card) -> str:
     files = card.known.files
     quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
     return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
+
+
+def _engine(card: Card) -> str:
+    fast = card.fast
+    if fast is None or not fast.taken:
+        return f"Keras{f'; not OpenVINO: {fast.reason}' if fast else ''}"
+    told = f"on {fast.images} images its scores were within {fast.difference:.0e} of Keras's"
+    return f"OpenVINO {fast.version} in float32 where it is installed: {told}"
 
 
 def act(entry: access.Entry) -> None:

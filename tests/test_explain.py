@@ -1,12 +1,19 @@
 """Heat-maps: the numbers of the papers, planted evidence that is found, and how maps are drawn."""
 
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from dfcore import architectures
 from dfcore.architectures import build_model
 from dfcore.errors import InputError
 from dfcore.explain import METHODS, Explainer, Heatmap, colours, explainer, figure, overlay
+from dfcore.explain.gradients import GRADIENT_METHODS, Gradients
 from dfcore.preprocess import PreprocessSpec
 
 SIZE, PATCH = 32, 8
@@ -144,6 +151,128 @@ def test_evidence_of_the_class_that_is_there_is_stronger(trained):
     images, labels, _ = with_patches(10, seed=8)
     for image in images[labels == 1]:
         assert trained.explain(image, target="fake").peak > trained.explain(image, target="real").peak
+
+
+# === Side by side with tf-keras-vis ===
+
+LARGE = 64
+TARGETS = {"fake": 1.0, "real": -1.0}
+NETWORKS = [
+    pytest.param(name, marks=pytest.mark.slow if architectures.get(name).pretrained else ())
+    for name in ("cnn", "resnet18", "vit", "mobilenetv2_levels")
+]
+Maps = Callable[[np.ndarray, str, float, str], np.ndarray]
+
+
+def reference(model: Any) -> Maps:
+    """The maps of tf-keras-vis."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
+        from tf_keras_vis.gradcam import Gradcam
+        from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+        from tf_keras_vis.layercam import Layercam
+        from tf_keras_vis.saliency import Saliency
+    kinds = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "layercam": Layercam, "saliency": Saliency}
+
+    def compute(pixels: np.ndarray, method: str, sign: float, layer: str) -> np.ndarray:
+        def score(logits: Any) -> Any:
+            # Grad-CAM++ exponentiates its value.
+            logit = sign * (logits[:, 1] - logits[:, 0])
+            return logit - tf.stop_gradient(logit)
+
+        visualizer = kinds[method](model, clone=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
+            if method == "saliency":
+                return np.asarray(visualizer(score, pixels, normalize_map=False))[0]
+            options = {"seek_penultimate_conv_layer": False, "expand_cam": False, "normalize_cam": False}
+            return np.asarray(visualizer(score, pixels, penultimate_layer=layer, **options))[0]
+
+    return compute
+
+
+def assert_same_map(found: np.ndarray, expected: np.ndarray, method: str) -> None:
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    peak = expected.max()
+    if method == "gradcam++" and peak > 0:
+        # Its denominators come close to nought, where rounding decides.
+        assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
+        assert found.max() == pytest.approx(peak, rel=0.01)
+    else:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * peak)
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def both_maps(request):
+    """Ours and theirs of one untrained network, and its layers."""
+    import keras
+
+    keras.utils.set_random_seed(4)
+    explains = Explainer(build_model(request.param, size=LARGE), PreprocessSpec(LARGE), "")
+    return Gradients(explains._model).map, reference(explains._model), explains.layers
+
+
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
+def test_a_map_is_that_of_tf_keras_vis(method, both_maps):
+    ours, theirs, layers = both_maps
+    pixels = noise(1, seed=3, size=LARGE).astype(np.float32)
+    # An early layer, too; saliency knows none.
+    looked_at = layers[-1:] if method == "saliency" else [layers[0], layers[-1]]
+    peaks = []
+    for layer in looked_at:
+        for sign in TARGETS.values():
+            expected = theirs(pixels, method, sign, layer)
+            assert_same_map(ours(pixels, method, sign, layer), expected, method)
+            peaks.append(expected.max())
+    assert max(peaks) > 0, "nothing to compare"
+
+
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_map_of_two_logits_is_that_of_tf_keras_vis(target, method):
+    import keras
+
+    keras.utils.set_random_seed(5)
+    model = build_model("cnn", size=SIZE, loss="categorical")
+    pixels, sign = noise(1, seed=3).astype(np.float32), TARGETS[target]
+    found = Gradients(model).map(pixels, method, sign, "conv_last")
+    assert_same_map(found, reference(model)(pixels, method, sign, "conv_last"), method)
+    # What users get is the same map.
+    heatmap = Explainer(model, PreprocessSpec(SIZE), "conv_last").explain(
+        pixels[0].astype(np.uint8), method=method, target=target
+    )
+    assert heatmap.peak == pytest.approx(found.max(), rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "layercam"])
+def test_a_map_of_a_learned_network_is_that_of_tf_keras_vis(method, trained):
+    theirs = reference(trained._model)
+    for image in with_patches(6, seed=7)[0].astype(np.float32)[:, None]:
+        for sign in TARGETS.values():
+            expected = theirs(image, method, sign, "conv_last")
+            assert_same_map(trained._gradients.map(image, method, sign, "conv_last"), expected, method)
+
+
+def test_saliency_is_the_same_whatever_the_layer(explains):
+    pixels = noise(1, seed=3).astype(np.float32)
+    maps = [explains._gradients.map(pixels, "saliency", 1.0, layer) for layer in explains.layers]
+    for found in maps:
+        np.testing.assert_array_equal(found, maps[0])
+
+
+def test_four_threads_that_ask_at_once_get_the_same_maps(untrained):
+    """Each method and layer is compiled by whoever asks first."""
+    pixels = noise(1, seed=3).astype(np.float32)
+    layers = Explainer(untrained, PreprocessSpec(SIZE), "").layers
+    asked = [(method, sign, layer) for method in GRADIENT_METHODS for sign in TARGETS.values() for layer in layers]
+    shared, alone = (Gradients(Explainer(untrained, PreprocessSpec(SIZE), "")._model) for _ in range(2))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: shared.map(pixels, *one), asked))
+    for one, values in zip(asked, found, strict=True):
+        np.testing.assert_array_equal(values, alone.map(pixels, *one), err_msg=str(one))
 
 
 # === Sizes and crops ===

@@ -594,3 +594,12 @@ def test_an_altered_detector_is_refused(filled, capsys):
     assert not app.exception
     assert "not the model that its card was written for" in words(app)
     assert main(["predict", str(bundle), str(bundle)]) == 2
+
+
+def test_no_run_of_a_page_clears_the_networks_that_all_sessions_share(monkeypatch):
+    import keras
+
+    cleared = []
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: cleared.append(True))
+    open_page("home").run()
+    assert not cleared

@@ -11,7 +11,7 @@ from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_o
 from dfcore.errors import InputError
 from dfcore.files import sha256_bytes
 from dfcore.terminal import Progress, print_json, progress_bar
-from dfcore.texts import printable
+from dfcore.texts import printable, storable
 
 # A bundle's name that leaves the choice to the images.
 AUTO = "auto"
@@ -61,6 +61,8 @@ def _predict(options: argparse.Namespace) -> None:
     out = Path(options.out) if options.out else None
     if out and out.suffix.lower() not in FORMATS:
         raise InputError(f"Expected --out FILE ending in {', '.join(FORMATS)}. Received: {options.out}.")
+    if out and out.is_dir():
+        raise InputError(f"Expected a file after --out. Received a folder: {options.out}.")
     if out and out.suffix.lower() == ".json":
         require_numbers(list_images(options.paths))
     total = sum(1 for _ in iter_images(options.paths))
@@ -97,26 +99,25 @@ def _write(
     from dfcore.datasets.listing import iter_images
     from dfcore.journal import Journal
     from dfcore.predictions_out import write_rows
-    from dfcore.texts import storable
 
     with Journal(out, _identity(options, detectors)) as journal:
         if journal.judged:
             print(f"dfcore: going on after {journal.judged} verdicts in {journal.path}", file=sys.stderr)
-        left = (path for path in iter_images(options.paths) if not journal.knows(storable(path)))
+        left = (path for path in iter_images(options.paths) if not journal.strike(storable(path)))
         for batch in judge_files(left, detectors, how):
             journal.add(batch)
             for row in batch:
                 if row["error"]:
                     print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
-            bar(journal.judged, total)
+            bar(journal.done, total)
         write_rows(out, journal.rows())
+        journal.remove()
         answer = {"out": str(out), "verdicts": journal.judged - journal.failed, "errors": journal.failed}
         if options.json:
             print_json(answer)
         else:
             told = f", {journal.failed} files that cannot be judged" if journal.failed else ""
             print(f"{answer['verdicts']} verdicts in {out}{told}")
-        journal.remove()
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -133,8 +134,8 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
         budget = budget_of(options, detector.card)
         if budget:
             operating[Path(name).name] = operating_for(detector.folder, detector.card, budget)
-    size = None if options.batch_size == "auto" else options.batch_size
-    return detectors, Options(size, options.workers, not options.unordered, options.insist, operating)
+    size, workers = (None if n == "auto" else n for n in (options.batch_size, options.workers))
+    return detectors, Options(size, workers, not options.unordered, options.insist, operating)
 
 
 def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +147,8 @@ def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[st
         "false_alarms": options.false_alarms,
         "misses": options.misses,
         "insist": options.insist,
+        "paths": [storable(path) for path in options.paths],
+        "folder": storable(Path.cwd()),
     }
 
 
