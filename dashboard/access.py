@@ -1,5 +1,7 @@
-"""What pages read, cached: runs, detectors, data sets, images. No model code, and no TensorFlow until a
-detector is loaded."""
+"""What pages read, cached: runs, detectors, data sets, images. No model code.
+
+TensorFlow, pandas and the like are imported by what needs them: Home is painted without.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -8,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import actions, turns, upkeep
@@ -16,7 +17,6 @@ from dfcore import decoding, images, workspace
 from dfcore.bundles import Card, default_name, list_bundles, read_card
 from dfcore.choice import choose
 from dfcore.confidence import Budget, Operating
-from dfcore.datasets import Dataset, scan
 from dfcore.errors import BundleError, DfcoreError, ImageError, InputError, RunError
 from dfcore.files import sha256_bytes
 from dfcore.images import ImageFacts
@@ -24,7 +24,9 @@ from dfcore.runs import Run, RunStore, State
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
+    from dfcore.datasets import Dataset
     from dfcore.detector import Detector, Verdict
     from dfcore.explain import Explainer, Heatmap
 
@@ -238,12 +240,14 @@ def facts(data: bytes) -> ImageFacts:
     return _facts(sha256_bytes(data), data)
 
 
-def dataset(root: Path) -> Dataset:
+def dataset(root: Path) -> "Dataset":
     """A data set as it is on the disk now; unchanged files are not read again. Shows progress.
 
     Raises:
         LayoutError: when it is none.
     """
+    from dfcore.datasets import scan
+
     bar = st.empty()
 
     def progress(done: int, total: int) -> None:
@@ -278,7 +282,7 @@ def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def predictions(path: str, stamp: float) -> pd.DataFrame:
+def predictions(path: str, stamp: float) -> "pd.DataFrame":
     """Stored predictions; `stamp` is the file's time."""
     from dfcore.evaluation import read_predictions
 

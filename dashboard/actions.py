@@ -6,14 +6,15 @@ Pages call these and nothing else of the kind; a test holds it.
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dashboard import roles, trouble
 from dashboard.roles import Role
 from dfcore import bundles, exchange, runs, workspace
-from dfcore.datasets import demo, registered
 from dfcore.runs import Run, RunStore
-from dfcore.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
 
@@ -56,18 +57,24 @@ def require_measuring() -> None:
 @needs(Role.TRAINER, "Making the demonstration set")
 def make_demo(progress: Callable[[int, int], None]) -> Path:
     """Makes the demonstration set and registers it."""
+    from dfcore.datasets import demo, registered
+
     return registered.register(demo.make_demo(registered.demo_folder(), progress=progress))
 
 
 @needs(Role.TRAINER, "Registering a data set")
 def register(root: str) -> Path:
     """See `dfcore.datasets.registered.register`."""
+    from dfcore.datasets import registered
+
     return registered.register(root)
 
 
 @needs(Role.TRAINER, "Taking a data set off the list")
 def forget(root: Path) -> None:
     """See `dfcore.datasets.registered.forget`."""
+    from dfcore.datasets import registered
+
     registered.forget(root)
 
 
@@ -75,14 +82,14 @@ def forget(root: Path) -> None:
 
 
 @needs(Role.TRAINER, "Starting a training run")
-def start(config: TrainConfig) -> Run:
+def start(config: "TrainConfig") -> Run:
     """See `dfcore.runs.start`."""
     _require_readable(config)
     return runs.start(RunStore(workspace.runs_dir()), config.to_dict(), epochs=config.epochs)
 
 
 @needs(Role.TRAINER, "Estimating the time of a training run")
-def estimate(config: TrainConfig, *, training_images: int, validation_images: int) -> float:
+def estimate(config: "TrainConfig", *, training_images: int, validation_images: int) -> float:
     """See `dfcore.runs.estimate`."""
     _require_readable(config)
     return runs.estimate(config.to_dict(), training_images=training_images, validation_images=validation_images)
@@ -159,7 +166,7 @@ def _run(run_id: str) -> Run:
     return RunStore(workspace.runs_dir()).get(run_id)
 
 
-def _require_readable(config: TrainConfig) -> None:
+def _require_readable(config: "TrainConfig") -> None:
     workspace.require_readable(Path(config.data_root))
     if config.weights not in ("none", "imagenet"):
         workspace.require_readable(Path(config.weights))

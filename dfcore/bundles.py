@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
 # The same network for the fast engine: its graph and its weights.
 FAST = ("openvino.xml", "openvino.bin")
+_MAX_FAST = (8 * 2**20, 1024 * 2**20)
 _DEFAULT = "default.txt"
 _MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
@@ -329,6 +330,9 @@ def read_fast(folder: Path, card: Card) -> tuple[bytes, bytes] | None:
     paths = [Path(folder) / name for name in FAST]
     if card.fast is None or not card.fast.sha256 or not all(path.is_file() for path in paths):
         return None
+    for path, most in zip(paths, _MAX_FAST, strict=True):
+        if path.stat().st_size > most:
+            raise BundleError(f"{path} has more than {most // 2**20} MB, and is refused.")
     graph, weights = (path.read_bytes() for path in paths)
     if (sha256_bytes(graph), sha256_bytes(weights)) != card.fast.sha256:
         raise BundleError(f"{paths[0]} is not the network that its card was written for, and is refused.")

@@ -16,6 +16,7 @@ from dfcore.bundles import MODEL, Card, find_bundle, read_domain, read_fast, ver
 from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
 from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, installed
 from dfcore.errors import BundleError, ImageError, InputError
+from dfcore.files import sha256_file
 from dfcore.labels import FAKE, REAL, name_of
 from dfcore.model_gate import check_model
 from dfcore.preprocess import PreprocessSpec
@@ -157,6 +158,8 @@ class Detector:
         with self._making:
             if self._model is None:
                 assert self.folder is not None  # `load` gives the one or the other.
+                if sha256_file(self.folder / MODEL) != self.card.model_sha256:
+                    raise BundleError(f"{self.folder / MODEL} is not the model that its card was written for.")
                 self._model = _load_model(self.folder, self.card)
             return self._model
 

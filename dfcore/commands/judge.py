@@ -212,7 +212,8 @@ def _quicken(options: argparse.Namespace) -> None:
 
     folder = find_bundle(options.bundle)
     spec = read_card(folder).spec
-    found = [decoding.prepare(images.read_bytes(path), spec).pixels for path in list_images(options.paths)]
+    paths = list_images(options.paths) if options.paths else []
+    found = [decoding.prepare(images.read_bytes(path), spec).pixels for path in paths]
     fast = quicken(folder, np.stack(found) if found else None).fast
     assert fast is not None
     if options.json:

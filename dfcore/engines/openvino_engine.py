@@ -11,6 +11,8 @@ import os
 import sys
 import tempfile
 import threading
+import xml.etree.ElementTree as ET  # nosec B405
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +20,28 @@ import numpy as np
 
 from dfcore.engines.base import Outputs, fake_logit
 from dfcore.errors import BundleError
+from dfcore.texts import printable
 
 if TYPE_CHECKING:
     import keras
-    import openvino
 
 # Float32 all through: on some processors OpenVINO would take bfloat16 by itself.
 _PRECISION = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
 # For one image, however many cores there are: sums that are split in another way are rounded in another way.
 _THREADS = 2
 _LOGITS, _FEATURES = "logits", "features"
-# What our architectures become; none of it reads a file, runs code, loops, or makes a shape out of data.
+# What our architectures become, in the words of the file; none of it reads a file, runs code, loops, or makes a shape
+# out of data.
 _OPERATIONS = {
-    "Add", "Clamp", "Concat", "Constant", "Convert", "Convolution", "Divide", "Einsum", "Elu", "Erf", "Exp",
-    "Gather", "Gelu", "GroupConvolution", "HSigmoid", "HSwish", "LayerNormalization", "Log", "MVN", "MatMul",
-    "MaxPool", "AvgPool", "Maximum", "Minimum", "Multiply", "Negative", "PRelu", "Pad", "Parameter", "Power",
-    "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Result", "ReverseSequence", "ShapeOf", "Sigmoid",
-    "Slice", "SoftPlus", "Softmax", "Split", "Sqrt", "SquaredDifference", "Squeeze", "StridedSlice", "Subtract",
-    "Swish", "Tanh", "Transpose", "Unsqueeze", "VariadicSplit", "Broadcast",
+    "Add", "AvgPool", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "Einsum", "Elu", "Erf", "Exp",
+    "Gather", "Gelu", "GroupConvolution", "HSigmoid", "HSwish", "Log", "MVN", "MatMul", "MaxPool", "Maximum",
+    "Minimum", "Multiply", "Negative", "PReLU", "Pad", "Parameter", "Power", "ReLU", "ReduceMax", "ReduceMean",
+    "ReduceSum", "Reshape", "Result", "ReverseSequence", "Sigmoid", "Slice", "SoftMax", "SoftPlus", "Split", "Sqrt",
+    "SquaredDifference", "Squeeze", "StridedSlice", "Subtract", "Swish", "Tanh", "Transpose", "Unsqueeze",
+    "VariadicSplit",
 }  # fmt: skip
+_HEAD = b'<?xml version="1.0"?>'
+_MAX_GRAPH = 8 * 2**20
 # As for Keras models, see `dfcore.model_gate`.
 _MAX_NODES, _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 20_000, 2 * 64 * 2**20, 2 * 2**30
 
@@ -67,11 +72,18 @@ def convert(model: "keras.Model", *, mirrored: bool) -> tuple[bytes, bytes]:
         steps = ov.preprocess.PrePostProcessor(converted)
         steps.input().tensor().set_element_type(ov.Type.u8)
         converted = steps.build()
-        _check(converted)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.xml"
-            ov.save_model(converted, path, compress_to_fp16=False)
-            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+            first, path = Path(folder) / "first.xml", Path(folder) / "model.xml"
+            ov.save_model(converted, first, compress_to_fp16=False)
+            # Keras asks for sizes that are known by now; once read back they are folded into constants.
+            known = ov.Core().read_model(first)
+            manager = ov.passes.Manager()
+            manager.register_pass(ov.passes.ConstantFolding())
+            manager.run_passes(known)
+            ov.save_model(known, path, compress_to_fp16=False)
+            files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
+        OpenVinoEngine(*files)
+        return files
     except BundleError:
         raise
     except Exception as error:  # The converter raises all sorts, with a report of many lines.
@@ -90,17 +102,22 @@ class OpenVinoEngine:
         Raises:
             BundleError: when it is no such network.
         """
-        self._core = _openvino().Core()
+        ov = _openvino()
+        self._core = ov.Core()
         try:
-            self._model = self._core.read_model(graph, weights)
+            self._model = self._core.read_model(_sound(graph), weights)
             _check(self._model)
+            # One at work on each pair of cores, and one more waiting for it.
+            pairs = max(1, _cores() // _THREADS)
+            settings = _PRECISION | {"NUM_STREAMS": pairs, "INFERENCE_NUM_THREADS": pairs * _THREADS}
+            self._queue = ov.AsyncInferQueue(self._core.compile_model(self._model, "CPU", settings), 2 * pairs)
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises all sorts on damaged files.
-            raise BundleError(f"The network in OpenVINO's form cannot be read: {str(error)[-200:]}") from error
+            told = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
+            raise BundleError(f"The network in OpenVINO's form cannot be read: {told}") from error
         self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
         self._lock = threading.Lock()
-        self._queue: openvino.AsyncInferQueue | None = None
 
     @property
     def mirrored(self) -> bool:
@@ -120,26 +137,16 @@ class OpenVinoEngine:
             found[number] = _answer(request)
 
         with self._lock:
-            queue = self._requests()
-            queue.set_callback(keep)
+            self._queue.set_callback(keep)
             for number, image in enumerate(pixels):
                 seen = np.stack([image, image[:, ::-1]]) if self.mirrored else image[None]
-                queue.start_async({0: seen}, number)
-            queue.wait_all()
+                self._queue.start_async({0: seen}, number)
+            self._queue.wait_all()
         return Outputs(*(np.stack(part) for part in zip(*found, strict=True)))
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits
-
-    def _requests(self) -> "openvino.AsyncInferQueue":
-        """Places for requests: one at work on each pair of cores, and one more waiting for it."""
-        if self._queue is None:
-            pairs = max(1, _cores() // _THREADS)
-            settings = _PRECISION | {"NUM_STREAMS": pairs, "INFERENCE_NUM_THREADS": pairs * _THREADS}
-            compiled = self._core.compile_model(self._model, "CPU", settings)
-            self._queue = _openvino().AsyncInferQueue(compiled, 2 * pairs)
-        return self._queue
 
 
 def _cores() -> int:
@@ -151,17 +158,46 @@ def _answer(request: Any) -> tuple[np.float32, np.ndarray]:
     return fake_logit(logits).mean(dtype=np.float32), features.mean(0, dtype=np.float32)
 
 
+def _sound(graph: bytes) -> bytes:
+    """The graph as OpenVINO may read it.
+
+    It is looked at before, since OpenVINO ends the process on some operations without inputs (Broadcast, MaxPool,
+    ReadValue), and computes what a shape hangs on while it reads. It gets what was looked at, written anew.
+
+    Raises:
+        BundleError: saying what was found.
+    """
+    # Without entities and within bounds there is nothing that its parser stumbles over.
+    if len(graph) > _MAX_GRAPH or not graph.startswith(_HEAD) or b"<!" in graph or b"\0" in graph:
+        raise BundleError("No graph that the converter writes")
+    net = ET.fromstring(graph)  # nosec B314
+    layers, sources = net.findall("layers/layer"), defaultdict(list)
+    kinds = {layer.get("id"): layer.get("type", "") for layer in layers}
+    for edge in net.findall("edges/edge"):
+        sources[edge.get("to-layer")].append(edge.get("from-layer"))
+    foreign = sorted(set(kinds.values()) - _OPERATIONS)
+    if foreign or not 0 < len(layers) <= _MAX_NODES or len(kinds) != len(layers):
+        raise BundleError(
+            f"Operations that no network of ours has: {printable(', '.join(foreign))[:100] or 'too many'}"
+        )
+    for layer in layers:
+        number, kind = layer.get("id"), layer.get("type")
+        given = [kinds.get(source) for source in sources[number]]
+        if len(given) != len(layer.findall("input/port")):
+            raise BundleError(f"An operation without its inputs ({kind})")
+        if kind not in ("Const", "Parameter") and all(source == "Const" for source in given):
+            raise BundleError(f"An operation that does not hang on the image ({kind})")
+    return ET.tostring(net)
+
+
 def _check(model: Any) -> None:
-    """Refuses a graph that none of our architectures becomes, or that would take too much memory.
+    """Refuses a graph with other inputs and outputs than expected, or that would take too much memory.
 
     Raises:
         BundleError: saying what was found.
     """
     nodes = model.get_ops()
-    foreign = sorted({node.get_type_name() for node in nodes} - _OPERATIONS)
-    if foreign or len(nodes) > _MAX_NODES:
-        raise BundleError(f"Operations that no network of ours has: {', '.join(foreign)[:100] or 'too many'}")
-    sizes = []
+    sizes = [0]
     for node in nodes:
         for output in node.outputs():
             if not output.get_partial_shape().is_static:
@@ -173,10 +209,11 @@ def _check(model: Any) -> None:
     names = [out.get_names() & {_LOGITS, _FEATURES} for out in model.outputs]
     if len(model.inputs) != 1 or sorted(map(sorted, names)) != [[_FEATURES], [_LOGITS]]:
         raise BundleError("A graph with other inputs and outputs than expected")
-    views, height, width, colours = [*model.input(0).shape, 0, 0, 0, 0][:4]
+    shape = [*model.input(0).shape]
+    views, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
     logits, features = model.output(_LOGITS).shape, model.output(_FEATURES).shape
     fitting = (
-        views in (1, 2) and height == width and colours == 3 and model.input(0).element_type == _openvino().Type.u8
+        views in (1, 2) and height == width > 0 and colours == 3 and model.input(0).element_type == _openvino().Type.u8
     )
     if not fitting or list(logits) not in ([views, 1], [views, 2]) or [*features][:-1] != [views]:
         raise BundleError(f"A graph with other shapes than expected: {model.input(0).shape} to {logits}, {features}")
@@ -186,6 +223,7 @@ def _openvino() -> Any:
     # It would tell its makers that it is used.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
+    import openvino.passes
     import openvino.preprocess
 
     return openvino
