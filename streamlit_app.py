@@ -7,11 +7,12 @@ import streamlit as st
 from dashboard import roles, trouble
 from dashboard.navigation import front_door, pages
 from dashboard.roots import set_roots
-from dashboard.upkeep import spare_models
+from dashboard.upkeep import return_memory, spare_models
 
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
 spare_models()
+return_memory()
 # A file of our own: Streamlit fetches the pictures of its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")

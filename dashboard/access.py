@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import actions, turns, upkeep
+from dashboard import actions, looks, turns, upkeep
 from dfcore import decoding, images, workspace
 from dfcore.bundles import Card, default_name, list_bundles, read_card
 from dfcore.choice import choose
@@ -149,7 +149,8 @@ def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry
     loaded = [detector(entry) for entry in _entries]
     seen: Sequence[Seen | ImageError]
     try:
-        seen = [Seen.of(found) for found in decoding.prepare_all(_data, [one.spec for one in loaded])]
+        squares = looks.look(_data, [one.spec for one in loaded]).squares
+        seen = [Seen.of(squares[one.spec]) for one in loaded]
     except ImageError as error:
         seen = [error] * len(loaded)
     # One turn for all: whoever has waited once need not wait again for the next detector.
@@ -207,37 +208,38 @@ def stability(entry: Entry, data: bytes) -> list[dict]:
 
 @st.cache_data(max_entries=32, show_spinner="Computing the heat-map …")
 def _heatmap(
-    version: str, image_sha256: str, most: int, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+    version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
 ) -> "Heatmap":
     loaded = detector(_entry)
+    seen = looks.look(_data, [loaded.spec]).squares[loaded.spec]
     with turns.inference.take():
-        return loaded.explain(_data, most=most, method=method, target=target, layer=layer)
+        return loaded.explain(seen, most=looks.SIDE, method=method, target=target, layer=layer)
 
 
-def heatmap(entry: Entry, data: bytes, most: int, method: str, target: str, layer: str | None) -> "Heatmap":
-    """The heat-map of an image of at most so many pixels a side, by content and choices; raises as `verdict` does."""
+def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
+    """The heat-map of an image as `picture` shows it, by content and choices; raises as `verdict` does."""
     actions.require_judging()
-    return _heatmap(entry.version, sha256_bytes(data), most, method, target, layer, entry, data)
+    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+def picture(data: bytes) -> "np.ndarray":
+    """Decoded pixels for showing, at most `looks.SIDE` a side."""
+    return looks.look(data).picture
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
 def _pixels(image_sha256: str, most: int, _data: bytes) -> "np.ndarray":
     return decoding.pixels(_data, most)
 
 
 def pixels(data: bytes, most: int) -> "np.ndarray":
-    """Decoded pixels for showing, at most so many a side, by content."""
+    """Decoded pixels for magnifying, at most so many a side, by content."""
     return _pixels(sha256_bytes(data), most, data)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _facts(image_sha256: str, _data: bytes) -> ImageFacts:
-    return decoding.check(_data)
-
-
 def facts(data: bytes) -> ImageFacts:
-    """What a file says of itself, by content."""
-    return _facts(sha256_bytes(data), data)
+    """What a file says of itself."""
+    return looks.look(data).facts
 
 
 def dataset(root: Path) -> "Dataset":

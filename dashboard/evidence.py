@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import access
+from dashboard import access, looks
 from dfcore import figures
 from dfcore.detector import Verdict
 from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
 from dfcore.images import ImageFacts
 
-# Pixels a side: of what is shown at first, of what a heat-map is drawn for, and of what can be magnified.
-_SIDE, _DRAWN, _MAGNIFIED = 900, 900, 4096
+# Pixels a side of what can be magnified.
+_MAGNIFIED = 4096
 
 
 def is_explained() -> bool:
@@ -48,8 +48,8 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
             "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",
             help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
         )  # fmt: skip
-    rgb = access.pixels(data, _DRAWN)
-    found = access.heatmap(entry, data, _DRAWN, method, target, layer)
+    rgb = access.picture(data)
+    found = access.heatmap(entry, data, method, target, layer)
     picture = figure(rgb, found, opacity)
     if not found.peak:
         st.info(
@@ -159,9 +159,9 @@ def _shrunk(rgb: np.ndarray) -> Any:
 
     picture = Image.fromarray(rgb)
     side = max(picture.size)
-    if side > _SIDE:
-        picture.thumbnail((_SIDE, _SIDE))
-    elif side < _SIDE // 3:
-        factor = (_SIDE // 2) // side
+    if side > looks.SIDE:
+        picture.thumbnail((looks.SIDE, looks.SIDE))
+    elif side < looks.SIDE // 3:
+        factor = (looks.SIDE // 2) // side
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     return picture

@@ -1,8 +1,13 @@
 """What Streamlit does after each run of a page, made to suit models that stay in memory."""
 
+import ctypes
 import gc
+from contextlib import suppress
 
 from streamlit.runtime.scriptrunner import script_runner
+
+# Names of glibc's `malloc.h`.
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 
 def spare_models() -> None:
@@ -12,6 +17,18 @@ def spare_models() -> None:
     by all sessions: each would be compiled anew for the next heat-map, and while Keras cleared, everybody waited.
     """
     script_runner._clean_problem_modules = _nothing
+
+
+def return_memory() -> None:
+    """Lets the C library give large blocks back to the system at once, and keep few heaps (glibc; nothing elsewhere).
+
+    Every run of a page has a thread of its own, and pictures come and go in all of them: the heaps grew by some
+    14 MB a minute under load.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, 1 << 20)
+        library.mallopt(_ARENA_MAX, 4)
 
 
 def settle() -> None:

@@ -235,18 +235,22 @@ class Detector:
         found = zip(distances, sides, qualities, colours, flat, strict=True)
         return [familiarity(files, *one) for one in found]
 
-    def explain(self, source: images.Source, *, most: int | None = None, **options: Any) -> "Heatmap":
+    def explain(
+        self, source: images.Source | decoding.Prepared, *, most: int | None = None, **options: Any
+    ) -> "Heatmap":
         """Where in an image the evidence lies.
 
         Args:
-            source: as for `predict`.
+            source: as for `predict`, or what the decoding processes gave.
             most: the heat-map is made for the image shrunk to so many pixels a side; None keeps its size.
             options: as in `dfcore.explain.Explainer.explain`.
         """
         if isinstance(source, (np.ndarray, Image.Image)):
             return self.explainer().explain(images.decode(source), **options)
-        data = images.read_bytes(source)
-        seen = decoding.prepare(data, self.spec)
+        if isinstance(source, decoding.Prepared):
+            seen = source
+        else:
+            seen = decoding.prepare(images.read_bytes(source), self.spec)
         size = seen.facts.height, seen.facts.width
         factor = min(1.0, most / max(size)) if most else 1.0
         return self.explainer().explain_seen(seen.pixels, size, factor, **options)

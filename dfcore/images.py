@@ -148,12 +148,12 @@ class Opened:
             )
 
     def pixels(self) -> np.ndarray:
-        """RGB, as `decode` gives it.
+        """RGB, as `decode` gives it; the last thing that can be asked.
 
         Raises:
             ImageError: when it is damaged.
         """
-        return _load(self._image)
+        return _load(self._image, spent=True)
 
 
 @contextmanager
@@ -227,13 +227,16 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _load(image: Image.Image) -> np.ndarray:
+def _load(image: Image.Image, *, spent: bool = False) -> np.ndarray:
+    """RGB; an image that is `spent` gives its memory back before it is turned."""
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
         image.load()
         turn = _TURNS.get(_exif(image).get(ExifTags.Base.Orientation))
         rgb = _to_rgb(image)
+        if spent:
+            image.close()
         return np.ascontiguousarray(turn(rgb) if turn else rgb)
 
 

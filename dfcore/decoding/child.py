@@ -20,8 +20,8 @@ from dfcore.preprocess import PreprocessSpec
 from dfcore.processes import forbid_files, limit_memory, limit_time
 
 # Above what the interpreter and its libraries take, for images below and above `LARGE_PIXELS`. One of 50 megapixels
-# with transparency needs about 500 MB.
-MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 700 * 2**20
+# with transparency needs about 400 MB.
+MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 550 * 2**20
 CPU_SECONDS = 4
 # From here on one image alone, whatever the number of processes; the parent sees to that.
 LARGE_PIXELS = 12_000_000
@@ -77,15 +77,22 @@ def _answer(
     told, rgb = found
     if request["want"] == "check":
         return told, None
-    if request["want"] == "squares":
-        squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
-        return told, np.concatenate([square.ravel() for square in squares])
-    most = request["most"]
+    picture = _shrunk(rgb, request["most"])
+    if request["want"] == "picture":
+        return told, picture
+    squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
+    header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
+    return told, np.concatenate([header, *(part.ravel() for part in (*squares, picture))])
+
+
+def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:
     if most is None or max(rgb.shape[:2]) <= most:
-        return told, rgb
+        return rgb
+    if not most:
+        return np.empty((0, 0, 3), np.uint8)
     factor = most / max(rgb.shape[:2])
     height, width = (max(1, round(factor * side)) for side in rgb.shape[:2])
-    return told, np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
 
 
 if __name__ == "__main__":

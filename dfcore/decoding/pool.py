@@ -30,6 +30,8 @@ _MOST_PROCESSES = 8
 _PATIENCE_SECONDS = 60.0
 _MAX_WORDS = 500
 _CHILD = "dfcore.decoding.child"
+# Before the pixels of `look`: height and width of the picture.
+_HEADER = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,21 @@ class Prepared:
 
     pixels: np.ndarray
     facts: ImageFacts
+
+
+@dataclass(frozen=True)
+class Looked:
+    """All that is shown and judged of one image, from decoding it once.
+
+    Attributes:
+        facts: what the file says of itself.
+        squares: what each network will see, by its preprocessing.
+        picture: for showing, RGB uint8 (H, W, 3).
+    """
+
+    facts: ImageFacts
+    squares: dict[PreprocessSpec, Prepared]
+    picture: np.ndarray
 
 
 def check(data: bytes) -> ImageFacts:
@@ -69,12 +86,24 @@ def prepare_all(data: bytes, specs: Sequence[PreprocessSpec]) -> list[Prepared]:
     Raises:
         ImageError: as `check` does.
     """
-    facts, found = _ask(data, {"want": "squares", "specs": [spec.to_dict() for spec in specs]})
-    ends = np.cumsum([3 * spec.size**2 for spec in specs])
-    if len(found) != ends[-1]:
+    squares = look(data, specs, most=0).squares
+    return [squares[spec] for spec in specs]
+
+
+def look(data: bytes, specs: Sequence[PreprocessSpec], most: int) -> Looked:
+    """Decodes a file's bytes once for several networks and for showing, at most so many pixels a side (0: no picture).
+
+    Raises:
+        ImageError: as `check` does.
+    """
+    facts, found = _ask(data, {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": most})
+    height, width = found[:_HEADER].view(np.uint32).tolist() if len(found) >= _HEADER else (0, 0)
+    ends = np.cumsum([_HEADER, *(3 * spec.size**2 for spec in specs), 3 * height * width])
+    if len(found) != ends[-1] or max(height, width) > most:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
-    parts = np.split(found, ends[:-1])
-    return [Prepared(part.reshape(spec.size, spec.size, 3), facts) for part, spec in zip(parts, specs, strict=True)]
+    _, *parts, picture, _ = np.split(found, ends)
+    squares = (Prepared(part.reshape(spec.size, spec.size, 3), facts) for part, spec in zip(parts, specs, strict=True))
+    return Looked(facts, dict(zip(specs, squares, strict=True)), picture.reshape(height, width, 3))
 
 
 def pixels(data: bytes, most: int | None = None) -> np.ndarray:
