@@ -99,8 +99,12 @@ def write_predictions(path: Path, table: pd.DataFrame) -> None:
     write_atomic(path, lambda temporary: table.to_parquet(temporary, index=False))
 
 
-def read_predictions(path: Path) -> pd.DataFrame:
+def read_predictions(path: Path, *, scored: bool = True) -> pd.DataFrame:
     """Reads predictions that `write_predictions` wrote.
+
+    Args:
+        path: of the file.
+        scored: whether there must be scores; those of single folds are logits until they are calibrated together.
 
     Raises:
         BundleError: when they are damaged, too many, or no predictions.
@@ -120,8 +124,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
         raise
     except Exception as error:  # Arrow and pandas raise all sorts on damaged files.
         raise BundleError(f"{path} cannot be read: {printable(error)[:300]}.") from error
-    # Those of folds have logits only, until they are calibrated together.
-    missing = [name for name in ("path", "sha256", "label", "logit") if name not in table]
+    wanted = ("path", "sha256", "label", "logit", *(("score",) if scored else ()))
+    missing = [name for name in wanted if name not in table]
     if missing:
         raise BundleError(f"{path} holds no predictions: it has no column {', '.join(missing)}.")
     _require_sound(path, table)

@@ -156,7 +156,7 @@ def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watche
             write_predictions(done, table.assign(fold=name))
         # Also what a kill after the last writing left.
         shutil.rmtree(folder / str(number), ignore_errors=True)
-        tables.append(read_predictions(done))
+        tables.append(read_predictions(done, scored=False))
     return pd.concat(tables, ignore_index=True)
 
 
