@@ -15,7 +15,7 @@ help:
 	@echo "make screenshots  make docs/screenshots anew"
 	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
 	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
-	@echo "make load         50 sessions at once for 10 minutes"
+	@echo "make load         50 sessions at once for 15 minutes"
 	@echo "make regress      compare speed, as ratios to plain Keras, with what it was"
 	@echo "make audit        known weaknesses of the dependencies (needs the network), and bandit"
 
@@ -55,7 +55,7 @@ fuzz: $(VENV)/dev.stamp
 	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt $(BIN)/python -m pytest tests/test_fuzz.py
 
 load: $(VENV)/dev.stamp
-	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 10 --out benchmarks/results/load.txt --figure docs/load.png
+	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 15 --out benchmarks/results/load.txt --figure docs/load.png
 
 regress: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.regress
