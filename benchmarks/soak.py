@@ -85,7 +85,7 @@ _MOST_KILLS_A_RUN = 14
 _CLI_EVERY = 8
 _PATIENCE = 600.0
 
-_FINISHING = ("fitting calibration", "measuring on", "writing the detector")
+_FINISHING = ("making the fast form", "fitting calibration", "measuring on", "writing the detector")
 _PHASES = {
     "starting": ("starting", "waiting for its turn", "loading TensorFlow"),
     "preparing": ("reading the data set", "decoding images", "building the network"),

@@ -226,12 +226,9 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain 
         model.save(made / MODEL)
         flush(made / MODEL)
         card = card.model_copy(update={"model_sha256": sha256_file(made / MODEL), "versions": package_versions()})
+        write_card(made, card)
         if domain is not None and card.known is not None:
-            content = domain.to_bytes()
-            write_bytes(made / DOMAIN, content)
-            known = card.known.model_copy(update={"sha256": sha256_bytes(content)})
-            card = card.model_copy(update={"known": known})
-        write_json(made / CARD, card.model_dump(mode="json"))
+            card = write_domain(made, card, domain)
         place(made, folder)
     return card
 
@@ -242,6 +239,18 @@ def place(made: Path, folder: Path) -> None:
         if folder.exists():
             folder.rename(Path(aside) / "replaced")
         made.rename(folder)
+
+
+def write_domain(folder: Path, card: Card, domain: Domain) -> Card:
+    """Writes what a detector knows of its training images, and its card with `known`; returns the card as written."""
+    if card.known is None:
+        raise ValueError("The card says nothing of known images.")
+    content = domain.to_bytes()
+    write_bytes(Path(folder) / DOMAIN, content)
+    known = card.known.model_copy(update={"sha256": sha256_bytes(content)})
+    card = card.model_copy(update={"known": known})
+    write_card(folder, card)
+    return card
 
 
 def write_card(folder: Path, card: Card) -> None:

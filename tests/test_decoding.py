@@ -246,10 +246,10 @@ def test_too_much_processor_time_is_told_and_costs_that_image_alone(own_pool, ch
 def test_processor_time_is_counted_for_each_image_anew(own_pool, child):
     child("""
         child.CPU_SECONDS, real = 1, images._load
-        def slow(image):
+        def slow(image, **options):
             until = time.process_time() + 0.7
             while time.process_time() < until: pass
-            return real(image)
+            return real(image, **options)
         images._load = slow
     """)
     own_pool()
@@ -376,7 +376,7 @@ TIMED = """
 import struct
 import numpy
 child.LARGE_PIXELS = 1000
-def slow(image):
+def slow(image, **options):
     began = time.monotonic()
     time.sleep(0.4)
     times = struct.pack("dd", began, time.monotonic()).ljust(18)
@@ -519,10 +519,10 @@ def test_what_a_library_prints_does_not_stand_between_the_answers(own_pool, chil
     child("""
         import os
         real = images._load
-        def chatty(image):
+        def chatty(image, **options):
             print("hello", flush=True)
             os.write(1, b"hello")
-            return real(image)
+            return real(image, **options)
         images._load = chatty
     """)
     own_pool()

@@ -814,7 +814,7 @@ def test_an_error_in_a_fragment_is_told_in_its_place_and_the_rest_of_the_page_sh
     monkeypatch.setattr(figures, "roc", broken)
     number = reference(evaluated.run())
     assert f"Reference {number}\n" in served.read_text()
-    assert any(metric.label == "Undecided" for metric in evaluated.metric), "the other tabs are there"
+    assert any(item.label == "Measured on" for item in evaluated.segmented_control), "the choices are there"
 
 
 def rerun_fragment(app: AppTest) -> AppTest:

@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, place, write_bundle, write_card
+from dfcore.bundles import (
+    Card,
+    Known,
+    Preprocess,
+    Threshold,
+    Training,
+    now,
+    place,
+    write_bundle,
+    write_card,
+    write_domain,
+)
 from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detector import Detector
@@ -54,15 +65,14 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
     """
     card = _card(config, data, trained.progress)
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=".finish-") as aside:
-        bare = Path(aside) / "bare"
-        write_bundle(bare, trained.model, card)
-        watcher.phase("fitting calibration and thresholds")
-        card, domain, unseen = _fit(card, Detector.load(bare), data, trained.unseen)
         made = Path(aside) / "bundle"
-        write_bundle(made, trained.model, card, domain)
+        write_bundle(made, trained.model, card)
         watcher.phase("making the fast form")
         card = quicken(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
-        detector = Detector.load(made, "openvino" if card.fast and card.fast.taken else "keras")
+        watcher.phase("fitting calibration and thresholds")
+        card, domain, unseen = _fit(card, Detector.load(made), data, trained.unseen)
+        card = write_domain(made, card, domain)
+        detector = Detector.load(made)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if unseen is not None:
             tables[CROSS_VALIDATION] = unseen
