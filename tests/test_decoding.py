@@ -406,7 +406,7 @@ def test_large_images_are_decoded_one_at_a_time_and_small_ones_beside_each_other
 def test_a_large_image_has_its_turn_while_small_ones_keep_coming(own_pool, child):
     """Somebody's photograph does not wait for the end of somebody else's data set."""
     child("child.LARGE_PIXELS, real = 1000, images._load\n"
-          "images._load = lambda image: (time.sleep(0.05), real(image))[1]")  # fmt: skip
+          "images._load = lambda image, **options: (time.sleep(0.05), real(image, **options))[1]")  # fmt: skip
     own_pool(4)
     enough, done = threading.Event(), threading.Event()
 
@@ -433,7 +433,7 @@ def test_a_large_image_that_ends_its_process_lets_the_next_one_in(own_pool, chil
     child("""
         import os
         child.LARGE_PIXELS, real = 1000, images._load
-        images._load = lambda image: os._exit(7) if image.width == 51 else real(image)
+        images._load = lambda image, **options: os._exit(7) if image.width == 51 else real(image, **options)
     """)
     own_pool(2)
     assert "its process ended (code 7)" in told(decoding.check, flat(51, 50))

@@ -199,6 +199,8 @@ class TestCompletedRun:
             "model.keras",
             "card.json",
             "domain.npz",
+            "openvino.xml",
+            "openvino.bin",
             "predictions_validation.parquet",
             "predictions_test.parquet",
         }
@@ -237,7 +239,8 @@ class TestCompletedRun:
         root = Path(completed.config()["data_root"])
         assert set(table.path) == {p.relative_to(root).as_posix() for p in (root / split).rglob("*.png")}
         assert [path.split("/")[1] for path in table.path] == ["fake" if label else "real" for label in table.label]
-        verdicts = Detector.load(completed.folder).predict([root / path for path in table.path], batch_size=5)
+        detector = Detector.load(completed.folder, "openvino")
+        verdicts = detector.predict([root / path for path in table.path], batch_size=5)
         assert [verdict.score for verdict in verdicts] == table.score.tolist()
         assert [verdict.logit for verdict in verdicts] == table.logit.tolist()
 

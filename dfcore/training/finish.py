@@ -24,6 +24,7 @@ from dfcore.bundles import (
 from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detector import Detector
+from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.files import write_text
 from dfcore.quicken import quicken
@@ -69,10 +70,12 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         write_bundle(made, trained.model, card)
         watcher.phase("making the fast form")
         card = quicken(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
+        # What users get, wherever the run's folder lies.
+        engine: EngineName = "openvino" if card.fast and card.fast.taken else "keras"
         watcher.phase("fitting calibration and thresholds")
-        card, domain, unseen = _fit(card, Detector.load(made), data, trained.unseen)
+        card, domain, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
         card = write_domain(made, card, domain)
-        detector = Detector.load(made)
+        detector = Detector.load(made, engine)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if unseen is not None:
             tables[CROSS_VALIDATION] = unseen
