@@ -194,6 +194,9 @@ def training_curves(
         figure.update_yaxes(type="log")
     elif unit_range:
         figure.update_yaxes(range=[0, 1.02])
+    else:
+        # From 0 on: a constant learning rate of 0.0001 looked like 0 between -1 and 1.
+        figure.update_yaxes(rangemode="tozero", exponentformat="e")
     return figure
 
 
