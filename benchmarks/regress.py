@@ -6,6 +6,7 @@ once more, since a busy machine hits one side sometimes, and ends this with 1 wh
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ def measure() -> dict[str, float]:
     """How many times faster than plain Keras each thing is."""
     report = speed.Report()
     with tempfile.TemporaryDirectory(prefix="regress-") as name:
+        os.environ["DFCORE_MODELS"] = name
         bundles = {ARCH: speed.make_bundle(ARCH, Path(name) / ARCH)}
         speed.single(bundles, report)
         speed.cold(bundles, report)
