@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
-# The same network for the fast engine: its graph and its weights.
-FAST = ("openvino.xml", "openvino.bin")
+# The same network for the fast engine: its graph, and how its weights follow from the model's.
+FAST = ("openvino.xml", "openvino.npz")
 _MAX_FAST = (8 * 2**20, 1024 * 2**20)
 _DEFAULT = "default.txt"
 _MAX_CARD = 4 * 2**20
@@ -225,7 +225,9 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain 
         made.mkdir()
         model.save(made / MODEL)
         flush(made / MODEL)
-        card = card.model_copy(update={"model_sha256": sha256_file(made / MODEL), "versions": package_versions()})
+        # A fast form that the card tells of belongs to another file.
+        own = {"model_sha256": sha256_file(made / MODEL), "versions": package_versions(), "fast": None}
+        card = card.model_copy(update=own)
         write_card(made, card)
         if domain is not None and card.known is not None:
             card = write_domain(made, card, domain)
@@ -331,7 +333,7 @@ def read_domain(folder: Path, card: Card) -> Domain | None:
 
 
 def read_fast(folder: Path, card: Card) -> tuple[bytes, bytes] | None:
-    """Graph and weights of the fast form, or None where the bundle has none.
+    """The files of the fast form, or None where the bundle has none.
 
     Raises:
         BundleError: when it is not the one that the card was written for.

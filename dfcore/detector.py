@@ -14,11 +14,11 @@ from PIL import Image
 from dfcore import decoding, images, workspace
 from dfcore.bundles import MODEL, Card, find_bundle, read_domain, read_fast, verify
 from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
-from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, installed
+from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, installed, sharing
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.files import sha256_file
 from dfcore.labels import FAKE, REAL, name_of
-from dfcore.model_gate import check_model
+from dfcore.model_gate import check_model, read_weights
 from dfcore.preprocess import PreprocessSpec
 from dfcore.texts import printable
 
@@ -304,7 +304,8 @@ def _fast_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine 
             f"{folder} has no network for OpenVINO ({why}). 'dfcore quicken' makes one."
             if installed() else "OpenVINO is not installed; 'pip install openvino' does it, or use --engine keras."
         )  # fmt: skip
-    engine = OpenVinoEngine(*files)
+    graph, weights = files
+    engine = OpenVinoEngine(graph, sharing.unpack(weights, read_weights(folder / MODEL)))
     if engine.size != card.preprocess.size or engine.mirrored != card.mirrored:
         raise BundleError(f"{folder}: the network in OpenVINO's form takes other images than the card says.")
     return engine

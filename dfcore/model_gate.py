@@ -223,17 +223,46 @@ def _check_named(key: str, value: Any) -> None:
 # === The weights ===
 
 
-def _check_weights(content: bytes) -> None:
+def read_weights(path: Path) -> dict[str, Any]:
+    """The arrays of a `model.keras` by their paths, without Keras.
+
+    Raises:
+        BundleError: when they are not plain arrays.
+    """
+    try:
+        member = "model.weights.h5"
+        members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
+        _require(member in members, f"expected the member {member}")
+        return _check_weights(members[member])
+    except (ArchiveError, _Refused) as error:
+        raise BundleError(f"{path} is refused: {error}.") from None
+
+
+def _check_weights(content: bytes) -> dict[str, Any]:
     import h5py
 
     _require(content[:8] == b"\x89HDF\r\n\x1a\n", "its weights are no HDF5 file")
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
             _check_group(file, len(content))
+            return _arrays(file)
     except _Refused:
         raise
     except Exception as error:  # h5py raises all sorts on damaged files.
         raise _Refused(f"its weights cannot be read ({str(error)[:200]})") from None
+
+
+def _arrays(file: Any) -> dict[str, Any]:
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def keep(path: str, part: Any) -> None:
+        if isinstance(part, h5py.Dataset):
+            found[path] = part[()]
+
+    file.visititems(keep)
+    return found
 
 
 def _check_group(top: Any, most: int) -> None:

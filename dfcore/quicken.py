@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dfcore.bundles import Card, Fast, write_fast
+from dfcore.bundles import MODEL, Card, Fast, write_fast
 from dfcore.confidence import sigmoid
 from dfcore.detector import Detector
-from dfcore.engines import OpenVinoEngine, convert, installed
+from dfcore.engines import OpenVinoEngine, convert, installed, sharing
 from dfcore.errors import BundleError
+from dfcore.model_gate import read_weights
 from dfcore.texts import printable
 
 # Largest difference of a score with which the fast engine is taken by itself.
@@ -32,6 +33,9 @@ def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
     """
     detector = Detector.load(folder, "keras")
     fast, files = _compared(detector, patterns(detector.spec.size, pixels))
+    if files is not None:
+        graph, weights = files
+        files = graph, sharing.pack(graph, weights, read_weights(folder / MODEL))
     return write_fast(folder, detector.card, fast, files)
 
 

@@ -25,7 +25,7 @@ from dfcore.cli import main
 from dfcore.confidence import Calibration, Domain, FileRange, Operating, sigmoid
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
-from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, openvino_engine
+from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, openvino_engine, sharing
 from dfcore.errors import BundleError, InputError
 from dfcore.exchange import pack, unpack
 from dfcore.files import sha256_bytes
@@ -622,7 +622,9 @@ def claim(folder: Path, **changes: Any) -> None:
 
 def other_form(folder: Path, files: Files) -> None:
     """Puts in another fast form, with its hashes on the card."""
-    write_fast(folder, read_card(folder), Fast(taken=True), files)
+    graph, weights = files
+    whole = sharing.pack(b"<net/>", weights, {})  # It need not share anything with the model.
+    write_fast(folder, read_card(folder), Fast(taken=True), (graph, whole))
 
 
 def test_auto_takes_the_fast_form_where_the_card_says_so_and_loads_nothing_else(quick):

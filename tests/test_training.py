@@ -200,7 +200,7 @@ class TestCompletedRun:
             "card.json",
             "domain.npz",
             "openvino.xml",
-            "openvino.bin",
+            "openvino.npz",
             "predictions_validation.parquet",
             "predictions_test.parquet",
         }

@@ -1,7 +1,18 @@
 """Engines: how a detector's forward pass runs. Importing it imports neither TensorFlow nor OpenVINO."""
 
+from dfcore.engines import sharing
 from dfcore.engines.base import Engine, EngineName, Outputs, fake_logit
 from dfcore.engines.keras_engine import KerasEngine
 from dfcore.engines.openvino_engine import OpenVinoEngine, convert, installed
 
-__all__ = ["Engine", "EngineName", "KerasEngine", "OpenVinoEngine", "Outputs", "convert", "fake_logit", "installed"]
+__all__ = [
+    "Engine",
+    "EngineName",
+    "KerasEngine",
+    "OpenVinoEngine",
+    "Outputs",
+    "convert",
+    "fake_logit",
+    "installed",
+    "sharing",
+]
