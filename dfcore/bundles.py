@@ -93,6 +93,9 @@ class Fast(_Part):
         difference: the largest difference of a score from Keras's; None where there was nothing to compare.
         images: how many were compared.
         version: of OpenVINO.
+        evidence: the largest difference of a Grad-CAM from Keras's, as a share of the map's largest number; None where
+            that form gives none.
+        layers: at which Keras can look for heat-maps, so that they can be named without it.
         sha256: of the files of `FAST`, in their order; empty where the network cannot be expressed in that form.
     """
 
@@ -101,6 +104,8 @@ class Fast(_Part):
     difference: float | None = None
     images: int = 0
     version: str = ""
+    evidence: float | None = None
+    layers: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
 
 

@@ -261,11 +261,19 @@ class Detector:
 
     def explainer(self) -> "Explainer":
         """The explainer of this detector, made once."""
-        from dfcore.explain import Explainer
+        from dfcore.explain import Explainer, Shortcut
 
         with self._making:
             if self._explainer is None:
-                self._explainer = Explainer(self.model, self.spec, self.card.cam_layer)
+                engine, fast, shortcut = self.engine, self.card.fast, None
+                if (
+                    isinstance(engine, OpenVinoEngine)
+                    and engine.explains
+                    and fast
+                    and self.card.cam_layer in fast.layers
+                ):
+                    shortcut = Shortcut(engine.evidence, fast.layers)
+                self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut)
             return self._explainer
 
     def _prepare(self, source: images.Source) -> Seen | ImageError:

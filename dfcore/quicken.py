@@ -10,6 +10,7 @@ from dfcore.confidence import sigmoid
 from dfcore.detector import Detector
 from dfcore.engines import OpenVinoEngine, convert, installed, sharing
 from dfcore.errors import BundleError
+from dfcore.explain import Explainer, Target
 from dfcore.model_gate import read_weights
 from dfcore.texts import printable
 
@@ -17,7 +18,12 @@ from dfcore.texts import printable
 LIMIT = 1e-4
 # And of a feature, as a share of the largest.
 FEATURES_LIMIT = 1e-3
+# And of a heat-map, as a share of its largest number. Where a rectifier's input is 0 but for rounding, its gradient is
+# there in the one and not in the other.
+EVIDENCE_LIMIT = 0.05
 _PATTERNS = 32
+# Each of the compared heat-maps takes as long as two verdicts.
+_EXPLAINED = 8
 
 
 def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
@@ -56,8 +62,12 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes
         return Fast(taken=False, reason="OpenVINO was not installed"), None
     from importlib.metadata import version
 
+    mirrored, explainer = detector.card.mirrored, detector.explainer()
     try:
-        files = convert(detector.model, mirrored=detector.card.mirrored)
+        files = convert(detector.model, mirrored=mirrored, layer=explainer.default_layer)
+        evidence = _evidence(explainer, OpenVinoEngine(*files), pixels)
+        if evidence is not None and not evidence < EVIDENCE_LIMIT:
+            files, evidence = convert(detector.model, mirrored=mirrored), None
         found = OpenVinoEngine(*files).outputs(pixels)
     except BundleError as error:
         return Fast(taken=False, reason=str(error), version=version("openvino")), None
@@ -75,6 +85,24 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes
     elif not features < FEATURES_LIMIT:
         reason = f"its features differ from Keras's by up to {features:.2g} of the largest (limit {FEATURES_LIMIT:g})"
     known = difference if np.isfinite(difference) else None
-    return Fast(
-        taken=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino")
-    ), files
+    fast = Fast(
+        taken=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
+        evidence=evidence, layers=tuple(explainer.layers),
+    )  # fmt: skip
+    return fast, files
+
+
+def _evidence(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
+    """The largest difference of a heat-map, as a share of its largest number; None where the engine makes none."""
+    if not engine.explains:
+        return None
+    differences = []
+    targets: tuple[tuple[Target, int], ...] = (("fake", 1), ("real", -1))
+    for image in pixels[:: max(1, len(pixels) // _EXPLAINED)]:
+        evidence = engine.evidence(image)
+        for target, sign in targets:
+            expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
+            found = np.maximum(sign * evidence, 0)
+            most = max(expected.max(), found.max()) or 1.0
+            differences.append(np.abs(found - expected).max() / most)
+    return float(np.max(differences))  # NaN where one is.

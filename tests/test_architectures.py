@@ -173,7 +173,7 @@ class TestContract:
         size = max(32, least_size(name))
         model = least() if least_size(name) == size else build_model(name, size=size)
         layer = architectures.get(name).cam_layer
-        explains = Explainer(model, PreprocessSpec(size), layer)
+        explains = Explainer(lambda: model, PreprocessSpec(size), layer)
         image = some_images(1, 40)[0, :36].astype(np.uint8)
         for method in METHODS:
             for target in ("fake", "real"):

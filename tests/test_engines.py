@@ -1018,7 +1018,8 @@ def test_an_engine_that_fails_while_it_judges_is_not_taken(slow_one, monkeypatch
 
 def test_quicken_without_images_of_its_own(slow_one, capsys):
     assert main(["quicken", str(slow_one)]) == 0, capsys.readouterr().err
-    assert re.fullmatch(r"OpenVINO \S+ is taken: its scores on 32 images differ by \S+\n", capsys.readouterr().out)
+    told = r"OpenVINO \S+ is taken: its scores on 32 images differ by \S+, its heat-maps by \S+ of 1\.\n"
+    assert re.fullmatch(told, capsys.readouterr().out)
     assert Detector.load(slow_one).engine.name == "openvino"
 
 

@@ -34,7 +34,7 @@ def untrained():
 
 @pytest.fixture(scope="module")
 def explains(untrained):
-    return Explainer(untrained, PreprocessSpec(SIZE), "conv_last")
+    return Explainer(lambda: untrained, PreprocessSpec(SIZE), "conv_last")
 
 
 def noise(count: int, seed: int, size: int = SIZE) -> np.ndarray:
@@ -64,13 +64,13 @@ def direct_gradcam(model, pixels: np.ndarray, layer: str, sign: float) -> np.nda
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
 def test_gradcam_is_that_of_the_paper(loss, layer, target, untrained):
     model = untrained if loss == "binary" else build_model("cnn", size=SIZE, loss=loss)
-    explains = Explainer(model, PreprocessSpec(SIZE), "conv_last")
-    pixels = noise(1, seed=3).astype(np.float32)
-    expected = direct_gradcam(model, pixels, layer, 1.0 if target == "fake" else -1.0)
+    explains = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last")
+    seen = noise(1, seed=3)[0]
+    expected = direct_gradcam(model, seen[None].astype(np.float32), layer, 1.0 if target == "fake" else -1.0)
     assert expected.max() > 0, "nothing to compare"
-    np.testing.assert_allclose(explains._compute(pixels, "gradcam", target, layer), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(explains.raw(seen, "gradcam", target, layer), expected, rtol=1e-4, atol=1e-7)
     # What users get is the same map, scaled to its peak and enlarged to the image.
-    found = explains.explain(pixels[0].astype(np.uint8), method="gradcam", target=target, layer=layer)
+    found = explains.explain(seen, method="gradcam", target=target, layer=layer)
     assert found.peak == pytest.approx(expected.max(), rel=1e-4)
     large = Image.fromarray(expected / expected.max()).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     np.testing.assert_allclose(found.values, np.clip(np.asarray(large), 0, 1), atol=1e-4)
@@ -121,7 +121,7 @@ def trained():
     held, truth, _ = with_patches(64, seed=1)
     accuracy = ((model(held.astype(np.float32)).numpy()[:, 0] > 0) == truth).mean()
     assert accuracy >= 0.98, "it must have learned the patch before its maps mean anything"
-    return Explainer(model, PreprocessSpec(SIZE), "conv_last")
+    return Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last")
 
 
 @pytest.mark.parametrize("method", ["gradcam", "gradcam++", "layercam", "scorecam"])
@@ -211,7 +211,8 @@ def both_maps(request):
     import keras
 
     keras.utils.set_random_seed(4)
-    explains = Explainer(build_model(request.param, size=LARGE), PreprocessSpec(LARGE), "")
+    model = build_model(request.param, size=LARGE)
+    explains = Explainer(lambda: model, PreprocessSpec(LARGE), "")
     return Gradients(explains._model).map, reference(explains._model), explains.layers
 
 
@@ -241,7 +242,7 @@ def test_a_map_of_two_logits_is_that_of_tf_keras_vis(target, method):
     found = Gradients(model).map(pixels, method, sign, "conv_last")
     assert_same_map(found, reference(model)(pixels, method, sign, "conv_last"), method)
     # What users get is the same map.
-    heatmap = Explainer(model, PreprocessSpec(SIZE), "conv_last").explain(
+    heatmap = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last").explain(
         pixels[0].astype(np.uint8), method=method, target=target
     )
     assert heatmap.peak == pytest.approx(found.max(), rel=1e-5)
@@ -266,9 +267,9 @@ def test_saliency_is_the_same_whatever_the_layer(explains):
 def test_four_threads_that_ask_at_once_get_the_same_maps(untrained):
     """Each method and layer is compiled by whoever asks first."""
     pixels = noise(1, seed=3).astype(np.float32)
-    layers = Explainer(untrained, PreprocessSpec(SIZE), "").layers
+    layers = Explainer(lambda: untrained, PreprocessSpec(SIZE), "").layers
     asked = [(method, sign, layer) for method in GRADIENT_METHODS for sign in TARGETS.values() for layer in layers]
-    shared, alone = (Gradients(Explainer(untrained, PreprocessSpec(SIZE), "")._model) for _ in range(2))
+    shared, alone = (Gradients(Explainer(lambda: untrained, PreprocessSpec(SIZE), "")._model) for _ in range(2))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda one: shared.map(pixels, *one), asked))
     for one, values in zip(asked, found, strict=True):
@@ -289,7 +290,7 @@ PLACES = {
 @pytest.mark.parametrize(("policy", "shape", "seen"), PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("method", ["gradcam", "saliency"])
 def test_a_map_has_the_images_size_and_is_empty_outside_of_the_crop(method, policy, shape, seen, untrained):
-    explains = Explainer(untrained, PreprocessSpec(SIZE, policy), "conv_last")
+    explains = Explainer(lambda: untrained, PreprocessSpec(SIZE, policy), "conv_last")
     image = np.random.default_rng(9).integers(0, 256, (*shape, 3)).astype(np.uint8)
     values = explains.explain(image, method=method).values
     inside = np.zeros(shape, bool)
@@ -305,7 +306,7 @@ def test_no_evidence_is_an_empty_map_and_no_noise(method):
     """A network whose answer is a constant: nothing is scaled up to look like evidence."""
     model = build_model("cnn", size=SIZE)
     model.get_layer("head_logit").set_weights([np.zeros((128, 1), np.float32), np.ones(1, np.float32)])
-    found = Explainer(model, PreprocessSpec(SIZE), "conv_last").explain(noise(1, seed=1)[0], method=method)
+    found = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last").explain(noise(1, seed=1)[0], method=method)
     assert found.peak == 0
     assert not found.values.any()
 
@@ -327,7 +328,7 @@ def test_wrong_options_are_refused_with_the_right_ones(options, message, explain
 
 
 def test_an_unknown_default_layer_falls_back_to_the_last(untrained):
-    assert Explainer(untrained, PreprocessSpec(SIZE), "gone").default_layer == "conv_last"
+    assert Explainer(lambda: untrained, PreprocessSpec(SIZE), "gone").default_layer == "conv_last"
 
 
 # === Pictures ===

@@ -219,6 +219,8 @@ def _quicken(options: argparse.Namespace) -> None:
     if options.json:
         print_json(fast.model_dump(mode="json"))
     elif fast.taken:
-        print(f"OpenVINO {fast.version} is taken: its scores on {fast.images} images differ by {fast.difference:.1g}")
+        maps = "Keras makes its heat-maps" if fast.evidence is None else f"its heat-maps by {fast.evidence:.1g} of 1"
+        told = f"its scores on {fast.images} images differ by {fast.difference:.1g}"
+        print(f"OpenVINO {fast.version} is taken: {told}, {maps}.")
     else:
         print(f"OpenVINO is not taken: {fast.reason}")

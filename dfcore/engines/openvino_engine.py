@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore.engines.base import Outputs, fake_logit
+from dfcore.engines.evidence import EVIDENCE, LOGITS, MAPS, GradientError, explained
 from dfcore.errors import BundleError
 from dfcore.texts import printable
 
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
 _PRECISION = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
 # For one image, however many cores there are: sums that are split in another way are rounded in another way.
 _THREADS = 2
-_LOGITS, _FEATURES = "logits", "features"
-# What our architectures become, in the words of the file; none of it reads a file, runs code, loops, or makes a shape
-# out of data.
+_FEATURES = "features"
+# What our architectures and their gradients become, in the words of the file; none of it reads a file, runs code or
+# loops, or makes a shape out of data.
 _OPERATIONS = {
-    "Add", "AvgPool", "Clamp", "Concat", "Const", "Convert", "Convolution", "Divide", "Einsum", "Elu", "Erf", "Exp",
-    "Gather", "Gelu", "GroupConvolution", "HSigmoid", "HSwish", "Log", "MVN", "MatMul", "MaxPool", "Maximum",
-    "Minimum", "Multiply", "Negative", "PReLU", "Pad", "Parameter", "Power", "ReLU", "ReduceMax", "ReduceMean",
-    "ReduceSum", "Reshape", "Result", "ReverseSequence", "Sigmoid", "Slice", "SoftMax", "SoftPlus", "Split", "Sqrt",
-    "SquaredDifference", "Squeeze", "StridedSlice", "Subtract", "Swish", "Tanh", "Transpose", "Unsqueeze",
-    "VariadicSplit",
+    "Add", "AvgPool", "Broadcast", "Clamp", "Concat", "Const", "Convert", "Convolution", "ConvolutionBackpropData",
+    "Divide", "Einsum", "Elu", "Equal", "Erf", "Exp", "Gather", "Gelu", "Greater", "GroupConvolution",
+    "GroupConvolutionBackpropData", "HSigmoid", "HSwish", "Less", "Log", "LogicalAnd", "MVN", "MatMul", "MaxPool",
+    "Maximum", "Minimum", "Multiply", "Negative", "PReLU", "Pad", "Parameter", "Power", "ReLU", "ReduceMax",
+    "ReduceMean", "ReduceSum", "Reshape", "Result", "ReverseSequence", "Select", "Sigmoid", "Slice", "SoftMax",
+    "SoftPlus", "Split", "Sqrt", "SquaredDifference", "Squeeze", "StridedSlice", "Subtract", "Swish", "Tanh",
+    "Transpose", "Unsqueeze", "VariadicSplit",
 }  # fmt: skip
 _HEAD = b'<?xml version="1.0"?>'
 _MAX_GRAPH = 8 * 2**20
@@ -51,12 +53,13 @@ def installed() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def convert(model: "keras.Model", *, mirrored: bool) -> tuple[bytes, bytes]:
+def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -> tuple[bytes, bytes]:
     """A Keras model in OpenVINO's form: its graph (XML) and its weights.
 
     Args:
         model: maps (N, size, size, 3) in [0, 255] to one logit or two.
         mirrored: whether a request holds an image and its mirror image.
+        layer: for which it gives the evidence too, where there is a way to.
 
     Raises:
         BundleError: when OpenVINO cannot express it, with the reason.
@@ -65,9 +68,11 @@ def convert(model: "keras.Model", *, mirrored: bool) -> tuple[bytes, bytes]:
 
     ov = _openvino()
     size = model.input_shape[1]
-    both = keras.Model(model.inputs, {_LOGITS: model.outputs[0], _FEATURES: model.layers[-1].input})
+    outputs = {LOGITS: model.outputs[0], _FEATURES: model.layers[-1].input}
+    if layer is not None:
+        outputs[MAPS] = model.get_layer(layer).output
     try:
-        converted = ov.convert_model(both)
+        converted = ov.convert_model(keras.Model(model.inputs, outputs))
         converted.reshape([2 if mirrored else 1, size, size, 3])
         steps = ov.preprocess.PrePostProcessor(converted)
         steps.input().tensor().set_element_type(ov.Type.u8)
@@ -76,19 +81,28 @@ def convert(model: "keras.Model", *, mirrored: bool) -> tuple[bytes, bytes]:
             first, path = Path(folder) / "first.xml", Path(folder) / "model.xml"
             ov.save_model(converted, first, compress_to_fp16=False)
             # Keras asks for sizes that are known by now; once read back they are folded into constants.
-            known = ov.Core().read_model(first)
-            manager = ov.passes.Manager()
-            manager.register_pass(ov.passes.ConstantFolding())
-            manager.run_passes(known)
+            known = _folded(ov.Core().read_model(first))
+            if layer is not None:
+                known = _folded(explained(known))
             ov.save_model(known, path, compress_to_fp16=False)
             files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
         OpenVinoEngine(*files)
         return files
-    except BundleError:
-        raise
+    except (BundleError, GradientError):
+        if layer is None:
+            raise
+        return convert(model, mirrored=mirrored)
     except Exception as error:  # The converter raises all sorts, with a report of many lines.
         told = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
         raise BundleError(f"OpenVINO cannot express this network: {told[:200]}") from error
+
+
+def _folded(model: Any) -> Any:
+    ov = _openvino()
+    manager = ov.passes.Manager()
+    manager.register_pass(ov.passes.ConstantFolding())
+    manager.run_passes(model)
+    return model
 
 
 class OpenVinoEngine:
@@ -110,14 +124,37 @@ class OpenVinoEngine:
             # One at work on each pair of cores, and one more waiting for it.
             pairs = max(1, _cores() // _THREADS)
             settings = _PRECISION | {"NUM_STREAMS": pairs, "INFERENCE_NUM_THREADS": pairs * _THREADS}
-            self._queue = ov.AsyncInferQueue(self._core.compile_model(self._model, "CPU", settings), 2 * pairs)
+            results = [out.get_node() for out in self._model.outputs if EVIDENCE not in out.get_names()]
+            scoring = ov.Model(results, self._model.get_parameters(), "scoring")
+            self._queue = ov.AsyncInferQueue(self._core.compile_model(scoring, "CPU", settings), 2 * pairs)
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises all sorts on damaged files.
             told = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
             raise BundleError(f"The network in OpenVINO's form cannot be read: {told}") from error
         self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
-        self._lock = threading.Lock()
+        self._lock, self._explaining = threading.Lock(), threading.Lock()
+        self._explained: Any = None
+
+    @property
+    def explains(self) -> bool:
+        """Whether it can tell where the evidence lies."""
+        return len(self._model.outputs) > 2
+
+    def evidence(self, pixels: np.ndarray) -> np.ndarray:
+        """Where an image's evidence of fake lies, and where negative its evidence of real: float32 (h, w).
+
+        This is Grad-CAM before its rectifier, at the layer for which the network was converted.
+
+        Args:
+            pixels: preprocessed, uint8 (size, size, 3).
+        """
+        with self._explaining:
+            if self._explained is None:
+                settings = _PRECISION | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": _THREADS}
+                self._explained = self._core.compile_model(self._model, "CPU", settings).create_infer_request()
+            self._explained.infer({0: np.repeat(pixels[None], self._views, axis=0)})
+            return np.array(self._explained.get_tensor(EVIDENCE).data[0])
 
     @property
     def mirrored(self) -> bool:
@@ -154,7 +191,7 @@ def _cores() -> int:
 
 
 def _answer(request: Any) -> tuple[np.float32, np.ndarray]:
-    logits, features = request.get_tensor(_LOGITS).data, request.get_tensor(_FEATURES).data
+    logits, features = request.get_tensor(LOGITS).data, request.get_tensor(_FEATURES).data
     return fake_logit(logits).mean(dtype=np.float32), features.mean(0, dtype=np.float32)
 
 
@@ -206,17 +243,19 @@ def _check(model: Any) -> None:
     if max(sizes) > _MAX_ELEMENTS or sum(sizes) > _MAX_ALL_ELEMENTS:
         raise BundleError(f"A graph that takes too much memory ({max(sizes):,} numbers at one place)")
     # A tensor may have further names.
-    names = [out.get_names() & {_LOGITS, _FEATURES} for out in model.outputs]
-    if len(model.inputs) != 1 or sorted(map(sorted, names)) != [[_FEATURES], [_LOGITS]]:
+    names = sorted(sorted(out.get_names() & {LOGITS, _FEATURES, EVIDENCE}) for out in model.outputs)
+    if len(model.inputs) != 1 or names not in ([[_FEATURES], [LOGITS]], [[EVIDENCE], [_FEATURES], [LOGITS]]):
         raise BundleError("A graph with other inputs and outputs than expected")
     shape = [*model.input(0).shape]
     views, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
-    logits, features = model.output(_LOGITS).shape, model.output(_FEATURES).shape
+    logits, features = model.output(LOGITS).shape, model.output(_FEATURES).shape
     fitting = (
         views in (1, 2) and height == width > 0 and colours == 3 and model.input(0).element_type == _openvino().Type.u8
     )
     if not fitting or list(logits) not in ([views, 1], [views, 2]) or [*features][:-1] != [views]:
         raise BundleError(f"A graph with other shapes than expected: {model.input(0).shape} to {logits}, {features}")
+    if len(names) == 3 and (len(evidence := [*model.output(EVIDENCE).shape]) != 3 or evidence[0] != views):
+        raise BundleError(f"A graph with other shapes than expected: evidence of {evidence}")
 
 
 def _openvino() -> Any:

@@ -7,8 +7,11 @@ Sources: Grad-CAM (Selvaraju et al., 2017), Grad-CAM++ (Chattopadhay et al., 201
 2020), LayerCAM (Jiang et al., 2021), saliency (Simonyan et al., 2014).
 """
 
+import threading
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -55,16 +58,35 @@ class Heatmap:
     layer: str | None
 
 
-class Explainer:
-    """Explains one model; keep it, for it holds the graphs that it needs."""
+@dataclass(frozen=True)
+class Shortcut:
+    """A way to Grad-CAM at the default layer without Keras.
 
-    def __init__(self, model: "keras.Model", spec: PreprocessSpec, default_layer: str):
-        self.layers = heat_map_layers(model)
-        self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
+    Attributes:
+        evidence: of preprocessed pixels, uint8 (size, size, 3): Grad-CAM of fake before its rectifier, (h, w).
+        layers: at which Keras could look.
+    """
+
+    evidence: Callable[[np.ndarray], np.ndarray]
+    layers: Sequence[str]
+
+
+class Explainer:
+    """Explains one model; keep it, for it holds the graphs that it needs. Threads may share it."""
+
+    def __init__(
+        self,
+        model: "Callable[[], keras.Model]",
+        spec: PreprocessSpec,
+        default_layer: str,
+        shortcut: Shortcut | None = None,
+    ):
+        """Takes what gives the model, which is asked for when it is needed, and only then."""
+        self._given, self._making = model, threading.RLock()
         self._spec = spec
-        self._model = _two_logits(model)
-        self._gradients = Gradients(self._model)
-        self._visualizer: Any = None
+        self._shortcut = shortcut
+        self.layers = list(shortcut.layers) if shortcut else heat_map_layers(model())
+        self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
 
     def explain(
         self,
@@ -115,22 +137,28 @@ class Explainer:
         ):
             if value not in allowed:
                 raise InputError(f"Expected a {name} out of {', '.join(allowed)}. Received: {value!r}.")
-        pixels = seen.astype(np.float32)[None]
-        raw = np.maximum(np.nan_to_num(self._compute(pixels, method, target, layer)), 0.0)
+        raw = np.maximum(np.nan_to_num(self.raw(seen, method, target, layer)), 0.0)
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
         values = self._place(scaled, size[0], size[1], factor)
         return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
 
-    def _compute(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
+    def raw(self, seen: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
+        """The map of what the network sees, in its own unit and size; a number below 0 is no evidence."""
+        sign = 1.0 if target == "fake" else -1.0
+        if self._shortcut and method == "gradcam" and layer == self.default_layer:
+            return sign * self._shortcut.evidence(seen)
+        pixels = seen.astype(np.float32)[None]
+        with self._making:
+            tool: Any = self._scorecam if method == "scorecam" else self._gradients
         if method != "scorecam":
-            return self._gradients.map(pixels, method, 1.0 if target == "fake" else -1.0, layer)
+            return tool.map(pixels, method, sign, layer)
         column = 1 if target == "fake" else 0
         with warnings.catch_warnings():
             # Keras remarks on the list in which tf-keras-vis hands over its input.
             warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
             # It has put the two logits through a softmax itself.
-            return self._scorecam()(
+            return tool(
                 lambda outputs: outputs[:, column],
                 pixels,
                 penultimate_layer=layer,
@@ -140,13 +168,20 @@ class Explainer:
                 max_N=_SCORECAM_CHANNELS,
             )[0]
 
+    @cached_property
+    def _model(self) -> "keras.Model":
+        return _two_logits(self._given())
+
+    @cached_property
+    def _gradients(self) -> Gradients:
+        return Gradients(self._model)
+
+    @cached_property
     def _scorecam(self) -> Any:
-        if self._visualizer is None:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
-                from tf_keras_vis.scorecam import Scorecam
-            self._visualizer = Scorecam(self._model, clone=False)
-        return self._visualizer
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
+            from tf_keras_vis.scorecam import Scorecam
+        return Scorecam(self._model, clone=False)
 
     def _place(self, seen: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
         """Lays a map of what the network saw over the whole image, bilinearly."""

@@ -1,0 +1,326 @@
+"""Grad-CAM as a part of a graph of OpenVINO, which has no gradients of its own: reverse-mode differentiation.
+
+Sources: Selvaraju et al., 2017, equations 1 and 2; Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+LOGITS, MAPS, EVIDENCE = "logits", "maps", "evidence"
+
+
+class GradientError(Exception):
+    """There is no rule for an operation that lies between the layer and the logits."""
+
+
+def explained(model: Any) -> Any:
+    """A graph that tells where the evidence lies, besides what it told.
+
+    Args:
+        model: with outputs "logits", (N, 1) or (N, 2), and "maps", (N, h, w, C): the layer that is looked at.
+
+    Returns:
+        The graph with the output "evidence", (N, h, w), in the place of "maps": evidence of fake where positive, of
+        real where negative; Grad-CAM before its rectifier.
+
+    Raises:
+        GradientError: naming the operation.
+    """
+    import openvino as ov
+    from openvino import opset13 as op
+
+    maps, turns = model.output(MAPS).get_node().input_value(0), []
+    place = maps
+    while place.get_node().get_type_name() == "Transpose":  # What follows may hang on the layer before it is turned.
+        turns.append(_constant(place.get_node().input_value(1)))
+        place = place.get_node().input_value(0)
+    logits = model.output(LOGITS).get_node().input_value(0)
+    gradient = _gradient(model, logits, place)
+    for order in reversed(turns):
+        gradient = _out(op.transpose(gradient, order))
+    weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
+    evidence = op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
+    evidence.get_tensor().set_names({EVIDENCE})
+    kept = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
+    return ov.Model([*kept, op.result(evidence)], model.get_parameters(), "explained")
+
+
+def _gradient(model: Any, logits: Any, place: Any) -> Any:
+    """Of the logit of fake less that of real, by the numbers at a place."""
+    from openvino import opset13 as op
+
+    count, columns = logits.get_shape()
+    seed = np.tile(np.array([[1.0]] if columns == 1 else [[-1.0, 1.0]], np.float32), (count, 1))
+    between = _between(model, place.get_node())
+    if logits.get_node().get_friendly_name() not in between:
+        raise GradientError("the logits do not hang on the layer")
+    found: dict[str, list[Any]] = defaultdict(list)
+    found[_key(logits)].append(op.constant(seed).output(0))
+    for node in reversed(between.values()):
+        parts = found[_key(node.output(0))] if node is not place.get_node() else []
+        if not parts:
+            continue
+        rule = _RULES.get(node.get_type_name())
+        if rule is None:
+            raise GradientError(node.get_type_name())
+        inputs = [node.input_value(number) for number in range(node.get_input_size())]
+        wanted = [value.get_node().get_friendly_name() in between for value in inputs]
+        for value, part in zip(inputs, rule(node, inputs, wanted, _sum(parts)), strict=False):
+            if part is not None and value.get_node().get_friendly_name() in between:
+                found[_key(value)].append(_fitted(part, value.get_shape()))
+    return _sum(found[_key(place)])
+
+
+def _between(model: Any, first: Any) -> dict[str, Any]:
+    """The nodes that hang on one, which comes first, in the order of computation."""
+    found = {first.get_friendly_name(): first}
+    for node in model.get_ordered_ops():
+        sources = [node.input_value(number).get_node() for number in range(node.get_input_size())]
+        if any(source.get_friendly_name() in found for source in sources):
+            found[node.get_friendly_name()] = node
+    return found
+
+
+def _key(value: Any) -> str:
+    if value.get_index():
+        raise GradientError(f"{value.get_node().get_type_name()} with several outputs")
+    return value.get_node().get_friendly_name()
+
+
+def _sum(parts: Sequence[Any]) -> Any:
+    from openvino import opset13 as op
+
+    total = parts[0]
+    for part in parts[1:]:
+        total = _out(op.add(total, part))
+    return total
+
+
+def _fitted(gradient: Any, shape: Sequence[int]) -> Any:
+    """Summed over the axes along which the input was repeated."""
+    from openvino import opset13 as op
+
+    given, wanted = list(gradient.get_shape()), list(shape)
+    if given == wanted:
+        return gradient
+    padded = [1] * (len(given) - len(wanted)) + wanted
+    axes = [axis for axis, (has, wants) in enumerate(zip(given, padded, strict=True)) if wants == 1 and has > 1]
+    return _reshaped(op.reduce_sum(gradient, np.array(axes), keep_dims=True) if axes else gradient, wanted)
+
+
+def _out(node: Any) -> Any:
+    return node.output(0)
+
+
+def _reshaped(value: Any, shape: Sequence[int]) -> Any:
+    from openvino import opset13 as op
+
+    return _out(op.reshape(value, np.array(list(shape), np.int64), special_zero=False))
+
+
+def _constant(value: Any) -> np.ndarray:
+    node = value.get_node()
+    if node.get_type_name() != "Constant":
+        raise GradientError("an argument that is computed")
+    return np.array(node.data)
+
+
+# === Rules: gradients by each input, None where there is none ===
+
+Rule = Callable[[Any, list[Any], list[bool], Any], list[Any]]
+_RULES: dict[str, Rule] = {}
+
+
+def _rule(*kinds: str) -> Callable[[Rule], Rule]:
+    def enter(rule: Rule) -> Rule:
+        _RULES.update(dict.fromkeys(kinds, rule))
+        return rule
+
+    return enter
+
+
+@_rule("Add")
+def _add(_node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    return [gradient, gradient]
+
+
+@_rule("Subtract")
+def _subtract(_node: Any, _inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    return [gradient, _out(op.negative(gradient)) if wanted[1] else None]
+
+
+@_rule("Multiply")
+def _multiply(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    others = reversed(inputs)
+    return [_out(op.multiply(gradient, other)) if want else None for other, want in zip(others, wanted, strict=True)]
+
+
+@_rule("SquaredDifference")
+def _squared_difference(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    first = _out(op.multiply(gradient, op.multiply(np.float32(2), op.subtract(*inputs))))
+    return [first, _out(op.negative(first)) if wanted[1] else None]
+
+
+@_rule("Power")
+def _power(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    exponent = _constant(inputs[1]).astype(np.float32)
+    slope = op.multiply(op.power(inputs[0], exponent - 1), exponent)
+    return [_out(op.multiply(gradient, slope)), None]
+
+
+@_rule("Relu")
+def _relu(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    return [_masked(gradient, op.greater(inputs[0], np.float32(0)))]
+
+
+@_rule("Clamp")
+def _clamp(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    bounds = node.get_attributes()
+    above, below = (op.greater(inputs[0], np.float32(bounds["min"])), op.less(inputs[0], np.float32(bounds["max"])))
+    return [_masked(gradient, op.logical_and(above, below))]
+
+
+def _masked(gradient: Any, where: Any) -> Any:
+    from openvino import opset13 as op
+
+    return _out(op.select(where, gradient, np.float32(0)))
+
+
+@_rule("Swish")
+def _swish(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    if len(inputs) > 1:
+        raise GradientError("Swish with a factor")
+    sigmoid = op.sigmoid(inputs[0])
+    slope = op.multiply(sigmoid, op.add(np.float32(1), op.multiply(inputs[0], op.subtract(np.float32(1), sigmoid))))
+    return [_out(op.multiply(gradient, slope))]
+
+
+@_rule("Erf")
+def _erf(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    slope = op.multiply(np.float32(2 / np.sqrt(np.pi)), op.exp(op.negative(op.multiply(inputs[0], inputs[0]))))
+    return [_out(op.multiply(gradient, slope))]
+
+
+@_rule("ReduceMean")
+def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    shape = list(inputs[0].get_shape())
+    axes = [int(axis) % len(shape) for axis in _constant(inputs[1]).ravel()]
+    kept = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
+    share = np.float32(1 / np.prod([shape[axis] for axis in axes]))
+    return [_out(op.broadcast(op.multiply(kept, share), np.array(shape, np.int64))), None]
+
+
+@_rule("MatMul")
+def _matmul(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    turned = node.get_attributes()
+    if wanted[1] or turned["transpose_a"] or len(inputs[1].get_shape()) != 2:
+        raise GradientError("MatMul of two computed arrays")
+    return [_out(op.matmul(gradient, inputs[1], False, not turned["transpose_b"])), None]
+
+
+@_rule("Reshape", "Squeeze", "Unsqueeze", "StridedSlice")
+def _reshape(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    if np.prod(inputs[0].get_shape()) != np.prod(node.output(0).get_shape()):
+        raise GradientError(f"{node.get_type_name()} of a part")
+    return [_reshaped(gradient, inputs[0].get_shape())]
+
+
+@_rule("Transpose")
+def _transpose(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    return [_out(op.transpose(gradient, np.argsort(_constant(inputs[1])))), None]
+
+
+@_rule("Concat")
+def _concat(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    axis = node.get_attributes()["axis"] % len(gradient.get_shape())
+    lengths = np.array([value.get_shape()[axis] for value in inputs], np.int64)
+    return list(op.variadic_split(gradient, np.int64(axis), lengths).outputs())
+
+
+@_rule("Convolution", "GroupConvolution")
+def _convolution(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
+    from openvino import opset13 as op
+
+    if wanted[1]:
+        raise GradientError("a convolution with a computed kernel")
+    how = node.get_attributes()
+    strides, dilations = how["strides"], how["dilations"]
+    (height, width), kernel = inputs[0].get_shape()[2:], inputs[1].get_shape()[-2:]
+    first, last, rest = [], [], []
+    for axis, size in enumerate((height, width)):
+        reach, out = (kernel[axis] - 1) * dilations[axis] + 1, gradient.get_shape()[2 + axis]
+        before, after = _padding(how, axis, size, out, strides[axis], reach)
+        first.append(before)
+        last.append(after)
+        rest.append(size - (strides[axis] * (out - 1) + reach - before - after))
+    grouped = node.get_type_name() == "GroupConvolution"
+    channels = inputs[1].get_shape()[-4:-2]
+    if channels[0] == channels[1] > 1:
+        # OpenVINO 2026.4 on CPUs takes such a kernel for the same one in both directions, and computes nonsense.
+        if set(strides) != {1}:
+            raise GradientError("a convolution with a stride that keeps the number of channels")
+        turned = np.ascontiguousarray(np.swapaxes(_constant(inputs[1])[..., ::-1, ::-1], -4, -3))
+        reaches = [(size - 1) * dilation for size, dilation in zip(kernel, dilations, strict=True)]
+        first = [reach - pad for reach, pad in zip(reaches, first, strict=True)]
+        last = [reach - pad for reach, pad in zip(reaches, last, strict=True)]
+        forth = op.group_convolution if grouped else op.convolution
+        return [_out(forth(gradient, turned, strides, first, last, dilations)), None]
+    # The kernel is read the other way round: what it gave it takes.
+    back = op.group_convolution_backprop_data if grouped else op.convolution_backprop_data
+    found = back(
+        gradient, inputs[1], strides=strides, pads_begin=first, pads_end=last, dilations=dilations, output_padding=rest
+    )
+    return [_out(found), None]
+
+
+def _padding(how: dict[str, Any], axis: int, size: int, out: int, stride: int, reach: int) -> tuple[int, int]:
+    if how["auto_pad"] == "explicit":
+        return how["pads_begin"][axis], how["pads_end"][axis]
+    total = max(0, (out - 1) * stride + reach - size) if how["auto_pad"].startswith("same") else 0
+    less, more = total // 2, total - total // 2
+    return (less, more) if how["auto_pad"] == "same_upper" else (more, less)
+
+
+@_rule("MaxPool")
+def _max_pool(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
+    """Where several numbers of a window are the largest, each gets its share; TensorFlow gives all to the first."""
+    from openvino import opset13 as op
+
+    how = node.get_attributes()
+    count, channels, height, width = inputs[0].get_shape()
+    rows, columns = how["kernel"]
+    out = list(node.output(0).get_shape())
+    if [*how["strides"]] != [rows, columns] or [out[2] * rows, out[3] * columns] != [height, width]:
+        raise GradientError("MaxPool with windows that overlap or are cut")
+    windows = _reshaped(inputs[0], [count, channels, out[2], rows, out[3], columns])
+    spread = [count, channels, out[2], 1, out[3], 1]
+    largest = op.convert(op.equal(windows, _reshaped(node.output(0), spread)), "f32")
+    shares = op.divide(largest, op.reduce_sum(largest, np.array([3, 5]), keep_dims=True))
+    return [_reshaped(op.multiply(shares, _reshaped(gradient, spread)), inputs[0].get_shape())]
