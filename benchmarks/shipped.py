@@ -15,12 +15,12 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from dfcore import images, workspace
-from dfcore.bundles import list_bundles
 from dfcore.choice import choose
 from dfcore.confidence import Operating
 from dfcore.datasets import scan
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector, Verdict
+from dfcore.library import list_bundles
 
 COUNT = 100
 SETS = {

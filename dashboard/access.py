@@ -14,12 +14,13 @@ import streamlit as st
 
 from dashboard import actions, looks, turns, upkeep
 from dfcore import decoding, images, workspace
-from dfcore.bundles import Card, default_name, list_bundles, read_card
+from dfcore.bundles import Card, read_card
 from dfcore.choice import choose
 from dfcore.confidence import Budget, Operating
 from dfcore.errors import BundleError, DfcoreError, ImageError, InputError, RunError
 from dfcore.files import sha256_bytes
 from dfcore.images import ImageFacts
+from dfcore.library import default_name, list_bundles
 from dfcore.runs import Run, RunStore, State
 
 if TYPE_CHECKING:

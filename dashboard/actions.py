@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dashboard import roles, trouble
 from dashboard.roles import Role
-from dfcore import bundles, exchange, runs, workspace
+from dfcore import exchange, library, runs, workspace
 from dfcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def write_notes(run_id: str, text: str) -> None:
 
 @needs(Role.TRAINER, "Promoting a run's detector")
 def promote(run_id: str, name: str) -> None:
-    """See `dfcore.bundles.promote`."""
-    bundles.promote(_run(run_id).bundle, workspace.models_dir(), name)
+    """See `dfcore.library.promote`."""
+    library.promote(_run(run_id).bundle, workspace.models_dir(), name)
 
 
 @needs(Role.TRAINER, "Taking in a detector")
@@ -146,20 +146,20 @@ def pack(folder: Path) -> Callable[[], bytes]:
 
 @needs(Role.TRAINER, "Making a detector the default")
 def set_default(name: str) -> None:
-    """See `dfcore.bundles.set_default`."""
-    bundles.set_default(workspace.models_dir(), name)
+    """See `dfcore.library.set_default`."""
+    library.set_default(workspace.models_dir(), name)
 
 
 @needs(Role.TRAINER, "Renaming a detector")
 def rename(name: str, new: str) -> None:
-    """See `dfcore.bundles.rename`."""
-    bundles.rename(workspace.models_dir(), name, new)
+    """See `dfcore.library.rename`."""
+    library.rename(workspace.models_dir(), name, new)
 
 
 @needs(Role.TRAINER, "Deleting a detector")
 def delete_detector(name: str) -> None:
-    """See `dfcore.bundles.delete`."""
-    bundles.delete(workspace.models_dir(), name)
+    """See `dfcore.library.delete`."""
+    library.delete(workspace.models_dir(), name)
 
 
 def _run(run_id: str) -> Run:

@@ -1,11 +1,6 @@
-"""Detector bundles: a folder with `model.keras` and `card.json`, which belong together by a hash.
-
-A bundle is named by its folder, by a run's folder, or by a name under the models folder.
-"""
+"""Detector bundles: a folder with `model.keras` and `card.json`, which belong together by a hash."""
 
 import json
-import re
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from dfcore import workspace
 from dfcore.confidence import Calibration, Domain, FileRange, Operating
 from dfcore.errors import ArchiveError, BundleError, ConfigError
 from dfcore.files import flush, read_json, remembered, sha256_bytes, sha256_file, write_bytes, write_json
@@ -29,7 +23,6 @@ MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
 # The same network for the fast engine: its graph, and how its weights follow from the model's.
 FAST = ("openvino.xml", "openvino.npz")
 _MAX_FAST = (8 * 2**20, 1024 * 2**20)
-_DEFAULT = "default.txt"
 _MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -364,101 +357,3 @@ def write_fast(folder: Path, card: Card, fast: Fast, files: tuple[bytes, bytes] 
     card = card.model_copy(update={"fast": fast})
     write_card(folder, card)
     return card
-
-
-def find_bundle(name: str | Path) -> Path:
-    """Finds a bundle: its folder, a run's folder or id, or a name under the models folder.
-
-    Raises:
-        BundleError: naming the detectors that there are.
-    """
-    given = Path(name).expanduser()
-    candidates = [given, given / "bundle", workspace.models_dir() / given, workspace.runs_dir() / given / "bundle"]
-    for folder in candidates:
-        if (folder / CARD).is_file():
-            return folder.resolve()
-    known = ", ".join(path.name for path in list_bundles(workspace.models_dir())) or "none yet"
-    raise BundleError(
-        f"There is no detector {str(name)!r}. Expected a bundle folder, a finished run, or one of: {known}."
-    )
-
-
-def list_bundles(folder: Path) -> list[Path]:
-    """Bundles in a folder of detectors, the default one first, then by name."""
-    if not folder.is_dir():
-        return []
-    found = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
-    return sorted(found, key=lambda path: path.name != default_name(folder))
-
-
-def default_name(folder: Path) -> str | None:
-    """The name of the default detector, if one was chosen."""
-    path = folder / _DEFAULT
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
-
-
-def set_default(folder: Path, name: str) -> None:
-    """Makes a detector the default one."""
-    from dfcore.files import write_text
-
-    _own(folder, name)
-    write_text(folder / _DEFAULT, name + "\n")
-
-
-def promote(source: Path, folder: Path, name: str) -> Path:
-    """Copies a bundle into the folder of detectors under a new name.
-
-    Raises:
-        BundleError: when the name is taken or no plain name, or the bundle is damaged.
-    """
-    verify(source)
-    target = free_place(folder, name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
-        shutil.copytree(source, Path(aside) / name)
-        (Path(aside) / name).rename(target)
-    return target
-
-
-def rename(folder: Path, name: str, new: str) -> Path:
-    """Gives a detector another name."""
-    source, target = _own(folder, name), free_place(folder, new)
-    was_default = default_name(folder) == name
-    source.rename(target)
-    if was_default:
-        set_default(folder, new)
-    return target
-
-
-def delete(folder: Path, name: str) -> None:
-    """Deletes a detector for good."""
-    shutil.rmtree(_own(folder, name))
-    if default_name(folder) == name:
-        (folder / _DEFAULT).unlink()
-
-
-def free_place(folder: Path, name: str) -> Path:
-    """Where a new detector of that name will lie.
-
-    Raises:
-        BundleError: when the name is taken or no plain name.
-    """
-    _plain(name)
-    if (folder / name).exists():
-        raise BundleError(f"There is a detector {name!r} already; choose another name.")
-    return folder / name
-
-
-def _own(folder: Path, name: str) -> Path:
-    _plain(name)
-    if not (folder / name / CARD).is_file():
-        raise BundleError(f"There is no detector {name!r} in {folder}.")
-    return folder / name
-
-
-def _plain(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise BundleError(
-            "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
-            f"letter or digit. Received: {name!r}."
-        )

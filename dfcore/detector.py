@@ -12,12 +12,13 @@ import numpy as np
 from PIL import Image
 
 from dfcore import decoding, images, workspace
-from dfcore.bundles import MODEL, Card, find_bundle, read_domain, read_fast, verify
+from dfcore.bundles import MODEL, Card, read_domain, read_fast, verify
 from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
 from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, installed, sharing
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.files import sha256_file
 from dfcore.labels import FAKE, REAL, name_of
+from dfcore.library import find_bundle
 from dfcore.model_gate import check_model, read_weights
 from dfcore.preprocess import PreprocessSpec
 from dfcore.texts import printable

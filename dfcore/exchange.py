@@ -14,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 from dfcore.archives import read_zip
-from dfcore.bundles import CARD, DOMAIN, MODEL, free_place, verify
+from dfcore.bundles import CARD, DOMAIN, MODEL, verify
 from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.files import write_bytes
+from dfcore.library import free_place
 from dfcore.processes import environment, limit_memory
 
 _MOST_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, DOMAIN: 64 * 2**20}

@@ -7,7 +7,7 @@ from pathlib import Path
 try:
     import resource
 except ImportError:  # Windows, which has no such limits.
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # mypy takes the name for a module only
 
 # What an interpreter needs to start; of the rest a process that reads strangers' files learns nothing.
 _BARE = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "HOME")

@@ -7,8 +7,9 @@ import streamlit as st
 from dashboard import access, actions, roles, trouble, widgets
 from dashboard.navigation import require_front_door
 from dashboard.roles import Role
-from dfcore import bundles, figures, workspace
+from dfcore import figures, workspace
 from dfcore.bundles import Card
+from dfcore.library import default_name
 
 require_front_door()
 
@@ -95,7 +96,7 @@ def _engine(card: Card) -> str:
 def act(entry: access.Entry) -> None:
     folder = workspace.models_dir()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if bundles.default_name(folder) != entry.key and st.button(
+        if default_name(folder) != entry.key and st.button(
             "Make default", icon=":material/star:", key=f"default_{entry.key}"
         ):
             with widgets.errors():

@@ -801,7 +801,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(pictures, out, 
         if code == 0:
             break
         kills += 1
-        wait_until(lambda: not any(map(alive, children)))  # noqa: B023
+        wait_until(lambda left=children: not any(map(alive, left)))
         orphans += len(children)
     else:
         code, _, err = ended(start(*asked))

@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore import bundles, workspace
+from dfcore import workspace
 from dfcore.bundles import Training, read_card, write_bundle
 from dfcore.cli import main
 from dfcore.datasets import scan
 from dfcore.detector import Detector
 from dfcore.evaluation.robustness import CHANGES
 from dfcore.files import sha256_file
+from dfcore.library import promote
 from dfcore.runs import RunStore, State
 from dfcore.runs.process import identity, place
 from dfcore.training import presets
@@ -43,7 +44,7 @@ def bundle(tmp_path_factory) -> Path:
 def library(knowing) -> dict[str, Path]:
     """Both of them under the models folder."""
     for name, folder in knowing.items():
-        bundles.promote(folder, workspace.models_dir(), name)
+        promote(folder, workspace.models_dir(), name)
     return knowing
 
 
@@ -354,7 +355,7 @@ def test_the_competitions_json_leaves_the_unreadable_out(dfcore, bundle, numbere
 
 
 def test_a_detector_is_known_by_its_name(answer, bundle, numbered):
-    bundles.promote(bundle, workspace.models_dir(), "faces")
+    promote(bundle, workspace.models_dir(), "faces")
     by_name, by_folder = answer("predict", "faces", numbered), answer("predict", bundle, numbered)
     assert {row.pop("detector") for row in by_name} == {"faces"}
     assert {row.pop("detector") for row in by_folder} == {"small"}

@@ -10,25 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore import bundles, workspace
+from dfcore import bundles, library, workspace
 from dfcore.architectures import build_model
-from dfcore.bundles import (
-    Card,
-    Known,
-    Preprocess,
-    Threshold,
-    Training,
-    find_bundle,
-    read_card,
-    write_bundle,
-    write_card,
-)
+from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, read_card, write_bundle, write_card
 from dfcore.confidence import Budget, Calibration, Domain, Familiarity, FileRange, Operating, sigmoid
 from dfcore.datasets import TEST, scan
 from dfcore.detector import Detector, Verdict
 from dfcore.errors import BundleError, ImageError
 from dfcore.evaluation import measure, predict_split
 from dfcore.files import sha256_bytes, sha256_file
+from dfcore.library import find_bundle
 
 SIZE = 32
 
@@ -523,22 +514,22 @@ def test_an_unknown_name_is_refused_with_the_known_ones(bundle):
 
 def test_promoted_renamed_made_the_default_and_deleted(bundle):
     models = workspace.models_dir()
-    assert bundles.list_bundles(models) == []
-    assert bundles.default_name(models) is None
+    assert library.list_bundles(models) == []
+    assert library.default_name(models) is None
     for name in ("b", "a", "c"):
-        assert bundles.promote(bundle, models, name) == models / name
-    assert [path.name for path in bundles.list_bundles(models)] == ["a", "b", "c"]
-    bundles.set_default(models, "c")
-    assert [path.name for path in bundles.list_bundles(models)] == ["c", "a", "b"]
+        assert library.promote(bundle, models, name) == models / name
+    assert [path.name for path in library.list_bundles(models)] == ["a", "b", "c"]
+    library.set_default(models, "c")
+    assert [path.name for path in library.list_bundles(models)] == ["c", "a", "b"]
     # The default keeps its place under its new name, and is none when it is gone.
-    bundles.rename(models, "c", "d")
-    assert bundles.default_name(models) == "d"
-    assert [path.name for path in bundles.list_bundles(models)] == ["d", "a", "b"]
-    bundles.rename(models, "a", "e")
-    assert bundles.default_name(models) == "d"
-    bundles.delete(models, "d")
-    assert bundles.default_name(models) is None
-    assert [path.name for path in bundles.list_bundles(models)] == ["b", "e"]
+    library.rename(models, "c", "d")
+    assert library.default_name(models) == "d"
+    assert [path.name for path in library.list_bundles(models)] == ["d", "a", "b"]
+    library.rename(models, "a", "e")
+    assert library.default_name(models) == "d"
+    library.delete(models, "d")
+    assert library.default_name(models) is None
+    assert [path.name for path in library.list_bundles(models)] == ["b", "e"]
     assert Detector.load("e").card == read_card(bundle)
 
 
@@ -565,13 +556,13 @@ BAD_NAMES = {
 @pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
 def test_names_that_could_lead_elsewhere_are_refused(name, bundle):
     models = workspace.models_dir()
-    bundles.promote(bundle, models, "good")
+    library.promote(bundle, models, "good")
     for attempt in (
-        lambda: bundles.promote(bundle, models, name),
-        lambda: bundles.rename(models, "good", name),
-        lambda: bundles.rename(models, name, "other"),
-        lambda: bundles.set_default(models, name),
-        lambda: bundles.delete(models, name),
+        lambda: library.promote(bundle, models, name),
+        lambda: library.rename(models, "good", name),
+        lambda: library.rename(models, name, "other"),
+        lambda: library.set_default(models, name),
+        lambda: library.delete(models, name),
     ):
         with pytest.raises(BundleError, match="Expected a name of at most 64"):
             attempt()
@@ -580,16 +571,16 @@ def test_names_that_could_lead_elsewhere_are_refused(name, bundle):
 
 def test_a_name_is_given_once_and_only_to_what_is_there(bundle, own):
     models = workspace.models_dir()
-    bundles.promote(bundle, models, "one")
-    bundles.promote(bundle, models, "two")
+    library.promote(bundle, models, "one")
+    library.promote(bundle, models, "two")
     with pytest.raises(BundleError, match="'one' already"):
-        bundles.promote(bundle, models, "one")
+        library.promote(bundle, models, "one")
     with pytest.raises(BundleError, match="'one' already"):
-        bundles.rename(models, "two", "one")
-    for attempt in (bundles.delete, bundles.set_default):
+        library.rename(models, "two", "one")
+    for attempt in (library.delete, library.set_default):
         with pytest.raises(BundleError, match="no detector 'gone'"):
             attempt(models, "gone")
     flip_a_bit(own)
     with pytest.raises(BundleError, match="refused"):
-        bundles.promote(own, models, "altered")
-    assert [path.name for path in bundles.list_bundles(models)] == ["one", "two"]
+        library.promote(own, models, "altered")
+    assert [path.name for path in library.list_bundles(models)] == ["one", "two"]

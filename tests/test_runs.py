@@ -17,7 +17,7 @@ from dfcore.errors import DfcoreError, RunError, StorageError
 from dfcore.files import write_json
 from dfcore.runs import Run, RunStore, State, launch, resume, summary
 from dfcore.runs.process import alive, identity, place
-from dfcore.runs.store import SILENT_SECONDS, LostRun
+from dfcore.runs.run import SILENT_SECONDS, LostRun
 
 CONFIG = {"arch": "cnn", "data_root": "some/where/faces"}
 ROOT = Path(__file__).parents[1]
@@ -386,7 +386,7 @@ def test_whoever_looks_on_takes_nothing_back(run):
 def test_a_run_whose_process_was_never_started_does_not_wait_for_ever(run, monkeypatch):
     assert run.status().state is State.QUEUED
     later = time.time() + 60
-    monkeypatch.setattr("dfcore.runs.store.time.time", lambda: later)
+    monkeypatch.setattr("dfcore.runs.run.time.time", lambda: later)
     assert run.status().state is State.INTERRUPTED
 
 

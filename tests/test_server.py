@@ -557,7 +557,7 @@ OFFENCES = [
     "from dfcore.runs import start",
     "from dfcore.runs.launch import launch as harmless",
     "from dfcore.bundles import *",
-    "from dfcore import bundles\nst.button('x', on_click=bundles.delete)",
+    "from dfcore import bundles\nst.button('x', on_click=library.delete)",
     "from dfcore.datasets import registered\nregistered.forget(x)",
     "from dfcore.datasets.demo import make_demo",
     "run.request_stop()",

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfcore.bundles import DOMAIN, list_bundles, read_card
+from dfcore.bundles import DOMAIN, read_card
 from dfcore.datasets.demo import sample_images
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
 from dfcore.evaluation import full_metrics, predictions_path, read_predictions
+from dfcore.library import list_bundles
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"

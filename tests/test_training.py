@@ -1144,8 +1144,8 @@ def test_a_process_whose_run_was_given_to_another_writes_nothing_more(
 def taken_for_gone(run: Run) -> State:
     """What somebody in another place notes who hears nothing of a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dfcore.runs.store.place", lambda: "another place")
-        patch.setattr("dfcore.runs.store.SILENT_SECONDS", -1.0)
+        patch.setattr("dfcore.runs.run.place", lambda: "another place")
+        patch.setattr("dfcore.runs.run.SILENT_SECONDS", -1.0)
         return Run(run.folder).status().state
 
 

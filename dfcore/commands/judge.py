@@ -155,7 +155,7 @@ def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[st
 def _library() -> list[str]:
     """Names of all detectors under the models folder."""
     from dfcore import workspace
-    from dfcore.bundles import list_bundles
+    from dfcore.library import list_bundles
 
     names = [path.name for path in list_bundles(workspace.models_dir())]
     if not names:
@@ -206,8 +206,9 @@ def _quicken(options: argparse.Namespace) -> None:
     import numpy as np
 
     from dfcore import decoding, images
-    from dfcore.bundles import find_bundle, read_card
+    from dfcore.bundles import read_card
     from dfcore.datasets.listing import list_images
+    from dfcore.library import find_bundle
     from dfcore.quicken import quicken
 
     folder = find_bundle(options.bundle)

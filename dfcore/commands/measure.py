@@ -84,8 +84,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _matrix(options: argparse.Namespace) -> None:
-    from dfcore.bundles import find_bundle
     from dfcore.detector import Detector
+    from dfcore.library import find_bundle
 
     rows = []
     # A misspelt name is told before anything is measured.

@@ -260,7 +260,7 @@ def _check(model: Any) -> None:
 
 def _openvino() -> Any:
     # It would tell its makers that it is used.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not to be had
     import openvino
     import openvino.passes
     import openvino.preprocess

@@ -11,8 +11,9 @@ from dfcore.errors import DfcoreError, RunError
 from dfcore.files import write_json
 from dfcore.processes import environment
 from dfcore.runs.process import identity
+from dfcore.runs.run import Run
 from dfcore.runs.status import State
-from dfcore.runs.store import Run, RunStore
+from dfcore.runs.store import RunStore
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 

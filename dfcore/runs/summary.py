@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import RunError
-from dfcore.runs.store import Run
+from dfcore.runs.run import Run
 
 
 def summaries(runs: Iterable[Run]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.files import write_text
 from dfcore.quicken import quicken
-from dfcore.runs.store import Run
+from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Progress, Watcher

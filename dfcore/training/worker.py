@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from dfcore.errors import DfcoreError
 from dfcore.files import sweep
 from dfcore.runs.process import identity
+from dfcore.runs.run import LostRun, Run
 from dfcore.runs.status import State
-from dfcore.runs.store import LostRun, Run, RunStore
+from dfcore.runs.store import RunStore
 
 _POLL_SECONDS = _BEAT_SECONDS = 1.0
 
