@@ -1,6 +1,7 @@
 """What our own child processes have in common: the way to the package, what they are told, what they may take."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
 def limit_time(seconds: int) -> None:
     """From now on this process may take so many seconds of processor time; the system ends it after them."""
     if resource is not None:
+        # Its signal ends the process. The limit below counts whole seconds, but nobody can catch what comes of it.
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         used = resource.getrusage(resource.RUSAGE_SELF)
         limit = int(used.ru_utime + used.ru_stime) + seconds + 1
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))

@@ -275,7 +275,7 @@ class _Process:
         code = self._process.returncode
         if self._overdue:
             return f"Decoding gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up."
-        if code == -getattr(signal, "SIGXCPU", 0):
+        if code in (-getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGPROF", 0)):
             return "Decoding took more processor time than an image may take; it was given up."
         return f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
 
