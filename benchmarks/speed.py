@@ -226,30 +226,29 @@ def heatmap(bundles: dict[str, Path], report: Report) -> None:
         from tf_keras_vis.gradcam import Gradcam
     random = np.random.default_rng(0)
     for arch, bundle in bundles.items():
-        reference = Detector.load(bundle, "keras")
-        explainer, layer = reference.explainer(), reference.card.cam_layer
-        seen = random.integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
+        detector, reference = Detector.load(bundle), Detector.load(bundle, "keras")
+        seen = random.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
 
-        def anew(_: int, one: Detector = reference, layer: str = layer, seen: np.ndarray = seen) -> None:
+        def anew(_: int, one: Detector = reference, seen: np.ndarray = seen) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 Gradcam(one.model)(
-                    lambda outputs: outputs[:, 0], seen.astype(np.float32), penultimate_layer=layer,
+                    lambda outputs: outputs[:, 0], seen[None].astype(np.float32), penultimate_layer=one.card.cam_layer,
                     seek_penultimate_conv_layer=False, expand_cam=False, normalize_cam=False,
                 )  # fmt: skip
 
-        def ours(_: int, explainer: Any = explainer, seen: np.ndarray = seen) -> None:
-            explainer.explain_seen(seen[0], (SIZE, SIZE))
-
-        def forward(_: int, one: Detector = reference, seen: np.ndarray = seen) -> None:
-            one.engine.outputs(seen)
-
-        found = taking_turns({"ours": ours, "forward": forward, "tf-keras-vis": anew}, 15)
-        report.gain(f"Grad-CAM, {arch}", found["ours"], found["tf-keras-vis"], 5)
-        passes = found["ours"] / found["forward"]
-        report.say(f"  {passes:.1f} forward passes of the same network in Keras (at most 3)")
-        if passes > 3:
-            report.missed.append(f"Grad-CAM in forward passes, {arch}")
+        calls: dict[str, Callable[[int], Any]] = {"tf-keras-vis": anew}
+        for one in (detector, reference):
+            name = one.engine.name
+            calls[name] = lambda _, one=one, seen=seen: one.explainer().explain_seen(seen, (SIZE, SIZE))
+            calls[f"{name} forward"] = lambda _, one=one, seen=seen: one.engine.outputs(seen[None])
+        found = taking_turns(calls, 15)
+        for name in ("openvino", "keras"):
+            report.gain(f"Grad-CAM, {arch}, {name}", found[name], found["tf-keras-vis"], 5)
+            passes = found[name] / found[f"{name} forward"]
+            report.say(f"  {passes:.1f} forward passes of the same network in the same engine (at most 3)")
+            if passes > 3:
+                report.missed.append(f"Grad-CAM in forward passes, {arch}, {name}")
 
 
 def main() -> int:

@@ -207,7 +207,8 @@ def stability(entry: Entry, data: bytes) -> list[dict]:
     return _stability(entry.version, sha256_bytes(data), entry, data)
 
 
-@st.cache_data(max_entries=32, show_spinner="Computing the heat-map …")
+# Each holds 3 MB, and takes some tens of milliseconds to be made anew.
+@st.cache_data(max_entries=8, show_spinner="Computing the heat-map …")
 def _heatmap(
     version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
 ) -> "Heatmap":

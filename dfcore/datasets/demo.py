@@ -10,6 +10,7 @@ different blocks of the photographs and never share a region.
 A detector trained on it detects this simulation, nothing else.
 """
 
+import importlib.util
 import io
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve1d
 
+from dfcore import images
 from dfcore.datasets.layouts import TEST, TRAIN, VALIDATION
 from dfcore.errors import InputError
 from dfcore.labels import NAMES
@@ -135,9 +137,11 @@ def simulate_decoder(pixels: np.ndarray, random: np.random.Generator) -> np.ndar
 
 
 def _photographs() -> list[np.ndarray]:
-    from sklearn.datasets import load_sample_images
-
-    return load_sample_images().images
+    # Without importing it: that takes 120 MB.
+    found = importlib.util.find_spec("sklearn")
+    assert found is not None and found.submodule_search_locations  # requirements.txt sees to that.
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "images"
+    return [images.decode(images.read_bytes(folder / name)) for name in ("china.jpg", "flower.jpg")]
 
 
 def _blocks(photo: np.ndarray) -> list[tuple[str, np.ndarray]]:

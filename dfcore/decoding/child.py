@@ -21,7 +21,7 @@ from dfcore.processes import forbid_files, limit_memory, limit_time
 
 # Above what the interpreter and its libraries take, for images below and above `LARGE_PIXELS`. One of 50 megapixels
 # with transparency needs about 400 MB.
-MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 550 * 2**20
+MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 680 * 2**20
 CPU_SECONDS = 4
 # From here on one image alone, whatever the number of processes; the parent sees to that.
 LARGE_PIXELS = 12_000_000
