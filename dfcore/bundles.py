@@ -77,6 +77,22 @@ class Known(_Part):
     limit_from: str = ""
 
 
+class Cost(_Part):
+    """What a faster, less precise way of computing costs.
+
+    Attributes:
+        difference: the largest difference of a score from Keras's on the images that engines are compared on.
+        changed: the share of them whose two-way answer is another one, in [0, 1].
+    """
+
+    difference: float
+    changed: float
+
+    def __str__(self) -> str:
+        """As a part of a sentence."""
+        return f"scores change by up to {self.difference:.2g}, and {self.changed:.1%} of the answers"
+
+
 class Fast(_Part):
     """The network in OpenVINO's form, and whether it answers as the Keras model does.
 
@@ -89,6 +105,8 @@ class Fast(_Part):
         evidence: the largest difference of a Grad-CAM from Keras's, as a share of the map's largest number; None where
             that form gives none.
         layers: at which Keras can look for heat-maps, so that they can be named without it.
+        bfloat16: what computing in bfloat16 costs; None where that was not measured. It is never taken by itself.
+        steady: whether an image's outputs are the same on two threads as on one, to the last bit.
         sha256: of the files of `FAST`, in their order; empty where the network cannot be expressed in that form.
     """
 
@@ -99,6 +117,8 @@ class Fast(_Part):
     version: str = ""
     evidence: float | None = None
     layers: tuple[str, ...] = ()
+    bfloat16: Cost | None = None
+    steady: bool = False
     sha256: tuple[str, ...] = ()
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dfcore.bundles import MODEL, Card, Fast, write_fast
+from dfcore.bundles import MODEL, Card, Cost, Fast, write_fast
 from dfcore.confidence import sigmoid
 from dfcore.detector import Detector
-from dfcore.engines import OpenVinoEngine, convert, installed, sharing
+from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, sharing
 from dfcore.errors import BundleError
 from dfcore.explain import Explainer, Target
 from dfcore.model_gate import read_weights
@@ -69,12 +69,15 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes
         if evidence is not None and not evidence < EVIDENCE_LIMIT:
             files, evidence = convert(detector.model, mirrored=mirrored), None
         found = OpenVinoEngine(*files).outputs(pixels)
+        alone = OpenVinoEngine(*files, steady=True)
+        steady = all(_alike(alone.outputs(pixels[[at]]), found, at) for at in range(len(pixels)))
     except BundleError as error:
         return Fast(taken=False, reason=str(error), version=version("openvino")), None
     except Exception as error:  # OpenVINO raises all sorts where it cannot run a network.
         told = printable(" ".join(str(error).split()))[-200:]
         return Fast(taken=False, reason=f"OpenVINO cannot run this network: {told}", version=version("openvino")), None
     expected = detector.engine.outputs(pixels)
+    cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
     # The network's own scores too: a calibration may be flat where these images lie.
     maps = (detector.card.calibration.apply, sigmoid)
     difference = max(float(np.abs(to(found.logits) - to(expected.logits)).max()) for to in maps)
@@ -87,9 +90,25 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes
     known = difference if np.isfinite(difference) else None
     fast = Fast(
         taken=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
-        evidence=evidence, layers=tuple(explainer.layers),
+        evidence=evidence, layers=tuple(explainer.layers), steady=steady,
+        bfloat16=cheaper and _cost(detector.card, expected, cheaper),
     )  # fmt: skip
     return fast, files
+
+
+def _cost(card: Card, expected: Outputs, found: Outputs) -> Cost | None:
+    scores, others = card.calibration.apply(expected.logits), card.calibration.apply(found.logits)
+    difference, least = float(np.abs(others - scores).max()), card.threshold.value
+    return (
+        Cost(difference=difference, changed=float(((scores >= least) != (others >= least)).mean()))
+        if np.isfinite(difference)
+        else None
+    )
+
+
+def _alike(alone: Outputs, among: Outputs, at: int) -> bool:
+    """Whether one image's outputs are to the last bit those that it had among others."""
+    return all(np.array_equal(one[0], many[at]) for one, many in zip(alone, among, strict=True))
 
 
 def _evidence(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:

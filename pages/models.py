@@ -90,7 +90,8 @@ def _engine(card: Card) -> str:
     if fast is None or not fast.taken:
         return f"Keras{f'; not OpenVINO: {fast.reason}' if fast else ''}"
     told = f"on {fast.images} images its scores were within {fast.difference:.0e} of Keras's"
-    return f"OpenVINO {fast.version} in float32 where it is installed: {told}"
+    cheaper = f"; in bfloat16, only if asked for, {fast.bfloat16}" if fast.bfloat16 else ""
+    return f"OpenVINO {fast.version} in float32 where it is installed: {told}{cheaper}"
 
 
 def act(entry: access.Entry) -> None:

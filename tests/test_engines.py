@@ -25,7 +25,7 @@ from dfcore.cli import main
 from dfcore.confidence import Calibration, Domain, FileRange, Operating, sigmoid
 from dfcore.datasets.listing import list_images
 from dfcore.detector import Detector
-from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, openvino_engine, sharing
+from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, has_bfloat16, openvino_engine, sharing
 from dfcore.errors import BundleError, InputError
 from dfcore.exchange import pack, unpack
 from dfcore.files import sha256_bytes
@@ -136,6 +136,19 @@ def test_the_fast_form_answers_as_keras_does_or_says_why_there_is_none(name, con
         return
     assert isinstance(files, tuple), files
     assert_alike(OpenVinoEngine(*files), KerasEngine(model), patterns(SIZE, noise(3)))
+
+
+def test_an_image_alone_on_two_threads_has_the_same_answer(name, converted):
+    if name in INEXPRESSIBLE:
+        pytest.skip("OpenVINO cannot express it")
+    one, many = (OpenVinoEngine(*converted[1], steady=steady) for steady in (True, False))
+    pixels = patterns(SIZE)
+    among = many.outputs(pixels)
+    for at in range(0, len(pixels), 4):
+        alone = one.outputs(pixels[[at]])
+        np.testing.assert_allclose(sigmoid(alone.logits[0]), sigmoid(among.logits[at]), atol=LIMIT, rtol=0)
+        np.testing.assert_allclose(alone.features[0], among.features[at], atol=1e-3 * np.abs(among.features).max())
+    np.testing.assert_array_equal(one.outputs(pixels).logits, among.logits)
 
 
 ORDERS = {
@@ -684,6 +697,40 @@ def test_why_there_is_no_form_is_told_to_who_asks_for_it(own):
         Detector.load(own, "openvino")
 
 
+in_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="a processor that computes in bfloat16")
+
+
+@in_bfloat16
+def test_bfloat16_is_taken_only_when_asked_for_and_tells_what_it_costs(quick, images, capsys):
+    cost = read_card(quick).fast.bfloat16
+    assert 0 < cost.difference < 0.1
+    assert 0 <= cost.changed <= 0.2
+    assert Detector.load(quick).engine.name == "openvino"
+    cheap, exact = Detector.load(quick, "openvino-bf16"), Detector.load(quick, "keras")
+    assert cheap.engine.name == "openvino-bf16"
+    pixels = patterns(SIZE)
+    found, expected = (one.card.calibration.apply(one.engine.outputs(pixels).logits) for one in (cheap, exact))
+    assert np.abs(found - expected).max() == pytest.approx(cost.difference, rel=1e-3)
+    assert ((found >= exact.threshold) != (expected >= exact.threshold)).mean() == cost.changed
+    assert main(["predict", str(quick), str(images[0]), "--engine", "openvino-bf16"]) == 0
+    assert f"quick in bfloat16: on 32 images {cost}." in capsys.readouterr().err
+
+
+@in_bfloat16
+def test_bfloat16_whose_cost_nobody_knows_is_refused(own):
+    claim(own, bfloat16=None)
+    with pytest.raises(InputError, match="what bfloat16 costs was not measured"):
+        Detector.load(own, "openvino-bf16")
+
+
+def test_a_processor_without_bfloat16_says_so(own, monkeypatch):
+    for module in (detector, quicken):
+        monkeypatch.setattr(module, "has_bfloat16", lambda: False)
+    assert quicken.quicken(own).fast.bfloat16 is None
+    with pytest.raises(InputError, match="does not compute in bfloat16; use --engine openvino"):
+        Detector.load(own, "openvino-bf16")
+
+
 @pytest.mark.parametrize("engine", ["", "tensorrt", "OpenVINO", None, 1])
 def test_an_engine_that_nobody_knows_is_refused(engine, quick):
     with pytest.raises(InputError, match="Expected an engine out of auto, keras, openvino"):
@@ -937,6 +984,23 @@ def test_a_form_that_differs_on_the_given_images_alone_is_not_taken(slow_one, mo
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
     assert quicken.quicken(slow_one).fast.taken
     assert_not_taken(slow_one, quicken.quicken(slow_one, strange), "its scores differ")
+
+
+def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, images, monkeypatch):
+    quicken.quicken(slow_one)
+    found = Detector.load(slow_one)
+    assert [found.predict([image])[0] for image in images] == found.predict(images)
+    judge = OpenVinoEngine.outputs
+
+    def outputs(self, pixels):
+        found = judge(self, pixels)
+        return found._replace(logits=np.nextafter(found.logits, 9)) if self._steady and len(pixels) == 1 else found
+
+    monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
+    other = quicken.quicken(slow_one)
+    assert other.fast.taken and not other.fast.steady
+    found = Detector.load(slow_one)
+    assert [found.predict([image])[0] for image in images] == found.predict(images)
 
 
 @pytest.mark.parametrize("where", ["the fast form", "both"])

@@ -131,6 +131,9 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
     for name in names:
         detector = Detector.load(name, options.engine)
         detectors[Path(name).name] = detector
+        fast = detector.card.fast
+        if fast and detector.engine.name == "openvino-bf16" and not options.json:
+            print(f"{Path(name).name} in bfloat16: on {fast.images} images {fast.bfloat16}.", file=sys.stderr)
         budget = budget_of(options, detector.card)
         if budget:
             operating[Path(name).name] = operating_for(detector.folder, detector.card, budget)

@@ -3,7 +3,7 @@
 from dfcore.engines import sharing
 from dfcore.engines.base import Engine, EngineName, Outputs, fake_logit
 from dfcore.engines.keras_engine import KerasEngine
-from dfcore.engines.openvino_engine import OpenVinoEngine, convert, installed
+from dfcore.engines.openvino_engine import OpenVinoEngine, convert, has_bfloat16, installed
 
 __all__ = [
     "Engine",
@@ -13,6 +13,7 @@ __all__ = [
     "Outputs",
     "convert",
     "fake_logit",
+    "has_bfloat16",
     "installed",
     "sharing",
 ]

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-EngineName = Literal["auto", "keras", "openvino"]
+EngineName = Literal["auto", "keras", "openvino", "openvino-bf16"]
 
 
 class Outputs(NamedTuple):
@@ -25,7 +25,7 @@ class Engine(Protocol):
     An image's outputs must not depend, to the last bit, on what else is in its batch.
     """
 
-    name: str
+    name: EngineName
 
     @property
     def width(self) -> int:

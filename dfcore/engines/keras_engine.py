@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dfcore.engines.base import Outputs, fake_logit
+from dfcore.engines.base import EngineName, Outputs, fake_logit
 
 if TYPE_CHECKING:
     import keras
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class KerasEngine:
     """Runs a Keras model that maps (N, size, size, 3) in [0, 255] to one logit or two."""
 
-    name = "keras"
+    name: EngineName = "keras"
 
     def __init__(self, model: "keras.Model", *, mirrored: bool = False):
         """Compiles the model; with `mirrored` an image's outputs are the mean over it and its mirror image."""

@@ -1,8 +1,9 @@
 """The engine for CPUs: a network in OpenVINO's form, in float32, several times as fast as TensorFlow.
 
 The form is made from the Keras model once (`convert`) and read without TensorFlow. Each image, with its mirror image
-where the detector looks at both, is a request of its own on two threads, so that its outputs are its own to the last
-bit; many images run as many requests at once as there are pairs of cores.
+where the detector looks at both, is a request of its own, so that its outputs are its own to the last bit. Of many
+images each core runs one, on one thread: threads that wait for each other lose time wherever something else is at work.
+One image alone runs on two threads, if that changes no bit.
 """
 
 import importlib.util
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfcore.engines.base import Outputs, fake_logit
+from dfcore.engines.base import EngineName, Outputs, fake_logit
 from dfcore.engines.evidence import EVIDENCE, LOGITS, MAPS, GradientError, explained
 from dfcore.errors import BundleError
 from dfcore.texts import printable
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 # Float32 all through: on some processors OpenVINO would take bfloat16 by itself.
 _PRECISION = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
-# For one image, however many cores there are: sums that are split in another way are rounded in another way.
+_BFLOAT16 = {"INFERENCE_PRECISION_HINT": "bf16"}
+# For one image alone, however many cores there are: sums that are split in another way are rounded in another way.
 _THREADS = 2
 _FEATURES = "features"
 # What our architectures and their gradients become, in the words of the file; none of it reads a file, runs code or
@@ -51,6 +53,11 @@ _MAX_NODES, _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 20_000, 2 * 64 * 2**20, 2 * 2**30
 def installed() -> bool:
     """Whether OpenVINO is at hand."""
     return importlib.util.find_spec("openvino") is not None
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16."""
+    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -> tuple[bytes, bytes]:
@@ -108,33 +115,43 @@ def _folded(model: Any) -> Any:
 class OpenVinoEngine:
     """Runs a network in OpenVINO's form; threads may share it."""
 
-    name = "openvino"
-
-    def __init__(self, graph: bytes, weights: bytes):
+    def __init__(self, graph: bytes, weights: bytes, *, steady: bool = False, bfloat16: bool = False):
         """Reads what `convert` made.
+
+        Args:
+            graph: see there.
+            weights: see there.
+            steady: whether two threads give the same outputs as one, to the last bit.
+            bfloat16: whether it computes in bfloat16, about twice as fast, with scores that differ in the third digit.
 
         Raises:
             BundleError: when it is no such network.
         """
         ov = _openvino()
+        self.name: EngineName = "openvino-bf16" if bfloat16 else "openvino"
+        self._precision = _BFLOAT16 if bfloat16 else _PRECISION
         self._core = ov.Core()
         try:
             self._model = self._core.read_model(_sound(graph), weights)
             _check(self._model)
-            # One at work on each pair of cores, and one more waiting for it.
-            pairs = max(1, _cores() // _THREADS)
-            settings = _PRECISION | {"NUM_STREAMS": pairs, "INFERENCE_NUM_THREADS": pairs * _THREADS}
             results = [out.get_node() for out in self._model.outputs if EVIDENCE not in out.get_names()]
-            scoring = ov.Model(results, self._model.get_parameters(), "scoring")
-            self._queue = ov.AsyncInferQueue(self._core.compile_model(scoring, "CPU", settings), 2 * pairs)
+            self._scoring = ov.Model(results, self._model.get_parameters(), "scoring")
+            self._queues = {steady: self._queue(alone=steady)}
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises all sorts on damaged files.
             told = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
             raise BundleError(f"The network in OpenVINO's form cannot be read: {told}") from error
         self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
+        self._steady = steady
         self._lock, self._explaining = threading.Lock(), threading.Lock()
         self._explained: Any = None
+
+    def _queue(self, *, alone: bool) -> Any:
+        streams = 1 if alone else _cores()
+        settings = self._precision | {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": _THREADS if alone else streams}
+        # One at work in each stream, and one more waiting for it.
+        return _openvino().AsyncInferQueue(self._core.compile_model(self._scoring, "CPU", settings), 2 * streams)
 
     @property
     def explains(self) -> bool:
@@ -173,12 +190,16 @@ class OpenVinoEngine:
         def keep(request: Any, number: int) -> None:
             found[number] = _answer(request)
 
+        alone = self._steady and len(pixels) == 1
         with self._lock:
-            self._queue.set_callback(keep)
+            if alone not in self._queues:
+                self._queues[alone] = self._queue(alone=alone)
+            queue = self._queues[alone]
+            queue.set_callback(keep)
             for number, image in enumerate(pixels):
                 seen = np.stack([image, image[:, ::-1]]) if self.mirrored else image[None]
-                self._queue.start_async({0: seen}, number)
-            self._queue.wait_all()
+                queue.start_async({0: seen}, number)
+            queue.wait_all()
         return Outputs(*(np.stack(part) for part in zip(*found, strict=True)))
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
