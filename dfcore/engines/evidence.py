@@ -1,6 +1,7 @@
 """Grad-CAM as a part of a graph of OpenVINO, which has no gradients of its own: reverse-mode differentiation.
 
 Sources: Selvaraju et al., 2017, equations 1 and 2; Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.
+Importing this imports OpenVINO.
 """
 
 from collections import defaultdict
@@ -8,8 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import openvino as ov
+from openvino import opset13 as op
 
-LOGITS, MAPS, EVIDENCE = "logits", "maps", "evidence"
+from dfcore.engines.base import EVIDENCE, LOGITS, MAPS
 
 
 class GradientError(Exception):
@@ -29,9 +32,6 @@ def explained(model: Any) -> Any:
     Raises:
         GradientError: naming the operation.
     """
-    import openvino as ov
-    from openvino import opset13 as op
-
     maps, turns = model.output(MAPS).get_node().input_value(0), []
     place = maps
     while place.get_node().get_type_name() == "Transpose":  # What follows may hang on the layer before it is turned.
@@ -50,8 +50,6 @@ def explained(model: Any) -> Any:
 
 def _gradient(model: Any, logits: Any, place: Any) -> Any:
     """Of the logit of fake less that of real, by the numbers at a place."""
-    from openvino import opset13 as op
-
     count, columns = logits.get_shape()
     seed = np.tile(np.array([[1.0]] if columns == 1 else [[-1.0, 1.0]], np.float32), (count, 1))
     between = _between(model, place.get_node())
@@ -91,8 +89,6 @@ def _key(value: Any) -> str:
 
 
 def _sum(parts: Sequence[Any]) -> Any:
-    from openvino import opset13 as op
-
     total = parts[0]
     for part in parts[1:]:
         total = _out(op.add(total, part))
@@ -101,8 +97,6 @@ def _sum(parts: Sequence[Any]) -> Any:
 
 def _fitted(gradient: Any, shape: Sequence[int]) -> Any:
     """Summed over the axes along which the input was repeated."""
-    from openvino import opset13 as op
-
     given, wanted = list(gradient.get_shape()), list(shape)
     if given == wanted:
         return gradient
@@ -116,8 +110,6 @@ def _out(node: Any) -> Any:
 
 
 def _reshaped(value: Any, shape: Sequence[int]) -> Any:
-    from openvino import opset13 as op
-
     return _out(op.reshape(value, np.array(list(shape), np.int64), special_zero=False))
 
 
@@ -149,31 +141,23 @@ def _add(_node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> 
 
 @_rule("Subtract")
 def _subtract(_node: Any, _inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     return [gradient, _out(op.negative(gradient)) if wanted[1] else None]
 
 
 @_rule("Multiply")
 def _multiply(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     others = reversed(inputs)
     return [_out(op.multiply(gradient, other)) if want else None for other, want in zip(others, wanted, strict=True)]
 
 
 @_rule("SquaredDifference")
 def _squared_difference(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     first = _out(op.multiply(gradient, op.multiply(np.float32(2), op.subtract(*inputs))))
     return [first, _out(op.negative(first)) if wanted[1] else None]
 
 
 @_rule("Power")
 def _power(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     exponent = _constant(inputs[1]).astype(np.float32)
     slope = op.multiply(op.power(inputs[0], exponent - 1), exponent)
     return [_out(op.multiply(gradient, slope)), None]
@@ -181,30 +165,22 @@ def _power(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) ->
 
 @_rule("Relu")
 def _relu(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     return [_masked(gradient, op.greater(inputs[0], np.float32(0)))]
 
 
 @_rule("Clamp")
 def _clamp(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     bounds = node.get_attributes()
     above, below = (op.greater(inputs[0], np.float32(bounds["min"])), op.less(inputs[0], np.float32(bounds["max"])))
     return [_masked(gradient, op.logical_and(above, below))]
 
 
 def _masked(gradient: Any, where: Any) -> Any:
-    from openvino import opset13 as op
-
     return _out(op.select(where, gradient, np.float32(0)))
 
 
 @_rule("Swish")
 def _swish(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     if len(inputs) > 1:
         raise GradientError("Swish with a factor")
     sigmoid = op.sigmoid(inputs[0])
@@ -214,16 +190,12 @@ def _swish(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) ->
 
 @_rule("Erf")
 def _erf(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     slope = op.multiply(np.float32(2 / np.sqrt(np.pi)), op.exp(op.negative(op.multiply(inputs[0], inputs[0]))))
     return [_out(op.multiply(gradient, slope))]
 
 
 @_rule("ReduceMean")
 def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     shape = list(inputs[0].get_shape())
     axes = [int(axis) % len(shape) for axis in _constant(inputs[1]).ravel()]
     kept = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
@@ -233,8 +205,6 @@ def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: An
 
 @_rule("MatMul")
 def _matmul(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     turned = node.get_attributes()
     if wanted[1] or turned["transpose_a"] or len(inputs[1].get_shape()) != 2:
         raise GradientError("MatMul of two computed arrays")
@@ -250,15 +220,11 @@ def _reshape(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -
 
 @_rule("Transpose")
 def _transpose(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     return [_out(op.transpose(gradient, np.argsort(_constant(inputs[1])))), None]
 
 
 @_rule("Concat")
 def _concat(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     axis = node.get_attributes()["axis"] % len(gradient.get_shape())
     lengths = np.array([value.get_shape()[axis] for value in inputs], np.int64)
     return list(op.variadic_split(gradient, np.int64(axis), lengths).outputs())
@@ -266,8 +232,6 @@ def _concat(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) ->
 
 @_rule("Convolution", "GroupConvolution")
 def _convolution(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    from openvino import opset13 as op
-
     if wanted[1]:
         raise GradientError("a convolution with a computed kernel")
     how = node.get_attributes()
@@ -311,8 +275,6 @@ def _padding(how: dict[str, Any], axis: int, size: int, out: int, stride: int, r
 @_rule("MaxPool")
 def _max_pool(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     """Where several numbers of a window are the largest, each gets its share; TensorFlow gives all to the first."""
-    from openvino import opset13 as op
-
     how = node.get_attributes()
     count, channels, height, width = inputs[0].get_shape()
     rows, columns = how["kernel"]

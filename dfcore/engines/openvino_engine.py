@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfcore.engines.base import EngineName, Outputs, fake_logit
-from dfcore.engines.evidence import EVIDENCE, LOGITS, MAPS, GradientError, explained
+from dfcore.engines.base import EVIDENCE, FEATURES, LOGITS, MAPS, EngineName, Outputs, fake_logit
 from dfcore.errors import BundleError
 from dfcore.texts import printable
 
@@ -32,7 +31,6 @@ _PRECISION = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURAC
 _BFLOAT16 = {"INFERENCE_PRECISION_HINT": "bf16"}
 # For one image alone, however many cores there are: sums that are split in another way are rounded in another way.
 _THREADS = 2
-_FEATURES = "features"
 # What our architectures and their gradients become, in the words of the file; none of it reads a file, runs code or
 # loops, or makes a shape out of data.
 _OPERATIONS = {
@@ -74,8 +72,10 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
     import keras
 
     ov = _openvino()
+    from dfcore.engines.evidence import GradientError, explained
+
     size = model.input_shape[1]
-    outputs = {LOGITS: model.outputs[0], _FEATURES: model.layers[-1].input}
+    outputs = {LOGITS: model.outputs[0], FEATURES: model.layers[-1].input}
     if layer is not None:
         outputs[MAPS] = model.get_layer(layer).output
     try:
@@ -181,7 +181,7 @@ class OpenVinoEngine:
     @property
     def width(self) -> int:
         """See `Engine.width`."""
-        return self._model.output(_FEATURES).shape[1]
+        return self._model.output(FEATURES).shape[1]
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
@@ -212,7 +212,7 @@ def _cores() -> int:
 
 
 def _answer(request: Any) -> tuple[np.float32, np.ndarray]:
-    logits, features = request.get_tensor(LOGITS).data, request.get_tensor(_FEATURES).data
+    logits, features = request.get_tensor(LOGITS).data, request.get_tensor(FEATURES).data
     return fake_logit(logits).mean(dtype=np.float32), features.mean(0, dtype=np.float32)
 
 
@@ -264,12 +264,12 @@ def _check(model: Any) -> None:
     if max(sizes) > _MAX_ELEMENTS or sum(sizes) > _MAX_ALL_ELEMENTS:
         raise BundleError(f"A graph that takes too much memory ({max(sizes):,} numbers at one place)")
     # A tensor may have further names.
-    names = sorted(sorted(out.get_names() & {LOGITS, _FEATURES, EVIDENCE}) for out in model.outputs)
-    if len(model.inputs) != 1 or names not in ([[_FEATURES], [LOGITS]], [[EVIDENCE], [_FEATURES], [LOGITS]]):
+    names = sorted(sorted(out.get_names() & {LOGITS, FEATURES, EVIDENCE}) for out in model.outputs)
+    if len(model.inputs) != 1 or names not in ([[FEATURES], [LOGITS]], [[EVIDENCE], [FEATURES], [LOGITS]]):
         raise BundleError("A graph with other inputs and outputs than expected")
     shape = [*model.input(0).shape]
     views, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
-    logits, features = model.output(LOGITS).shape, model.output(_FEATURES).shape
+    logits, features = model.output(LOGITS).shape, model.output(FEATURES).shape
     fitting = (
         views in (1, 2) and height == width > 0 and colours == 3 and model.input(0).element_type == _openvino().Type.u8
     )
