@@ -91,7 +91,7 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
             known = _folded(ov.Core().read_model(first))
             if layer is not None:
                 known = _folded(explained(known))
-            ov.save_model(known, path, compress_to_fp16=False)
+            ov.save_model(_renamed(known), path, compress_to_fp16=False)
             files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
         OpenVinoEngine(*files)
         return files
@@ -109,6 +109,15 @@ def _folded(model: Any) -> Any:
     manager = ov.passes.Manager()
     manager.register_pass(ov.passes.ConstantFolding())
     manager.run_passes(model)
+    return model
+
+
+def _renamed(model: Any) -> Any:
+    """The same with names that do not hang on what was made before in the process: equal networks, equal files."""
+    for number, node in enumerate(model.get_ordered_ops()):
+        node.set_friendly_name(f"{node.get_type_name()}_{number}")
+        for output in node.outputs():
+            output.get_tensor().set_names(output.get_names() & {LOGITS, FEATURES, EVIDENCE})
     return model
 
 
