@@ -72,7 +72,7 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
     import keras
 
     ov = _openvino()
-    from dfcore.engines.evidence import GradientError, explained
+    from dfcore.engines.evidence import explained
 
     size = model.input_shape[1]
     outputs = {LOGITS: model.outputs[0], FEATURES: model.layers[-1].input}
@@ -95,11 +95,11 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
             files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
         OpenVinoEngine(*files)
         return files
-    except (BundleError, GradientError):
-        if layer is None:
-            raise
-        return convert(model, mirrored=mirrored)
     except Exception as error:  # The converter raises all sorts, with a report of many lines.
+        if layer is not None:
+            return convert(model, mirrored=mirrored)
+        if isinstance(error, BundleError):
+            raise
         told = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
         raise BundleError(f"OpenVINO cannot express this network: {told[:200]}") from error
 
@@ -131,7 +131,7 @@ class OpenVinoEngine:
             graph: see there.
             weights: see there.
             steady: whether two threads give the same outputs as one, to the last bit.
-            bfloat16: whether it computes in bfloat16, about twice as fast, with scores that differ in the third digit.
+            bfloat16: whether it computes in bfloat16, about twice as fast; scores may change by a tenth and more.
 
         Raises:
             BundleError: when it is no such network.
