@@ -701,6 +701,15 @@ def test_a_checkpoint_that_was_half_written_when_its_process_was_killed_is_swept
     assert list(tmp_path.iterdir()) == [kept]
 
 
+def test_older_ones_that_a_kill_left_go_when_the_run_goes_on(tmp_path):
+    first = saved(tmp_path, 1)
+    content = first.read_bytes()
+    kept = [saved(tmp_path, epoch) for epoch in (2, 3)]
+    first.write_bytes(content)  # As if the process had been killed before it was removed.
+    assert found(tmp_path) == (3, 0)
+    assert sorted(tmp_path.iterdir()) == kept
+
+
 # === What the settings do ===
 
 

@@ -39,11 +39,7 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     if not is_intact(path):
         path.unlink(missing_ok=True)
         raise StorageError(f"{path} does not read as it was written: the disk is not to be trusted.")
-    others = [other for other in _newest_first(folder) if other != path]
-    kept = next((other for other in others if is_intact(other)), None)
-    for old in others:
-        if old != kept:
-            old.unlink(missing_ok=True)
+    _keep_one_of([other for other in _newest_first(folder) if other != path])
     return path
 
 
@@ -56,9 +52,11 @@ def newest(folder: Path) -> "Checkpoint | None":
     sweep(folder)
     found = _newest_first(folder)
     reasons = []
-    for path in found:
+    for number, path in enumerate(found):
         try:
-            return Checkpoint(path)
+            sound = Checkpoint(path)
+            _keep_one_of(found[number + 1 :])  # A kill may have come before `save` did that.
+            return sound
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"{path.name}: {error}")
     if found:
@@ -94,6 +92,14 @@ class Checkpoint:
             raise DfcoreError(f"{self.path.name} does not fit this model: its {name} has {len(kept)} arrays.")
         for variable, array in zip(variables, kept, strict=True):
             variable.assign(array)
+
+
+def _keep_one_of(older: list[Path]) -> None:
+    """Removes all but the first sound one."""
+    kept = next((path for path in older if is_intact(path)), None)
+    for path in older:
+        if path != kept:
+            path.unlink(missing_ok=True)
 
 
 def _newest_first(folder: Path) -> list[Path]:
