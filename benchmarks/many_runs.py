@@ -181,10 +181,10 @@ def main() -> int:
 
 
 def _limit(name: str) -> float | None:
-    """What a figure may be; a new server imports, and a new tab loads, what has nothing to do with the runs."""
+    """What a figure may be; a new server imports what has nothing to do with the runs."""
     if name == "memory":
         return MEMORY
-    if "new" in name:
+    if "new server" in name:
         return None
     return CHOOSE if "another run" in name else SHOW
 

@@ -113,6 +113,28 @@ def taking_turns(calls: dict[str, Callable[[int], Any]], times: int, warm: int =
     return {name: statistics.median(values) for name, values in found.items()}
 
 
+def arithmetic(model: Any) -> float:
+    """Multiplications and additions of the convolutions and dense layers of one forward pass."""
+    total = 0
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            places = np.prod(layer.output.shape[1:3]) if len(layer.output.shape) == 4 else 1
+            total += 2 * int(np.prod(layer.kernel.shape)) * int(places)
+    return total
+
+
+def pace(side: int = 2048, times: int = 15) -> float:
+    """Multiplications and additions a second of a large float32 matrix product, in OpenVINO on all cores."""
+    import openvino as ov
+
+    factors = [ov.opset13.parameter([side, side], np.float32) for _ in range(2)]
+    model = ov.Model([ov.opset13.matmul(*factors, False, False)], factors, "product")
+    call = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    matrix = np.random.default_rng(0).random((side, side), np.float32)
+    found = taking_turns({"product": lambda _: call([matrix, matrix])}, times)
+    return 2 * side**3 / found["product"]
+
+
 def keras_single(model: Any, files: list[bytes], turn: int) -> Any:
     """What a plain script does with one image."""
     import keras
@@ -122,8 +144,8 @@ def keras_single(model: Any, files: list[bytes], turn: int) -> Any:
 
 
 def single(bundles: dict[str, Path], report: Report) -> None:
-    """From a JPEG's bytes to the verdict, warm."""
-    files = crops(50)
+    """From a JPEG's bytes to the verdict, warm; and what the arithmetic alone would take at this machine's pace."""
+    files, fastest = crops(50), pace()
     for arch, bundle in bundles.items():
         detector, reference = Detector.load(bundle), Detector.load(bundle, "keras")
         found = taking_turns(
@@ -134,6 +156,11 @@ def single(bundles: dict[str, Path], report: Report) -> None:
             40,
         )
         report.gain(f"one image, {arch}", found["ours"], found["keras"], 4)
+        work = arithmetic(reference.model)
+        report.say(
+            f"  its {work / 1e9:.1f} GFLOP take {1000 * work / fastest:.1f} ms at the pace of one large matrix product "
+            f"in float32 ({fastest / 1e9:.0f} GFLOP/s)"
+        )
 
 
 _OURS = "from dfcore.detector import Detector; print(Detector.load({bundle!r}).predict([{image!r}]))"

@@ -10,6 +10,9 @@ from dfcore.datasets.cache import Pixels
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Batches that are made at once.
+_IN_PARALLEL = 2
+
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch visits `count` images; the same for the same seed and epoch."""
@@ -64,9 +67,11 @@ def training_batches(
 
     source = tf.data.Dataset.from_tensor_slices((positions[order], *(part[order] for part in parts)))
     source = source.batch(batch_size).enumerate().skip(skip)
-    source = source.map(lambda number, items: batch(number, *items), num_parallel_calls=tf.data.AUTOTUNE)
+    source = source.map(lambda number, items: batch(number, *items), num_parallel_calls=_IN_PARALLEL)
     options = tf.data.Options()
     # Batches are the unit of work; splitting them over devices is the strategy's own business.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     options.deterministic = True
+    # Its thread may sleep for seconds when an epoch ends, and the epoch waits for it (measured).
+    options.autotune.enabled = False
     return source.with_options(options).prefetch(2)

@@ -67,7 +67,9 @@ class TrainConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "auto", description="auto is mixed_float16 on a GPU and float32 else."
+        "auto",
+        description="auto is mixed_float16 on a GPU and float32 else. On CPUs that compute in bfloat16, mixed_bfloat16 "
+        "trains `cnn` about twice as fast, and `mobilenetv2` no faster.",
     )
     validation_share: float = Field(0.15, gt=0, le=0.5, description="Share drawn for validation if none is given.")
     test_share: float = Field(0.15, ge=0, le=0.5, description="Share drawn for the test if nothing is split.")
