@@ -260,3 +260,9 @@ def test_the_order_of_an_epoch_is_a_seeded_permutation():
     np.testing.assert_array_equal(order, epoch_order(100, seed=1, epoch=2))
     assert not np.array_equal(order, epoch_order(100, seed=2, epoch=1))
     assert not np.array_equal(order, np.arange(100))
+
+
+def test_nothing_is_tuned_while_an_epoch_runs(pixels):
+    """The thread that tunes sleeps, and whoever drops the iterator at the end of an epoch waits for it."""
+    made = training_batches(pixels, np.arange(COUNT), np.zeros(COUNT), batch_size=5)
+    assert made.options().autotune.enabled is False
