@@ -26,6 +26,11 @@ def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
     return own | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)} | more
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
     """This process may take so many bytes of address space above what it has; it leaves no core file.
 

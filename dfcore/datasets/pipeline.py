@@ -6,12 +6,13 @@ import numpy as np
 
 from dfcore.datasets.augment import augmenter
 from dfcore.datasets.cache import Pixels
+from dfcore.processes import cores
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Batches that are made at once.
-_IN_PARALLEL = 2
+# Batches that are made at once, however many cores there are; they stand in memory.
+_MOST_IN_PARALLEL = 8
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -67,7 +68,7 @@ def training_batches(
 
     source = tf.data.Dataset.from_tensor_slices((positions[order], *(part[order] for part in parts)))
     source = source.batch(batch_size).enumerate().skip(skip)
-    source = source.map(lambda number, items: batch(number, *items), num_parallel_calls=_IN_PARALLEL)
+    source = source.map(lambda number, items: batch(number, *items), num_parallel_calls=min(cores(), _MOST_IN_PARALLEL))
     options = tf.data.Options()
     # Batches are the unit of work; splitting them over devices is the strategy's own business.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

@@ -1,7 +1,6 @@
 """The decoding processes: a few, started when first needed, replaced when they die, shared by all threads."""
 
 import atexit
-import os
 import queue
 import signal
 import subprocess
@@ -22,7 +21,7 @@ from dfcore.errors import DfcoreError, ImageError
 from dfcore.files import sha256_bytes
 from dfcore.images import ImageFacts
 from dfcore.preprocess import PreprocessSpec
-from dfcore.processes import environment
+from dfcore.processes import cores, environment
 from dfcore.texts import printable
 
 _MOST_PROCESSES = 8
@@ -282,8 +281,7 @@ class _Process:
 
 def processes() -> int:
     """How many images can be decoded at once."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_PROCESSES)
+    return min(cores(), _MOST_PROCESSES)
 
 
 @cache

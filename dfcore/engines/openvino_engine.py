@@ -8,7 +8,6 @@ One image alone runs on two threads, if that changes no bit.
 
 import importlib.util
 import math
-import os
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ import numpy as np
 
 from dfcore.engines.base import EVIDENCE, FEATURES, LOGITS, MAPS, EngineName, Outputs, fake_logit
 from dfcore.errors import BundleError
+from dfcore.processes import cores
 from dfcore.texts import printable
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class OpenVinoEngine:
         self._explained: Any = None
 
     def _queue(self, *, alone: bool) -> Any:
-        streams = 1 if alone else _cores()
+        streams = 1 if alone else cores()
         settings = self._precision | {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": _THREADS if alone else streams}
         # One at work in each stream, and one more waiting for it.
         return _openvino().AsyncInferQueue(self._core.compile_model(self._scoring, "CPU", settings), 2 * streams)
@@ -214,10 +214,6 @@ class OpenVinoEngine:
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _answer(request: Any) -> tuple[np.float32, np.ndarray]:
