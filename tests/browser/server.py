@@ -74,11 +74,23 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
+# The script has run, each element's code is loaded (a grey skeleton stands in for it until then), nothing moves.
+_STILL = """quiet => {
+    if (!window.lastChange) {
+        window.lastChange = performance.now();
+        const note = () => { window.lastChange = performance.now(); };
+        new MutationObserver(note).observe(document, {subtree: true, childList: true, characterData: true});
+    }
+    return document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+        && !document.querySelector("[data-testid=stSkeleton], [data-testid=stAppSkeleton]")
+        && performance.now() - window.lastChange > quiet;
+}"""
+
+
 def settle(page: Any, timeout: float = 120_000) -> None:
-    """Waits until the page has run and holds still."""
+    """Waits until the page has run, is drawn whole and holds still."""
     page.wait_for_timeout(400)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=timeout)
-    page.wait_for_timeout(700)
+    page.wait_for_function(_STILL, arg=700, timeout=timeout)
 
 
 def command(workspace: Path, *arguments: str) -> str:

@@ -153,8 +153,8 @@ def test_a_view_can_be_shared_by_its_address(page, address):
     slider = page.get_by_test_id("stSlider").locator("input[type=range]")
     slider.focus()
     slider.press("ArrowLeft")
+    page.wait_for_url(re.compile("threshold="))
     settle(page)
-    assert "threshold=" in page.url
     shown = page.get_by_test_id("stMetricValue").all_inner_texts()
     page.goto(page.url)
     settle(page)
