@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import access, looks
+from dashboard import access, looks, widgets
 from dfcore import figures
 from dfcore.detector import Verdict
 from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
@@ -60,8 +60,7 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     left, right = st.columns(2)
     left.image(_shrunk(rgb), caption="The image as it was decoded", width="stretch")
     right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
-    magnifier = st.expander("Magnifier", key="inspect_magnifier", on_change="rerun")
-    if magnifier.open:
+    if magnifier := widgets.folded("Magnifier", "inspect_magnifier"):
         _magnify(magnifier, data, np.asarray(picture))
     return found
 

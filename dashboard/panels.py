@@ -31,14 +31,15 @@ def show_confidence(entry: access.Entry, source: judgement.Source) -> None:
     budget = entry.card.decision.budget
     names = ("false_alarms", f"False alarms (budget {budget.false_alarms:.0%})",
              "Of real images, the share called likely fake.")  # fmt: skip
-    tiles = [
+    told = [
         names,
         ("misses", f"Missed fakes (budget {budget.misses:.0%})", "Of fakes, the share called likely real."),
         ("undecided", "Undecided", "Share of all images that are called inconclusive."),
         ("accuracy_decided", "Right when decided", "Of the images that got an answer, the share that is right."),
     ]
-    for place, (key, title, text) in zip(st.columns(4), tiles, strict=True):
-        place.metric(title, "none" if found[key] is None else f"{found[key]:.1%}", help=text, border=True)
+    with widgets.tiles():
+        for key, title, text in told:
+            widgets.tile(title, "none" if found[key] is None else f"{found[key]:.1%}", text)
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: where the score keeps what it says, the points lie on the line")

@@ -32,12 +32,18 @@ def show(run: Run) -> None:
         if not state.active and st.button("Delete", icon=":material/delete:"):
             _confirm_delete(run)
     _notes(run)
-    with st.expander("Settings"):
+    _records(run)
+
+
+@trouble.fragment()
+def _records(run: Run) -> None:
+    if settings := widgets.folded("Settings", "run_settings"):
         config = run.config()
-        rows = {"Setting": list(config), "Value": [str(value) for value in config.values()]}
-        st.dataframe(rows, hide_index=True)
-    with st.expander("Log"), st.container(height=320):
-        st.code(run.log_tail() or "The log is empty so far.", language=None)
+        settings.dataframe(
+            {"Setting": list(config), "Value": [str(value) for value in config.values()]}, hide_index=True
+        )
+    if log := widgets.folded("Log", "run_log"):
+        log.container(height=320).code(run.log_tail() or "The log is empty so far.", language=None)
 
 
 def _notes(run: Run) -> None:

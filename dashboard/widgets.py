@@ -12,6 +12,8 @@ from dashboard.markup import plain
 from dashboard.navigation import path
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 
+_TILE = 230  # pixels wide: room for the longest title, and four in a row within a frame on a page of 1440
+
 METRICS = {
     "balanced_accuracy": (
         "Balanced accuracy",
@@ -137,15 +139,39 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
     return picked
 
 
-def show_metrics(metrics: dict[str, Any], names: Sequence[str], columns: int = 4) -> None:
+def show_metrics(metrics: dict[str, Any], names: Sequence[str]) -> None:
     """Metrics as tiles, each with its meaning; what cannot be computed says why."""
-    for start in range(0, len(names), columns):
-        for place, name in zip(st.columns(columns), names[start : start + columns], strict=False):
+    with tiles():
+        for name in names:
             title, text = METRICS[name]
             value = metrics.get(name)
             why = metrics.get("not_computed", {}).get(name)
-            shown = "not computed" if value is None else f"{value:.3f}"
-            place.metric(title, shown, help=f"{text} {why or ''}".strip(), border=True)
+            tile(title, "not computed" if value is None else f"{value:.3f}", f"{text} {why or ''}".strip())
+
+
+def tiles() -> Any:
+    """A place for tiles: four in a row on a wide page, two on a narrow one."""
+    return st.container(horizontal=True)
+
+
+def tile(title: str, shown: str, help: str | None = None) -> None:
+    """One figure with its title, which is never cut off."""
+    st.metric(title, shown, help=help, border=True, width=_TILE)
+
+
+def folded(label: str, key: str, **options: Any) -> Any | None:
+    """A part to be opened, where it is open: what stands in it is not even made before.
+
+    Args:
+        label: what is inside.
+        key: of its state.
+        options: of `st.expander`.
+
+    Returns:
+        The place to draw into, none while it is closed.
+    """
+    place = st.expander(label, key=key, on_change="rerun", **options)
+    return place if place.open else None
 
 
 def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: int = 6) -> str | None:

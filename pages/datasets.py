@@ -67,11 +67,11 @@ def show(root: Path) -> None:
             icon=":material/science:",
         )
     bad, usable = dataset.unreadable, dataset.usable
-    tiles = st.columns(4)
-    tiles[0].metric("Usable images", f"{len(usable):,}", border=True)
-    tiles[1].metric("Real", f"{(usable.label == 0).sum():,}", border=True)
-    tiles[2].metric("Fake", f"{(usable.label == 1).sum():,}", border=True)
-    tiles[3].metric("Cannot be used", f"{len(bad):,}", help="Unreadable or not placed; see below.", border=True)
+    with widgets.tiles():
+        widgets.tile("Usable images", f"{len(usable):,}")
+        widgets.tile("Real", f"{(usable.label == 0).sum():,}")
+        widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
+        widgets.tile("Cannot be used", f"{len(bad):,}", "Unreadable or not placed; see below.")
     st.markdown(f"Layout: {widgets.plain(dataset.layout)}")
     unlabelled = int((dataset.table.split == "unlabelled").sum())
     counts, sizes = st.columns(2)

@@ -99,11 +99,12 @@ def show_at_threshold(entry: access.Entry, source: judgement.Source) -> None:
     if source.key == "validation":
         st.caption(widgets.plain(judgement.used_for(entry)))
     widgets.show_metrics(metrics, list(widgets.METRICS)[:8])
-    with st.expander("More metrics"):
-        widgets.show_metrics(metrics, list(widgets.METRICS)[8:])
-        st.code(metrics["report"], language=None)
-        st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv", on_click="ignore",
-                           icon=":material/download:")  # fmt: skip
+    if more := widgets.folded("More metrics", "evaluate_more"):
+        with more:
+            widgets.show_metrics(metrics, list(widgets.METRICS)[8:])
+            st.code(metrics["report"], language=None)
+            st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv",
+                               on_click="ignore", icon=":material/download:")  # fmt: skip
     show_curves(labels, scores, metrics, source)
     cell = chosen_cell()
     if cell:
@@ -136,9 +137,7 @@ if chosen:
             st.info("This detector brought no predictions. Measure it on a data set below.", icon=":material/info:")
         with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
             panels.measure_elsewhere(chosen)
-        matrix = st.expander(
-            "All detectors against all data sets", icon=":material/grid_on:", key="evaluate_matrix", on_change="rerun"
-        )
-        if matrix.open:
+        title = "All detectors against all data sets"
+        if matrix := widgets.folded(title, "evaluate_matrix", icon=":material/grid_on:"):
             with matrix:
                 panels.show_matrix()

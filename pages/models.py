@@ -35,14 +35,25 @@ def show_card(card: Card, key: str) -> None:
         )
         widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
     if card.robustness:
-        with st.expander(f"After recompression, resizing and the like, on {card.robustness[0]['split']}"):
-            st.plotly_chart(figures.robustness(card.robustness[0]["rows"]), key=f"robust_{key}")
+        show_robustness(card, key)
     if card.measured:
         st.markdown("**On other images**")
         rows = [{title: row.get(key) for key, title in _MEASURED.items()} for row in card.measured]
         shares = list(_MEASURED.values())[3:]
         st.dataframe(rows, hide_index=True,
                      column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
+    show_whole(card, key)
+
+
+@trouble.fragment()
+def show_robustness(card: Card, key: str) -> None:
+    found = card.robustness[0]
+    if place := widgets.folded(f"After recompression, resizing and the like, on {found['split']}", f"robustness_{key}"):
+        place.plotly_chart(figures.robustness(found["rows"]), key=f"robust_{key}")
+
+
+@trouble.fragment()
+def show_whole(card: Card, key: str) -> None:
     training = card.training
     rows = {
         "Architecture": card.arch,
@@ -61,9 +72,10 @@ def show_card(card: Card, key: str) -> None:
         "SHA-256 of the model": card.model_sha256,
         "Made with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
-    with st.expander("The whole card", expanded=False):
-        st.dataframe({"Entry": list(rows), "Value": list(rows.values())}, hide_index=True, row_height=35)
-        st.json(card.model_dump(mode="json"), expanded=False)
+    if whole := widgets.folded("The whole card", f"card_{key}"):
+        told = [widgets.plain(value) for value in rows.values()]
+        whole.table({"Entry": list(rows), "Value": told}, hide_index=True, border="horizontal")
+        whole.json(card.model_dump(mode="json"), expanded=False)
 
 
 def _thresholds(card: Card) -> str:

@@ -81,10 +81,13 @@ def show_curves(runs: list[Run]) -> None:
 
 
 def show_steps(run: Run) -> None:
-    rows = run.steps()
-    if rows:
-        st.caption(f"Training loss, step by step ({len(rows):,} reports, each the mean over a second)")
-        st.line_chart(figures.thinned([row["loss"] for row in rows]), x="report", y="loss", height=180)
+    """Open until the first epoch is done, since there is no other curve yet; then whoever wants it opens it."""
+    st.session_state.setdefault("monitor_steps", not run.history())
+    if place := widgets.folded("Training loss, step by step", "monitor_steps"):
+        rows = run.steps()
+        place.caption(f"{len(rows):,} reports, each the mean over a second" if rows else "No step was reported yet.")
+        if rows:
+            place.line_chart(figures.thinned([row["loss"] for row in rows]), x="report", y="loss", height=180)
 
 
 st.title("Monitor")

@@ -447,6 +447,37 @@ def test_a_run_is_deleted_only_after_a_second_click(filled):
     assert "No runs yet" in words(app)
 
 
+def test_the_loss_within_epochs_is_drawn_for_whoever_opens_it(filled):
+    app = open_page("monitor")
+    assert "each the mean over a second" not in words(app)
+    app.session_state["monitor_steps"] = True
+    app.run()
+    assert not app.exception
+    assert f"{len(next(iter(RunStore(filled / 'runs'))).steps())} reports, each the mean over a second" in words(app)
+
+
+def test_the_loss_within_epochs_is_open_while_there_is_no_epoch_yet(filled):
+    run = next(iter(RunStore(filled / "runs")))
+    (run.folder / "history.csv").unlink()
+    app = open_page("monitor")
+    assert "each the mean over a second" in words(app)
+    (run.folder / "steps.csv").unlink()
+    app.run()
+    assert not app.exception
+    assert "No step was reported yet" in words(app)
+
+
+def test_settings_and_log_are_shown_to_whoever_opens_them(filled):
+    app = open_page("monitor")
+    assert not app.code
+    app.session_state["run_settings"] = app.session_state["run_log"] = True
+    app.run()
+    assert not app.exception
+    run = next(iter(RunStore(filled / "runs")))
+    assert app.code[0].value == run.log_tail().strip()
+    assert list(app.dataframe[-1].value["Setting"]) == list(run.config())
+
+
 def test_notes_are_kept(filled):
     app = open_page("monitor")
     app.text_area[0].set_value("Looks good.")
@@ -496,8 +527,22 @@ def test_a_detector_is_measured_on_another_data_set(filled):
         assert not app.exception
 
 
+def test_more_metrics_are_drawn_for_whoever_opens_them(filled):
+    app = open_page("evaluate")
+    assert "Brier score" not in {metric.label for metric in app.metric}
+    app.session_state["evaluate_more"] = True
+    app.run()
+    assert not app.exception
+    assert "Brier score" in {metric.label for metric in app.metric}
+    assert "precision    recall" in app.code[0].value
+    assert [button.label for button in app.get("download_button")] == ["Predictions (CSV)"]
+
+
 def test_no_figure_is_missing_where_both_classes_are_there(filled):
-    shown = {metric.label: metric.value for tab in ("At a threshold", "Confidence") for metric in open_tab(tab).metric}
+    app = open_page("evaluate")
+    app.session_state["evaluate_more"] = True
+    pages = (app.run(), open_tab("Confidence"))
+    shown = {metric.label: metric.value for page in pages for metric in page.metric}
     assert {"Calibration error (ECE)", "ROC AUC", "Undecided", "Brier score"} <= set(shown)
     assert {label for label, value in shown.items() if value == "not computed"} <= {"Precision"}
 
@@ -510,8 +555,10 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['misses']:.1%}"
     assert shown["Undecided"] == f"{metrics['three_way']['undecided']:.1%}" == "100.0%"
     assert shown["Right when decided"] == "none", "nothing was decided"
-    assert f"{metrics['ece']:.3f}" in {metric.value for metric in open_page("evaluate").metric}
     assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
+    app = open_page("evaluate")
+    app.session_state["evaluate_more"] = True
+    assert f"{metrics['ece']:.3f}" in {metric.value for metric in app.run().metric}
 
 
 def test_robustness_is_measured_once_and_kept(filled):
@@ -549,10 +596,15 @@ def test_two_detectors_are_compared_on_the_same_images(filled, knowing):
 # === Models ===
 
 
-def test_cards_tell_thresholds_calibration_and_what_is_known(library):
+def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     """With several detectors in the library, each has its own buttons."""
     app = open_page("models")
-    cards = [dict(table.value[["Entry", "Value"]].to_numpy()) for table in app.dataframe if "Entry" in table.value]
+    assert not app.table, "a whole card is drawn when it is opened"
+    for name in knowing:
+        app.session_state[f"card_{name}"] = True
+    app.run()
+    assert len(app.json) == 2
+    cards = [dict(table.value[["Entry", "Value"]].replace(r"\\", "", regex=True).to_numpy()) for table in app.table]
     assert len(cards) == 2
     known = {card["Knows such images as"] for card in cards}
     assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}

@@ -39,7 +39,8 @@ def laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] |
 def square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
     """Both axes from 0 to 1 at the same scale."""
     laid_out(figure, x, y, x_range=(-0.01, 1.01))
-    figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain")
-    figure.update_xaxes(constrain="domain")
-    figure.update_layout(height=430)
+    # How wide the ticks are is known, so that the browser need not measure and lay out each axis again.
+    figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain", automargin=False)
+    figure.update_xaxes(constrain="domain", automargin=False)
+    figure.update_layout(height=430, margin={"l": 56, "r": 8, "t": 32, "b": 44})
     return figure
