@@ -103,6 +103,11 @@ def make_bundle(arch: str, folder: Path) -> Path:
 
 def taking_turns(calls: dict[str, Callable[[int], Any]], times: int, warm: int = 3) -> dict[str, float]:
     """Median seconds of each call; a call is told the number of the turn."""
+    return {name: statistics.median(values) for name, values in each_turn(calls, times, warm).items()}
+
+
+def each_turn(calls: dict[str, Callable[[int], Any]], times: int, warm: int) -> dict[str, list[float]]:
+    """Seconds of each call, turn by turn, without those to warm up."""
     found: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(times + warm):
         for name, call in calls.items():
@@ -110,7 +115,7 @@ def taking_turns(calls: dict[str, Callable[[int], Any]], times: int, warm: int =
             call(turn)
             if turn >= warm:
                 found[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in found.items()}
+    return found
 
 
 def arithmetic(model: Any) -> float:
@@ -217,10 +222,13 @@ def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
 
             detector.predict([crops(1)[0]])
             reference.model.predict(decoded[:32], verbose=0)
-            found = taking_turns({"ours": ours, "keras": theirs, "engine alone": alone}, len(parts), warm=0)
-            report.gain(
-                f"folder of JPEG files, {arch}", found["ours"] / count, found["keras"] / count, FOLDER_GAIN[arch]
-            )
+            turns = each_turn({"ours": ours, "keras": theirs, "engine alone": alone}, len(parts), warm=0)
+            found = {name: statistics.median(values) for name, values in turns.items()}
+            # tf.data's autotuning sleeps ever longer, up to a minute, and some turns end only when it wakes.
+            quickest = min(turns["keras"])
+            report.gain(f"folder of JPEG files, {arch}", found["ours"] / count, quickest / count, FOLDER_GAIN[arch])
+            waits = max(turns["keras"]) / quickest
+            report.say(f"  beside Keras's quickest turn; its slowest took {waits:.1f} times as long")
             share = found["engine alone"] / found["ours"]
             rate = count / found["ours"]
             report.say(f"  {rate:.0f} images/s, {share:.0%} of what the engine alone does on decoded arrays")
