@@ -37,13 +37,13 @@ def show(run: Run) -> None:
 
 @trouble.fragment()
 def _records(run: Run) -> None:
-    if settings := widgets.folded("Settings", "run_settings"):
-        config = run.config()
-        settings.dataframe(
-            {"Setting": list(config), "Value": [str(value) for value in config.values()]}, hide_index=True
-        )
-    if log := widgets.folded("Log", "run_log"):
-        log.container(height=320).code(run.log_tail() or "The log is empty so far.", language=None)
+    with widgets.errors():
+        if settings := widgets.folded("Settings", "run_settings"):
+            config = run.config()
+            rows = {"Setting": list(config), "Value": [str(value) for value in config.values()]}
+            settings.dataframe(rows, hide_index=True)
+        if log := widgets.folded("Log", "run_log"):
+            log.container(height=320).code(run.log_tail() or "The log is empty so far.", language=None)
 
 
 def _notes(run: Run) -> None:
