@@ -43,16 +43,16 @@ check: $(VENV)/dev.stamp
 	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py
 
 browser: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(BIN)/python -m pytest -m browser tests/e2e
 
 screenshots: $(VENV)/dev.stamp
-	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.e2e.screenshots
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.soak --kills 100 --out benchmarks/results/soak.txt
 
 fuzz: $(VENV)/dev.stamp
-	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt $(BIN)/python -m pytest tests/test_fuzz.py
+	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt $(BIN)/python -m pytest tests/security/test_fuzz.py
 
 load: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 15 --out benchmarks/results/load.txt --figure docs/load.png

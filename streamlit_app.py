@@ -4,10 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import roles, trouble
+from dashboard import error_reporting, roles
 from dashboard.navigation import front_door, pages
 from dashboard.roots import set_roots
-from dashboard.upkeep import return_memory, spare_models
+from dashboard.runtime_tuning import return_memory, spare_models
 
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
@@ -17,7 +17,7 @@ return_memory()
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")
 page = st.navigation(pages())
-with trouble.told():
+with error_reporting.told():
     roles.gate()
     with front_door():
         page.run()

@@ -10,8 +10,8 @@ import argparse
 import numpy as np
 
 from dfcore.datasets import TRAIN, scan
-from dfcore.images import decode
-from dfcore.preprocess import PreprocessSpec
+from dfcore.imaging.decoder import decode
+from dfcore.imaging.preprocess import PreprocessSpec
 
 DEPTHS = (
     "Conv1_relu", "block_1_expand_relu", "block_2_add", "block_3_expand_relu", "block_5_add", "block_6_expand_relu",

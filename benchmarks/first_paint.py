@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.browser.server import ROOT, chromium, environment
+from tests.e2e.server import ROOT, chromium, environment
 
 LIMIT = 1.5
 _EMPTY = "import streamlit as st\n\nst.title('Empty')\n"

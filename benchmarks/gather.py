@@ -14,9 +14,9 @@ import pandas as pd
 from PIL import Image
 
 from dfcore.datasets import SplitPolicy, assign_splits, scan
-from dfcore.files import write_bytes, write_text
-from dfcore.images import decode
-from dfcore.preprocess import PreprocessSpec
+from dfcore.imaging.decoder import decode
+from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.utils.files import write_bytes, write_text
 
 
 def shrunk(data: bytes, side: int) -> bytes:

@@ -1,6 +1,6 @@
 """What hostile images do to the workbench: `python -m benchmarks.hostile [--out benchmarks/results/hostile.txt]`.
 
-Writes the corpus of `tests/hostile.py` into a folder, lets `dfcore predict` judge it all, then hands every file to
+Writes the corpus of `tests/security/hostile_images.py` into a folder, lets `dfcore predict` judge it all, then hands every file to
 Inspect, one at a time, as somebody who uploads them would. Ends with 1 where a file is missing from the answers, has no
 reason, kept anybody waiting for longer than it may, or where the memory of all processes together went too high.
 """
@@ -77,7 +77,7 @@ def _held(process: psutil.Process) -> int:
 
 def write_corpus(folder: Path) -> dict[str, str]:
     """Writes the files; {path within the folder: what is expected of it}. Names that are no image's get a folder."""
-    from tests.hostile import corpus
+    from tests.security.hostile_images import corpus
 
     expected = {}
     for number, one in enumerate(corpus()):
@@ -91,8 +91,8 @@ def write_corpus(folder: Path) -> dict[str, str]:
 
 def through_cli(folder: Path, expected: dict[str, str], models: Path) -> Seen:
     """`dfcore predict` over the whole folder."""
-    from dfcore.images import SUFFIXES
-    from dfcore.texts import storable
+    from dfcore.imaging.decoder import SUFFIXES
+    from dfcore.utils.texts import storable
 
     seen, out = Seen("CLI"), folder.parent / "verdicts.jsonl"
     command = [sys.executable, "-m", "dfcore", "predict", "faces", str(folder), "--out", str(out)]
@@ -129,14 +129,14 @@ def through_inspect(folder: Path, expected: dict[str, str], models: Path) -> See
     """Inspect, a file at a time, in this process."""
     from streamlit.testing.v1 import AppTest
 
-    from dfcore import decoding
+    from dfcore.imaging import sandbox
 
     os.environ |= {"DFCORE_MODELS": str(models), "DFCORE_ROOTS": "/"}
     seen, began = Seen("Inspect"), time.monotonic()
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
     page.switch_page("pages/inspect.py").run()
     page.selectbox(key="detector").set_value("faces").run()
-    decoding.check((ROOT / "docs/screenshots/home-light.png").read_bytes())
+    sandbox.check((ROOT / "docs/screenshots/home-light.png").read_bytes())
     with Memory(os.getpid()) as memory:
         for name in expected:
             data = (folder / name).read_bytes()
@@ -191,7 +191,7 @@ def report(seen: Seen, families: int, files: int) -> list[str]:
 
 
 def main() -> int:
-    from tests.hostile import corpus
+    from tests.security.hostile_images import corpus
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)

@@ -50,7 +50,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.browser.server import ROOT, chromium, environment
+from tests.e2e.server import ROOT, chromium, environment
 
 READING = ("home", "models", "evaluate", "monitor")
 VERDICTS = ("Likely fake", "Likely real", "Inconclusive")

@@ -25,10 +25,10 @@ import numpy as np
 import psutil
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from dfcore.files import read_json
 from dfcore.runs.process import identity, place
 from dfcore.training.config import make_config
-from tests.browser.server import ROOT, chromium, dashboard
+from dfcore.utils.files import read_json
+from tests.e2e.server import ROOT, chromium, dashboard
 
 SHOW, CHOOSE, MEMORY = 2.0, 1.0, 1000  # seconds, seconds, MB
 EPOCHS, ENDED = 50, ("completed",) * 18 + ("stopped", "failed")

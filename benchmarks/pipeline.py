@@ -26,7 +26,7 @@ def cached_images(folder: Path, size: int) -> tuple:
     from dfcore.datasets import scan
     from dfcore.datasets.cache import load_pixels
     from dfcore.datasets.demo import make_demo
-    from dfcore.preprocess import PreprocessSpec
+    from dfcore.imaging.preprocess import PreprocessSpec
 
     dataset = scan(make_demo(folder / "demo", crops_per_block=16), cache=folder / "cache")
     usable = dataset.usable

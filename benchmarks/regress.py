@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import speed
-from dfcore.files import read_json, write_json
+from dfcore.utils.files import read_json, write_json
 
 KEPT = Path(__file__).with_name("ratios.json")
 LEAST = 0.6

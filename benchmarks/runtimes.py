@@ -29,7 +29,7 @@ def openvino(bundle: Path, threads: int) -> Callable[[np.ndarray], Any]:
     core = ov.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY",
                 "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}  # fmt: skip
-    from dfcore.detector import Detector
+    from dfcore.detectors.detector import Detector
     from dfcore.engines import OpenVinoEngine
 
     engine = Detector.load(bundle, "openvino").engine
@@ -73,7 +73,7 @@ def onnxruntime(path: Path, threads: int) -> Callable[[np.ndarray], Any]:
 
 def measure(arch: str, folder: Path) -> list[str]:
     """A line for each runtime and number of threads."""
-    from dfcore.detector import Detector
+    from dfcore.detectors.detector import Detector
 
     bundle = make_bundle(arch, folder / arch)
     model = Detector.load(bundle, "keras").model

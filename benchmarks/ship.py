@@ -11,13 +11,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from benchmarks.recipes import Printer
+from benchmarks.presets import Printer
 from dfcore import workspace
-from dfcore.bundles import read_card, write_card
 from dfcore.confidence import Budget
 from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
-from dfcore.detector import Detector
+from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.detector import Detector
 from dfcore.evaluation import measure, operating_for, robustness, splits_as_trained
 from dfcore.runs import Run, RunStore
 

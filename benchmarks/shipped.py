@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dfcore import images, workspace
-from dfcore.choice import choose
+from dfcore import workspace
 from dfcore.confidence import Operating
 from dfcore.datasets import scan
 from dfcore.datasets.listing import list_images
-from dfcore.detector import Detector, Verdict
-from dfcore.library import list_bundles
+from dfcore.detectors.detector import Detector, Verdict
+from dfcore.detectors.library import list_bundles
+from dfcore.detectors.selection import choose
+from dfcore.imaging import decoder
 
 COUNT = 100
 SETS = {
@@ -51,10 +52,10 @@ def screenshot(random: np.random.Generator) -> np.ndarray:
     return np.asarray(picture)
 
 
-def kinds(data: Path) -> dict[str, list[images.Source]]:
+def kinds(data: Path) -> dict[str, list[decoder.Source]]:
     """Up to `COUNT` images of each kind, drawn by seed."""
     random = np.random.default_rng(0)
-    found: dict[str, list[images.Source]] = {}
+    found: dict[str, list[decoder.Source]] = {}
     for title, folder in SETS.items():
         table = scan(data / folder)
         rows = table.usable

@@ -39,10 +39,10 @@ import psutil
 
 from dfcore.datasets.demo import make_demo
 from dfcore.errors import DfcoreError
-from dfcore.files import read_json
 from dfcore.runs import Run, RunStore, State, resume, start
 from dfcore.training.checkpoints import Checkpoint
 from dfcore.training.config import TrainConfig, make_config
+from dfcore.utils.files import read_json
 
 # === What is trained ===
 

@@ -26,12 +26,12 @@ from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from dfcore.bulk import judge_files
-from dfcore.bundles import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.batch.predict import judge_files
 from dfcore.confidence import Domain, FileRange
-from dfcore.detector import Detector
+from dfcore.detectors.bundle import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
-from dfcore.quicken import quicken
+from dfcore.exchange.optimize import quicken
 
 SIZE, SIDE = 224, 300
 ARCHITECTURES = ("mobilenetv2", "resnet50")
@@ -168,7 +168,7 @@ def single(bundles: dict[str, Path], report: Report) -> None:
         )
 
 
-_OURS = "from dfcore.detector import Detector; print(Detector.load({bundle!r}).predict([{image!r}]))"
+_OURS = "from dfcore.detectors.detector import Detector; print(Detector.load({bundle!r}).predict([{image!r}]))"
 _THEIRS = (
     "import keras, numpy as np; import dfcore.architectures.layers\n"
     "model = keras.saving.load_model({bundle!r} + '/model.keras', compile=False)\n"

@@ -30,7 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from dfcore.processes import environment
+from dfcore.utils.processes import environment
 
 LEAST = 0.9
 BATCH = 32
@@ -82,7 +82,7 @@ def compiled(arch: str, size: int) -> Any:
 
 def ours(arch: str, size: int, root: Path, workspace: Path) -> Callable[[], float]:
     """Epochs of the workbench's trainer."""
-    from benchmarks.recipes import Printer
+    from benchmarks.presets import Printer
     from dfcore.training.config import make_config
     from dfcore.training.data import prepare
     from dfcore.training.progress import Progress

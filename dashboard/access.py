@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import actions, looks, turns, upkeep
-from dfcore import decoding, images, workspace
-from dfcore.bundles import Card, read_card
-from dfcore.choice import choose
+from dashboard import actions, decode_cache, inference_queue, runtime_tuning
+from dfcore import workspace
 from dfcore.confidence import Budget, Operating
+from dfcore.detectors.bundle import Card, read_card
+from dfcore.detectors.library import default_name, list_bundles
+from dfcore.detectors.selection import choose
 from dfcore.errors import BundleError, DfcoreError, ImageError, InputError, RunError
-from dfcore.files import sha256_bytes
-from dfcore.images import ImageFacts
-from dfcore.library import default_name, list_bundles
+from dfcore.imaging import decoder, sandbox
+from dfcore.imaging.decoder import ImageFacts
 from dfcore.runs import Run, RunStore, State
+from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from dfcore.datasets import Dataset
-    from dfcore.detector import Detector, Verdict
-    from dfcore.explain import Explainer, Heatmap
+    from dfcore.detectors.detector import Detector, Verdict
+    from dfcore.explanation import Explainer, Heatmap
 
 
 # Detectors that are held loaded.
@@ -100,10 +101,10 @@ def detectors() -> list[Entry]:
 
 @st.cache_resource(max_entries=_IN_MEMORY, show_spinner="Loading the detector …")
 def _load(folder: str, version: str) -> "Detector":
-    from dfcore.detector import Detector
+    from dfcore.detectors.detector import Detector
 
     found = Detector.load(folder)
-    upkeep.settle()
+    runtime_tuning.settle()
     return found
 
 
@@ -115,7 +116,7 @@ def detector(entry: Entry) -> "Detector":
 @st.cache_resource(max_entries=_IN_MEMORY, show_spinner=False)
 def _explainer(_loaded: "Detector", version: str) -> "Explainer":
     found = _loaded.explainer()
-    upkeep.settle()
+    runtime_tuning.settle()
     return found
 
 
@@ -136,7 +137,7 @@ def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thr
             # Whoever asks for a heat-map is told what is wrong.
             with suppress(DfcoreError):
                 one.warm()
-        upkeep.settle()
+        runtime_tuning.settle()
 
     thread = threading.Thread(target=work, daemon=True, name="warm")
     thread.start()
@@ -145,17 +146,17 @@ def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thr
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
-    from dfcore.detector import Seen
+    from dfcore.detectors.detector import Seen
 
     loaded = [detector(entry) for entry in _entries]
     seen: Sequence[Seen | ImageError]
     try:
-        squares = looks.look(_data, [one.spec for one in loaded]).squares
+        squares = decode_cache.look(_data, [one.spec for one in loaded]).squares
         seen = [Seen.of(squares[one.spec]) for one in loaded]
     except ImageError as error:
         seen = [error] * len(loaded)
     # One turn for all: whoever has waited once need not wait again for the next detector.
-    with turns.inference.take():
+    with inference_queue.inference.take():
         return [one.judge([item])[0] for one, item in zip(loaded, seen, strict=True)]
 
 
@@ -197,7 +198,7 @@ def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> 
     from dfcore.evaluation import stability
 
     loaded = detector(_entry)
-    with turns.inference.take():
+    with inference_queue.inference.take():
         return stability(loaded, _data)
 
 
@@ -213,9 +214,9 @@ def _heatmap(
     version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
 ) -> "Heatmap":
     loaded = detector(_entry)
-    seen = looks.look(_data, [loaded.spec]).squares[loaded.spec]
-    with turns.inference.take():
-        return loaded.explain(seen, most=looks.SIDE, method=method, target=target, layer=layer)
+    seen = decode_cache.look(_data, [loaded.spec]).squares[loaded.spec]
+    with inference_queue.inference.take():
+        return loaded.explain(seen, most=decode_cache.SIDE, method=method, target=target, layer=layer)
 
 
 def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
@@ -225,13 +226,13 @@ def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | No
 
 
 def picture(data: bytes) -> "np.ndarray":
-    """Decoded pixels for showing, at most `looks.SIDE` a side."""
-    return looks.look(data).picture
+    """Decoded pixels for showing, at most `decode_cache.SIDE` a side."""
+    return decode_cache.look(data).picture
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _pixels(image_sha256: str, most: int, _data: bytes) -> "np.ndarray":
-    return decoding.pixels(_data, most)
+    return sandbox.pixels(_data, most)
 
 
 def pixels(data: bytes, most: int) -> "np.ndarray":
@@ -241,7 +242,7 @@ def pixels(data: bytes, most: int) -> "np.ndarray":
 
 def facts(data: bytes) -> ImageFacts:
     """What a file says of itself."""
-    return looks.look(data).facts
+    return decode_cache.look(data).facts
 
 
 def dataset(root: Path) -> "Dataset":
@@ -272,7 +273,7 @@ def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
 
     try:
         # More than is shown, since the last resizing is another for enlarging.
-        picture = Image.fromarray(decoding.pixels(images.read_bytes(path), most=4 * side))
+        picture = Image.fromarray(sandbox.pixels(decoder.read_bytes(path), most=4 * side))
     except ImageError:
         return None
     factor = side / max(picture.size)

@@ -8,9 +8,11 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dashboard import roles, trouble
+from dashboard import error_reporting, roles
 from dashboard.roles import Role
-from dfcore import exchange, library, runs, workspace
+from dfcore import runs, workspace
+from dfcore.detectors import library
+from dfcore.exchange import import_export
 from dfcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..
             if not noted:
                 return result
             subject = next((arg for arg in args if isinstance(arg, (str, Path))), "")
-            trouble.log().info("%s: %s %s", roles.who(), what, subject)
+            error_reporting.log().info("%s: %s %s", roles.who(), what, subject)
             return result
 
         return checked
@@ -57,25 +59,25 @@ def require_measuring() -> None:
 @needs(Role.TRAINER, "Making the demonstration set")
 def make_demo(progress: Callable[[int, int], None]) -> Path:
     """Makes the demonstration set and registers it."""
-    from dfcore.datasets import demo, registered
+    from dfcore.datasets import demo, registry
 
-    return registered.register(demo.make_demo(registered.demo_folder(), progress=progress))
+    return registry.register(demo.make_demo(registry.demo_folder(), progress=progress))
 
 
 @needs(Role.TRAINER, "Registering a data set")
 def register(root: str) -> Path:
-    """See `dfcore.datasets.registered.register`."""
-    from dfcore.datasets import registered
+    """See `dfcore.datasets.registry.register`."""
+    from dfcore.datasets import registry
 
-    return registered.register(root)
+    return registry.register(root)
 
 
 @needs(Role.TRAINER, "Taking a data set off the list")
 def forget(root: Path) -> None:
-    """See `dfcore.datasets.registered.forget`."""
-    from dfcore.datasets import registered
+    """See `dfcore.datasets.registry.forget`."""
+    from dfcore.datasets import registry
 
-    registered.forget(root)
+    registry.forget(root)
 
 
 # === Runs ===
@@ -128,37 +130,37 @@ def write_notes(run_id: str, text: str) -> None:
 
 @needs(Role.TRAINER, "Promoting a run's detector")
 def promote(run_id: str, name: str) -> None:
-    """See `dfcore.library.promote`."""
+    """See `dfcore.detectors.library.promote`."""
     library.promote(_run(run_id).bundle, workspace.models_dir(), name)
 
 
 @needs(Role.TRAINER, "Taking in a detector")
 def take_in(name: str, data: bytes) -> None:
-    """See `dfcore.exchange.unpack`."""
-    exchange.unpack(data, workspace.models_dir(), name)
+    """See `dfcore.exchange.import_export.unpack`."""
+    import_export.unpack(data, workspace.models_dir(), name)
 
 
 @needs(Role.ANALYST, "Passing a detector on", noted=False)
 def pack(folder: Path) -> Callable[[], bytes]:
     """What packs a detector when somebody downloads it, of which Streamlit tells no session: the role is asked now."""
-    return partial(exchange.pack, folder)
+    return partial(import_export.pack, folder)
 
 
 @needs(Role.TRAINER, "Making a detector the default")
 def set_default(name: str) -> None:
-    """See `dfcore.library.set_default`."""
+    """See `dfcore.detectors.library.set_default`."""
     library.set_default(workspace.models_dir(), name)
 
 
 @needs(Role.TRAINER, "Renaming a detector")
 def rename(name: str, new: str) -> None:
-    """See `dfcore.library.rename`."""
+    """See `dfcore.detectors.library.rename`."""
     library.rename(workspace.models_dir(), name, new)
 
 
 @needs(Role.TRAINER, "Deleting a detector")
 def delete_detector(name: str) -> None:
-    """See `dfcore.library.delete`."""
+    """See `dfcore.detectors.library.delete`."""
     library.delete(workspace.models_dir(), name)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import access, looks, widgets
+from dashboard import access, decode_cache, widgets
 from dfcore import figures
-from dfcore.detector import Verdict
-from dfcore.explain import METHOD_TITLES, METHODS, Heatmap, figure
-from dfcore.images import ImageFacts
+from dfcore.detectors.detector import Verdict
+from dfcore.explanation import METHOD_TITLES, METHODS, Heatmap, figure
+from dfcore.imaging.decoder import ImageFacts
 
 # Pixels a side of what can be magnified.
 _MAGNIFIED = 4096
@@ -158,9 +158,9 @@ def _shrunk(rgb: np.ndarray) -> Any:
 
     picture = Image.fromarray(rgb)
     side = max(picture.size)
-    if side > looks.SIDE:
-        picture.thumbnail((looks.SIDE, looks.SIDE))
-    elif side < looks.SIDE // 3:
-        factor = (looks.SIDE // 2) // side
+    if side > decode_cache.SIDE:
+        picture.thumbnail((decode_cache.SIDE, decode_cache.SIDE))
+    elif side < decode_cache.SIDE // 3:
+        factor = (decode_cache.SIDE // 2) // side
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     return picture

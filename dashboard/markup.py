@@ -2,7 +2,7 @@
 
 import re
 
-from dfcore.texts import printable
+from dfcore.utils.texts import printable
 
 # Invisible, and no place for a line to break.
 _JOINER = "\N{WORD JOINER}"

@@ -6,21 +6,21 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, actions, judgement, turns, widgets
+from dashboard import access, actions, inference_queue, prediction_sources, widgets
 from dfcore import figures, workspace
-from dfcore.bundles import Card
 from dfcore.datasets import SPLITS
-from dfcore.datasets.registered import registered
-from dfcore.evaluation import archive, calibration_error, paired, reliability, robustness, splits_as_trained, three_way
-from dfcore.evaluation.archive import Measurement
+from dfcore.datasets.registry import registered
+from dfcore.detectors.bundle import Card
+from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
+from dfcore.evaluation.results import Measurement
 
 _STORED = {"balanced_accuracy": "Balanced accuracy", "roc_auc": "ROC AUC", "false_positive_rate": "False alarms (FPR)",
            "recall": "Fakes caught (TPR)", "undecided": "Undecided"}  # fmt: skip
 
 
-def show_confidence(entry: access.Entry, source: judgement.Source) -> None:
+def show_confidence(entry: access.Entry, source: prediction_sources.Source) -> None:
     """Whether the score can be read as a probability, and what the three-way verdict answers."""
-    table = judgement.table(source)
+    table = prediction_sources.table(source)
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
     found = three_way(labels, scores, entry.card.decision, table.get("unlike"))
     ece = calibration_error(labels, scores)
@@ -55,9 +55,9 @@ def _fitted(card: Card) -> str:
     return f"Calibration: {card.calibration.told}."
 
 
-def show_robustness(entry: access.Entry, source: judgement.Source) -> None:
+def show_robustness(entry: access.Entry, source: prediction_sources.Source) -> None:
     """What recompression, resizing and the like do to the detector, measured once and kept."""
-    rows = judgement.robustness_of(entry, source)
+    rows = prediction_sources.robustness_of(entry, source)
     if rows:
         st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, changed and judged again.")
         st.plotly_chart(figures.robustness(rows), key="robustness")
@@ -75,12 +75,12 @@ def show_robustness(entry: access.Entry, source: judgement.Source) -> None:
         bar = st.progress(0.0, "Loading the detector …")
         found = splits_as_trained(entry.card, access.dataset(source.root))
         part = source.split if source.split in SPLITS else None
-        with turns.measuring.take():
+        with inference_queue.measuring.take():
             rows = robustness(
                 access.detector(entry), found, part, most=int(most),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
-        judgement.keep_robustness(entry, source, rows)
+        prediction_sources.keep_robustness(entry, source, rows)
         st.rerun()
 
 
@@ -100,13 +100,13 @@ def measure_elsewhere(entry: access.Entry) -> None:
         actions.require_measuring()
         dataset = splits_as_trained(entry.card, access.dataset(root))
         bar = st.progress(0.0, "Loading the detector …")
-        with turns.measuring.take():
+        with inference_queue.measuring.take():
             metrics, found = measure(
                 access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
         metrics["root"] = str(dataset.root)
-        archive.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, found)
+        results.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, found)
         st.rerun()
 
 
@@ -138,10 +138,10 @@ def _matrix_rows(entry: access.Entry) -> list[dict[str, Any]]:
 
 def measured(entry: access.Entry) -> list[Measurement]:
     """What the detector was measured to do on other data sets."""
-    return archive.stored(workspace.measurements_dir(), entry.card.model_sha256)
+    return results.stored(workspace.measurements_dir(), entry.card.model_sha256)
 
 
-def show_comparison(entry: access.Entry, source: judgement.Source) -> None:
+def show_comparison(entry: access.Entry, source: prediction_sources.Source) -> None:
     """Whether another detector is better on the same images."""
     others = {one.key: one for one in access.detectors() if one.key != entry.key}
     if not others:
@@ -151,7 +151,7 @@ def show_comparison(entry: access.Entry, source: judgement.Source) -> None:
                        help="Both are tested on the images that both were measured on.")  # fmt: skip
     other = others[key]
     thresholds = (entry.card.threshold.value, other.card.threshold.value)
-    for theirs in judgement.sources(other):
+    for theirs in prediction_sources.sources(other):
         paths = source.predictions, theirs.predictions
         found = access.comparison(
             str(paths[0]), access.stamp(paths[0]), str(paths[1]), access.stamp(paths[1]), thresholds

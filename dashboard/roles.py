@@ -19,7 +19,7 @@ from typing import Any
 import streamlit as st
 from streamlit import config
 
-from dashboard import trouble
+from dashboard import error_reporting
 from dashboard.markup import plain
 from dfcore.errors import AccessError
 
@@ -76,7 +76,7 @@ def require(role: Role, what: str) -> None:
         AccessError: with the role that it takes.
     """
     if current() < role:
-        trouble.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
+        error_reporting.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
         raise AccessError(
             f"{what} takes the role of {role.name.lower()}; you have that of {current().name.lower()}. "
             "Whoever runs this server can give it to you."
@@ -128,6 +128,6 @@ def _secrets(section: str) -> dict[str, Any] | None:
         return dict(st.secrets[section]) if section in st.secrets else None
     except FileNotFoundError:  # Streamlit says so of damaged ones too.
         if any(Path(file).exists() for file in config.get_option("secrets.files")):
-            trouble.log().exception("The secrets cannot be read")
+            error_reporting.log().exception("The secrets cannot be read")
             raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
         return None

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import actions, trouble, widgets
+from dashboard import actions, error_reporting, widgets
 from dashboard.navigation import path
 from dfcore.runs import Run, State
 
@@ -35,7 +35,7 @@ def show(run: Run) -> None:
     _records(run)
 
 
-@trouble.fragment()
+@error_reporting.fragment()
 def _records(run: Run) -> None:
     with widgets.errors():
         if settings := widgets.folded("Settings", "run_settings"):
@@ -65,6 +65,6 @@ def _confirm_delete(run: Run) -> None:
 
 
 def _delete(run: Run) -> None:
-    with trouble.told(), widgets.errors():
+    with error_reporting.told(), widgets.errors():
         actions.delete_run(run.id)
         st.session_state.pop("run", None)

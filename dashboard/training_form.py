@@ -6,7 +6,7 @@ import streamlit as st
 
 from dfcore import architectures
 from dfcore.datasets import TEST, VALIDATION, Dataset, augment
-from dfcore.preprocess import RESIZE_HELP, Resize
+from dfcore.imaging.preprocess import RESIZE_HELP, Resize
 from dfcore.training.config import TrainConfig
 
 _FIELDS = TrainConfig.model_fields

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import access, widgets
 from dfcore.confidence import Budget, Operating
-from dfcore.detector import Verdict
+from dfcore.detectors.detector import Verdict
 from dfcore.figures import CALL_COLOURS
 
 

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__
-from dfcore.commands import data, judge, measure, runs, train
+from dfcore.commands import data, evaluate, predict, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
-from dfcore.texts import printable
+from dfcore.utils.texts import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -45,6 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     data.add(commands.add_parser("data", help="look at a data set, or make the demonstration set"))
     train.add(commands.add_parser("train", help="train a detector"))
     runs.add(commands.add_parser("runs", help="list, show, stop, resume and delete training runs"))
-    measure.add(commands)
-    judge.add(commands)
+    evaluate.add(commands)
+    predict.add(commands)
     return parser

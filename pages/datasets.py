@@ -9,7 +9,7 @@ from dashboard import access, actions, widgets
 from dashboard.navigation import path, require_front_door
 from dfcore import workspace
 from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, Dataset, assign_splits
-from dfcore.datasets.registered import demo_folder, registered
+from dfcore.datasets.registry import demo_folder, registered
 from dfcore.labels import NAMES
 
 require_front_door()

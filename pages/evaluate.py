@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, judgement, panels, trouble, widgets
+from dashboard import access, error_reporting, panels, prediction_sources, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.evaluation import calibration_error, evaluate_scores, precision_recall_points, roc_points
@@ -28,7 +28,9 @@ def move_threshold(entry: access.Entry) -> float:
                      bind="query-params", help=told)  # fmt: skip
 
 
-def show_curves(labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: judgement.Source) -> None:
+def show_curves(
+    labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: prediction_sources.Source
+) -> None:
     roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
     left, right = st.columns(2)
     if roc is None or precision is None:
@@ -62,8 +64,8 @@ def chosen_cell() -> str | None:
     )  # fmt: skip
 
 
-def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, threshold: float) -> None:
-    rows = judgement.cell_rows(predictions, cell, threshold)
+def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, cell: str, threshold: float) -> None:
+    rows = prediction_sources.cell_rows(predictions, cell, threshold)
     if rows.empty:
         st.caption("No image is in this cell.")
         return
@@ -73,7 +75,7 @@ def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, 
         return
     items = []
     for row in rows.itertuples():
-        file = judgement.image_path(source, row.path)
+        file = prediction_sources.image_path(source, row.path)
         picture = access.thumbnail(str(file), access.stamp(file)) if file else None
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")
@@ -81,14 +83,14 @@ def show_images(source: judgement.Source, predictions: pd.DataFrame, cell: str, 
         widgets.inspect(Path(picked).name, Path(picked).read_bytes())
 
 
-@trouble.fragment()
-def show(entry: access.Entry, source: judgement.Source) -> None:
+@error_reporting.fragment()
+def show(entry: access.Entry, source: prediction_sources.Source) -> None:
     with widgets.errors():
         show_at_threshold(entry, source)
 
 
-def show_at_threshold(entry: access.Entry, source: judgement.Source) -> None:
-    predictions = judgement.table(source)
+def show_at_threshold(entry: access.Entry, source: prediction_sources.Source) -> None:
+    predictions = prediction_sources.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
     threshold = move_threshold(entry)
     metrics = evaluate_scores(labels, scores, threshold) | {"ece": calibration_error(labels, scores)}
@@ -97,7 +99,7 @@ def show_at_threshold(entry: access.Entry, source: judgement.Source) -> None:
         f"{widgets.plain(source.title)}"
     )
     if source.key == "validation":
-        st.caption(widgets.plain(judgement.used_for(entry)))
+        st.caption(widgets.plain(prediction_sources.used_for(entry)))
     widgets.show_metrics(metrics, list(widgets.METRICS)[:8])
     if more := widgets.folded("More metrics", "evaluate_more"):
         with more:
@@ -114,7 +116,7 @@ def show_at_threshold(entry: access.Entry, source: judgement.Source) -> None:
 _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
 
-def show_all(entry: access.Entry, source: judgement.Source) -> None:
+def show_all(entry: access.Entry, source: prediction_sources.Source) -> None:
     shown = (show, panels.show_confidence, panels.show_robustness, panels.show_comparison)
     for tab, draw in zip(st.tabs(_TABS, key="evaluate_tab", on_change="rerun"), shown, strict=True):
         if tab.open:
@@ -126,7 +128,7 @@ st.title("Evaluate")
 chosen = widgets.choose_detector()
 if chosen:
     with widgets.errors():
-        known = {source.key: source for source in judgement.sources(chosen)}
+        known = {source.key: source for source in prediction_sources.sources(chosen)}
         if known:
             picked = st.segmented_control(
                 "Measured on", list(known), format_func=lambda key: known[key].title, default=next(iter(known)),

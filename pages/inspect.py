@@ -9,7 +9,7 @@ from dashboard import access, evidence, uploads, verdict, widgets
 from dashboard.navigation import require_front_door
 from dashboard.verdict import Strictness
 from dfcore.datasets.demo import sample_images
-from dfcore.detector import Verdict
+from dfcore.detectors.detector import Verdict
 from dfcore.errors import ImageError
 
 require_front_door()

@@ -4,12 +4,12 @@ import os
 
 import streamlit as st
 
-from dashboard import access, actions, roles, trouble, widgets
+from dashboard import access, actions, error_reporting, roles, widgets
 from dashboard.navigation import require_front_door
 from dashboard.roles import Role
 from dfcore import figures, workspace
-from dfcore.bundles import Card
-from dfcore.library import default_name
+from dfcore.detectors.bundle import Card
+from dfcore.detectors.library import default_name
 
 require_front_door()
 
@@ -45,14 +45,14 @@ def show_card(card: Card, key: str) -> None:
     show_whole(card, key)
 
 
-@trouble.fragment()
+@error_reporting.fragment()
 def show_robustness(card: Card, key: str) -> None:
     found = card.robustness[0]
     if place := widgets.folded(f"After recompression, resizing and the like, on {found['split']}", f"robustness_{key}"):
         place.plotly_chart(figures.robustness(found["rows"]), key=f"robust_{key}")
 
 
-@trouble.fragment()
+@error_reporting.fragment()
 def show_whole(card: Card, key: str) -> None:
     training = card.training
     rows = {
@@ -138,7 +138,7 @@ def confirm_delete(entry: access.Entry) -> None:
 
 
 def delete(name: str) -> None:
-    with trouble.told(), widgets.errors():
+    with error_reporting.told(), widgets.errors():
         actions.delete_detector(name)
 
 

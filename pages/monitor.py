@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import access, run_actions, trouble, widgets
+from dashboard import access, error_reporting, run_actions, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.runs import Run, summaries
@@ -108,7 +108,7 @@ with widgets.errors():
     active = any(other.status().state.active for other in every)
     paused = st.toggle("Pause live updates", help="Keeps zoomed curves as they are.") if active else False
 
-    @trouble.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
+    @error_reporting.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
     def live() -> None:
         with widgets.errors():
             show_list(every)

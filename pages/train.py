@@ -10,7 +10,7 @@ from dashboard.navigation import path, require_front_door
 from dashboard.roles import Role
 from dashboard.training_form import form_values
 from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_trainable
-from dfcore.datasets.registered import registered
+from dfcore.datasets.registry import registered
 from dfcore.datasets.scan import image_side
 from dfcore.training import presets
 from dfcore.training.config import TrainConfig, make_config, suggest

@@ -122,7 +122,7 @@ def untrained(seed: int):
 
 def make_card(**changes):
     """The card of such a network."""
-    from dfcore.bundles import Card, Preprocess, Threshold, Training, now
+    from dfcore.detectors.bundle import Card, Preprocess, Threshold, Training, now
 
     values = {
         "title": "Untrained",
@@ -140,10 +140,10 @@ def make_card(**changes):
 @pytest.fixture(scope="session")
 def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
     """Untrained detectors with thresholds and a record of their images: of 32 pixels, and of about 300."""
-    from dfcore.bundles import Known, write_bundle
     from dfcore.confidence import Budget, Domain, FileRange, operating_point
     from dfcore.datasets import scan
-    from dfcore.detector import Detector
+    from dfcore.detectors.bundle import Known, write_bundle
+    from dfcore.detectors.detector import Detector
     from dfcore.evaluation import predict_split, predictions_path, write_predictions
 
     folder = tmp_path_factory.mktemp("knowing")

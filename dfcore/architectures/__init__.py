@@ -1,6 +1,6 @@
 """Architectures: a registry, one file a family. Importing it imports no TensorFlow."""
 
-from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, levels, vit  # noqa: F401, I001 (order = menu)
+from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, multiscale, vit  # noqa: F401, I001 (order = menu)
 from dfcore.architectures.registry import (
     Architecture,
     Loss,

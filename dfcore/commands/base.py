@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from dfcore.bundles import Card
 from dfcore.confidence import Budget
+from dfcore.detectors.bundle import Card
 from dfcore.errors import InputError
 
 BUNDLE_HELP = "bundle folder, run folder or id, or a name under models/"

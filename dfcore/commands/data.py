@@ -3,8 +3,8 @@
 import argparse
 
 from dfcore.commands.base import command, subcommands
-from dfcore.terminal import print_json, progress_bar
-from dfcore.texts import printable
+from dfcore.commands.terminal import print_json, progress_bar
+from dfcore.utils.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:

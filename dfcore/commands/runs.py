@@ -5,8 +5,8 @@ from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir, command, subcommands
-from dfcore.terminal import print_figures, print_json
-from dfcore.texts import printable
+from dfcore.commands.terminal import print_figures, print_json
+from dfcore.utils.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:

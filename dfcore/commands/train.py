@@ -9,8 +9,8 @@ from typing import Any
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir
 from dfcore.commands.runs import shown
+from dfcore.commands.terminal import print_figures, print_json, print_spread, progress_bar
 from dfcore.errors import DfcoreError, InputError
-from dfcore.terminal import print_figures, print_json, print_spread, progress_bar
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +71,9 @@ def _train(options: argparse.Namespace) -> None:
 
 def _told(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that were asked for: by recipe, file and options, the later overruling the earlier."""
-    from dfcore.files import read_json
     from dfcore.training import presets
     from dfcore.training.config import TrainConfig, load_config
+    from dfcore.utils.files import read_json
 
     names = [name for name in TrainConfig.model_fields if name != "schema_version"]
     told = {name: value for name in names if (value := getattr(options, name)) is not None}

@@ -1,8 +1,8 @@
 """How sure a detector may be: calibrated scores, thresholds from error budgets, and images it does not know."""
 
-from dfcore.confidence.budgets import CALLS, Budget, Call, Operating, operating_point
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.domain import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, flatness, saturation
+from dfcore.confidence.ood import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, flatness, saturation
+from dfcore.confidence.thresholds import CALLS, Budget, Call, Operating, operating_point
 
 __all__ = [
     "CALLS",

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from filelock import FileLock
 
-from dfcore import decoding, images
 from dfcore.errors import ImageError, StorageError
-from dfcore.preprocess import PreprocessSpec
+from dfcore.imaging import decoder, sandbox
+from dfcore.imaging.preprocess import PreprocessSpec
 
 CacheMode = Literal["disk", "memory"]
 Progress = Callable[[int, int], None]
@@ -108,10 +108,10 @@ def _decode_all(todo: dict[str, Path], spec: PreprocessSpec, workers: int) -> It
     def decode(item: tuple[str, Path]) -> Decoded:
         digest, path = item
         try:
-            data = images.read_bytes(path)
-            if images.sha256_bytes(data) != digest:
+            data = decoder.read_bytes(path)
+            if decoder.sha256_bytes(data) != digest:
                 return digest, None, "The file has changed since the data set was scanned."
-            return digest, decoding.prepare(data, spec).pixels, ""
+            return digest, sandbox.prepare(data, spec).pixels, ""
         except ImageError as error:
             return digest, None, str(error)
 

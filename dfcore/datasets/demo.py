@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve1d
 
-from dfcore import images
 from dfcore.datasets.layouts import TEST, TRAIN, VALIDATION
 from dfcore.errors import InputError
+from dfcore.imaging import decoder
 from dfcore.labels import NAMES
 
 SIZE = 64
@@ -141,7 +141,7 @@ def _photographs() -> list[np.ndarray]:
     found = importlib.util.find_spec("sklearn")
     assert found is not None and found.submodule_search_locations  # requirements.txt sees to that.
     folder = Path(found.submodule_search_locations[0]) / "datasets" / "images"
-    return [images.decode(images.read_bytes(folder / name)) for name in ("china.jpg", "flower.jpg")]
+    return [decoder.decode(decoder.read_bytes(folder / name)) for name in ("china.jpg", "flower.jpg")]
 
 
 def _blocks(photo: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dfcore import images
 from dfcore.datasets.scan import walk
 from dfcore.errors import InputError
+from dfcore.imaging import decoder
 
 
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
@@ -28,7 +28,7 @@ def iter_images(paths: Iterable[str | Path]) -> Iterator[Path]:
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from (file for file in walk(path) if file.suffix.lower() in images.SUFFIXES)
+            yield from (file for file in walk(path) if file.suffix.lower() in decoder.SUFFIXES)
         elif path.exists():
             yield path
         else:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dfcore.datasets.augment import augmenter
 from dfcore.datasets.cache import Pixels
-from dfcore.processes import cores
+from dfcore.utils.processes import cores
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfcore import decoding, images, workspace
+from dfcore import workspace
 from dfcore.datasets import layouts
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, SPLITS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
-from dfcore.datasets.memory import READ, ScanMemory
+from dfcore.datasets.scan_cache import READ, ScanMemory
 from dfcore.errors import ImageError, LayoutError
-from dfcore.files import sha256_bytes
+from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
-from dfcore.texts import printable, storable
+from dfcore.utils.files import sha256_bytes
+from dfcore.utils.texts import printable, storable
 
 COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "quality", "bytes", "sha256", "error")
 Progress = Callable[[int, int], None]
@@ -140,7 +141,7 @@ def walk_images(root: Path) -> tuple[list[Path], int]:
     """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
     found, skipped = [], 0
     for path in walk(root):
-        if path.suffix.lower() in images.SUFFIXES:
+        if path.suffix.lower() in decoder.SUFFIXES:
             found.append(path)
         elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
             skipped += 1
@@ -222,9 +223,9 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
 def _read_image(path: Path) -> dict[str, Any]:
     read: dict[str, Any] = dict.fromkeys(READ)
     try:
-        data = images.read_bytes(path)
+        data = decoder.read_bytes(path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
-        facts = decoding.check(data)
+        facts = sandbox.check(data)
         read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
     except ImageError as error:
         read["error"] = str(error)

@@ -11,8 +11,8 @@ import pandas as pd
 from dfcore.datasets.layouts import SPLITS, TEST, TRAIN, VALIDATION
 from dfcore.datasets.scan import Dataset
 from dfcore.errors import DatasetError
-from dfcore.files import sha256_bytes
 from dfcore.labels import NAMES
+from dfcore.utils.files import sha256_bytes
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Engines: how a detector's forward pass runs. Importing it imports neither TensorFlow nor OpenVINO."""
 
-from dfcore.engines import sharing
+from dfcore.engines import weight_dedup
 from dfcore.engines.base import Engine, EngineName, Outputs, fake_logit
 from dfcore.engines.keras_engine import KerasEngine
 from dfcore.engines.openvino_engine import OpenVinoEngine, convert, has_bfloat16, installed

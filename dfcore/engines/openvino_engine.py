@@ -20,8 +20,8 @@ import numpy as np
 
 from dfcore.engines.base import EVIDENCE, FEATURES, LOGITS, MAPS, EngineName, Outputs, fake_logit
 from dfcore.errors import BundleError
-from dfcore.processes import cores
-from dfcore.texts import printable
+from dfcore.utils.processes import cores
+from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +44,7 @@ _OPERATIONS = {
 }  # fmt: skip
 _HEAD = b'<?xml version="1.0"?>'
 _MAX_GRAPH = 8 * 2**20
-# As for Keras models, see `dfcore.model_gate`.
+# As for Keras models, see `dfcore.detectors.model_validation`.
 _MAX_NODES, _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 20_000, 2 * 64 * 2**20, 2 * 2**30
 
 
@@ -72,7 +72,7 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
     import keras
 
     ov = _openvino()
-    from dfcore.engines.evidence import explained
+    from dfcore.engines.gradcam import explained
 
     size = model.input_shape[1]
     outputs = {LOGITS: model.outputs[0], FEATURES: model.layers[-1].input}

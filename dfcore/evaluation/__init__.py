@@ -1,6 +1,5 @@
 """Evaluation: per-image predictions, and metrics that are computed from them."""
 
-from dfcore.evaluation.budget import operating_for
 from dfcore.evaluation.confidence import calibration_error, calls, reliability, three_way
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
@@ -20,6 +19,7 @@ from dfcore.evaluation.predictions import (
     write_predictions,
 )
 from dfcore.evaluation.robustness import robustness, stability
+from dfcore.evaluation.thresholds import operating_for
 
 __all__ = [
     "CROSS_VALIDATION",

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from dfcore.bundles import Card
 from dfcore.confidence import Operating
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
-from dfcore.detector import Detector
+from dfcore.detectors.bundle import Card
+from dfcore.detectors.detector import Detector
 from dfcore.evaluation.confidence import calibration_error, three_way
 from dfcore.evaluation.metrics import evaluate_scores
 from dfcore.evaluation.predictions import predict_split

@@ -8,10 +8,10 @@ from pandas.api.types import is_numeric_dtype
 
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
-from dfcore.detector import Detector
+from dfcore.detectors.detector import Detector
 from dfcore.errors import BundleError, DatasetError
-from dfcore.files import write_atomic
-from dfcore.texts import printable
+from dfcore.utils.files import write_atomic
+from dfcore.utils.texts import printable
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "unlike")
 CROSS_VALIDATION = "cross-validation"

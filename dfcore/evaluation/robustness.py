@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 
-from dfcore import decoding, images
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
-from dfcore.detector import Detector
+from dfcore.detectors.detector import Detector
 from dfcore.errors import DatasetError, ImageError
 from dfcore.evaluation.confidence import three_way
 from dfcore.evaluation.metrics import evaluate_scores
+from dfcore.imaging import decoder, sandbox
 
 _BATCH = 16
 ORIGINAL = "original"
@@ -134,12 +134,12 @@ def robustness(
     return [_row(detector, name, title, table[["label", name]]) for name, title in titles.items()]
 
 
-def stability(detector: Detector, source: images.Source) -> list[dict[str, Any]]:
+def stability(detector: Detector, source: decoder.Source) -> list[dict[str, Any]]:
     """The score of one image as it is and after each of `CHANGES`: change, title, score, call."""
     if isinstance(source, (np.ndarray, Image.Image)):
-        rgb = images.decode(source)
+        rgb = decoder.decode(source)
     else:
-        rgb = decoding.pixels(images.read_bytes(source))
+        rgb = sandbox.pixels(decoder.read_bytes(source))
     titles = [(ORIGINAL, "As it is"), *((change.name, change.title) for change in CHANGES)]
     scores = _scores(detector, [_variants(detector, rgb)])[0]
     decision = detector.card.decision
@@ -163,7 +163,7 @@ def _scores(detector: Detector, variants: list[np.ndarray]) -> np.ndarray:
 def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     def read(path: str) -> np.ndarray | None:
         try:
-            return _variants(detector, decoding.pixels(images.read_bytes(dataset.root / path)))
+            return _variants(detector, sandbox.pixels(decoder.read_bytes(dataset.root / path)))
         except ImageError:
             return None  # The scan has told what cannot be read; this file went since.
 

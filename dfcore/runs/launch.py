@@ -8,12 +8,12 @@ import threading
 from pathlib import Path
 
 from dfcore.errors import DfcoreError, RunError
-from dfcore.files import write_json
-from dfcore.processes import environment
 from dfcore.runs.process import identity
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
+from dfcore.utils.files import write_json
+from dfcore.utils.processes import environment
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 

@@ -18,10 +18,10 @@ from typing import Any
 from filelock import FileLock
 
 from dfcore.errors import RunError, StorageError
-from dfcore.files import read_json, remembered, sweep, write_bytes, write_json, write_text
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
-from dfcore.texts import printable
+from dfcore.utils.files import read_json, remembered, sweep, write_bytes, write_json, write_text
+from dfcore.utils.texts import printable
 
 _STATUS_FIELDS = {field.name for field in fields(Status)}
 # A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import RunError, StorageError
-from dfcore.files import write_json
 from dfcore.runs.run import Run
 from dfcore.runs.status import State, Status
+from dfcore.utils.files import write_json
 
 
 class RunStore:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dfcore.errors import DfcoreError, StorageError
-from dfcore.files import is_intact, sweep, write_hashed
+from dfcore.utils.files import is_intact, sweep, write_hashed
 
 
 def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any]) -> Path:

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dfcore import architectures
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
-from dfcore.files import read_json
-from dfcore.preprocess import MAX_SIZE, MIN_SIZE, PreprocessSpec, Resize
+from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, PreprocessSpec, Resize
+from dfcore.utils.files import read_json
 
 
 class TrainConfig(BaseModel):

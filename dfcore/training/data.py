@@ -11,8 +11,8 @@ from dfcore import workspace
 from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, scan
 from dfcore.datasets.cache import Pixels, load_pixels
 from dfcore.errors import DatasetError
-from dfcore.files import read_json, sha256_bytes, write_json
 from dfcore.training.config import TrainConfig
+from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.bundles import (
+from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
+from dfcore.datasets import TEST, TRAIN, VALIDATION
+from dfcore.detectors.bundle import (
     Card,
     Known,
     Preprocess,
@@ -21,17 +23,15 @@ from dfcore.bundles import (
     write_card,
     write_domain,
 )
-from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
-from dfcore.datasets import TEST, TRAIN, VALIDATION
-from dfcore.detector import Detector
+from dfcore.detectors.detector import Detector
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
-from dfcore.files import write_text
-from dfcore.quicken import quicken
+from dfcore.exchange.optimize import quicken
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Progress, Watcher
+from dfcore.utils.files import write_text
 
 if TYPE_CHECKING:
     import keras

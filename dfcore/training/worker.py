@@ -17,11 +17,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dfcore.errors import DfcoreError
-from dfcore.files import sweep
 from dfcore.runs.process import identity
 from dfcore.runs.run import LostRun, Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
+from dfcore.utils.files import sweep
 
 _POLL_SECONDS = _BEAT_SECONDS = 1.0
 

@@ -1,0 +1,129 @@
+"""What Evaluate looks at: stored predictions of a detector, and the images behind them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard import access
+from dfcore import workspace
+from dfcore.datasets import TRAIN
+from dfcore.datasets.registry import registered
+from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
+from dfcore.evaluation.results import stored
+from dfcore.labels import FAKE, REAL
+from dfcore.utils.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table of predictions that can be looked at.
+
+    Attributes:
+        key: what stands in the address.
+        title: for people.
+        predictions: the file.
+        root: where the images lie on this machine, if that is known.
+        split: "train", "validation" or "test" of the data set, or "all".
+    """
+
+    key: str
+    title: str
+    predictions: Path
+    root: Path | None
+    split: str
+
+
+def sources(entry: access.Entry) -> list[Source]:
+    """The splits of a detector's own data set, then the other data sets that it was measured on."""
+    folder, own = entry.folder, _own_root(entry)
+    found = [
+        Source(split, _title(split, entry), predictions_path(folder, split), own, _split_of(split))
+        for split in stored_splits(folder)
+    ]
+    for measured in stored(workspace.measurements_dir(), entry.card.model_sha256):
+        root = Path(measured.metrics["root"])
+        split = measured.metrics["split"]
+        place = root if root.exists() else None
+        found.append(Source(measured.predictions.stem, measured.title, measured.predictions, place, split))
+    return found
+
+
+def _title(split: str, entry: access.Entry) -> str:
+    if split == CROSS_VALIDATION:
+        return f"cross-validation within the training split of {entry.card.training.dataset}"
+    return f"{split} split of {entry.card.training.dataset}"
+
+
+def _split_of(name: str) -> str:
+    return TRAIN if name == CROSS_VALIDATION else name
+
+
+def used_for(entry: access.Entry) -> str:
+    """What the validation split decided about, hence how far its figures are too good."""
+    decided = []
+    if entry.card.training.config.get("early_stopping", "auc") != "off":
+        decided.append("the best epoch")
+    if entry.card.training.config.get("cross_validation", "off") == "off":
+        decided.append("calibration and thresholds")
+    if not decided:
+        return "Nothing was chosen on this split but the limit of the distance to the training images."
+    return f"This split decided about {' and '.join(decided)}: its figures are somewhat too good."
+
+
+def robustness_of(entry: access.Entry, source: Source) -> list[dict[str, Any]]:
+    """What was measured on these images after small changes; empty where nothing was."""
+    path = _robustness_path(entry, source)
+    if path.is_file():
+        return read_json(path)
+    card = next((row["rows"] for row in entry.card.robustness if row.get("split") == source.key), [])
+    return card or _measured_robustness(entry, source)
+
+
+def keep_robustness(entry: access.Entry, source: Source, rows: list[dict[str, Any]]) -> None:
+    """Keeps it for the next visit."""
+    write_json(_robustness_path(entry, source), rows)
+
+
+def _robustness_path(entry: access.Entry, source: Source) -> Path:
+    return workspace.measurements_dir() / entry.card.model_sha256[:16] / "robustness" / f"{source.key}.json"
+
+
+def _measured_robustness(entry: access.Entry, source: Source) -> list[dict[str, Any]]:
+    for measured in stored(workspace.measurements_dir(), entry.card.model_sha256):
+        if measured.predictions.stem == source.key:
+            return measured.metrics.get("robustness", [])
+    return []
+
+
+def table(source: Source) -> pd.DataFrame:
+    """The predictions."""
+    return access.predictions(str(source.predictions), access.stamp(source.predictions))
+
+
+def image_path(source: Source, path: str) -> Path | None:
+    """Where an image of the table lies; None where its path, which may come from strangers, leads out of the folder."""
+    if source.root is None or Path(path).is_absolute() or ".." in Path(path).parts:
+        return None
+    return source.root / path if workspace.readable(source.root / path) else None
+
+
+def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.DataFrame:
+    """The images of one cell of the confusion matrix, the hardest first.
+
+    For wrong calls these are the ones farthest beyond the threshold, for correct calls the narrowest.
+    """
+    called = predictions.score >= threshold
+    actual = FAKE if cell in ("false_real", "true_fake") else REAL
+    rows = predictions[(predictions.label == actual) & (called == (cell in ("false_fake", "true_fake")))]
+    distance = np.abs(rows.score - threshold)
+    return rows.iloc[np.argsort(-distance if cell.startswith("false") else distance, kind="stable")]
+
+
+def _own_root(entry: access.Entry) -> Path | None:
+    if entry.run is not None:
+        root = Path(entry.run.config()["data_root"])
+        return root if root.is_dir() else root.parent
+    return next((path for path in registered() if path.name == entry.card.training.dataset and path.is_dir()), None)

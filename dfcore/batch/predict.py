@@ -1,0 +1,152 @@
+"""Judging any number of files: decoding on all cores beside the network, rows as they come, in constant memory.
+
+Threads read files and let the decoding processes decode them; one thread runs the network on a batch while the next
+one is gathered. What waits between them is bounded.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dfcore.confidence import Operating
+from dfcore.detectors.detector import Detector, Seen, Verdict
+from dfcore.detectors.selection import choose
+from dfcore.errors import ImageError
+from dfcore.imaging import decoder, sandbox
+from dfcore.utils.files import sha256_bytes
+from dfcore.utils.texts import storable
+
+# Bytes of pixels in one batch, and images in it.
+_BATCH_BYTES, _FEWEST, _MOST = 16 * 2**20, 8, 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are judged.
+
+    Attributes:
+        batch_size: images a forward pass, None for what fits; it changes no score.
+        workers: files that are read and decoded at once, None for one for each core and one more.
+        ordered: whether rows come in the order of the files, or as soon as they are there.
+        insist: whether images unlike the training images get a verdict all the same.
+        operating: thresholds of the three-way verdict by detector, where they are not the card's.
+    """
+
+    batch_size: int | None = None
+    workers: int | None = None
+    ordered: bool = True
+    insist: bool = False
+    operating: Mapping[str, Operating] | None = None
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    sha256: str | None
+    seen: list[Seen] | ImageError
+
+
+def judge_files(
+    paths: Iterable[Path], detectors: Mapping[str, Detector], options: Options | None = None
+) -> Iterator[list[dict[str, Any]]]:
+    """Judges files; yields rows, a batch at a time, one for each file.
+
+    A row holds path, sha256, score, verdict (the three-way answer), label (the two-way one), reason (why it is
+    inconclusive), distance and unlike (see `Familiarity`), detector, and error (why a file cannot be judged).
+
+    Args:
+        paths: files; taken as they are needed.
+        detectors: by name; of several the one that fits an image gives its verdict, see `dfcore.detectors.selection`.
+        options: see there.
+    """
+    options = options or Options()
+    workers = options.workers or sandbox.processes() + 1
+    size = options.batch_size or _batch_size(detectors)
+    records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
+
+    def judge(batch: list[_File]) -> list[dict[str, Any]]:
+        return _judge(batch, detectors, records, options)
+
+    readers, network = ThreadPoolExecutor(workers), ThreadPoolExecutor(1)
+    try:
+        files = _read(paths, list(detectors.values()), readers, 2 * workers, options.ordered)
+        judged: Future[list[dict[str, Any]]] | None = None
+        while batch := list(islice(files, size)):
+            before, judged = judged, network.submit(judge, batch)
+            if before:
+                yield before.result()
+        if judged:
+            yield judged.result()
+    finally:
+        readers.shutdown(cancel_futures=True)
+        network.shutdown(cancel_futures=True)
+
+
+def _batch_size(detectors: Mapping[str, Detector]) -> int:
+    """As many as keep a many-core machine busy and memory small."""
+    of_one = sum(3 * detector.spec.size**2 for detector in detectors.values())
+    return max(_FEWEST, min(_MOST, _BATCH_BYTES // of_one))
+
+
+def _read(
+    paths: Iterable[Path], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
+) -> Iterator[_File]:
+    """Files as the networks take them, with so many on their way at once."""
+    specs = [detector.spec for detector in detectors]
+
+    def read(path: Path) -> _File:
+        digest = None
+        try:
+            content = decoder.read_bytes(path)
+            digest = sha256_bytes(content)
+            return _File(path, digest, [Seen.of(found) for found in sandbox.prepare_all(content, specs)])
+        except ImageError as error:
+            return _File(path, digest, error)
+
+    coming: deque[Future[_File]] = deque()
+    waiting = iter(paths)
+    while True:
+        coming.extend(readers.submit(read, path) for path in islice(waiting, ahead - len(coming)))
+        if not coming:
+            return
+        if not ordered:
+            done = wait(coming, return_when=FIRST_COMPLETED).done
+            coming = deque(sorted(coming, key=lambda future: future not in done))
+        yield coming.popleft().result()
+
+
+def _judge(
+    batch: list[_File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: Options
+) -> list[dict[str, Any]]:
+    verdicts: dict[str, list[Verdict]] = {}
+    for number, (name, detector) in enumerate(detectors.items()):
+        items = [file.seen if isinstance(file.seen, ImageError) else file.seen[number] for file in batch]
+        own = (options.operating or {}).get(name)
+        verdicts[name] = [
+            replace(found, operating=own or found.operating, insist=options.insist) for found in detector.judge(items)
+        ]
+    rows = []
+    for file, *found in zip(batch, *verdicts.values(), strict=True):
+        by_name = dict(zip(detectors, found, strict=True))
+        name = choose({key: one.familiarity for key, one in by_name.items()}, records).name
+        rows.append(_row(file, name, by_name[name]))
+    return rows
+
+
+def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "path": storable(file.path),
+        "sha256": file.sha256,
+        "score": verdict.score,
+        "verdict": verdict.call,
+        "label": verdict.label,
+        "reason": verdict.reason,
+        "distance": verdict.familiarity.distance,
+        "unlike": list(verdict.familiarity.reasons),
+        "detector": name,
+        "error": verdict.error and storable(verdict.error),
+    }

@@ -1,0 +1,90 @@
+"""Verdicts as a file, its format told by the ending of its name."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dfcore.errors import InputError
+from dfcore.utils.files import write_atomic
+
+COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error")
+_PARQUET_ROWS = 10_000
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes `COLUMNS` of rows: .jsonl, .csv and .parquet as they are, .json as the competition wants it.
+
+    Rows are taken one after the other; only .json holds them in memory.
+
+    Raises:
+        InputError: when the ending is none of `FORMATS`, or .json is asked for names that are no numbers.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        raise InputError(f"Expected a file ending in {', '.join(FORMATS)}. Received: {path}.")
+    write_atomic(path, lambda temporary: _WRITERS[suffix](temporary, rows))
+
+
+def _write_competition(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    path.write_text(json.dumps(competition(list(rows)), indent=1) + "\n", encoding="utf-8")
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({name: row[name] for name in COLUMNS}) + "\n" for row in rows)
+
+
+def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, pa.float64() if name == "score" else pa.string()) for name in COLUMNS])
+    waiting = iter(rows)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while some := list(islice(waiting, _PARQUET_ROWS)):
+            writer.write_table(pa.Table.from_pylist(some, schema=schema))
+
+
+_WRITERS: dict[str, Callable[[Path, Iterable[dict[str, Any]]], None]] = {
+    ".json": _write_competition, ".jsonl": _write_lines, ".csv": _write_csv, ".parquet": _write_parquet,
+}  # fmt: skip
+FORMATS = tuple(_WRITERS)
+
+
+def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The competition's list [{"index": 1, "prediction": "fake"}, …], by index; unreadable images are left out.
+
+    It knows two answers only: the prediction is the label, not the three-way verdict.
+    """
+    require_numbers([Path(row["path"]) for row in rows])
+    pairs = [(int(Path(row["path"]).stem), row["label"]) for row in rows if not row["error"]]
+    return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
+
+
+def require_numbers(paths: Sequence[Path]) -> None:
+    """Checks that every name is a number of its own, as the competition's list wants it.
+
+    Raises:
+        InputError: naming what is not.
+    """
+    stems = [path.stem for path in paths]
+    odd = [stem for stem in stems if not (stem.isascii() and stem.isdecimal())]
+    if odd:
+        raise InputError(
+            f"The competition's .json needs names that are numbers, such as 12.png. Received: {odd[0]!r} and "
+            f"{len(odd) - 1} more. Use .jsonl, .csv or .parquet for other names."
+        )
+    numbers = [int(stem) for stem in stems]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise InputError(f"The competition's .json needs each number once. Received: {twice} more than once.")

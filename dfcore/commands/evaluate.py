@@ -1,0 +1,120 @@
+"""`dfcore evaluate`, `dfcore matrix` and `dfcore compare`: what detectors are worth on labelled images."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dfcore import workspace
+from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
+from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
+from dfcore.errors import InputError
+
+_SPLITS = ("train", "validation", "test", "all")
+
+
+def add(commands: Any) -> None:
+    """Adds the commands."""
+    evaluate = command(commands, "evaluate", _evaluate, "measure a detector on a data set")
+    evaluate.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    _add_data(evaluate)
+    evaluate.add_argument("--out", metavar="FILE.parquet", help="write the per-image predictions too")
+    evaluate.add_argument(
+        "--robustness", action="store_true", help="measure after recompression, resizing, blur, noise and the like too"
+    )
+    evaluate.add_argument("--most", type=int, default=1000, metavar="N", help="images for that, at most")
+    add_budget(evaluate)
+    matrix = command(commands, "matrix", _matrix, "measure several detectors on several data sets")
+    matrix.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
+    matrix.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
+    matrix.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
+    compare = command(commands, "compare", _compare, "test whether one detector is better than another")
+    compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
+    compare.add_argument("second", metavar="BUNDLE", help=BUNDLE_HELP)
+    _add_data(compare)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-root", "--data_root", required=True, metavar="ROOT")
+    parser.add_argument("--split", default="test", help=f"{', '.join(_SPLITS)} (default: test)")
+
+
+def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple[dict[str, Any], Any]:
+    """Measures and keeps the measurement, so that the dashboard shows it too."""
+    from dfcore.datasets import scan
+    from dfcore.evaluation import measure, results, robustness, splits_as_trained
+
+    if split not in _SPLITS:
+        raise InputError(f"Expected --split {', '.join(_SPLITS)}. Received: {split!r}.")
+    # Nothing that it was trained on is measured as test.
+    dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")))
+    part = None if split == "all" else split
+    bar = progress_bar("measuring")
+    metrics, table = measure(detector, dataset, part, cache_dir=workspace.cache_dir(), progress=bar)
+    metrics["root"] = str(dataset.root)
+    if robust:
+        metrics["robustness"] = robustness(detector, dataset, part, most=robust, progress=progress_bar("changing"))
+    results.store(workspace.measurements_dir(), detector.card.model_sha256, metrics, table)
+    return metrics, table
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from dfcore.detectors.detector import Detector
+    from dfcore.evaluation import operating_for, three_way, write_predictions
+
+    if options.most < 2:
+        raise InputError(f"Expected --most of at least 2. Received: {options.most}.")
+    detector = Detector.load(options.bundle)
+    budget = budget_of(options, detector.card)
+    operating = operating_for(detector.folder, detector.card, budget) if budget else None
+    robust = options.most if options.robustness else 0
+    metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
+    if operating:
+        metrics["three_way"] = three_way(table.label.astype(int), table.score, operating, table.unlike)
+    if options.out:
+        write_predictions(Path(options.out), table)
+    if options.json:
+        print_json(metrics)
+        return
+    print_figures({metrics["split"]: metrics})
+    print(metrics["report"])
+    if metrics["groups"]:
+        print_table([{"group": name} | found for name, found in metrics["groups"].items()])
+    if robust:
+        print_table([{k: v for k, v in row.items() if k != "change"} for row in metrics["robustness"]])
+
+
+def _matrix(options: argparse.Namespace) -> None:
+    from dfcore.detectors.detector import Detector
+    from dfcore.detectors.library import find_bundle
+
+    rows = []
+    # A misspelt name is told before anything is measured.
+    for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
+        detector = Detector.load(folder)
+        for root in options.data_root:
+            metrics, _ = _measured(detector, root, options.split)
+            three = metrics["three_way"]
+            rows.append(
+                {"detector": Path(name).name, "data set": metrics["dataset"], "images": metrics["images"]}
+                | {
+                    key: metrics[key]
+                    for key in ("roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
+                }
+                | {key: three[key] for key in ("false_alarms", "misses", "undecided", "unlike")}
+                | {"trained on it": "yes" if metrics["same_data_as_training"] else "no"}
+            )
+    print_json(rows) if options.json else print_table(rows)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from dfcore.detectors.detector import Detector
+    from dfcore.evaluation import paired
+
+    detectors = [Detector.load(name) for name in (options.first, options.second)]
+    tables = [_measured(detector, options.data_root, options.split)[1] for detector in detectors]
+    found = paired.compare(paired.join(*tables), detectors[0].threshold, detectors[1].threshold)
+    names = {"a": detectors[0].card.title, "b": detectors[1].card.title}
+    if options.json:
+        print_json(found | {"detectors": names})
+        return
+    print(f"A: {names['a']}\nB: {names['b']}\n{paired.in_words(found)}")

@@ -1,0 +1,334 @@
+"""What a `model.keras` must be before Keras may load it.
+
+Keras builds what the file's config names, and a config can name code. So the config is read as plain data first:
+every object in it must be one of those that our architectures are made of, with plain values. Then the weights: an
+HDF5 file of plain arrays, without links out of it. Then the sizes: the network is built without memory for its
+weights, and what it would take is counted. Whatever is refused says why.
+
+Sources: the advisories on Keras's model loading (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE-2025-9905,
+CVE-2025-9906, CVE-2025-12058, CVE-2025-12060), and Keras's own `keras/src/saving/serialization_lib.py`.
+"""
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from dfcore.errors import ArchiveError, BundleError
+from dfcore.utils.archives import read_zip
+from dfcore.utils.texts import printable
+
+KERAS = (3, 15)
+_MEMBERS = {"metadata.json": 2**16, "config.json": 4 * 2**20, "model.weights.h5": 512 * 2**20}
+_MAX_DEPTH, _MAX_LAYERS, _MAX_TEXT, _MAX_LIST = 40, 2000, 1000, 4096
+_MAX_INTEGER = 2**31
+# Layers that make arrays of the sizes in the config before anybody can count.
+_FEW, _MAX_NORMALIZATION = 16, 4 * 2**20
+# Numbers for one image: in one tensor (256 MB), and in all together.
+_MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 64 * 2**20, 2**30
+_MAX_PARAMETERS = 128 * 2**20
+_MAX_DATASETS, _MAX_GROUPS_DEEP = 20_000, 50
+
+# What our architectures are made of: (module, class, registered name).
+_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "Statistics")
+_LAYERS = """Activation Add BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout Flatten
+    GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization MaxPooling2D AveragePooling2D
+    MultiHeadAttention Multiply Normalization ReLU Rescaling Reshape SeparableConv2D ZeroPadding2D"""
+_INITIALIZERS = """GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones RandomNormal
+    RandomUniform TruncatedNormal VarianceScaling Zeros"""
+_ALLOWED = frozenset(
+    {("keras.layers", name, None) for name in _LAYERS.split()}
+    | {("keras.initializers", name, None) for name in _INITIALIZERS.split()}
+    | {("dfcore.architectures.layers", name, f"dfcore>{name}") for name in _OURS}
+    | {
+        ("keras", "DTypePolicy", None),
+        ("keras.regularizers", "L2", None),
+        ("keras.src.models.functional", "Functional", "Functional"),
+        ("keras.src.applications.convnext", "LayerScale", "LayerScale"),
+        ("keras.src.ops.numpy", "Add", "Add"),
+    }
+)
+_TENSOR = "__keras_tensor__"
+_NAMING = ("class_name", "module", "registered_name")
+_ACTIVATIONS = {
+    "elu", "gelu", "hard_sigmoid", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "swish", "tanh",
+}  # fmt: skip
+_DTYPES = {"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "uint8", "int32"}
+# Keys whose text Keras looks up as the name of an object; ours hold an object or nothing.
+_OBJECT_KEY = re.compile(r".*(initializer|regularizer|constraint|quantization_config)$")
+
+
+def check_model(path: Path) -> None:
+    """Refuses a model file that is anything but one of our networks with its weights.
+
+    Args:
+        path: of a `model.keras`.
+
+    Raises:
+        BundleError: saying what was found and what is allowed.
+    """
+    try:
+        members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
+        _require(set(members) == set(_MEMBERS), f"expected the members {', '.join(sorted(_MEMBERS))}")
+        _check_version(_json(members["metadata.json"], "metadata.json"))
+        config = _json(members["config.json"], "config.json")
+        _check_config(config)
+        _check_weights(members["model.weights.h5"])
+        _check_sizes(config)
+    except ArchiveError as error:
+        raise BundleError(f"{path} is refused: {printable(error)}") from None
+    except _Refused as error:
+        raise BundleError(f"{path} is refused: {printable(error)}.") from None
+
+
+class _Refused(Exception):  # noqa: N818  (becomes a BundleError that names the file)
+    """The file is not what is allowed."""
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise _Refused(otherwise)
+
+
+# === What it says of itself ===
+
+
+def _json(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _Refused(f"{name} is no JSON that can be read ({str(error)[:100]})") from None
+    _require(isinstance(value, dict), f"{name} holds no object")
+    return value
+
+
+def _check_version(metadata: dict[str, Any]) -> None:
+    import keras
+
+    for what, version in (("It was saved", metadata.get("keras_version")), ("Installed is", keras.__version__)):
+        found = re.match(r"(\d{1,4})\.(\d{1,4})(\.|$)", version) if isinstance(version, str) else None
+        wanted = ".".join(map(str, KERAS))
+        told = f"{what} with Keras {str(version)[:40]!r}; {wanted} or later is needed, which refuses more by itself"
+        _require(found is not None and (int(found[1]), int(found[2])) >= KERAS, told)
+
+
+# === The network as plain data ===
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    found = _triple(config)
+    _require(found[1] == "Functional", f"expected a Functional network. Received: {found[1]!r}")
+    layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
+    _require(isinstance(layers, list), "the network has no list of layers")
+    _require(len(layers or ()) <= _MAX_LAYERS, f"the network has more than {_MAX_LAYERS} layers")
+    _walk(config, "network", 0)
+    normalizations = 0
+    for layer in layers or ():
+        _require(isinstance(layer, dict), "one of its layers is no object")
+        _require(layer.get("class_name") != "Functional", "it holds a network within the network")
+        normalizations += layer.get("class_name") == "Normalization"
+        _check_calls(layer.get("inbound_nodes"))
+    _require(normalizations <= _FEW, f"it has more than {_FEW} layers of the kind Normalization")
+
+
+def _check_calls(calls: Any) -> None:
+    """How a layer is called: with tensors of the network, and single values besides, so that nothing runs here."""
+    _require(isinstance(calls, list), "a layer does not say how it is called")
+    for call in calls:
+        _require(isinstance(call, dict) and set(call) == {"args", "kwargs"}, "a layer is called in an unknown way")
+        _require(isinstance(call["args"], list) and isinstance(call["kwargs"], dict), "a layer is called wrongly")
+        given = [*call["args"], *call["kwargs"].values()]
+        flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
+        tensors = [part for part in flat if isinstance(part, dict)]
+        _require(all(part.get("class_name") == _TENSOR for part in tensors), "a layer is called with an object")
+        _require(bool(tensors), "a layer is called without a tensor")
+        lists = [value for value in given if isinstance(value, list)]
+        _require(all(isinstance(part, dict) for value in lists for part in value), "a layer is called with numbers")
+
+
+def _walk(value: Any, key: str, depth: int) -> None:
+    """Checks a value and all within it."""
+    _require(depth <= _MAX_DEPTH, f"the config is nested more than {_MAX_DEPTH} deep")
+    if isinstance(value, dict):
+        if any(name in value for name in _NAMING):
+            _check_object(value)
+        for inner, part in value.items():
+            _require(len(inner) <= _MAX_TEXT, "a key of the config is too long")
+            if inner == "compile_config":
+                _require(not part, "it brings a configuration for training, which a detector does not need")
+            _check_named(inner, part)
+            _walk(part, inner, depth + 1)
+    elif isinstance(value, list):
+        _require(len(value) <= _MAX_LIST or key == "layers", f"the list of {key[:40]!r} is too long")
+        sides = [part for part in value if isinstance(part, int) and part > 0]
+        _require(math.prod(sides) <= _MAX_ELEMENTS or key == "axis", f"the shape of {key[:40]!r} is too large")
+        for part in value:
+            _walk(part, key, depth + 1)
+    elif isinstance(value, str):
+        _require(len(value) <= _MAX_TEXT, f"the text of {key[:40]!r} is too long")
+    elif isinstance(value, float):
+        _require(math.isfinite(value), f"the number of {key[:40]!r} is not finite")
+    elif isinstance(value, int):
+        # Keras gives shared objects the address that they had as their number.
+        _require(abs(value) <= _MAX_INTEGER or key == "shared_object_id", f"the number of {key[:40]!r} is too large")
+
+
+def _check_object(value: dict[str, Any]) -> None:
+    """An object of Keras: one of those that are allowed, spelled exactly so."""
+    found = _triple(value)
+    if found == (None, _TENSOR, None):
+        return
+    _require(set(_NAMING) <= set(value), f"an object that does not name all of {', '.join(_NAMING)}")
+    told = f"class_name {found[1]!r:.60}, module {found[0]!r:.60}, registered_name {found[2]!r:.60}"
+    _require(found in _ALLOWED, f"it asks for an object that no detector is made of: {told}")
+    _require(isinstance(value.get("config"), dict), f"the config of {found[1]!r} is no object")
+    if found[1] == "Normalization":
+        shape = (
+            (value.get("build_config") or {}).get("input_shape")
+            if isinstance(value.get("build_config"), dict)
+            else None
+        )
+        sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
+        _require(math.prod(sides) <= _MAX_NORMALIZATION, "a Normalization of a shape that is too large")
+
+
+def _triple(value: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    def text(name: str) -> str | None:
+        part = value.get(name)
+        return part if part is None or isinstance(part, str) else repr(part)[:60]
+
+    return text("module"), text("class_name"), text("registered_name")
+
+
+def _check_named(key: str, value: Any) -> None:
+    """Text that Keras would look up as the name of something."""
+    if key == "activation":
+        _require(
+            value is None or (isinstance(value, str) and value in _ACTIVATIONS), f"an activation {str(value)[:60]!r}"
+        )
+    elif key == "dtype":
+        _require(
+            isinstance(value, dict) or value is None or (isinstance(value, str) and value in _DTYPES),
+            f"a dtype {value!r:.60}",
+        )
+    elif _OBJECT_KEY.match(key):
+        _require(value is None or isinstance(value, dict), f"{key[:40]} is given by a name, {value!r:.60}")
+    elif key in ("function", "fn", "module_object", "vocabulary", "filepath", "url"):
+        _require(False, f"an entry {key!r}, which no layer of a detector has")
+
+
+# === The weights ===
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """The arrays of a `model.keras` by their paths, without Keras.
+
+    Raises:
+        BundleError: when they are not plain arrays.
+    """
+    try:
+        member = "model.weights.h5"
+        members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
+        _require(member in members, f"expected the member {member}")
+        return _check_weights(members[member])
+    except (ArchiveError, _Refused) as error:
+        raise BundleError(f"{path} is refused: {error}.") from None
+
+
+def _check_weights(content: bytes) -> dict[str, Any]:
+    import h5py
+
+    _require(content[:8] == b"\x89HDF\r\n\x1a\n", "its weights are no HDF5 file")
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            _check_group(file, len(content))
+            return _arrays(file)
+    except _Refused:
+        raise
+    except Exception as error:  # h5py raises all sorts on damaged files.
+        raise _Refused(f"its weights cannot be read ({str(error)[:200]})") from None
+
+
+def _arrays(file: Any) -> dict[str, Any]:
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def keep(path: str, part: Any) -> None:
+        if isinstance(part, h5py.Dataset):
+            found[path] = part[()]
+
+    file.visititems(keep)
+    return found
+
+
+def _check_group(top: Any, most: int) -> None:
+    import h5py
+
+    seen, size, groups = 0, 0, [(top, 0)]
+    while groups:
+        group, depth = groups.pop()
+        _require(depth <= _MAX_GROUPS_DEEP, f"its weights are nested more than {_MAX_GROUPS_DEEP} deep")
+        for name in group:
+            seen += 1
+            _require(seen <= _MAX_DATASETS, f"its weights have more than {_MAX_DATASETS:,} parts")
+            _require(type(group.get(name, getlink=True)) is h5py.HardLink, f"its weights hold a link, {name[:60]!r}")
+            part = group[name]
+            if isinstance(part, h5py.Group):
+                groups.append((part, depth + 1))
+                continue
+            _require(isinstance(part, h5py.Dataset), f"its weights hold {name[:60]!r}, which is no array")
+            plain = not (part.is_virtual or part.external or part.compression or part.chunks)
+            _require(plain, f"the array {part.name[:60]!r} is virtual, external or compressed")
+            _require(part.dtype.kind in "fiub", f"the array {part.name[:60]!r} is of kind {part.dtype}")
+            size += part.size * part.dtype.itemsize
+            _require(size <= most, "its weights claim to be larger than their file")
+
+
+# === What it would take ===
+
+
+def _check_sizes(config: dict[str, Any]) -> None:
+    """Builds the network without memory for its weights, and counts."""
+    import keras
+    from keras.src.backend.common import global_state
+
+    import dfcore.architectures.layers  # noqa: F401  (registers our layers)
+
+    pending = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(pending, [], set_to_default=True))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            _require(isinstance(model, keras.Model), "it is no network")
+            parameters = sum(math.prod(variable.shape) for variable in model.variables)
+            elements = [size for operation in model.operations for size in _elements(operation)]
+    except _Refused:
+        raise
+    except Exception as error:  # Keras raises all sorts on values that do not fit together.
+        raise _Refused(f"the network cannot be built ({type(error).__name__}: {str(error)[:200]})") from None
+    finally:
+        # Else Keras would give them memory the next time that it looks.
+        global_state.set_global_attribute(pending, before)
+    _require(parameters <= _MAX_PARAMETERS, f"{parameters:,} weights. At most {_MAX_PARAMETERS:,} are loaded")
+    largest, together = max(elements), sum(elements)
+    _require(largest <= _MAX_ELEMENTS, f"a layer gives {largest:,} numbers an image. At most {_MAX_ELEMENTS:,} may be")
+    told = f"its layers give {together:,} numbers an image. At most {_MAX_ALL_ELEMENTS:,} may be"
+    _require(together <= _MAX_ALL_ELEMENTS, told)
+
+
+def _elements(operation: Any) -> list[int]:
+    """How many numbers an operation gives for an image, at each of its calls; for attention the scores too."""
+    found = []
+    for node in operation._inbound_nodes:
+        for tensor in node.output_tensors:
+            sides = tensor.shape[1:]
+            _require(all(side is not None for side in sides), "a layer whose output has no definite size")
+            found.append(math.prod(sides))
+            if type(operation).__name__ == "MultiHeadAttention":
+                tokens = math.prod(sides[:-1])
+                found.append(operation.num_heads * tokens * tokens)
+    return found

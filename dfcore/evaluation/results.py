@@ -1,0 +1,47 @@
+"""Keeps what detectors were measured to do on other data sets: predictions with metrics beside them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dfcore.evaluation.predictions import read_predictions, write_predictions
+from dfcore.utils.files import read_json, sha256_bytes, write_json
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One stored measurement.
+
+    Attributes:
+        title: data set and split, for people.
+        metrics: as `dfcore.evaluation.measure` gives them, with the data set's root.
+        predictions: path of the per-image predictions.
+    """
+
+    title: str
+    metrics: dict[str, Any]
+    predictions: Path
+
+    def table(self) -> pd.DataFrame:
+        """The per-image predictions."""
+        return read_predictions(self.predictions)
+
+
+def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.DataFrame) -> None:
+    """Stores a measurement of the model with this hash; one of the same data and split is replaced."""
+    key = sha256_bytes(f"{metrics['fingerprint']} {metrics['split']}".encode())[:12]
+    path = folder / model_sha256[:16] / f"{key}.parquet"
+    write_predictions(path, table)
+    write_json(path.with_suffix(".json"), metrics)
+
+
+def stored(folder: Path, model_sha256: str) -> list[Measurement]:
+    """All measurements of the model with this hash."""
+    found = []
+    for path in sorted((folder / model_sha256[:16]).glob("*.json")):
+        metrics = read_json(path)
+        title = f"{metrics['dataset']}, {metrics['split']}"
+        found.append(Measurement(title, metrics, path.with_suffix(".parquet")))
+    return found

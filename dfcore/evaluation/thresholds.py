@@ -1,0 +1,28 @@
+"""Thresholds for other error budgets than the card's, from the predictions that travel with a detector."""
+
+from pathlib import Path
+
+from dfcore.confidence import Budget, Operating, operating_point
+from dfcore.datasets import VALIDATION
+from dfcore.detectors.bundle import Card
+from dfcore.errors import InputError
+from dfcore.evaluation.predictions import CROSS_VALIDATION, predictions_path, read_predictions
+
+
+def operating_for(folder: Path | None, card: Card, budget: Budget) -> Operating:
+    """The thresholds that keep a budget, on the images that the card's own were chosen on.
+
+    Raises:
+        InputError: when the detector brought no predictions to choose them on.
+    """
+    if card.operating is not None and card.operating.budget == budget:
+        return card.operating
+    paths = [predictions_path(folder, name) for name in (CROSS_VALIDATION, VALIDATION)] if folder else []
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise InputError(
+            f"{card.title} brought no predictions of unseen images, so that no thresholds can be chosen for a budget."
+        )
+    table = read_predictions(path)
+    chosen_on = card.operating.chosen_on if card.operating else "the validation split"
+    return operating_point(table.label.to_numpy(int), table.score.to_numpy(float), budget, chosen_on=chosen_on)

@@ -1,0 +1,127 @@
+"""Gives a bundle its network in OpenVINO's form, once it is shown that both answer alike."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dfcore.confidence import sigmoid
+from dfcore.detectors.bundle import MODEL, Card, Cost, Fast, write_fast
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.model_validation import read_weights
+from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, weight_dedup
+from dfcore.errors import BundleError
+from dfcore.explanation import Explainer, Target
+from dfcore.utils.texts import printable
+
+# Largest difference of a score with which the fast engine is taken by itself.
+LIMIT = 1e-4
+# And of a feature, as a share of the largest.
+FEATURES_LIMIT = 1e-3
+# And of a heat-map, as a share of its largest number. Where a rectifier's input is 0 but for rounding, its gradient is
+# there in the one and not in the other.
+EVIDENCE_LIMIT = 0.05
+_PATTERNS = 32
+# Each of the compared heat-maps takes as long as two verdicts.
+_EXPLAINED = 8
+
+
+def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
+    """Writes the fast form into a bundle, and on its card whether it is taken; the Keras model stays the reference.
+
+    Args:
+        folder: of the bundle.
+        pixels: preprocessed images on which the engines are compared, uint8 (N, size, size, 3), best such as the
+            detector is made for; patterns of our own are compared besides.
+
+    Returns:
+        The card as written; `card.fast.reason` tells why the fast form is not taken.
+    """
+    detector = Detector.load(folder, "keras")
+    fast, files = _compared(detector, patterns(detector.spec.size, pixels))
+    if files is not None:
+        graph, weights = files
+        files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
+    return write_fast(folder, detector.card, fast, files)
+
+
+def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
+    """Images from smooth to noisy and from black to white, always the same; uint8 (N, size, size, 3), then `pixels`."""
+    random = np.random.default_rng(0)
+    made = [np.full((size, size, 3), level, np.uint8) for level in (0, 128, 255)]
+    for number in range(_PATTERNS - len(made)):
+        coarse = random.integers(0, 256, (2 + number % 7 * 5, 2 + number % 7 * 5, 3), dtype=np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), float)
+        noise = random.normal(0, 2.0 * (number % 5), (size, size, 3))
+        made.append(np.clip(smooth + noise, 0, 255).astype(np.uint8))
+    return np.stack(made) if pixels is None else np.concatenate([np.stack(made), pixels])
+
+
+def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes, bytes] | None]:
+    if not installed():
+        return Fast(taken=False, reason="OpenVINO was not installed"), None
+    from importlib.metadata import version
+
+    mirrored, explainer = detector.card.mirrored, detector.explainer()
+    try:
+        files = convert(detector.model, mirrored=mirrored, layer=explainer.default_layer)
+        evidence = _evidence(explainer, OpenVinoEngine(*files), pixels)
+        if evidence is not None and not evidence < EVIDENCE_LIMIT:
+            files, evidence = convert(detector.model, mirrored=mirrored), None
+        found = OpenVinoEngine(*files).outputs(pixels)
+        alone = OpenVinoEngine(*files, steady=True)
+        steady = all(_alike(alone.outputs(pixels[[at]]), found, at) for at in range(len(pixels)))
+    except BundleError as error:
+        return Fast(taken=False, reason=str(error), version=version("openvino")), None
+    except Exception as error:  # OpenVINO raises all sorts where it cannot run a network.
+        told = printable(" ".join(str(error).split()))[-200:]
+        return Fast(taken=False, reason=f"OpenVINO cannot run this network: {told}", version=version("openvino")), None
+    expected = detector.engine.outputs(pixels)
+    cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
+    # The network's own scores too: a calibration may be flat where these images lie.
+    maps = (detector.card.calibration.apply, sigmoid)
+    difference = max(float(np.abs(to(found.logits) - to(expected.logits)).max()) for to in maps)
+    features = float(np.abs(found.features - expected.features).max() / np.abs(expected.features).max())
+    reason = ""
+    if not difference < LIMIT:  # NaN too.
+        reason = f"its scores differ from Keras's by up to {difference:.2g} (limit {LIMIT:g})"
+    elif not features < FEATURES_LIMIT:
+        reason = f"its features differ from Keras's by up to {features:.2g} of the largest (limit {FEATURES_LIMIT:g})"
+    known = difference if np.isfinite(difference) else None
+    fast = Fast(
+        taken=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
+        evidence=evidence, layers=tuple(explainer.layers), steady=steady,
+        bfloat16=cheaper and _cost(detector.card, expected, cheaper),
+    )  # fmt: skip
+    return fast, files
+
+
+def _cost(card: Card, expected: Outputs, found: Outputs) -> Cost | None:
+    scores, others = card.calibration.apply(expected.logits), card.calibration.apply(found.logits)
+    difference, least = float(np.abs(others - scores).max()), card.threshold.value
+    return (
+        Cost(difference=difference, changed=float(((scores >= least) != (others >= least)).mean()))
+        if np.isfinite(difference)
+        else None
+    )
+
+
+def _alike(alone: Outputs, among: Outputs, at: int) -> bool:
+    """Whether one image's outputs are to the last bit those that it had among others."""
+    return all(np.array_equal(one[0], many[at]) for one, many in zip(alone, among, strict=True))
+
+
+def _evidence(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
+    """The largest difference of a heat-map, as a share of its largest number; None where the engine makes none."""
+    if not engine.explains:
+        return None
+    differences = []
+    targets: tuple[tuple[Target, int], ...] = (("fake", 1), ("real", -1))
+    for image in pixels[:: max(1, len(pixels) // _EXPLAINED)]:
+        evidence = engine.evidence(image)
+        for target, sign in targets:
+            expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
+            found = np.maximum(sign * evidence, 0)
+            most = max(expected.max(), found.max()) or 1.0
+            differences.append(np.abs(found - expected).max() / most)
+    return float(np.max(differences))  # NaN where one is.

@@ -1,0 +1,62 @@
+"""Heat-maps as pictures: one perceptual colour map (inferno), over the image, with a colour bar."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from dfcore.explanation.explainer import METHOD_TITLES, Heatmap
+
+_BAR_WIDTH, _MARGIN = 18, 10
+
+
+def colours(values: np.ndarray) -> np.ndarray:
+    """Maps values in [0, 1] (NaN allowed) to RGB uint8 by the inferno map; shape (..., 3)."""
+    table = _inferno()
+    index = np.rint(np.nan_to_num(np.clip(values, 0, 1)) * (len(table) - 1)).astype(int)
+    return table[index]
+
+
+def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarray:
+    """Lays a heat-map over its image.
+
+    Args:
+        rgb: the image, uint8 (H, W, 3).
+        heatmap: for this image.
+        opacity: of the map, in [0, 1]; where the network did not look the image stays, darkened.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    blended = np.float32(1 - opacity) * rgb + np.float32(opacity) * colours(heatmap.values)
+    seen = np.isfinite(heatmap.values)[..., None]
+    return np.rint(np.where(seen, blended, rgb * np.float32(0.4))).astype(np.uint8)
+
+
+def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Image:
+    """The overlay at the image's own size with a colour bar beside it that says low and high evidence."""
+    picture = overlay(rgb, heatmap, opacity)
+    height, width = picture.shape[:2]
+    size = float(np.clip(height // 20, 10, 28))
+    font = ImageFont.load_default(size)
+    title = f"{METHOD_TITLES[heatmap.method]}: evidence of {heatmap.target}"
+    texts = ("high", "low")
+    text_width = int(max(font.getlength(text) for text in texts))
+    canvas_height = max(height, int(6 * size))
+    canvas = Image.new("RGB", (width + 3 * _MARGIN + _BAR_WIDTH + text_width, canvas_height + int(2 * size)), "white")
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    bar = colours(np.linspace(1, 0, canvas_height)[:, None].repeat(_BAR_WIDTH, axis=1))
+    canvas.paste(Image.fromarray(bar), (width + _MARGIN, 0))
+    draw = ImageDraw.Draw(canvas)
+    left = width + 2 * _MARGIN + _BAR_WIDTH
+    draw.text((left, 0), texts[0], "black", font)
+    draw.text((left, canvas_height - 1.3 * size), texts[1], "black", font)
+    draw.text((2, canvas_height + 0.3 * size), title, "black", font)
+    return canvas
+
+
+def _inferno() -> np.ndarray:
+    from plotly.colors import hex_to_rgb, sequential, unlabel_rgb
+
+    stops = np.array([hex_to_rgb(c) if c.startswith("#") else unlabel_rgb(c) for c in sequential.Inferno], float)
+    at = np.linspace(0, 1, len(stops))
+    fine = np.linspace(0, 1, 256)
+    return np.stack([np.interp(fine, at, stops[:, c]) for c in range(3)], axis=1).round().astype(np.uint8)

@@ -1,0 +1,99 @@
+"""The process that decodes: `python -m dfcore.imaging.sandbox.child`, told on stdin, answering on stdout.
+
+It limits itself before it reads a byte from strangers: memory, processor time an image, no files, no core dumps.
+Where the system has no such limits (Windows), only the parent's patience limits it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import AvifImagePlugin, Image
+
+from dfcore.errors import ImageError
+from dfcore.imaging import decoder
+from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.sandbox.protocol import receive, send
+from dfcore.utils.processes import forbid_files, limit_memory, limit_time
+
+# Above what the interpreter and its libraries take, for images below and above `LARGE_PIXELS`. One of 50 megapixels
+# with transparency needs about 400 MB.
+MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 680 * 2**20
+CPU_SECONDS = 4
+# From here on one image alone, whatever the number of processes; the parent sees to that.
+LARGE_PIXELS = 12_000_000
+
+
+def main() -> None:
+    """Answers requests until stdin ends."""
+    # What a library prints must not stand between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    set_memory = limit_memory(MEMORY_BYTES, LARGE_MEMORY_BYTES)
+    forbid_files()
+    # A thread's stack counts as memory, and there may be many cores.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    while True:
+        try:
+            request, data = receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        limit_time(CPU_SECONDS)
+        set_memory(MEMORY_BYTES)
+        try:
+            facts, pixels = _answer(request, data, answers, set_memory)
+        except ImageError as error:
+            send(answers, {"error": str(error)})
+        except MemoryError:
+            send(answers, {"error": "There was not enough memory to decode the image."})
+        else:
+            shape = None if pixels is None else pixels.shape
+            send(answers, {"facts": facts, "shape": shape}, b"" if pixels is None else pixels.data.cast("B"))
+
+
+def _answer(
+    request: dict[str, Any], data: bytes, answers: BinaryIO, set_memory: Callable[[int], None]
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    def decode(*, large: bool) -> tuple[dict[str, Any], np.ndarray] | None:
+        with decoder.opened(data) as image:
+            if image.area >= LARGE_PIXELS and not large:
+                return None
+            return asdict(image.facts()), image.pixels()
+
+    try:
+        found = decode(large=False)
+    except (ImageError, MemoryError):
+        # Some decoders take the memory for the whole image before they tell its size.
+        found = None
+    if found is None:
+        send(answers, {"large": True})
+        receive(sys.stdin.buffer)  # The permission.
+        set_memory(LARGE_MEMORY_BYTES)
+        found = decode(large=True)
+    assert found is not None
+    told, rgb = found
+    if request["want"] == "check":
+        return told, None
+    picture = _shrunk(rgb, request["most"])
+    if request["want"] == "picture":
+        return told, picture
+    squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
+    header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
+    return told, np.concatenate([header, *(part.ravel() for part in (*squares, picture))])
+
+
+def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:
+    if most is None or max(rgb.shape[:2]) <= most:
+        return rgb
+    if not most:
+        return np.empty((0, 0, 3), np.uint8)
+    factor = most / max(rgb.shape[:2])
+    height, width = (max(1, round(factor * side)) for side in rgb.shape[:2])
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+
+
+if __name__ == "__main__":
+    main()

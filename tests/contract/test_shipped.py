@@ -1,0 +1,59 @@
+"""The detectors that ship: whole, small enough, honest about themselves, and quiet on real photographs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dfcore.datasets.demo import sample_images
+from dfcore.datasets.listing import list_images
+from dfcore.detectors.bundle import DOMAIN, read_card
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.library import list_bundles
+from dfcore.evaluation import full_metrics, predictions_path, read_predictions
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "models"
+BUNDLES = list_bundles(MODELS)
+PHOTOS = ROOT.parent / "shared" / "data" / "photos"
+every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+
+
+def test_three_ship_and_are_light_enough_to_clone():
+    assert {path.name for path in BUNDLES} == {"small", "faces", "photographs"}
+    assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) < 40e6
+
+
+@every_bundle
+def test_a_card_tells_what_people_must_know(bundle):
+    card = read_card(bundle)
+    assert card.limits and card.description and card.licence and card.measured and card.robustness
+    assert card.calibration.method != "none" and card.operating is not None
+    assert card.known is not None and (bundle / DOMAIN).is_file()
+    assert {"cross-validation", "validation"} <= set(card.results)
+    assert not any("/" in str(value) for value in card.training.config.values()), "a path of the machine travels along"
+
+
+@every_bundle
+def test_figures_on_a_card_follow_from_the_predictions_beside_it(bundle):
+    card = read_card(bundle)
+    for split in ("cross-validation", "validation"):
+        found = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.decision)
+        assert found["roc_auc"] == pytest.approx(card.results[split]["roc_auc"])
+        assert found["ece"] == pytest.approx(card.results[split]["ece"])
+
+
+@every_bundle
+def test_a_photograph_is_judged_and_noise_is_not_trusted(bundle):
+    detector = Detector.load(bundle)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    photograph, strange = detector.predict([sample_images()["photograph-temple.png"], noise])
+    assert photograph.error is None and 0 <= photograph.score <= 1
+    assert strange.call == "inconclusive" and strange.reason
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
+@every_bundle
+def test_few_of_a_hundred_real_photographs_are_called_fake(bundle):
+    verdicts = Detector.load(bundle).predict(list_images([PHOTOS]))
+    assert sum(verdict.call == "fake" for verdict in verdicts) <= 5

@@ -1,0 +1,657 @@
+"""Every page, driven by Streamlit's AppTest: empty, with a finished run, and through its main actions."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboard import evidence
+from dfcore.cli import main
+from dfcore.evaluation.robustness import CHANGES
+from dfcore.runs import RunStore
+from dfcore.training import presets
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+PAGES = ("home", "inspect", "datasets", "train", "monitor", "evaluate", "models")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, small_dataset):
+    """A workspace with one completed run on a small data set."""
+    folder = tmp_path_factory.mktemp("finished")
+    command = [sys.executable, "-m", "dfcore", "train", "--data-root", str(small_dataset), "--runs-dir",
+               str(folder / "runs"), "--epochs", "2", "--image-size", "32", "--name", "Small *run*"]  # fmt: skip
+    environment = os.environ | {"DFCORE_CACHE": str(folder / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=APP.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """An empty workspace in which pages may do what they like."""
+    for name in ("runs", "models", "data", "cache"):
+        monkeypatch.setenv(f"DFCORE_{name.upper()}", str(tmp_path / name))
+    return tmp_path
+
+
+@pytest.fixture
+def filled(workspace, finished, small_dataset):
+    """A workspace of its own with the completed run, and its data set registered."""
+    shutil.copytree(finished / "runs", workspace / "runs")
+    (workspace / "data").mkdir()
+    (workspace / "data" / "registered.json").write_text(json.dumps([str(small_dataset)]))
+    return workspace
+
+
+@pytest.fixture
+def library(filled, knowing):
+    """The same with two detectors in the library: one for images of 32 pixels, one for 300."""
+    for name, folder in knowing.items():
+        shutil.copytree(folder, filled / "models" / name)
+    return filled
+
+
+def open_page(name: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.run()
+    if name != "home":
+        app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def open_tab(title: str) -> AppTest:
+    """A tab of Evaluate; only the one that is open is drawn."""
+    app = open_page("evaluate")
+    app.session_state["evaluate_tab"] = title
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def words(app: AppTest) -> str:
+    """All that a reader sees, roughly."""
+    parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
+    return " ".join(str(part.value) for part in parts).replace("\N{WORD JOINER}", "")
+
+
+def picture(seed: int = 0, kind: str = "PNG") -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def button(app: AppTest, label: str, key: str | None = None):
+    """The first with a label, and with a key if one is given; else one without a key is preferred."""
+    found = [item for item in app.button if item.label == label and key in (None, item.key)]
+    return min(found, key=lambda item: item.key is not None)
+
+
+def sized(side: int, seed: int = 0) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(app: AppTest, *images: bytes) -> AppTest:
+    files = [(f"{number}.png", data, "image/png") for number, data in enumerate(images)]
+    app.file_uploader(key="inspect_upload").set_value(files).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def accept(app: AppTest, percent: float) -> AppTest:
+    """Sets both error budgets."""
+    app.toggle(key="inspect_own_budget").set_value(True).run()
+    app.number_input(key="inspect_false_alarms").set_value(percent)
+    app.number_input(key="inspect_misses").set_value(percent).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+@pytest.mark.parametrize(
+    ("page", "advice"),
+    [
+        ("home", "make the demonstration data set first"),
+        ("inspect", "no detector yet"),
+        ("datasets", "Make the demonstration set"),
+        ("train", "no data set yet"),
+        ("monitor", "No runs yet"),
+        ("evaluate", "no detector yet"),
+        ("models", "library is empty"),
+    ],
+)
+def test_an_empty_workspace_says_what_to_do_next(workspace, page, advice):
+    assert advice in words(open_page(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_a_finished_run_shows_no_error(filled, page):
+    app = open_page(page)
+    assert not app.error
+
+
+def test_only_inspect_and_a_running_evaluation_import_tensorflow(filled):
+    code = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
+for page in {[page for page in PAGES if page not in ("home", "inspect")]!r}:
+    app.switch_page(f"pages/{{page}}.py").run()
+    assert not app.exception, page
+    assert "tensorflow" not in sys.modules, page
+assert "keras" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=APP.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_names_from_strangers_are_shown_as_they_are(filled):
+    assert r"Small \*run\*" in words(open_page("home"))
+
+
+# === Inspect ===
+
+
+def test_an_uploaded_image_gets_verdict_heat_map_and_result(filled):
+    app = open_page("inspect")
+    app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
+    assert not app.exception
+    assert "Score **" in words(app)
+    assert "test images of its own kind of data" in words(app)
+    assert "Thresholds for at most 5% false alarms and 5% missed fakes" in words(app)
+    assert app.get("download_button")
+
+
+def test_several_images_are_listed_and_a_bad_one_has_its_reason(filled):
+    app = open_page("inspect")
+    files = [("a.png", picture(1), "image/png"), ("b.png", b"no image", "image/png")]
+    app.file_uploader(key="inspect_upload").set_value(files).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table.File) == ["a.png", "b.png"]
+    assert list(table.Verdict) == ["Inconclusive", "No verdict"]
+    assert "Not an image" in table.Remark[1]
+    assert table.Remark[0], "an inconclusive verdict has its reason"
+
+
+def test_an_unreadable_image_alone_says_why(filled):
+    app = open_page("inspect")
+    app.file_uploader(key="inspect_upload").upload("b.png", b"no image", "image/png").run()
+    assert not app.exception
+    assert "Not an image in a format" in words(app).replace("\\", "")
+
+
+def test_choices_of_the_heat_map_survive_another_page(filled):
+    app = open_page("inspect")
+    app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
+    app.segmented_control(key="inspect_target").set_value("real").run()
+    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/inspect.py").run()
+    assert app.segmented_control(key="inspect_target").value == "real"
+    assert "Score **" in words(app)
+
+
+def heading(app: AppTest) -> str:
+    """The verdict in words."""
+    (found,) = (item.value for item in app.markdown if item.value.startswith("## "))
+    return found
+
+
+def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
+    app = upload(open_page("inspect"), (small_dataset / "test" / "fake" / "0.png").read_bytes())
+    app.toggle(key="inspect_insist").set_value(True).run()
+    assert "Inconclusive" in heading(app), "24 images teach no threshold for 5% errors"
+    assert "never likely real, never likely fake" in words(app)
+    accept(app, 50)
+    assert "Likely" in heading(app)
+    assert "Thresholds for at most 50% false alarms and 50% missed fakes" in words(app)
+    assert "likely real below **" in words(app)
+    # They are kept, as every other choice.
+    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/inspect.py").run()
+    assert app.number_input(key="inspect_misses").value == 50
+    assert "Likely" in heading(app)
+
+
+def test_an_unlike_image_is_inconclusive_until_one_insists(library):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    accept(upload(app, sized(300)), 50)
+    assert "Inconclusive" in heading(app)
+    assert "unlike those that this detector was trained on" in words(app)
+    assert "shorter side has 300 pixels" in words(app)
+    app.toggle(key="inspect_insist").set_value(True).run()
+    assert "Likely" in heading(app)
+    assert "You insisted" in words(app), "the warning stays"
+
+
+def test_the_errors_of_the_card_count_until_others_are_set(library):
+    from dfcore.confidence import Budget
+    from dfcore.detectors.bundle import read_card, write_card
+    from dfcore.evaluation import operating_for
+
+    folder = library / "models" / "thumbnails"
+    card = read_card(folder)
+    strict = operating_for(folder, card, Budget(false_alarms=0.25, misses=0.25))
+    write_card(folder, card.model_copy(update={"operating": strict}))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    upload(app, sized(32))
+    assert "Thresholds for at most 25% false alarms" in words(app)
+    assert "Thresholds for at most 10% false alarms" in words(accept(app, 10))
+
+
+# === The automatic choice ===
+
+
+def test_one_detector_leaves_nothing_to_choose(filled):
+    app = open_page("inspect")
+    assert not any("Automatic" in option for option in app.selectbox(key="detector").options)
+
+
+def test_the_detector_that_fits_the_image_is_chosen(library):
+    app = open_page("inspect")
+    assert app.selectbox(key="detector").value == "auto"
+    for side, title in ((32, "Thumbnails"), (300, "Photographs")):
+        upload(app, sized(side))
+        assert f"Judged by **{title}**: it is the only one that was trained on such images" in words(app), side
+    upload(app, sized(100))
+    assert "none of the detectors was trained on such images" in words(app)
+    assert "Inconclusive" in heading(app)
+
+
+def test_each_of_several_images_has_its_own_detector(library):
+    app = upload(open_page("inspect"), sized(32), sized(300), sized(300, seed=1), b"no image")
+    table = app.dataframe[0].value
+    assert [text.split(":")[0] for text in table.Detector[:3]] == ["thumbnails", "photographs", "photographs"]
+    assert "Not an image" in table.Remark[3]
+    app.selectbox(key="detector").set_value("photographs").run()
+    assert {text.split(":")[0] for text in app.dataframe[0].value.Detector} == {"photographs"}
+
+
+def test_an_address_can_ask_for_a_detector(library):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["detector"] = "photographs"
+    app.switch_page("pages/inspect.py").run()
+    assert app.selectbox(key="detector").value == "photographs"
+
+
+# === Stability and the whole result ===
+
+
+def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown(library, results):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    upload(app, sized(32))
+    assert "small changes the score lies between" not in words(app), "it costs time, and waits to be asked"
+    app.toggle(key="inspect_stability").set_value(True).run()
+    assert not app.exception
+    assert f"After {len(CHANGES)} small changes the score lies between" in words(app)
+    assert "the verdict holds." in words(app), "neither side has a threshold: nothing is decided"
+    accept(app, 50)
+    rows = results[-1]["stability"]
+    assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
+    assert {row["call"] for row in rows} <= {"real", "fake"}
+    holds = len({row["call"] for row in rows}) == 1
+    assert ("the verdict holds." in words(app)) == holds
+
+
+@pytest.fixture
+def results(monkeypatch) -> list[dict]:
+    """What the download held after every run of Inspect, read as strict JSON."""
+    found, made = [], evidence.whole_result
+
+    def kept(*arguments):
+        result = made(*arguments)
+        found.append(json.loads(json.dumps(result, allow_nan=False)))
+        return result
+
+    monkeypatch.setattr(evidence, "whole_result", kept)
+    return found
+
+
+def test_the_download_holds_all_that_was_shown(library, results):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    accept(upload(app, sized(300)), 25)
+    verdict = results[-1]["verdict"]
+    assert verdict["call"] == "inconclusive"
+    assert verdict["label"] in ("real", "fake")
+    assert verdict["unlike"] == ["its shorter side has 300 pixels; the training images had 32"]
+    assert verdict["operating"]["budget"] == {"false_alarms": 0.25, "misses": 0.25}
+    assert results[-1]["detector"]["calibration"]["method"] == "none"
+    assert results[-1]["stability"] is None
+    assert f"Score **{verdict['score']:.3f}**" in words(app)
+
+
+# === Data sets ===
+
+
+def test_one_click_makes_the_demonstration_set(workspace):
+    app = open_page("datasets")
+    button(app, "Make the demonstration set").click().run()
+    assert not app.exception
+    assert "This is a demonstration" in words(app)
+    assert [metric.value for metric in app.metric] == ["1,440", "720", "720", "0"]
+
+
+@pytest.mark.parametrize("text", ["", "/no/such/folder"], ids=["nothing", "missing folder"])
+def test_registering_what_is_not_there_is_refused(workspace, text):
+    app = open_page("datasets")
+    app.text_input[0].set_value(text)
+    button(app, "Register").click().run()
+    assert "Expected an existing folder" in words(app)
+
+
+def test_a_folder_that_is_no_data_set_names_the_known_layouts(workspace, tmp_path):
+    (tmp_path / "odd" / "things").mkdir(parents=True)
+    (tmp_path / "odd" / "things" / "a.png").write_bytes(picture())
+    app = open_page("datasets")
+    app.text_input[0].set_value(str(tmp_path / "odd"))
+    button(app, "Register").click().run()
+    assert "names a class" in words(app)
+
+
+def test_unreadable_images_are_listed_with_their_reason(workspace, small_dataset, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(small_dataset, copy)
+    (copy / "train" / "real" / "broken.png").write_bytes(picture()[:200])
+    app = open_page("datasets")
+    app.text_input[0].set_value(str(copy))
+    button(app, "Register").click().run()
+    listed = next(table.value for table in app.dataframe if "error" in table.value.columns)
+    assert list(listed.path) == ["train/real/broken.png"]
+
+
+# === Train and Monitor ===
+
+
+def test_training_starts_from_the_form_and_monitor_shows_it(filled, small_dataset):
+    app = open_page("train")
+    button(app, "Start training").click().run()
+    assert not app.exception
+    assert not app.error
+    latest = next(iter(RunStore(filled / "runs")))
+    assert latest.config()["data_root"] == str(small_dataset)
+    assert latest.config()["image_size"] == 32
+    latest.request_stop()
+    app = open_page("monitor")
+    assert latest.id in [row for table in app.dataframe for row in table.value.get("Id", [])]
+
+
+def setting(app: AppTest, label: str):
+    return next(item for item in (*app.selectbox, *app.number_input) if item.label == label)
+
+
+def test_a_recipe_fills_the_form_and_can_be_put_away(filled):
+    app = open_page("train")
+    before = setting(app, "Architecture").value
+    assert setting(app, "Recipe").value == ""
+    for name in presets.names():
+        recipe = presets.get(name)
+        app.selectbox(key="train_recipe").set_value(name).run()
+        assert not app.exception
+        assert recipe.summary in words(app)
+        assert setting(app, "Architecture").value == recipe.values["arch"]
+        assert setting(app, "Image size (pixels)").value == recipe.values["image_size"]
+        assert setting(app, "Epochs, at most").value == recipe.values["epochs"]
+        assert setting(app, "Calibrate by").value == recipe.values.get("cross_validation", "off")
+        assert setting(app, "Stop early by").value == "off"
+    app.selectbox(key="train_recipe").set_value("").run()
+    assert setting(app, "Architecture").value == before
+    assert setting(app, "Stop early by").value == "auc"
+
+
+def test_cross_validation_beside_early_stopping_is_refused_and_without_it_starts(filled):
+    app = open_page("train")
+    setting(app, "Calibrate by").set_value("content").run()
+    button(app, "Start training").click().run()
+    assert "early_stopping: expected off with cross-validation" in words(app).replace("\\", "")
+    assert len(list(RunStore(filled / "runs"))) == 1
+    setting(app, "Stop early by").set_value("off")
+    setting(app, "Folds").set_value(3)
+    button(app, "Start training").click().run()
+    assert not app.error
+    latest = next(iter(RunStore(filled / "runs")))
+    assert (latest.config()["cross_validation"], latest.config()["folds"]) == ("content", 3)
+    latest.request_stop()
+
+
+def test_train_again_brings_the_settings_of_the_run(filled):
+    app = open_page("monitor")
+    button(app, "Train again with changes").click().run()
+    app.switch_page("pages/train.py").run()
+    assert "With the settings of" in words(app)
+    assert next(item for item in app.number_input if item.label == "Epochs, at most").value == 2
+
+
+def test_a_run_is_deleted_only_after_a_second_click(filled):
+    app = open_page("monitor")
+    store = RunStore(filled / "runs")
+    button(app, "Delete").click().run()
+    assert len(list(store)) == 1
+    button(app, "Delete for good").click().run()
+    assert len(list(store)) == 0
+    assert "No runs yet" in words(app)
+
+
+def test_the_loss_within_epochs_is_drawn_for_whoever_opens_it(filled):
+    app = open_page("monitor")
+    assert "each the mean over a second" not in words(app)
+    app.session_state["monitor_steps"] = True
+    app.run()
+    assert not app.exception
+    assert f"{len(next(iter(RunStore(filled / 'runs'))).steps())} reports, each the mean over a second" in words(app)
+
+
+def test_the_loss_within_epochs_is_open_while_there_is_no_epoch_yet(filled):
+    run = next(iter(RunStore(filled / "runs")))
+    (run.folder / "history.csv").unlink()
+    app = open_page("monitor")
+    assert "each the mean over a second" in words(app)
+    (run.folder / "steps.csv").unlink()
+    app.run()
+    assert not app.exception
+    assert "No step was reported yet" in words(app)
+
+
+def test_settings_and_log_are_shown_to_whoever_opens_them(filled):
+    app = open_page("monitor")
+    assert not app.code
+    app.session_state["run_settings"] = app.session_state["run_log"] = True
+    app.run()
+    assert not app.exception
+    run = next(iter(RunStore(filled / "runs")))
+    assert app.code[0].value == run.log_tail().strip()
+    assert list(app.dataframe[-1].value["Setting"]) == list(run.config())
+
+
+def test_notes_are_kept(filled):
+    app = open_page("monitor")
+    app.text_area[0].set_value("Looks good.")
+    button(app, "Save notes").click().run()
+    assert next(iter(RunStore(filled / "runs"))).notes() == "Looks good."
+
+
+# === Evaluate ===
+
+
+def test_the_threshold_moves_the_figures(filled):
+    app = open_page("evaluate")
+    values = []
+    for threshold in (0.0, 1.0):
+        app.slider(key="threshold").set_value(threshold).run()
+        assert not app.exception
+        values.append({metric.label: metric.value for metric in app.metric})
+    assert values[0]["False alarms on real (FPR)"] == "1.000"
+    assert values[1]["False alarms on real (FPR)"] == "0.000"
+    assert values[0]["ROC AUC"] == values[1]["ROC AUC"]
+
+
+def test_clicking_a_cell_shows_its_images(filled):
+    app = open_page("evaluate")
+    app.slider(key="threshold").set_value(0.0).run()
+    app.session_state["cells"] = {"selection": {"points": [{"customdata": ["false_fake"]}]}}
+    app.run()
+    assert not app.exception
+    assert any("score" in caption.value for caption in app.caption)
+
+
+def test_a_detector_is_measured_on_another_data_set(filled):
+    app = open_page("evaluate")
+    app.session_state["evaluate_matrix"] = True
+    app.run()
+    assert "No detector was measured on another data set yet" in words(app)
+    button(app, "Measure").click().run()
+    assert not app.exception
+    assert not app.error
+    measured = next(item for item in app.segmented_control if item.label == "Measured on")
+    assert any(option.endswith(", all") for option in measured.options)
+    # Then it stands in the matrix too.
+    assert "No detector was measured" not in words(app)
+    assert "Of data that a detector was trained on, all images are measured" in words(app)
+    for figure in ("balanced_accuracy", "false_positive_rate"):
+        app.segmented_control(key="matrix_figure").set_value(figure).run()
+        assert not app.exception
+
+
+def test_more_metrics_are_drawn_for_whoever_opens_them(filled):
+    app = open_page("evaluate")
+    assert "Brier score" not in {metric.label for metric in app.metric}
+    app.session_state["evaluate_more"] = True
+    app.run()
+    assert not app.exception
+    assert "Brier score" in {metric.label for metric in app.metric}
+    assert "precision    recall" in app.code[0].value
+    assert [button.label for button in app.get("download_button")] == ["Predictions (CSV)"]
+
+
+def test_no_figure_is_missing_where_both_classes_are_there(filled):
+    app = open_page("evaluate")
+    app.session_state["evaluate_more"] = True
+    pages = (app.run(), open_tab("Confidence"))
+    shown = {metric.label: metric.value for page in pages for metric in page.metric}
+    assert {"Calibration error (ECE)", "ROC AUC", "Undecided", "Brier score"} <= set(shown)
+    assert {label for label, value in shown.items() if value == "not computed"} <= {"Precision"}
+
+
+def test_confidence_tells_the_three_answers_and_their_budgets(filled):
+    app = open_tab("Confidence")
+    shown = {metric.label: metric.value for metric in app.metric}
+    metrics = next(iter(RunStore(filled / "runs"))).metrics()["test"]
+    assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['false_alarms']:.1%}"
+    assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['misses']:.1%}"
+    assert shown["Undecided"] == f"{metrics['three_way']['undecided']:.1%}" == "100.0%"
+    assert shown["Right when decided"] == "none", "nothing was decided"
+    assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
+    app = open_page("evaluate")
+    app.session_state["evaluate_more"] = True
+    assert f"{metrics['ece']:.3f}" in {metric.value for metric in app.run().metric}
+
+
+def test_robustness_is_measured_once_and_kept(filled):
+    app = open_tab("Robustness")
+    assert "Not measured on these images yet" in words(app)
+    app.number_input(key="robust_most").set_value(20)
+    button(app, "Measure", "robust_go").click().run()
+    assert not app.exception
+    assert not app.error
+    for _ in range(2):
+        table = next(table.value for table in app.dataframe if table.value.index.name == "Change")
+        assert list(table.index) == ["As it is", *(change.title for change in CHANGES)]
+        assert "20 images of the test split" in words(app).replace("\\", "")
+        app = open_tab("Robustness")
+    assert button(app, "Measure again", "robust_go")
+
+
+def test_two_detectors_are_compared_on_the_same_images(filled, knowing):
+    assert "no second detector" in words(open_tab("Comparison"))
+    (run,) = RunStore(filled / "runs")
+    shutil.copytree(knowing["thumbnails"], filled / "models" / "thumbnails")
+    app = open_tab("Comparison")
+    app.selectbox(key="detector").set_value(f"run:{run.id}").run()
+    assert app.selectbox(key="compare_with").value == "thumbnails"
+    app.segmented_control(key="split").set_value("test").run()
+    assert "not measured on the same images" in words(app), "the other one on validation alone"
+    app.segmented_control(key="split").set_value("validation").run()
+    assert not app.exception
+    text = words(app).replace("\\", "")
+    assert "On the same 24 images A is right on" in text
+    assert "McNemar, p =" in text
+    assert "**B** is thumbnails: Thumbnails" in text
+
+
+# === Models ===
+
+
+def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
+    """With several detectors in the library, each has its own buttons."""
+    app = open_page("models")
+    assert not app.table, "a whole card is drawn when it is opened"
+    for name in knowing:
+        app.session_state[f"card_{name}"] = True
+    app.run()
+    assert len(app.json) == 2
+    cards = [dict(table.value[["Entry", "Value"]].replace(r"\\", "", regex=True).to_numpy()) for table in app.table]
+    assert len(cards) == 2
+    known = {card["Knows such images as"] for card in cards}
+    assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}
+    for card in cards:
+        assert card["Thresholds of three answers"].startswith("likely real below ")
+        assert "at most 5% false alarms and 5% misses" in card["Thresholds of three answers"]
+        assert card["Calibration"].startswith("none")
+    assert [item.label for item in app.button].count("Delete") == 2
+
+
+def test_a_run_is_promoted_renamed_made_default_and_deleted(filled):
+    app = open_page("models")
+    app.text_input[0].set_value("first")
+    button(app, "Promote").click().run()
+    assert (filled / "models" / "first" / "card.json").is_file()
+    button(app, "Make default").click().run()
+    assert "(default)" in words(app).replace("\\", "")
+    app.text_input(key="rename_first").set_value("second").run()
+    button(app, "Rename it").click().run()
+    assert (filled / "models" / "second").is_dir()
+    button(app, "Delete").click().run()
+    button(app, "Delete for good").click().run()
+    assert not (filled / "models" / "second").exists()
+
+
+def test_a_bad_name_is_refused_with_what_would_be_right(filled):
+    app = open_page("models")
+    app.text_input[0].set_value("../evil")
+    button(app, "Promote").click().run()
+    assert "Expected a name" in words(app)
+    assert not (filled / "evil").exists()
+
+
+def test_an_altered_detector_is_refused(filled, capsys):
+    bundle = next(iter(RunStore(filled / "runs"))).bundle
+    (bundle / "model.keras").write_bytes(b"something else")
+    app = open_page("inspect")
+    app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
+    assert not app.exception
+    assert "not the model that its card was written for" in words(app)
+    assert main(["predict", str(bundle), str(bundle)]) == 2
+
+
+def test_no_run_of_a_page_clears_the_networks_that_all_sessions_share(monkeypatch):
+    import keras
+
+    cleared = []
+    monkeypatch.setattr(keras.backend, "clear_session", lambda: cleared.append(True))
+    open_page("home").run()
+    assert not cleared

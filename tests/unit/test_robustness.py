@@ -1,0 +1,221 @@
+"""Changes of images keep them images, and a detector is measured on each as it would judge it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dfcore.confidence import Calibration, Operating
+from dfcore.datasets import scan
+from dfcore.detectors.bundle import Card, Preprocess, Threshold, Training
+from dfcore.detectors.detector import Detector
+from dfcore.engines import Outputs
+from dfcore.evaluation import evaluate_scores, robustness, stability, three_way
+from dfcore.evaluation.robustness import CHANGES
+from tests.conftest import make_image
+
+NAMES = [change.name for change in CHANGES]
+ROW = ["change", "title", "images", "accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "recall",
+       "undecided"]  # fmt: skip
+
+
+class Brightness:
+    """Finds bright images fake; it stands for a network, so that TensorFlow need not."""
+
+    name = "brightness"
+
+    def outputs(self, pixels: np.ndarray) -> Outputs:
+        logits = (pixels.mean((1, 2, 3)) - 128) / 40
+        return Outputs(logits.astype(np.float32), logits[:, None].astype(np.float32))
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        return self.outputs(pixels).logits
+
+
+def made_detector(threshold=0.5, **card):
+    card = Card(
+        title="Brightness",
+        created="today",
+        arch="none",
+        loss="binary",
+        preprocess=Preprocess(size=32, resize="stretch"),
+        threshold=Threshold(value=threshold, chosen_on="nothing", criterion="none"),
+        cam_layer="none",
+        training=Training(dataset="none"),
+        **card,
+    )
+    return Detector(card, Brightness(), None)
+
+
+@pytest.fixture
+def detector():
+    """With a calibration and two thresholds, so that what ignores them shows."""
+    return made_detector(
+        calibration=Calibration(method="platt", slope=2, offset=0.3),
+        operating=Operating(real_below=0.4, fake_from=0.65),
+    )
+
+
+def write_grey(path, level, texture=0):
+    """An image of one brightness, with some noise on it."""
+    noise = np.random.default_rng(texture).integers(-8, 9, (32, 32, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((level + noise).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def dark_and_bright(tmp_path):
+    """30 dark real images and 10 bright fakes."""
+    root = tmp_path / "images"
+    for number in range(30):
+        write_grey(root / "real" / f"{number}.png", 60, number)
+    for number in range(10):
+        write_grey(root / "fake" / f"{number}.png", 190, number)
+    return root
+
+
+# === Changes ===
+
+
+def noise_of(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+IMAGES = [
+    pytest.param(noise_of(32, 32), id="small"),
+    pytest.param(noise_of(61, 100), id="wide"),
+    pytest.param(noise_of(9, 7), id="tiny"),
+    pytest.param(noise_of(1, 8), id="one-line"),
+    pytest.param(noise_of(1, 1), id="one-pixel"),
+    pytest.param(np.full((32, 32, 3), 128, np.uint8), id="grey"),
+    pytest.param(np.zeros((16, 16, 3), np.uint8), id="black"),
+    pytest.param(np.full((16, 16, 3), 255, np.uint8), id="white"),
+]
+
+
+@pytest.mark.parametrize("rgb", IMAGES)
+@pytest.mark.parametrize("change", CHANGES, ids=NAMES)
+def test_a_change_makes_an_image_out_of_any(change, rgb):
+    before = rgb.copy()
+    found = change.apply(rgb)
+    assert (found.dtype, found.ndim, found.shape[-1]) == (np.uint8, 3, 3)
+    assert found.size > 0
+    np.testing.assert_array_equal(change.apply(rgb), found, "the same every time")
+    np.testing.assert_array_equal(rgb, before, "the original stays")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=NAMES)
+def test_a_change_changes_something_but_not_the_picture(change, small_dataset):
+    rgb = np.asarray(Image.open(small_dataset / "test" / "real" / "0.png").convert("RGB"))
+    found = change.apply(rgb)
+    assert not np.array_equal(found, rgb)
+    height, width = found.shape[:2]
+    assert 0.85 * 32 < min(height, width) <= max(height, width) <= 32
+    left, top = (32 - width) // 2, (32 - height) // 2
+    same_size = rgb if change.name != "screenshot" else np.asarray(Image.fromarray(rgb).resize((width, height)))
+    part = same_size[top : top + height, left : left + width] if change.name == "crop" else same_size
+    assert np.corrcoef(found.ravel(), part.ravel())[0, 1] > 0.9
+
+
+def test_names_and_titles_are_told_apart():
+    assert len(set(NAMES)) == len({change.title for change in CHANGES}) == len(CHANGES) == 11
+    assert "original" not in NAMES
+
+
+STRONGER = [("jpeg_90", "jpeg_70"), ("jpeg_70", "jpeg_50"), ("jpeg_50", "jpeg_30")]
+
+
+@pytest.mark.parametrize(("weaker", "stronger"), STRONGER)
+def test_a_lower_jpeg_quality_costs_more(weaker, stronger):
+    rgb = noise_of(64, 64)
+    changes = {change.name: change for change in CHANGES}
+    lost = [np.abs(changes[name].apply(rgb).astype(int) - rgb).mean() for name in (weaker, stronger)]
+    assert lost[0] < lost[1]
+
+
+# === A data set ===
+
+
+def test_the_first_row_is_what_the_detector_says_of_the_images_as_they_are(detector, small_dataset):
+    dataset = scan(small_dataset)
+    rows = dataset.usable[dataset.usable.split == "test"]
+    scores = [verdict.score for verdict in detector.predict([dataset.root / path for path in rows.path])]
+    labels = rows.label.to_numpy(int)
+    expected = evaluate_scores(labels, scores, 0.5)
+    first, *_ = robustness(detector, dataset, "test")
+    assert {key: first[key] for key in ROW[2:-1]} == pytest.approx({key: expected[key] for key in ROW[2:-1]})
+    assert first["undecided"] == pytest.approx(three_way(labels, scores, detector.card.decision)["undecided"])
+    assert (first["change"], first["images"]) == ("original", 24)
+
+
+def test_there_is_a_row_for_every_change(detector, small_dataset):
+    told = []
+    found = robustness(detector, scan(small_dataset), "test", progress=lambda *done: told.append(done))
+    assert [row["change"] for row in found] == ["original", *NAMES]
+    assert [row["title"] for row in found[1:]] == [change.title for change in CHANGES]
+    assert all(list(row) == ROW for row in found)
+    assert told[-1] == (24, 24)
+
+
+def test_a_row_is_measured_on_changed_images(dark_and_bright):
+    """Real images of 140 grey levels are called fake; darkened to 112 they are not."""
+    for path in (dark_and_bright / "real").iterdir():
+        write_grey(path, 140)
+    found = {row["change"]: row for row in robustness(made_detector(), scan(dark_and_bright))}
+    assert (found["original"]["false_positive_rate"], found["original"]["accuracy"]) == (1, 1 / 4)
+    assert (found["darker"]["false_positive_rate"], found["darker"]["accuracy"]) == (0, 1)
+    assert found["brighter"]["recall"] == 1
+
+
+def test_without_a_split_all_labelled_images_are_measured(detector, small_dataset):
+    assert {row["images"] for row in robustness(detector, scan(small_dataset), most=100)} == {72}
+
+
+def test_a_sample_keeps_the_shares_of_the_classes(dark_and_bright):
+    """With everything called fake the accuracy is the share of fakes."""
+    dataset = scan(dark_and_bright)
+    for row in robustness(made_detector(threshold=0.0), dataset, most=20):
+        assert (row["images"], row["accuracy"], row["recall"]) == (20, 5 / 20, 1)
+
+
+def test_a_sample_is_drawn_by_its_seed(detector, small_dataset):
+    dataset = scan(small_dataset)
+    first, again, other = (robustness(detector, dataset, most=10, seed=seed) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_file_that_went_since_is_passed_over(dark_and_bright):
+    dataset = scan(dark_and_bright)
+    for name in ("real/0.png", "fake/3.png"):
+        (dark_and_bright / name).unlink()
+    (dark_and_bright / "fake/4.png").write_bytes(b"no image")
+    for row in robustness(made_detector(), dataset):
+        assert (row["images"], row["accuracy"]) == (37, 1), "every label stays with its image"
+
+
+def test_with_one_class_there_is_no_auc(dark_and_bright):
+    for path in (dark_and_bright / "real").iterdir():
+        path.unlink()
+    for row in robustness(made_detector(), scan(dark_and_bright)):
+        assert (row["images"], row["roc_auc"], row["false_positive_rate"], row["recall"]) == (10, None, None, 1)
+
+
+# === One image ===
+
+
+def test_stability_tells_score_and_answer_after_every_change(detector, tmp_path):
+    path = make_image(tmp_path / "noise.png", (50, 40))
+    found = stability(detector, path)
+    (verdict,) = detector.predict([path])
+    assert [row["change"] for row in found] == ["original", *NAMES]
+    assert (found[0]["score"], found[0]["call"]) == (pytest.approx(verdict.score), verdict.call)
+    for row in found:
+        assert row["call"] == detector.card.operating.call(row["score"])
+    scores = {row["change"]: row["score"] for row in found}
+    assert scores["darker"] < scores["original"] < scores["brighter"]
+    assert {row["change"]: row["call"] for row in found if row["change"] in ("darker", "original", "brighter")} == {
+        "darker": "real", "original": "inconclusive", "brighter": "fake"}  # fmt: skip
+
+
+def test_without_two_thresholds_stability_answers_at_the_one():
+    answers = {row["call"] for row in stability(made_detector(), noise_of(40, 40))}
+    assert answers == {"real", "fake"}
