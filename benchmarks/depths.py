@@ -26,11 +26,11 @@ def extractor(size: int, weights: str, stem_stride: int) -> object:
     import tensorflow as tf
 
     from dfcore.architectures import build_model
-    from dfcore.architectures.layers import Statistics
+    from dfcore.architectures.layers import MeanStdPooling
 
-    name = "mobilenetv2_levels_fine" if stem_stride == 1 else "mobilenetv2_levels"
+    name = "mobilenetv2_multiscale_fine" if stem_stride == 1 else "mobilenetv2_multiscale"
     network = build_model(name, size=size, weights=weights)
-    outputs = [Statistics()(network.get_layer(depth).output) for depth in DEPTHS]
+    outputs = [MeanStdPooling()(network.get_layer(depth).output) for depth in DEPTHS]
     model = keras.Model(network.input, outputs)
     return tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False))
 

@@ -1,8 +1,9 @@
 """What hostile images do to the workbench: `python -m benchmarks.hostile [--out benchmarks/results/hostile.txt]`.
 
-Writes the corpus of `tests/security/hostile_images.py` into a folder, lets `dfcore predict` judge it all, then hands every file to
-Inspect, one at a time, as somebody who uploads them would. Ends with 1 where a file is missing from the answers, has no
-reason, kept anybody waiting for longer than it may, or where the memory of all processes together went too high.
+Writes the corpus of `tests/security/hostile_images.py` into a folder, lets `dfcore predict` judge it all, then hands
+every file to Inspect, one at a time, as somebody who uploads them would. Ends with 1 where a file is missing from the
+answers, has no reason, kept anybody waiting for longer than it may, or where the memory of all processes together
+went too high.
 """
 
 import argparse

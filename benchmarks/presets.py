@@ -97,8 +97,8 @@ def figures(table: pd.DataFrame) -> dict[str, float]:
 
 def honest_report(table: pd.DataFrame) -> str:
     """What the whole procedure is worth: each fold is calibrated, and judged, by the other folds' logits alone."""
-    from dfcore.confidence import Budget, fit_calibration, operating_point
-    from dfcore.evaluation import calibration_error, calls, evaluate_scores
+    from dfcore.confidence import ErrorBudget, decide, fit_calibration, fit_thresholds
+    from dfcore.evaluation import calibration_error, evaluate_scores
 
     parts, rows = [], []
     for name in table.fold.unique():
@@ -107,7 +107,7 @@ def honest_report(table: pd.DataFrame) -> str:
         calibration = fit_calibration(labels, logits, fitted_on="the other folds")
         scores = calibration.apply(held.logit.to_numpy(float))
         said = [
-            calls(scores, operating_point(labels, calibration.apply(logits), Budget(false_alarms=b, misses=b)))
+            decide(scores, fit_thresholds(labels, calibration.apply(logits), ErrorBudget(max_fpr=b, max_fnr=b)))
             for b in BUDGETS
         ]
         part = held.assign(score=scores, **{f"call_{b}": call for b, call in zip(BUDGETS, said, strict=True)})

@@ -13,12 +13,12 @@ from typing import Any
 
 from benchmarks.presets import Printer
 from dfcore import workspace
-from dfcore.confidence import Budget
+from dfcore.confidence import ErrorBudget, decide
 from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import measure, operating_for, robustness, splits_as_trained
+from dfcore.evaluation import measure, robustness, splits_as_trained, thresholds_for
 from dfcore.runs import Run, RunStore
 
 TEXTS = Path(__file__).with_name("cards.toml")
@@ -26,7 +26,7 @@ SETS = ("cifake", "faces", "faces_stylegan2", "photo_generators", "generators")
 FIGURES = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
 
 
-def finish_again(run: Run, *, mirrored: bool) -> None:
+def finish_again(run: Run, *, tta_flip: bool) -> None:
     """Fits and measures what comes after the network once more, each image with its mirror image where wanted.
 
     The logits of cross-validation stay those of the run.
@@ -37,7 +37,7 @@ def finish_again(run: Run, *, mirrored: bool) -> None:
     from dfcore.training.folds import cross_validate
     from dfcore.training.trainer import Trainer
 
-    config = make_config(run.config() | {"mirrored": mirrored})
+    config = make_config(run.config() | {"tta_flip": tta_flip})
     data, watcher = prepare(config), Printer(verbose=False)
     trainer = Trainer(config, data, run.checkpoints, watcher)
     unseen = cross_validate(config, data, run.folder / "folds", watcher)
@@ -55,14 +55,14 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
         metrics, _ = measure(detector, dataset, cache_dir=workspace.cache_dir())
         three = metrics["three_way"]
         rows.append({"data set": name} | {k: _short(metrics[k]) for k in FIGURES}
-                    | {k: _short(three[k]) for k in ("false_alarms", "misses", "undecided", "unlike")})  # fmt: skip
+                    | {k: _short(three[k]) for k in ("fpr", "fnr", "abstention_rate", "unlike")})  # fmt: skip
     photos = detector.predict(list_images([data / "photos"]))
-    calls = [verdict.call for verdict in photos]
-    forced = [detector.card.decision.call(verdict.score or 0.0) for verdict in photos]
+    calls = [verdict.decision for verdict in photos]
+    forced = decide([verdict.score or 0.0 for verdict in photos], detector.card.thresholds).tolist()
     rows.append({"data set": "photos", "images": len(calls), "real": len(calls), "fake": 0,
                  "false_alarms": calls.count("fake") / len(calls),
                  "undecided": calls.count("inconclusive") / len(calls),
-                 "unlike": sum(verdict.familiarity.unlike for verdict in photos) / len(calls),
+                 "unlike": sum(verdict.ood.is_ood for verdict in photos) / len(calls),
                  "false_alarms_if_insisted": forced.count("fake") / len(calls)})  # fmt: skip
     return rows
 
@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     target, text = workspace.models_dir() / options.name, texts[options.name]
     run = RunStore(workspace.runs_dir()).get(options.run)
-    finish_again(run, mirrored=text["mirrored"])
+    finish_again(run, tta_flip=text["tta_flip"])
     source = run.bundle
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
@@ -100,7 +100,7 @@ def main() -> None:
             "description": text["description"],
             "limits": text["limits"] + own,
             "licence": text["licence"],
-            "operating": operating_for(source, card, Budget(**text["budget"])),
+            "thresholds": thresholds_for(source, card, ErrorBudget(**text["budget"])),
         }
     )
     # What is measured is what ships.

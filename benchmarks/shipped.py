@@ -15,12 +15,13 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from dfcore import workspace
-from dfcore.confidence import Operating
+from dfcore.confidence import DecisionThresholds, decide
 from dfcore.datasets import scan
 from dfcore.datasets.listing import list_images
-from dfcore.detectors.detector import Detector, Verdict
+from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import list_bundles
-from dfcore.detectors.selection import choose
+from dfcore.detectors.selection import select_detector
+from dfcore.detectors.verdict import Verdict
 from dfcore.imaging import decoder
 
 COUNT = 100
@@ -68,16 +69,16 @@ def kinds(data: Path) -> dict[str, list[decoder.Source]]:
     return found
 
 
-def row(name: str, kind: str, verdicts: Sequence[Verdict], decision: Operating) -> dict[str, object]:
+def row(name: str, kind: str, verdicts: Sequence[Verdict], thresholds: DecisionThresholds) -> dict[str, object]:
     judged = [v for v in verdicts if v.score is not None]
-    forced = [decision.call(v.score) for v in judged]
+    forced = decide([v.score for v in judged], thresholds).tolist()
     return {
         "detector": name,
         "images": kind,
         "count": len(judged),
-        "unlike": sum(v.familiarity.unlike for v in judged),
-        "likely fake": sum(v.call == "fake" for v in judged),
-        "likely real": sum(v.call == "real" for v in judged),
+        "unlike": sum(v.ood.is_ood for v in judged),
+        "likely fake": sum(v.decision == "fake" for v in judged),
+        "likely real": sum(v.decision == "real" for v in judged),
         "fake if insisted": forced.count("fake"),
         "real if insisted": forced.count("real"),
     }
@@ -93,13 +94,13 @@ def main() -> None:
     rows, choices = [], []
     for kind, sources in kinds(options.data).items():
         verdicts = {name: detector.predict(sources) for name, detector in detectors.items()}
-        rows += [row(name, kind, found, detectors[name].card.decision) for name, found in verdicts.items()]
+        rows += [row(name, kind, found, detectors[name].card.thresholds) for name, found in verdicts.items()]
         records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
         picks = [
-            choose({n: found[i].familiarity for n, found in verdicts.items()}, records) for i in range(len(sources))
+            select_detector({n: found[i].ood for n, found in verdicts.items()}, records) for i in range(len(sources))
         ]
         chosen = {f"{n}": sum(p.name == n and p.fits for p in picks) for n in names}
-        calls = [verdicts[p.name][i].call for i, p in enumerate(picks)]
+        calls = [verdicts[p.name][i].decision for i, p in enumerate(picks)]
         choices.append({"images": kind, "count": len(sources), **chosen, "none fits": sum(not p.fits for p in picks),
                         "likely fake": calls.count("fake"), "likely real": calls.count("real"),
                         "inconclusive": calls.count("inconclusive")})  # fmt: skip

@@ -58,7 +58,7 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "strong": {"epochs": 20, "early_stopping": "auc", "patience": 12, "augmentation": "strong", "class_weights": True},
     "folds": {"epochs": 9, "early_stopping": "off", "cross_validation": "content", "folds": 2, "dropout": 0.5},
     "pretrained": {
-        "arch": "mobilenetv2", "epochs": 12, "head_epochs": 4, "early_stopping": "auc", "patience": 8,
+        "arch": "mobilenetv2", "epochs": 12, "freeze_epochs": 4, "early_stopping": "auc", "patience": 8,
         "batch_size": 16, "weights": "WEIGHTS", "schedule": "cosine", "warmup_epochs": 1,
     },
 }  # fmt: skip

@@ -26,12 +26,12 @@ from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from dfcore.batch.predict import judge_files
-from dfcore.confidence import Domain, FileRange
-from dfcore.detectors.bundle import Card, Known, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.batch.predict import predict_files
+from dfcore.confidence import FileRange, OODDetector
+from dfcore.detectors.bundle import Card, OODRecord, Preprocess, Threshold, Training, now, write_bundle
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
-from dfcore.exchange.optimize import quicken
+from dfcore.exchange.optimize import optimize
 
 SIZE, SIDE = 224, 300
 ARCHITECTURES = ("mobilenetv2", "resnet50")
@@ -94,10 +94,10 @@ def make_bundle(arch: str, folder: Path) -> Path:
     card = Card(
         title=arch, created=now(), arch=arch, loss="binary", preprocess=Preprocess(size=SIZE, resize="stretch"),
         threshold=Threshold(value=0.5, chosen_on="nothing", criterion="none"), cam_layer=get(arch).cam_layer,
-        training=Training(dataset="none"), known=Known(files=FileRange(sides=(SIDE, SIDE)), sha256=""),
+        training=Training(dataset="none"), ood=OODRecord(files=FileRange(sides=(SIDE, SIDE)), sha256=""),
     )  # fmt: skip
-    write_bundle(folder, model, card, Domain.fit(features[:200], features[200:]))
-    quicken(folder, pixels[:32])
+    write_bundle(folder, model, card, OODDetector.fit(features[:200], features[200:]))
+    optimize(folder, pixels[:32])
     return folder
 
 
@@ -208,7 +208,7 @@ def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
             decoded = np.stack([np.asarray(Image.open(path).resize((SIZE, SIZE))) for path in parts[0].iterdir()])
 
             def ours(turn: int, one: Detector = detector) -> None:
-                list(judge_files(sorted(parts[turn].iterdir()), {"one": one}))
+                list(predict_files(sorted(parts[turn].iterdir()), {"one": one}))
 
             def theirs(turn: int, model: Any = reference.model) -> None:
                 found = keras.utils.image_dataset_from_directory(
@@ -275,7 +275,7 @@ def heatmap(bundles: dict[str, Path], report: Report) -> None:
         calls: dict[str, Callable[[int], Any]] = {"tf-keras-vis": anew}
         for one in (detector, reference):
             name = one.engine.name
-            calls[name] = lambda _, one=one, seen=seen: one.explainer().explain_seen(seen, (SIZE, SIZE))
+            calls[name] = lambda _, one=one, seen=seen: one.explainer().explain_prepared(seen, (SIZE, SIZE))
             calls[f"{name} forward"] = lambda _, one=one, seen=seen: one.engine.outputs(seen[None])
         found = taking_turns(calls, 15)
         for name in ("openvino", "keras"):

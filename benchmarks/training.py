@@ -5,9 +5,9 @@ the same network on as many images, each in a process of its own and after a fir
 they take turns, and one waits while another works. The first three run beside each other, each further one beside the
 bare step, so that they fit into the memory:
 
-- ours: the workbench's trainer, with its cache of decoded pixels and mirrored images;
+- ours: the workbench's trainer, with its cache of decoded pixels and tta_flip images;
 - bare step: the same compiled step again and again on a batch that lies in memory, with no input at all;
-- generator and fit: `ImageDataGenerator.flow_from_directory` with `fit`, mirrored too;
+- generator and fit: `ImageDataGenerator.flow_from_directory` with `fit`, tta_flip too;
 - step with ...: the bare step in other ways, to see what tuning brings.
 
 Ends with 1 where ours is below 0.9 of the bare step.
@@ -228,7 +228,7 @@ def main() -> int:
         print(line, flush=True)
         lines.append(line)
 
-    say(f"{os.cpu_count()} cores, batch {BATCH}, JPEG files, mirrored")
+    say(f"{os.cpu_count()} cores, batch {BATCH}, JPEG files, tta_flip")
     say(f"images/s, medians of {options.rounds} epochs, of {_TUNED_ROUNDS} for the further ways to make a step")
     with tempfile.TemporaryDirectory(prefix="training-") as name:
         folder = Path(name)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import access, decode_cache, widgets
+from dashboard import decode_cache, detectors, inference, widgets
 from dfcore import figures
-from dfcore.detectors.detector import Verdict
+from dfcore.confidence import decide
+from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHOD_TITLES, METHODS, Heatmap, figure
 from dfcore.imaging.decoder import ImageFacts
 
@@ -23,7 +24,7 @@ def is_explained() -> bool:
     )  # fmt: skip
 
 
-def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
+def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     """Choices, then image, overlay and magnifier."""
     which, how, strength = st.columns([2, 2, 3])
     wanted = which.segmented_control(
@@ -41,15 +42,15 @@ def show_heatmap(entry: access.Entry, data: bytes, verdict: Verdict) -> Heatmap:
         help="0 shows the image alone, 1 the map alone.",
     )  # fmt: skip
     with st.spinner("Getting the network ready for heat-maps; the first time takes some seconds …"):
-        explainer = access.explainer(entry)
+        explainer = detectors.explainer(entry)
     layers, default = explainer.layers, explainer.default_layer
     with st.expander(f"More settings (layer: {default} unless changed)"):
         layer = st.selectbox(
             "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",
             help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
         )  # fmt: skip
-    rgb = access.picture(data)
-    found = access.heatmap(entry, data, method, target, layer)
+    rgb = inference.picture(data)
+    found = inference.heatmap(entry, data, method, target, layer)
     picture = figure(rgb, found, opacity)
     if not found.peak:
         st.info(
@@ -72,11 +73,11 @@ def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:
             "Look at", ["image", "overlay"], default="image", required=True, key="inspect_magnify",
             help="The image itself or the image under its heat-map.",
         )  # fmt: skip
-        shown = access.pixels(data, _MAGNIFIED) if what == "image" else overlay
+        shown = inference.pixels(data, _MAGNIFIED) if what == "image" else overlay
         st.plotly_chart(figures.zoomable(shown), config={"scrollZoom": True}, key="magnifier")
 
 
-def show_stability(entry: access.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
+def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
     """The score of this image after small changes: a verdict that tips over on them is a weak one."""
     wanted = st.toggle(
         "Show how stable the score is", key="inspect_stability", persist_state="session",
@@ -85,21 +86,22 @@ def show_stability(entry: access.Entry, data: bytes, verdict: Verdict) -> list[d
     if not wanted:
         return None
     # By the thresholds of the verdict that is shown, not by those of the card.
-    decision = verdict.operating or entry.card.decision
-    rows = [row | {"call": decision.call(row["score"])} for row in access.stability(entry, data)]
+    thresholds = verdict.thresholds or entry.card.thresholds
+    rows = inference.stability(entry, data)
+    decisions = decide([row["score"] for row in rows], thresholds).tolist()
+    rows = [row | {"decision": decision} for row, decision in zip(rows, decisions, strict=True)]
     scores = [row["score"] for row in rows]
-    calls = {row["call"] for row in rows}
     st.markdown(
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
-        + ("the verdict holds." if len(calls) == 1 else "the verdict does not hold for all of them.")
+        + ("the verdict holds." if len(set(decisions)) == 1 else "the verdict does not hold for all of them.")
     )
-    st.plotly_chart(figures.stability(rows, decision.real_below, decision.fake_from), key="stability_band")
+    st.plotly_chart(figures.stability(rows, thresholds.real_below, thresholds.fake_from), key="stability_band")
     return rows
 
 
 def show_facts(data: bytes) -> ImageFacts:
     """Format, size, hash and EXIF of the file."""
-    facts = access.facts(data)
+    facts = inference.facts(data)
     with st.expander("File facts"):
         rows = {
             "Format": facts.format + (", animated: the first frame is judged" if facts.animated else ""),
@@ -114,7 +116,7 @@ def show_facts(data: bytes) -> ImageFacts:
 
 
 def whole_result(
-    entry: access.Entry,
+    entry: detectors.Entry,
     name: str,
     verdict: Verdict,
     facts: ImageFacts,
@@ -122,14 +124,14 @@ def whole_result(
     stability: list[dict[str, Any]] | None,
 ) -> dict[str, Any]:
     """Everything that the page says, as plain data."""
-    operating = verdict.operating
+    thresholds = verdict.thresholds
     result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
         "verdict": {
-            "call": verdict.call, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
-            "label": verdict.label, "threshold": verdict.threshold, "insisted": verdict.insist,
-            "operating": operating.model_dump() if operating else None,
-            "distance": verdict.familiarity.distance, "unlike": list(verdict.familiarity.reasons),
+            "decision": verdict.decision, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
+            "label": verdict.label, "threshold": verdict.threshold, "ignore_ood": verdict.ignore_ood,
+            "thresholds": thresholds.model_dump() if thresholds else None,
+            "ood_distance": verdict.ood.distance, "ood_reasons": list(verdict.ood.reasons),
         },
         "detector": {
             "title": entry.card.title,

@@ -6,36 +6,34 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, actions, inference_queue, prediction_sources, widgets
+from dashboard import actions, detectors, inference_queue, prediction_sources, stored, widgets
 from dfcore import figures, workspace
 from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
 from dfcore.detectors.bundle import Card
 from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
+from dfcore.evaluation.metrics import summary
 from dfcore.evaluation.results import Measurement
 
-_STORED = {"balanced_accuracy": "Balanced accuracy", "roc_auc": "ROC AUC", "false_positive_rate": "False alarms (FPR)",
-           "recall": "Fakes caught (TPR)", "undecided": "Undecided"}  # fmt: skip
 
-
-def show_confidence(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     """Whether the score can be read as a probability, and what the three-way verdict answers."""
     table = prediction_sources.table(source)
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    found = three_way(labels, scores, entry.card.decision, table.get("unlike"))
+    found = three_way(labels, scores, entry.card.thresholds, table.get("is_ood"))
     ece = calibration_error(labels, scores)
     if ece is None:
         st.info("There is no image.")
         return
     st.caption(f"{len(table):,} images of the {widgets.plain(source.title)}. {widgets.plain(_fitted(entry.card))}")
-    budget = entry.card.decision.budget
-    names = ("false_alarms", f"False alarms (budget {budget.false_alarms:.0%})",
+    budget = entry.card.thresholds.budget
+    names = ("fpr", f"False alarms (budget {budget.max_fpr:.0%})",
              "Of real images, the share called likely fake.")  # fmt: skip
     told = [
         names,
-        ("misses", f"Missed fakes (budget {budget.misses:.0%})", "Of fakes, the share called likely real."),
-        ("undecided", "Undecided", "Share of all images that are called inconclusive."),
-        ("accuracy_decided", "Right when decided", "Of the images that got an answer, the share that is right."),
+        ("fnr", f"Missed fakes (budget {budget.max_fnr:.0%})", "Of fakes, the share called likely real."),
+        ("abstention_rate", "Inconclusive", "Share of all images that are called inconclusive."),
+        ("selective_accuracy", "Right when decided", "Of the images that got an answer, the share that is right."),
     ]
     with widgets.tiles():
         for key, title, text in told:
@@ -47,23 +45,24 @@ def show_confidence(entry: access.Entry, source: prediction_sources.Source) -> N
     with right:
         st.caption("What real and fake images were called")
         st.plotly_chart(figures.answers(found), key="answers")
-        if found["unlike"]:
-            st.caption(f"{found['unlike']:.1%} are inconclusive because they are unlike the training images.")
+        if found["ood_rate"]:
+            st.caption(f"{found['ood_rate']:.1%} are inconclusive because they are unlike the training images.")
 
 
 def _fitted(card: Card) -> str:
     return f"Calibration: {card.calibration.told}."
 
 
-def show_robustness(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     """What recompression, resizing and the like do to the detector, measured once and kept."""
     rows = prediction_sources.robustness_of(entry, source)
     if rows:
         st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, changed and judged again.")
-        st.plotly_chart(figures.robustness(rows), key="robustness")
-        table = pd.DataFrame(rows).set_index("title").rename_axis("Change")[list(_STORED)]
-        st.dataframe(table.rename(columns=_STORED), column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in _STORED.values()})  # fmt: skip
+        st.plotly_chart(figures.robustness(rows, widgets.titles(summary())), key="robustness")
+        columns = {metric.key: metric.title for metric in summary()} | {"abstention_rate": "Inconclusive"}
+        table = pd.DataFrame(rows).set_index("title").rename_axis("Change")[list(columns)]
+        st.dataframe(table.rename(columns=columns), column_config={
+            name: st.column_config.NumberColumn(format="%.3f") for name in columns.values()})  # fmt: skip
     else:
         st.markdown("Not measured on these images yet: each image is judged eleven times more, after small changes.")
     if source.root is None:
@@ -73,18 +72,18 @@ def show_robustness(entry: access.Entry, source: prediction_sources.Source) -> N
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
         actions.require_measuring()
         bar = st.progress(0.0, "Loading the detector …")
-        found = splits_as_trained(entry.card, access.dataset(source.root))
+        found = splits_as_trained(entry.card, stored.dataset(source.root))
         part = source.split if source.split in SPLITS else None
         with inference_queue.measuring.take():
             rows = robustness(
-                access.detector(entry), found, part, most=int(most),
+                detectors.detector(entry), found, part, max_images=int(most),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
         prediction_sources.keep_robustness(entry, source, rows)
         st.rerun()
 
 
-def measure_elsewhere(entry: access.Entry) -> None:
+def measure_elsewhere(entry: detectors.Entry) -> None:
     """Measures the detector on another registered data set."""
     from dfcore.evaluation import measure
 
@@ -98,11 +97,11 @@ def measure_elsewhere(entry: access.Entry) -> None:
     split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
     if c.button("Measure", icon=":material/play_arrow:"):
         actions.require_measuring()
-        dataset = splits_as_trained(entry.card, access.dataset(root))
+        dataset = splits_as_trained(entry.card, stored.dataset(root))
         bar = st.progress(0.0, "Loading the detector …")
         with inference_queue.measuring.take():
             metrics, found = measure(
-                access.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
+                detectors.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
         metrics["root"] = str(dataset.root)
@@ -110,16 +109,14 @@ def measure_elsewhere(entry: access.Entry) -> None:
         st.rerun()
 
 
-_SHOWN = {"roc_auc": "ROC AUC", "balanced_accuracy": "Balanced accuracy", "false_positive_rate": "False alarms (FPR)"}
-
-
 def show_matrix() -> None:
     """All detectors against all data sets that any was measured on."""
-    rows = [row for entry in access.detectors() for row in _matrix_rows(entry)]
+    rows = [row for entry in detectors.detectors() for row in _matrix_rows(entry)]
     if not rows:
         st.info("No detector was measured on another data set yet. Measure one above.", icon=":material/grid_on:")
         return
-    key = st.segmented_control("Figure", list(_SHOWN), format_func=_SHOWN.__getitem__, default="roc_auc",
+    titles = widgets.titles(summary())
+    key = st.segmented_control("Figure", list(titles), format_func=titles.__getitem__, default="roc_auc",
                                required=True, key="matrix_figure", help="What the cells tell.")  # fmt: skip
     cells = []
     for row in rows:
@@ -131,19 +128,19 @@ def show_matrix() -> None:
     st.caption("Of data that a detector was trained on, all images are measured: those figures are far too good.")
 
 
-def _matrix_rows(entry: access.Entry) -> list[dict[str, Any]]:
+def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:
     title = f"Run {entry.run.id}" if entry.run else entry.key
     return [{"detector": title, "data set": found.title, "metrics": found.metrics} for found in measured(entry)]
 
 
-def measured(entry: access.Entry) -> list[Measurement]:
+def measured(entry: detectors.Entry) -> list[Measurement]:
     """What the detector was measured to do on other data sets."""
     return results.stored(workspace.measurements_dir(), entry.card.model_sha256)
 
 
-def show_comparison(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show_comparison(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     """Whether another detector is better on the same images."""
-    others = {one.key: one for one in access.detectors() if one.key != entry.key}
+    others = {one.key: one for one in detectors.detectors() if one.key != entry.key}
     if not others:
         st.info("There is no second detector to compare with.", icon=":material/compare_arrows:")
         return
@@ -153,8 +150,8 @@ def show_comparison(entry: access.Entry, source: prediction_sources.Source) -> N
     thresholds = (entry.card.threshold.value, other.card.threshold.value)
     for theirs in prediction_sources.sources(other):
         paths = source.predictions, theirs.predictions
-        found = access.comparison(
-            str(paths[0]), access.stamp(paths[0]), str(paths[1]), access.stamp(paths[1]), thresholds
+        found = stored.comparison(
+            str(paths[0]), stored.stamp(paths[0]), str(paths[1]), stored.stamp(paths[1]), thresholds
         )
         if found is not None:
             st.markdown(f"**A** is {widgets.plain(entry.title)}, **B** is {widgets.plain(other.title)}.")

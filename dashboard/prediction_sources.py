@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard import access
+from dashboard import detectors, stored
 from dfcore import workspace
 from dfcore.datasets import TRAIN
 from dfcore.datasets.registry import registered
 from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
-from dfcore.evaluation.results import stored
+from dfcore.evaluation.results import stored as stored_results
 from dfcore.labels import FAKE, REAL
 from dfcore.utils.files import read_json, write_json
 
@@ -36,14 +36,14 @@ class Source:
     split: str
 
 
-def sources(entry: access.Entry) -> list[Source]:
+def sources(entry: detectors.Entry) -> list[Source]:
     """The splits of a detector's own data set, then the other data sets that it was measured on."""
     folder, own = entry.folder, _own_root(entry)
     found = [
         Source(split, _title(split, entry), predictions_path(folder, split), own, _split_of(split))
         for split in stored_splits(folder)
     ]
-    for measured in stored(workspace.measurements_dir(), entry.card.model_sha256):
+    for measured in stored_results(workspace.measurements_dir(), entry.card.model_sha256):
         root = Path(measured.metrics["root"])
         split = measured.metrics["split"]
         place = root if root.exists() else None
@@ -51,7 +51,7 @@ def sources(entry: access.Entry) -> list[Source]:
     return found
 
 
-def _title(split: str, entry: access.Entry) -> str:
+def _title(split: str, entry: detectors.Entry) -> str:
     if split == CROSS_VALIDATION:
         return f"cross-validation within the training split of {entry.card.training.dataset}"
     return f"{split} split of {entry.card.training.dataset}"
@@ -61,7 +61,7 @@ def _split_of(name: str) -> str:
     return TRAIN if name == CROSS_VALIDATION else name
 
 
-def used_for(entry: access.Entry) -> str:
+def used_for(entry: detectors.Entry) -> str:
     """What the validation split decided about, hence how far its figures are too good."""
     decided = []
     if entry.card.training.config.get("early_stopping", "auc") != "off":
@@ -73,7 +73,7 @@ def used_for(entry: access.Entry) -> str:
     return f"This split decided about {' and '.join(decided)}: its figures are somewhat too good."
 
 
-def robustness_of(entry: access.Entry, source: Source) -> list[dict[str, Any]]:
+def robustness_of(entry: detectors.Entry, source: Source) -> list[dict[str, Any]]:
     """What was measured on these images after small changes; empty where nothing was."""
     path = _robustness_path(entry, source)
     if path.is_file():
@@ -82,17 +82,17 @@ def robustness_of(entry: access.Entry, source: Source) -> list[dict[str, Any]]:
     return card or _measured_robustness(entry, source)
 
 
-def keep_robustness(entry: access.Entry, source: Source, rows: list[dict[str, Any]]) -> None:
+def keep_robustness(entry: detectors.Entry, source: Source, rows: list[dict[str, Any]]) -> None:
     """Keeps it for the next visit."""
     write_json(_robustness_path(entry, source), rows)
 
 
-def _robustness_path(entry: access.Entry, source: Source) -> Path:
+def _robustness_path(entry: detectors.Entry, source: Source) -> Path:
     return workspace.measurements_dir() / entry.card.model_sha256[:16] / "robustness" / f"{source.key}.json"
 
 
-def _measured_robustness(entry: access.Entry, source: Source) -> list[dict[str, Any]]:
-    for measured in stored(workspace.measurements_dir(), entry.card.model_sha256):
+def _measured_robustness(entry: detectors.Entry, source: Source) -> list[dict[str, Any]]:
+    for measured in stored_results(workspace.measurements_dir(), entry.card.model_sha256):
         if measured.predictions.stem == source.key:
             return measured.metrics.get("robustness", [])
     return []
@@ -100,7 +100,7 @@ def _measured_robustness(entry: access.Entry, source: Source) -> list[dict[str, 
 
 def table(source: Source) -> pd.DataFrame:
     """The predictions."""
-    return access.predictions(str(source.predictions), access.stamp(source.predictions))
+    return stored.predictions(str(source.predictions), stored.stamp(source.predictions))
 
 
 def image_path(source: Source, path: str) -> Path | None:
@@ -122,7 +122,7 @@ def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.Data
     return rows.iloc[np.argsort(-distance if cell.startswith("false") else distance, kind="stable")]
 
 
-def _own_root(entry: access.Entry) -> Path | None:
+def _own_root(entry: detectors.Entry) -> Path | None:
     if entry.run is not None:
         root = Path(entry.run.config()["data_root"])
         return root if root.is_dir() else root.parent

@@ -116,17 +116,17 @@ def _optimisation(start: dict[str, Any], key: str, *, pretrained: bool) -> dict[
                                           key=f"smoothing-{key}", help=_help("label_smoothing", "0 to 0.1 is usual.")),
         "dropout": c.number_input("Dropout", 0.0, 0.95, float(start["dropout"]), 0.05, key=f"dropout-{key}",
                                   help=_help("dropout")),
-        "whole_epochs": a.number_input("Epochs on whole images", 0, 1000, int(start["whole_epochs"]),
-                                       key=f"whole-{key}", help=_help("whole_epochs")),
-        "mirrored": b.toggle("Judge the mirror image too", start["mirrored"], key=f"mirrored-{key}",
-                             help=_help("mirrored")),
+        "full_image_epochs": a.number_input("Epochs on whole images", 0, 1000, int(start["full_image_epochs"]),
+                                       key=f"whole-{key}", help=_help("full_image_epochs")),
+        "tta_flip": b.toggle("Judge the mirror image too", start["tta_flip"], key=f"tta_flip-{key}",
+                             help=_help("tta_flip")),
         "class_weights": a.toggle("Weigh classes equally", start["class_weights"], key=f"classes-{key}",
                                   help=_help("class_weights")),
     }  # fmt: skip
     if pretrained:
         values |= {
-            "head_epochs": b.number_input("Epochs with frozen layers", 0, 1000, int(start["head_epochs"]),
-                                          key=f"head-{key}", help=_help("head_epochs")),
+            "freeze_epochs": b.number_input("Epochs with frozen layers", 0, 1000, int(start["freeze_epochs"]),
+                                          key=f"head-{key}", help=_help("freeze_epochs")),
             "head_lr": c.number_input("Learning rate meanwhile", 1e-7, 1.0, float(start["head_lr"]), 1e-4,
                                       format="%.2e", key=f"headlr-{key}", help=_help("head_lr")),
         }  # fmt: skip

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import access, widgets
-from dfcore.confidence import Budget, Operating
-from dfcore.detectors.detector import Verdict
-from dfcore.figures import CALL_COLOURS
+from dashboard import detectors, widgets
+from dfcore.confidence import DecisionThresholds, ErrorBudget
+from dfcore.detectors.verdict import Verdict
+from dfcore.figures import DECISION_COLOURS
 
 
 @dataclass(frozen=True)
@@ -16,17 +16,17 @@ class Strictness:
 
     Attributes:
         budget: errors that are accepted, or None for those of the card.
-        insist: whether an image unlike the training images gets a verdict all the same.
+        ignore_ood: whether an image unlike the training images gets a verdict all the same.
     """
 
-    budget: Budget | None
-    insist: bool
+    budget: ErrorBudget | None
+    ignore_ood: bool
 
 
 def choose_strictness() -> Strictness:
     """How many errors are accepted; few controls, folded, with their present values told."""
     own = st.session_state.get("inspect_own_budget", False)
-    share = st.session_state.get("inspect_false_alarms", 5.0), st.session_state.get("inspect_misses", 5.0)
+    share = st.session_state.get("inspect_max_fpr", 5.0), st.session_state.get("inspect_max_fnr", 5.0)
     now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "those of the detector's card"
     with st.expander(f"Errors that are accepted (now: {now})", icon=":material/tune:"):
         own = st.toggle(
@@ -35,24 +35,24 @@ def choose_strictness() -> Strictness:
             "and leaves more images undecided.",
         )  # fmt: skip
         left, right = st.columns(2)
-        alarms = left.number_input(
-            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_false_alarms", disabled=not own,
+        max_fpr = left.number_input(
+            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fpr", disabled=not own,
             persist_state="session",
             help="Of real images, how many may be called likely fake. Fewer leave more images undecided.",
         )  # fmt: skip
-        misses = right.number_input(
-            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_misses", disabled=not own, persist_state="session",
+        max_fnr = right.number_input(
+            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fnr", disabled=not own, persist_state="session",
             help="Of fakes, how many may be called likely real. Fewer leave more images undecided.",
         )  # fmt: skip
-        insist = st.toggle(
+        ignore_ood = st.toggle(
             "Insist on a verdict for unlike images", key="inspect_insist", persist_state="session",
             help="An image unlike those that the detector was trained on is inconclusive. With this, its score "
             "decides all the same: nobody has measured what that is worth.",
         )  # fmt: skip
-    return Strictness(Budget(false_alarms=alarms / 100, misses=misses / 100) if own else None, insist)
+    return Strictness(ErrorBudget(max_fpr=max_fpr / 100, max_fnr=max_fnr / 100) if own else None, ignore_ood)
 
 
-def show_verdict(entry: access.Entry, name: str, verdict: Verdict, why: str = "") -> None:
+def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str = "") -> None:
     """The answer first: in words, with score, thresholds, detector and how far to trust it.
 
     Args:
@@ -62,25 +62,25 @@ def show_verdict(entry: access.Entry, name: str, verdict: Verdict, why: str = ""
         why: why this detector judges, where it was chosen automatically.
     """
     with st.container(border=True):
-        st.markdown(f"## {widgets.verdict_words(verdict.call)}")
+        st.markdown(f"## {widgets.verdict_words(verdict.decision)}")
         st.caption(widgets.plain(name))
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
             return
-        if verdict.familiarity.unlike:
+        if verdict.ood.is_ood:
             _show_unlike(verdict)
-        operating = verdict.operating or Operating.single(verdict.threshold)
-        st.html(_scale(verdict, operating))
-        st.markdown(_score_in_words(verdict, operating), help=_calibration(entry))
+        thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
+        st.html(_scale(verdict, thresholds))
+        st.markdown(_score_in_words(verdict, thresholds), help=_calibration(entry))
         st.markdown(_trust(entry, why))
-        st.caption(_promise(operating))
+        st.caption(_promise(thresholds))
         if entry.card.limits:
             st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
 
 
 def _show_unlike(verdict: Verdict) -> None:
-    reasons = "; ".join(widgets.plain(reason) for reason in verdict.familiarity.reasons)
-    start = "You insisted: the" if verdict.insist else "The"
+    reasons = "; ".join(widgets.plain(reason) for reason in verdict.ood.reasons)
+    start = "You insisted: the" if verdict.ignore_ood else "The"
     st.warning(
         f"{start} image is unlike those that this detector was trained on: {reasons}. What its score is worth here was "
         "never measured.",
@@ -88,14 +88,14 @@ def _show_unlike(verdict: Verdict) -> None:
     )
 
 
-def _score_in_words(verdict: Verdict, operating: Operating) -> str:
-    low, high = max(operating.real_below, 0.0), min(operating.fake_from, 1.0)
-    sides = f"likely real below **{low:.3f}**" if operating.real_below > 0 else "never likely real"
-    sides += f", likely fake from **{high:.3f}** on" if operating.fake_from <= 1 else ", never likely fake"
+def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
+    low, high = max(thresholds.real_below, 0.0), min(thresholds.fake_from, 1.0)
+    sides = f"likely real below **{low:.3f}**" if thresholds.real_below > 0 else "never likely real"
+    sides += f", likely fake from **{high:.3f}** on" if thresholds.fake_from <= 1 else ", never likely fake"
     return f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake): {sides}."
 
 
-def _calibration(entry: access.Entry) -> str:
+def _calibration(entry: detectors.Entry) -> str:
     calibration = entry.card.calibration
     if calibration.method == "none":
         return "The score is the network's own output and no probability: this detector is not calibrated."
@@ -105,18 +105,18 @@ def _calibration(entry: access.Entry) -> str:
     )
 
 
-def _promise(operating: Operating) -> str:
-    if not operating.images:
+def _promise(thresholds: DecisionThresholds) -> str:
+    if not thresholds.images:
         return "One threshold: the detector's card has no error budgets."
-    budget = operating.budget
+    budget = thresholds.budget
     return (
-        f"Thresholds for at most {budget.false_alarms:.0%} false alarms and {budget.misses:.0%} missed fakes, chosen "
-        f"on {operating.images:,} images ({widgets.plain(operating.chosen_on)}), of which {operating.undecided:.0%} "
-        "stay undecided. That holds for images like those, and for no others."
+        f"Thresholds for at most {budget.max_fpr:.0%} false alarms and {budget.max_fnr:.0%} missed fakes, chosen "
+        f"on {thresholds.images:,} images ({widgets.plain(thresholds.chosen_on)}), of which "
+        f"{thresholds.abstention_rate:.0%} stay inconclusive. That holds for images like those, and for no others."
     )
 
 
-def _trust(entry: access.Entry, why: str) -> str:
+def _trust(entry: detectors.Entry, why: str) -> str:
     """One sentence on the detector's record, with split and number of images."""
     split, told = entry.card.record
     title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
@@ -129,17 +129,17 @@ def _trust(entry: access.Entry, why: str) -> str:
     )
 
 
-def _scale(verdict: Verdict, operating: Operating) -> str:
+def _scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     score = verdict.score or 0.0
-    low, high = (100 * min(max(place, 0.0), 1.0) for place in (operating.real_below, operating.fake_from))
+    low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))
     label = f"Score {score:.3f}; likely real below {low / 100:.3f}, likely fake from {high / 100:.3f}"
     zones = (("real", 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
     bands = "".join(
         f'<div style="position:absolute;top:.7rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
-        f'background:{CALL_COLOURS[zone]};opacity:.45"></div>'
+        f'background:{DECISION_COLOURS[zone]};opacity:.45"></div>'
         for zone, left, right in zones
     )
-    colour = CALL_COLOURS[verdict.call or "inconclusive"]
+    colour = DECISION_COLOURS[verdict.decision or "inconclusive"]
     return f"""<div role="img" aria-label="{label}"
 style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">{bands}
 <div style="position:absolute;top:.35rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;

@@ -1,51 +1,22 @@
 """Small pieces that several pages show alike: badges, empty states, errors, galleries, numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import access, uploads
+from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 
+if TYPE_CHECKING:
+    from dfcore.evaluation import Metric
+
 _TILE = 230  # pixels wide: room for the longest title, and four in a row within a frame on a page of 1440
 
-METRICS = {
-    "balanced_accuracy": (
-        "Balanced accuracy",
-        "Mean of the accuracy on real and on fake images. 0.5 is guessing, 1 is perfect.",
-    ),
-    "roc_auc": (
-        "ROC AUC",
-        "Chance that a fake scores higher than a real image, whatever the threshold. 0.5 is guessing.",
-    ),
-    "false_positive_rate": (
-        "False alarms on real (FPR)",
-        "Share of real images that are called fake at this threshold.",
-    ),
-    "recall": ("Fakes caught (TPR)", "Recall: share of fakes that are called fake at this threshold."),
-    "precision": (
-        "Precision",
-        "Of the images called fake, the share that is fake. Depends on how many fakes there are.",
-    ),
-    "f1": ("F1", "Harmonic mean of precision and recall for fakes."),
-    "tpr_at_fpr_1": ("Caught at 1% false alarms", "TPR at 1% FPR: what is caught when false alarms must be rare."),
-    "tpr_at_fpr_5": ("Caught at 5% false alarms", "TPR at 5% FPR."),
-    "accuracy": ("Accuracy", "Share of all images that are called what they are."),
-    "average_precision": ("Average precision", "Mean precision over all recalls; depends on the share of fakes."),
-    "eer": ("Equal error rate (EER)", "Where false alarms and missed fakes are equally frequent. Lower is better."),
-    "log_loss": ("Log loss", "Penalty for confident mistakes. 0.69 is a constant 0.5; lower is better."),
-    "brier": ("Brier score", "Mean squared distance of score and truth. 0.25 is a constant 0.5; lower is better."),
-    "ece": (
-        "Calibration error (ECE)",
-        "Mean distance between the score and the share of fakes among images with that score. 0 is perfect; few images "
-        "give a value above 0 by chance alone.",
-    ),
-}
 VERDICTS = {"fake": "Likely fake", "real": "Likely real", "inconclusive": "Inconclusive", None: "No verdict"}
 VERDICT_STYLES = {
     "fake": ("warning", "orange"), "real": ("verified", "blue"), "inconclusive": ("help", "gray"),
@@ -84,21 +55,21 @@ def state_badge(state: str) -> None:
     st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
 
 
-def verdict_words(call: str | None) -> str:
+def verdict_words(decision: str | None) -> str:
     """Markdown of a verdict in words, with icon and colour."""
-    icon, colour = VERDICT_STYLES[call]
-    return f":{colour}[:material/{icon}: {VERDICTS[call]}]"
+    icon, colour = VERDICT_STYLES[decision]
+    return f":{colour}[:material/{icon}: {VERDICTS[decision]}]"
 
 
-def choose_detector(key: str = "detector") -> access.Entry | None:
+def choose_detector(key: str = "detector") -> detectors.Entry | None:
     """The detector to use; the choice stands in the address. None, with advice, where there is none."""
     chosen = choose_detectors(key, automatic=False)
     return chosen[0] if chosen else None
 
 
-def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[access.Entry]:
+def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[detectors.Entry]:
     """The detector to use, or with the automatic choice all of the library; none, with advice, where there is none."""
-    entries = {entry.key: entry for entry in access.detectors()}
+    entries = {entry.key: entry for entry in detectors.detectors()}
     if not entries:
         empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
         return []
@@ -139,14 +110,18 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
     return picked
 
 
-def show_metrics(metrics: dict[str, Any], names: Sequence[str]) -> None:
+def show_metrics(metrics: Mapping[str, Any], shown: "Iterable[Metric]") -> None:
     """Metrics as tiles, each with its meaning; what cannot be computed says why."""
+    why = metrics.get("not_computed", {})
     with tiles():
-        for name in names:
-            title, text = METRICS[name]
-            value = metrics.get(name)
-            why = metrics.get("not_computed", {}).get(name)
-            tile(title, "not computed" if value is None else f"{value:.3f}", f"{text} {why or ''}".strip())
+        for metric in shown:
+            text = f"{metric.help} {why.get(metric.key) or ''}".strip()
+            tile(metric.title, metric.shown(metrics.get(metric.key)), text)
+
+
+def titles(shown: "Iterable[Metric]") -> dict[str, str]:
+    """{key: title} of metrics."""
+    return {metric.key: metric.title for metric in shown}
 
 
 def tiles() -> Any:

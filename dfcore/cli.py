@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dfcore import __version__
+from dfcore import __version__, compat
 from dfcore.commands import data, evaluate, predict, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
@@ -19,7 +19,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    given, hints = compat.arguments(list(sys.argv[1:] if arguments is None else arguments))
+    options = _parser().parse_args(given)
+    for hint in hints:
+        print(f"dfcore: {hint}", file=sys.stderr)
     try:
         options.command(options)
         return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, actions, widgets
+from dashboard import actions, stored, widgets
 from dashboard.navigation import path, require_front_door
 from dfcore import workspace
 from dfcore.datasets import KNOWN_LAYOUTS, SPLITS, Dataset, assign_splits
@@ -31,7 +31,7 @@ def add_folder() -> None:
             placeholder="/data/my-images",
             help="Folders that may be read here: "
             + ", ".join(widgets.plain(root) for root in workspace.roots() or ["all"])
-            + ". Known layouts: "
+            + ". OODRecord layouts: "
             + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
         )
         if st.form_submit_button("Register", icon=":material/add:"):
@@ -51,14 +51,14 @@ def show_samples(dataset: Dataset, split: str) -> None:
         items = []
         for row in some.itertuples():
             file = str(dataset.root / row.path)
-            items.append((file, f"{row.width} x {row.height}", access.thumbnail(file, access.stamp(file))))
+            items.append((file, f"{row.width} x {row.height}", stored.thumbnail(file, stored.stamp(file))))
         chosen = widgets.gallery(items, f"sample_{label}")
         if chosen:
             widgets.inspect(Path(chosen).name, Path(chosen).read_bytes())
 
 
 def show(root: Path) -> None:
-    found = access.dataset(root)
+    found = stored.dataset(root)
     dataset = assign_splits(found)
     if dataset.demonstration:
         st.info(

@@ -7,24 +7,25 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import access, error_reporting, panels, prediction_sources, widgets
+from dashboard import detectors, error_reporting, panels, prediction_sources, stored, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
-from dfcore.evaluation import calibration_error, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation import METRICS, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation.metrics import headline
 
 require_front_door()
 
 _EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
 
 
-def move_threshold(entry: access.Entry) -> float:
+def move_threshold(entry: detectors.Entry) -> float:
     """The threshold to look at, in the address; the detector's own until it is moved."""
     if st.session_state.setdefault("threshold_of", entry.key) != entry.key:
         st.session_state["threshold_of"] = entry.key
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
     told = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
-    return st.slider("Call an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
+    return st.slider("Decision an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
                      bind="query-params", help=told)  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, ce
     items = []
     for row in rows.itertuples():
         file = prediction_sources.image_path(source, row.path)
-        picture = access.thumbnail(str(file), access.stamp(file)) if file else None
+        picture = stored.thumbnail(str(file), stored.stamp(file)) if file else None
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")
     if picked:
@@ -84,26 +85,26 @@ def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, ce
 
 
 @error_reporting.fragment()
-def show(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     with widgets.errors():
         show_at_threshold(entry, source)
 
 
-def show_at_threshold(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     predictions = prediction_sources.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
     threshold = move_threshold(entry)
-    metrics = evaluate_scores(labels, scores, threshold) | {"ece": calibration_error(labels, scores)}
+    metrics = evaluate_scores(labels, scores, threshold).to_dict()
     st.caption(
         f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
         f"{widgets.plain(source.title)}"
     )
     if source.key == "validation":
         st.caption(widgets.plain(prediction_sources.used_for(entry)))
-    widgets.show_metrics(metrics, list(widgets.METRICS)[:8])
+    widgets.show_metrics(metrics, headline())
     if more := widgets.folded("More metrics", "evaluate_more"):
         with more:
-            widgets.show_metrics(metrics, list(widgets.METRICS)[8:])
+            widgets.show_metrics(metrics, [metric for metric in METRICS.values() if not metric.headline])
             st.code(metrics["report"], language=None)
             st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv",
                                on_click="ignore", icon=":material/download:")  # fmt: skip
@@ -116,7 +117,7 @@ def show_at_threshold(entry: access.Entry, source: prediction_sources.Source) ->
 _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
 
-def show_all(entry: access.Entry, source: prediction_sources.Source) -> None:
+def show_all(entry: detectors.Entry, source: prediction_sources.Source) -> None:
     shown = (show, panels.show_confidence, panels.show_robustness, panels.show_comparison)
     for tab, draw in zip(st.tabs(_TABS, key="evaluate_tab", on_change="rerun"), shown, strict=True):
         if tab.open:

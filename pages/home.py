@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import access, uploads, widgets
+from dashboard import detectors, stored, uploads, widgets
 from dashboard.navigation import path, require_front_door
 from dfcore.runs import summaries
 
@@ -17,11 +17,11 @@ if uploads.may_judge() and uploads.choose(
 ):
     st.switch_page(path("inspect"))
 
-detectors, runs = st.columns(2, gap="large")
+left, right = st.columns(2, gap="large")
 
-with detectors:
+with left:
     st.subheader("Detectors at hand")
-    entries, problems = access.library()
+    entries, problems = detectors.library()
     for problem in problems:
         st.warning(widgets.plain(problem), icon=":material/warning:")
     if not entries:
@@ -38,9 +38,9 @@ with detectors:
                 st.caption(widgets.plain(entry.card.limits[0]))
     st.page_link(path("models"), label="All detectors and their cards", icon=":material/inventory_2:")
 
-with runs:
+with right:
     st.subheader("Training runs")
-    rows = summaries(access.runs()[:6])
+    rows = summaries(stored.runs()[:6])
     if not rows:
         widgets.empty(
             "No runs yet. With empty hands, make the demonstration data set first: it takes seconds.",

@@ -1,15 +1,15 @@
 """Inspect: one image or several; the verdict first, then the evidence, then the settings."""
 
 import json
-from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import access, evidence, uploads, verdict, widgets
+from dashboard import detectors, evidence, inference, uploads, verdict, widgets
 from dashboard.navigation import require_front_door
 from dashboard.verdict import Strictness
+from dfcore.confidence import Policy
 from dfcore.datasets.demo import sample_images
-from dfcore.detectors.detector import Verdict
+from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 
 require_front_door()
@@ -42,15 +42,15 @@ def choose_images() -> list[tuple[str, bytes]]:
     return uploads.kept()
 
 
-def judge(entries: list[access.Entry], data: bytes, strictness: Strictness) -> tuple[access.Entry, str, Verdict]:
+def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -> tuple[detectors.Entry, str, Verdict]:
     """The detector that judges, why it, and its verdict with the analyst's strictness."""
-    entry, why, found = access.verdict(entries, data)
-    operating = access.operating(entry, strictness.budget) if strictness.budget else entry.card.decision
-    return entry, why, replace(found, operating=operating, insist=strictness.insist)
+    entry, why, found = inference.verdict(entries, data)
+    thresholds = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
+    return entry, why, found.under(Policy(thresholds, strictness.ignore_ood))
 
 
 def choose_one(
-    entries: list[access.Entry], images: list[tuple[str, bytes]], strictness: Strictness
+    entries: list[detectors.Entry], images: list[tuple[str, bytes]], strictness: Strictness
 ) -> tuple[str, bytes]:
     """The image to look at closely; with several, after a table of all verdicts."""
     if len(images) == 1:
@@ -58,7 +58,7 @@ def choose_one(
     rows = []
     for name, data in images:
         entry, _, found = judge(entries, data, strictness)
-        rows.append({"File": name, "Verdict": widgets.VERDICTS[found.call], "Score": found.score,
+        rows.append({"File": name, "Verdict": widgets.VERDICTS[found.decision], "Score": found.score,
                      "Detector": entry.title, "Remark": found.error or found.reason or ""})  # fmt: skip
     st.dataframe(
         rows,
@@ -72,7 +72,7 @@ def choose_one(
     return images[number]
 
 
-def show(entries: list[access.Entry], name: str, data: bytes, strictness: Strictness) -> None:
+def show(entries: list[detectors.Entry], name: str, data: bytes, strictness: Strictness) -> None:
     entry, why, found = judge(entries, data, strictness)
     verdict.show_verdict(entry, name, found, why)
     if found.error:
@@ -93,7 +93,7 @@ pictures = choose_images() if chosen else []
 if chosen and not pictures:
     st.info("Drop an image above, or try a sample.", icon=":material/image_search:")
     with widgets.errors():
-        access.warm(chosen)
+        detectors.warm(chosen)
 if chosen and pictures:
     st.divider()
     with widgets.errors():

@@ -4,20 +4,26 @@ import os
 
 import streamlit as st
 
-from dashboard import access, actions, error_reporting, roles, widgets
+from dashboard import actions, detectors, error_reporting, roles, widgets
 from dashboard.navigation import require_front_door
 from dashboard.roles import Role
 from dfcore import figures, workspace
 from dfcore.detectors.bundle import Card
 from dfcore.detectors.library import default_name
+from dfcore.evaluation import METRICS
+from dfcore.evaluation.metrics import summary
 
 require_front_door()
 
-_MEASURED = {
-    "data set": "Data set", "real": "Real", "fake": "Fake", "roc_auc": "ROC AUC",
-    "balanced_accuracy": "Balanced accuracy", "ece": "ECE", "false_alarms": "Likely fake, being real",
-    "misses": "Likely real, being fake", "undecided": "Inconclusive", "unlike": "of these, unlike",
-}  # fmt: skip
+
+def measured_columns() -> dict[str, str]:
+    """Columns of what was measured on other images: {key in the card: title}."""
+    ece = METRICS["ece"].title
+    return {"data set": "Data set", "real": "Real", "fake": "Fake"} | {
+        "roc_auc": METRICS["roc_auc"].title, "balanced_accuracy": METRICS["balanced_accuracy"].title, "ece": ece,
+        "three_way_fpr": "Likely fake, being real", "three_way_fnr": "Likely real, being fake",
+        "abstention_rate": "Inconclusive", "ood_rate": "of these, unlike",
+    }  # fmt: skip
 
 
 def show_card(card: Card, key: str) -> None:
@@ -33,13 +39,14 @@ def show_card(card: Card, key: str) -> None:
             f"**On {split}: {metrics['images']:,} images** ({metrics['real']:,} real, {metrics['fake']:,} fake), "
             f"threshold {metrics['threshold']:.3f}"
         )
-        widgets.show_metrics(metrics, ["roc_auc", "balanced_accuracy", "false_positive_rate", "recall"])
+        widgets.show_metrics(metrics, summary())
     if card.robustness:
         show_robustness(card, key)
     if card.measured:
         st.markdown("**On other images**")
-        rows = [{title: row.get(key) for key, title in _MEASURED.items()} for row in card.measured]
-        shares = list(_MEASURED.values())[3:]
+        columns = measured_columns()
+        rows = [{title: row.get(key) for key, title in columns.items()} for row in card.measured]
+        shares = list(columns.values())[3:]
         st.dataframe(rows, hide_index=True,
                      column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
     show_whole(card, key)
@@ -49,7 +56,7 @@ def show_card(card: Card, key: str) -> None:
 def show_robustness(card: Card, key: str) -> None:
     found = card.robustness[0]
     if place := widgets.folded(f"After recompression, resizing and the like, on {found['split']}", f"robustness_{key}"):
-        place.plotly_chart(figures.robustness(found["rows"]), key=f"robust_{key}")
+        place.plotly_chart(figures.robustness(found["rows"], widgets.titles(summary())), key=f"robust_{key}")
 
 
 @error_reporting.fragment()
@@ -61,7 +68,7 @@ def show_whole(card: Card, key: str) -> None:
         "Threshold of two answers": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
         "Thresholds of three answers": _thresholds(card),
         "Calibration": card.calibration.told,
-        "Knows such images as": _known(card),
+        "Training images": _training_images(card),
         "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
@@ -79,34 +86,34 @@ def show_whole(card: Card, key: str) -> None:
 
 
 def _thresholds(card: Card) -> str:
-    found = card.operating
+    found = card.decision_thresholds
     if found is None:
         return "none"
     return (
         f"likely real below {found.real_below:.3f}, likely fake from {found.fake_from:.3f}: at most "
-        f"{found.budget.false_alarms:.0%} false alarms and {found.budget.misses:.0%} misses on images like those of "
-        f"{found.chosen_on}, {found.undecided:.0%} undecided"
+        f"{found.budget.max_fpr:.0%} false alarms and {found.budget.max_fnr:.0%} misses on images like those of "
+        f"{found.chosen_on}, {found.abstention_rate:.0%} inconclusive"
     )
 
 
-def _known(card: Card) -> str:
-    if card.known is None:
-        return "no record: it cannot tell when an image is unlike its training images"
-    files = card.known.files
+def _training_images(card: Card) -> str:
+    if card.ood is None:
+        return "no record: it cannot tell when an image is unlike its training images (out of distribution)"
+    files = card.ood.files
     quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
     return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
 
 
 def _engine(card: Card) -> str:
-    fast = card.fast
-    if fast is None or not fast.taken:
-        return f"Keras{f'; not OpenVINO: {fast.reason}' if fast else ''}"
-    told = f"on {fast.images} images its scores were within {fast.difference:.0e} of Keras's"
-    cheaper = f"; in bfloat16, only if asked for, {fast.bfloat16}" if fast.bfloat16 else ""
-    return f"OpenVINO {fast.version} in float32 where it is installed: {told}{cheaper}"
+    record = card.openvino
+    if record is None or not record.enabled:
+        return f"Keras{f'; not OpenVINO: {record.reason}' if record else ''}"
+    told = f"on {record.images} images its scores were within {record.difference:.0e} of Keras's"
+    cheaper = f"; in bfloat16, only if asked for, {record.bfloat16}" if record.bfloat16 else ""
+    return f"OpenVINO {record.version} in float32 where it is installed: {told}{cheaper}"
 
 
-def act(entry: access.Entry) -> None:
+def act(entry: detectors.Entry) -> None:
     folder = workspace.models_dir()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if default_name(folder) != entry.key and st.button(
@@ -132,7 +139,7 @@ def act(entry: access.Entry) -> None:
 
 
 @st.dialog("Delete this detector?")
-def confirm_delete(entry: access.Entry) -> None:
+def confirm_delete(entry: detectors.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted for good.")
     st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete, args=(entry.key,))
 
@@ -143,7 +150,7 @@ def delete(name: str) -> None:
 
 
 def promote() -> None:
-    finished = {entry.run.id: entry.run for entry in access.detectors() if entry.run is not None}
+    finished = {entry.run.id: entry.run for entry in detectors.detectors() if entry.run is not None}
     if not finished:
         widgets.empty("No completed run yet.", "train", "Train a detector", "model_training")
         return
@@ -172,7 +179,7 @@ def take_in() -> None:
 
 
 st.title("Models")
-library, problems = access.library()
+library, problems = detectors.library()
 for problem in problems:
     st.error(widgets.plain(problem), icon=":material/error:")
 if not library:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import access, error_reporting, run_actions, widgets
+from dashboard import error_reporting, run_actions, stored, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.runs import Run, summaries
@@ -91,7 +91,7 @@ def show_steps(run: Run) -> None:
 
 
 st.title("Monitor")
-every = access.runs()
+every = stored.runs()
 if not every:
     widgets.empty("No runs yet.", "train", "Start a training run", "model_training")
     st.stop()

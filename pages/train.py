@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import access, actions, roles, widgets
+from dashboard import actions, roles, stored, widgets
 from dashboard.navigation import path, require_front_door
 from dashboard.roles import Role
 from dashboard.training_form import form_values
@@ -104,7 +104,7 @@ if again:
 root = choose_dataset(again) if roles.offer(Role.TRAINER, "Training") else None
 if root is not None:
     with widgets.errors():
-        data = access.dataset(root)
+        data = stored.dataset(root)
         if data.usable.empty:
             require_trainable(assign_splits(data))
         defaults = {**suggest(image_side(data)), **choose_recipe(again), **again, "data_root": str(root)}

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-_SHARED = Path(__file__).parents[2] / "shared"
+ROOT = Path(__file__).parents[1]
+_SHARED = ROOT.parent / "shared"
 # A hole in a gate should cost one test, not the machine.
 _SAFETY_NET = 4 * 2**30
 
@@ -140,9 +141,9 @@ def make_card(**changes):
 @pytest.fixture(scope="session")
 def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
     """Untrained detectors with thresholds and a record of their images: of 32 pixels, and of about 300."""
-    from dfcore.confidence import Budget, Domain, FileRange, operating_point
+    from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_thresholds
     from dfcore.datasets import scan
-    from dfcore.detectors.bundle import Known, write_bundle
+    from dfcore.detectors.bundle import OODRecord, write_bundle
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import predict_split, predictions_path, write_predictions
 
@@ -157,12 +158,14 @@ def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
         features = bare.engine.outputs(pixels).features
         table = predict_split(bare, data, "validation", cache_dir=folder / "cache")
         # The limit lies far out: only the size tells the two apart.
-        domain = Domain.fit(features, features)
-        domain = Domain(domain.mean, domain.basis, domain.references, 100 * domain.limit)
+        domain = OODDetector.fit(features, features)
+        domain = OODDetector(domain.mean, domain.basis, domain.references, 100 * domain.limit)
         card = make_card(
             title=name.capitalize(),
-            known=Known(files=FileRange(sides=(side, side)), sha256=""),
-            operating=operating_point(table.label, table.score, Budget(), chosen_on="the validation split"),
+            ood=OODRecord(files=FileRange(sides=(side, side)), sha256=""),
+            decision_thresholds=fit_thresholds(
+                table.label, table.score, ErrorBudget(), chosen_on="the validation split"
+            ),
         )
         write_bundle(folder / name, model, card, domain)
         write_predictions(predictions_path(folder / name, "validation"), table)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 
 def _features(backbone: Any) -> Any:
@@ -16,7 +16,7 @@ def _inline(build: Callable[..., Any], x: Any, weights: str, **options: Any) -> 
     return build(include_top=False, weights=None if weights == "none" else weights, input_tensor=x, **options)
 
 
-@register(
+@register_architecture(
     "mobilenetv2",
     title="MobileNetV2",
     summary="Light pretrained network; with ImageNet weights the best choice for few images and no GPU.",
@@ -33,7 +33,7 @@ def mobilenetv2(inputs: Any, weights: str) -> Any:
     return _features(_inline(keras.applications.MobileNetV2, x, weights))
 
 
-@register(
+@register_architecture(
     "resnet50",
     title="ResNet-50",
     summary="The usual reference of published detectors; pretrained, slow on a CPU.",
@@ -51,7 +51,7 @@ def resnet50(inputs: Any, weights: str) -> Any:
     return _features(_inline(keras.applications.ResNet50, CaffeInput(name="caffe_input")(inputs), weights))
 
 
-@register(
+@register_architecture(
     "efficientnetv2b0",
     title="EfficientNetV2-B0",
     summary="Pretrained network with much accuracy for its size; slower than MobileNetV2 on a CPU.",
@@ -67,7 +67,7 @@ def efficientnetv2b0(inputs: Any, weights: str) -> Any:
     return _features(_inline(keras.applications.EfficientNetV2B0, inputs, weights))
 
 
-@register(
+@register_architecture(
     "convnext_tiny",
     title="ConvNeXt-Tiny",
     summary="Modern convolutional network, pretrained; for a GPU.",

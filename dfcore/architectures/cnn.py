@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 _WIDTHS = (32, 64, 128, 128, 128, 128, 128)
 _LAST_MAP = 8
@@ -26,7 +26,7 @@ def convolutions(x: Any, *, prefix: str) -> Any:
     return x
 
 
-@register(
+@register_architecture(
     "cnn",
     title="CNN",
     summary="Small classic network, trained from scratch; quick on a CPU and a fair first baseline.",
@@ -34,7 +34,7 @@ def convolutions(x: Any, *, prefix: str) -> Any:
     min_size=16,
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register`."""
+    """See `register_architecture`."""
     from keras import layers
 
     x = layers.Rescaling(1 / 255, name="scale")(inputs)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from dfcore import compat
+
 
 @keras.saving.register_keras_serializable(package="dfcore")
 class LogSpectrum(keras.layers.Layer):
@@ -48,7 +50,7 @@ class CaffeInput(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="dfcore")
-class Statistics(keras.layers.Layer):
+class MeanStdPooling(keras.layers.Layer):
     """Mean and standard deviation of every channel over the image; (N, H, W, C) to (N, 2C)."""
 
     def call(self, maps):
@@ -83,3 +85,8 @@ class PositionEmbedding(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Unchanged."""
         return input_shape
+
+
+# Saved models of earlier versions name some layers otherwise.
+for _old, _new in compat.LAYERS.items():
+    keras.saving.get_custom_objects()[f"dfcore>{_old}"] = globals()[_new]

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 # From the first edges to whole objects; expanded layers hold most of what separates fakes.
-LEVELS = (
+SCALES = (
     "Conv1_relu",
     "block_1_expand_relu",
     "block_3_expand_relu",
@@ -17,17 +17,17 @@ LEVELS = (
 )
 
 
-def _levels(inputs: Any, weights: str, stem_stride: int) -> Any:
+def _multiscale(inputs: Any, weights: str, stem_stride: int) -> Any:
     import keras
 
-    from dfcore.architectures.layers import Statistics
+    from dfcore.architectures.layers import MeanStdPooling
 
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
     given = None if weights == "none" else weights
     backbone = keras.applications.MobileNetV2(include_top=False, weights=given, input_tensor=x)
     if stem_stride == 1:
         backbone = _without_stem_stride(backbone, inputs)
-    pooled = [Statistics(name=f"{HEAD}stats_{name}")(backbone.get_layer(name).output) for name in LEVELS]
+    pooled = [MeanStdPooling(name=f"{HEAD}stats_{name}")(backbone.get_layer(name).output) for name in SCALES]
     features = keras.layers.Concatenate(name=f"{HEAD}levels")(pooled)
     # Levels differ in scale by orders of magnitude; the one unit over them needs them alike.
     return keras.layers.BatchNormalization(momentum=0.9, name=f"{HEAD}norm")(features)
@@ -46,8 +46,8 @@ def _without_stem_stride(backbone: Any, inputs: Any) -> Any:
     return fine
 
 
-@register(
-    "mobilenetv2_levels",
+@register_architecture(
+    "mobilenetv2_multiscale",
     title="MobileNetV2, all depths",
     summary="Judges textures as well as things: statistics of eight depths of a pretrained MobileNetV2.",
     cam_layer="block_6_expand",
@@ -55,13 +55,13 @@ def _without_stem_stride(backbone: Any, inputs: Any) -> Any:
     pretrained=True,
     any_size=True,
 )
-def mobilenetv2_levels(inputs: Any, weights: str) -> Any:
-    """Sandler et al., 2018, with mean and deviation of the channels of `LEVELS` as features."""
-    return _levels(inputs, weights, stem_stride=2)
+def mobilenetv2_multiscale(inputs: Any, weights: str) -> Any:
+    """Sandler et al., 2018, with mean and deviation of the channels of `SCALES` as features."""
+    return _multiscale(inputs, weights, stem_stride=2)
 
 
-@register(
-    "mobilenetv2_levels_fine",
+@register_architecture(
+    "mobilenetv2_multiscale_fine",
     title="MobileNetV2, all depths, every pixel",
     summary="The same without the first halving: for small images, or four times the work.",
     cam_layer="block_6_expand",
@@ -69,6 +69,6 @@ def mobilenetv2_levels(inputs: Any, weights: str) -> Any:
     pretrained=True,
     any_size=True,
 )
-def mobilenetv2_levels_fine(inputs: Any, weights: str) -> Any:
-    """As `mobilenetv2_levels`; a first layer that skips no pixel keeps finer traces (Gragnaniello et al., 2021)."""
-    return _levels(inputs, weights, stem_stride=1)
+def mobilenetv2_multiscale_fine(inputs: Any, weights: str) -> Any:
+    """As `mobilenetv2_multiscale`; a first layer that skips no pixel keeps finer traces (Gragnaniello et al., 2021)."""
+    return _multiscale(inputs, weights, stem_stride=1)

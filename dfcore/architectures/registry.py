@@ -51,7 +51,7 @@ class Architecture:
 _REGISTRY: dict[str, Architecture] = {}
 
 
-def register(
+def register_architecture(
     name: str,
     *,
     title: str,
@@ -138,7 +138,7 @@ def build_model(
         told = " ".join(str(error).split("Target variable")[0].split())[:400]
         raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {told}") from error
     if weights == "none":
-        _quicken_batch_normalisation(model)
+        _shorten_batch_norm_memory(model)
     return model
 
 
@@ -159,7 +159,7 @@ def heat_map_layers(model: "keras.Model") -> list[str]:
     ]
 
 
-def _quicken_batch_normalisation(model: "keras.Model") -> None:
+def _shorten_batch_norm_memory(model: "keras.Model") -> None:
     """Lets moving averages follow within some tens of steps; at 0.99 or 0.999 short runs never catch up."""
     import keras
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 _SMALL = 64
 
@@ -27,7 +27,7 @@ def _block(x: Any, width: int, stride: int, name: str) -> Any:
     return layers.ReLU(name=f"{name}_relu_2")(x)
 
 
-@register(
+@register_architecture(
     "resnet18",
     title="ResNet-18",
     summary="Residual network of 18 layers, trained from scratch; stronger than the CNN, slower to train.",
@@ -35,7 +35,7 @@ def _block(x: Any, width: int, stride: int, name: str) -> Any:
     min_size=16,
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register`. Up to 64 pixels the stem keeps the resolution, as is usual for CIFAR."""
+    """See `register_architecture`. Up to 64 pixels the stem keeps the resolution, as is usual for CIFAR."""
     from keras import layers
 
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)

@@ -3,10 +3,10 @@
 from typing import Any
 
 from dfcore.architectures.cnn import convolutions
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 
-@register(
+@register_architecture(
     "spectral_cnn",
     title="Spectral CNN",
     summary="Looks at the image and at its frequency spectrum side by side; for traces the eye cannot see.",
@@ -14,7 +14,7 @@ from dfcore.architectures.registry import HEAD, register
     min_size=16,
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register`."""
+    """See `register_architecture`."""
     from keras import layers
 
     from dfcore.architectures.layers import LogSpectrum

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register
+from dfcore.architectures.registry import HEAD, register_architecture
 
 _WIDTH, _DEPTH, _HEADS, _MLP = 192, 6, 3, 384
 
@@ -24,7 +24,7 @@ def _block(tokens: Any, name: str) -> Any:
     return layers.Add(name=f"{name}_add_2")([tokens, x])
 
 
-@register(
+@register_architecture(
     "vit",
     title="Vision transformer",
     summary="Small transformer over image patches, trained from scratch; wants many images.",
@@ -32,7 +32,7 @@ def _block(tokens: Any, name: str) -> Any:
     min_size=16,
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register`."""
+    """See `register_architecture`."""
     from keras import layers
 
     from dfcore.architectures.layers import PositionEmbedding

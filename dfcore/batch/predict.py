@@ -7,16 +7,18 @@ one is gathered. What waits between them is bounded.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dfcore.confidence import Operating
-from dfcore.detectors.detector import Detector, Seen, Verdict
-from dfcore.detectors.selection import choose
+from dfcore.confidence import Policy
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.selection import select_detector
+from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
+from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import storable
 
@@ -25,45 +27,43 @@ _BATCH_BYTES, _FEWEST, _MOST = 16 * 2**20, 8, 64
 
 
 @dataclass(frozen=True)
-class Options:
+class BatchOptions:
     """How files are judged.
 
     Attributes:
         batch_size: images a forward pass, None for what fits; it changes no score.
         workers: files that are read and decoded at once, None for one for each core and one more.
         ordered: whether rows come in the order of the files, or as soon as they are there.
-        insist: whether images unlike the training images get a verdict all the same.
-        operating: thresholds of the three-way verdict by detector, where they are not the card's.
+        policies: how scores become decisions, by detector, where that is not as its card says.
     """
 
     batch_size: int | None = None
     workers: int | None = None
     ordered: bool = True
-    insist: bool = False
-    operating: Mapping[str, Operating] | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _File:
     path: Path
     sha256: str | None
-    seen: list[Seen] | ImageError
+    image: PreparedImage | ImageError
 
 
-def judge_files(
-    paths: Iterable[Path], detectors: Mapping[str, Detector], options: Options | None = None
+def predict_files(
+    paths: Iterable[Path], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> Iterator[list[dict[str, Any]]]:
     """Judges files; yields rows, a batch at a time, one for each file.
 
     A row holds path, sha256, score, verdict (the three-way answer), label (the two-way one), reason (why it is
-    inconclusive), distance and unlike (see `Familiarity`), detector, and error (why a file cannot be judged).
+    inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, and error (why a file cannot be judged).
 
     Args:
         paths: files; taken as they are needed.
         detectors: by name; of several the one that fits an image gives its verdict, see `dfcore.detectors.selection`.
         options: see there.
     """
-    options = options or Options()
+    options = options or BatchOptions()
     workers = options.workers or sandbox.processes() + 1
     size = options.batch_size or _batch_size(detectors)
     records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
@@ -103,7 +103,7 @@ def _read(
         try:
             content = decoder.read_bytes(path)
             digest = sha256_bytes(content)
-            return _File(path, digest, [Seen.of(found) for found in sandbox.prepare_all(content, specs)])
+            return _File(path, digest, sandbox.prepare(content, specs))
         except ImageError as error:
             return _File(path, digest, error)
 
@@ -120,19 +120,14 @@ def _read(
 
 
 def _judge(
-    batch: list[_File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: Options
+    batch: list[_File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: BatchOptions
 ) -> list[dict[str, Any]]:
-    verdicts: dict[str, list[Verdict]] = {}
-    for number, (name, detector) in enumerate(detectors.items()):
-        items = [file.seen if isinstance(file.seen, ImageError) else file.seen[number] for file in batch]
-        own = (options.operating or {}).get(name)
-        verdicts[name] = [
-            replace(found, operating=own or found.operating, insist=options.insist) for found in detector.judge(items)
-        ]
+    images = [file.image for file in batch]
+    verdicts = [detector.judge(images, options.policies.get(name, Policy())) for name, detector in detectors.items()]
     rows = []
-    for file, *found in zip(batch, *verdicts.values(), strict=True):
-        by_name = dict(zip(detectors, found, strict=True))
-        name = choose({key: one.familiarity for key, one in by_name.items()}, records).name
+    for file, *of_file in zip(batch, *verdicts, strict=True):
+        by_name = dict(zip(detectors, of_file, strict=True))
+        name = select_detector({key: one.ood for key, one in by_name.items()}, records).name
         rows.append(_row(file, name, by_name[name]))
     return rows
 
@@ -142,11 +137,11 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "path": storable(file.path),
         "sha256": file.sha256,
         "score": verdict.score,
-        "verdict": verdict.call,
+        "verdict": verdict.decision,
         "label": verdict.label,
         "reason": verdict.reason,
-        "distance": verdict.familiarity.distance,
-        "unlike": list(verdict.familiarity.reasons),
+        "ood_distance": verdict.ood.distance,
+        "ood_reasons": list(verdict.ood.reasons),
         "detector": name,
         "error": verdict.error and storable(verdict.error),
     }

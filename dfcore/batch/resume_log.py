@@ -23,7 +23,7 @@ from dfcore.utils.files import sweep_of
 _FLUSH_SECONDS = 2.0
 
 
-class Journal:
+class ResumeLog:
     """The journal of one file of verdicts; a context manager, for one process at a time.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from dfcore.confidence import Budget
+from dfcore.confidence import ErrorBudget
 from dfcore.detectors.bundle import Card
 from dfcore.errors import InputError
 
@@ -54,24 +54,24 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """The errors that somebody is willing to make."""
-    for name, field in Budget.model_fields.items():
+    for name, field in ErrorBudget.model_fields.items():
         flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
         text = f"{field.description} It chooses the thresholds (default: the card's)."
         parser.add_argument(*flags, type=float, metavar="SHARE", help=text)
 
 
-def budget_of(options: argparse.Namespace, card: Card) -> Budget | None:
+def budget_of(options: argparse.Namespace, card: Card) -> ErrorBudget | None:
     """The budget that was asked for, or None; a part that was not is the card's.
 
     Raises:
         InputError: when a share is out of its range.
     """
-    asked = {name: value for name in Budget.model_fields if (value := getattr(options, name)) is not None}
+    asked = {name: value for name in ErrorBudget.model_fields if (value := getattr(options, name)) is not None}
     if not asked:
         return None
-    own = card.operating.budget if card.operating else Budget()
+    own = card.decision_thresholds.budget if card.decision_thresholds else ErrorBudget()
     try:
-        return Budget(**(own.model_dump() | asked))
+        return ErrorBudget(**(own.model_dump() | asked))
     except ValidationError:
         raise InputError(f"Expected error budgets between 0 and 0.5. Received: {asked}.") from None
 

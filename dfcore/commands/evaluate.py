@@ -1,4 +1,4 @@
-"""`dfcore evaluate`, `dfcore matrix` and `dfcore compare`: what detectors are worth on labelled images."""
+"""`dfcore evaluate`, `dfcore cross-eval` and `dfcore compare`: what detectors are worth on labelled images."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,10 @@ from dfcore.commands.terminal import print_figures, print_json, print_table, pro
 from dfcore.errors import InputError
 
 _SPLITS = ("train", "validation", "test", "all")
+# Of the three-way decisions: column in the table of `cross-eval`.
+_THREE_WAY = {
+    "fpr": "three_way_fpr", "fnr": "three_way_fnr", "abstention_rate": "abstention_rate", "ood_rate": "ood_rate",
+}  # fmt: skip
 
 
 def add(commands: Any) -> None:
@@ -21,12 +25,14 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--robustness", action="store_true", help="measure after recompression, resizing, blur, noise and the like too"
     )
-    evaluate.add_argument("--most", type=int, default=1000, metavar="N", help="images for that, at most")
+    evaluate.add_argument(
+        "--max-images", "--max_images", type=int, default=1000, metavar="N", help="images for that, at most"
+    )
     add_budget(evaluate)
-    matrix = command(commands, "matrix", _matrix, "measure several detectors on several data sets")
-    matrix.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
-    matrix.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
-    matrix.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
+    cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
+    cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
+    cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
+    cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
     compare.add_argument("second", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -52,24 +58,26 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
     metrics, table = measure(detector, dataset, part, cache_dir=workspace.cache_dir(), progress=bar)
     metrics["root"] = str(dataset.root)
     if robust:
-        metrics["robustness"] = robustness(detector, dataset, part, most=robust, progress=progress_bar("changing"))
+        metrics["robustness"] = robustness(
+            detector, dataset, part, max_images=robust, progress=progress_bar("changing")
+        )
     results.store(workspace.measurements_dir(), detector.card.model_sha256, metrics, table)
     return metrics, table
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import operating_for, three_way, write_predictions
+    from dfcore.evaluation import three_way, thresholds_for, write_predictions
 
-    if options.most < 2:
-        raise InputError(f"Expected --most of at least 2. Received: {options.most}.")
+    if options.max_images < 2:
+        raise InputError(f"Expected --max-images of at least 2. Received: {options.max_images}.")
     detector = Detector.load(options.bundle)
     budget = budget_of(options, detector.card)
-    operating = operating_for(detector.folder, detector.card, budget) if budget else None
-    robust = options.most if options.robustness else 0
+    thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
+    robust = options.max_images if options.robustness else 0
     metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
-    if operating:
-        metrics["three_way"] = three_way(table.label.astype(int), table.score, operating, table.unlike)
+    if thresholds:
+        metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
     if options.out:
         write_predictions(Path(options.out), table)
     if options.json:
@@ -83,9 +91,10 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_table([{k: v for k, v in row.items() if k != "change"} for row in metrics["robustness"]])
 
 
-def _matrix(options: argparse.Namespace) -> None:
+def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
+    from dfcore.evaluation.metrics import summary
 
     rows = []
     # A misspelt name is told before anything is measured.
@@ -96,11 +105,9 @@ def _matrix(options: argparse.Namespace) -> None:
             three = metrics["three_way"]
             rows.append(
                 {"detector": Path(name).name, "data set": metrics["dataset"], "images": metrics["images"]}
-                | {
-                    key: metrics[key]
-                    for key in ("roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
-                }
-                | {key: three[key] for key in ("false_alarms", "misses", "undecided", "unlike")}
+                | {metric.key: metrics[metric.key] for metric in summary()}
+                | {"ece": metrics["ece"]}
+                | {column: three[key] for key, column in _THREE_WAY.items()}
                 | {"trained on it": "yes" if metrics["same_data_as_training"] else "no"}
             )
     print_json(rows) if options.json else print_table(rows)

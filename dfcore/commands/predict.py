@@ -1,4 +1,4 @@
-"""`dfcore predict`, `dfcore explain` and `dfcore quicken`: judge images, show where the evidence lies, judge faster."""
+"""`dfcore predict`, `dfcore explain` and `dfcore optimize`: verdicts, heat-maps, a faster network."""
 
 import argparse
 import json
@@ -33,9 +33,7 @@ def add(commands: Any) -> None:
     predict.add_argument("--unordered", action="store_true", help="rows as soon as they are there, in any order")
     add_engine(predict)
     add_budget(predict)
-    predict.add_argument(
-        "--insist", action="store_true", help="give a verdict on images unlike the training images too"
-    )
+    predict.add_argument("--ignore-ood", action="store_true", help="decide on images unlike the training images too")
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     explain.add_argument("image", metavar="IMAGE")
@@ -43,9 +41,9 @@ def add(commands: Any) -> None:
     explain.add_argument("--target", default="fake", help="evidence of fake or of real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
-    quicken = command(commands, "quicken", _quicken, "give a detector its network for the fast engine (OpenVINO)")
-    quicken.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
-    quicken.add_argument(
+    optimize = command(commands, "optimize", _optimize, "give a detector its network for the fast engine (OpenVINO)")
+    optimize.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
+    optimize.add_argument(
         "paths",
         metavar="PATH",
         nargs="*",
@@ -54,7 +52,7 @@ def add(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from dfcore.batch.predict import judge_files
+    from dfcore.batch.predict import predict_files
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.datasets.listing import iter_images, list_images
 
@@ -71,7 +69,7 @@ def _predict(options: argparse.Namespace) -> None:
     detectors, how = _detectors(options)
     bar = progress_bar("judging")
     if out is None:
-        _print(judge_files(iter_images(options.paths), detectors, how), total, bar, as_json=options.json)
+        _print(predict_files(iter_images(options.paths), detectors, how), total, bar, as_json=options.json)
     else:
         _write(out, options, detectors, how, total, bar)
 
@@ -95,50 +93,51 @@ def _write(
     out: Path, options: argparse.Namespace, detectors: dict[str, Any], how: Any, total: int, bar: Progress
 ) -> None:
     """Writes rows to a file; what a kill left is gone on with."""
-    from dfcore.batch.predict import judge_files
-    from dfcore.batch.resume_log import Journal
+    from dfcore.batch.predict import predict_files
+    from dfcore.batch.resume_log import ResumeLog
     from dfcore.batch.writers import write_rows
     from dfcore.datasets.listing import iter_images
 
-    with Journal(out, _identity(options, detectors)) as journal:
-        if journal.judged:
-            print(f"dfcore: going on after {journal.judged} verdicts in {journal.path}", file=sys.stderr)
-        left = (path for path in iter_images(options.paths) if not journal.strike(storable(path)))
-        for batch in judge_files(left, detectors, how):
-            journal.add(batch)
+    with ResumeLog(out, _identity(options, detectors)) as log:
+        if log.judged:
+            print(f"dfcore: going on after {log.judged} verdicts in {log.path}", file=sys.stderr)
+        left = (path for path in iter_images(options.paths) if not log.strike(storable(path)))
+        for batch in predict_files(left, detectors, how):
+            log.add(batch)
             for row in batch:
                 if row["error"]:
                     print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
-            bar(journal.done, total)
-        write_rows(out, journal.rows())
-        journal.remove()
-        answer = {"out": str(out), "verdicts": journal.judged - journal.failed, "errors": journal.failed}
+            bar(log.done, total)
+        write_rows(out, log.rows())
+        log.remove()
+        answer = {"out": str(out), "verdicts": log.judged - log.failed, "errors": log.failed}
         if options.json:
             print_json(answer)
         else:
-            told = f", {journal.failed} files that cannot be judged" if journal.failed else ""
+            told = f", {log.failed} files that cannot be judged" if log.failed else ""
             print(f"{answer['verdicts']} verdicts in {out}{told}")
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
     """The detectors that judge, by name, and how."""
-    from dfcore.batch.predict import Options
+    from dfcore.batch.predict import BatchOptions
+    from dfcore.confidence import Policy
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import operating_for
+    from dfcore.evaluation import thresholds_for
 
     names = [options.bundle] if options.bundle != AUTO else _library()
-    detectors, operating = {}, {}
+    detectors, policies = {}, {}
     for name in names:
         detector = Detector.load(name, options.engine)
         detectors[Path(name).name] = detector
-        fast = detector.card.fast
-        if fast and detector.engine.name == "openvino-bf16" and not options.json:
-            print(f"{Path(name).name} in bfloat16: on {fast.images} images {fast.bfloat16}.", file=sys.stderr)
+        record = detector.card.openvino
+        if record and detector.engine.name == "openvino-bf16" and not options.json:
+            print(f"{Path(name).name} in bfloat16: on {record.images} images {record.bfloat16}.", file=sys.stderr)
         budget = budget_of(options, detector.card)
-        if budget:
-            operating[Path(name).name] = operating_for(detector.folder, detector.card, budget)
+        thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
+        policies[Path(name).name] = Policy(thresholds, options.ignore_ood)
     size, workers = (None if n == "auto" else n for n in (options.batch_size, options.workers))
-    return detectors, Options(size, workers, not options.unordered, options.insist, operating)
+    return detectors, BatchOptions(size, workers, not options.unordered, policies)
 
 
 def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:
@@ -147,9 +146,9 @@ def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[st
     return {
         "detectors": cards,
         "engines": {name: detector.engine.name for name, detector in detectors.items()},
-        "false_alarms": options.false_alarms,
-        "misses": options.misses,
-        "insist": options.insist,
+        "max_fpr": options.max_fpr,
+        "max_fnr": options.max_fnr,
+        "ignore_ood": options.ignore_ood,
         "paths": [storable(path) for path in options.paths],
         "folder": storable(Path.cwd()),
     }
@@ -180,14 +179,14 @@ def _explain(options: argparse.Namespace) -> None:
     if Path(options.out).suffix.lower() != ".png":
         raise InputError(f"Expected --out FILE.png. Received: {options.out}.")
     data = decoder.read_bytes(options.image)
-    rgb = sandbox.pixels(data)
+    rgb = sandbox.decode(data)
     detector = Detector.load(options.bundle)
     verdict = detector.predict([data])[0]
     heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
     write_atomic(Path(options.out), lambda path: figure(rgb, heatmap).save(path, "PNG"))
     answer = {
         "image": options.image,
-        "verdict": verdict.call,
+        "verdict": verdict.decision,
         "reason": verdict.reason,
         "score": verdict.score,
         "threshold": verdict.threshold,
@@ -200,31 +199,36 @@ def _explain(options: argparse.Namespace) -> None:
     if options.json:
         print_json(answer)
         return
-    print(f"{verdict.call} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}")
+    print(
+        f"{verdict.decision} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}"
+    )
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
 
 
-def _quicken(options: argparse.Namespace) -> None:
+def _optimize(options: argparse.Namespace) -> None:
     import numpy as np
 
     from dfcore.datasets.listing import list_images
     from dfcore.detectors.bundle import read_card
     from dfcore.detectors.library import find_bundle
-    from dfcore.exchange.optimize import quicken
+    from dfcore.exchange.optimize import optimize
     from dfcore.imaging import decoder, sandbox
 
     folder = find_bundle(options.bundle)
     spec = read_card(folder).spec
     paths = list_images(options.paths) if options.paths else []
-    found = [sandbox.prepare(decoder.read_bytes(path), spec).pixels for path in paths]
-    fast = quicken(folder, np.stack(found) if found else None).fast
-    assert fast is not None
+    images = [sandbox.prepare(decoder.read_bytes(path), [spec]).inputs[spec] for path in paths]
+    record = optimize(folder, np.stack(images) if images else None).openvino
+    assert record is not None
     if options.json:
-        print_json(fast.model_dump(mode="json"))
-    elif fast.taken:
-        maps = "Keras makes its heat-maps" if fast.evidence is None else f"its heat-maps by {fast.evidence:.1g} of 1"
-        told = f"its scores on {fast.images} images differ by {fast.difference:.1g}"
-        print(f"OpenVINO {fast.version} is taken: {told}, {maps}.")
+        print_json(record.model_dump(mode="json"))
+    elif record.enabled:
+        by = record.gradcam_difference
+        maps = "Keras makes its heat-maps" if by is None else f"its heat-maps by {by:.1g} of 1"
+        print(
+            f"OpenVINO {record.version} is enabled: its scores on {record.images} images differ by "
+            f"{record.difference:.1g}, {maps}."
+        )
     else:
-        print(f"OpenVINO is not taken: {fast.reason}")
+        print(f"OpenVINO is not enabled: {record.reason}")

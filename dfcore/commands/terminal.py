@@ -10,13 +10,6 @@ from typing import Any
 
 Progress = Callable[[int, int], None]
 
-_THREE_WAY = {
-    "false_alarms": "false alarms on real",
-    "misses": "missed fakes",
-    "undecided": "undecided",
-    "unlike": "unlike the training images",
-}
-
 
 def print_json(value: Any) -> None:
     """Prints plain data."""
@@ -25,34 +18,19 @@ def print_json(value: Any) -> None:
 
 def print_figures(metrics: dict[str, Any]) -> None:
     """Prints metrics by split, and why some could not be computed."""
-    names = {
-        "accuracy": "accuracy",
-        "balanced_accuracy": "balanced accuracy",
-        "precision": "precision (fake)",
-        "recall": "recall (fake)",
-        "f1": "F1 (fake)",
-        "accuracy_real": "accuracy on real",
-        "accuracy_fake": "accuracy on fake",
-        "roc_auc": "ROC AUC",
-        "average_precision": "average precision",
-        "eer": "EER",
-        "tpr_at_fpr_1": "TPR at 1% FPR",
-        "tpr_at_fpr_5": "TPR at 5% FPR",
-        "log_loss": "log loss",
-        "brier": "Brier score",
-        "ece": "ECE",
-    }
+    from dfcore.evaluation.metrics import METRICS
+    from dfcore.evaluation.three_way import SHARES
+
     for split, found in metrics.items():
         print(f"{split}: {found['images']} images ({found['real']} real, {found['fake']} fake), ", end="")
         print(f"threshold {found['threshold']:.4f}")
-        for name, title in names.items():
-            if name not in found:  # Runs of earlier versions know fewer figures.
+        for key, metric in METRICS.items():
+            if key not in found:  # Runs of earlier versions know fewer figures.
                 continue
-            value = found[name]
-            why = found["not_computed"].get(name)
-            print(f"  {title:<20} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
+            value, why = found[key], found["not_computed"].get(key)
+            print(f"  {metric.title:<27} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
         if three := found.get("three_way"):
-            told = (f"{name} {three[key]:.1%}" for key, name in _THREE_WAY.items() if three[key] is not None)
+            told = (f"{name} {three[key]:.1%}" for key, name in SHARES.items() if three[key] is not None)
             print(f"  likely real below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
             print(", ".join(told))
         aucs = {
@@ -64,16 +42,18 @@ def print_figures(metrics: dict[str, Any]) -> None:
 
 
 def print_spread(runs: Sequence[dict[str, Any]]) -> None:
-    """Prints mean and standard deviation of the main figures over several runs, by split."""
+    """Prints mean and standard deviation of the figures over several runs, by split."""
+    from dfcore.evaluation.metrics import METRICS
+
     for split in ("cross-validation", "validation", "test"):
         found = [run[split] for run in runs if run.get(split, {}).get("images")]
         if len(found) < 2:
             continue
         print(f"{split}, {len(found)} runs (mean ± standard deviation):")
-        for name in ("accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "log_loss", "ece"):
-            values = [metrics[name] for metrics in found if metrics[name] is not None]
+        for key, metric in METRICS.items():
+            values = [metrics[key] for metrics in found if metrics.get(key) is not None]
             if len(values) > 1:
-                print(f"  {name:<20} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
+                print(f"  {metric.title:<27} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:

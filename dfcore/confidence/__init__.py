@@ -1,23 +1,35 @@
-"""How sure a detector may be: calibrated scores, thresholds from error budgets, and images it does not know."""
+"""Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution images."""
 
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.ood import NOT_COMPARED, Domain, Familiarity, FileRange, familiarity, flatness, saturation
-from dfcore.confidence.thresholds import CALLS, Budget, Call, Operating, operating_point
+from dfcore.confidence.ood import NOT_CHECKED, FileRange, OODDetector, OODResult, check_ood, flatness, saturation
+from dfcore.confidence.thresholds import (
+    DECISIONS,
+    Decision,
+    DecisionThresholds,
+    ErrorBudget,
+    Policy,
+    decide,
+    fit_thresholds,
+    is_fake,
+)
 
 __all__ = [
-    "CALLS",
-    "NOT_COMPARED",
-    "Budget",
+    "DECISIONS",
+    "NOT_CHECKED",
     "Calibration",
-    "Call",
-    "Domain",
-    "Familiarity",
+    "Decision",
+    "DecisionThresholds",
+    "ErrorBudget",
     "FileRange",
-    "Operating",
-    "familiarity",
+    "OODDetector",
+    "OODResult",
+    "Policy",
+    "check_ood",
+    "decide",
     "fit_calibration",
+    "fit_thresholds",
     "flatness",
-    "operating_point",
+    "is_fake",
     "saturation",
     "sigmoid",
 ]

@@ -91,35 +91,35 @@ class FileRange(BaseModel):
 
 
 @dataclass(frozen=True)
-class Familiarity:
-    """How an image compares with what a detector was trained on.
+class OODResult:
+    """Whether an image is out of distribution for a detector, and why.
 
     Attributes:
-        distance: in its features, as a multiple of the limit: above 1 it is unlike; None where the detector
-            has no record of its training images.
-        reasons: why it is unlike, in words; empty where it is not.
+        distance: in its features, as a multiple of the limit: above 1 it is out of distribution; None where the
+            detector has no record of its training images.
+        reasons: why it is out of distribution, in words; empty where it is not.
     """
 
     distance: float | None
     reasons: tuple[str, ...] = field(default_factory=tuple)
 
     @property
-    def unlike(self) -> bool:
-        """Whether the verdict means little."""
+    def is_ood(self) -> bool:
+        """Whether the image is out of distribution: what its score is worth was never measured."""
         return bool(self.reasons)
 
 
-NOT_COMPARED = Familiarity(None)
+NOT_CHECKED = OODResult(None)
 
 
 @dataclass(frozen=True)
-class Domain:
-    """The training images of a detector in its feature space.
+class OODDetector:
+    """The training images of a detector in its feature space, and how far from them is too far.
 
     Attributes:
         mean, basis: features (D,) less the mean, times the basis (D, K), are whitened coordinates.
         references: coordinates of training images, float16 (N, K).
-        limit: distance from which on an image counts as unlike.
+        limit: distance from which on an image is out of distribution.
     """
 
     mean: np.ndarray
@@ -128,7 +128,7 @@ class Domain:
     limit: float
 
     @classmethod
-    def fit(cls, features: np.ndarray, held_out: np.ndarray, *, most: int = 2000, seed: int = 0) -> "Domain":
+    def fit(cls, features: np.ndarray, held_out: np.ndarray, *, most: int = 2000, seed: int = 0) -> "OODDetector":
         """Learns it from features of training images (N, D), and its limit from those of held-out ones (M, D)."""
         features = np.asarray(features, np.float64)
         mean = features.mean(0)
@@ -164,7 +164,7 @@ class Domain:
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Domain":
+    def from_bytes(cls, data: bytes) -> "OODDetector":
         """Reads what `to_bytes` wrote.
 
         Raises:
@@ -173,13 +173,13 @@ class Domain:
         read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                found = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
-            fitting = found._fits()
+                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+            fitting = result._fits()
         except Exception as error:  # NumPy raises all sorts on damaged files.
             raise ValueError(f"no arrays that can be read ({type(error).__name__})") from error
         if not fitting:
             raise ValueError("arrays that do not fit together")
-        return found
+        return result
 
     def _fits(self) -> bool:
         arrays = (self.mean, self.basis, self.references)
@@ -207,9 +207,9 @@ def flatness(pixels: np.ndarray) -> np.ndarray:
     return (same[..., 0] & same[..., 1] & same[..., 2]).mean((1, 2))
 
 
-def familiarity(
+def check_ood(
     files: FileRange, relative: float, side: int | None, quality: float | None, colour: float, flat: float
-) -> Familiarity:
+) -> OODResult:
     """Compares one image with the training images.
 
     Args:
@@ -223,4 +223,4 @@ def familiarity(
     reasons = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
         reasons.append(f"to the network it looks unlike the training images ({relative:.1f} times the usual distance)")
-    return Familiarity(relative, tuple(reasons))
+    return OODResult(relative, tuple(reasons))

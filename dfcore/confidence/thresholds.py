@@ -6,39 +6,44 @@ on further images *like those* (split conformal prediction, Vovk et al., 2005): 
 """
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dfcore.compat import renamed
 from dfcore.labels import FAKE, REAL
 
-Call = Literal["real", "inconclusive", "fake"]
-CALLS: tuple[Call, ...] = ("real", "inconclusive", "fake")
+Decision = Literal["real", "inconclusive", "fake"]
+DECISIONS: tuple[Decision, ...] = ("real", "inconclusive", "fake")
 
 
-class Budget(BaseModel):
+class ErrorBudget(BaseModel):
     """Errors that somebody is willing to make, as shares in [0, 0.5].
 
     Attributes:
-        false_alarms: of real images, how many may be called likely fake.
-        misses: of fakes, how many may be called likely real.
+        max_fpr: of real images, how many may be called likely fake (false-positive rate).
+        max_fnr: of fakes, how many may be called likely real (false-negative rate).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    false_alarms: float = Field(default=0.05, ge=0, le=0.5, description="Share of real images that may be called fake.")
-    misses: float = Field(default=0.05, ge=0, le=0.5, description="Share of fakes that may be called real.")
+    max_fpr: float = Field(default=0.05, ge=0, le=0.5, description="Share of real images that may be called fake.")
+    max_fnr: float = Field(default=0.05, ge=0, le=0.5, description="Share of fakes that may be called real.")
+
+    _from_0_4 = model_validator(mode="before")(renamed(false_alarms="max_fpr", misses="max_fnr"))
 
 
-class Operating(BaseModel):
+class DecisionThresholds(BaseModel):
     """The two thresholds of a verdict, and what they cost where they were chosen.
 
     Attributes:
         real_below: below this score an image is called likely real.
         fake_from: from this score on it is called likely fake; never less than `real_below`.
         budget: what they were chosen for.
-        undecided: share of the images in between, on the images that they were chosen on.
+        abstention_rate: share of the images in between, on the images that they were chosen on.
         images: how many images those were.
         chosen_on: which, in words.
     """
@@ -47,26 +52,22 @@ class Operating(BaseModel):
 
     real_below: float
     fake_from: float
-    budget: Budget = Budget()
-    undecided: float = 0.0
+    budget: ErrorBudget = ErrorBudget()
+    abstention_rate: float = 0.0
     images: int = 0
     chosen_on: str = ""
 
-    def call(self, score: float) -> Call:
-        """What is said of an image with this score."""
-        if score >= self.fake_from:
-            return "fake"
-        return "real" if score < self.real_below else "inconclusive"
+    _from_0_4 = model_validator(mode="before")(renamed(undecided="abstention_rate"))
 
     @classmethod
-    def single(cls, threshold: float) -> "Operating":
+    def single(cls, threshold: float) -> "DecisionThresholds":
         """A two-way verdict at one threshold."""
         return cls(real_below=threshold, fake_from=threshold)
 
 
-def operating_point(
-    labels: np.ndarray, scores: np.ndarray, budget: Budget, *, between: float = 0.5, chosen_on: str = ""
-) -> Operating:
+def fit_thresholds(
+    labels: np.ndarray, scores: np.ndarray, budget: ErrorBudget, *, between: float = 0.5, chosen_on: str = ""
+) -> DecisionThresholds:
     """The thresholds with which as many images as possible are decided within the budget.
 
     Args:
@@ -78,15 +79,58 @@ def operating_point(
         chosen_on: which images these are, for the card.
     """
     labels, scores = np.asarray(labels, int), np.asarray(scores, np.float64)
-    fake_from = _upper(scores[labels == REAL], budget.false_alarms)
-    real_below = -_upper(-scores[labels == FAKE], budget.misses)
+    fake_from = _upper(scores[labels == REAL], budget.max_fpr)
+    real_below = -_upper(-scores[labels == FAKE], budget.max_fnr)
     if fake_from <= real_below:
         fake_from = real_below = float(np.clip(between, fake_from, real_below))
-    undecided = float(((scores >= real_below) & (scores < fake_from)).mean()) if len(scores) else 0.0
     # Beyond the scale: a side that abstains. JSON has no infinity.
     fake_from, real_below = min(fake_from, 2.0), max(real_below, -1.0)
-    return Operating(real_below=real_below, fake_from=fake_from, budget=budget, undecided=undecided,
-                     images=len(scores), chosen_on=chosen_on)  # fmt: skip
+    thresholds = DecisionThresholds(
+        real_below=real_below, fake_from=fake_from, budget=budget, images=len(scores), chosen_on=chosen_on
+    )
+    abstained = decide(scores, thresholds) == "inconclusive"
+    return thresholds.model_copy(update={"abstention_rate": float(abstained.mean()) if len(scores) else 0.0})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How scores become decisions, where somebody wants another way than the detector's card.
+
+    Attributes:
+        thresholds: None for the card's.
+        ignore_ood: whether an out-of-distribution image gets a decision all the same.
+    """
+
+    thresholds: DecisionThresholds | None = None
+    ignore_ood: bool = False
+
+
+def decide(
+    scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None, *, ignore_ood: bool = False
+) -> np.ndarray:
+    """The three-way decisions: the one place where a score becomes an answer.
+
+    Args:
+        scores: P(fake) in [0, 1], (N,).
+        thresholds: between which nothing is said.
+        is_ood: whether each image is out of distribution, bool (N,); those are inconclusive.
+        ignore_ood: decide those by their scores too.
+
+    Returns:
+        One of `DECISIONS` an image, text (N,).
+    """
+    s = np.asarray(scores, np.float64)
+    by_score = np.where(
+        is_fake(s, thresholds.fake_from), "fake", np.where(is_fake(s, thresholds.real_below), "inconclusive", "real")
+    )
+    if is_ood is None or ignore_ood:
+        return by_score
+    return np.where(np.asarray(is_ood, bool), "inconclusive", by_score)
+
+
+def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
+    """The two-way answer, bool (N,): an image is called fake from the threshold on."""
+    return np.asarray(scores, np.float64) >= threshold
 
 
 def _upper(values: np.ndarray, share: float) -> float:

@@ -18,7 +18,7 @@ STRENGTHS = ("light", "standard", "strong")
 HELP = {
     "flip": "Mirrors half of the images left to right. Moves no trace.",
     "rotation": "Turns by up to 5, 10 or 20 degrees. Resamples, which softens fine traces.",
-    "patch": "Cuts out a square of 88, 75 or 62% of the side at random and leaves it at that: no pixel is resampled.",
+    "random_crop": "Cuts out a square of 88, 75 or 62% of the side at random, without resampling.",
     "crop": "Cuts out at least 95, 90 or 80% of the side and enlarges it again.",
     "jpeg": "Recompresses half of the images at a random quality of at least 85, 65 or 40.",
     "blur": "Blurs half of the images with a Gaussian of up to 0.5, 1 or 2 pixels.",
@@ -30,7 +30,7 @@ OPERATIONS = tuple(HELP)
 _VALUES: dict[str, tuple[float, float, float]] = {
     "flip": (0.5, 0.5, 0.5),
     "rotation": (5.0, 10.0, 20.0),
-    "patch": (0.875, 0.75, 0.625),
+    "random_crop": (0.875, 0.75, 0.625),
     "crop": (0.95, 0.9, 0.8),
     "jpeg": (85, 65, 40),
     "blur": (0.5, 1.0, 2.0),
@@ -43,7 +43,7 @@ _NAMED = {
     "none": (),
     "light": ("flip",),
     "standard": ("flip", "crop", "jpeg", "colour"),
-    "strong": tuple(name for name in OPERATIONS if name != "patch"),
+    "strong": tuple(name for name in OPERATIONS if name != "random_crop"),
 }
 NAMED = tuple(_NAMED)
 
@@ -79,27 +79,28 @@ def _word(word: str) -> tuple[str, str]:
     return name.strip(), strength.strip() or "standard"
 
 
-def patched(text: str) -> bool:
+def has_random_crop(text: str) -> bool:
     """Whether an augmentation makes the images smaller, so that the network must take any size."""
-    return "patch" in parse(text)
+    return "random_crop" in parse(text)
 
 
-def patch_side(text: str, size: int) -> int:
+def random_crop_side(text: str, size: int) -> int:
     """The side in pixels of what the network learns from, of images with the side `size`."""
-    share = parse(text).get("patch")
+    share = parse(text).get("random_crop")
     return size if share is None else _side(share, size)
 
 
-def without_patches(text: str) -> str:
+def without_random_crop(text: str) -> str:
     """The same augmentation on whole images."""
-    kept = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "patch"]
+    kept = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "random_crop"]
     return ",".join(kept) or "none"
 
 
 def augmenter(text: str) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None":
     """Makes the function (images, seed) -> images, or None where nothing is to be changed.
 
-    The images are uint8 (N, S, S, 3) before and after (smaller with "patch"); the seed is an int tensor of shape (2,).
+    The images are uint8 (N, S, S, 3) before and after (smaller with
+    "random_crop"); the seed is an int tensor of shape (2,).
     """
     import tensorflow as tf
 
@@ -112,9 +113,9 @@ def augmenter(text: str) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None"
         seeds = iter(tf.unstack(tf.random.split(seed, len(_STEPS) + 3)))
         if "flip" in operations:
             batch = _flip(batch, next(seeds))
-        if "patch" in operations:
-            batch = _patch(batch, operations["patch"], next(seeds))
-        if set(operations) <= {"flip", "patch"}:
+        if "random_crop" in operations:
+            batch = _random_crop(batch, operations["random_crop"], next(seeds))
+        if set(operations) <= {"flip", "random_crop"}:
             return batch
         image = tf.cast(batch, tf.float32)
         if geometry:
@@ -151,11 +152,11 @@ def _flip(image: Any, seed: Any) -> Any:
 
 
 def _side(share: float, size: int) -> int:
-    """Of a patch: whole blocks of 8 pixels, at least one, and no more than the image has."""
+    """Of a random crop: whole blocks of 8 pixels, at least one, and no more than the image has."""
     return max(min(8 * round(share * size / 8), size // 8 * 8), 8)
 
 
-def _patch(images: Any, share: float, seed: Any) -> Any:
+def _random_crop(images: Any, share: float, seed: Any) -> Any:
     """Corners lie on a grid of 8 pixels, so that the blocks of a JPEG keep their place."""
     import tensorflow as tf
 

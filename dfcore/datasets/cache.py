@@ -111,7 +111,7 @@ def _decode_all(todo: dict[str, Path], spec: PreprocessSpec, workers: int) -> It
             data = decoder.read_bytes(path)
             if decoder.sha256_bytes(data) != digest:
                 return digest, None, "The file has changed since the data set was scanned."
-            return digest, sandbox.prepare(data, spec).pixels, ""
+            return digest, sandbox.prepare(data, [spec]).inputs[spec], ""
         except ImageError as error:
             return digest, None, str(error)
 

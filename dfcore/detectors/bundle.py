@@ -7,9 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dfcore.confidence import Calibration, Domain, FileRange, Operating
+from dfcore import compat
+from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector
 from dfcore.errors import ArchiveError, BundleError, ConfigError
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
@@ -19,25 +20,19 @@ from dfcore.utils.texts import printable
 if TYPE_CHECKING:
     import keras
 
-MODEL, CARD, DOMAIN = "model.keras", "card.json", "domain.npz"
+MODEL, CARD, OOD_FILE = "model.keras", "card.json", "domain.npz"
 # The same network for the fast engine: its graph, and how its weights follow from the model's.
-FAST = ("openvino.xml", "openvino.npz")
-_MAX_FAST = (8 * 2**20, 1024 * 2**20)
+OPENVINO_FILES = ("openvino.xml", "openvino.npz")
+_MAX_OPENVINO = (8 * 2**20, 1024 * 2**20)
 _MAX_CARD = 4 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
-# What pages show of the figures of a card; each is a number, or not known.
-_FIGURES = (
-    "threshold",
-    "roc_auc",
-    "balanced_accuracy",
-    "false_positive_rate",
-    "recall",
-    "accuracy",
-    "ece",
-    "undecided",
-)
+# What the results of a split hold beside figures, each of which is a number or not known.
+_STRUCTURED: dict[str, type | tuple[type, ...]] = {
+    "three_way": dict, "groups": dict, "confusion": dict, "not_computed": dict, "report": (str, type(None)),
+}  # fmt: skip
+_ROW_TEXTS = ("change", "title")
 
 
 def _is_figure(value: Any) -> bool:
@@ -63,8 +58,8 @@ class Preprocess(_Part):
     resize: str
 
 
-class Known(_Part):
-    """What a detector knows of the kind of images it was trained on, see `dfcore.confidence.ood`.
+class OODRecord(_Part):
+    """The kind of images a detector was trained on, see `dfcore.confidence.ood`.
 
     Attributes:
         files: what they were like as files.
@@ -77,7 +72,7 @@ class Known(_Part):
     limit_from: str = ""
 
 
-class Cost(_Part):
+class PrecisionCost(_Part):
     """What a faster, less precise way of computing costs.
 
     Attributes:
@@ -93,33 +88,35 @@ class Cost(_Part):
         return f"scores change by up to {self.difference:.2g}, and {self.changed:.1%} of the answers"
 
 
-class Fast(_Part):
+class OpenVINORecord(_Part):
     """The network in OpenVINO's form, and whether it answers as the Keras model does.
 
     Attributes:
-        taken: whether it runs where OpenVINO is installed and nobody asks for another engine.
-        reason: why it is not taken.
+        enabled: whether it runs where OpenVINO is installed and nobody asks for another engine.
+        reason: why it is not enabled.
         difference: the largest difference of a score from Keras's; None where there was nothing to compare.
         images: how many were compared.
         version: of OpenVINO.
-        evidence: the largest difference of a Grad-CAM from Keras's, as a share of the map's largest number; None where
-            that form gives none.
+        gradcam_difference: the largest difference of a Grad-CAM from Keras's, as a share of the map's largest number;
+            None where that form gives none.
         layers: at which Keras can look for heat-maps, so that they can be named without it.
-        bfloat16: what computing in bfloat16 costs; None where that was not measured. It is never taken by itself.
-        steady: whether an image's outputs are the same on two threads as on one, to the last bit.
-        sha256: of the files of `FAST`, in their order; empty where the network cannot be expressed in that form.
+        bfloat16: what computing in bfloat16 costs; None where that was not measured. It is used only when asked for.
+        thread_invariant: whether an image's outputs are the same on two threads as on one, to the last bit.
+        sha256: of the files of `OPENVINO_FILES`, in their order; empty where OpenVINO cannot express the network.
     """
 
-    taken: bool
+    enabled: bool
     reason: str = ""
     difference: float | None = None
     images: int = 0
     version: str = ""
-    evidence: float | None = None
+    gradcam_difference: float | None = None
     layers: tuple[str, ...] = ()
-    bfloat16: Cost | None = None
-    steady: bool = False
+    bfloat16: PrecisionCost | None = None
+    thread_invariant: bool = False
     sha256: tuple[str, ...] = ()
+
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.OPENVINO_RECORD))
 
 
 class Training(_Part):
@@ -135,6 +132,11 @@ class Training(_Part):
     best_epoch: int = 0
     excluded: int = 0
     notes: list[str] = Field(default_factory=list)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _current_settings(cls, value: Any) -> Any:
+        return compat.settings(value) if isinstance(value, dict) else value
 
     @field_validator("counts")
     @classmethod
@@ -154,11 +156,11 @@ class Card(_Part):
     preprocess: Preprocess
     labels: dict[str, str] = Field(default_factory=lambda: {str(i): name for i, name in enumerate(NAMES)})
     threshold: Threshold
-    mirrored: bool = False
+    tta_flip: bool = False
     calibration: Calibration = Calibration()
-    operating: Operating | None = None
-    known: Known | None = None
-    fast: Fast | None = None
+    decision_thresholds: DecisionThresholds | None = None
+    ood: OODRecord | None = None
+    openvino: OpenVINORecord | None = None
     cam_layer: str
     training: Training
     results: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -168,6 +170,36 @@ class Card(_Part):
     licence: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     model_sha256: str = ""
+
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.CARD))
+
+    @field_validator("arch", mode="before")
+    @classmethod
+    def _current_arch(cls, value: Any) -> Any:
+        return compat.architecture(value)
+
+    @field_validator("results", mode="before")
+    @classmethod
+    def _current_results(cls, value: Any) -> Any:
+        sound = isinstance(value, dict) and all(isinstance(found, dict) for found in value.values())
+        return {split: compat.metrics(found) for split, found in value.items()} if sound else value
+
+    @field_validator("measured", mode="before")
+    @classmethod
+    def _current_measured(cls, value: Any) -> Any:
+        return [compat.measured(row) for row in value] if isinstance(value, list) else value
+
+    @field_validator("robustness", mode="before")
+    @classmethod
+    def _current_robustness(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [
+            found | {"rows": [compat.robustness(row) for row in found["rows"]]}
+            if isinstance(found, dict) and isinstance(found.get("rows"), list)
+            else found
+            for found in value
+        ]
 
     @field_validator("calibration", mode="before")
     @classmethod
@@ -180,7 +212,11 @@ class Card(_Part):
     def _figures(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for split, found in value.items():
             wrong = [name for name in ("images", "real", "fake") if type(found.get(name)) is not int]
-            wrong += [name for name in _FIGURES if not _is_figure(found.get(name))]
+            wrong += [
+                name
+                for name, part in found.items()
+                if not (isinstance(part, _STRUCTURED[name]) if name in _STRUCTURED else _is_figure(part))
+            ]
             wrong += ["threshold"] if found.get("threshold") is None and found.get("images") else []
             if wrong:
                 raise ValueError(f"the figures on {split} lack sound {', '.join(wrong)}")
@@ -194,14 +230,15 @@ class Card(_Part):
             sound = isinstance(found.get("split"), str) and isinstance(rows, list) and bool(rows)
             if not sound or not all(isinstance(row, dict) and isinstance(row.get("title"), str) for row in rows or ()):
                 raise ValueError("robustness needs a split, and rows with titles")
-            if not all(_is_figure(row.get(name)) for row in rows or () for name in _FIGURES):
+            figures = [part for row in rows or () for name, part in row.items() if name not in _ROW_TEXTS]
+            if not all(map(_is_figure, figures)):
                 raise ValueError("robustness holds figures that are no numbers")
         return value
 
     @property
-    def decision(self) -> Operating:
-        """The thresholds of the three-way verdict; one threshold where the card has no others."""
-        return self.operating or Operating.single(self.threshold.value)
+    def thresholds(self) -> DecisionThresholds:
+        """The thresholds of the three-way decision; one threshold where the card has no others."""
+        return self.decision_thresholds or DecisionThresholds.single(self.threshold.value)
 
     @property
     def record(self) -> tuple[str, dict[str, Any]]:
@@ -231,10 +268,10 @@ def package_versions() -> dict[str, str]:
     return {name: __version__ if name == "dfcore" else version(name) for name in _PACKAGES}
 
 
-def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain | None = None) -> Card:
+def write_bundle(folder: Path, model: "keras.Model", card: Card, ood_detector: OODDetector | None = None) -> Card:
     """Saves a model and its card as a bundle, complete or not at all; returns the card as written.
 
-    With `domain`, the card's `known` must be set; its hash is entered here.
+    With `ood_detector`, the card's `ood` must be set; its hash is entered here.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -243,12 +280,12 @@ def write_bundle(folder: Path, model: "keras.Model", card: Card, domain: Domain 
         made.mkdir()
         model.save(made / MODEL)
         flush(made / MODEL)
-        # A fast form that the card tells of belongs to another file.
-        own = {"model_sha256": sha256_file(made / MODEL), "versions": package_versions(), "fast": None}
+        # An OpenVINO record of the card belongs to another file.
+        own = {"model_sha256": sha256_file(made / MODEL), "versions": package_versions(), "openvino": None}
         card = card.model_copy(update=own)
         write_card(made, card)
-        if domain is not None and card.known is not None:
-            card = write_domain(made, card, domain)
+        if ood_detector is not None and card.ood is not None:
+            card = write_ood_detector(made, card, ood_detector)
         place(made, folder)
     return card
 
@@ -261,14 +298,14 @@ def place(made: Path, folder: Path) -> None:
         made.rename(folder)
 
 
-def write_domain(folder: Path, card: Card, domain: Domain) -> Card:
-    """Writes what a detector knows of its training images, and its card with `known`; returns the card as written."""
-    if card.known is None:
-        raise ValueError("The card says nothing of known images.")
-    content = domain.to_bytes()
-    write_bytes(Path(folder) / DOMAIN, content)
-    known = card.known.model_copy(update={"sha256": sha256_bytes(content)})
-    card = card.model_copy(update={"known": known})
+def write_ood_detector(folder: Path, card: Card, ood_detector: OODDetector) -> Card:
+    """Writes the record of a detector's training images, and its card with `ood`; returns the card as written."""
+    if card.ood is None:
+        raise ValueError("The card has no record of the training images.")
+    content = ood_detector.to_bytes()
+    write_bytes(Path(folder) / OOD_FILE, content)
+    record = card.ood.model_copy(update={"sha256": sha256_bytes(content)})
+    card = card.model_copy(update={"ood": record})
     write_card(folder, card)
     return card
 
@@ -332,48 +369,48 @@ def verify(folder: Path) -> Card:
     return card
 
 
-def read_domain(folder: Path, card: Card) -> Domain | None:
-    """What the detector knows of its training images, or None where the card names nothing.
+def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
+    """The record of a detector's training images, or None where the card names nothing.
 
     Raises:
         BundleError: when it is missing, altered or unreadable.
     """
-    if card.known is None:
+    if card.ood is None:
         return None
-    path = Path(folder) / DOMAIN
+    path = Path(folder) / OOD_FILE
     try:
         content = path.read_bytes()
-        if sha256_bytes(content) != card.known.sha256:
+        if sha256_bytes(content) != card.ood.sha256:
             raise BundleError(f"{path} is not the one that its card was written for, and is refused.")
-        return Domain.from_bytes(content)
+        return OODDetector.from_bytes(content)
     except (OSError, EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
 
 
-def read_fast(folder: Path, card: Card) -> tuple[bytes, bytes] | None:
-    """The files of the fast form, or None where the bundle has none.
+def read_openvino(folder: Path, card: Card) -> tuple[bytes, bytes] | None:
+    """The files of the network in OpenVINO's form, or None where the bundle has none.
 
     Raises:
         BundleError: when it is not the one that the card was written for.
     """
-    paths = [Path(folder) / name for name in FAST]
-    if card.fast is None or not card.fast.sha256 or not all(path.is_file() for path in paths):
+    paths = [Path(folder) / name for name in OPENVINO_FILES]
+    if card.openvino is None or not card.openvino.sha256 or not all(path.is_file() for path in paths):
         return None
-    for path, most in zip(paths, _MAX_FAST, strict=True):
+    for path, most in zip(paths, _MAX_OPENVINO, strict=True):
         if path.stat().st_size > most:
             raise BundleError(f"{path} has more than {most // 2**20} MB, and is refused.")
     graph, weights = (path.read_bytes() for path in paths)
-    if (sha256_bytes(graph), sha256_bytes(weights)) != card.fast.sha256:
+    if (sha256_bytes(graph), sha256_bytes(weights)) != card.openvino.sha256:
         raise BundleError(f"{paths[0]} is not the network that its card was written for, and is refused.")
     return graph, weights
 
 
-def write_fast(folder: Path, card: Card, fast: Fast, files: tuple[bytes, bytes] | None) -> Card:
-    """Adds the fast form to a bundle; returns the card as written."""
+def write_openvino(folder: Path, card: Card, record: OpenVINORecord, files: tuple[bytes, bytes] | None) -> Card:
+    """Adds the network in OpenVINO's form to a bundle; returns the card as written."""
     if files is not None:
-        for name, content in zip(FAST, files, strict=True):
+        for name, content in zip(OPENVINO_FILES, files, strict=True):
             write_bytes(Path(folder) / name, content)
-        fast = fast.model_copy(update={"sha256": tuple(sha256_bytes(content) for content in files)})
-    card = card.model_copy(update={"fast": fast})
+        record = record.model_copy(update={"sha256": tuple(sha256_bytes(content) for content in files)})
+    card = card.model_copy(update={"openvino": record})
     write_card(folder, card)
     return card

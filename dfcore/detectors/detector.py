@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,15 +11,16 @@ import numpy as np
 from PIL import Image
 
 from dfcore import workspace
-from dfcore.confidence import NOT_COMPARED, Call, Domain, Familiarity, Operating, familiarity, flatness, saturation
-from dfcore.detectors.bundle import MODEL, Card, read_domain, read_fast, verify
+from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
+from dfcore.detectors.bundle import MODEL, Card, read_ood_detector, read_openvino, verify
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.model_validation import check_model, read_weights
+from dfcore.detectors.verdict import Scores, Verdict
 from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, has_bfloat16, installed, weight_dedup
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
+from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
-from dfcore.labels import FAKE, REAL, name_of
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
 
@@ -30,81 +30,13 @@ if TYPE_CHECKING:
     from dfcore.explanation import Explainer, Heatmap
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a detector says of one image.
-
-    Attributes:
-        score: P(fake) in [0, 1], calibrated where the card says so, or None where the image cannot be judged.
-        threshold: from this score on the image is called fake where only two answers are allowed.
-        logit: the network's output before calibration and sigmoid.
-        error: why the image cannot be judged, or None.
-        operating: the thresholds of the three-way verdict, or None for the one threshold.
-        familiarity: how the image compares with the training images, where that is known.
-        insist: whether an image unlike the training images gets its verdict all the same.
-    """
-
-    score: float | None
-    threshold: float
-    logit: float | None = None
-    error: str | None = None
-    operating: Operating | None = None
-    familiarity: Familiarity = NOT_COMPARED
-    insist: bool = False
-
-    @property
-    def label(self) -> str | None:
-        """The two-way answer: "real", "fake", or None where the image cannot be judged."""
-        if self.score is None:
-            return None
-        return name_of(FAKE if self.score >= self.threshold else REAL)
-
-    @property
-    def call(self) -> Call | None:
-        """The three-way answer: "real", "inconclusive", "fake", or None where the image cannot be judged."""
-        if self.score is None:
-            return None
-        if self.familiarity.unlike and not self.insist:
-            return "inconclusive"
-        return (self.operating or Operating.single(self.threshold)).call(self.score)
-
-    @property
-    def reason(self) -> str | None:
-        """Why the answer is inconclusive, or None where it is not."""
-        if self.call != "inconclusive":
-            return None
-        if self.familiarity.unlike and not self.insist:
-            return "The image is unlike those that the detector was trained on: " + "; ".join(self.familiarity.reasons)
-        return "The score lies between the two thresholds"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One image on its way to the network.
-
-    Attributes:
-        pixels: preprocessed, uint8 (size, size, 3).
-        side: shorter side of the image in pixels.
-        quality: its JPEG quality, where it has one.
-    """
-
-    pixels: np.ndarray
-    side: int
-    quality: int | None
-
-    @classmethod
-    def of(cls, found: sandbox.Prepared) -> "Seen":
-        """From what the decoding processes give."""
-        return cls(found.pixels, min(found.facts.width, found.facts.height), found.facts.jpeg_quality)
-
-
 class Detector:
     """A loaded bundle.
 
     Example:
         detector = Detector.load("faces")
         verdict, = detector.predict(["photo.jpg"])
-        print(verdict.call, verdict.score, verdict.reason)
+        print(verdict.decision, verdict.score, verdict.reason)
     """
 
     def __init__(
@@ -113,12 +45,12 @@ class Detector:
         engine: Engine,
         model: "keras.Model | None" = None,
         folder: Path | None = None,
-        domain: Domain | None = None,
+        ood_detector: OODDetector | None = None,
     ):
         self.card = card
         self.engine = engine
         self.folder = folder
-        self.domain = domain
+        self.ood_detector = ood_detector
         self._model = model
         self._explainer: Explainer | None = None
         self._making = threading.RLock()
@@ -140,14 +72,14 @@ class Detector:
         """
         folder = find_bundle(bundle)
         card = verify(folder)
-        fast = _fast_engine(folder, card, engine)
-        detector = cls(card, fast, None, folder) if fast else _with_keras(folder, card)
+        openvino = _openvino_engine(folder, card, engine)
+        detector = cls(card, openvino, None, folder) if openvino else _with_keras(folder, card)
         _require_answer(detector)
-        detector.domain = read_domain(folder, card)
+        detector.ood_detector = read_ood_detector(folder, card)
         width = detector.engine.width
-        if detector.domain is not None and len(detector.domain.mean) != width:
+        if detector.ood_detector is not None and len(detector.ood_detector.mean) != width:
             raise BundleError(
-                f"{folder}: the record of known images has {len(detector.domain.mean)} features, not {width}."
+                f"{folder}: the record of training images has {len(detector.ood_detector.mean)} features, not {width}."
             )
         return detector
 
@@ -183,8 +115,7 @@ class Detector:
         batch_size: int = 32,
         workers: int = 4,
         progress: Callable[[int], None] | None = None,
-        operating: Operating | None = None,
-        insist: bool = False,
+        policy: Policy = Policy(),
     ) -> list[Verdict]:
         """Judges images.
 
@@ -193,8 +124,7 @@ class Detector:
             batch_size: images a forward pass; it does not change any score.
             workers: threads that decode.
             progress: called with the number of images done.
-            operating: thresholds of the three-way verdict, by default the card's.
-            insist: whether images unlike the training images get a verdict all the same.
+            policy: how scores become decisions, by default as the card says.
 
         Returns:
             One verdict an image, in order; an image that cannot be read has `error` instead of a score.
@@ -203,60 +133,66 @@ class Detector:
         with ThreadPoolExecutor(workers) as pool:
             waiting = iter(sources)
             while batch := list(islice(waiting, batch_size)):
-                verdicts += self.judge(list(pool.map(self._prepare, batch)))
+                verdicts += self.judge(list(pool.map(self._prepare, batch)), policy)
                 if progress:
                     progress(len(verdicts))
-        return [replace(v, operating=operating or v.operating, insist=insist) for v in verdicts]
+        return verdicts
 
-    def judge(self, batch: Sequence[Seen | ImageError]) -> list[Verdict]:
-        """Judges images that were preprocessed already; an error becomes a verdict that tells it."""
-        good = [item for item in batch if isinstance(item, Seen)]
-        judged = iter(self._verdicts(good) if good else [])
+    def judge(self, batch: Sequence[PreparedImage | ImageError], policy: Policy = Policy()) -> list[Verdict]:
+        """Judges images that were prepared for this detector; an error becomes a verdict that tells it."""
+        good = [item for item in batch if isinstance(item, PreparedImage)]
+        judged = iter(self._verdicts(good, policy) if good else ())
         return [
-            next(judged) if isinstance(item, Seen) else Verdict(None, self.threshold, error=str(item)) for item in batch
+            next(judged) if isinstance(item, PreparedImage) else Verdict(None, self.threshold, error=str(item))
+            for item in batch
         ]
 
-    def familiarities(
+    def score(
         self,
-        features: np.ndarray,
         pixels: np.ndarray,
-        sides: Sequence[int | None],
-        qualities: Sequence[float | None],
-    ) -> list[Familiarity]:
-        """How images compare with the training images.
+        shorter_sides: Sequence[int | None] | None = None,
+        qualities: Sequence[float | None] | None = None,
+    ) -> Scores:
+        """Logit, calibrated score and out-of-distribution check: the one way from pixels to scores.
 
         Args:
-            features: as the engine gives them, (N, D).
-            pixels: preprocessed, uint8 (N, S, S, 3).
-            sides: shorter sides of the files in pixels, None where unknown.
+            pixels: preprocessed, uint8 (N, size, size, 3), N >= 1.
+            shorter_sides: of the files in pixels, None where unknown.
             qualities: JPEG qualities, None where unknown.
         """
-        if self.domain is None or self.card.known is None:
-            return [NOT_COMPARED] * len(features)
-        files = self.card.known.files
-        distances, colours, flat = self.domain.relative(features).tolist(), saturation(pixels), flatness(pixels)
-        found = zip(distances, sides, qualities, colours, flat, strict=True)
-        return [familiarity(files, *one) for one in found]
+        outputs = self.engine.outputs(pixels)
+        scores = self.card.calibration.apply(outputs.logits)
+        if self.ood_detector is None or self.card.ood is None:
+            return Scores(outputs.logits, scores, (NOT_CHECKED,) * len(pixels))
+        unknown = [None] * len(pixels)
+        rows = zip(
+            self.ood_detector.relative(outputs.features).tolist(),
+            shorter_sides or unknown,
+            qualities or unknown,
+            saturation(pixels),
+            flatness(pixels),
+            strict=True,
+        )
+        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.files, *row) for row in rows))
 
     def explain(
-        self, source: decoder.Source | sandbox.Prepared, *, most: int | None = None, **options: Any
+        self, source: decoder.Source | PreparedImage, *, max_side: int | None = None, **options: Any
     ) -> "Heatmap":
         """Where in an image the evidence lies.
 
         Args:
-            source: as for `predict`, or what the decoding processes gave.
-            most: the heat-map is made for the image shrunk to so many pixels a side; None keeps its size.
+            source: as for `predict`, or an image that was prepared for this detector.
+            max_side: the heat-map is made for the image shrunk to so many pixels a side; None keeps its size.
             options: as in `dfcore.explanation.Explainer.explain`.
         """
         if isinstance(source, (np.ndarray, Image.Image)):
             return self.explainer().explain(decoder.decode(source), **options)
-        if isinstance(source, sandbox.Prepared):
-            seen = source
-        else:
-            seen = sandbox.prepare(decoder.read_bytes(source), self.spec)
-        size = seen.facts.height, seen.facts.width
-        factor = min(1.0, most / max(size)) if most else 1.0
-        return self.explainer().explain_seen(seen.pixels, size, factor, **options)
+        prepared = (
+            source if isinstance(source, PreparedImage) else sandbox.prepare(decoder.read_bytes(source), [self.spec])
+        )
+        size = prepared.height, prepared.width
+        factor = min(1.0, max_side / max(size)) if max_side else 1.0
+        return self.explainer().explain_prepared(prepared.inputs[self.spec], size, factor, **options)
 
     def warm(self) -> None:
         """Makes what the first heat-map needs: it takes seconds."""
@@ -268,63 +204,56 @@ class Detector:
 
         with self._making:
             if self._explainer is None:
-                engine, fast, shortcut = self.engine, self.card.fast, None
-                if (
-                    isinstance(engine, OpenVinoEngine)
-                    and engine.explains
-                    and fast
-                    and self.card.cam_layer in fast.layers
-                ):
-                    shortcut = Shortcut(engine.evidence, fast.layers)
+                engine, record, shortcut = self.engine, self.card.openvino, None
+                known = record is not None and self.card.cam_layer in record.layers
+                if record is not None and known and isinstance(engine, OpenVinoEngine) and engine.has_gradcam:
+                    shortcut = Shortcut(engine.gradcam, record.layers)
                 self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut)
             return self._explainer
 
-    def _prepare(self, source: decoder.Source) -> Seen | ImageError:
+    def _prepare(self, source: decoder.Source) -> PreparedImage | ImageError:
         try:
             if isinstance(source, (np.ndarray, Image.Image)):
-                rgb = decoder.decode(source)
-                return Seen(self.spec.apply(rgb), min(rgb.shape[:2]), None)
-            return Seen.of(sandbox.prepare(decoder.read_bytes(source), self.spec))
+                return PreparedImage.from_pixels(decoder.decode(source), [self.spec])
+            return sandbox.prepare(decoder.read_bytes(source), [self.spec])
         except ImageError as error:
             return error
 
-    def _verdicts(self, batch: Sequence[Seen]) -> Iterator[Verdict]:
-        pixels = np.stack([item.pixels for item in batch])
-        outputs = self.engine.outputs(pixels)
-        scores = self.card.calibration.apply(outputs.logits)
-        sides, qualities = [item.side for item in batch], [item.quality for item in batch]
-        known = self.familiarities(outputs.features, pixels, sides, qualities)
-        for score, logit, familiar in zip(scores.tolist(), outputs.logits.tolist(), known, strict=True):
-            yield Verdict(score, self.threshold, logit, None, self.card.decision, familiar)
+    def _verdicts(self, batch: Sequence[PreparedImage], policy: Policy) -> Iterator[Verdict]:
+        pixels = np.stack([item.inputs[self.spec] for item in batch])
+        result = self.score(pixels, [item.shorter_side for item in batch], [item.jpeg_quality for item in batch])
+        thresholds = policy.thresholds or self.card.thresholds
+        for score, logit, ood in zip(result.scores.tolist(), result.logits.tolist(), result.ood, strict=True):
+            yield Verdict(score, self.threshold, logit, None, thresholds, ood, policy.ignore_ood)
 
 
-def _fast_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine | None:
+def _openvino_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine | None:
     """The fast engine where it is to be taken, else None."""
     if asked not in get_args(EngineName):
         raise InputError(f"Expected an engine out of {', '.join(get_args(EngineName))}. Received: {asked!r}.")
     # OpenVINO trusts what it reads; a graph that somebody else made is not given to it unasked.
-    taken = card.fast is not None and card.fast.taken and installed() and workspace.is_own(folder)
+    enabled = card.openvino is not None and card.openvino.enabled and installed() and workspace.is_own(folder)
     bfloat16 = asked == "openvino-bf16"
-    if asked == "keras" or (asked == "auto" and not taken):
+    if asked == "keras" or (asked == "auto" and not enabled):
         return None
-    files = read_fast(folder, card)
+    files = read_openvino(folder, card)
     if files is None or not installed():
         if asked == "auto":
             return None
-        why = card.fast.reason if card.fast and card.fast.reason else "it was made without"
+        why = card.openvino.reason if card.openvino and card.openvino.reason else "it was made without"
         raise InputError(
-            f"{folder} has no network for OpenVINO ({why}). 'dfcore quicken' makes one."
+            f"{folder} has no network for OpenVINO ({why}). 'dfcore optimize' makes one."
             if installed() else "OpenVINO is not installed; 'pip install openvino' does it, or use --engine keras."
         )  # fmt: skip
     graph, weights = files
-    assert card.fast is not None  # There are files.
+    assert card.openvino is not None  # There are files.
     if bfloat16 and not has_bfloat16():
         raise InputError("This processor does not compute in bfloat16; use --engine openvino.")
-    if bfloat16 and card.fast.bfloat16 is None:
-        raise InputError(f"{folder}: what bfloat16 costs was not measured. 'dfcore quicken' does it.")
+    if bfloat16 and card.openvino.bfloat16 is None:
+        raise InputError(f"{folder}: what bfloat16 costs was not measured. 'dfcore optimize' does it.")
     weights = weight_dedup.unpack(weights, read_weights(folder / MODEL))
-    engine = OpenVinoEngine(graph, weights, steady=card.fast.steady, bfloat16=bfloat16)
-    if engine.size != card.preprocess.size or engine.mirrored != card.mirrored:
+    engine = OpenVinoEngine(graph, weights, thread_invariant=card.openvino.thread_invariant, bfloat16=bfloat16)
+    if engine.size != card.preprocess.size or engine.tta_flip != card.tta_flip:
         raise BundleError(f"{folder}: the network in OpenVINO's form takes other images than the card says.")
     return engine
 
@@ -332,7 +261,7 @@ def _fast_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine 
 def _with_keras(folder: Path, card: Card) -> Detector:
     model = _load_model(folder, card)
     try:
-        return Detector(card, KerasEngine(model, mirrored=card.mirrored), model, folder)
+        return Detector(card, KerasEngine(model, tta_flip=card.tta_flip), model, folder)
     except Exception as error:  # A network whose ends are not where ours has them.
         raise BundleError(f"{folder}: its network cannot be compiled: {printable(error)[:300]}") from error
 

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dfcore import compat
 from dfcore.errors import ArchiveError, BundleError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.texts import printable
@@ -32,7 +33,7 @@ _MAX_PARAMETERS = 128 * 2**20
 _MAX_DATASETS, _MAX_GROUPS_DEEP = 20_000, 50
 
 # What our architectures are made of: (module, class, registered name).
-_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "Statistics")
+_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling")
 _LAYERS = """Activation Add BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout Flatten
     GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization MaxPooling2D AveragePooling2D
     MultiHeadAttention Multiply Normalization ReLU Rescaling Reshape SeparableConv2D ZeroPadding2D"""
@@ -41,7 +42,7 @@ _INITIALIZERS = """GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal Lec
 _ALLOWED = frozenset(
     {("keras.layers", name, None) for name in _LAYERS.split()}
     | {("keras.initializers", name, None) for name in _INITIALIZERS.split()}
-    | {("dfcore.architectures.layers", name, f"dfcore>{name}") for name in _OURS}
+    | {("dfcore.architectures.layers", name, f"dfcore>{name}") for name in (*_OURS, *compat.LAYERS)}
     | {
         ("keras", "DTypePolicy", None),
         ("keras.regularizers", "L2", None),

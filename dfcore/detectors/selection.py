@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dfcore.confidence import Familiarity
+from dfcore.confidence import OODResult
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """A detector that was chosen for an image.
 
     Attributes:
@@ -22,8 +22,8 @@ class Choice:
     why: str
 
 
-def choose(known: Mapping[str, Familiarity], records: Mapping[str, float | None]) -> Choice:
-    """Chooses between detectors by how each finds the image, see `Detector.familiarities`.
+def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float | None]) -> Selection:
+    """Chooses between detectors by how each finds the image, see `Detector.ood_results`.
 
     Of several that fit, the one with the best record is taken: a detector of faces and one of photographs may both
     know a portrait. A detector without a record of its training images is taken only where no other fits.
@@ -37,19 +37,19 @@ def choose(known: Mapping[str, Familiarity], records: Mapping[str, float | None]
     name = min(known, key=lambda one: _rank(known[one], records.get(one)))
     found, record = known[name], records.get(name)
     if found.distance is None:
-        return Choice(name, False, "none of the detectors fits, and this one has no record of its training images")
-    if found.unlike:
-        return Choice(name, False, "none of the detectors was trained on such images; this one is the least far off")
-    others = sum(not other.unlike and other.distance is not None for other in known.values()) - 1
+        return Selection(name, False, "none of the detectors fits, and this one has no record of its training images")
+    if found.is_ood:
+        return Selection(name, False, "none of the detectors was trained on such images; this one is the least far off")
+    others = sum(not other.is_ood and other.distance is not None for other in known.values()) - 1
     told = "it is the only one that was trained on such images"
     if others:
         figure = "" if record is None else f" (ROC AUC {record:.3f} on its own kind)"
         told = f"of those that were trained on such images it has the best record{figure}"
-    return Choice(name, True, told)
+    return Selection(name, True, told)
 
 
-def _rank(found: Familiarity, record: float | None) -> tuple[bool, int, float, float]:
+def _rank(found: OODResult, record: float | None) -> tuple[bool, int, float, float]:
     unknown = found.distance is None
     distance = math.inf if found.distance is None else found.distance
-    fits = not unknown and not found.unlike
+    fits = not unknown and not found.is_ood
     return not fits, len(found.reasons), -(record or 0.0) if fits else 0.0, distance

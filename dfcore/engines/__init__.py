@@ -15,5 +15,5 @@ __all__ = [
     "fake_logit",
     "has_bfloat16",
     "installed",
-    "sharing",
+    "weight_dedup",
 ]

@@ -4,8 +4,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-# Names of the outputs of a network in OpenVINO's form; of the maps that are explained its evidence is made.
-LOGITS, FEATURES, MAPS, EVIDENCE = "logits", "features", "maps", "evidence"
+# Names of the outputs of a network in OpenVINO's form; of the maps that are looked at its Grad-CAM is made.
+LOGITS, FEATURES, MAPS, GRADCAM = "logits", "features", "maps", "evidence"
 EngineName = Literal["auto", "keras", "openvino", "openvino-bf16"]
 
 

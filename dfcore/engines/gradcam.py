@@ -12,14 +12,14 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-from dfcore.engines.base import EVIDENCE, LOGITS, MAPS
+from dfcore.engines.base import GRADCAM, LOGITS, MAPS
 
 
 class GradientError(Exception):
     """There is no rule for an operation that lies between the layer and the logits."""
 
 
-def explained(model: Any) -> Any:
+def add_gradcam(model: Any) -> Any:
     """A graph that tells where the evidence lies, besides what it told.
 
     Args:
@@ -43,9 +43,9 @@ def explained(model: Any) -> Any:
         gradient = _out(op.transpose(gradient, order))
     weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
     evidence = op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
-    evidence.get_tensor().set_names({EVIDENCE})
+    evidence.get_tensor().set_names({GRADCAM})
     kept = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
-    return ov.Model([*kept, op.result(evidence)], model.get_parameters(), "explained")
+    return ov.Model([*kept, op.result(evidence)], model.get_parameters(), "add_gradcam")
 
 
 def _gradient(model: Any, logits: Any, place: Any) -> Any:

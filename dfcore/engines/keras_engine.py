@@ -15,8 +15,8 @@ class KerasEngine:
 
     name: EngineName = "keras"
 
-    def __init__(self, model: "keras.Model", *, mirrored: bool = False):
-        """Compiles the model; with `mirrored` an image's outputs are the mean over it and its mirror image."""
+    def __init__(self, model: "keras.Model", *, tta_flip: bool = False):
+        """Compiles the model; with `tta_flip` an image's outputs are the mean over it and its mirror image."""
         import keras
         import tensorflow as tf
 
@@ -26,10 +26,10 @@ class KerasEngine:
 
         def forward(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images = tf.cast(pixels, tf.float32)
-            views = tf.concat([images, images[:, :, ::-1]], 0) if mirrored else images
+            views = tf.concat([images, images[:, :, ::-1]], 0) if tta_flip else images
             outputs, features = both(views, training=False)
             logits, features = fake_logit(outputs), tf.cast(features, tf.float32)
-            if not mirrored:
+            if not tta_flip:
                 return logits, features
             return tuple((part[: tf.shape(images)[0]] + part[tf.shape(images)[0] :]) / 2 for part in (logits, features))
 

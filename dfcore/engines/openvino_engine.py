@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfcore.engines.base import EVIDENCE, FEATURES, LOGITS, MAPS, EngineName, Outputs, fake_logit
+from dfcore.engines.base import FEATURES, GRADCAM, LOGITS, MAPS, EngineName, Outputs, fake_logit
 from dfcore.errors import BundleError
 from dfcore.utils.processes import cores
 from dfcore.utils.texts import printable
@@ -58,12 +58,12 @@ def has_bfloat16() -> bool:
     return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -> tuple[bytes, bytes]:
+def convert(model: "keras.Model", *, tta_flip: bool, layer: str | None = None) -> tuple[bytes, bytes]:
     """A Keras model in OpenVINO's form: its graph (XML) and its weights.
 
     Args:
         model: maps (N, size, size, 3) in [0, 255] to one logit or two.
-        mirrored: whether a request holds an image and its mirror image.
+        tta_flip: whether a request holds an image and its mirror image.
         layer: for which it gives the evidence too, where there is a way to.
 
     Raises:
@@ -72,7 +72,7 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
     import keras
 
     ov = _openvino()
-    from dfcore.engines.gradcam import explained
+    from dfcore.engines.gradcam import add_gradcam
 
     size = model.input_shape[1]
     outputs = {LOGITS: model.outputs[0], FEATURES: model.layers[-1].input}
@@ -80,7 +80,7 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
         outputs[MAPS] = model.get_layer(layer).output
     try:
         converted = ov.convert_model(keras.Model(model.inputs, outputs))
-        converted.reshape([2 if mirrored else 1, size, size, 3])
+        converted.reshape([2 if tta_flip else 1, size, size, 3])
         steps = ov.preprocess.PrePostProcessor(converted)
         steps.input().tensor().set_element_type(ov.Type.u8)
         converted = steps.build()
@@ -90,14 +90,14 @@ def convert(model: "keras.Model", *, mirrored: bool, layer: str | None = None) -
             # Keras asks for sizes that are known by now; once read back they are folded into constants.
             known = _folded(ov.Core().read_model(first))
             if layer is not None:
-                known = _folded(explained(known))
+                known = _folded(add_gradcam(known))
             ov.save_model(_renamed(known), path, compress_to_fp16=False)
             files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
         OpenVinoEngine(*files)
         return files
     except Exception as error:  # The converter raises all sorts, with a report of many lines.
         if layer is not None:
-            return convert(model, mirrored=mirrored)
+            return convert(model, tta_flip=tta_flip)
         if isinstance(error, BundleError):
             raise
         told = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
@@ -117,20 +117,20 @@ def _renamed(model: Any) -> Any:
     for number, node in enumerate(model.get_ordered_ops()):
         node.set_friendly_name(f"{node.get_type_name()}_{number}")
         for output in node.outputs():
-            output.get_tensor().set_names(output.get_names() & {LOGITS, FEATURES, EVIDENCE})
+            output.get_tensor().set_names(output.get_names() & {LOGITS, FEATURES, GRADCAM})
     return model
 
 
 class OpenVinoEngine:
     """Runs a network in OpenVINO's form; threads may share it."""
 
-    def __init__(self, graph: bytes, weights: bytes, *, steady: bool = False, bfloat16: bool = False):
+    def __init__(self, graph: bytes, weights: bytes, *, thread_invariant: bool = False, bfloat16: bool = False):
         """Reads what `convert` made.
 
         Args:
             graph: see there.
             weights: see there.
-            steady: whether two threads give the same outputs as one, to the last bit.
+            thread_invariant: whether two threads give the same outputs as one, to the last bit.
             bfloat16: whether it computes in bfloat16, about twice as fast; scores may change by a tenth and more.
 
         Raises:
@@ -143,16 +143,16 @@ class OpenVinoEngine:
         try:
             self._model = self._core.read_model(_sound(graph), weights)
             _check(self._model)
-            results = [out.get_node() for out in self._model.outputs if EVIDENCE not in out.get_names()]
+            results = [out.get_node() for out in self._model.outputs if GRADCAM not in out.get_names()]
             self._scoring = ov.Model(results, self._model.get_parameters(), "scoring")
-            self._queues = {steady: self._queue(alone=steady)}
+            self._queues = {thread_invariant: self._queue(alone=thread_invariant)}
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises all sorts on damaged files.
             told = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
             raise BundleError(f"The network in OpenVINO's form cannot be read: {told}") from error
         self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
-        self._steady = steady
+        self._steady = thread_invariant
         self._lock, self._explaining = threading.Lock(), threading.Lock()
         self._explained: Any = None
 
@@ -163,11 +163,11 @@ class OpenVinoEngine:
         return _openvino().AsyncInferQueue(self._core.compile_model(self._scoring, "CPU", settings), 2 * streams)
 
     @property
-    def explains(self) -> bool:
+    def has_gradcam(self) -> bool:
         """Whether it can tell where the evidence lies."""
         return len(self._model.outputs) > 2
 
-    def evidence(self, pixels: np.ndarray) -> np.ndarray:
+    def gradcam(self, pixels: np.ndarray) -> np.ndarray:
         """Where an image's evidence of fake lies, and where negative its evidence of real: float32 (h, w).
 
         This is Grad-CAM before its rectifier, at the layer for which the network was converted.
@@ -180,10 +180,10 @@ class OpenVinoEngine:
                 settings = _PRECISION | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": _THREADS}
                 self._explained = self._core.compile_model(self._model, "CPU", settings).create_infer_request()
             self._explained.infer({0: np.repeat(pixels[None], self._views, axis=0)})
-            return np.array(self._explained.get_tensor(EVIDENCE).data[0])
+            return np.array(self._explained.get_tensor(GRADCAM).data[0])
 
     @property
-    def mirrored(self) -> bool:
+    def tta_flip(self) -> bool:
         """Whether an image's outputs are the mean over it and its mirror image."""
         return self._views == 2
 
@@ -206,7 +206,7 @@ class OpenVinoEngine:
             queue = self._queues[alone]
             queue.set_callback(keep)
             for number, image in enumerate(pixels):
-                seen = np.stack([image, image[:, ::-1]]) if self.mirrored else image[None]
+                seen = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
                 queue.start_async({0: seen}, number)
             queue.wait_all()
         return Outputs(*(np.stack(part) for part in zip(*found, strict=True)))
@@ -269,8 +269,8 @@ def _check(model: Any) -> None:
     if max(sizes) > _MAX_ELEMENTS or sum(sizes) > _MAX_ALL_ELEMENTS:
         raise BundleError(f"A graph that takes too much memory ({max(sizes):,} numbers at one place)")
     # A tensor may have further names.
-    names = sorted(sorted(out.get_names() & {LOGITS, FEATURES, EVIDENCE}) for out in model.outputs)
-    if len(model.inputs) != 1 or names not in ([[FEATURES], [LOGITS]], [[EVIDENCE], [FEATURES], [LOGITS]]):
+    names = sorted(sorted(out.get_names() & {LOGITS, FEATURES, GRADCAM}) for out in model.outputs)
+    if len(model.inputs) != 1 or names not in ([[FEATURES], [LOGITS]], [[GRADCAM], [FEATURES], [LOGITS]]):
         raise BundleError("A graph with other inputs and outputs than expected")
     shape = [*model.input(0).shape]
     views, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
@@ -280,7 +280,7 @@ def _check(model: Any) -> None:
     )
     if not fitting or list(logits) not in ([views, 1], [views, 2]) or [*features][:-1] != [views]:
         raise BundleError(f"A graph with other shapes than expected: {model.input(0).shape} to {logits}, {features}")
-    if len(names) == 3 and (len(evidence := [*model.output(EVIDENCE).shape]) != 3 or evidence[0] != views):
+    if len(names) == 3 and (len(evidence := [*model.output(GRADCAM).shape]) != 3 or evidence[0] != views):
         raise BundleError(f"A graph with other shapes than expected: evidence of {evidence}")
 
 

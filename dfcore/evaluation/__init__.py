@@ -1,9 +1,12 @@
 """Evaluation: per-image predictions, and metrics that are computed from them."""
 
-from dfcore.evaluation.confidence import calibration_error, calls, reliability, three_way
+from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
+    METRICS,
     Confusion,
+    Metric,
+    MetricsResult,
     confusion,
     evaluate_scores,
     precision_recall_points,
@@ -19,18 +22,20 @@ from dfcore.evaluation.predictions import (
     write_predictions,
 )
 from dfcore.evaluation.robustness import robustness, stability
-from dfcore.evaluation.thresholds import operating_for
+from dfcore.evaluation.three_way import three_way
+from dfcore.evaluation.thresholds import thresholds_for
 
 __all__ = [
     "CROSS_VALIDATION",
+    "METRICS",
     "Confusion",
+    "Metric",
+    "MetricsResult",
     "calibration_error",
-    "calls",
     "confusion",
     "evaluate_scores",
     "full_metrics",
     "measure",
-    "operating_for",
     "precision_recall_points",
     "predict_split",
     "predictions_path",
@@ -43,5 +48,6 @@ __all__ = [
     "stability",
     "stored_splits",
     "three_way",
+    "thresholds_for",
     "write_predictions",
 ]

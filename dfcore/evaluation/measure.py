@@ -5,38 +5,36 @@ from typing import Any
 
 import pandas as pd
 
-from dfcore.confidence import Operating
+from dfcore import compat
+from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
 from dfcore.detectors.bundle import Card
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation.confidence import calibration_error, three_way
-from dfcore.evaluation.metrics import evaluate_scores
+from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.predictions import predict_split
+from dfcore.evaluation.three_way import three_way
 
 
-def full_metrics(table: pd.DataFrame, threshold: float, operating: Operating) -> dict[str, Any]:
-    """Metrics of a table of predictions: of `evaluate_scores`, with ece, three_way, and AUC and counts by group.
+def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThresholds) -> dict[str, Any]:
+    """Metrics of a table of predictions: of `evaluate_scores`, with three_way, and the summary by group.
 
     Args:
-        table: with label, score and, where known, unlike and group.
+        table: with label, score and, where known, is_ood and group.
         threshold: of the two-way answer.
-        operating: of the three-way answer.
+        thresholds: of the three-way decision.
     """
     labels, scores = table.label.astype(int), table.score
-    metrics = evaluate_scores(labels, scores, threshold)
-    metrics["ece"] = calibration_error(labels, scores)
-    if metrics["ece"] is None:
-        metrics["not_computed"]["ece"] = "There is no image."
-    metrics["three_way"] = three_way(labels, scores, operating, table.get("unlike"))
-    metrics["groups"] = {}
+    result = evaluate_scores(labels, scores, threshold).to_dict()
+    result["three_way"] = three_way(labels, scores, thresholds, table.get("is_ood"))
+    result["groups"] = {}
     if table.group.nunique() > 1:
+        keys = ("images", "real", "fake", *(metric.key for metric in summary()))
         for name, part in table.groupby("group"):
-            found = evaluate_scores(part.label.astype(int), part.score, threshold)
-            kept = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall")
-            metrics["groups"][str(name)] = {key: found[key] for key in kept}
-    return metrics
+            of_group = evaluate_scores(part.label.astype(int), part.score, threshold)
+            result["groups"][str(name)] = {key: of_group[key] for key in keys}
+    return result
 
 
 def splits_as_trained(card: Card, dataset: Dataset) -> Dataset:
@@ -44,7 +42,7 @@ def splits_as_trained(card: Card, dataset: Dataset) -> Dataset:
 
     What was trained on stays training then, and is not measured as test.
     """
-    config = card.training.config
+    config = compat.settings(card.training.config)
     names = {"validation": "validation_share", "test": "test_share", "valid_as_test": "valid_as_test", "seed": "seed"}
     return assign_splits(dataset, SplitPolicy(**{k: config[name] for k, name in names.items() if name in config}))
 
@@ -66,7 +64,7 @@ def measure(
         DatasetError: when there is no usable image.
     """
     table = predict_split(detector, dataset, split, cache_dir=cache_dir, progress=progress)
-    metrics = full_metrics(table, detector.threshold, detector.card.decision)
+    metrics = full_metrics(table, detector.threshold, detector.card.thresholds)
     metrics |= {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,

@@ -1,21 +1,24 @@
-"""Metrics of binary detection, from per-image labels and scores alone.
+"""Metrics of binary detection, from per-image labels and scores alone: one registry, `METRICS`.
 
 Positive is FAKE; a score is P(fake) in [0, 1]; an image is called fake from the threshold on. With one
 class only, or no image, the metrics that need both classes are None and `not_computed` says why.
-Sources: scikit-learn for accuracy, precision, recall, F1, ROC AUC, average precision, log loss, Brier
-score and the classification report; EER and TPR at FPR are read off scikit-learn's ROC curve.
+Sources: scikit-learn for ROC AUC, average precision, log loss, Brier score and the classification report; EER and
+TPR at FPR are read off scikit-learn's ROC curve.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dfcore.confidence import is_fake
 from dfcore.errors import InputError
+from dfcore.evaluation.calibration import calibration_error
+from dfcore.evaluation.inputs import check
 from dfcore.labels import FAKE, NAMES, REAL
-
-FPR_TARGETS = (0.01, 0.05)
 
 
 @dataclass(frozen=True)
@@ -27,34 +30,139 @@ class Confusion:
     false_real: int
     true_fake: int
 
+    @property
+    def real(self) -> int:
+        """Real images."""
+        return self.true_real + self.false_fake
 
-def check(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Checks and converts labels (0 or 1) and scores (in [0, 1]) of equal length.
+    @property
+    def fake(self) -> int:
+        """Fakes."""
+        return self.true_fake + self.false_real
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled images as a metric sees them.
+
+    Attributes:
+        labels: 0 real, 1 fake, (N,).
+        scores: P(fake), (N,).
+        threshold: from which score on an image is called fake.
+        counts: the confusion matrix there.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    threshold: float
+    counts: Confusion
+
+    @cached_property
+    def roc(self) -> tuple[np.ndarray, np.ndarray]:
+        """False- and true-positive rates of the ROC curve; both classes must be there."""
+        from sklearn.metrics import roc_curve
+
+        fpr, tpr, _ = roc_curve(self.labels, self.scores, drop_intermediate=False)
+        return fpr, tpr
+
+    def tpr_at(self, fpr: float) -> float:
+        """The highest true-positive rate with at most this false-positive rate."""
+        rates, hits = self.roc
+        return float(hits[rates <= fpr].max())
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a detector on labelled images.
+
+    Attributes:
+        key: its name in files, on the command line and in code.
+        title: what people read.
+        help: what it means, and what a usual value is.
+        compute: from a sample; None where there is nothing to divide by.
+        needs_both_classes: whether it is undefined on images of one class.
+        format: of its value, as in `format(value, ".3f")`.
+        better: whether higher or lower values are.
+        headline: whether it stands among the first figures of a page.
+        summary: whether it stands in short tables: cards, groups, robustness, cross-evaluation.
+    """
+
+    key: str
+    title: str
+    help: str
+    compute: Callable[[Sample], float | None]
+    needs_both_classes: bool = False
+    format: str = ".3f"
+    better: Literal["higher", "lower"] = "higher"
+    headline: bool = False
+    summary: bool = False
+
+    def shown(self, value: float | None) -> str:
+        """A value as text."""
+        return "not computed" if value is None else format(value, self.format)
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def register(metric: Metric) -> Metric:
+    """Adds a metric to the registry; every list, page and table takes it from there.
 
     Raises:
-        InputError: saying what was received.
+        InputError: when there is one with its key.
     """
-    y, s = _numbers(labels, "labels 0 and 1"), _numbers(scores, "scores in [0, 1]")
-    if y.shape != s.shape or y.ndim != 1:
-        raise InputError(f"Expected as many labels as scores. Received: shapes {y.shape} and {s.shape}.")
-    if not np.isin(y, (REAL, FAKE)).all():
-        raise InputError(f"Expected labels 0 and 1. Received: [{', '.join(f'{v:g}' for v in np.unique(y)[:5])}].")
-    if not (np.isfinite(s).all() and (s >= 0).all() and (s <= 1).all()):
-        raise InputError("Expected scores in [0, 1]. Received: scores outside of it or not finite.")
-    return y.astype(int), s
+    if metric.key in METRICS:
+        raise InputError(f"Expected a new key for a metric. Received: {metric.key!r}, which is registered already.")
+    METRICS[metric.key] = metric
+    return metric
 
 
-def _numbers(values: ArrayLike, expected: str) -> np.ndarray:
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"Expected {expected}. Received: {str(values)[:60]}.") from None
+def headline() -> list[Metric]:
+    """The metrics that people look at first."""
+    return [metric for metric in METRICS.values() if metric.headline]
+
+
+def summary() -> list[Metric]:
+    """The metrics of short tables."""
+    return [metric for metric in METRICS.values() if metric.summary]
+
+
+@dataclass(frozen=True)
+class MetricsResult:
+    """All metrics of one sample; `result[key]` finds what `to_dict` holds.
+
+    Attributes:
+        images, real, fake: how many.
+        threshold: at which images are called fake.
+        values: by `Metric.key`, None where it could not be computed.
+        not_computed: why, by key.
+        confusion: counts at the threshold.
+        report: scikit-learn's classification report; None without images.
+    """
+
+    images: int
+    real: int
+    fake: int
+    threshold: float
+    values: dict[str, float | None]
+    not_computed: dict[str, str]
+    confusion: Confusion
+    report: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for a JSON file."""
+        counts = {"images": self.images, "real": self.real, "fake": self.fake, "threshold": self.threshold}
+        rest = {"report": self.report, "confusion": asdict(self.confusion), "not_computed": self.not_computed}
+        return counts | self.values | rest
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
 
 
 def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusion:
-    """Counts correct and wrong calls at a threshold."""
+    """Counts correct and wrong answers at a threshold."""
     y, s = check(labels, scores)
-    called = s >= threshold
+    called = is_fake(s, threshold)
     return Confusion(
         true_real=int((~called & (y == REAL)).sum()),
         false_fake=int((called & (y == REAL)).sum()),
@@ -63,67 +171,90 @@ def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusi
     )
 
 
-def evaluate_scores(labels: ArrayLike, scores: ArrayLike, threshold: float) -> dict[str, Any]:
-    """Computes every metric at a threshold, as plain data for a JSON file.
+def evaluate_scores(labels: ArrayLike, scores: ArrayLike, threshold: float) -> MetricsResult:
+    """Computes every registered metric at a threshold.
 
-    Returns:
-        images, real, fake, threshold, accuracy, balanced_accuracy, precision, recall, f1 (of fake),
-        accuracy_real, accuracy_fake, false_positive_rate, roc_auc, average_precision, eer,
-        tpr_at_fpr_1, tpr_at_fpr_5, log_loss, brier, confusion, report, not_computed.
-        (ECE and the three-way answers: `dfcore.evaluation.confidence`.)
+    Args:
+        labels: 0 real, 1 fake, (N,).
+        scores: P(fake) in [0, 1], (N,).
+        threshold: from which score on an image is called fake.
+
+    Raises:
+        InputError: when labels or scores are none, or do not belong together.
     """
     y, s = check(labels, scores)
-    counts = confusion(y, s, threshold)
-    n_real, n_fake = int((y == REAL).sum()), int((y == FAKE).sum())
-    result: dict[str, Any] = {"images": len(y), "real": n_real, "fake": n_fake, "threshold": float(threshold)}
-    result |= _at_threshold(counts)
-    result |= _over_thresholds(y, s) if n_real and n_fake else dict.fromkeys(_NEED_BOTH)
-    result |= {"log_loss": None, "brier": None, "report": None}
-    if len(y):
-        from sklearn.metrics import brier_score_loss, classification_report, log_loss
+    sample = Sample(y, s, float(threshold), confusion(y, s, threshold))
+    both = bool(sample.counts.real and sample.counts.fake)
+    values = {
+        key: metric.compute(sample) if len(y) and (both or not metric.needs_both_classes) else None
+        for key, metric in METRICS.items()
+    }
+    report = _report(sample) if len(y) else None
+    return MetricsResult(
+        images=len(y),
+        real=sample.counts.real,
+        fake=sample.counts.fake,
+        threshold=sample.threshold,
+        values=values,
+        not_computed={key: _why_not(sample) for key, value in (values | {"report": report}).items() if value is None},
+        confusion=sample.counts,
+        report=report,
+    )
 
-        result["log_loss"] = float(log_loss(y, np.clip(s, 1e-7, 1 - 1e-7), labels=[REAL, FAKE]))
-        result["brier"] = float(brier_score_loss(y, s, labels=[REAL, FAKE], pos_label=FAKE))
-        result["report"] = classification_report(
-            y, (s >= threshold).astype(int), labels=[REAL, FAKE], target_names=list(NAMES), zero_division=0
-        )
-    result["confusion"] = counts.__dict__
-    result["not_computed"] = _why_not(result, n_real, n_fake)
-    return result
+
+def _why_not(sample: Sample) -> str:
+    real, fake = sample.counts.real, sample.counts.fake
+    if real and fake:
+        return "No image was called fake, so that there is nothing to divide by."
+    return f"Needs both classes; there are {real} real and {fake} fake images."
 
 
-_NEED_BOTH = ("roc_auc", "average_precision", "eer", "tpr_at_fpr_1", "tpr_at_fpr_5")
+def _report(sample: Sample) -> str:
+    from sklearn.metrics import classification_report
+
+    called = is_fake(sample.scores, sample.threshold).astype(int)
+    return classification_report(sample.labels, called, labels=[REAL, FAKE], target_names=list(NAMES), zero_division=0)
+
+
+# === The metrics, in the order in which they are shown ===
 
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _at_threshold(c: Confusion) -> dict[str, float | None]:
-    n_real, n_fake = c.true_real + c.false_fake, c.true_fake + c.false_real
-    on_real, on_fake = _ratio(c.true_real, n_real), _ratio(c.true_fake, n_fake)
-    return {
-        "accuracy": _ratio(c.true_real + c.true_fake, n_real + n_fake),
-        "balanced_accuracy": (on_real + on_fake) / 2 if on_real is not None and on_fake is not None else None,
-        "precision": _ratio(c.true_fake, c.true_fake + c.false_fake),
-        "recall": on_fake,
-        "f1": _ratio(2 * c.true_fake, 2 * c.true_fake + c.false_fake + c.false_real) if n_fake else None,
-        "accuracy_real": on_real,
-        "accuracy_fake": on_fake,
-        "false_positive_rate": _ratio(c.false_fake, n_real),
-    }
+def _balanced_accuracy(sample: Sample) -> float | None:
+    c = sample.counts
+    return (c.true_real / c.real + c.true_fake / c.fake) / 2
 
 
-def _over_thresholds(y: np.ndarray, s: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+def _roc_auc(sample: Sample) -> float:
+    from sklearn.metrics import roc_auc_score
 
-    fpr, tpr, _ = roc_curve(y, s, drop_intermediate=False)
-    at = {f"tpr_at_fpr_{round(100 * target)}": float(tpr[fpr <= target].max()) for target in FPR_TARGETS}
-    return {
-        "roc_auc": float(roc_auc_score(y, s)),
-        "average_precision": float(average_precision_score(y, s)),
-        "eer": equal_error_rate(fpr, tpr),
-    } | at
+    return float(roc_auc_score(sample.labels, sample.scores))
+
+
+def _average_precision(sample: Sample) -> float:
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(sample.labels, sample.scores))
+
+
+def _f1(sample: Sample) -> float | None:
+    c = sample.counts
+    return _ratio(2 * c.true_fake, 2 * c.true_fake + c.false_fake + c.false_real) if c.fake else None
+
+
+def _log_loss(sample: Sample) -> float:
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(sample.labels, np.clip(sample.scores, 1e-7, 1 - 1e-7), labels=[REAL, FAKE]))
+
+
+def _brier(sample: Sample) -> float:
+    from sklearn.metrics import brier_score_loss
+
+    return float(brier_score_loss(sample.labels, sample.scores, labels=[REAL, FAKE], pos_label=FAKE))
 
 
 def equal_error_rate(fpr: np.ndarray, tpr: np.ndarray) -> float:
@@ -136,17 +267,86 @@ def equal_error_rate(fpr: np.ndarray, tpr: np.ndarray) -> float:
     return float(fpr[before] + share * (fpr[after] - fpr[before]))
 
 
-def _why_not(result: dict[str, Any], n_real: int, n_fake: int) -> dict[str, str]:
-    missing = {name: value for name, value in result.items() if value is None}
-    if not missing:
-        return {}
-    if n_real and n_fake:
-        return dict.fromkeys(missing, "No image was called fake, so that there is nothing to divide by.")
-    return dict.fromkeys(missing, f"Needs both classes; there are {n_real} real and {n_fake} fake images.")
+for _metric in (
+    Metric(
+        "balanced_accuracy", "Balanced accuracy",
+        "Mean of the accuracy on real and on fake images. 0.5 is guessing, 1 is perfect.",
+        _balanced_accuracy, needs_both_classes=True, headline=True, summary=True,
+    ),
+    Metric(
+        "roc_auc", "ROC AUC",
+        "Chance that a fake scores higher than a real image, whatever the threshold. 0.5 is guessing.",
+        _roc_auc, needs_both_classes=True, headline=True, summary=True,
+    ),
+    Metric(
+        "false_positive_rate", "False alarms on real (FPR)",
+        "Share of real images that are called fake at this threshold.",
+        lambda sample: _ratio(sample.counts.false_fake, sample.counts.real),
+        better="lower", headline=True, summary=True,
+    ),
+    Metric(
+        "recall", "Fakes caught (TPR)", "Recall: share of fakes that are called fake at this threshold.",
+        lambda sample: _ratio(sample.counts.true_fake, sample.counts.fake), headline=True, summary=True,
+    ),
+    Metric(
+        "precision", "Precision",
+        "Of the images called fake, the share that is fake. It depends on how many fakes there are.",
+        lambda sample: _ratio(sample.counts.true_fake, sample.counts.true_fake + sample.counts.false_fake),
+        headline=True,
+    ),
+    Metric("f1", "F1", "Harmonic mean of precision and recall for fakes.", _f1, headline=True),
+    Metric(
+        "tpr_at_fpr_1", "Caught at 1% false alarms", "TPR at 1% FPR: what is caught when false alarms must be rare.",
+        lambda sample: sample.tpr_at(0.01), needs_both_classes=True, headline=True,
+    ),
+    Metric(
+        "tpr_at_fpr_5", "Caught at 5% false alarms", "TPR at 5% FPR.",
+        lambda sample: sample.tpr_at(0.05), needs_both_classes=True, headline=True,
+    ),
+    Metric(
+        "accuracy", "Accuracy", "Share of all images that are called what they are.",
+        lambda sample: _ratio(sample.counts.true_real + sample.counts.true_fake, len(sample.labels)),
+    ),
+    Metric(
+        "accuracy_real", "Accuracy on real", "Share of real images that are called real at this threshold.",
+        lambda sample: _ratio(sample.counts.true_real, sample.counts.real),
+    ),
+    Metric(
+        "accuracy_fake", "Accuracy on fake",
+        "Share of fakes that are called fake at this threshold; the same as recall.",
+        lambda sample: _ratio(sample.counts.true_fake, sample.counts.fake),
+    ),
+    Metric(
+        "average_precision", "Average precision", "Mean precision over all recalls; depends on the share of fakes.",
+        _average_precision, needs_both_classes=True,
+    ),
+    Metric(
+        "eer", "Equal error rate (EER)", "Where false alarms and missed fakes are equally frequent. Lower is better.",
+        lambda sample: equal_error_rate(*sample.roc), needs_both_classes=True, better="lower",
+    ),
+    Metric(
+        "log_loss", "Log loss", "Penalty for confident mistakes. 0.69 is a constant 0.5; lower is better.",
+        _log_loss, better="lower",
+    ),
+    Metric(
+        "brier", "Brier score", "Mean squared distance of score and truth. 0.25 is a constant 0.5; lower is better.",
+        _brier, better="lower",
+    ),
+    Metric(
+        "ece", "Calibration error (ECE)",
+        "Mean distance between the score and the share of fakes among images with that score. 0 is perfect; few images "
+        "give a value above 0 by chance alone.",
+        lambda sample: calibration_error(sample.labels, sample.scores), better="lower",
+    ),
+):  # fmt: skip
+    register(_metric)
+
+
+# === Curves ===
 
 
 def roc_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | None:
-    """ROC curve as arrays threshold, fpr, tpr, false_alarms, hits; None without both classes."""
+    """ROC curve as arrays threshold, fpr, tpr, false_positives, true_positives; None without both classes."""
     y, s = check(labels, scores)
     if len(set(y.tolist())) < 2:
         return None
@@ -159,8 +359,8 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | 
         "threshold": threshold,
         "fpr": fpr,
         "tpr": tpr,
-        "false_alarms": np.rint(fpr * (len(y) - n_fake)).astype(int),
-        "hits": np.rint(tpr * n_fake).astype(int),
+        "false_positives": np.rint(fpr * (len(y) - n_fake)).astype(int),
+        "true_positives": np.rint(tpr * n_fake).astype(int),
     }
 
 

@@ -3,14 +3,37 @@
 Two figures from the same images share their luck: comparing their intervals wastes that. Both tests here are paired.
 """
 
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 import pandas as pd
 
+from dfcore.confidence import is_fake
 from dfcore.errors import InputError
 
 REPEATS = 2000
+
+
+class Comparison(TypedDict):
+    """How two detectors compare on the same images; the AUC figures are None without both classes.
+
+    `only_a_right` and `only_b_right` count images; `mcnemar_p` (exact, two-sided; McNemar, 1947) and `bootstrap_p` are
+    the chances of such a lead where neither is better; `auc_difference` is b less a, with its 95% interval from
+    resampled images of each class.
+    """
+
+    images: int
+    accuracy_a: float
+    accuracy_b: float
+    only_a_right: int
+    only_b_right: int
+    mcnemar_p: float
+    auc_a: float | None
+    auc_b: float | None
+    auc_difference: float | None
+    auc_low: float | None
+    auc_high: float | None
+    bootstrap_p: float | None
 
 
 def join(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +52,7 @@ def join(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return both
 
 
-def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed: int = 0) -> dict[str, Any]:
+def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed: int = 0) -> Comparison:
     """McNemar's test of the calls, and a bootstrap of the difference in ROC AUC.
 
     Args:
@@ -37,20 +60,15 @@ def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed:
         threshold_a: of the first one's two-way calls.
         threshold_b: of the second one's.
         seed: of the bootstrap.
-
-    Returns:
-        images; accuracy_a, accuracy_b; only_a_right, only_b_right and mcnemar_p (exact, two-sided: the chance of
-        such a lead where neither is better; McNemar, 1947); auc_a, auc_b, auc_difference (b less a) with its 95%
-        interval auc_low and auc_high and bootstrap_p, from resampled images of each class; None without both.
     """
     from scipy.stats import binomtest
 
     labels = both.label.to_numpy(int)
     a, b = both.score_a.to_numpy(float), both.score_b.to_numpy(float)
-    right_a, right_b = (a >= threshold_a) == labels, (b >= threshold_b) == labels
+    right_a, right_b = is_fake(a, threshold_a) == labels, is_fake(b, threshold_b) == labels
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     differ = only_a + only_b
-    return {
+    result = {
         "images": len(both),
         "accuracy_a": float(right_a.mean()),
         "accuracy_b": float(right_b.mean()),
@@ -58,6 +76,7 @@ def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed:
         "only_b_right": only_b,
         "mcnemar_p": float(binomtest(only_a, differ).pvalue) if differ else 1.0,
     } | _auc_difference(labels, a, b, seed)
+    return cast(Comparison, result)
 
 
 def _auc_difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray, seed: int) -> dict[str, float | None]:
@@ -86,7 +105,7 @@ def _auc(real: np.ndarray, fake: np.ndarray) -> float:
     return float((below + ties / 2).mean() / len(real))
 
 
-def in_words(found: dict[str, Any]) -> str:
+def in_words(found: Comparison) -> str:
     """A comparison, as `compare` gives it, in two sentences."""
     p = found["mcnemar_p"]
     calls = (
@@ -96,11 +115,12 @@ def in_words(found: dict[str, Any]) -> str:
     )
     if found["auc_difference"] is None:
         return calls + " There is only one class: the ROC AUC cannot be compared."
-    p = found["bootstrap_p"]
+    chance = found["bootstrap_p"]
+    assert chance is not None  # It comes with the difference.
     return (
         f"{calls} ROC AUC {found['auc_a']:.3f} and {found['auc_b']:.3f}: the difference of "
         f"{found['auc_difference']:+.3f} lies between {found['auc_low']:+.3f} and {found['auc_high']:+.3f} with 95% "
-        f"confidence (paired bootstrap, p = {p:.2g}{_verdict(p)})."
+        f"confidence (paired bootstrap, p = {chance:.2g}{_verdict(chance)})."
     )
 
 

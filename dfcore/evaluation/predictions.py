@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from dfcore import compat
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
 from dfcore.detectors.detector import Detector
@@ -13,7 +14,7 @@ from dfcore.errors import BundleError, DatasetError
 from dfcore.utils.files import write_atomic
 from dfcore.utils.texts import printable
 
-COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "unlike")
+COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood")
 CROSS_VALIDATION = "cross-validation"
 
 
@@ -33,7 +34,7 @@ def predict_split(
     """Scores the usable images of a split (of all splits with None).
 
     Returns:
-        A table with `COLUMNS` (`unlike`: whether the image is unlike the training images); one that can no
+        A table with `COLUMNS` (`is_ood`: whether the image is out of distribution); one that can no
         longer be read is left out and named in
         `attrs["excluded"]`, {path: reason}.
 
@@ -63,20 +64,16 @@ def score_rows(
     chosen_rows = rows[good]
     sides = [int(side) for side in chosen_rows[["width", "height"]].min(axis=1)]
     qualities = [None if pd.isna(quality) else int(quality) for quality in chosen_rows.quality]
-    logits, unlike = [], []
+    results = []
     for start in range(0, len(known), _BATCH):
         batch = slice(start, start + _BATCH)
-        images = pixels.gather(known[batch])
-        outputs = detector.engine.outputs(images)
-        logits.append(outputs.logits)
-        found = detector.familiarities(outputs.features, images, sides[batch], qualities[batch])
-        unlike += [familiar.unlike for familiar in found]
+        results.append(detector.score(pixels.gather(known[batch]), sides[batch], qualities[batch]))
         if progress:
             progress(min(start + _BATCH, len(known)), len(known))
     table = chosen_rows[["path", "sha256", "label", "group"]].reset_index(drop=True)
-    table["logit"] = np.concatenate(logits) if logits else np.empty(0, np.float32)
-    table["score"] = detector.card.calibration.apply(table.logit.to_numpy())
-    table["unlike"] = np.array(unlike, bool)
+    table["logit"] = np.concatenate([np.empty(0, np.float32), *(result.logits for result in results)])
+    table["score"] = np.concatenate([np.empty(0), *(result.scores for result in results)])
+    table["is_ood"] = np.concatenate([np.empty(0, bool), *(result.is_ood for result in results)])
     lost = zip(rows.path[~good], positions[~good], strict=True)
     table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in lost}
     return table
@@ -119,7 +116,7 @@ def read_predictions(path: Path, *, scored: bool = True) -> pd.DataFrame:
         # Without what pandas wrote beside it, which it would follow.
         stored = parquet.read_table(path).replace_schema_metadata(None)
         stored.validate(full=True)  # Text that is no UTF-8, among others.
-        table = stored.to_pandas()
+        table = stored.to_pandas().rename(columns=compat.PREDICTIONS)
     except BundleError:
         raise
     except Exception as error:  # Arrow and pandas raise all sorts on damaged files.

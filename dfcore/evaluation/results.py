@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dfcore import compat
 from dfcore.evaluation.predictions import read_predictions, write_predictions
 from dfcore.utils.files import read_json, sha256_bytes, write_json
 
@@ -41,7 +42,7 @@ def stored(folder: Path, model_sha256: str) -> list[Measurement]:
     """All measurements of the model with this hash."""
     found = []
     for path in sorted((folder / model_sha256[:16]).glob("*.json")):
-        metrics = read_json(path)
+        metrics = compat.metrics(read_json(path))
         title = f"{metrics['dataset']}, {metrics['split']}"
         found.append(Measurement(title, metrics, path.with_suffix(".parquet")))
     return found

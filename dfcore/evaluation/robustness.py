@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageFilter
 
+from dfcore.confidence import decide
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
 from dfcore.detectors.detector import Detector
 from dfcore.errors import DatasetError, ImageError
-from dfcore.evaluation.confidence import three_way
 from dfcore.evaluation.metrics import evaluate_scores
+from dfcore.evaluation.three_way import three_way
 from dfcore.imaging import decoder, sandbox
 
 _BATCH = 16
@@ -97,7 +98,7 @@ def robustness(
     dataset: Dataset,
     split: str | None = None,
     *,
-    most: int = 1000,
+    max_images: int = 1000,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
@@ -107,13 +108,13 @@ def robustness(
         detector: with its threshold and calibration.
         dataset: with the split, or all its usable images with None.
         split: which images.
-        most: of more images than these a seeded sample is taken, with the shares of both classes kept.
+        max_images: of more images than these a seeded sample is taken, with the shares of both classes kept.
         seed: of the sample.
         progress: called with (images done, images in all).
 
     Returns:
-        A row a change, the unchanged images first: change, title, images, accuracy, balanced_accuracy, roc_auc,
-        false_positive_rate, recall, undecided (by the thresholds alone).
+        A row a change, the unchanged images first: change, title, images, every metric, and abstention_rate (by the
+        thresholds alone).
 
     Raises:
         DatasetError: when there is no usable image.
@@ -121,7 +122,7 @@ def robustness(
     rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
     if rows.empty:
         raise DatasetError(f"{dataset.name} has no usable image in the split {split or 'all'!r}.")
-    rows = _sample(rows, most, seed)
+    rows = _sample(rows, max_images, seed)
     scored = []
     for done, part in _scored(detector, dataset, rows):
         scored.append(part)
@@ -135,17 +136,17 @@ def robustness(
 
 
 def stability(detector: Detector, source: decoder.Source) -> list[dict[str, Any]]:
-    """The score of one image as it is and after each of `CHANGES`: change, title, score, call."""
+    """The score of one image as it is and after each of `CHANGES`: change, title, score, decision."""
     if isinstance(source, (np.ndarray, Image.Image)):
         rgb = decoder.decode(source)
     else:
-        rgb = sandbox.pixels(decoder.read_bytes(source))
+        rgb = sandbox.decode(decoder.read_bytes(source))
     titles = [(ORIGINAL, "As it is"), *((change.name, change.title) for change in CHANGES)]
     scores = _scores(detector, [_variants(detector, rgb)])[0]
-    decision = detector.card.decision
+    decisions = decide(scores, detector.card.thresholds).tolist()
     return [
-        {"change": name, "title": title, "score": score, "call": decision.call(score)}
-        for (name, title), score in zip(titles, scores.tolist(), strict=True)
+        {"change": name, "title": title, "score": score, "decision": decision}
+        for (name, title), score, decision in zip(titles, scores.tolist(), decisions, strict=True)
     ]
 
 
@@ -156,14 +157,13 @@ def _variants(detector: Detector, rgb: np.ndarray) -> np.ndarray:
 
 def _scores(detector: Detector, variants: list[np.ndarray]) -> np.ndarray:
     """Scores (images, 1 + changes)."""
-    logits = detector.engine.logits(np.concatenate(variants))
-    return detector.card.calibration.apply(logits).reshape(len(variants), -1)
+    return detector.score(np.concatenate(variants)).scores.reshape(len(variants), -1)
 
 
 def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     def read(path: str) -> np.ndarray | None:
         try:
-            return _variants(detector, sandbox.pixels(decoder.read_bytes(dataset.root / path)))
+            return _variants(detector, sandbox.decode(decoder.read_bytes(dataset.root / path)))
         except ImageError:
             return None  # The scan has told what cannot be read; this file went since.
 
@@ -189,7 +189,12 @@ def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
 
 def _row(detector: Detector, name: str, title: str, table: pd.DataFrame) -> dict[str, Any]:
     labels, scores = table.label.to_numpy(int), table[name].to_numpy(float)
-    metrics = evaluate_scores(labels, scores, detector.threshold)
-    kept = ("images", "accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "recall")
-    undecided = three_way(labels, scores, detector.card.decision)["undecided"]
-    return {"change": name, "title": title} | {key: metrics[key] for key in kept} | {"undecided": undecided}
+    result = evaluate_scores(labels, scores, detector.threshold)
+    abstention_rate = three_way(labels, scores, detector.card.thresholds)["abstention_rate"]
+    return {
+        "change": name,
+        "title": title,
+        "images": result.images,
+        **result.values,
+        "abstention_rate": abstention_rate,
+    }

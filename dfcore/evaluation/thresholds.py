@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from dfcore.confidence import Budget, Operating, operating_point
+from dfcore.confidence import DecisionThresholds, ErrorBudget, fit_thresholds
 from dfcore.datasets import VALIDATION
 from dfcore.detectors.bundle import Card
 from dfcore.errors import InputError
 from dfcore.evaluation.predictions import CROSS_VALIDATION, predictions_path, read_predictions
 
 
-def operating_for(folder: Path | None, card: Card, budget: Budget) -> Operating:
+def thresholds_for(folder: Path | None, card: Card, budget: ErrorBudget) -> DecisionThresholds:
     """The thresholds that keep a budget, on the images that the card's own were chosen on.
 
     Raises:
-        InputError: when the detector brought no predictions to choose them on.
+        InputError: when the detector brought no predictions to select_detector them on.
     """
-    if card.operating is not None and card.operating.budget == budget:
-        return card.operating
+    if card.decision_thresholds is not None and card.decision_thresholds.budget == budget:
+        return card.decision_thresholds
     paths = [predictions_path(folder, name) for name in (CROSS_VALIDATION, VALIDATION)] if folder else []
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -24,5 +24,5 @@ def operating_for(folder: Path | None, card: Card, budget: Budget) -> Operating:
             f"{card.title} brought no predictions of unseen images, so that no thresholds can be chosen for a budget."
         )
     table = read_predictions(path)
-    chosen_on = card.operating.chosen_on if card.operating else "the validation split"
-    return operating_point(table.label.to_numpy(int), table.score.to_numpy(float), budget, chosen_on=chosen_on)
+    chosen_on = card.decision_thresholds.chosen_on if card.decision_thresholds else "the validation split"
+    return fit_thresholds(table.label.to_numpy(int), table.score.to_numpy(float), budget, chosen_on=chosen_on)

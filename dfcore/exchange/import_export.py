@@ -13,14 +13,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from dfcore.detectors.bundle import CARD, DOMAIN, MODEL, verify
+from dfcore.detectors.bundle import CARD, MODEL, OOD_FILE, verify
 from dfcore.detectors.library import free_place
 from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.files import write_bytes
 from dfcore.utils.processes import environment, limit_memory
 
-_MOST_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, DOMAIN: 64 * 2**20}
+_MOST_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, OOD_FILE: 64 * 2**20}
 _MOST_MEMBERS = 16
 _SECONDS = 180
 _MEMORY_BYTES = 8 * 2**30
@@ -91,14 +91,14 @@ def _look_at(folder: Path) -> str | None:
 
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import predictions_path, read_predictions, stored_splits
-    from dfcore.exchange.optimize import quicken
+    from dfcore.exchange.optimize import optimize
 
     try:
         Detector.load(folder, "keras").predict([np.full((64, 64, 3), 128, np.uint8)])
         for split in stored_splits(folder):
             read_predictions(predictions_path(folder, split))
         # A stranger's is not read; it is made anew from the model that was looked at.
-        quicken(folder)
+        optimize(folder)
     except (DfcoreError, MemoryError) as error:
         return str(error) or "it takes too much memory"
     return None

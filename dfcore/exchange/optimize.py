@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dfcore.confidence import sigmoid
-from dfcore.detectors.bundle import MODEL, Card, Cost, Fast, write_fast
+from dfcore.confidence import is_fake, sigmoid
+from dfcore.detectors.bundle import MODEL, Card, OpenVINORecord, PrecisionCost, write_openvino
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, weight_dedup
@@ -14,20 +14,20 @@ from dfcore.errors import BundleError
 from dfcore.explanation import Explainer, Target
 from dfcore.utils.texts import printable
 
-# Largest difference of a score with which the fast engine is taken by itself.
+# Largest difference of a score with which OpenVINO is used without being asked for.
 LIMIT = 1e-4
 # And of a feature, as a share of the largest.
 FEATURES_LIMIT = 1e-3
 # And of a heat-map, as a share of its largest number. Where a rectifier's input is 0 but for rounding, its gradient is
 # there in the one and not in the other.
-EVIDENCE_LIMIT = 0.05
+GRADCAM_LIMIT = 0.05
 _PATTERNS = 32
 # Each of the compared heat-maps takes as long as two verdicts.
 _EXPLAINED = 8
 
 
-def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
-    """Writes the fast form into a bundle, and on its card whether it is taken; the Keras model stays the reference.
+def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
+    """Adds the network in OpenVINO's form to a bundle; its card says whether that is used. Keras stays the reference.
 
     Args:
         folder: of the bundle.
@@ -35,14 +35,14 @@ def quicken(folder: Path, pixels: np.ndarray | None = None) -> Card:
             detector is made for; patterns of our own are compared besides.
 
     Returns:
-        The card as written; `card.fast.reason` tells why the fast form is not taken.
+        The card as written; `card.openvino.reason` says why it is not.
     """
     detector = Detector.load(folder, "keras")
-    fast, files = _compared(detector, patterns(detector.spec.size, pixels))
+    record, files = _compared(detector, patterns(detector.spec.size, pixels))
     if files is not None:
         graph, weights = files
         files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
-    return write_fast(folder, detector.card, fast, files)
+    return write_openvino(folder, detector.card, record, files)
 
 
 def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
@@ -57,25 +57,27 @@ def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
     return np.stack(made) if pixels is None else np.concatenate([np.stack(made), pixels])
 
 
-def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes, bytes] | None]:
+def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, tuple[bytes, bytes] | None]:
     if not installed():
-        return Fast(taken=False, reason="OpenVINO was not installed"), None
+        return OpenVINORecord(enabled=False, reason="OpenVINO was not installed"), None
     from importlib.metadata import version
 
-    mirrored, explainer = detector.card.mirrored, detector.explainer()
+    tta_flip, explainer = detector.card.tta_flip, detector.explainer()
     try:
-        files = convert(detector.model, mirrored=mirrored, layer=explainer.default_layer)
-        evidence = _evidence(explainer, OpenVinoEngine(*files), pixels)
-        if evidence is not None and not evidence < EVIDENCE_LIMIT:
-            files, evidence = convert(detector.model, mirrored=mirrored), None
+        files = convert(detector.model, tta_flip=tta_flip, layer=explainer.default_layer)
+        gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files), pixels)
+        if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
+            files, gradcam_difference = convert(detector.model, tta_flip=tta_flip), None
         found = OpenVinoEngine(*files).outputs(pixels)
-        alone = OpenVinoEngine(*files, steady=True)
-        steady = all(_alike(alone.outputs(pixels[[at]]), found, at) for at in range(len(pixels)))
+        alone = OpenVinoEngine(*files, thread_invariant=True)
+        thread_invariant = all(_alike(alone.outputs(pixels[[at]]), found, at) for at in range(len(pixels)))
     except BundleError as error:
-        return Fast(taken=False, reason=str(error), version=version("openvino")), None
+        return OpenVINORecord(enabled=False, reason=str(error), version=version("openvino")), None
     except Exception as error:  # OpenVINO raises all sorts where it cannot run a network.
         told = printable(" ".join(str(error).split()))[-200:]
-        return Fast(taken=False, reason=f"OpenVINO cannot run this network: {told}", version=version("openvino")), None
+        return OpenVINORecord(
+            enabled=False, reason=f"OpenVINO cannot run this network: {told}", version=version("openvino")
+        ), None
     expected = detector.engine.outputs(pixels)
     cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
     # The network's own scores too: a calibration may be flat where these images lie.
@@ -88,19 +90,21 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[Fast, tuple[bytes
     elif not features < FEATURES_LIMIT:
         reason = f"its features differ from Keras's by up to {features:.2g} of the largest (limit {FEATURES_LIMIT:g})"
     known = difference if np.isfinite(difference) else None
-    fast = Fast(
-        taken=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
-        evidence=evidence, layers=tuple(explainer.layers), steady=steady,
+    record = OpenVINORecord(
+        enabled=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
+        gradcam_difference=gradcam_difference, layers=tuple(explainer.layers), thread_invariant=thread_invariant,
         bfloat16=cheaper and _cost(detector.card, expected, cheaper),
     )  # fmt: skip
-    return fast, files
+    return record, files
 
 
-def _cost(card: Card, expected: Outputs, found: Outputs) -> Cost | None:
+def _cost(card: Card, expected: Outputs, found: Outputs) -> PrecisionCost | None:
     scores, others = card.calibration.apply(expected.logits), card.calibration.apply(found.logits)
-    difference, least = float(np.abs(others - scores).max()), card.threshold.value
+    difference, threshold = float(np.abs(others - scores).max()), card.threshold.value
     return (
-        Cost(difference=difference, changed=float(((scores >= least) != (others >= least)).mean()))
+        PrecisionCost(
+            difference=difference, changed=float((is_fake(scores, threshold) != is_fake(others, threshold)).mean())
+        )
         if np.isfinite(difference)
         else None
     )
@@ -111,14 +115,14 @@ def _alike(alone: Outputs, among: Outputs, at: int) -> bool:
     return all(np.array_equal(one[0], many[at]) for one, many in zip(alone, among, strict=True))
 
 
-def _evidence(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
+def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
     """The largest difference of a heat-map, as a share of its largest number; None where the engine makes none."""
-    if not engine.explains:
+    if not engine.has_gradcam:
         return None
     differences = []
     targets: tuple[tuple[Target, int], ...] = (("fake", 1), ("real", -1))
     for image in pixels[:: max(1, len(pixels) // _EXPLAINED)]:
-        evidence = engine.evidence(image)
+        evidence = engine.gradcam(image)
         for target, sign in targets:
             expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
             found = np.maximum(sign * evidence, 0)

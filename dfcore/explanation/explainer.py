@@ -63,11 +63,11 @@ class Shortcut:
     """A way to Grad-CAM at the default layer without Keras.
 
     Attributes:
-        evidence: of preprocessed pixels, uint8 (size, size, 3): Grad-CAM of fake before its rectifier, (h, w).
+        gradcam: of preprocessed pixels, uint8 (size, size, 3): Grad-CAM of fake before its rectifier, (h, w).
         layers: at which Keras could look.
     """
 
-    evidence: Callable[[np.ndarray], np.ndarray]
+    gradcam: Callable[[np.ndarray], np.ndarray]
     layers: Sequence[str]
 
 
@@ -107,11 +107,11 @@ class Explainer:
         Raises:
             InputError: naming what would be right.
         """
-        return self.explain_seen(self._spec.apply(rgb), rgb.shape[:2], method=method, target=target, layer=layer)
+        return self.explain_prepared(self._spec.apply(rgb), rgb.shape[:2], method=method, target=target, layer=layer)
 
-    def explain_seen(
+    def explain_prepared(
         self,
-        seen: np.ndarray,
+        pixels: np.ndarray,
         size: tuple[int, ...],
         factor: float = 1.0,
         *,
@@ -122,7 +122,7 @@ class Explainer:
         """As `explain`, for an image that was preprocessed already.
 
         Args:
-            seen: what the network sees of it, uint8 (size, size, 3).
+            pixels: what the model sees of it, uint8 (size, size, 3).
             size: height and width of the image.
             factor: the map is made for the image shrunk by this factor, in (0, 1].
             method: as for `explain`.
@@ -137,22 +137,22 @@ class Explainer:
         ):
             if value not in allowed:
                 raise InputError(f"Expected a {name} out of {', '.join(allowed)}. Received: {value!r}.")
-        raw = np.maximum(np.nan_to_num(self.raw(seen, method, target, layer)), 0.0)
+        raw = np.maximum(np.nan_to_num(self.raw(pixels, method, target, layer)), 0.0)
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
         values = self._place(scaled, size[0], size[1], factor)
         return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
 
-    def raw(self, seen: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
+    def raw(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
         """The map of what the network sees, in its own unit and size; a number below 0 is no evidence."""
         sign = 1.0 if target == "fake" else -1.0
         if self._shortcut and method == "gradcam" and layer == self.default_layer:
-            return sign * self._shortcut.evidence(seen)
-        pixels = seen.astype(np.float32)[None]
+            return sign * self._shortcut.gradcam(pixels)
+        batch = pixels.astype(np.float32)[None]
         with self._making:
             tool: Any = self._scorecam if method == "scorecam" else self._gradients
         if method != "scorecam":
-            return tool.map(pixels, method, sign, layer)
+            return tool.map(batch, method, sign, layer)
         column = 1 if target == "fake" else 0
         with warnings.catch_warnings():
             # Keras remarks on the list in which tf-keras-vis hands over its input.
@@ -160,7 +160,7 @@ class Explainer:
             # It has put the two logits through a softmax itself.
             return tool(
                 lambda outputs: outputs[:, column],
-                pixels,
+                batch,
                 penultimate_layer=layer,
                 seek_penultimate_conv_layer=False,
                 expand_cam=False,
@@ -183,16 +183,16 @@ class Explainer:
             from tf_keras_vis.scorecam import Scorecam
         return Scorecam(self._model, clone=False)
 
-    def _place(self, seen: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
+    def _place(self, values: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
         """Lays a map of what the network saw over the whole image, bilinearly."""
         left, top, right, bottom = (round(factor * edge) for edge in self._spec.region(height, width))
         height, width = max(1, round(factor * height)), max(1, round(factor * width))
         right, bottom = max(right, left + 1), max(bottom, top + 1)
         size = (right - left, bottom - top)
-        resized = Image.fromarray(seen.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-        values = np.full((height, width), np.nan, np.float32)
-        values[top:bottom, left:right] = np.clip(np.asarray(resized), 0.0, 1.0)
-        return values
+        resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+        placed = np.full((height, width), np.nan, np.float32)
+        placed[top:bottom, left:right] = np.clip(np.asarray(resized), 0.0, 1.0)
+        return placed
 
 
 def _two_logits(model: "keras.Model") -> "keras.Model":
@@ -203,8 +203,8 @@ def _two_logits(model: "keras.Model") -> "keras.Model":
     if outputs.shape[-1] == 1:
         nothing = keras.layers.Rescaling(0.0, dtype="float32", name="explain_real")(outputs)
         outputs = keras.layers.Concatenate(dtype="float32", name="explain_logits")([nothing, outputs])
-    explained = keras.Model(model.inputs, outputs)
-    predict = explained.predict
+    add_gradcam = keras.Model(model.inputs, outputs)
+    predict = add_gradcam.predict
     # Score-CAM predicts without asking whether anybody wants to see a progress bar.
-    explained.predict = lambda *args, **options: predict(*args, **{"verbose": 0, **options})
-    return explained
+    add_gradcam.predict = lambda *args, **options: predict(*args, **{"verbose": 0, **options})
+    return add_gradcam

@@ -1,6 +1,6 @@
 """Plotly figures from plain data, in one colour language; no Streamlit."""
 
-from dfcore.figures.base import CALL_COLOURS, FAKE_COLOUR, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
+from dfcore.figures.base import DECISION_COLOURS, FAKE_COLOUR, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
 from dfcore.figures.confidence import answers, matrix, reliability, robustness, stability
 from dfcore.figures.curves import (
     CELL_TITLES,
@@ -16,7 +16,7 @@ from dfcore.figures.curves import (
 )
 
 __all__ = [
-    "CALL_COLOURS",
+    "DECISION_COLOURS",
     "CELLS",
     "CELL_TITLES",
     "FAKE_COLOUR",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore.figures.base import (
-    CALL_COLOURS,
-    FAKE_COLOUR,
+    DECISION_COLOURS,
     NEUTRAL_COLOUR,
     REAL_COLOUR,
     SERIES_COLOURS,
@@ -56,14 +55,14 @@ def answers(three_way: Mapping[str, Any]) -> "go.Figure":
 
     figure = go.Figure()
     actual = [name for name, counts in three_way["counts"].items() if sum(counts.values())]
-    for call, colour in CALL_COLOURS.items():
-        counts = [three_way["counts"][name][call] for name in actual]
+    for decision, colour in DECISION_COLOURS.items():
+        counts = [three_way["counts"][name][decision] for name in actual]
         shares = [count / sum(three_way["counts"][name].values()) for count, name in zip(counts, actual, strict=True)]
         figure.add_bar(
             y=[f"is {name}" for name in actual],
             x=shares,
             orientation="h",
-            name="inconclusive" if call == "inconclusive" else f"likely {call}",
+            name="inconclusive" if decision == "inconclusive" else f"likely {decision}",
             text=[f"{share:.0%}" if share >= 0.04 else "" for share in shares],
             textposition="inside",
             insidetextanchor="middle",
@@ -77,22 +76,20 @@ def answers(three_way: Mapping[str, Any]) -> "go.Figure":
     return figure
 
 
-def robustness(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
-    """ROC AUC, balanced accuracy and false alarms after each change.
+def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> "go.Figure":
+    """Metrics after each change.
 
     Args:
         rows: as `dfcore.evaluation.robustness` gives them.
+        titles: {key in the rows: what people read}, of the metrics to draw.
     """
     import plotly.graph_objects as go
 
-    titles = {
-        "roc_auc": ("ROC AUC", SERIES_COLOURS[2], "circle"),
-        "balanced_accuracy": ("Balanced accuracy", REAL_COLOUR, "square"),
-        "false_positive_rate": ("False alarms on real (FPR)", FAKE_COLOUR, "diamond"),
-    }
     figure = go.Figure()
-    for key, (title, colour, symbol) in titles.items():
-        shown = [row for row in rows if row[key] is not None]
+    for number, (key, title) in enumerate(titles.items()):
+        # Blue and orange stay real and fake.
+        colour, symbol = SERIES_COLOURS[2 + number % 6], ("circle", "square", "diamond", "cross", "x")[number % 5]
+        shown = [row for row in rows if row.get(key) is not None]
         figure.add_scatter(
             x=[row[key] for row in shown],
             y=[row["title"] for row in shown],
@@ -120,14 +117,14 @@ def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: f
     figure = go.Figure()
     scores = [row["score"] for row in rows]
     figure.add_vrect(x0=min(scores), x1=max(scores), fillcolor=NEUTRAL_COLOUR, opacity=0.15, line_width=0)
-    for call, colour in CALL_COLOURS.items():
-        shown = [row for row in rows if row["call"] == call]
+    for decision, colour in DECISION_COLOURS.items():
+        shown = [row for row in rows if row["decision"] == decision]
         figure.add_scatter(
             x=[row["score"] for row in shown],
             y=[row["title"] for row in shown],
             mode="markers",
-            name="inconclusive" if call == "inconclusive" else f"likely {call}",
-            marker={"color": colour, "symbol": _SYMBOLS[call], "size": 11},
+            name="inconclusive" if decision == "inconclusive" else f"likely {decision}",
+            marker={"color": colour, "symbol": _SYMBOLS[decision], "size": 11},
             hovertemplate="%{y}: score %{x:.3f}<extra></extra>",
         )
     for place in {real_below, fake_from}:

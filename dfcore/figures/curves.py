@@ -20,7 +20,7 @@ CELL_TITLES = {
 
 
 def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: str) -> "go.Figure":
-    """ROC curve with chance line and the operating point.
+    """ROC curve with chance line and the thresholds point.
 
     Args:
         points: as `dfcore.evaluation.roc_points` gives them.
@@ -37,7 +37,7 @@ def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: 
     curve = go.Scatter(
         x=points["fpr"].tolist(),
         y=points["tpr"].tolist(),
-        customdata=np.column_stack([points["threshold"], points["false_alarms"], points["hits"]]).tolist(),
+        customdata=np.column_stack([points["threshold"], points["false_positives"], points["true_positives"]]).tolist(),
         hovertemplate=hover,
         mode="lines",
         name=f"ROC on {split}, {metrics['images']:,} images (AUC {metrics['roc_auc']:.3f})",
@@ -50,7 +50,7 @@ def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: 
 
 
 def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any]) -> "go.Figure":
-    """Precision-recall curve with the line of chance (the share of fakes) and the operating point.
+    """Precision-recall curve with the line of chance (the share of fakes) and the thresholds point.
 
     Args:
         points: as `dfcore.evaluation.precision_recall_points` gives them.

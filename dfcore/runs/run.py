@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from dfcore import compat
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
@@ -72,11 +73,14 @@ class Run:
 
     def config(self) -> dict[str, Any]:
         """The training config as plain data."""
-        return dict(_remembered_object(self.folder / "config.json"))
+        return compat.settings(_remembered_object(self.folder / "config.json"))
 
     def metrics(self) -> dict[str, Any] | None:
         """The final metrics by split, or None while there are none."""
-        return _read_object(self.folder / "metrics.json") if (self.folder / "metrics.json").is_file() else None
+        path = self.folder / "metrics.json"
+        if not path.is_file():
+            return None
+        return {split: compat.metrics(of_split) for split, of_split in _read_object(path).items()}
 
     def status(self) -> Status:
         """The state as it is: one whose process is gone is told, and noted, as interrupted."""

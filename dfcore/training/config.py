@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from dfcore import architectures
+from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, PreprocessSpec, Resize
@@ -33,7 +33,7 @@ class TrainConfig(BaseModel):
         "binary", description="Binary cross-entropy on one logit, or categorical cross-entropy on two."
     )
     epochs: int = Field(30, ge=1, le=10_000, description="Passes over the training images, at most.")
-    head_epochs: int = Field(
+    freeze_epochs: int = Field(
         2, ge=0, le=1000, description="Of these, passes at the start with pretrained layers frozen."
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Images a step.")
@@ -56,13 +56,13 @@ class TrainConfig(BaseModel):
     augmentation: str = Field(
         "light", description="none, light, standard, strong, or single changes such as flip,jpeg:strong."
     )
-    whole_epochs: int = Field(
+    full_image_epochs: int = Field(
         0,
         ge=0,
         le=1000,
-        description="Of the epochs, passes at the end on whole images, where the augmentation cuts patches.",
+        description="Of the epochs, passes at the end on full images, where the augmentation crops at random.",
     )
-    mirrored: bool = Field(
+    tta_flip: bool = Field(
         False, description="Judge each image and its mirror image, and take the mean: steadier, at twice the time."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
@@ -134,6 +134,7 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: with every problem at once, each with what was received and what is allowed.
     """
+    values = compat.settings(values)
     problems = _misfits(values)
     try:
         config = TrainConfig(**values)
@@ -152,10 +153,12 @@ def _misfits(values: dict[str, Any]) -> list[str]:
     architecture, problems = architectures.get(name), []
     if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
-    problems += _small_patches(values, architecture, size)
-    if not architecture.any_size and "patch" in str(values.get("augmentation", "")).lower():
+    problems += _small_crops(values, architecture, size)
+    if not architecture.any_size and "random_crop" in str(values.get("augmentation", "")).lower():
         told = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
-        problems.append(f"augmentation: patch needs one of {told}, not {name}. Received: {values['augmentation']!r}")
+        problems.append(
+            f"augmentation: random_crop needs one of {told}, not {name}. Received: {values['augmentation']!r}"
+        )
     if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
@@ -167,17 +170,17 @@ def _misfits(values: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _small_patches(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
+def _small_crops(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
     """Patches on which the network could not be taught, though it takes the whole images."""
     text = str(values.get("augmentation", ""))
     try:
-        side = augment.patch_side(text, int(size)) if augment.patched(text) else None
+        side = augment.random_crop_side(text, int(size)) if augment.has_random_crop(text) else None
     except (ConfigError, TypeError, ValueError):
         return []  # Told with the field itself.
     if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
         return []
     return [
-        f"augmentation: expected patches of at least {architecture.min_size} pixels for {architecture.name}; of "
+        f"augmentation: expected random crops of at least {architecture.min_size} pixels for {architecture.name}; of "
         f"{size} pixels they have {side}. Received: {text!r}"
     ]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.confidence import Budget, Domain, FileRange, fit_calibration, flatness, operating_point, saturation
+from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.detectors.bundle import (
     Card,
-    Known,
+    OODRecord,
     Preprocess,
     Threshold,
     Training,
@@ -21,12 +21,12 @@ from dfcore.detectors.bundle import (
     place,
     write_bundle,
     write_card,
-    write_domain,
+    write_ood_detector,
 )
 from dfcore.detectors.detector import Detector
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
-from dfcore.exchange.optimize import quicken
+from dfcore.exchange.optimize import optimize
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -68,18 +68,18 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=".finish-") as aside:
         made = Path(aside) / "bundle"
         write_bundle(made, trained.model, card)
-        watcher.phase("making the fast form")
-        card = quicken(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
+        watcher.phase("optimizing for OpenVINO")
+        card = optimize(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
         # What users get, wherever the run's folder lies.
-        engine: EngineName = "openvino" if card.fast and card.fast.taken else "keras"
+        engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
         watcher.phase("fitting calibration and thresholds")
-        card, domain, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
-        card = write_domain(made, card, domain)
+        card, ood_detector, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
+        card = write_ood_detector(made, card, ood_detector)
         detector = Detector.load(made, engine)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if unseen is not None:
             tables[CROSS_VALIDATION] = unseen
-        metrics = {name: full_metrics(table, card.threshold.value, card.decision) for name, table in tables.items()}
+        metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
         watcher.phase("writing the detector")
         run.write_metrics(metrics)
         results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
@@ -95,7 +95,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
 
 def _fit(
     card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None
-) -> tuple[Card, Domain, pd.DataFrame | None]:
+) -> tuple[Card, OODDetector, pd.DataFrame | None]:
     """Fits what comes after the network; gives the card with it, and the unseen images with their scores."""
     held = data.positions(VALIDATION)
     validation, validation_features = _outputs(bare, data, held)
@@ -105,18 +105,18 @@ def _fit(
         labels, logits = unseen.label.to_numpy(int), unseen.logit.to_numpy(float)
         source = f"{unseen.fold.nunique()}-fold cross-validation of the training split"
     calibration = fit_calibration(labels, logits, fitted_on=source)
-    operating = operating_point(labels, calibration.apply(logits), Budget(), chosen_on=source)
+    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source)
     learned = data.positions(TRAIN)
     some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
-    domain = Domain.fit(_outputs(bare, data, some)[1], validation_features)
-    known = Known(files=_files(data, learned), sha256="", limit_from="the validation split")
+    ood_detector = OODDetector.fit(_outputs(bare, data, some)[1], validation_features)
+    ood = OODRecord(files=_files(data, learned), sha256="", limit_from="the validation split")
     threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
     card = card.model_copy(
-        update={"calibration": calibration, "operating": operating, "known": known, "threshold": threshold}
+        update={"calibration": calibration, "decision_thresholds": thresholds, "ood": ood, "threshold": threshold}
     )
     if unseen is not None:
-        unseen = unseen.assign(score=calibration.apply(logits), unlike=False)
-    return card, domain, unseen
+        unseen = unseen.assign(score=calibration.apply(logits), is_ood=False)
+    return card, ood_detector, unseen
 
 
 def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +156,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
         created=now(),
         arch=config.arch,
         loss=config.loss,
-        mirrored=config.mirrored,
+        tta_flip=config.tta_flip,
         preprocess=Preprocess(**config.spec.to_dict()),
         threshold=Threshold(value=0.5, chosen_on="nothing yet", criterion="none"),
         cam_layer=architectures.get(config.arch).cam_layer,

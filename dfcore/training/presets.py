@@ -1,4 +1,4 @@
-"""Recipes: named sets of training settings that were found by measurement, see `benchmarks/recipes.md`."""
+"""Presets: named sets of training settings that were found by measurement, see `benchmarks/recipes.md`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from dfcore.errors import InputError
 
 @dataclass(frozen=True)
 class Preset:
-    """One recipe.
+    """One preset.
 
     Attributes:
         name: what the command line calls it.
@@ -32,7 +32,7 @@ _COMMON: dict[str, Any] = {
     "lr": 3e-4,
     "validation_share": 0.06,
     "cross_validation": "content",
-    "mirrored": True,
+    "tta_flip": True,
 }
 PRESETS = (
     Preset(
@@ -41,10 +41,10 @@ PRESETS = (
         "For thumbnails and data sets like CIFAKE: every pixel is looked at, at all depths of the network.",
         _COMMON
         | {
-            "arch": "mobilenetv2_levels_fine",
+            "arch": "mobilenetv2_multiscale_fine",
             "image_size": 32,
             "epochs": 14,
-            "head_epochs": 2,
+            "freeze_epochs": 2,
             "augmentation": "flip",
             "folds": 5,
         },
@@ -52,16 +52,16 @@ PRESETS = (
     Preset(
         "faces",
         "Faces (about 256 px)",
-        "For portraits of one face: learns from patches at full resolution, and from whole faces at the end.",
+        "For portraits of one face: learns from random crops at full resolution, and from full faces at the end.",
         _COMMON
         | {
-            "arch": "mobilenetv2_levels",
+            "arch": "mobilenetv2_multiscale",
             "image_size": 256,
             "resize": "fit_crop",
             "epochs": 16,
-            "whole_epochs": 4,
-            "head_epochs": 1,
-            "augmentation": "flip,patch,jpeg:strong",
+            "full_image_epochs": 4,
+            "freeze_epochs": 1,
+            "augmentation": "flip,random_crop,jpeg:strong",
             "folds": 5,
         },
     ),
@@ -72,11 +72,11 @@ PRESETS = (
         "see what the scores are worth on one that is not known.",
         _COMMON
         | {
-            "arch": "mobilenetv2_levels",
+            "arch": "mobilenetv2_multiscale",
             "image_size": 224,
             "resize": "fit_crop",
             "epochs": 8,
-            "head_epochs": 8,
+            "freeze_epochs": 8,
             "augmentation": "flip",
             "dropout": 0.5,
             "cross_validation": "group",
@@ -88,17 +88,17 @@ PRESETS = (
 
 
 def names() -> tuple[str, ...]:
-    """All recipes."""
+    """All presets."""
     return tuple(preset.name for preset in PRESETS)
 
 
 def get(name: str) -> Preset:
-    """Looks a recipe up.
+    """Looks a preset up.
 
     Raises:
         InputError: naming those that there are.
     """
     found = next((preset for preset in PRESETS if preset.name == name), None)
     if found is None:
-        raise InputError(f"Expected a recipe out of {', '.join(names())}. Received: {name!r}.")
+        raise InputError(f"Expected a preset out of {', '.join(names())}. Received: {name!r}.")
     return found

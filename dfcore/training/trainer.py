@@ -110,8 +110,8 @@ class Trainer:
 
     def _augmentation(self) -> str:
         """That of the config; whole images at the end, since patches differ in statistics (Touvron et al., 2019)."""
-        whole = self.progress.epoch >= self.config.epochs - self.config.whole_epochs
-        return augment.without_patches(self.config.augmentation) if whole else self.config.augmentation
+        whole = self.progress.epoch >= self.config.epochs - self.config.full_image_epochs
+        return augment.without_random_crop(self.config.augmentation) if whole else self.config.augmentation
 
     def _judge_epoch(self, images_per_second: float) -> None:
         """Measures the epoch on validation, writes its row and decides whether it is the best."""
@@ -162,14 +162,14 @@ class Trainer:
             return architectures.build_model(
                 self.config.arch,
                 # Parts of images teach it, whole ones are judged.
-                size=None if augment.patched(self.config.augmentation) else self.config.image_size,
+                size=None if augment.has_random_crop(self.config.augmentation) else self.config.image_size,
                 weights=self.config.weights,
                 loss=self.config.loss,
                 dropout=self.config.dropout,
             )
 
     def _is_head_epoch(self, epoch: int) -> bool:
-        return self.config.pretrained and epoch < self.config.head_epochs
+        return self.config.pretrained and epoch < self.config.freeze_epochs
 
     def _enter_stage(self, *, head_only: bool) -> None:
         """Freezes what the stage keeps frozen and compiles, once a stage."""
@@ -182,8 +182,8 @@ class Trainer:
             # Moving averages of pretrained layers lag for hundreds of steps once they move: they stay.
             frozen_norm = config.pretrained and isinstance(layer, keras.layers.BatchNormalization)
             layer.trainable = not (head_only or frozen_norm)
-        head_epochs = min(config.head_epochs, config.epochs) if config.pretrained else 0
-        epochs = head_epochs if head_only else config.epochs - head_epochs
+        freeze_epochs = min(config.freeze_epochs, config.epochs) if config.pretrained else 0
+        epochs = freeze_epochs if head_only else config.epochs - freeze_epochs
         with self.strategy.scope():
             optimizer = make_optimizer(config, head_only=head_only, epochs=epochs, steps=self.steps)
             self.model.compile(

@@ -238,7 +238,7 @@ def test_a_model_of_the_other_loss_is_refused_in_few_words(tmp_path):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("arch", ["mobilenetv2", "mobilenetv2_levels", "mobilenetv2_levels_fine"])
+@pytest.mark.parametrize("arch", ["mobilenetv2", "mobilenetv2_multiscale", "mobilenetv2_multiscale_fine"])
 def test_mobilenetv2_takes_imagenet_weights_from_a_file(arch, shared):
     import h5py
 
@@ -264,10 +264,10 @@ def test_mobilenetv2_takes_imagenet_weights_from_a_file(arch, shared):
 def test_features_are_means_and_deviations_of_every_depth():
     import keras
 
-    from dfcore.architectures.multiscale import LEVELS
+    from dfcore.architectures.multiscale import SCALES
 
-    model = build_model("mobilenetv2_levels", size=32)
-    maps = keras.Model(model.input, [model.get_layer(name).output for name in LEVELS])
+    model = build_model("mobilenetv2_multiscale", size=32)
+    maps = keras.Model(model.input, [model.get_layer(name).output for name in SCALES])
     features = keras.Model(model.input, model.get_layer(f"{HEAD}levels").output)
     images = some_images(2, 32)
     expected = []
@@ -281,9 +281,9 @@ def test_features_are_means_and_deviations_of_every_depth():
 
 
 def test_the_fine_one_sees_every_pixel_with_the_same_weights():
-    coarse, fine = (build_model(name, size=64) for name in ("mobilenetv2_levels", "mobilenetv2_levels_fine"))
+    coarse, fine = (build_model(name, size=64) for name in ("mobilenetv2_multiscale", "mobilenetv2_multiscale_fine"))
     fine.set_weights(coarse.get_weights())
-    layer = architectures.get("mobilenetv2_levels_fine").cam_layer
+    layer = architectures.get("mobilenetv2_multiscale_fine").cam_layer
     assert coarse.get_layer(layer).output.shape[1:3] == (8, 8)
     assert fine.get_layer(layer).output.shape[1:3] == (16, 16)
     assert [layer.name for layer in fine.layers] == [layer.name for layer in coarse.layers]

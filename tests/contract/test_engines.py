@@ -21,20 +21,20 @@ import pytest
 from dfcore import architectures
 from dfcore.architectures import build_model
 from dfcore.cli import main
-from dfcore.confidence import Calibration, Domain, FileRange, Operating, sigmoid
+from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector, sigmoid
 from dfcore.datasets.listing import list_images
 from dfcore.detectors import bundle, detector
 from dfcore.detectors.bundle import (
     CARD,
-    DOMAIN,
-    FAST,
     MODEL,
-    Fast,
-    Known,
+    OOD_FILE,
+    OPENVINO_FILES,
+    OODRecord,
+    OpenVINORecord,
     read_card,
     write_bundle,
     write_card,
-    write_fast,
+    write_openvino,
 )
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, has_bfloat16, openvino_engine, weight_dedup
@@ -110,7 +110,7 @@ def network():
 @pytest.fixture(scope="module")
 def another() -> Files:
     """The fast form of another network of the same kind."""
-    return convert(lively("cnn", seed=2), mirrored=False)
+    return convert(lively("cnn", seed=2), tta_flip=False)
 
 
 # === Every architecture ===
@@ -127,7 +127,7 @@ def converted(name):
     """The network, and its fast form or why there is none."""
     model = lively(name)
     try:
-        return model, convert(model, mirrored=False)
+        return model, convert(model, tta_flip=False)
     except BundleError as error:
         return model, error
 
@@ -154,7 +154,7 @@ def test_the_fast_form_answers_as_keras_does_or_says_why_there_is_none(name, con
 def test_an_image_alone_on_two_threads_has_the_same_answer(name, converted):
     if name in INEXPRESSIBLE:
         pytest.skip("OpenVINO cannot express it")
-    one, many = (OpenVinoEngine(*converted[1], steady=steady) for steady in (True, False))
+    one, many = (OpenVinoEngine(*converted[1], thread_invariant=thread_invariant) for thread_invariant in (True, False))
     pixels = patterns(SIZE)
     among = many.outputs(pixels)
     for at in range(0, len(pixels), 4):
@@ -196,17 +196,17 @@ def test_outputs_are_the_same_to_the_last_bit_from_four_threads_at_once(engine):
 # === Losses, mirror images, sizes ===
 
 
-@pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
+@pytest.mark.parametrize("tta_flip", [False, True], ids=["plain", "tta_flip"])
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
-def test_either_loss_with_and_without_mirror_images(loss, mirrored):
+def test_either_loss_with_and_without_mirror_images(loss, tta_flip):
     model = lively("cnn", loss=loss)
-    fast = OpenVinoEngine(*convert(model, mirrored=mirrored))
-    assert (fast.mirrored, fast.size) == (mirrored, SIZE)
-    assert_alike(fast, KerasEngine(model, mirrored=mirrored), patterns(SIZE, noise(3)))
+    fast = OpenVinoEngine(*convert(model, tta_flip=tta_flip))
+    assert (fast.tta_flip, fast.size) == (tta_flip, SIZE)
+    assert_alike(fast, KerasEngine(model, tta_flip=tta_flip), patterns(SIZE, noise(3)))
 
 
 def test_mirrored_outputs_are_an_images_own_and_those_of_its_mirror_image(network):
-    fast = OpenVinoEngine(*convert(network, mirrored=True))
+    fast = OpenVinoEngine(*convert(network, tta_flip=True))
     pixels = noise(17)
     whole = fast.outputs(pixels)
     for order in ORDERS.values():
@@ -218,34 +218,34 @@ def test_mirrored_outputs_are_an_images_own_and_those_of_its_mirror_image(networ
 @pytest.mark.parametrize("size", [33, 50], ids=str)
 def test_odd_sizes(size):
     model = lively("cnn", size=size)
-    assert_alike(OpenVinoEngine(*convert(model, mirrored=False)), KerasEngine(model), patterns(size)[:8])
+    assert_alike(OpenVinoEngine(*convert(model, tta_flip=False)), KerasEngine(model), patterns(size)[:8])
 
 
 def test_a_network_whose_last_bias_is_nought_has_a_fast_form():
     """OpenVINO leaves out what adds nothing, and the output then has two names."""
     model = untrained(1)
     assert not model.layers[-1].get_weights()[1].any()
-    found = OpenVinoEngine(*convert(model, mirrored=False)).outputs(noise(3))
+    found = OpenVinoEngine(*convert(model, tta_flip=False)).outputs(noise(3))
     np.testing.assert_allclose(found.logits, KerasEngine(model).logits(noise(3)), rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_without_dropout_has_a_fast_form():
     model = build_model("cnn", size=SIZE, dropout=0)
-    assert OpenVinoEngine(*convert(model, mirrored=False)).width == 128
+    assert OpenVinoEngine(*convert(model, tta_flip=False)).width == 128
 
 
 def test_converting_leaves_the_model_alone_and_gives_the_same_files_whatever_was_made_before(network):
     before = network.get_weights()
-    first = convert(network, mirrored=False, layer="conv_last")
-    convert(lively("resnet18"), mirrored=False)
-    assert convert(lively("cnn"), mirrored=False, layer="conv_last") == first
-    assert convert(network, mirrored=False)[1] == convert(network, mirrored=False)[1]
+    first = convert(network, tta_flip=False, layer="conv_last")
+    convert(lively("resnet18"), tta_flip=False)
+    assert convert(lively("cnn"), tta_flip=False, layer="conv_last") == first
+    assert convert(network, tta_flip=False)[1] == convert(network, tta_flip=False)[1]
     for ours, theirs in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_pixels_need_not_lie_in_order_in_memory(network):
-    fast = OpenVinoEngine(*convert(network, mirrored=True))
+    fast = OpenVinoEngine(*convert(network, tta_flip=True))
     pixels = noise(3)
     strange = np.asfortranarray(pixels)[:, ::-1][:, ::-1]
     np.testing.assert_array_equal(fast.logits(strange), fast.logits(pixels))
@@ -617,12 +617,12 @@ def plain(network, images, library) -> Path:
     scores = np.sort(calibration.apply(found.logits))
     low, high = ((scores[at] + scores[at + 1]) / 2 for at in (len(scores) // 3, 2 * len(scores) // 3))
     card = make_card(
-        known=Known(files=FileRange(sides=(SIZE, SIZE)), sha256=""),
-        operating=Operating(real_below=low, fake_from=high),
+        ood=OODRecord(files=FileRange(sides=(SIZE, SIZE)), sha256=""),
+        decision_thresholds=DecisionThresholds(real_below=low, fake_from=high),
         calibration=calibration,
     )
-    domain = Domain.fit(found.features, found.features)
-    domain = Domain(domain.mean, domain.basis, domain.references, 10 * domain.limit)
+    domain = OODDetector.fit(found.features, found.features)
+    domain = OODDetector(domain.mean, domain.basis, domain.references, 10 * domain.limit)
     write_bundle(folder, network, card, domain)
     return folder
 
@@ -632,7 +632,7 @@ def quick(plain, library) -> Path:
     """The same detector with its fast form."""
     folder = library / "quick"
     shutil.copytree(plain, folder)
-    optimize.quicken(folder)
+    optimize.optimize(folder)
     return folder
 
 
@@ -645,14 +645,14 @@ def own(quick, library, tmp_path) -> Path:
 def claim(folder: Path, **changes: Any) -> None:
     """Says something else of the fast form on the card."""
     card = read_card(folder)
-    write_card(folder, card.model_copy(update={"fast": card.fast.model_copy(update=changes)}))
+    write_card(folder, card.model_copy(update={"openvino": card.openvino.model_copy(update=changes)}))
 
 
 def other_form(folder: Path, files: Files) -> None:
     """Puts in another fast form, with its hashes on the card."""
     graph, weights = files
     whole = weight_dedup.pack(b"<net/>", weights, {})  # It need not share anything with the model.
-    write_fast(folder, read_card(folder), Fast(taken=True), (graph, whole))
+    write_openvino(folder, read_card(folder), OpenVINORecord(enabled=True), (graph, whole))
 
 
 def test_auto_takes_the_fast_form_where_the_card_says_so_and_loads_nothing_else(quick):
@@ -672,13 +672,15 @@ def without(*names: str) -> Callable[[Path, Any], None]:
 
 
 NOT_TAKEN: dict[str, Callable[[Path, Any], None]] = {
-    "the card says that it is not taken": lambda folder, _: claim(folder, taken=False),
+    "the card says that it is not taken": lambda folder, _: claim(folder, enabled=False),
     "the card has no hashes": lambda folder, _: claim(folder, sha256=()),
-    "the card knows of none": lambda folder, _: write_card(folder, read_card(folder).model_copy(update={"fast": None})),
+    "the card knows of none": lambda folder, _: write_card(
+        folder, read_card(folder).model_copy(update={"openvino": None})
+    ),
     "OpenVINO is not installed": lambda _, patch: patch.setattr(detector, "installed", lambda: False),
-    "both files are gone": without(*FAST),
-    "the graph is gone": without(FAST[0]),
-    "the weights are gone": without(FAST[1]),
+    "both files are gone": without(*OPENVINO_FILES),
+    "the graph is gone": without(OPENVINO_FILES[0]),
+    "the weights are gone": without(OPENVINO_FILES[1]),
     "somebody else may have made it": lambda folder, patch: patch.setenv("DFCORE_MODELS", str(folder.parent / "other")),
 }
 
@@ -696,18 +698,18 @@ def test_auto_falls_back_to_keras(case, own, quick, images, monkeypatch):
 )
 def test_asked_for_by_name_it_must_be_there(case, own, monkeypatch):
     NOT_TAKEN[case](own, monkeypatch)
-    right = "pip install openvino" if "installed" in case else "dfcore quicken"
+    right = "pip install openvino" if "installed" in case else "dfcore optimize"
     with pytest.raises(InputError, match=right):
         Detector.load(own, "openvino")
 
 
 def test_a_form_that_is_not_taken_by_itself_may_be_asked_for(own):
-    claim(own, taken=False, reason="it was slow")
+    claim(own, enabled=False, reason="it was slow")
     assert Detector.load(own, "openvino").engine.name == "openvino"
 
 
 def test_why_there_is_no_form_is_told_to_who_asks_for_it(own):
-    claim(own, taken=False, reason="it cannot swim", sha256=())
+    claim(own, enabled=False, reason="it cannot swim", sha256=())
     with pytest.raises(InputError, match=r"has no network for OpenVINO \(it cannot swim\)"):
         Detector.load(own, "openvino")
 
@@ -717,7 +719,7 @@ in_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="a processor that co
 
 @in_bfloat16
 def test_bfloat16_is_taken_only_when_asked_for_and_tells_what_it_costs(quick, images, capsys):
-    cost = read_card(quick).fast.bfloat16
+    cost = read_card(quick).openvino.bfloat16
     assert 0 < cost.difference < 0.1
     assert 0 <= cost.changed <= 0.2
     assert Detector.load(quick).engine.name == "openvino"
@@ -741,7 +743,7 @@ def test_bfloat16_whose_cost_nobody_knows_is_refused(own):
 def test_a_processor_without_bfloat16_says_so(own, monkeypatch):
     for module in (detector, optimize):
         monkeypatch.setattr(module, "has_bfloat16", lambda: False)
-    assert optimize.quicken(own).fast.bfloat16 is None
+    assert optimize.optimize(own).openvino.bfloat16 is None
     with pytest.raises(InputError, match="does not compute in bfloat16; use --engine openvino"):
         Detector.load(own, "openvino-bf16")
 
@@ -753,7 +755,7 @@ def test_an_engine_that_nobody_knows_is_refused(engine, quick):
 
 
 @pytest.mark.parametrize("engine", ["auto", "openvino"])
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", OPENVINO_FILES)
 @pytest.mark.parametrize("how", ["a byte", "longer", "empty"])
 def test_altered_files_are_refused(name, how, engine, own):
     content = bytearray((own / name).read_bytes())
@@ -767,13 +769,13 @@ def test_altered_files_are_refused(name, how, engine, own):
 
 @pytest.mark.parametrize("hashes", [1, 3])
 def test_a_card_with_too_few_or_too_many_hashes_is_refused(hashes, own):
-    claim(own, sha256=(read_card(own).fast.sha256 * 2)[:hashes])
+    claim(own, sha256=(read_card(own).openvino.sha256 * 2)[:hashes])
     with pytest.raises(BundleError, match="not the network that its card was written for"):
         Detector.load(own)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="files with holes")
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", OPENVINO_FILES)
 def test_a_file_too_large_for_the_memory_is_refused(name, own, safety_net):
     try:
         with (own / name).open("r+b") as file:
@@ -793,8 +795,8 @@ OTHER_FORMS: dict[str, tuple[Callable[[], Any], bool, str]] = {
 
 @pytest.mark.parametrize("case", OTHER_FORMS)
 def test_a_fast_form_that_does_not_fit_the_card_is_refused(case, own):
-    model, mirrored, match = OTHER_FORMS[case]
-    other_form(own, convert(model(), mirrored=mirrored))
+    model, tta_flip, match = OTHER_FORMS[case]
+    other_form(own, convert(model(), tta_flip=tta_flip))
     with pytest.raises(BundleError, match=match):
         Detector.load(own)
 
@@ -837,12 +839,17 @@ def test_the_folder_of_models_may_be_reached_by_a_link(quick, library, tmp_path,
 def test_the_verdict_is_the_same_with_either_engine(quick, images):
     large = noise(1, 200)[0]
     fast, slow = (Detector.load(quick, engine).predict([*images, large]) for engine in ("openvino", "keras"))
-    assert {found.call for found in slow} == {"real", "inconclusive", "fake"}, "every answer is there"
-    assert slow[-1].familiarity.unlike
+    assert {found.decision for found in slow} == {"real", "inconclusive", "fake"}, "every answer is there"
+    assert slow[-1].ood.is_ood
     for ours, theirs in zip(fast, slow, strict=True):
-        assert (ours.call, ours.label, ours.reason, ours.error) == (theirs.call, theirs.label, theirs.reason, None)
+        assert (ours.decision, ours.label, ours.reason, ours.error) == (
+            theirs.decision,
+            theirs.label,
+            theirs.reason,
+            None,
+        )
         assert ours.score == pytest.approx(theirs.score, abs=LIMIT)
-        assert ours.familiarity.distance == pytest.approx(theirs.familiarity.distance, rel=1e-3)
+        assert ours.ood.distance == pytest.approx(theirs.ood.distance, rel=1e-3)
 
 
 def test_a_verdict_does_not_depend_on_the_batch_or_on_who_else_asks(quick, images):
@@ -902,7 +909,7 @@ def test_judging_with_the_fast_engine_imports_no_tensorflow(quick, images):
     assert {"numpy", "dfcore.detectors.detector", "openvino"} <= modules, "what is imported is seen"
     assert not {"tensorflow", "keras"} & modules
     expected = Detector.load(quick, "keras").predict(images[:3])
-    assert [row["verdict"] for row in json.loads(out)] == [verdict.call for verdict in expected]
+    assert [row["verdict"] for row in json.loads(out)] == [verdict.decision for verdict in expected]
 
 
 def test_a_detector_in_a_fresh_process_imports_no_tensorflow(quick, images):
@@ -927,35 +934,35 @@ def slow_one(plain, library, tmp_path) -> Path:
     return shutil.copytree(plain, library / tmp_path.name)
 
 
-def assert_not_taken(folder: Path, card: bundle.Card, reason: str) -> None:
-    assert card.fast is not None and not card.fast.taken
-    assert re.search(reason, card.fast.reason), card.fast.reason
-    assert card.fast.reason.isprintable()
+def assert_not_enabled(folder: Path, card: bundle.Card, reason: str) -> None:
+    assert card.openvino is not None and not card.openvino.enabled
+    assert re.search(reason, card.openvino.reason), card.openvino.reason
+    assert card.openvino.reason.isprintable()
     assert read_card(folder) == card
     assert Detector.load(folder).engine.name == "keras"
 
 
-def test_a_network_that_answers_alike_is_taken(slow_one):
+def test_a_network_that_answers_alike_is_enabled(slow_one):
     before = {path.name: path.read_bytes() for path in slow_one.iterdir()}
-    card = optimize.quicken(slow_one, noise(5))
-    assert card.fast.taken and card.fast.reason == ""
-    assert 0 <= card.fast.difference < LIMIT
-    assert card.fast.images == len(patterns(SIZE)) + 5
-    assert card.fast.version
-    assert card.fast.sha256 == tuple(sha256_bytes((slow_one / name).read_bytes()) for name in FAST)
+    card = optimize.optimize(slow_one, noise(5))
+    assert card.openvino.enabled and card.openvino.reason == ""
+    assert 0 <= card.openvino.difference < LIMIT
+    assert card.openvino.images == len(patterns(SIZE)) + 5
+    assert card.openvino.version
+    assert card.openvino.sha256 == tuple(sha256_bytes((slow_one / name).read_bytes()) for name in OPENVINO_FILES)
     assert read_card(slow_one) == card
     after = {path.name: path.read_bytes() for path in slow_one.iterdir()}
-    assert set(after) == set(before) | set(FAST)
+    assert set(after) == set(before) | set(OPENVINO_FILES)
     assert all(after[name] == content for name, content in before.items() if name != CARD)
     changed = {key for key, value in json.loads(after[CARD]).items() if value != json.loads(before[CARD])[key]}
-    assert changed == {"fast"}
+    assert changed == {"openvino"}
 
 
 def test_quickening_again_mends_what_was_spoilt(own):
-    (own / FAST[0]).write_text("spoilt")
+    (own / OPENVINO_FILES[0]).write_text("spoilt")
     with pytest.raises(BundleError):
         Detector.load(own)
-    assert optimize.quicken(own).fast.taken
+    assert optimize.optimize(own).openvino.enabled
     assert Detector.load(own).engine.name == "openvino"
 
 
@@ -973,22 +980,22 @@ def instead(monkeypatch, files: Files) -> None:
     monkeypatch.setattr(optimize, "convert", lambda *_arguments, **_options: files)
 
 
-def test_a_form_of_another_network_is_not_taken(slow_one, another, monkeypatch):
+def test_a_form_of_another_network_is_not_enabled(slow_one, another, monkeypatch):
     instead(monkeypatch, another)
-    card = optimize.quicken(slow_one)
-    assert_not_taken(slow_one, card, r"its scores differ from Keras's by up to 0\.\d+ \(limit 0\.0001\)")
-    assert card.fast.difference > LIMIT
+    card = optimize.optimize(slow_one)
+    assert_not_enabled(slow_one, card, r"its scores differ from Keras's by up to 0\.\d+ \(limit 0\.0001\)")
+    assert card.openvino.difference > LIMIT
 
 
-def test_a_form_of_a_network_that_differs_a_little_is_not_taken(slow_one, network, monkeypatch):
+def test_a_form_of_a_network_that_differs_a_little_is_not_enabled(slow_one, network, monkeypatch):
     other = lively("cnn")
     kernel, bias = network.layers[-1].get_weights()
     other.layers[-1].set_weights([kernel, bias + 0.002])
-    instead(monkeypatch, convert(other, mirrored=False))
-    assert_not_taken(slow_one, optimize.quicken(slow_one), "its scores differ")
+    instead(monkeypatch, convert(other, tta_flip=False))
+    assert_not_enabled(slow_one, optimize.optimize(slow_one), "its scores differ")
 
 
-def test_a_form_that_differs_on_the_given_images_alone_is_not_taken(slow_one, monkeypatch):
+def test_a_form_that_differs_on_the_given_images_alone_is_not_enabled(slow_one, monkeypatch):
     """Images such as the detector is made for are compared besides patterns."""
     strange, judge = noise(2, seed=9), OpenVinoEngine.outputs
 
@@ -997,12 +1004,12 @@ def test_a_form_that_differs_on_the_given_images_alone_is_not_taken(slow_one, mo
         return found._replace(logits=found.logits + np.float32([(image == strange[1]).all() for image in pixels]))
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
-    assert optimize.quicken(slow_one).fast.taken
-    assert_not_taken(slow_one, optimize.quicken(slow_one, strange), "its scores differ")
+    assert optimize.optimize(slow_one).openvino.enabled
+    assert_not_enabled(slow_one, optimize.optimize(slow_one, strange), "its scores differ")
 
 
 def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, images, monkeypatch):
-    optimize.quicken(slow_one)
+    optimize.optimize(slow_one)
     found = Detector.load(slow_one)
     assert [found.predict([image])[0] for image in images] == found.predict(images)
     judge = OpenVinoEngine.outputs
@@ -1012,24 +1019,24 @@ def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, ima
         return found._replace(logits=np.nextafter(found.logits, 9)) if self._steady and len(pixels) == 1 else found
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
-    other = optimize.quicken(slow_one)
-    assert other.fast.taken and not other.fast.steady
+    other = optimize.optimize(slow_one)
+    assert other.openvino.enabled and not other.openvino.thread_invariant
     found = Detector.load(slow_one)
     assert [found.predict([image])[0] for image in images] == found.predict(images)
 
 
 @pytest.mark.parametrize("where", ["the fast form", "both"])
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "infinite"])
-def test_a_form_without_numbers_is_not_taken(where, value, slow_one, monkeypatch):
+def test_a_form_without_numbers_is_not_enabled(where, value, slow_one, monkeypatch):
     broken = lively("cnn")
     kernel, bias = broken.layers[-1].get_weights()
     broken.layers[-1].set_weights([np.full_like(kernel, value), bias])
-    instead(monkeypatch, convert(broken, mirrored=False))
+    instead(monkeypatch, convert(broken, tta_flip=False))
     if where == "both":
         write_bundle(slow_one, broken, make_card())
-    card = optimize.quicken(slow_one)
-    assert_not_taken(slow_one, card, "differ")
-    assert card.fast.difference is None or np.isfinite(card.fast.difference)
+    card = optimize.optimize(slow_one)
+    assert_not_enabled(slow_one, card, "differ")
+    assert card.openvino.difference is None or np.isfinite(card.openvino.difference)
     json.loads((slow_one / CARD).read_text(), parse_constant=pytest.fail)
 
 
@@ -1044,8 +1051,8 @@ def test_equal_scores_with_other_features_are_not_enough(slow_one, network, monk
     other = keras.Model(network.inputs, last(turned(x)))
     turned.set_weights([np.eye(x.shape[-1], dtype=np.float32)[::-1]])
     last.set_weights([kernel[::-1], bias])
-    instead(monkeypatch, convert(other, mirrored=False))
-    assert_not_taken(slow_one, optimize.quicken(slow_one), "features|distance")
+    instead(monkeypatch, convert(other, tta_flip=False))
+    assert_not_enabled(slow_one, optimize.optimize(slow_one), "features|distance")
 
 
 def test_a_calibration_that_makes_all_scores_alike_hides_nothing(slow_one, another, monkeypatch):
@@ -1053,23 +1060,23 @@ def test_a_calibration_that_makes_all_scores_alike_hides_nothing(slow_one, anoth
     flat = Calibration(method="isotonic", knots=[(-1000.0, 0.5), (1000.0, 0.5)], images=9000)
     write_card(slow_one, read_card(slow_one).model_copy(update={"calibration": flat}))
     instead(monkeypatch, another)
-    assert_not_taken(slow_one, optimize.quicken(slow_one), "differ")
+    assert_not_enabled(slow_one, optimize.optimize(slow_one), "differ")
 
 
 def test_without_openvino_there_is_no_form_and_the_card_says_so(slow_one, monkeypatch):
     for module in (optimize, detector):
         monkeypatch.setattr(module, "installed", lambda: False)
-    card = optimize.quicken(slow_one)
-    assert_not_taken(slow_one, card, "OpenVINO was not installed")
-    assert card.fast.sha256 == ()
-    assert not any((slow_one / name).exists() for name in FAST)
+    card = optimize.optimize(slow_one)
+    assert_not_enabled(slow_one, card, "OpenVINO was not installed")
+    assert card.openvino.sha256 == ()
+    assert not any((slow_one / name).exists() for name in OPENVINO_FILES)
 
 
-def test_a_network_that_openvino_cannot_express_is_not_taken(library):
+def test_a_network_that_openvino_cannot_express_is_not_enabled(library):
     write_bundle(library / "spectral", lively("spectral_cnn"), make_card(arch="spectral_cnn"))
-    card = optimize.quicken(library / "spectral")
-    assert_not_taken(library / "spectral", card, "OpenVINO cannot express this network: ")
-    assert card.fast.sha256 == ()
+    card = optimize.optimize(library / "spectral")
+    assert_not_enabled(library / "spectral", card, "OpenVINO cannot express this network: ")
+    assert card.openvino.sha256 == ()
 
 
 def test_a_form_that_was_there_before_is_not_taken_once_it_is_given_up(own, monkeypatch):
@@ -1077,47 +1084,47 @@ def test_a_form_that_was_there_before_is_not_taken_once_it_is_given_up(own, monk
         raise BundleError("OpenVINO cannot express this network: not today")
 
     monkeypatch.setattr(optimize, "convert", fail)
-    assert_not_taken(own, optimize.quicken(own), "not today")
+    assert_not_enabled(own, optimize.optimize(own), "not today")
     with pytest.raises(InputError, match="not today"):
         Detector.load(own, "openvino")
 
 
-def test_an_engine_that_fails_while_it_judges_is_not_taken(slow_one, monkeypatch):
+def test_an_engine_that_fails_while_it_judges_is_not_enabled(slow_one, monkeypatch):
     """A processor on which OpenVINO cannot run a network must not cost a run of training its detector."""
 
     def fail(*_arguments):
         raise RuntimeError("[CPU] no such instruction\non this processor")
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", fail)
-    assert_not_taken(slow_one, optimize.quicken(slow_one), "no such instruction")
+    assert_not_enabled(slow_one, optimize.optimize(slow_one), "no such instruction")
 
 
 # === On the command line ===
 
 
-def test_quicken_without_images_of_its_own(slow_one, capsys):
-    assert main(["quicken", str(slow_one)]) == 0, capsys.readouterr().err
-    told = r"OpenVINO \S+ is taken: its scores on 32 images differ by \S+, its heat-maps by \S+ of 1\.\n"
+def test_optimize_without_images_of_its_own(slow_one, capsys):
+    assert main(["optimize", str(slow_one)]) == 0, capsys.readouterr().err
+    told = r"OpenVINO \S+ is enabled: its scores on 32 images differ by \S+, its heat-maps by \S+ of 1\.\n"
     assert re.fullmatch(told, capsys.readouterr().out)
     assert Detector.load(slow_one).engine.name == "openvino"
 
 
-def test_quicken_with_images_tells_what_is_on_the_card(slow_one, images, capsys):
-    assert main(["quicken", str(slow_one), str(images[0].parent), "--json"]) == 0
+def test_optimize_with_images_tells_what_is_on_the_card(slow_one, images, capsys):
+    assert main(["optimize", str(slow_one), str(images[0].parent), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == read_card(slow_one).fast.model_dump(mode="json")
-    assert (told["taken"], told["images"]) == (True, 32 + 12)
+    assert told == read_card(slow_one).openvino.model_dump(mode="json")
+    assert (told["enabled"], told["images"]) == (True, 32 + 12)
 
 
-def test_quicken_says_why_it_is_not_taken(slow_one, another, images, monkeypatch, capsys):
+def test_optimize_says_why_it_is_not_enabled(slow_one, another, images, monkeypatch, capsys):
     instead(monkeypatch, another)
-    assert main(["quicken", str(slow_one), str(images[0])]) == 0
-    assert "OpenVINO is not taken: its scores differ" in capsys.readouterr().out
+    assert main(["optimize", str(slow_one), str(images[0])]) == 0
+    assert "OpenVINO is not enabled: its scores differ" in capsys.readouterr().out
 
 
 def test_predict_with_an_engine_that_is_not_to_be_had_is_a_mistake(plain, images, capsys):
     assert main(["predict", str(plain), str(images[0]), "--engine", "openvino"]) == 2
-    assert "has no network for OpenVINO (it was made without). 'dfcore quicken' makes one" in capsys.readouterr().err
+    assert "has no network for OpenVINO (it was made without). 'dfcore optimize' makes one" in capsys.readouterr().err
 
 
 # === Passed on ===
@@ -1137,10 +1144,10 @@ def zipped(content: dict[str, bytes]) -> bytes:
 
 
 def test_the_fast_form_is_not_passed_on(quick):
-    assert set(members(pack(quick))) == {MODEL, CARD, DOMAIN}
+    assert set(members(pack(quick))) == {MODEL, CARD, OOD_FILE}
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", OPENVINO_FILES)
 def test_an_archive_with_a_fast_form_is_refused_before_anything_is_loaded(name, quick, library, monkeypatch):
     monkeypatch.setattr(import_export, "_check_apart", pytest.fail)
     content = members(pack(quick)) | {name: (quick / name).read_bytes()}
@@ -1152,23 +1159,23 @@ def test_an_archive_with_a_fast_form_is_refused_before_anything_is_loaded(name, 
 CLAIMS: dict[str, Any] = {
     "none": None,
     "that of the one who packed it": "kept",
-    "wrong hashes": {"taken": True, "reason": "", "difference": 0.0, "images": 9, "sha256": ["0" * 64, "1" * 64]},
-    "not taken": {"taken": False, "reason": "because I say so", "version": "1"},
+    "wrong hashes": {"enabled": True, "reason": "", "difference": 0.0, "images": 9, "sha256": ["0" * 64, "1" * 64]},
+    "not taken": {"enabled": False, "reason": "because I say so", "version": "1"},
 }
 
 
 def taken_in(content: dict[str, bytes], claimed: Any, folder: Path) -> Path:
     """Takes a detector in whose card claims that of its fast form."""
     card = json.loads(content[CARD])
-    card = card if claimed == "kept" else card | {"fast": claimed}
+    card = card if claimed == "kept" else card | {"openvino": claimed}
     return unpack(zipped(content | {CARD: json.dumps(card).encode()}), folder.parent, folder.name)
 
 
 def assert_made_here(folder: Path, original: Path, images: list[Path]) -> None:
-    fast = read_card(folder).fast
-    assert fast.taken and fast.reason == ""
+    fast = read_card(folder).openvino
+    assert fast.enabled and fast.reason == ""
     assert fast.images == len(patterns(SIZE))
-    assert fast.sha256 == tuple(sha256_bytes((folder / name).read_bytes()) for name in FAST)
+    assert fast.sha256 == tuple(sha256_bytes((folder / name).read_bytes()) for name in OPENVINO_FILES)
     found = Detector.load(folder)
     assert found.engine.name == "openvino"
     assert found.predict(images[:5]) == Detector.load(original).predict(images[:5])

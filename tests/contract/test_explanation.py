@@ -159,7 +159,7 @@ LARGE = 64
 TARGETS = {"fake": 1.0, "real": -1.0}
 NETWORKS = [
     pytest.param(name, marks=pytest.mark.slow if architectures.get(name).pretrained else ())
-    for name in ("cnn", "resnet18", "vit", "mobilenetv2_levels")
+    for name in ("cnn", "resnet18", "vit", "mobilenetv2_multiscale")
 ]
 Maps = Callable[[np.ndarray, str, float, str], np.ndarray]
 

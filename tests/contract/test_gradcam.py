@@ -10,9 +10,9 @@ import pytest
 from dfcore import architectures
 from dfcore.detectors.bundle import read_card, write_bundle
 from dfcore.detectors.detector import Detector
-from dfcore.engines import OpenVinoEngine, convert, evidence
+from dfcore.engines import OpenVinoEngine, convert, gradcam
 from dfcore.exchange import optimize
-from dfcore.exchange.optimize import EVIDENCE_LIMIT, patterns
+from dfcore.exchange.optimize import GRADCAM_LIMIT, patterns
 from dfcore.explanation import Explainer
 from dfcore.imaging.preprocess import PreprocessSpec
 from tests.conftest import make_card
@@ -28,7 +28,7 @@ def differences(model, layer: str, engine: OpenVinoEngine, pixels: np.ndarray) -
     explainer = Explainer(lambda: model, PreprocessSpec(pixels.shape[1]), layer)
     found = []
     for image in pixels:
-        ours = engine.evidence(image)
+        ours = engine.gradcam(image)
         assert ours.dtype == np.float32
         for target, sign in SIGNS.items():
             theirs = explainer.raw(image, "gradcam", target, layer)
@@ -59,8 +59,8 @@ def test_every_architecture_has_the_map_of_tensorflow(name):
     if name in INEXPRESSIBLE:
         pytest.skip("OpenVINO cannot express it")
     model, layer = lively(name, size=LARGE), architectures.get(name).cam_layer
-    engine = OpenVinoEngine(*convert(model, mirrored=False, layer=layer))
-    assert engine.explains
+    engine = OpenVinoEngine(*convert(model, tta_flip=False, layer=layer))
+    assert engine.has_gradcam
     found, own = differences(model, layer, engine, patterns(LARGE)), sensitivity(model, layer, patterns(LARGE))
     for share in (0.5, 0.9):
         assert np.quantile(found, share) < 0.5 * np.quantile(own, share)
@@ -68,21 +68,21 @@ def test_every_architecture_has_the_map_of_tensorflow(name):
 
 
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_any_loss_and_mirror_images_too(loss, mirrored):
+@pytest.mark.parametrize("tta_flip", [False, True])
+def test_any_loss_and_mirror_images_too(loss, tta_flip):
     model = lively("cnn", loss=loss)
-    engine = OpenVinoEngine(*convert(model, mirrored=mirrored, layer="conv_last"))
-    assert engine.mirrored == mirrored
+    engine = OpenVinoEngine(*convert(model, tta_flip=tta_flip, layer="conv_last"))
+    assert engine.tta_flip == tta_flip
     assert max(differences(model, "conv_last", engine, patterns(SIZE)[::4])) < 1e-4
 
 
 def test_it_changes_nothing_about_scores():
     model, pixels = lively("cnn"), noise(5)
-    plain = OpenVinoEngine(*convert(model, mirrored=False))
-    engine = OpenVinoEngine(*convert(model, mirrored=False, layer="conv_last"))
-    assert engine.explains and not plain.explains
+    plain = OpenVinoEngine(*convert(model, tta_flip=False))
+    engine = OpenVinoEngine(*convert(model, tta_flip=False, layer="conv_last"))
+    assert engine.has_gradcam and not plain.has_gradcam
     before = engine.outputs(pixels)
-    engine.evidence(pixels[0])
+    engine.gradcam(pixels[0])
     for ours, again, theirs in zip(before, engine.outputs(pixels), plain.outputs(pixels), strict=True):
         np.testing.assert_array_equal(ours, again)
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -169,9 +169,9 @@ WITHOUT_RULE = {"gate", "linear", "as many channels, stride 2"}
 def test_the_gradient_of_each_operation(case):
     size = 20 if case == "largest of windows" else 21
     model = network(TAILS[case], size)
-    engine = OpenVinoEngine(*convert(model, mirrored=False, layer="looked_at"))
-    assert engine.explains == (case not in WITHOUT_RULE)
-    if engine.explains:
+    engine = OpenVinoEngine(*convert(model, tta_flip=False, layer="looked_at"))
+    assert engine.has_gradcam == (case not in WITHOUT_RULE)
+    if engine.has_gradcam:
         assert np.median(differences(model, "looked_at", engine, noise(6, size))) < 1e-5
 
 
@@ -192,14 +192,14 @@ def _own_library(library, monkeypatch):
 def bundle(library) -> Path:
     folder = library / "quick"
     write_bundle(folder, lively("cnn"), make_card())
-    optimize.quicken(folder)
+    optimize.optimize(folder)
     return folder
 
 
 def test_the_card_says_how_well_the_maps_agree_and_at_which_layers_keras_can_look(bundle):
-    fast = read_card(bundle).fast
-    assert fast is not None and fast.evidence is not None
-    assert 0 <= fast.evidence < EVIDENCE_LIMIT
+    fast = read_card(bundle).openvino
+    assert fast is not None and fast.gradcam_difference is not None
+    assert 0 <= fast.gradcam_difference < GRADCAM_LIMIT
     assert list(fast.layers) == Detector.load(bundle, "keras").explainer().layers
 
 
@@ -239,17 +239,17 @@ def test_other_layers_are_looked_at_with_keras(bundle):
 
 
 def without_rule(monkeypatch) -> None:
-    monkeypatch.delitem(evidence._RULES, "MaxPool")
+    monkeypatch.delitem(gradcam._RULES, "MaxPool")
 
 
 def with_another_map(monkeypatch) -> None:
-    evidence_of = OpenVinoEngine.evidence
-    monkeypatch.setattr(OpenVinoEngine, "evidence", lambda self, pixels: 1.1 * evidence_of(self, pixels))
+    evidence_of = OpenVinoEngine.gradcam
+    monkeypatch.setattr(OpenVinoEngine, "gradcam", lambda self, pixels: 1.1 * evidence_of(self, pixels))
 
 
 def without_numbers(monkeypatch) -> None:
     monkeypatch.setattr(
-        OpenVinoEngine, "evidence", lambda self, pixels: np.full((SIZE // 2, SIZE // 2), np.nan, np.float32)
+        OpenVinoEngine, "gradcam", lambda self, pixels: np.full((SIZE // 2, SIZE // 2), np.nan, np.float32)
     )
 
 
@@ -258,8 +258,8 @@ def test_where_it_gives_none_or_another_map_keras_makes_it(how, library, tmp_pat
     folder = library / tmp_path.name
     write_bundle(folder, lively("cnn"), make_card())
     how(monkeypatch)
-    fast = optimize.quicken(folder).fast
-    assert fast is not None and fast.taken and fast.evidence is None
+    fast = optimize.optimize(folder).openvino
+    assert fast is not None and fast.enabled and fast.gradcam_difference is None
     detector = Detector.load(folder)
     assert detector.engine.name == "openvino"
     image = noise(1, seed=5)[0]
@@ -267,7 +267,7 @@ def test_where_it_gives_none_or_another_map_keras_makes_it(how, library, tmp_pat
 
 
 def test_a_graph_whose_evidence_has_another_shape_is_refused():
-    graph, weights = convert(lively("cnn"), mirrored=False)
+    graph, weights = convert(lively("cnn"), tta_flip=False)
     claimed = graph.replace(b'names="features"', b'names="evidence"')
     with pytest.raises(Exception, match="other inputs and outputs than expected"):
         OpenVinoEngine(claimed, weights)

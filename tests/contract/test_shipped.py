@@ -7,7 +7,7 @@ import pytest
 
 from dfcore.datasets.demo import sample_images
 from dfcore.datasets.listing import list_images
-from dfcore.detectors.bundle import DOMAIN, read_card
+from dfcore.detectors.bundle import OOD_FILE, read_card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import list_bundles
 from dfcore.evaluation import full_metrics, predictions_path, read_predictions
@@ -28,8 +28,8 @@ def test_three_ship_and_are_light_enough_to_clone():
 def test_a_card_tells_what_people_must_know(bundle):
     card = read_card(bundle)
     assert card.limits and card.description and card.licence and card.measured and card.robustness
-    assert card.calibration.method != "none" and card.operating is not None
-    assert card.known is not None and (bundle / DOMAIN).is_file()
+    assert card.calibration.method != "none" and card.thresholds is not None
+    assert card.ood is not None and (bundle / OOD_FILE).is_file()
     assert {"cross-validation", "validation"} <= set(card.results)
     assert not any("/" in str(value) for value in card.training.config.values()), "a path of the machine travels along"
 
@@ -38,7 +38,7 @@ def test_a_card_tells_what_people_must_know(bundle):
 def test_figures_on_a_card_follow_from_the_predictions_beside_it(bundle):
     card = read_card(bundle)
     for split in ("cross-validation", "validation"):
-        found = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.decision)
+        found = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.thresholds)
         assert found["roc_auc"] == pytest.approx(card.results[split]["roc_auc"])
         assert found["ece"] == pytest.approx(card.results[split]["ece"])
 
@@ -49,11 +49,11 @@ def test_a_photograph_is_judged_and_noise_is_not_trusted(bundle):
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     photograph, strange = detector.predict([sample_images()["photograph-temple.png"], noise])
     assert photograph.error is None and 0 <= photograph.score <= 1
-    assert strange.call == "inconclusive" and strange.reason
+    assert strange.decision == "inconclusive" and strange.reason
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
 @every_bundle
 def test_few_of_a_hundred_real_photographs_are_called_fake(bundle):
     verdicts = Detector.load(bundle).predict(list_images([PHOTOS]))
-    assert sum(verdict.call == "fake" for verdict in verdicts) <= 5
+    assert sum(verdict.decision == "fake" for verdict in verdicts) <= 5

@@ -1,4 +1,4 @@
-"""Hostile `.keras` files, each made from a sound one: what `dfcore.detectors.model_validation` must refuse before Keras sees it.
+"""Hostile `.keras` files, each made from a sound one: what `model_validation` must refuse before Keras sees it.
 
 A name is "family/what". Where a payload would run code, it would create the file `marker`, or nothing at all.
 `NAMES` is known without Keras; a file is made only when it is asked for, and each in about a second at most.

@@ -1344,7 +1344,7 @@ def avif_boxes() -> Iterator[Hostile]:
         )
     cases = {
         "turned": _box(b"irot", b"\1"),
-        "mirrored": _box(b"imir", b"\1"),
+        "tta_flip": _box(b"imir", b"\1"),
         "cropped-to-nothing": _box(b"clap", struct.pack(">8I", 0, 1, 0, 1, 0, 1, 0, 1)),
         "cropped-by-zero": _box(b"clap", struct.pack(">8I", 1, 0, 1, 0, 1, 0, 1, 0)),
         "aspect-of-zero": _box(b"pasp", bytes(8)),

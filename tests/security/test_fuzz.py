@@ -1,9 +1,9 @@
 """Fuzzing: whatever bytes come in, out comes a sound object or an error in words, and no process dies of it.
 
 `make test` runs a few examples of every target, always the same ones. `FUZZ_MINUTES=30 python -m pytest
-tests/security/test_fuzz.py` goes on with new ones for so long, in equal shares, does not stop at the first finding, and tells
-at the end how many examples there were (in the file `FUZZ_OUT` too; findings lie beside it). What is tested runs in
-a process of its own, so that a crash of a library is a finding and not the end. A finding is run again by
+tests/security/test_fuzz.py` goes on with new ones for so long, in equal shares, does not stop at the first finding,
+and tells at the end how many examples there were (in the file `FUZZ_OUT` too; findings lie beside it). What is tested
+runs in a process of its own, so that a crash of a library is a finding and not the end. A finding is run again by
 `python -m tests.security.test_fuzz TARGET FILE`.
 """
 
@@ -512,8 +512,8 @@ def _check_apart(data: bytes, facts: Any, pixels: np.ndarray | None) -> None:
     if told is not None:
         assert pixels is not None
         assert told == facts
-        assert np.array_equal(sandbox.pixels(data), pixels)
-        assert np.array_equal(sandbox.prepare(data, spec).pixels, spec.apply(pixels))
+        assert np.array_equal(sandbox.decode(data), pixels)
+        assert np.array_equal(sandbox.prepare(data, [spec]).inputs[spec], spec.apply(pixels))
 
 
 # === Archives ===
@@ -989,7 +989,7 @@ def _cards() -> list[Any]:
         "preprocess": {"size": 32, "resize": "stretch"},
         "threshold": {"value": 0.5, "chosen_on": "nothing", "criterion": "none"},
         "calibration": knots,
-        "operating": {"real_below": 0.2, "fake_from": 0.7},
+        "thresholds": {"real_below": 0.2, "fake_from": 0.7},
         "known": {"files": {"sides": [32, 64], "qualities": [50, 90]}, "sha256": "0" * 64},
         "cam_layer": "conv_last",
         "training": {"dataset": "none", "counts": {"train": {"real": 5, "fake": 5}}, "config": {"seed": 1}},
@@ -1008,6 +1008,7 @@ _bent_cards = st.deferred(lambda: st.sampled_from(_cards()).flatmap(lambda card:
 
 @_check("cards")
 def _check_card(data: bytes) -> str:
+    from dfcore.confidence import decide
     from dfcore.detectors.bundle import CARD, read_card, write_card
     from dfcore.errors import BundleError
 
@@ -1020,13 +1021,13 @@ def _check_card(data: bytes) -> str:
             _told(error)
             return "refused"
         assert card.spec.size == card.preprocess.size
-        assert card.decision.call(0.5) in ("real", "inconclusive", "fake")
+        assert decide(0.5, card.thresholds) in ("real", "inconclusive", "fake")
         assert isinstance(card.record[1], dict)
         scores = card.calibration.apply(np.linspace(-50, 50, 101))
         assert np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1, f"scores {scores[:3]} …"
         assert card.calibration.told
-        if card.known is not None:
-            list(card.known.files.misfits(100, 80.0, 0.1, 0.5))
+        if card.ood is not None:
+            list(card.ood.files.misfits(100, 80.0, 0.1, 0.5))
         write_card(folder, card)
         assert read_card(folder) == card
     return "read"
@@ -1038,7 +1039,7 @@ _ARCHITECTURES = ("cnn", "spectral_cnn", "vit", "resnet18") if MINUTES else ("cn
 _NAMES = """os builtins posix subprocess keras keras.layers keras.src.layers keras.ops keras.saving keras.utils numpy
     tensorflow dfcore.utils.files dfcore.architectures.layers keras.src.models.functional Lambda eval system Functional
     TorchModuleWrapper TFSMLayer StringLookup Sequential Model function get_file load_model __lambda__ __numpy__ Add
-    __keras_tensor__ __tensor__ __ellipsis__ __bytes__ __slice__ __typespec__ dfcore>Statistics dfcore>Nothing Dense
+    __keras_tensor__ __tensor__ __ellipsis__ __bytes__ __slice__ __typespec__ dfcore>MeanStdPooling dfcore>Nothing Dense
     Normalization float64 string object resource softmax channels_first same full causal auto adam"""
 _NETWORK_WORDS = (
     *_NAMES.split(),
@@ -1286,17 +1287,17 @@ def _domains(draw: st.DrawFn) -> bytes:
 @_check("domains")
 def _check_domain(data: bytes) -> str:
     from dfcore.confidence import FileRange
-    from dfcore.detectors.bundle import DOMAIN, Known, read_domain
+    from dfcore.detectors.bundle import OOD_FILE, OODRecord, read_ood_detector
     from dfcore.errors import BundleError
     from dfcore.utils.files import sha256_bytes
     from tests.conftest import make_card
 
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        (folder / DOMAIN).write_bytes(data)
-        card = make_card(known=Known(files=FileRange(sides=(32, 32)), sha256=sha256_bytes(data)))
+        (folder / OOD_FILE).write_bytes(data)
+        card = make_card(ood=OODRecord(files=FileRange(sides=(32, 32)), sha256=sha256_bytes(data)))
         try:
-            domain = read_domain(folder, card)
+            domain = read_ood_detector(folder, card)
         except BundleError as error:
             _told(error)
             return "refused"

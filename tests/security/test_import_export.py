@@ -14,7 +14,7 @@ import pytest
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
-from dfcore.detectors.bundle import CARD, DOMAIN, FAST, MODEL, read_card
+from dfcore.detectors.bundle import CARD, MODEL, OOD_FILE, OPENVINO_FILES, read_card
 from dfcore.detectors.detector import Detector
 from dfcore.errors import BundleError
 from dfcore.exchange import import_export
@@ -90,11 +90,11 @@ def test_a_detector_comes_back_with_the_same_files_and_the_same_scores(knowing, 
     assert [path.name for path in library.iterdir()] == ["taken-in"]
     came, went = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (target, source))
     # The fast form is not passed on but made anew, and the card tells of it.
-    assert set(came) == set(went) | set(FAST)
+    assert set(came) == set(went) | set(OPENVINO_FILES)
     assert all(came[name] == content for name, content in went.items() if name != CARD)
     cards = [json.loads(files[CARD]) for files in (came, went)]
-    assert cards[0].pop("fast")["taken"]
-    assert cards[1].pop("fast") is None
+    assert cards[0].pop("openvino")["enabled"]
+    assert cards[1].pop("openvino") is None
     assert cards[0] == cards[1]
     pictures = list(np.random.default_rng(0).integers(0, 256, (5, 40, 32, 3)).astype(np.uint8))
     found, expected = (Detector.load(folder, "keras").predict(pictures) for folder in (target, source))
@@ -102,7 +102,7 @@ def test_a_detector_comes_back_with_the_same_files_and_the_same_scores(knowing, 
 
 
 def test_an_archive_holds_the_detector_and_nothing_else(knowing, packed, tmp_path):
-    assert set(members(packed)) == {MODEL, CARD, DOMAIN, TABLE}
+    assert set(members(packed)) == {MODEL, CARD, OOD_FILE, TABLE}
     copy = tmp_path / "copy"
     for name, data in members(packed).items():
         (copy / name).parent.mkdir(exist_ok=True)
@@ -110,7 +110,7 @@ def test_an_archive_holds_the_detector_and_nothing_else(knowing, packed, tmp_pat
     (copy / "notes.txt").write_text("private")
     (copy / ".secret").write_text("private")
     (copy / "predictions_UPPER.parquet").write_text("private")
-    assert set(members(pack(copy))) == {MODEL, CARD, DOMAIN, TABLE}
+    assert set(members(pack(copy))) == {MODEL, CARD, OOD_FILE, TABLE}
 
 
 def test_a_damaged_detector_is_not_passed_on(packed, tmp_path):
@@ -237,7 +237,9 @@ def test_damaged_predictions_are_refused(packed, library, kind):
 def test_an_altered_record_of_training_images_is_refused(packed, library):
     content = members(packed)
     refused(
-        zipped(content | {DOMAIN: content[DOMAIN][:-1] + b"!"}), library, "not the one that its card was written for"
+        zipped(content | {OOD_FILE: content[OOD_FILE][:-1] + b"!"}),
+        library,
+        "not the one that its card was written for",
     )
 
 

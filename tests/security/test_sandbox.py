@@ -65,10 +65,11 @@ def own_pool(monkeypatch) -> Iterator[Callable[[int], pool._Pool]]:
 
 @pytest.fixture
 def child(monkeypatch, tmp_path) -> Callable[[str], None]:
-    """Puts another module in the place of the decoding process: `dfcore.imaging.sandbox.child` with something changed."""
+    """Puts another module in the place of the decoding process: `sandbox.child` with something changed."""
 
     def replace(change: str) -> None:
-        text = f"import time\nfrom dfcore.imaging import decoder\nfrom dfcore.imaging.sandbox import child\n{textwrap.dedent(change)}"
+        imports = "import time\nfrom dfcore.imaging import decoder\nfrom dfcore.imaging.sandbox import child"
+        text = f"{imports}\n{textwrap.dedent(change)}"
         (tmp_path / "changed_child.py").write_text(f"{text}\nif __name__ == '__main__':\n    child.main()\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         monkeypatch.setattr(pool, "_CHILD", "changed_child")
@@ -90,11 +91,11 @@ SOUND = {item.name: item for item in hostile.sound() if len(item.data) < MB}
 def test_every_format_gives_the_same_pixels_and_facts_as_in_this_process(name):
     data = SOUND[name].data
     here = decoder.decode(data)
-    np.testing.assert_array_equal(sandbox.pixels(data), here)
+    np.testing.assert_array_equal(sandbox.decode(data), here)
     assert sandbox.check(data) == decoder.describe(data)
     for spec in SPECS:
-        found = sandbox.prepare(data, spec)
-        np.testing.assert_array_equal(found.pixels, spec.apply(here))
+        found = sandbox.prepare(data, [spec])
+        np.testing.assert_array_equal(found.inputs[spec], spec.apply(here))
         assert found.facts == decoder.describe(data)
 
 
@@ -135,7 +136,7 @@ def test_errors_are_the_same_texts_as_in_this_process(family):
     assert [(name, there) for name, _, there in found] == [(name, here) for name, here, _ in found]
 
 
-@pytest.mark.parametrize("read", [sandbox.check, sandbox.pixels, lambda data: sandbox.prepare(data, SPECS[0])])
+@pytest.mark.parametrize("read", [sandbox.check, sandbox.decode, lambda data: sandbox.prepare(data, SPECS[:1])])
 def test_what_is_empty_or_too_large_is_refused_without_a_process(read, monkeypatch):
     monkeypatch.setattr(pool, "_pool", lambda: pytest.fail("a process was asked"))
     assert told(read, b"") == "The file is empty (0 bytes)."
@@ -152,7 +153,7 @@ SIZES = [(1, 1), (33, 17), (17, 33), (100, 99), (101, 3), (3, 101), (257, 255), 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_shrunk_picture_keeps_its_proportions(size, most):
     width, height = size
-    pixels = sandbox.pixels(picture(width, height), most)
+    pixels = sandbox.decode(picture(width, height), most)
     factor = min(1.0, most / max(size))
     assert pixels.shape == (max(1, round(factor * height)), max(1, round(factor * width)), 3)
     assert max(pixels.shape[:2]) == min(most, max(size))
@@ -161,7 +162,7 @@ def test_a_shrunk_picture_keeps_its_proportions(size, most):
 def test_a_picture_that_is_small_enough_is_left_as_it_is():
     data = picture(40, 30)
     for most in (None, 40, 41):
-        np.testing.assert_array_equal(sandbox.pixels(data, most), decoder.decode(data))
+        np.testing.assert_array_equal(sandbox.decode(data, most), decoder.decode(data))
 
 
 @pytest.fixture(scope="module", params=["stretch", "fit_crop", "native_crop"])
@@ -176,8 +177,8 @@ def explaining(request, tmp_path_factory) -> Detector:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_heat_map_is_as_large_as_the_picture_that_it_lies_over(explaining, size, most):
     data = picture(*size)
-    found = explaining.explain(data, most=most)
-    assert found.values.shape == sandbox.pixels(data, most).shape[:2]
+    found = explaining.explain(data, max_side=most)
+    assert found.values.shape == sandbox.decode(data, most).shape[:2]
 
 
 # === Its own process ===
@@ -262,7 +263,7 @@ def test_too_much_memory_is_told_and_the_process_goes_on(own_pool, child):
     one = own_pool()
     sandbox.check(picture())
     before = process_of(one).pid
-    assert told(sandbox.pixels, flat(6000, 6000)) == "There was not enough memory to decode the image."
+    assert told(sandbox.decode, flat(6000, 6000)) == "There was not enough memory to decode the image."
     assert sandbox.check(picture()) == decoder.describe(picture())
     assert process_of(one).pid == before
 
@@ -303,7 +304,7 @@ def test_the_process_knows_no_secret_and_no_tensorflow(own_pool, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
     monkeypatch.setenv("DATABASE_URL", "postgres://ada:s3cr3t@host")
     one = own_pool()
-    sandbox.pixels(picture())
+    sandbox.decode(picture())
     process = process_of(one)
     assert "s3cr3t" not in str(process.environ())
     loaded = {Path(found.path).as_posix() for found in process.memory_maps()}
@@ -345,7 +346,7 @@ def test_many_threads_get_their_own_answers(own_pool):
     def right(colour: int) -> bool:
         if colour % 7 == 0:
             return told(sandbox.check, pictures[colour][:-40]) != "sound"
-        found = sandbox.pixels(pictures[colour])
+        found = sandbox.decode(pictures[colour])
         return found.shape == (5, colour, 3) and bool((found == colour).all())
 
     with ThreadPoolExecutor(24) as threads:
@@ -389,7 +390,7 @@ def overlapping(width: int) -> bool:
     """Whether any two of four images of a width were decoded at the same time."""
     data = [flat(width, 10, colour) for colour in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        spans = sorted(struct.unpack("dd", found.tobytes()[:16]) for found in threads.map(sandbox.pixels, data))
+        spans = sorted(struct.unpack("dd", found.tobytes()[:16]) for found in threads.map(sandbox.decode, data))
     return any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
 
 
@@ -497,7 +498,7 @@ def test_a_process_that_was_taken_over_can_at_most_fail_its_image(own_pool, chil
     """)
     own_pool()
     for _ in range(2):
-        assert told(sandbox.pixels, picture()) != "sound"
+        assert told(sandbox.decode, picture()) != "sound"
 
 
 @linux

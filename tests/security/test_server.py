@@ -21,7 +21,7 @@ import pytest
 from streamlit import config as streamlit_config
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from dashboard import access, actions, error_reporting, inference_queue, prediction_sources, roles, roots, uploads
+from dashboard import actions, detectors, error_reporting, inference_queue, prediction_sources, roles, roots, uploads
 from dashboard.inference_queue import Turns
 from dashboard.markup import plain
 from dashboard.roles import Role, role_of
@@ -565,8 +565,8 @@ OFFENCES = [
     "from dfcore.datasets import registered\nregistered.forget(x)",
     "from dfcore.datasets.demo import make_demo",
     "run.request_stop()",
-    "access.store().delete('x')",
-    "access.runs()[0].write_notes('x')",
+    "stored.store().delete('x')",
+    "stored.runs()[0].write_notes('x')",
     "from dfcore.exchange.import_export import unpack",
 ]
 
@@ -782,7 +782,7 @@ def reference(app: AppTest) -> str:
 
 
 def test_an_unforeseen_error_shows_a_number_that_leads_to_it_in_the_log(served, monkeypatch):
-    monkeypatch.setattr(access, "library", broken)
+    monkeypatch.setattr(detectors, "library", broken)
     number = reference(open_page("home"))
     text = served.read_text()
     assert f"ERROR Reference {number}\n" in text
@@ -792,12 +792,12 @@ def test_an_unforeseen_error_shows_a_number_that_leads_to_it_in_the_log(served, 
 
 
 def test_every_error_has_a_number_of_its_own(served, monkeypatch):
-    monkeypatch.setattr(access, "library", broken)
+    monkeypatch.setattr(detectors, "library", broken)
     assert len({reference(open_page("home")) for _ in range(3)}) == 3
 
 
 def test_with_debug_an_unforeseen_error_is_raised(log, monkeypatch):
-    monkeypatch.setattr(access, "library", broken)
+    monkeypatch.setattr(detectors, "library", broken)
     app = AppTest.from_file(str(APP), default_timeout=120).run()
     assert len(app.exception) == 1
     assert not app.error
@@ -806,7 +806,7 @@ def test_with_debug_an_unforeseen_error_is_raised(log, monkeypatch):
 
 def test_an_error_of_one_session_leaves_the_others_alone(served, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(access, "library", broken)
+        patch.setattr(detectors, "library", broken)
         reference(open_page("home"))
     assert not open_page("home").error
 
@@ -835,7 +835,7 @@ def rerun_fragment(app: AppTest) -> AppTest:
 
 def test_an_error_of_a_fragment_that_is_rerun_alone_is_told_too(evaluated, served, monkeypatch):
     monkeypatch.setattr(figures, "roc", broken)
-    monkeypatch.setattr(access, "detectors", broken)  # The page itself is not run.
+    monkeypatch.setattr(detectors, "detectors", broken)  # The page itself is not run.
     assert f"Reference {reference(rerun_fragment(evaluated))}\n" in served.read_text()
 
 
@@ -870,7 +870,7 @@ def test_secrets_do_not_reach_the_log(served, monkeypatch, secret):
     def leaking(*_):
         raise RuntimeError(f"could not connect with {secret!r} for {ADDRESS}")
 
-    monkeypatch.setattr(access, "library", leaking)
+    monkeypatch.setattr(detectors, "library", leaking)
     app = open_page("home", secrets=json.loads(json.dumps(SECRETS)))
     text = served.read_text()
     assert "could not connect with" in text

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from dfcore.datasets.augment import HELP, NAMED, OPERATIONS, augmenter, parse, patch_side, patched, without_patches
+from dfcore.datasets.augment import (
+    HELP,
+    NAMED,
+    OPERATIONS,
+    augmenter,
+    has_random_crop,
+    parse,
+    random_crop_side,
+    without_random_crop,
+)
 from dfcore.datasets.cache import Pixels
 from dfcore.datasets.pipeline import epoch_order, training_batches
 from dfcore.errors import ConfigError
@@ -27,14 +36,14 @@ def test_parse(text, expected):
 
 def test_strong_holds_everything_but_patches():
     """Those make the images smaller, which not every network takes: they are asked for by name."""
-    assert set(parse("strong")) == set(OPERATIONS) - {"patch"}
+    assert set(parse("strong")) == set(OPERATIONS) - {"random_crop"}
     assert set(parse("standard")) < set(parse("strong"))
 
 
 PATCHED = [
-    pytest.param("flip,patch", True, "flip", id="one-of-two"),
-    pytest.param("patch:strong", True, "none", id="alone"),
-    pytest.param(" Patch : light , jpeg:strong", True, " jpeg:strong", id="spaces-and-letter-case"),
+    pytest.param("flip,random_crop", True, "flip", id="one-of-two"),
+    pytest.param("random_crop:strong", True, "none", id="alone"),
+    pytest.param(" Random_Crop : light , jpeg:strong", True, " jpeg:strong", id="spaces-and-letter-case"),
     pytest.param("strong", False, "strong", id="a-named-one"),
     pytest.param("none", False, "none", id="none"),
 ]
@@ -42,9 +51,9 @@ PATCHED = [
 
 @pytest.mark.parametrize(("text", "has_patches", "rest"), PATCHED)
 def test_patches_can_be_told_and_left_out(text, has_patches, rest):
-    assert patched(text) == has_patches
-    assert without_patches(text) == rest
-    assert parse(without_patches(text)) == {name: v for name, v in parse(text).items() if name != "patch"}
+    assert has_random_crop(text) == has_patches
+    assert without_random_crop(text) == rest
+    assert parse(without_random_crop(text)) == {name: v for name, v in parse(text).items() if name != "random_crop"}
 
 
 def test_every_operation_is_explained():
@@ -75,7 +84,7 @@ def batch(count: int = 8, size: int = 24) -> np.ndarray:
 
 
 # Of a side of 24 pixels: 87.5, 75 and 62.5%, on a grid of 8 pixels.
-PATCH_SIDES = {"patch:light": 24, "patch": 16, "patch:strong": 16}
+PATCH_SIDES = {"random_crop:light": 24, "random_crop": 16, "random_crop:strong": 16}
 
 
 def augmented(text: str, images: np.ndarray, seed: tuple[int, int] = (1, 2)) -> np.ndarray:
@@ -102,8 +111,8 @@ def test_every_operation_keeps_the_shape_and_follows_its_seed(text):
 
 @pytest.mark.parametrize("text", OPERATIONS)
 def test_standard_changes_are_small(text):
-    if text in ("flip", "patch"):
-        pytest.skip("a mirrored or moved image is another one, pixel by pixel")
+    if text in ("flip", "random_crop"):
+        pytest.skip("a tta_flip or moved image is another one, pixel by pixel")
     images = batch()
     assert np.abs(augmented(text, images).astype(int) - images).mean() < 25
 
@@ -113,9 +122,9 @@ def test_flip_mirrors_about_half_of_the_images_exactly(text):
     images = batch(64, 16)
     made = augmented(text, images)
     kept = (made == images).all(axis=(1, 2, 3))
-    mirrored = (made == images[:, :, ::-1]).all(axis=(1, 2, 3))
-    assert (kept ^ mirrored).all()
-    assert 16 < mirrored.sum() < 48
+    tta_flip = (made == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (kept ^ tta_flip).all()
+    assert 16 < tta_flip.sum() < 48
 
 
 @pytest.mark.parametrize("text", ["jpeg", "blur", "resize"])
@@ -141,12 +150,12 @@ def test_geometry_leaves_an_even_image_alone():
 
 
 PATCHES = [
-    pytest.param("patch:light", 64, 56, id="light"),
-    pytest.param("patch", 64, 48, id="standard"),
-    pytest.param("patch:strong", 64, 40, id="strong"),
-    pytest.param("patch:light", 20, 16, id="sides-are-rounded-to-the-grid"),
-    pytest.param("patch:strong", 8, 8, id="never-smaller-than-a-block"),
-    pytest.param("patch:light", 23, 16, id="never-larger-than-the-image"),
+    pytest.param("random_crop:light", 64, 56, id="light"),
+    pytest.param("random_crop", 64, 48, id="standard"),
+    pytest.param("random_crop:strong", 64, 40, id="strong"),
+    pytest.param("random_crop:light", 20, 16, id="sides-are-rounded-to-the-grid"),
+    pytest.param("random_crop:strong", 8, 8, id="never-smaller-than-a-block"),
+    pytest.param("random_crop:light", 23, 16, id="never-larger-than-the-image"),
 ]
 
 
@@ -160,24 +169,24 @@ def test_a_patch_is_a_piece_of_the_image_untouched_with_its_jpeg_blocks_in_place
         places = [(y, x) for y in corners for x in corners if np.array_equal(image[y : y + side, x : x + side], patch)]
         assert len(places) == 1
         found += places
-    assert patch_side(text, size) == side
+    assert random_crop_side(text, size) == side
     assert len(set(found)) == 1 if len(corners) == 1 else len(set(found)) > 2, "from anywhere in the image"
 
 
 def test_what_follows_a_patch_is_done_to_the_patch():
     images = batch(16, 24)
-    pieces = augmented("patch", images)
-    assert np.abs(augmented("patch,noise:light", images).astype(int) - pieces).max() < 20
-    mirrored = augmented("patch,flip", images)
-    assert mirrored.shape == pieces.shape
+    pieces = augmented("random_crop", images)
+    assert np.abs(augmented("random_crop,noise:light", images).astype(int) - pieces).max() < 20
+    tta_flip = augmented("random_crop,flip", images)
+    assert tta_flip.shape == pieces.shape
 
 
-@pytest.mark.parametrize("text", [*OPERATIONS, "strong", "flip,patch,jpeg"])
+@pytest.mark.parametrize("text", [*OPERATIONS, "strong", "flip,random_crop,jpeg"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_small_batches_of_which_none_may_be_chosen(text, count):
     """As at the end of an epoch: with one image, every other seed chooses nothing to change."""
     for seed in range(8):
-        side = 16 if "patch" in text else 24
+        side = 16 if "random_crop" in text else 24
         assert augmented(text, batch(count), seed=(seed, 1)).shape == (count, side, side, 3)
 
 
@@ -221,7 +230,7 @@ def test_every_image_comes_once_with_its_target_and_the_last_batch_is_smaller(pi
     assert sorted(np.concatenate([targets for _, targets in batches])) == list(range(COUNT))
 
 
-@pytest.mark.parametrize("augmentation", ["none", "light", "strong", "patch:strong"])
+@pytest.mark.parametrize("augmentation", ["none", "light", "strong", "random_crop:strong"])
 def test_seed_and_epoch_decide_everything(pixels, augmentation):
     first = epoch(pixels, augmentation=augmentation, epoch=1)
     assert_same(first, epoch(pixels, augmentation=augmentation, epoch=1))
@@ -229,7 +238,7 @@ def test_seed_and_epoch_decide_everything(pixels, augmentation):
         assert not np.array_equal(first[0][0], epoch(pixels, augmentation=augmentation, **other)[0][0])
 
 
-@pytest.mark.parametrize("augmentation", ["none", "strong", "flip,patch:strong"])
+@pytest.mark.parametrize("augmentation", ["none", "strong", "flip,random_crop:strong"])
 @pytest.mark.parametrize("skip", [0, 1, 3, 5])
 def test_skip_continues_an_epoch_exactly_where_it_was_left(pixels, augmentation, skip):
     whole = epoch(pixels, augmentation=augmentation)

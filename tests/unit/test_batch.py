@@ -25,15 +25,15 @@ import pandas as pd
 import pytest
 
 from dfcore.batch import predict as batch_predict
-from dfcore.batch.predict import Options, judge_files
-from dfcore.batch.resume_log import Journal
+from dfcore.batch.predict import BatchOptions, predict_files
+from dfcore.batch.resume_log import ResumeLog
 from dfcore.batch.writers import COLUMNS, FORMATS, write_rows
 from dfcore.cli import main
 from dfcore.commands.terminal import progress_bar
-from dfcore.confidence import Operating
+from dfcore.confidence import DecisionThresholds, Policy
 from dfcore.datasets.listing import iter_images, list_images
 from dfcore.detectors.detector import Detector
-from dfcore.detectors.selection import choose
+from dfcore.detectors.selection import select_detector
 from dfcore.errors import InputError, StorageError
 from dfcore.imaging import sandbox
 from dfcore.utils.files import sha256_file
@@ -44,7 +44,8 @@ ROOT = Path(__file__).parents[2]
 # Starts in two seconds where OpenVINO is installed, and imports no TensorFlow.
 SMALL = ROOT / "models" / "small"
 COUNT, BATCH = 40, 8
-ALL_FAKE, ALL_REAL = Operating(real_below=0, fake_from=0), Operating(real_below=2, fake_from=2)
+INSISTING = Policy(ignore_ood=True)
+ALL_FAKE, ALL_REAL = DecisionThresholds(real_below=0, fake_from=0), DecisionThresholds(real_below=2, fake_from=2)
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def bad(tmp_path, photo) -> dict[str, Path]:
 
 
 def rows_of(paths, detectors, **options) -> list[dict]:
-    return [row for batch in judge_files(paths, detectors, Options(**options)) for row in batch]
+    return [row for batch in predict_files(paths, detectors, BatchOptions(**options)) for row in batch]
 
 
 def sized(folder: Path, *sides: int) -> list[Path]:
@@ -103,23 +104,23 @@ def sized(folder: Path, *sides: int) -> list[Path]:
 
 
 def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
-    rows = rows_of([photo, tmp_path / "gone.png"], {"small": small}, insist=True)
-    (verdict,) = small.predict([photo], insist=True)
+    rows = rows_of([photo, tmp_path / "gone.png"], {"small": small}, policies={"small": INSISTING})
+    (verdict,) = small.predict([photo], policy=INSISTING)
     assert rows[0] == {
         "path": str(photo),
         "sha256": sha256_file(photo),
         "score": verdict.score,
-        "verdict": verdict.call,
+        "verdict": verdict.decision,
         "label": verdict.label,
         "reason": verdict.reason,
-        "distance": verdict.familiarity.distance,
-        "unlike": list(verdict.familiarity.reasons),
+        "ood_distance": verdict.ood.distance,
+        "ood_reasons": list(verdict.ood.reasons),
         "detector": "small",
         "error": None,
     }
-    nothing = ("sha256", "score", "verdict", "label", "reason", "distance")
+    nothing = ("sha256", "score", "verdict", "label", "reason", "ood_distance")
     assert {name: rows[1][name] for name in nothing} == dict.fromkeys(nothing)
-    assert (rows[1]["path"], rows[1]["unlike"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
+    assert (rows[1]["path"], rows[1]["ood_reasons"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
     assert "There is no file" in rows[1]["error"]
 
 
@@ -129,9 +130,9 @@ def test_rows_tell_why_there_is_no_answer(both, tmp_path):
     (row,) = rows_of([large], thumbnails)
     (verdict,) = both["thumbnails"].predict([large])
     assert (row["verdict"], row["label"], row["reason"]) == ("inconclusive", verdict.label, verdict.reason)
-    assert row["unlike"] == list(verdict.familiarity.reasons)
-    assert row["distance"] == verdict.familiarity.distance
-    (insisted,) = rows_of([large], thumbnails, insist=True, operating={"thumbnails": ALL_FAKE})
+    assert row["ood_reasons"] == list(verdict.ood.reasons)
+    assert row["ood_distance"] == verdict.ood.distance
+    (insisted,) = rows_of([large], thumbnails, policies={"thumbnails": Policy(ALL_FAKE, ignore_ood=True)})
     assert (insisted["verdict"], insisted["reason"]) == ("fake", None)
     assert json.loads(json.dumps([row, insisted])) == [row, insisted], "plain data"
 
@@ -168,24 +169,24 @@ def test_neither_batches_nor_workers_change_a_bit_or_the_order(engine, small, bo
 
 
 def test_batches_are_as_large_as_asked_for(small, photo):
-    sizes = [len(batch) for batch in judge_files([photo] * 17, {"small": small}, Options(batch_size=7))]
+    sizes = [len(batch) for batch in predict_files([photo] * 17, {"small": small}, BatchOptions(batch_size=7))]
     assert sizes == [7, 7, 3]
-    assert list(judge_files([], {"small": small})) == []
+    assert list(predict_files([], {"small": small})) == []
 
 
 def test_without_order_nothing_waits_for_a_slow_file(small, photo, tmp_path, monkeypatch):
     slow, seen = make_image(tmp_path / "slow.png", seed=9), threading.Event()
-    prepare, content = sandbox.prepare_all, slow.read_bytes()
+    prepare, content = sandbox.prepare, slow.read_bytes()
 
     def slowly(data, specs):
         if data == content:
             assert seen.wait(30), "the others wait for the slow one"
         return prepare(data, specs)
 
-    monkeypatch.setattr(batch_predict.sandbox, "prepare_all", slowly)
+    monkeypatch.setattr(batch_predict.sandbox, "prepare", slowly)
     names = []
-    options = Options(batch_size=1, workers=2, ordered=False)
-    for (row,) in judge_files([slow] + [photo] * 9, {"small": small}, options):
+    options = BatchOptions(batch_size=1, workers=2, ordered=False)
+    for (row,) in predict_files([slow] + [photo] * 9, {"small": small}, options):
         names.append(Path(row["path"]).name)
         if len(names) == 5:
             seen.set()
@@ -199,10 +200,10 @@ def test_of_several_detectors_each_image_has_the_row_of_the_one_that_fits(both, 
     own = {name: rows_of(paths, {name: detector}) for name, detector in both.items()}
     verdicts = {name: detector.predict(paths) for name, detector in both.items()}
     for number, row in enumerate(rows):
-        known = {name: found[number].familiarity for name, found in verdicts.items()}
-        name = choose(known, dict.fromkeys(both)).name
+        known = {name: found[number].ood for name, found in verdicts.items()}
+        name = select_detector(known, dict.fromkeys(both)).name
         assert row == own[name][number]
-        assert (row["score"], row["verdict"]) == (verdicts[name][number].score, verdicts[name][number].call)
+        assert (row["score"], row["verdict"]) == (verdicts[name][number].score, verdicts[name][number].decision)
     assert {row["detector"] for row in rows if not row["error"]} == {"thumbnails", "photographs"}
     assert [bool(row["error"]) for row in rows] == [False] * 6 + [True] * len(bad)
 
@@ -211,7 +212,9 @@ def test_of_detectors_that_fit_alike_the_record_decides(both, photo):
     found = both["thumbnails"]
     figures = {"images": 1, "real": 1, "fake": 0}
     detectors = {
-        name: Detector(found.card.model_copy(update={"results": results}), found.engine, domain=found.domain)
+        name: Detector(
+            found.card.model_copy(update={"results": results}), found.engine, ood_detector=found.ood_detector
+        )
         for name, results in {
             "none": {},
             "poor": {"test": figures | {"roc_auc": 0.7}},
@@ -225,12 +228,12 @@ def test_of_detectors_that_fit_alike_the_record_decides(both, photo):
 
 def test_thresholds_belong_to_the_detector_that_they_are_given_for(both, tmp_path):
     paths = sized(tmp_path / "sized", 32, 300, 100)
-    one = rows_of(paths, both, operating={"thumbnails": ALL_FAKE, "photographs": ALL_REAL})
+    one = rows_of(paths, both, policies={"thumbnails": Policy(ALL_FAKE), "photographs": Policy(ALL_REAL)})
     assert [row["verdict"] for row in one] == ["fake", "real", "inconclusive"]
-    other = rows_of(paths, both, operating={"thumbnails": ALL_REAL})
+    other = rows_of(paths, both, policies={"thumbnails": Policy(ALL_REAL)})
     assert other[0]["verdict"] == "real"
     assert other[1:] == rows_of(paths, both)[1:], "the card's for the other one"
-    insisted = rows_of(paths, both, operating=dict.fromkeys(both, ALL_FAKE), insist=True)
+    insisted = rows_of(paths, both, policies=dict.fromkeys(both, Policy(ALL_FAKE, ignore_ood=True)))
     assert [row["verdict"] for row in insisted] == ["fake"] * 3
     assert [(row["label"], row["score"]) for row in insisted] == [(row["label"], row["score"]) for row in one]
 
@@ -262,9 +265,9 @@ def no_thread_is_left():
 @pytest.mark.parametrize("paths", [10_000, 10_000_000])
 def test_files_are_taken_as_they_are_needed_however_many_there_are(paths, ordered, small, photo):
     counted = Counted(itertools.repeat(photo, paths))
-    options = Options(batch_size=16, workers=3, ordered=ordered)
+    options = BatchOptions(batch_size=16, workers=3, ordered=ordered)
     with no_thread_is_left():
-        batches = judge_files(counted, {"small": small}, options)
+        batches = predict_files(counted, {"small": small}, options)
         assert counted.taken == 0, "nothing before the first is asked for"
         yielded = 0
         for batch in itertools.islice(batches, 8):
@@ -281,7 +284,7 @@ def test_files_are_taken_as_they_are_needed_however_many_there_are(paths, ordere
 def test_what_is_taken_by_default_does_not_depend_on_the_number_either(small, both, photo):
     counted = Counted(itertools.repeat(photo, 10_000))
     with no_thread_is_left():
-        batches = judge_files(counted, {"small": small} | both)
+        batches = predict_files(counted, {"small": small} | both)
         assert len(next(batches)) == 64
         assert counted.taken <= 2 * 64 + 2 * (sandbox.processes() + 1)
         batches.close()
@@ -289,13 +292,13 @@ def test_what_is_taken_by_default_does_not_depend_on_the_number_either(small, bo
 
 def test_a_generator_that_is_closed_or_forgotten_leaves_no_thread_at_work(small, photo):
     with no_thread_is_left():
-        batches = judge_files([photo] * 100, {"small": small}, Options(batch_size=4))
+        batches = predict_files([photo] * 100, {"small": small}, BatchOptions(batch_size=4))
         next(batches)
         batches.close()
     with no_thread_is_left():
-        assert next(judge_files([photo] * 100, {"small": small}, Options(batch_size=4)))
+        assert next(predict_files([photo] * 100, {"small": small}, BatchOptions(batch_size=4)))
     with no_thread_is_left():
-        judge_files([photo], {"small": small}).close()
+        predict_files([photo], {"small": small}).close()
 
 
 def test_what_goes_wrong_in_the_list_of_files_reaches_the_caller(small, photo):
@@ -304,7 +307,7 @@ def test_what_goes_wrong_in_the_list_of_files_reaches_the_caller(small, photo):
         raise InputError("The folder went away.")
 
     with no_thread_is_left():
-        batches, rows = judge_files(paths(), {"small": small}, Options(batch_size=8)), []
+        batches, rows = predict_files(paths(), {"small": small}, BatchOptions(batch_size=8)), []
         with pytest.raises(InputError, match="went away"):
             for batch in batches:
                 rows += batch
@@ -316,7 +319,7 @@ def test_a_failure_of_ours_reaches_the_caller(where, small, photo, monkeypatch):
     def fail(*_):
         raise RuntimeError("out of order")
 
-    owner, name = (small, "judge") if where == "network" else (batch_predict.sandbox, "prepare_all")
+    owner, name = (small, "judge") if where == "network" else (batch_predict.sandbox, "prepare")
     monkeypatch.setattr(owner, name, fail)
     with no_thread_is_left(), pytest.raises(RuntimeError, match="out of order"):
         rows_of([photo] * 40, {"small": small}, batch_size=4)
@@ -488,12 +491,12 @@ def beside(out: Path) -> list[str]:
 
 # === The journal ===
 
-HOW = {"detectors": {"small": "1234"}, "insist": False}
+HOW = {"detectors": {"small": "1234"}, "ignore_ood": False}
 
 
 def begun(out: Path, *names: str, how=None) -> Path:
     """A journal as a process leaves it that is killed."""
-    with Journal(out, how or HOW) as journal:
+    with ResumeLog(out, how or HOW) as journal:
         journal.add([row | {"path": name} for row, name in zip(made_rows(len(names)), names, strict=True)])
     return journal.path
 
@@ -501,7 +504,7 @@ def begun(out: Path, *names: str, how=None) -> Path:
 def test_a_journal_knows_what_stands_in_it(tmp_path):
     out = tmp_path / "new" / "X.csv"
     assert begun(out, "a.png", "b\n.png") == out.parent / ".X.csv.journal"
-    with Journal(out, HOW) as journal:
+    with ResumeLog(out, HOW) as journal:
         assert (journal.judged, journal.failed) == (2, 0)
         assert [journal.strike(name) for name in ("a.png", "b\n.png", "c.png", "")] == [True, True, False, False]
         journal.add([])
@@ -514,11 +517,11 @@ def test_a_journal_knows_what_stands_in_it(tmp_path):
 
 def test_a_journal_that_is_not_finished_stays(tmp_path):
     path = begun(tmp_path / "X.csv", "a.png")
-    with pytest.raises(ValueError), Journal(tmp_path / "X.csv", HOW) as journal:
+    with pytest.raises(ValueError), ResumeLog(tmp_path / "X.csv", HOW) as journal:
         journal.add([{"path": "b.png", "error": None}])
         raise ValueError
     assert len(path.read_text().splitlines()) == 3
-    with Journal(tmp_path / "X.csv", HOW) as journal:
+    with ResumeLog(tmp_path / "X.csv", HOW) as journal:
         assert journal.judged == 2
 
 
@@ -530,7 +533,7 @@ def test_a_journal_can_be_cut_off_anywhere(tmp_path):
     for length in range(len(whole) + 1):
         (tmp_path / ".X.csv.journal").write_bytes(whole[:length])
         lines = sum(end <= length for end in ends)
-        with Journal(out, HOW) as journal:
+        with ResumeLog(out, HOW) as journal:
             assert journal.judged == max(0, lines - 1)
             names = ["a.png", "b.png"][: journal.judged]
             assert [name for name in ("a.png", "b.png") if journal.strike(name)] == names
@@ -561,7 +564,7 @@ def test_what_is_no_row_ends_the_journal_and_what_follows_is_judged_again(garbag
     path = begun(out, "a.png", "b.png")
     first, row, other = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + row + garbage + other)
-    with Journal(out, HOW) as journal:
+    with ResumeLog(out, HOW) as journal:
         assert [name for name in ("a.png", "b.png", "x.png") if journal.strike(name)] == ["a.png"]
         journal.add([row | {"path": "c.png"} for row in made_rows(1)])
         write_rows(out, journal.rows())
@@ -572,7 +575,7 @@ def test_what_is_no_row_ends_the_journal_and_what_follows_is_judged_again(garbag
 def test_a_journal_that_is_none_is_left_alone(first, tmp_path):
     path = begun(tmp_path / "X.csv", "a.png")
     path.write_bytes(content := first + path.read_bytes())
-    with pytest.raises(InputError, match="first line cannot be read"), Journal(tmp_path / "X.csv", HOW):
+    with pytest.raises(InputError, match="first line cannot be read"), ResumeLog(tmp_path / "X.csv", HOW):
         pass
     assert path.read_bytes() == content
 
@@ -581,23 +584,26 @@ def test_a_journal_names_what_differs_and_is_left_alone(tmp_path):
     path = begun(tmp_path / "X.csv", "a.png")
     content = path.read_bytes()
     for changed, told in {
-        "insist": {"insist": True},
+        "ignore_ood": {"ignore_ood": True},
         "detectors": {"detectors": {"small": "5678"}},
-        "detectors, insist": {"detectors": {}, "insist": None},
+        "detectors, ignore_ood": {"detectors": {}, "ignore_ood": None},
         "more": {"more": 1},
     }.items():
-        with pytest.raises(InputError, match=f"another way: {changed} differ"), Journal(tmp_path / "X.csv", HOW | told):
+        with (
+            pytest.raises(InputError, match=f"another way: {changed} differ"),
+            ResumeLog(tmp_path / "X.csv", HOW | told),
+        ):
             pass
         assert path.read_bytes() == content
-    with Journal(tmp_path / "X.csv", HOW) as journal:
+    with ResumeLog(tmp_path / "X.csv", HOW) as journal:
         assert journal.judged == 1, "no lock was left behind"
 
 
 def test_a_journal_is_for_one_at_a_time(tmp_path):
-    with Journal(tmp_path / "X.csv", HOW):
-        with pytest.raises(InputError, match="written by another process"), Journal(tmp_path / "X.csv", HOW):
+    with ResumeLog(tmp_path / "X.csv", HOW):
+        with pytest.raises(InputError, match="written by another process"), ResumeLog(tmp_path / "X.csv", HOW):
             pass
-        with Journal(tmp_path / "Y.csv", HOW):
+        with ResumeLog(tmp_path / "Y.csv", HOW):
             pass
 
 
@@ -605,7 +611,7 @@ def test_a_journal_is_for_one_at_a_time(tmp_path):
 def test_a_journal_that_failed_holds_no_lock(trouble, tmp_path, monkeypatch):
     """A server lives on."""
     out = tmp_path / "X.csv"
-    journal = Journal(out, HOW)  # It is not forgotten, so that nothing tidies up after it.
+    journal = ResumeLog(out, HOW)  # It is not forgotten, so that nothing tidies up after it.
     if trouble == "a folder in its place":
         journal.path.mkdir()
     with pytest.raises(StorageError, match=r"\.X\.csv\.journal could not be written"), journal:
@@ -616,7 +622,7 @@ def test_a_journal_that_failed_holds_no_lock(trouble, tmp_path, monkeypatch):
         journal.add([{"path": "a.png", "error": None}])
     if journal.path.is_dir():
         journal.path.rmdir()
-    with Journal(out, HOW) as other:
+    with ResumeLog(out, HOW) as other:
         assert other.judged == 0
 
 
@@ -643,14 +649,18 @@ class Whole:
 
     def __init__(self, pictures: Path, folder: Path, formats: tuple[str, ...] = (".csv",)):
         self.files, self.journal = {}, b""
-        keep = Journal.remove
+        keep = ResumeLog.remove
 
-        def remove(journal: Journal) -> None:
+        def remove(journal: ResumeLog) -> None:
             self.journal = journal.path.read_bytes()
             keep(journal)
 
-        with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            patched.setattr(Journal, "remove", remove)
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            patched.setattr(ResumeLog, "remove", remove)
             patched.setattr(Detector, "load", staticmethod(loaded_once))
             for suffix in formats:
                 out = folder / "whole" / f"X{suffix}"
@@ -721,7 +731,7 @@ def ended(process: subprocess.Popen) -> tuple[int, str, str]:
 DEADLY = """
 import os, signal
 from pathlib import Path
-from dfcore.batch.resume_log import Journal
+from dfcore.batch.resume_log import ResumeLog
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -732,10 +742,10 @@ def then_die(call):
 def die_halfway(call):
     return lambda journal: (row if number < 20 else die() for number, row in enumerate(call(journal)))
 
-rows, unlink = Journal.rows, Path.unlink
+rows, unlink = ResumeLog.rows, Path.unlink
 """
-FIRST_ROWS = f"{DEADLY}\nJournal.add = then_die(Journal.add)"
-FINAL_FILE = f"{DEADLY}\nJournal.rows = die_halfway(Journal.rows)"
+FIRST_ROWS = f"{DEADLY}\nResumeLog.add = then_die(ResumeLog.add)"
+FINAL_FILE = f"{DEADLY}\nResumeLog.rows = die_halfway(ResumeLog.rows)"
 MOMENTS = {
     "when the final file is whole but not in its place": f"{DEADLY}\nPath.replace = die",
     "when the final file is in its place": f"{DEADLY}\nPath.replace = then_die(Path.replace)",
@@ -845,14 +855,14 @@ def wait_until(true) -> None:
 
 
 def test_a_run_that_is_stopped_from_the_keyboard_can_be_gone_on_with(pictures, whole, predict, out, monkeypatch):
-    add = Journal.add
+    add = ResumeLog.add
 
     def stop(journal, rows):
         add(journal, rows)
         raise KeyboardInterrupt
 
     with no_thread_is_left(), monkeypatch.context() as patched:
-        patched.setattr(Journal, "add", stop)
+        patched.setattr(ResumeLog, "add", stop)
         code, told, err = predict(pictures, "--out", out, "--batch-size", BATCH)
     assert (code, told) == (130, "")
     assert one_line(err) == "dfcore: stopped.\n"
@@ -976,10 +986,10 @@ def other(tmp_path, monkeypatch) -> Path:
 
 
 OTHERWISE = {
-    "insisting": (("--insist",), "insist"),
-    "false alarms": (("--false-alarms", "0.1"), "false_alarms"),
-    "misses": (("--misses", "0.1"), "misses"),
-    "both": (("--insist", "--misses", "0.1"), "insist, misses"),
+    "insisting": (("--ignore-ood",), "ignore_ood"),
+    "false alarms": (("--max-fpr", "0.1"), "max_fpr"),
+    "misses": (("--max-fnr", "0.1"), "max_fnr"),
+    "both": (("--ignore-ood", "--max-fnr", "0.1"), "ignore_ood, max_fnr"),
     "engine": (("--engine", "keras"), "engines"),
 }
 
@@ -1011,12 +1021,12 @@ def test_verdicts_of_another_detector_are_not_mixed(pictures, whole, predict, ot
 @pytest.mark.slow
 def test_of_two_processes_on_one_file_one_is_refused(pictures, whole, predict, out):
     halting = f"""{DEADLY}
-add = Journal.add
+add = ResumeLog.add
 def halt(journal, rows):
     add(journal, rows)
     if journal.judged == {BATCH}:
         os.kill(os.getpid(), signal.SIGSTOP)
-Journal.add = halt
+ResumeLog.add = halt
 """
     asked = (pictures, "--out", out, "--batch-size", BATCH)
     process = start(*asked, disturbed=halting)

@@ -176,7 +176,7 @@ def test_train_evaluate_predict_and_explain(dfcore, answer, small_dataset, tmp_p
     code, out, err = dfcore("train", "--data_root", small_dataset, *TINY, "--name", "whole way")
     assert code == 0, err
     assert [line.split()[:2] for line in out.splitlines()[:2]] == [["epoch", "1/2"], ["epoch", "2/2"]]
-    assert "balanced accuracy" in out
+    assert "Balanced accuracy" in out
     (listed,) = answer("runs", "list")
     run = listed["id"]
     assert f"Run {run}" in err
@@ -338,7 +338,7 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
     assert set(rows) == {"1.png", "2.png", "10.png", "broken.png"}
     (verdict,) = Detector.load(bundle).predict([numbered / "2.png"])
     assert rows["2.png"]["score"] == verdict.score, "no digit is lost on the way"
-    assert (rows["2.png"]["verdict"], rows["2.png"]["label"]) == (verdict.call, verdict.label)
+    assert (rows["2.png"]["verdict"], rows["2.png"]["label"]) == (verdict.decision, verdict.label)
     assert set(rows["2.png"]) == {"path", "sha256", "score", "verdict", "label", "reason", "detector", "error"}
     assert (rows["2.png"]["detector"], rows["2.png"]["reason"]) == ("small", None)
     assert rows["2.png"]["sha256"] == sha256_file(numbered / "2.png")
@@ -369,14 +369,14 @@ def test_an_unlike_image_is_inconclusive_unless_one_insists(dfcore, answer, know
     assert f"{sized[300]}: inconclusive (score " in out
     assert "its shorter side has 300 pixels; the training images had 32." in out
     (row,) = answer(*asked)
-    assert (row["verdict"], row["unlike"]) == (
+    assert (row["verdict"], row["ood_reasons"]) == (
         "inconclusive",
         ["its shorter side has 300 pixels; the training images had 32"],
     )
     # The budgets leave no room between the thresholds, so that only the kind of the image can hold a verdict back.
-    budgets = ("--false-alarms", 0.5, "--misses", "0.5")
+    budgets = ("--max-fpr", 0.5, "--max-fnr", "0.5")
     assert answer(*asked, *budgets)[0]["verdict"] == "inconclusive"
-    (insisted,) = answer(*asked, *budgets, "--insist")
+    (insisted,) = answer(*asked, *budgets, "--ignore-ood")
     assert insisted["verdict"] in ("real", "fake")
     assert insisted["reason"] is None
     assert insisted["score"] == row["score"]
@@ -394,19 +394,19 @@ def test_error_budgets_choose_the_thresholds(answer, knowing, small_dataset):
     images = small_dataset / "validation"
     strict, lax = (
         [row["verdict"] for row in answer("predict", knowing["thumbnails"], images, *budget)]
-        for budget in (("--false-alarms", 0, "--misses", 0), ("--false_alarms", 0.5, "--misses", 0.5))
+        for budget in (("--max-fpr", 0, "--max-fnr", 0), ("--max_fpr", 0.5, "--max-fnr", 0.5))
     )
     assert set(strict) == {"inconclusive"}, "with no error allowed, 24 images teach no threshold"
     assert "inconclusive" not in lax
-    one_sided = {row["verdict"] for row in answer("predict", knowing["thumbnails"], images, "--misses", 0)}
+    one_sided = {row["verdict"] for row in answer("predict", knowing["thumbnails"], images, "--max-fnr", 0)}
     assert "real" not in one_sided, "the part that was not named is the card's"
 
 
 def test_auto_takes_the_detector_that_fits_each_image(answer, dfcore, library, sized):
     rows = {Path(row["path"]).name: row for row in answer("predict", "auto", sized[300].parent)}
     assert (rows["32.png"]["detector"], rows["300.png"]["detector"]) == ("thumbnails", "photographs")
-    assert not rows["32.png"]["unlike"]
-    assert not rows["300.png"]["unlike"]
+    assert not rows["32.png"]["ood_reasons"]
+    assert not rows["300.png"]["ood_reasons"]
     # Between the two neither fits, and that is said.
     assert rows["100.png"]["verdict"] == "inconclusive"
     for name, detector in (("32.png", "thumbnails"), ("300.png", "photographs")):
@@ -441,17 +441,17 @@ def test_evaluate_all_splits(answer, bundle, small_dataset):
 def test_evaluate_tells_the_three_answers_and_the_calibration_error(dfcore, answer, knowing, small_dataset):
     asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset)
     found = answer(*asked)
-    operating = read_card(knowing["thumbnails"]).operating
+    thresholds = read_card(knowing["thumbnails"]).thresholds
     three = found["three_way"]
-    assert (three["real_below"], three["fake_from"]) == (operating.real_below, operating.fake_from)
+    assert (three["real_below"], three["fake_from"]) == (thresholds.real_below, thresholds.fake_from)
     assert {name: sum(row.values()) for name, row in three["counts"].items()} == {"real": 12, "fake": 12}
     assert 0 <= found["ece"] <= 1
     code, out, _ = dfcore(*asked)
     assert code == 0
-    assert re.search(rf"ECE\s+{found['ece']:.4f}", out)
-    assert f"undecided {three['undecided']:.1%}" in out
-    strict = answer(*asked, "--false-alarms", 0, "--misses", 0)["three_way"]
-    assert (strict["undecided"], strict["false_alarms"], strict["misses"]) == (1, 0, 0)
+    assert re.search(rf"\(ECE\)\s+{found['ece']:.4f}", out)
+    assert f"inconclusive {three['abstention_rate']:.1%}" in out
+    strict = answer(*asked, "--max-fpr", 0, "--max-fnr", 0)["three_way"]
+    assert (strict["abstention_rate"], strict["fpr"], strict["fnr"]) == (1, 0, 0)
 
 
 def test_evaluate_keeps_what_it_measured_for_the_dashboard(answer, knowing, small_dataset):
@@ -473,11 +473,11 @@ def test_evaluate_by_group(dfcore, answer, bundle, small_dataset, tmp_path):
     assert {name: (found["real"], found["fake"]) for name, found in groups.items()} == {
         "camera": (12, 12), "phone": (12, 12)}  # fmt: skip
     _, out, _ = dfcore(*asked)
-    assert re.search(rf"camera\s+24\s+12\s+12\s+{groups['camera']['roc_auc']:.3f}", out)
+    assert re.search(rf"camera\s+24\s+12\s+12\s+0.500\s+{groups['camera']['roc_auc']:.3f}", out)
 
 
 def test_evaluate_measures_robustness_when_asked(dfcore, answer, knowing, small_dataset):
-    asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--robustness", "--most", 10)
+    asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--robustness", "--max-images", 10)
     rows = answer(*asked)["robustness"]
     assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
     assert {row["images"] for row in rows} == {10}
@@ -504,7 +504,7 @@ def test_nothing_that_was_trained_on_is_measured_as_test(answer, bundle, small_d
 def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowing, small_dataset, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(small_dataset / "test", other)
-    asked = ("matrix", *knowing.values(), "--data-root", small_dataset, other)
+    asked = ("cross-eval", *knowing.values(), "--data-root", small_dataset, other)
     rows = answer(*asked)
     assert [(row["detector"], row["data set"], row["images"]) for row in rows] == [
         (name, *data) for name in knowing for data in (("small", 72), ("other", 24))]  # fmt: skip
@@ -512,9 +512,9 @@ def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowin
         single = answer("evaluate", knowing[row["detector"]], "--split", "all", "--data-root",
                         small_dataset if row["data set"] == "small" else other)  # fmt: skip
         assert row["roc_auc"] == single["roc_auc"]
-        assert row["undecided"] == single["three_way"]["undecided"]
+        assert row["abstention_rate"] == single["three_way"]["abstention_rate"]
         assert row["trained on it"] == "no"
-    assert {row["unlike"] for row in rows if row["detector"] == "photographs"} == {1}, "32 pixels are not 300"
+    assert {row["ood_rate"] for row in rows if row["detector"] == "photographs"} == {1}, "32 pixels are not 300"
     code, out, _ = dfcore(*asked, "--split", "test")
     assert code == 0
     head, *lines = out.splitlines()
@@ -581,10 +581,10 @@ REFUSED = {
     "train: no such config": ("train --config gone.json", "gone.json cannot be read"),
     "train: unknown setting": ("train --data-root D --config ODD", "batchsize: there is no such setting"),
     "train: unknown option": ("train --data-root D --speed 3", "unrecognized arguments: --speed"),
-    "train: unknown recipe": ("train --data-root D --preset huge", r"Expected a recipe out of small.*Received: 'huge'"),
+    "train: unknown recipe": ("train --data-root D --preset huge", r"Expected a preset out of small.*Received: 'huge'"),
     "train: a recipe that does not fit what else is asked for": (
         "train --data-root D --preset small --image-size 16",
-        "image_size: expected at least 32 for mobilenetv2_levels_fine",
+        "image_size: expected at least 32 for mobilenetv2_multiscale_fine",
     ),
     "train: not even once": ("train --data-root D --repeat 0", "Expected --repeat of at least 1. Received: 0"),
     "train: early stopping beside cross-validation": (
@@ -593,7 +593,7 @@ REFUSED = {
     ),
     "train: patches for a network of one size": (
         "train --data-root D --arch vit --augmentation patch",
-        "augmentation: patch needs one of",
+        "augmentation: random_crop needs one of",
     ),
     "runs: unknown": ("runs show gone", "There is no run 'gone'"),
     "runs: a way out": ("runs delete ../numbered", "There is no run"),
@@ -607,24 +607,30 @@ REFUSED = {
         "no usable image in the split 'test'",
     ),
     "evaluate: a budget above one half": (
-        "evaluate B --data-root D --misses 0.7",
+        "evaluate B --data-root D --max-fnr 0.7",
         "Expected error budgets between 0 and 0.5. Received: .*0.7",
     ),
-    "evaluate: a budget that is no number": ("evaluate B --data-root D --misses few", "--misses: invalid float"),
+    "evaluate: a budget that is no number": ("evaluate B --data-root D --max-fnr few", "--max-fnr.*: invalid float"),
     "evaluate: nothing to choose thresholds on": (
-        "evaluate B --data-root D --misses 0.1",
+        "evaluate B --data-root D --max-fnr 0.1",
         "Untrained brought no predictions of unseen images",
     ),
-    "evaluate: too few for robustness": ("evaluate B --data-root D --most 1", "Expected --most of at least 2"),
-    "matrix: unknown detector": ("matrix B gone --data-root D", "There is no detector 'gone'"),
-    "matrix: no data": ("matrix B", "--data-root"),
-    "matrix: no such split": ("matrix B --data-root D --split holdout", "invalid choice: 'holdout'"),
+    "evaluate: too few for robustness": (
+        "evaluate B --data-root D --max-images 1",
+        "Expected --max-images of at least 2",
+    ),
+    "cross-eval: unknown detector": ("cross-eval B gone --data-root D", "There is no detector 'gone'"),
+    "matrix: no data": ("cross-eval B", "--data-root"),
+    "matrix: no such split": ("cross-eval B --data-root D --split holdout", "invalid choice: 'holdout'"),
     "compare: one detector only": ("compare B --data-root D", "required: BUNDLE"),
     "compare: no such split": ("compare B B --data-root D --split holdout", "--split train, validation, test, all"),
-    "predict: nothing to choose from": ("predict auto N", "There is no detector in .* to choose from"),
-    "predict: a negative budget": ("predict B N --false-alarms -0.1", "Expected error budgets between 0 and 0.5"),
+    "predict: nothing to choose from": (
+        "predict auto N",
+        "There is no detector in .* to choose from",
+    ),
+    "predict: a negative budget": ("predict B N --max-fpr -0.1", "Expected error budgets between 0 and 0.5"),
     "predict: nothing to choose thresholds on": (
-        "predict B N --false-alarms 0.1",
+        "predict B N --max-fpr 0.1",
         "Untrained brought no predictions of unseen images",
     ),
     "evaluate: no data": ("evaluate B", "--data-root"),

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from dfcore import figures
-from dfcore.confidence import Operating
+from dfcore.confidence import DecisionThresholds
 from dfcore.evaluation import calibration_error, reliability, three_way
 
 random = np.random.default_rng(0)
 LABELS = (random.random(300) < 0.4).astype(int)
 SCORES = np.clip(random.normal(0.4 + 0.25 * LABELS, 0.2), 0, 1)
-OPERATING = Operating(real_below=0.3, fake_from=0.6)
+OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.6)
 COLOURS = {"likely real": figures.REAL_COLOUR, "inconclusive": figures.NEUTRAL_COLOUR,
            "likely fake": figures.FAKE_COLOUR}  # fmt: skip
 
@@ -62,8 +62,8 @@ def test_answers_show_the_share_and_count_of_each():
         assert list(bar.y) == ["is real", "is fake"]
         assert [cell[0] for cell in bar.customdata] == [found["counts"][actual][call] for actual in ("real", "fake")]
     assert sum(np.array(bar.x) for bar in bars.values()) == pytest.approx([1, 1])
-    assert bars["likely fake"].x[0] == pytest.approx(found["false_alarms"])
-    assert bars["likely real"].x[1] == pytest.approx(found["misses"])
+    assert bars["likely fake"].x[0] == pytest.approx(found["fpr"])
+    assert bars["likely real"].x[1] == pytest.approx(found["fnr"])
 
 
 def test_answers_are_stacked_to_a_whole():
@@ -93,6 +93,11 @@ def test_a_class_without_images_has_no_bar(labels, expected):
 
 # === Robustness ===
 
+TITLES = {
+    "roc_auc": "ROC AUC",
+    "balanced_accuracy": "Balanced accuracy",
+    "false_positive_rate": "False alarms on real (FPR)",
+}
 ROWS = [
     {"change": "original", "title": "As it is", "roc_auc": 0.99, "balanced_accuracy": 0.95,
      "false_positive_rate": 0.02},
@@ -101,7 +106,7 @@ ROWS = [
 
 
 def test_robustness_shows_three_figures_of_every_change():
-    found = traces(figures.robustness(ROWS))
+    found = traces(figures.robustness(ROWS, TITLES))
     assert {name: list(trace.x) for name, trace in found.items()} == {
         "ROC AUC": [0.99, 0.8],
         "Balanced accuracy": [0.95, 0.7],
@@ -113,15 +118,15 @@ def test_robustness_shows_three_figures_of_every_change():
 
 
 def test_robustness_begins_with_the_images_as_they_are_on_top_and_makes_room_for_more():
-    layout = figures.robustness(ROWS).layout
+    layout = figures.robustness(ROWS, TITLES).layout
     assert layout.yaxis.autorange == "reversed"
     assert layout.xaxis.range[0] <= 0 < 1 <= layout.xaxis.range[1]
-    assert figures.robustness(ROWS * 5).layout.height > layout.height
+    assert figures.robustness(ROWS * 5, TITLES).layout.height > layout.height
 
 
 def test_what_was_not_computed_is_left_out():
     rows = [row | {"roc_auc": None, "false_positive_rate": None} for row in ROWS]
-    found = traces(figures.robustness(rows))
+    found = traces(figures.robustness(rows, TITLES))
     assert {name: len(trace.x) for name, trace in found.items()} == {
         "ROC AUC": 0, "Balanced accuracy": 2, "False alarms on real (FPR)": 0}  # fmt: skip
 
@@ -129,10 +134,10 @@ def test_what_was_not_computed_is_left_out():
 # === Stability ===
 
 CHANGED = [
-    {"change": "original", "title": "As it is", "score": 0.4, "call": "inconclusive"},
-    {"change": "blur", "title": "Blurred", "score": 0.1, "call": "real"},
-    {"change": "noise", "title": "Noise", "score": 0.9, "call": "fake"},
-    {"change": "crop", "title": "Cropped", "score": 0.5, "call": "inconclusive"},
+    {"change": "original", "title": "As it is", "score": 0.4, "decision": "inconclusive"},
+    {"change": "blur", "title": "Blurred", "score": 0.1, "decision": "real"},
+    {"change": "noise", "title": "Noise", "score": 0.9, "decision": "fake"},
+    {"change": "crop", "title": "Cropped", "score": 0.5, "decision": "inconclusive"},
 ]
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from dfcore.confidence import Operating
+from dfcore.confidence import DecisionThresholds, decide
 from dfcore.errors import InputError
-from dfcore.evaluation import calibration_error, calls, reliability, three_way
+from dfcore.evaluation import calibration_error, reliability, three_way
 
 # === Calibration ===
 
@@ -64,33 +64,33 @@ def test_without_images_there_are_no_points():
 
 # === Three answers ===
 
-OPERATING = Operating(real_below=0.3, fake_from=0.7)
+OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.7)
 REAL, FAKE = [0.1, 0.3, 0.5, 0.7], [0.2, 0.69, 0.7, 0.9]
 BY_HAND = [
     pytest.param(
         None,
         {"real": {"real": 1, "inconclusive": 2, "fake": 1}, "fake": {"real": 1, "inconclusive": 1, "fake": 2}},
-        {"false_alarms": 1 / 4, "misses": 1 / 4, "undecided": 3 / 8, "unlike": 0, "accuracy_decided": 3 / 5},
+        {"fpr": 1 / 4, "fnr": 1 / 4, "abstention_rate": 3 / 8, "ood_rate": 0, "selective_accuracy": 3 / 5},
         id="by-score",
     ),
     pytest.param(
         [False, False, False, True, False, True, False, True],
         {"real": {"real": 1, "inconclusive": 3, "fake": 0}, "fake": {"real": 1, "inconclusive": 2, "fake": 1}},
-        {"false_alarms": 0, "misses": 1 / 4, "undecided": 5 / 8, "unlike": 3 / 8, "accuracy_decided": 2 / 3},
+        {"fpr": 0, "fnr": 1 / 4, "abstention_rate": 5 / 8, "ood_rate": 3 / 8, "selective_accuracy": 2 / 3},
         id="images-unlike-the-known-are-inconclusive",
     ),
     pytest.param(
         [True] * 8,
         {"real": {"real": 0, "inconclusive": 4, "fake": 0}, "fake": {"real": 0, "inconclusive": 4, "fake": 0}},
-        {"false_alarms": 0, "misses": 0, "undecided": 1, "unlike": 1, "accuracy_decided": None},
+        {"fpr": 0, "fnr": 0, "abstention_rate": 1, "ood_rate": 1, "selective_accuracy": None},
         id="nothing-is-known",
     ),
 ]
 
 
-@pytest.mark.parametrize(("unlike", "counts", "shares"), BY_HAND)
-def test_three_way_by_hand(unlike, counts, shares):
-    found = three_way([0] * 4 + [1] * 4, REAL + FAKE, OPERATING, unlike)
+@pytest.mark.parametrize(("is_ood", "counts", "shares"), BY_HAND)
+def test_three_way_by_hand(is_ood, counts, shares):
+    found = three_way([0] * 4 + [1] * 4, REAL + FAKE, OPERATING, is_ood)
     assert found["counts"] == counts
     assert {name: found[name] for name in shares} == pytest.approx(shares)
     assert (found["real_below"], found["fake_from"]) == (0.3, 0.7)
@@ -98,10 +98,10 @@ def test_three_way_by_hand(unlike, counts, shares):
 
 
 MISSING = [
-    pytest.param([0, 0], [0.1, 0.8], {"misses"}, id="real-only"),
-    pytest.param([1, 1], [0.1, 0.8], {"false_alarms"}, id="fake-only"),
-    pytest.param([0, 1], [0.5, 0.5], {"accuracy_decided"}, id="nothing-decided"),
-    pytest.param([], [], {"false_alarms", "misses", "undecided", "unlike", "accuracy_decided"}, id="nothing"),
+    pytest.param([0, 0], [0.1, 0.8], {"fnr"}, id="real-only"),
+    pytest.param([1, 1], [0.1, 0.8], {"fpr"}, id="fake-only"),
+    pytest.param([0, 1], [0.5, 0.5], {"selective_accuracy"}, id="nothing-decided"),
+    pytest.param([], [], {"fpr", "fnr", "abstention_rate", "ood_rate", "selective_accuracy"}, id="nothing"),
 ]
 
 
@@ -113,15 +113,15 @@ def test_shares_of_nothing_are_not_made_up(labels, scores, missing):
 
 OPERATINGS = [
     pytest.param(OPERATING, id="two-thresholds"),
-    pytest.param(Operating.single(0.5), id="one-threshold"),
-    pytest.param(Operating(real_below=-1, fake_from=2), id="abstains"),
+    pytest.param(DecisionThresholds.single(0.5), id="one-threshold"),
+    pytest.param(DecisionThresholds(real_below=-1, fake_from=2), id="abstains"),
 ]
 
 
-@pytest.mark.parametrize("operating", OPERATINGS)
-def test_many_images_are_called_as_each_alone(operating):
+@pytest.mark.parametrize("thresholds", OPERATINGS)
+def test_many_images_are_decided_as_each_alone(thresholds):
     scores = np.linspace(0, 1, 101)
-    assert calls(scores, operating).tolist() == [operating.call(score) for score in scores]
+    assert decide(scores, thresholds).tolist() == [decide(score, thresholds).item() for score in scores]
 
 
 @pytest.mark.parametrize(

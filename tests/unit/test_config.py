@@ -48,7 +48,7 @@ BAD = [
     pytest.param("cross_validation", "leave-one-out", "off.*content.*group", id="unknown-cross-validation"),
     pytest.param("folds", 1, "2", id="one-fold-is-none"),
     pytest.param("folds", 21, "20", id="too-many-folds"),
-    pytest.param("whole_epochs", -1, "0", id="fewer-whole-epochs-than-none"),
+    pytest.param("full_image_epochs", -1, "0", id="fewer-whole-epochs-than-none"),
     pytest.param("class_weights", "perhaps", "boolean", id="neither-true-nor-false"),
     pytest.param("schema_version", 2, "1", id="a-later-schema"),
     pytest.param("data_root", "  ", "at least 1", id="blank-data-root"),
@@ -103,11 +103,11 @@ def test_cross_validation_leaves_no_images_to_stop_early_by(watched):
     assert make_config({"data_root": "x", "cross_validation": "group", "early_stopping": "off"}).folds == 5
 
 
-@pytest.mark.parametrize("augmentation", ["patch", "flip,Patch:strong"])
+@pytest.mark.parametrize("augmentation", ["random_crop", "flip,Patch:strong"])
 def test_patches_need_a_network_that_takes_images_of_any_size(augmentation):
     (problem,) = problems(arch="vit", augmentation=augmentation)
-    told = re.search(r"augmentation: patch needs one of (.*), not vit", problem)[1].split(", ")
-    assert "mobilenetv2_levels" in told
+    told = re.search(r"augmentation: random_crop needs one of (.*), not vit", problem)[1].split(", ")
+    assert "mobilenetv2_multiscale" in told
     assert "vit" not in told
     for name in architectures.names():
         if name in told:
@@ -118,15 +118,15 @@ def test_patches_need_a_network_that_takes_images_of_any_size(augmentation):
 
 def test_an_image_size_that_is_no_number_is_told_once():
     for size in (None, "large", [64]):
-        (problem,) = problems(arch="mobilenetv2", image_size=size, augmentation="patch")
+        (problem,) = problems(arch="mobilenetv2", image_size=size, augmentation="random_crop")
         assert problem.startswith("image_size: "), size
 
 
 SMALL = [
-    pytest.param(32, "patch", 24, id="smaller-than-the-network-takes"),
-    pytest.param(48, "flip,patch:strong", 32, id="large-enough"),
-    pytest.param(32, "patch:light", 32, id="the-whole-image"),
-    pytest.param("40", "patch:strong", 24, id="as-text"),
+    pytest.param(32, "random_crop", 24, id="smaller-than-the-network-takes"),
+    pytest.param(48, "flip,random_crop:strong", 32, id="large-enough"),
+    pytest.param(32, "random_crop:light", 32, id="the-whole-image"),
+    pytest.param("40", "random_crop:strong", 24, id="as-text"),
 ]
 
 
@@ -138,7 +138,9 @@ def test_patches_are_no_smaller_than_the_network_takes(size, augmentation, side)
         make_config(values)
         return
     (problem,) = problems(**values)
-    assert problem.startswith(f"augmentation: expected patches of at least 32 pixels for mobilenetv2; of {size} pixels")
+    assert problem.startswith(
+        f"augmentation: expected random crops of at least 32 pixels for mobilenetv2; of {size} pixels"
+    )
     assert f"they have {side}. Received: {augmentation!r}" in problem
 
 

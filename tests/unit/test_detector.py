@@ -12,13 +12,32 @@ from PIL import Image
 
 from dfcore import workspace
 from dfcore.architectures import build_model
-from dfcore.confidence import Budget, Calibration, Domain, Familiarity, FileRange, Operating, sigmoid
+from dfcore.confidence import (
+    Calibration,
+    DecisionThresholds,
+    ErrorBudget,
+    FileRange,
+    OODDetector,
+    OODResult,
+    Policy,
+    sigmoid,
+)
 from dfcore.datasets import TEST, scan
 from dfcore.detectors import bundle as bundles
 from dfcore.detectors import library
-from dfcore.detectors.bundle import Card, Known, Preprocess, Threshold, Training, read_card, write_bundle, write_card
-from dfcore.detectors.detector import Detector, Verdict
+from dfcore.detectors.bundle import (
+    Card,
+    OODRecord,
+    Preprocess,
+    Threshold,
+    Training,
+    read_card,
+    write_bundle,
+    write_card,
+)
+from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import find_bundle
+from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError, ImageError
 from dfcore.evaluation import measure, predict_split
 from dfcore.utils.files import sha256_bytes, sha256_file
@@ -129,7 +148,7 @@ def test_progress_counts_the_images(detector, photo):
     assert told == [2, 4, 5]
 
 
-CALLS = {
+DECISIONS = {
     "above": (0.51, 0.5, "fake"),
     "on the threshold: fake": (0.5, 0.5, "fake"),
     "below": (0.49, 0.5, "real"),
@@ -139,34 +158,34 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize(("score", "threshold", "label"), CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(("score", "threshold", "label"), DECISIONS.values(), ids=DECISIONS)
 def test_the_threshold_belongs_to_fake(score, threshold, label):
     verdict = Verdict(score, threshold)
     assert verdict.label == label
     # Where a card names no other thresholds, the three-way answer is the two-way one.
-    assert (verdict.call, verdict.reason) == (label, None)
+    assert (verdict.decision, verdict.reason) == (label, None)
 
 
-BETWEEN = Operating(real_below=0.3, fake_from=0.8)
-UNLIKE = Familiarity(2.0, ("its shorter side has 9 pixels",))
-# {reason: (score, familiarity, insist, two-way answer, three-way answer, what the reason says)}.
+BETWEEN = DecisionThresholds(real_below=0.3, fake_from=0.8)
+UNLIKE = OODResult(2.0, ("its shorter side has 9 pixels",))
+# {reason: (score, ood_result, ignore_ood, two-way answer, three-way answer, what the reason says)}.
 THREE_WAY = {
-    "below the lower threshold": (0.29, Familiarity(0.5), False, "real", "real", None),
-    "on the lower threshold": (0.3, Familiarity(0.5), False, "real", "inconclusive", "between the two thresholds"),
-    "just below the upper one": (0.79, Familiarity(0.5), False, "fake", "inconclusive", "between the two thresholds"),
-    "on the upper threshold": (0.8, Familiarity(0.5), False, "fake", "fake", None),
-    "no record of the training images": (0.9, Familiarity(None), False, "fake", "fake", None),
+    "below the lower threshold": (0.29, OODResult(0.5), False, "real", "real", None),
+    "on the lower threshold": (0.3, OODResult(0.5), False, "real", "inconclusive", "between the two thresholds"),
+    "just below the upper one": (0.79, OODResult(0.5), False, "fake", "inconclusive", "between the two thresholds"),
+    "on the upper threshold": (0.8, OODResult(0.5), False, "fake", "fake", None),
+    "no record of the training images": (0.9, OODResult(None), False, "fake", "fake", None),
     "unlike, whatever the score": (0.99, UNLIKE, False, "fake", "inconclusive", "unlike those.* 9 pixels"),
     "unlike, but somebody insists": (0.99, UNLIKE, True, "fake", "fake", None),
     "unlike, insisted, and between": (0.5, UNLIKE, True, "fake", "inconclusive", "between the two thresholds"),
-    "not readable": (None, Familiarity(None), True, None, None, None),
+    "not readable": (None, OODResult(None), True, None, None, None),
 }
 
 
-@pytest.mark.parametrize(("score", "known", "insist", "label", "call", "reason"), THREE_WAY.values(), ids=THREE_WAY)
-def test_three_answers_and_why_there_is_none(score, known, insist, label, call, reason):
-    verdict = Verdict(score, 0.5, operating=BETWEEN, familiarity=known, insist=insist)
-    assert (verdict.label, verdict.call) == (label, call)
+@pytest.mark.parametrize(("score", "known", "ignore_ood", "label", "call", "reason"), THREE_WAY.values(), ids=THREE_WAY)
+def test_three_answers_and_why_there_is_none(score, known, ignore_ood, label, call, reason):
+    verdict = Verdict(score, 0.5, thresholds=BETWEEN, ood=known, ignore_ood=ignore_ood)
+    assert (verdict.label, verdict.decision) == (label, call)
     if reason is None:
         assert verdict.reason is None
     else:
@@ -209,13 +228,13 @@ def test_the_score_is_what_the_card_makes_of_the_logit(calibration, model, photo
 
 
 def test_thresholds_are_the_cards_unless_others_are_asked_for(model, photo, tmp_path):
-    write_bundle(tmp_path / "one", model, make_card(operating=Operating(real_below=-1, fake_from=2)))
+    write_bundle(tmp_path / "one", model, make_card(decision_thresholds=DecisionThresholds(real_below=-1, fake_from=2)))
     detector = Detector.load(tmp_path / "one")
     (own,) = detector.predict([photo])
-    (other,) = detector.predict([photo], operating=Operating(real_below=0, fake_from=0))
-    assert own.call == "inconclusive", "both sides abstain"
+    (other,) = detector.predict([photo], policy=Policy(DecisionThresholds(real_below=0, fake_from=0)))
+    assert own.decision == "inconclusive", "both sides abstain"
     assert "between the two thresholds" in own.reason
-    assert (other.call, other.reason) == ("fake", None)
+    assert (other.decision, other.reason) == ("fake", None)
     assert own.score == other.score
     assert own.label == other.label, "the two-way answer has a threshold of its own"
 
@@ -231,8 +250,8 @@ def knowing(model, bundle, small_dataset, tmp_path_factory) -> Path:
         for split, found in paths.items()
     }
     files = FileRange(sides=(32, 32), colourfulness=0.05)
-    card = make_card(known=Known(files=files, sha256="", limit_from="validation"))
-    write_bundle(folder, model, card, Domain.fit(features["train"], features["validation"]))
+    card = make_card(ood=OODRecord(files=files, sha256="", limit_from="validation"))
+    write_bundle(folder, model, card, OODDetector.fit(features["train"], features["validation"]))
     return folder
 
 
@@ -243,24 +262,24 @@ def test_a_familiar_image_gets_a_verdict_and_a_strange_one_a_reason(knowing, sma
         image.resize((320, 320)).save(large)
         image.convert("L").save(grey)
     familiar, big, colourless = detector.predict([*list((small_dataset / "train" / "fake").iterdir())[:1], large, grey])
-    assert familiar.familiarity.distance < 1
-    assert familiar.call == familiar.label
+    assert familiar.ood.distance < 1
+    assert familiar.decision == familiar.label
     reasons = {"its shorter side has 320 pixels; the training images had 32": big, "hardly any colour": colourless}
     for text, verdict in reasons.items():
-        assert verdict.call == "inconclusive", text
+        assert verdict.decision == "inconclusive", text
         assert verdict.reason.startswith("The image is unlike those that the detector was trained on")
         assert text in verdict.reason
-    (insisted,) = detector.predict([large], insist=True)
-    assert (insisted.call, insisted.score, insisted.reason) == (big.label, big.score, None)
-    assert insisted.familiarity.unlike, "it is told all the same"
+    (insisted,) = detector.predict([large], policy=Policy(ignore_ood=True))
+    assert (insisted.decision, insisted.score, insisted.reason) == (big.label, big.score, None)
+    assert insisted.ood.is_ood, "it is told all the same"
 
 
 def test_how_far_an_image_lies_does_not_depend_on_its_company(knowing, small_dataset):
     detector = Detector.load(knowing)
     paths = sorted((small_dataset / "test").rglob("*.png"))[:7]
-    whole = [verdict.familiarity for verdict in detector.predict(paths)]
-    assert [verdict.familiarity for verdict in detector.predict(paths, batch_size=2)] == whole
-    assert [verdict.familiarity for verdict in detector.predict([path.read_bytes() for path in paths])] == whole
+    whole = [verdict.ood for verdict in detector.predict(paths)]
+    assert [verdict.ood for verdict in detector.predict(paths, batch_size=2)] == whole
+    assert [verdict.ood for verdict in detector.predict([path.read_bytes() for path in paths])] == whole
     assert len({found.distance for found in whole}) == len(paths)
 
 
@@ -274,9 +293,9 @@ def test_what_a_data_set_was_measured_to_be_is_what_a_user_gets(knowing, small_d
         image.convert("L").save(root / TEST / "fake" / "grey.jpg", quality=20)
     table = predict_split(detector, scan(root), TEST, cache_dir=tmp_path / "cache")
     verdicts = detector.predict([root / path for path in table.path])
-    assert table.unlike.tolist() == [verdict.familiarity.unlike for verdict in verdicts]
+    assert table.is_ood.tolist() == [verdict.ood.is_ood for verdict in verdicts]
     assert table.score.tolist() == [verdict.score for verdict in verdicts]
-    strange = set(table.path[table.unlike])
+    strange = set(table.path[table.is_ood])
     assert {f"{TEST}/real/large.png", f"{TEST}/fake/grey.jpg"} <= strange
     assert len(strange) < len(table) / 2
 
@@ -393,11 +412,13 @@ SPOILT = {
         "NaN is no finite number",
     ),
     "a budget out of its range": (
-        lambda folder: change_card(folder, operating={"real_below": 0, "fake_from": 1, "budget": {"misses": 2}}),
-        r"operating\.budget\.misses",
+        lambda folder: change_card(
+            folder, decision_thresholds={"real_below": 0, "fake_from": 1, "budget": {"max_fnr": 2}}
+        ),
+        r"decision_thresholds\.budget\.max_fnr",
     ),
     "known images that are not there": (
-        lambda folder: change_card(folder, known={"files": {"sides": [32, 32]}, "sha256": "0" * 64}),
+        lambda folder: change_card(folder, ood={"files": {"sides": [32, 32]}, "sha256": "0" * 64}),
         r"domain\.npz cannot be read",
     ),
 }
@@ -420,8 +441,8 @@ def altered_domain(folder: Path) -> None:
 def use_no_domain(folder: Path, content: bytes = b"no record") -> None:
     """A file that is no record of images, with a card that was written for it."""
     (folder / "domain.npz").write_bytes(content)
-    known = json.loads((folder / "card.json").read_text())["known"]
-    change_card(folder, known=known | {"sha256": sha256_bytes(content)})
+    known = json.loads((folder / "card.json").read_text())["ood"]
+    change_card(folder, ood=known | {"sha256": sha256_bytes(content)})
 
 
 def pickled() -> bytes:
@@ -449,20 +470,22 @@ def test_a_spoilt_record_of_known_images_is_refused(spoil, message, knowing, tmp
 
 
 def test_all_of_a_card_comes_back_from_its_file(knowing, model, tmp_path):
-    operating = Operating(real_below=0.2, fake_from=0.7, budget=Budget(misses=0.1), images=50, chosen_on="some")
-    card = make_card(calibration=STEPS, operating=operating, known=read_card(knowing).known)
-    written = write_bundle(tmp_path / "one", model, card, Detector.load(knowing).domain)
+    thresholds = DecisionThresholds(
+        real_below=0.2, fake_from=0.7, budget=ErrorBudget(max_fnr=0.1), images=50, chosen_on="some"
+    )
+    card = make_card(calibration=STEPS, decision_thresholds=thresholds, ood=read_card(knowing).ood)
+    written = write_bundle(tmp_path / "one", model, card, Detector.load(knowing).ood_detector)
     read = read_card(tmp_path / "one")
     assert read == written
-    assert (read.calibration, read.operating) == (STEPS, operating)
-    assert read.known.sha256 == sha256_file(tmp_path / "one" / "domain.npz")
-    assert read.decision == operating
+    assert (read.calibration, read.decision_thresholds) == (STEPS, thresholds)
+    assert read.ood.sha256 == sha256_file(tmp_path / "one" / "domain.npz")
+    assert read.thresholds == thresholds
 
 
 def test_a_card_of_version_0_1_is_read(own, photo):
     """It told in a sentence that it was not calibrated, and had one threshold."""
     values = json.loads((own / "card.json").read_text())
-    for name in ("operating", "known", "measured", "robustness"):
+    for name in ("decision_thresholds", "ood", "measured", "robustness"):
         values.pop(name)
     values |= {"calibration": "none: the score is the network's own and no calibrated probability"}
     (own / "card.json").write_text(json.dumps(values))
@@ -470,8 +493,8 @@ def test_a_card_of_version_0_1_is_read(own, photo):
     (verdict,) = detector.predict([photo])
     assert detector.card.calibration == Calibration()
     assert verdict.score == sigmoid(verdict.logit)
-    assert verdict.call == verdict.label
-    assert verdict.familiarity == Familiarity(None)
+    assert verdict.decision == verdict.label
+    assert verdict.ood == OODResult(None)
 
 
 def test_code_in_a_model_is_never_run(tmp_path, photo):

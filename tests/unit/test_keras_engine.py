@@ -95,10 +95,10 @@ def test_logits_are_those_of_the_outputs(images):
 
 def test_a_mirrored_engine_gives_an_image_and_its_mirror_image_the_same(images):
     model = build_model("cnn", size=32)
-    plain, mirrored = KerasEngine(model), KerasEngine(model, mirrored=True)
+    plain, tta_flip = KerasEngine(model), KerasEngine(model, tta_flip=True)
     turned = np.ascontiguousarray(images[:, :, ::-1])
-    np.testing.assert_allclose(mirrored.logits(images), mirrored.logits(turned), atol=1e-5)
-    np.testing.assert_allclose(mirrored.logits(images), (plain.logits(images) + plain.logits(turned)) / 2, atol=1e-5)
-    assert mirrored.outputs(images).features.shape == plain.outputs(images).features.shape
-    alone = [mirrored.logits(image[None])[0] for image in images]
-    np.testing.assert_array_equal(mirrored.logits(images), alone)
+    np.testing.assert_allclose(tta_flip.logits(images), tta_flip.logits(turned), atol=1e-5)
+    np.testing.assert_allclose(tta_flip.logits(images), (plain.logits(images) + plain.logits(turned)) / 2, atol=1e-5)
+    assert tta_flip.outputs(images).features.shape == plain.outputs(images).features.shape
+    alone = [tta_flip.logits(image[None])[0] for image in images]
+    np.testing.assert_array_equal(tta_flip.logits(images), alone)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfcore.confidence import Operating
+from dfcore.confidence import DecisionThresholds
 from dfcore.errors import InputError
 from dfcore.evaluation import confusion, evaluate_scores, full_metrics, precision_recall_points, roc_points
 from dfcore.evaluation.metrics import check
@@ -46,7 +46,7 @@ def test_values_by_hand(name):
 
 def test_the_result_is_plain_data_for_a_file_with_all_that_was_computed():
     result = evaluate_scores(LABELS, SCORES, 0.5)
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == result.to_dict()
     assert result["not_computed"] == {}
     assert result["confusion"] == {"true_real": 3, "false_fake": 1, "false_real": 1, "true_fake": 3}
     assert "real" in result["report"]
@@ -147,7 +147,7 @@ def test_one_class_only_gives_no_numbers_made_up(labels, missing):
     assert result["accuracy"] == pytest.approx(2 / 3 if labels[0] else 1 / 3)
     assert result["log_loss"] > 0
     assert result["brier"] > 0
-    json.dumps(result, allow_nan=False)
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_no_images_give_no_numbers_at_all():
@@ -155,7 +155,7 @@ def test_no_images_give_no_numbers_at_all():
     assert result["images"] == 0
     assert result["accuracy"] is None
     assert all("0 real and 0 fake" in reason for reason in result["not_computed"].values())
-    json.dumps(result, allow_nan=False)
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_nothing_called_fake_leaves_no_precision():
@@ -169,15 +169,15 @@ def test_the_order_of_images_does_not_matter(random_data):
     labels, scores = random_data
     order = np.random.default_rng(0).permutation(len(labels))
     one, other = (evaluate_scores(labels[o], scores[o], 0.45) for o in (order, slice(None)))
-    assert one.keys() == other.keys()
-    for name, value in one.items():
+    assert one.to_dict().keys() == other.to_dict().keys()
+    for name, value in one.to_dict().items():
         assert value == (pytest.approx(other[name]) if isinstance(value, float) else other[name]), name
 
 
 # === All that is told of a table of predictions ===
 
 # The real image at 0.4 and the fake at 0.6 stay undecided; the fake at 0.3 is missed, the real at 0.7 a false alarm.
-BETWEEN = Operating(real_below=0.4, fake_from=0.7)
+BETWEEN = DecisionThresholds(real_below=0.4, fake_from=0.7)
 
 
 def table(labels=LABELS, scores=SCORES, **columns) -> pd.DataFrame:
@@ -187,13 +187,13 @@ def table(labels=LABELS, scores=SCORES, **columns) -> pd.DataFrame:
 
 THREE_WAY = [
     pytest.param({},
-                 {"false_alarms": 1 / 4, "misses": 1 / 4, "undecided": 2 / 8, "unlike": 0, "accuracy_decided": 4 / 6},
+                 {"fpr": 1 / 4, "fnr": 1 / 4, "abstention_rate": 2 / 8, "ood_rate": 0, "selective_accuracy": 4 / 6},
                  id="by-the-thresholds"),
-    pytest.param({"unlike": [False] * 3 + [True] + [False] * 4},
-                 {"false_alarms": 0, "misses": 1 / 4, "undecided": 3 / 8, "unlike": 1 / 8, "accuracy_decided": 4 / 5},
+    pytest.param({"is_ood": [False] * 3 + [True] + [False] * 4},
+                 {"fpr": 0, "fnr": 1 / 4, "abstention_rate": 3 / 8, "ood_rate": 1 / 8, "selective_accuracy": 4 / 5},
                  id="an-unlike-image-is-undecided-whatever-its-score"),
-    pytest.param({"unlike": [True] * 8},
-                 {"false_alarms": 0, "misses": 0, "undecided": 1, "unlike": 1, "accuracy_decided": None},
+    pytest.param({"is_ood": [True] * 8},
+                 {"fpr": 0, "fnr": 0, "abstention_rate": 1, "ood_rate": 1, "selective_accuracy": None},
                  id="nothing-is-like-the-training-images"),
 ]  # fmt: skip
 
@@ -231,7 +231,7 @@ def test_what_is_told_of_no_images_has_its_reasons():
     found = full_metrics(table([], []), 0.5, BETWEEN)
     assert found["ece"] is None
     assert set(found["not_computed"]) == {name for name, value in found.items() if value is None}
-    assert found["three_way"]["undecided"] is None
+    assert found["three_way"]["abstention_rate"] is None
     json.dumps(found, allow_nan=False)
 
 
@@ -246,7 +246,10 @@ def test_every_point_of_the_roc_curve_tells_its_own_threshold(random_data):
     assert ((points["threshold"] >= 0) & (points["threshold"] <= 1)).all()
     for index in range(1, len(points["threshold"])):
         found = confusion(labels, scores, points["threshold"][index])
-        assert (found.false_fake, found.true_fake) == (points["false_alarms"][index], points["hits"][index])
+        assert (found.false_fake, found.true_fake) == (
+            points["false_positives"][index],
+            points["true_positives"][index],
+        )
     area = np.trapezoid(points["tpr"], points["fpr"])
     assert area == pytest.approx(evaluate_scores(labels, scores, 0.5)["roc_auc"])
 

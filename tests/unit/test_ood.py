@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfcore.confidence import NOT_COMPARED, Domain, FileRange, familiarity, flatness, saturation
+from dfcore.confidence import NOT_CHECKED, FileRange, OODDetector, check_ood, flatness, saturation
 
 MIX = np.random.default_rng(0).normal(size=(40, 40))
 
@@ -16,7 +16,7 @@ def images(number, seed, dimensions=40):
 
 @pytest.fixture(scope="module")
 def domain():
-    return Domain.fit(images(2000, 1), images(1000, 2))
+    return OODDetector.fit(images(2000, 1), images(1000, 2))
 
 
 # === Features ===
@@ -48,7 +48,7 @@ def test_farther_is_farther(domain):
 def test_the_distance_by_hand():
     """To the fifth nearest of 0 to 9, in units of their standard deviation; an image itself counts as one."""
     line = np.arange(10.0)[:, None]
-    found = Domain.fit(line, line).distances(np.array([[0.0], [4.0], [20.0]]))
+    found = OODDetector.fit(line, line).distances(np.array([[0.0], [4.0], [20.0]]))
     assert found == pytest.approx(np.array([4, 2, 15]) / line.std(ddof=1), rel=2e-3)
 
 
@@ -61,7 +61,7 @@ def test_an_image_s_distance_depends_on_itself_alone(domain):
 
 def test_the_scale_of_a_feature_does_not_matter(domain):
     scale = np.logspace(-2, 2, 40)
-    scaled = Domain.fit(images(2000, 1) * scale, images(1000, 2) * scale)
+    scaled = OODDetector.fit(images(2000, 1) * scale, images(1000, 2) * scale)
     assert scaled.relative(images(50, 7) * scale) == pytest.approx(domain.relative(images(50, 7)), rel=1e-2)
 
 
@@ -76,13 +76,13 @@ SMALL = [
 
 @pytest.mark.parametrize("features", SMALL)
 def test_little_to_learn_from_gives_finite_distances(features):
-    found = Domain.fit(features, images(20, 2)).relative(images(20, 3))
+    found = OODDetector.fit(features, images(20, 2)).relative(images(20, 3))
     assert np.isfinite(found).all()
     assert (found >= 0).all()
 
 
 def test_of_many_images_a_seeded_sample_is_kept():
-    first, again, other = (Domain.fit(images(500, 1), images(100, 2), most=100, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (OODDetector.fit(images(500, 1), images(100, 2), most=100, seed=seed) for seed in (0, 0, 1))
     assert len(first.references) == 100
     np.testing.assert_array_equal(first.references, again.references)
     assert not np.array_equal(first.references, other.references)
@@ -90,7 +90,7 @@ def test_of_many_images_a_seeded_sample_is_kept():
 
 
 def test_a_file_keeps_what_is_known(domain):
-    read = Domain.from_bytes(domain.to_bytes())
+    read = OODDetector.from_bytes(domain.to_bytes())
     assert read.limit == domain.limit
     new = np.concatenate([images(100, 8), images(100, 9) + 30])
     assert read.relative(new) == pytest.approx(domain.relative(new), rel=0.01)
@@ -202,13 +202,13 @@ FAMILIAR = [
 
 @pytest.mark.parametrize(("relative", "file", "expected"), FAMILIAR)
 def test_an_image_is_unlike_for_reasons(relative, file, expected):
-    found = familiarity(FILES, relative, **file)
+    found = check_ood(FILES, relative, **file)
     assert found.distance == relative
-    assert found.unlike == bool(expected)
+    assert found.is_ood == bool(expected)
     assert len(found.reasons) == len(expected)
     for text, part in zip(found.reasons, expected, strict=True):
         assert part in text
 
 
 def test_without_a_record_nothing_is_said():
-    assert (NOT_COMPARED.distance, NOT_COMPARED.unlike) == (None, False)
+    assert (NOT_CHECKED.distance, NOT_CHECKED.is_ood) == (None, False)

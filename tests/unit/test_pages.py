@@ -114,8 +114,8 @@ def upload(app: AppTest, *images: bytes) -> AppTest:
 def accept(app: AppTest, percent: float) -> AppTest:
     """Sets both error budgets."""
     app.toggle(key="inspect_own_budget").set_value(True).run()
-    app.number_input(key="inspect_false_alarms").set_value(percent)
-    app.number_input(key="inspect_misses").set_value(percent).run()
+    app.number_input(key="inspect_max_fpr").set_value(percent)
+    app.number_input(key="inspect_max_fnr").set_value(percent).run()
     assert not app.exception, app.exception[0].message
     return app
 
@@ -221,7 +221,7 @@ def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
     # They are kept, as every other choice.
     app.switch_page("pages/models.py").run()
     app.switch_page("pages/inspect.py").run()
-    assert app.number_input(key="inspect_misses").value == 50
+    assert app.number_input(key="inspect_max_fnr").value == 50
     assert "Likely" in heading(app)
 
 
@@ -238,14 +238,14 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
-    from dfcore.confidence import Budget
+    from dfcore.confidence import ErrorBudget
     from dfcore.detectors.bundle import read_card, write_card
-    from dfcore.evaluation import operating_for
+    from dfcore.evaluation import thresholds_for
 
     folder = library / "models" / "thumbnails"
     card = read_card(folder)
-    strict = operating_for(folder, card, Budget(false_alarms=0.25, misses=0.25))
-    write_card(folder, card.model_copy(update={"operating": strict}))
+    strict = thresholds_for(folder, card, ErrorBudget(max_fpr=0.25, max_fnr=0.25))
+    write_card(folder, card.model_copy(update={"decision_thresholds": strict}))
     app = open_page("inspect")
     app.selectbox(key="detector").set_value("thumbnails")
     upload(app, sized(32))
@@ -303,8 +303,8 @@ def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown
     accept(app, 50)
     rows = results[-1]["stability"]
     assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
-    assert {row["call"] for row in rows} <= {"real", "fake"}
-    holds = len({row["call"] for row in rows}) == 1
+    assert {row["decision"] for row in rows} <= {"real", "fake"}
+    holds = len({row["decision"] for row in rows}) == 1
     assert ("the verdict holds." in words(app)) == holds
 
 
@@ -327,10 +327,10 @@ def test_the_download_holds_all_that_was_shown(library, results):
     app.selectbox(key="detector").set_value("thumbnails")
     accept(upload(app, sized(300)), 25)
     verdict = results[-1]["verdict"]
-    assert verdict["call"] == "inconclusive"
+    assert verdict["decision"] == "inconclusive"
     assert verdict["label"] in ("real", "fake")
-    assert verdict["unlike"] == ["its shorter side has 300 pixels; the training images had 32"]
-    assert verdict["operating"]["budget"] == {"false_alarms": 0.25, "misses": 0.25}
+    assert verdict["ood_reasons"] == ["its shorter side has 300 pixels; the training images had 32"]
+    assert verdict["thresholds"]["budget"] == {"max_fpr": 0.25, "max_fnr": 0.25}
     assert results[-1]["detector"]["calibration"]["method"] == "none"
     assert results[-1]["stability"] is None
     assert f"Score **{verdict['score']:.3f}**" in words(app)
@@ -543,7 +543,7 @@ def test_no_figure_is_missing_where_both_classes_are_there(filled):
     app.session_state["evaluate_more"] = True
     pages = (app.run(), open_tab("Confidence"))
     shown = {metric.label: metric.value for page in pages for metric in page.metric}
-    assert {"Calibration error (ECE)", "ROC AUC", "Undecided", "Brier score"} <= set(shown)
+    assert {"Calibration error (ECE)", "ROC AUC", "Inconclusive", "Brier score"} <= set(shown)
     assert {label for label, value in shown.items() if value == "not computed"} <= {"Precision"}
 
 
@@ -551,9 +551,9 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     app = open_tab("Confidence")
     shown = {metric.label: metric.value for metric in app.metric}
     metrics = next(iter(RunStore(filled / "runs"))).metrics()["test"]
-    assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['false_alarms']:.1%}"
-    assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['misses']:.1%}"
-    assert shown["Undecided"] == f"{metrics['three_way']['undecided']:.1%}" == "100.0%"
+    assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['fpr']:.1%}"
+    assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
+    assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
     assert shown["Right when decided"] == "none", "nothing was decided"
     assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
@@ -606,7 +606,7 @@ def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     assert len(app.json) == 2
     cards = [dict(table.value[["Entry", "Value"]].replace(r"\\", "", regex=True).to_numpy()) for table in app.table]
     assert len(cards) == 2
-    known = {card["Knows such images as"] for card in cards}
+    known = {card["Training images"] for card in cards}
     assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}
     for card in cards:
         assert card["Thresholds of three answers"].startswith("likely real below ")

@@ -25,7 +25,7 @@ def drawn(images, step_a, step_b, seed=0):
 # === The calls ===
 
 R, W = 0.1, 0.9  # Right and wrong of a real image.
-CALLS = [
+DECISIONS = [
     # Two-sided: 2 x (1 + 6) / 2^6.
     pytest.param([R] * 3 + [W] * 5, [R] * 2 + [W] + [R] * 5, (1, 5, 7 / 32), id="one-against-five"),
     pytest.param([W] * 6, [R] * 6, (0, 6, 1 / 32), id="none-against-six"),
@@ -35,7 +35,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b", "expected"), CALLS)
+@pytest.mark.parametrize(("a", "b", "expected"), DECISIONS)
 def test_mcnemar_by_hand(a, b, expected):
     found = paired.compare(both([0] * len(a), a, b), 0.5, 0.5)
     assert (found["only_a_right"], found["only_b_right"], found["mcnemar_p"]) == pytest.approx(expected)

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore.confidence import Calibration, Operating
+from dfcore.confidence import Calibration, DecisionThresholds, decide
 from dfcore.datasets import scan
 from dfcore.detectors.bundle import Card, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.engines import Outputs
-from dfcore.evaluation import evaluate_scores, robustness, stability, three_way
+from dfcore.evaluation import METRICS, evaluate_scores, robustness, stability, three_way
 from dfcore.evaluation.robustness import CHANGES
 from tests.conftest import make_image
 
 NAMES = [change.name for change in CHANGES]
-ROW = ["change", "title", "images", "accuracy", "balanced_accuracy", "roc_auc", "false_positive_rate", "recall",
-       "undecided"]  # fmt: skip
+ROW = ["change", "title", "images", *METRICS, "abstention_rate"]
 
 
 class Brightness:
@@ -51,7 +50,7 @@ def detector():
     """With a calibration and two thresholds, so that what ignores them shows."""
     return made_detector(
         calibration=Calibration(method="platt", slope=2, offset=0.3),
-        operating=Operating(real_below=0.4, fake_from=0.65),
+        decision_thresholds=DecisionThresholds(real_below=0.4, fake_from=0.65),
     )
 
 
@@ -143,7 +142,9 @@ def test_the_first_row_is_what_the_detector_says_of_the_images_as_they_are(detec
     expected = evaluate_scores(labels, scores, 0.5)
     first, *_ = robustness(detector, dataset, "test")
     assert {key: first[key] for key in ROW[2:-1]} == pytest.approx({key: expected[key] for key in ROW[2:-1]})
-    assert first["undecided"] == pytest.approx(three_way(labels, scores, detector.card.decision)["undecided"])
+    assert first["abstention_rate"] == pytest.approx(
+        three_way(labels, scores, detector.card.thresholds)["abstention_rate"]
+    )
     assert (first["change"], first["images"]) == ("original", 24)
 
 
@@ -167,19 +168,19 @@ def test_a_row_is_measured_on_changed_images(dark_and_bright):
 
 
 def test_without_a_split_all_labelled_images_are_measured(detector, small_dataset):
-    assert {row["images"] for row in robustness(detector, scan(small_dataset), most=100)} == {72}
+    assert {row["images"] for row in robustness(detector, scan(small_dataset), max_images=100)} == {72}
 
 
 def test_a_sample_keeps_the_shares_of_the_classes(dark_and_bright):
     """With everything called fake the accuracy is the share of fakes."""
     dataset = scan(dark_and_bright)
-    for row in robustness(made_detector(threshold=0.0), dataset, most=20):
+    for row in robustness(made_detector(threshold=0.0), dataset, max_images=20):
         assert (row["images"], row["accuracy"], row["recall"]) == (20, 5 / 20, 1)
 
 
 def test_a_sample_is_drawn_by_its_seed(detector, small_dataset):
     dataset = scan(small_dataset)
-    first, again, other = (robustness(detector, dataset, most=10, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (robustness(detector, dataset, max_images=10, seed=seed) for seed in (0, 0, 1))
     assert first == again != other
 
 
@@ -207,15 +208,15 @@ def test_stability_tells_score_and_answer_after_every_change(detector, tmp_path)
     found = stability(detector, path)
     (verdict,) = detector.predict([path])
     assert [row["change"] for row in found] == ["original", *NAMES]
-    assert (found[0]["score"], found[0]["call"]) == (pytest.approx(verdict.score), verdict.call)
+    assert (found[0]["score"], found[0]["decision"]) == (pytest.approx(verdict.score), verdict.decision)
     for row in found:
-        assert row["call"] == detector.card.operating.call(row["score"])
+        assert row["decision"] == decide(row["score"], detector.card.thresholds)
     scores = {row["change"]: row["score"] for row in found}
     assert scores["darker"] < scores["original"] < scores["brighter"]
-    assert {row["change"]: row["call"] for row in found if row["change"] in ("darker", "original", "brighter")} == {
+    assert {row["change"]: row["decision"] for row in found if row["change"] in ("darker", "original", "brighter")} == {
         "darker": "real", "original": "inconclusive", "brighter": "fake"}  # fmt: skip
 
 
 def test_without_two_thresholds_stability_answers_at_the_one():
-    answers = {row["call"] for row in stability(made_detector(), noise_of(40, 40))}
+    answers = {row["decision"] for row in stability(made_detector(), noise_of(40, 40))}
     assert answers == {"real", "fake"}

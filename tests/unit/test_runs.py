@@ -661,7 +661,8 @@ def test_notes_metrics_and_the_end_of_the_log(run):
 
 MODULES = [
     "dfcore", "dfcore.cli", "dfcore.runs", "dfcore.architectures", "dfcore.figures", "dfcore.detectors.bundle",
-    "dfcore.training.config", "dfcore.datasets", "dfcore.evaluation", "dfcore.detectors.detector", "dfcore.training.worker",
+    "dfcore.training.config", "dfcore.datasets", "dfcore.evaluation", "dfcore.detectors.detector",
+    "dfcore.training.worker",
 ]  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from dfcore.confidence import NOT_COMPARED, Familiarity
-from dfcore.detectors.selection import choose
+from dfcore.confidence import NOT_CHECKED, OODResult
+from dfcore.detectors.selection import select_detector
 
-NEAR, NEARER = Familiarity(0.9), Familiarity(0.3)
-FAR = Familiarity(4.0, ("it looks unlike the training images",))
-FARTHER = Familiarity(9.0, ("it looks unlike the training images",))
-NEAR_BUT_SMALL = Familiarity(0.2, ("its shorter side has 9 pixels",))
-FAR_AND_SMALL = Familiarity(2.0, ("its shorter side has 9 pixels", "it looks unlike the training images"))
+NEAR, NEARER = OODResult(0.9), OODResult(0.3)
+FAR = OODResult(4.0, ("it looks unlike the training images",))
+FARTHER = OODResult(9.0, ("it looks unlike the training images",))
+NEAR_BUT_SMALL = OODResult(0.2, ("its shorter side has 9 pixels",))
+FAR_AND_SMALL = OODResult(2.0, ("its shorter side has 9 pixels", "it looks unlike the training images"))
 
 # ROC AUC of each on its own kind of images; of d it is not known.
 RECORDS = {"a": 0.90, "b": 0.95, "c": 0.99, "d": None}
@@ -19,22 +19,22 @@ CHOICES = [
     pytest.param({"a": NEARER, "b": NEAR}, "b", True, f"{BEST} (ROC AUC 0.950", id="the-best-record"),
     pytest.param({"d": NEARER, "a": NEAR}, "a", True, BEST, id="a-known-record-before-none"),
     pytest.param({"a": NEAR, "b": NEAR_BUT_SMALL}, "a", True, ONLY, id="a-fit-before-a-record"),
-    pytest.param({"a": NEAR, "c": NOT_COMPARED}, "a", True, ONLY, id="images-known-before-none"),
+    pytest.param({"a": NEAR, "c": NOT_CHECKED}, "a", True, ONLY, id="images-known-before-none"),
     pytest.param({"a": NEAR, "b": NEARER, "c": FAR}, "b", True, BEST, id="several-fit"),
     pytest.param({"c": FARTHER, "b": FAR}, "b", False, "least far off", id="none-fits"),
     pytest.param({"a": FAR_AND_SMALL, "b": FAR}, "b", False, "least far off", id="fewer-reasons-before-a-distance"),
-    pytest.param({"a": NOT_COMPARED}, "a", False, "no record", id="nothing-is-known"),
-    pytest.param({"a": FAR, "b": NOT_COMPARED}, "b", False, "no record", id="rather-unknown-than-known-to-be-unfit"),
+    pytest.param({"a": NOT_CHECKED}, "a", False, "no record", id="nothing-is-known"),
+    pytest.param({"a": FAR, "b": NOT_CHECKED}, "b", False, "no record", id="rather-unknown-than-known-to-be-unfit"),
 ]
 
 
 @pytest.mark.parametrize(("known", "name", "fits", "why"), CHOICES)
 def test_choice(known, name, fits, why):
-    found = choose(known, RECORDS)
+    found = select_detector(known, RECORDS)
     assert (found.name, found.fits) == (name, fits)
     assert why in found.why
 
 
 def test_there_must_be_a_detector():
     with pytest.raises(ValueError, match="at least one detector"):
-        choose({}, {})
+        select_detector({}, {})

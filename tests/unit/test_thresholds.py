@@ -4,25 +4,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from dfcore.confidence import Budget, Operating, operating_point
+from dfcore.confidence import DecisionThresholds, ErrorBudget, decide, fit_thresholds
 
 
 def chosen(real, fake, budget=None, **options):
     labels = np.repeat([0, 1], [len(real), len(fake)])
-    return operating_point(labels, np.concatenate([real, fake]), budget or Budget(), **options)
-
-
-def calls(operating, scores):
-    return np.array([operating.call(score) for score in scores])
+    return fit_thresholds(labels, np.concatenate([real, fake]), budget or ErrorBudget(), **options)
 
 
 # === The budget ===
 
 BAD = [
-    pytest.param({"false_alarms": -0.01}, id="negative"),
-    pytest.param({"misses": 0.51}, id="more-than-half"),
-    pytest.param({"misses": float("nan")}, id="nan"),
-    pytest.param({"false_alarms": float("inf")}, id="infinity"),
+    pytest.param({"max_fpr": -0.01}, id="negative"),
+    pytest.param({"fnr": 0.51}, id="more-than-half"),
+    pytest.param({"max_fnr": float("nan")}, id="nan"),
+    pytest.param({"max_fpr": float("inf")}, id="infinity"),
     pytest.param({"false_alarm": 0.05}, id="misspelt"),
 ]
 
@@ -30,12 +26,12 @@ BAD = [
 @pytest.mark.parametrize("values", BAD)
 def test_a_budget_that_makes_no_sense_is_refused(values):
     with pytest.raises(ValidationError):
-        Budget(**values)
+        ErrorBudget(**values)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_the_limits_of_a_budget_belong_to_it(share):
-    assert Budget(false_alarms=share, misses=share).misses == share
+    assert ErrorBudget(max_fpr=share, max_fnr=share).max_fnr == share
 
 
 # === The guarantee ===
@@ -57,13 +53,13 @@ def test_fresh_images_cost_no_more_than_the_budget_on_average(share, decimals):
         return found if decimals is None else found.round(decimals)
 
     real, fake = scores(0.45, 20_000), scores(0.55, 20_000)
-    false_alarms, misses = [], []
+    max_fpr, max_fnr = [], []
     for _ in range(400):
-        found = chosen(scores(0.45, 60), scores(0.55, 60), Budget(false_alarms=share, misses=share))
+        found = chosen(scores(0.45, 60), scores(0.55, 60), ErrorBudget(max_fpr=share, max_fnr=share))
         assert found.real_below < found.fake_from
-        false_alarms.append((real >= found.fake_from).mean())
-        misses.append((fake < found.real_below).mean())
-    for rates in (false_alarms, misses):
+        max_fpr.append((real >= found.fake_from).mean())
+        max_fnr.append((fake < found.real_below).mean())
+    for rates in (max_fpr, max_fnr):
         assert np.mean(rates) <= share + 0.007
         if decimals is None:  # Of 60 images, 3 or 6 in 61 may err: nothing is given away.
             assert np.mean(rates) >= np.floor(share * 61) / 61 - 0.007
@@ -83,17 +79,17 @@ ABSTAINING = [
 @pytest.mark.parametrize(("images", "share", "abstains"), ABSTAINING)
 def test_a_budget_too_small_for_the_images_makes_its_side_abstain(images, share, abstains):
     some, many = np.linspace(0.4, 0.6, images), np.linspace(0.4, 0.6, 100)
-    alarms = chosen(some, many, Budget(false_alarms=share, misses=0.1))
-    misses = chosen(many, some, Budget(false_alarms=0.1, misses=share))
-    assert (alarms.call(1.0) != "fake") == abstains
-    assert (misses.call(0.0) != "real") == abstains
-    assert (alarms.call(0.0), misses.call(1.0)) == ("real", "fake"), "the other side has images enough"
+    alarms = chosen(some, many, ErrorBudget(max_fpr=share, max_fnr=0.1))
+    max_fnr = chosen(many, some, ErrorBudget(max_fpr=0.1, max_fnr=share))
+    assert (decide(1.0, alarms) != "fake") == abstains
+    assert (decide(0.0, max_fnr) != "real") == abstains
+    assert (decide(0.0, alarms), decide(1.0, max_fnr)) == ("real", "fake"), "the other side has images enough"
 
 
 def test_an_abstaining_verdict_fits_in_a_card():
     found = chosen([], [])
-    assert set(calls(found, [0, 0.5, 1])) == {"inconclusive"}
-    assert Operating.model_validate_json(found.model_dump_json()) == found
+    assert set(decide([0, 0.5, 1], found)) == {"inconclusive"}
+    assert DecisionThresholds.model_validate_json(found.model_dump_json()) == found
 
 
 def test_thresholds_by_hand():
@@ -101,9 +97,9 @@ def test_thresholds_by_hand():
     real = np.arange(39) / 100
     fake = real + 0.2
     found = chosen(real, fake)
-    assert calls(found, real).tolist() == ["real"] * 21 + ["inconclusive"] * 17 + ["fake"]
-    assert calls(found, fake).tolist() == ["real"] + ["inconclusive"] * 17 + ["fake"] * 21
-    assert found.undecided == pytest.approx(34 / 78)
+    assert decide(real, found).tolist() == ["real"] * 21 + ["inconclusive"] * 17 + ["fake"]
+    assert decide(fake, found).tolist() == ["real"] + ["inconclusive"] * 17 + ["fake"] * 21
+    assert found.abstention_rate == pytest.approx(34 / 78)
     assert found.images == 78
 
 
@@ -122,9 +118,9 @@ def test_where_both_budgets_can_be_kept_there_is_one_threshold(real, fake, betwe
     real, fake = np.linspace(*real, 30), np.linspace(*fake, 30)
     found = chosen(real, fake, between=between)
     assert found.real_below == found.fake_from == pytest.approx(expected)
-    assert found.undecided == 0
-    assert set(calls(found, real)) == {"real"}
-    assert set(calls(found, fake)) == {"fake"}
+    assert found.abstention_rate == 0
+    assert set(decide(real, found)) == {"real"}
+    assert set(decide(fake, found)) == {"fake"}
 
 
 # === Properties ===
@@ -138,8 +134,8 @@ def random_data(request):
 
 
 def test_a_larger_budget_never_decides_less(random_data):
-    found = [operating_point(*random_data, Budget(false_alarms=b, misses=b)) for b in np.arange(0, 0.51, 0.02)]
-    undecided = [one.undecided for one in found]
+    found = [fit_thresholds(*random_data, ErrorBudget(max_fpr=b, max_fnr=b)) for b in np.arange(0, 0.51, 0.02)]
+    undecided = [one.abstention_rate for one in found]
     assert undecided == sorted(undecided, reverse=True)
     assert (undecided[0], undecided[-1]) == (1, 0)
     for one in found:
@@ -147,18 +143,18 @@ def test_a_larger_budget_never_decides_less(random_data):
 
 
 def test_undecided_is_the_share_that_gets_no_answer(random_data):
-    found = operating_point(*random_data, Budget())
-    assert found.undecided == (calls(found, random_data[1]) == "inconclusive").mean() > 0
+    found = fit_thresholds(*random_data, ErrorBudget())
+    assert found.abstention_rate == (decide(random_data[1], found) == "inconclusive").mean() > 0
 
 
 def test_the_order_of_images_does_not_matter(random_data):
     labels, scores = random_data
     order = np.random.default_rng(0).permutation(len(labels))
-    assert operating_point(labels[order], scores[order], Budget()) == operating_point(labels, scores, Budget())
+    assert fit_thresholds(labels[order], scores[order], ErrorBudget()) == fit_thresholds(labels, scores, ErrorBudget())
 
 
 def test_a_verdict_tells_what_it_was_chosen_for_and_on():
-    budget = Budget(false_alarms=0.1, misses=0.2)
+    budget = ErrorBudget(max_fpr=0.1, max_fnr=0.2)
     found = chosen(np.linspace(0, 0.6, 30), np.linspace(0.4, 1, 30), budget, chosen_on="the validation split")
     assert (found.budget, found.chosen_on, found.images) == (budget, "the validation split", 60)
 
@@ -177,9 +173,9 @@ CALLED = [
 
 @pytest.mark.parametrize(("score", "expected"), CALLED)
 def test_the_three_answers(score, expected):
-    assert Operating(real_below=0.3, fake_from=0.7).call(score) == expected
+    assert decide(score, DecisionThresholds(real_below=0.3, fake_from=0.7)) == expected
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.0, "real"), (0.49, "real"), (0.5, "fake"), (1.0, "fake")])
 def test_one_threshold_leaves_nothing_open(score, expected):
-    assert Operating.single(0.5).call(score) == expected
+    assert decide(score, DecisionThresholds.single(0.5)) == expected

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from dfcore.architectures import backbone_layers, build_model
-from dfcore.confidence import Budget, fit_calibration, operating_point
+from dfcore.confidence import ErrorBudget, fit_calibration, fit_thresholds
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
@@ -251,28 +251,28 @@ class TestCompletedRun:
         assert card.calibration == fit_calibration(labels, table.logit, fitted_on=source)
         assert card.calibration.method == "temperature", "24 images allow no more"
         assert table.score.tolist() == card.calibration.apply(table.logit).tolist()
-        assert card.operating == operating_point(labels, table.score, Budget(), chosen_on=source)
+        assert card.thresholds == fit_thresholds(labels, table.score, ErrorBudget(), chosen_on=source)
         # As likely fake as real is where the calibrated score is one half.
         assert (card.threshold.value, card.threshold.chosen_on) == (0.5, source)
 
     def test_it_knows_what_its_training_images_are_like(self, completed):
         card, detector = read_card(completed.bundle), Detector.load(completed.folder)
-        assert card.known.files.sides == (32, 32)
-        assert card.known.files.qualities is None, "PNGs have none"
-        assert card.known.limit_from == "the validation split"
-        assert len(detector.domain.references) == len(prepare_train(completed))
+        assert card.ood.files.sides == (32, 32)
+        assert card.ood.files.qualities is None, "PNGs have none"
+        assert card.ood.limit_from == "the validation split"
+        assert len(detector.ood_detector.references) == len(prepare_train(completed))
         root = Path(completed.config()["data_root"])
         learned = detector.predict([root / path for path in prepare_train(completed)])
-        assert np.mean([verdict.familiarity.unlike for verdict in learned]) < 0.1
+        assert np.mean([verdict.ood.is_ood for verdict in learned]) < 0.1
         grey = np.full((32, 32, 3), 128, np.uint8)
         (strange,) = detector.predict([grey])
-        assert strange.call == "inconclusive"
-        assert strange.familiarity.unlike
+        assert strange.decision == "inconclusive"
+        assert strange.ood.is_ood
 
     @pytest.mark.parametrize("split", [VALIDATION, TEST])
     def test_metrics_follow_from_the_predictions(self, completed, split):
         table, card = read_predictions(completed.folder / f"predictions_{split}.parquet"), read_card(completed.bundle)
-        expected = full_metrics(table, card.threshold.value, card.operating)
+        expected = full_metrics(table, card.threshold.value, card.thresholds)
         assert completed.metrics()[split] == expected
         assert card.results[split] == {name: value for name, value in expected.items() if name != "report"}
 
@@ -280,7 +280,7 @@ class TestCompletedRun:
     def test_predictions_travel_with_the_detector(self, completed, split):
         ours, theirs = (read_predictions(predictions_path(f, split)) for f in (completed.folder, completed.bundle))
         pd.testing.assert_frame_equal(ours, theirs)
-        assert ours.unlike.dtype == bool
+        assert ours.is_ood.dtype == bool
 
     def test_the_card_tells_what_it_was_trained_on(self, completed):
         card, config = read_card(completed.bundle), completed.config()
@@ -381,7 +381,9 @@ class TestCrossValidatedRun:
         table = read_predictions(predictions_path(cross_validated.bundle, CROSS_VALIDATION))
         source = "3-fold cross-validation of the training split"
         assert card.calibration == fit_calibration(table.label.to_numpy(int), table.logit, fitted_on=source)
-        assert card.operating == operating_point(table.label.to_numpy(int), table.score, Budget(), chosen_on=source)
+        assert card.thresholds == fit_thresholds(
+            table.label.to_numpy(int), table.score, ErrorBudget(), chosen_on=source
+        )
         assert card.threshold.chosen_on == source
         assert card.calibration.images == len(table) == 25
         assert table.score.tolist() == card.calibration.apply(table.logit).tolist()
@@ -392,7 +394,7 @@ class TestCrossValidatedRun:
         assert set(metrics) == {VALIDATION, TEST, CROSS_VALIDATION}
         table = read_predictions(predictions_path(cross_validated.folder, CROSS_VALIDATION))
         card = read_card(cross_validated.bundle)
-        assert metrics[CROSS_VALIDATION] == full_metrics(table, 0.5, card.operating)
+        assert metrics[CROSS_VALIDATION] == full_metrics(table, 0.5, card.thresholds)
         assert stored_splits(cross_validated.bundle) == [TEST, VALIDATION, CROSS_VALIDATION]
 
     def test_the_progress_counts_the_networks_besides(self, cross_validated):
@@ -475,11 +477,11 @@ def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, mon
 
     monkeypatch.setattr(trainer_module, "training_batches", watched)
     run = new_run(
-        tiny(small_dataset, arch="mobilenetv2", image_size=48, augmentation="flip,patch", whole_epochs=1),
+        tiny(small_dataset, arch="mobilenetv2", image_size=48, augmentation="flip,random_crop", full_image_epochs=1),
         tmp_path / "runs",
     )
     assert work(run) == 0, run.status().reason
-    assert seen == [("flip,patch", 32), ("flip,patch", 32), ("flip", 48)]
+    assert seen == [("flip,random_crop", 32), ("flip,random_crop", 32), ("flip", 48)]
     detector = Detector.load(run.folder)
     assert detector.model.input_shape == (None, 48, 48, 3)
     table = read_predictions(predictions_path(run.folder, TEST))
@@ -516,8 +518,8 @@ STOPS = {
         5,
         {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "augmentation": "standard"},
     ),
-    "while the head is trained": (2, {"weights": "FILE", "head_epochs": 2}),
-    "just after the head was trained": (4, {"weights": "FILE", "head_epochs": 1, "schedule": "cosine"}),
+    "while the head is trained": (2, {"weights": "FILE", "freeze_epochs": 2}),
+    "just after the head was trained": (4, {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"}),
     "within the third epoch, two logits, plateau": (7, {"loss": "categorical", "schedule": "plateau", "patience": 1}),
 }
 
@@ -860,7 +862,7 @@ def test_a_plateau_halves_the_rate_when_stuck(small_dataset, tmp_path, monkeypat
 
 def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, tmp_path, cnn_weights):
     given = build_model("cnn", size=32, weights=str(cnn_weights))
-    config = tiny(small_dataset, weights=str(cnn_weights), head_epochs=2, head_lr=5e-3, epochs=3)
+    config = tiny(small_dataset, weights=str(cnn_weights), freeze_epochs=2, head_lr=5e-3, epochs=3)
     trainer, watch = recorded(config, tmp_path)
     names = [weight.path for weight in trainer.model.weights]
     backbone = {weight.path for layer in backbone_layers(trainer.model) for weight in layer.weights}
@@ -876,7 +878,7 @@ def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, 
 
 def test_epochs_of_the_head_do_not_tire_the_patience(small_dataset, tmp_path, monkeypatch, cnn_weights):
     scripted(monkeypatch, "val_auc", (0.9, 0.5, 0.5, 0.5, 0.5))
-    config = tiny(small_dataset, weights=str(cnn_weights), head_epochs=3, epochs=5, early_stopping="auc", patience=1)
+    config = tiny(small_dataset, weights=str(cnn_weights), freeze_epochs=3, epochs=5, early_stopping="auc", patience=1)
     assert trained(config, tmp_path).progress.epoch == 4
 
 
@@ -888,7 +890,7 @@ def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset,
     path = tmp_path / "resnet18.weights.h5"
     given = build_model("resnet18", size=16)
     given.save_weights(path)
-    config = tiny(small_dataset, arch="resnet18", image_size=16, weights=str(path), head_epochs=1, epochs=2)
+    config = tiny(small_dataset, arch="resnet18", image_size=16, weights=str(path), freeze_epochs=1, epochs=2)
     model = trained(config, tmp_path / "run").model
     for layer in given.layers:
         if layer.weights and layer.name != "head_logit":

@@ -1,5 +1,5 @@
 """Decoding of untrusted files in processes of their own: a hostile file can at most fail itself."""
 
-from dfcore.imaging.sandbox.pool import Looked, Prepared, check, look, pixels, prepare, prepare_all, processes
+from dfcore.imaging.sandbox.pool import check, decode, prepare, processes
 
-__all__ = ["Looked", "Prepared", "check", "look", "pixels", "prepare", "prepare_all", "processes"]
+__all__ = ["check", "decode", "prepare", "processes"]

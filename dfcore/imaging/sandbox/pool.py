@@ -9,8 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ import numpy as np
 from dfcore.errors import DfcoreError, ImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.decoder import ImageFacts
+from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.imaging.sandbox.protocol import receive, send
 from dfcore.utils.files import sha256_bytes
@@ -29,36 +28,8 @@ _MOST_PROCESSES = 8
 _PATIENCE_SECONDS = 60.0
 _MAX_WORDS = 500
 _CHILD = "dfcore.imaging.sandbox.child"
-# Before the pixels of `look`: height and width of the picture.
+# Before the pixels of `prepare`: height and width of the picture.
 _HEADER = 8
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One image on its way to a network.
-
-    Attributes:
-        pixels: what the network will see, uint8 (size, size, 3).
-        facts: what the file says of itself.
-    """
-
-    pixels: np.ndarray
-    facts: ImageFacts
-
-
-@dataclass(frozen=True)
-class Looked:
-    """All that is shown and judged of one image, from decoding it once.
-
-    Attributes:
-        facts: what the file says of itself.
-        squares: what each network will see, by its preprocessing.
-        picture: for showing, RGB uint8 (H, W, 3).
-    """
-
-    facts: ImageFacts
-    squares: dict[PreprocessSpec, Prepared]
-    picture: np.ndarray
 
 
 def check(data: bytes) -> ImageFacts:
@@ -70,48 +41,37 @@ def check(data: bytes) -> ImageFacts:
     return _ask(data, {"want": "check"})[0]
 
 
-def prepare(data: bytes, spec: PreprocessSpec) -> Prepared:
-    """Decodes and preprocesses a file's bytes.
+def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0) -> PreparedImage:
+    """Decodes a file's bytes once, for several models and for showing.
+
+    Args:
+        data: the file's content.
+        specs: of the models.
+        preview_side: the preview has at most so many pixels a side; 0 for none.
 
     Raises:
         ImageError: as `check` does.
     """
-    return prepare_all(data, [spec])[0]
-
-
-def prepare_all(data: bytes, specs: Sequence[PreprocessSpec]) -> list[Prepared]:
-    """Decodes a file's bytes once and preprocesses them for several networks.
-
-    Raises:
-        ImageError: as `check` does.
-    """
-    squares = look(data, specs, most=0).squares
-    return [squares[spec] for spec in specs]
-
-
-def look(data: bytes, specs: Sequence[PreprocessSpec], most: int) -> Looked:
-    """Decodes a file's bytes once for several networks and for showing, at most so many pixels a side (0: no picture).
-
-    Raises:
-        ImageError: as `check` does.
-    """
-    facts, found = _ask(data, {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": most})
-    height, width = found[:_HEADER].view(np.uint32).tolist() if len(found) >= _HEADER else (0, 0)
+    specs = list(dict.fromkeys(specs))
+    request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side}
+    facts, content = _ask(data, request)
+    height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
     ends = np.cumsum([_HEADER, *(3 * spec.size**2 for spec in specs), 3 * height * width])
-    if len(found) != ends[-1] or max(height, width) > most:
+    if len(content) != ends[-1] or max(height, width) > preview_side:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
-    _, *parts, picture, _ = np.split(found, ends)
-    squares = (Prepared(part.reshape(spec.size, spec.size, 3), facts) for part, spec in zip(parts, specs, strict=True))
-    return Looked(facts, dict(zip(specs, squares, strict=True)), picture.reshape(height, width, 3))
+    _, *parts, picture, _ = np.split(content, ends)
+    inputs = {spec: part.reshape(spec.size, spec.size, 3) for spec, part in zip(specs, parts, strict=True)}
+    preview = picture.reshape(height, width, 3) if preview_side else None
+    return PreparedImage(facts.width, facts.height, inputs, facts, preview)
 
 
-def pixels(data: bytes, most: int | None = None) -> np.ndarray:
-    """Decodes a file's bytes to RGB uint8 (H, W, 3), shrunk where a side has more than `most` pixels.
+def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
+    """Decodes a file's bytes to RGB uint8 (H, W, 3), shrunk where a side has more than `max_side` pixels.
 
     Raises:
         ImageError: as `check` does.
     """
-    return _ask(data, {"want": "picture", "most": most})[1]
+    return _ask(data, {"want": "picture", "most": max_side})[1]
 
 
 def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
@@ -284,8 +244,15 @@ def processes() -> int:
     return min(cores(), _MOST_PROCESSES)
 
 
-@cache
+_shared: _Pool | None = None
+_making = threading.Lock()
+
+
 def _pool() -> _Pool:
-    pool = _Pool(processes())
-    atexit.register(pool.close)
-    return pool
+    """The one pool of this process, whichever threads ask for it first."""
+    global _shared
+    with _making:
+        if _shared is None:
+            _shared = _Pool(processes())
+            atexit.register(_shared.close)
+        return _shared

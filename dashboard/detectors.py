@@ -1,0 +1,125 @@
+"""The detectors that pages offer, and those that are loaded; one in memory however many sessions look at it.
+
+TensorFlow is imported by what needs it: Home is painted without.
+"""
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import runtime_tuning
+from dashboard.stored import runs
+from dfcore import workspace
+from dfcore.detectors.bundle import Card, read_card
+from dfcore.detectors.library import default_name, list_bundles
+from dfcore.errors import BundleError, DfcoreError, RunError
+from dfcore.runs import Run, State
+from dfcore.utils.files import sha256_bytes
+
+if TYPE_CHECKING:
+    from dfcore.detectors.detector import Detector
+    from dfcore.explanation import Explainer
+
+# Detectors that are held loaded.
+_IN_MEMORY = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A detector that can be chosen: one of the library, or a finished run's.
+
+    Attributes:
+        key: what stands in the address: "name" or "run:id".
+        folder: the bundle.
+        title: for people.
+        card: its card.
+        run: the run it came from, if it is not in the library.
+    """
+
+    key: str
+    folder: Path
+    title: str
+    card: Card
+    run: Run | None = None
+
+    @property
+    def version(self) -> str:
+        """A hash of all that its card says: of model, calibration and thresholds."""
+        return sha256_bytes(self.card.model_dump_json().encode())
+
+
+def library() -> tuple[list[Entry], list[str]]:
+    """Detectors under the models folder, the default first; and what is wrong with those that are left out."""
+    found, problems = [], []
+    folder = workspace.models_dir()
+    for path in list_bundles(folder):
+        try:
+            card = read_card(path)
+        except BundleError as error:
+            problems.append(str(error))
+            continue
+        mark = " (default)" if path.name == default_name(folder) else ""
+        found.append(Entry(path.name, path, f"{path.name}: {card.title}{mark}", card))
+    return found, problems
+
+
+def detectors() -> list[Entry]:
+    """All detectors at hand: the library's, then those of completed runs."""
+    found = library()[0]
+    for run in runs():
+        try:
+            if run.status().state is State.COMPLETED:
+                title = f"Run {run.id}: {run.name}"
+                found.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
+        except (BundleError, RunError):
+            continue  # Monitor shows the run and what is wrong with it.
+    return found
+
+
+@st.cache_resource(max_entries=_IN_MEMORY, show_spinner="Loading the detector …")
+def _load(folder: str, version: str) -> "Detector":
+    from dfcore.detectors.detector import Detector
+
+    found = Detector.load(folder)
+    runtime_tuning.settle()
+    return found
+
+
+def detector(entry: Entry) -> "Detector":
+    """The loaded detector; one in memory however many sessions look at it."""
+    return _load(str(entry.folder), entry.version)
+
+
+@st.cache_resource(max_entries=_IN_MEMORY, show_spinner=False)
+def _explainer(_loaded: "Detector", version: str) -> "Explainer":
+    found = _loaded.explainer()
+    runtime_tuning.settle()
+    return found
+
+
+def explainer(entry: Entry) -> "Explainer":
+    """What makes a detector's heat-maps; the first one takes seconds."""
+    return _explainer(detector(entry), entry.version)
+
+
+def warm(entries: list[Entry]) -> None:
+    """Gets detectors ready, and in the background what they need for heat-maps, before the first image asks for it."""
+    _warm([detector(entry) for entry in entries[:_IN_MEMORY]], tuple(entry.version for entry in entries[:_IN_MEMORY]))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thread:
+    def work() -> None:
+        for one in _loaded:
+            # Whoever asks for a heat-map is told what is wrong.
+            with suppress(DfcoreError):
+                one.warm()
+        runtime_tuning.settle()
+
+    thread = threading.Thread(target=work, daemon=True, name="warm")
+    thread.start()
+    return thread

@@ -1,0 +1,118 @@
+"""What pages ask of detectors, cached by the image's content: verdicts, thresholds, stability, heat-maps, pixels."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import actions, decode_cache, inference_queue
+from dashboard.detectors import Entry, detector
+from dfcore.confidence import DecisionThresholds, ErrorBudget
+from dfcore.detectors.selection import select_detector
+from dfcore.errors import ImageError, InputError
+from dfcore.imaging import ImageFacts, PreparedImage, sandbox
+from dfcore.utils.files import sha256_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dfcore.detectors.verdict import Verdict
+    from dfcore.explanation import Heatmap
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
+    loaded = [detector(entry) for entry in _entries]
+    image: PreparedImage | ImageError
+    try:
+        image = decode_cache.prepare(_data, [one.spec for one in loaded])
+    except ImageError as error:
+        image = error
+    # One turn for all: whoever has waited once need not wait again for the next detector.
+    with inference_queue.inference.take():
+        return [one.judge([image])[0] for one in loaded]
+
+
+def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
+    """The detector that fits an image, why it, and its verdict, by the image's content.
+
+    With one detector to choose from it is that one, and nothing need be said.
+
+    Raises:
+        AccessError: when whoever asks may not judge images.
+        BusyError: when too many wait already.
+    """
+    actions.require_judging()
+    verdicts = _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
+    if len(entries) == 1:
+        return entries[0], "", verdicts[0]
+    known = {entry.key: verdict.ood for entry, verdict in zip(entries, verdicts, strict=True)}
+    chosen = select_detector(known, {entry.key: entry.card.record[1].get("roc_auc") for entry in entries})
+    place = [entry.key for entry in entries].index(chosen.name)
+    return entries[place], chosen.why, verdicts[place]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _thresholds(version: str, max_fpr: float, max_fnr: float, _entry: Entry) -> DecisionThresholds:
+    from dfcore.evaluation import thresholds_for
+
+    return thresholds_for(_entry.folder, _entry.card, ErrorBudget(max_fpr=max_fpr, max_fnr=max_fnr))
+
+
+def thresholds(entry: Entry, budget: ErrorBudget) -> DecisionThresholds:
+    """The thresholds that keep an error budget; the card's where the detector brought nothing to choose others on."""
+    try:
+        return _thresholds(entry.version, budget.max_fpr, budget.max_fnr, entry)
+    except InputError:
+        return entry.card.thresholds
+
+
+@st.cache_data(max_entries=128, show_spinner="Judging the image after small changes …")
+def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
+    from dfcore.evaluation import stability
+
+    loaded = detector(_entry)
+    with inference_queue.inference.take():
+        return stability(loaded, _data)
+
+
+def stability(entry: Entry, data: bytes) -> list[dict]:
+    """The scores of an image after small changes, by its content; raises as `verdict` does."""
+    actions.require_judging()
+    return _stability(entry.version, sha256_bytes(data), entry, data)
+
+
+# Each holds 3 MB, and takes some tens of milliseconds to be made anew.
+@st.cache_data(max_entries=8, show_spinner="Computing the heat-map …")
+def _heatmap(
+    version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+) -> "Heatmap":
+    loaded = detector(_entry)
+    image = decode_cache.prepare(_data, [loaded.spec])
+    with inference_queue.inference.take():
+        return loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer)
+
+
+def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
+    """The heat-map of an image as `picture` shows it, by content and choices; raises as `verdict` does."""
+    actions.require_judging()
+    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
+
+
+def picture(data: bytes) -> "np.ndarray":
+    """Decoded pixels for showing, at most `decode_cache.SIDE` a side."""
+    return decode_cache.preview(data)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _pixels(image_sha256: str, max_side: int, _data: bytes) -> "np.ndarray":
+    return sandbox.decode(_data, max_side)
+
+
+def pixels(data: bytes, max_side: int) -> "np.ndarray":
+    """Decoded pixels for magnifying, at most so many a side, by content."""
+    return _pixels(sha256_bytes(data), max_side, data)
+
+
+def facts(data: bytes) -> ImageFacts:
+    """What a file says of itself."""
+    return decode_cache.facts(data)

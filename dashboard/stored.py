@@ -1,0 +1,96 @@
+"""What pages read from the disk, cached: runs, data sets, thumbnails, predictions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dfcore import workspace
+from dfcore.errors import ImageError
+from dfcore.imaging import decoder, sandbox
+from dfcore.runs import Run, RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dfcore.datasets import Dataset
+
+
+def store() -> RunStore:
+    """All runs of this workspace."""
+    return RunStore(workspace.runs_dir())
+
+
+def runs() -> list[Run]:
+    """All runs, the latest first."""
+    return list(store())
+
+
+def dataset(root: Path) -> "Dataset":
+    """A data set as it is on the disk now; unchanged files are not read again. Shows progress.
+
+    Raises:
+        LayoutError: when it is none.
+    """
+    from dfcore.datasets import scan
+
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), f"Reading images: {done:,} of {total:,}")
+
+    try:
+        return scan(root, progress=progress)
+    finally:
+        bar.empty()
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
+    """A small PNG of an image, or None where it cannot be read; `stamp` is the file's time."""
+    import io
+
+    from PIL import Image
+
+    try:
+        # More than is shown, since the last resizing is another for enlarging.
+        picture = Image.fromarray(sandbox.decode(decoder.read_bytes(path), 4 * side))
+    except ImageError:
+        return None
+    factor = side / max(picture.size)
+    kind = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BILINEAR
+    picture = picture.resize((max(1, round(factor * picture.width)), max(1, round(factor * picture.height))), kind)
+    square = Image.new("RGB", (side, side), (128, 128, 128))
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    buffer = io.BytesIO()
+    square.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def predictions(path: str, stamp: float) -> "pd.DataFrame":
+    """Stored predictions; `stamp` is the file's time."""
+    from dfcore.evaluation import read_predictions
+
+    return read_predictions(Path(path))
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
+def comparison(
+    first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]
+) -> dict | None:
+    """How two detectors compare on the images that both stored predictions hold; None where there are none."""
+    from dfcore.evaluation import paired
+
+    a, b = predictions(first, first_stamp), predictions(second, second_stamp)
+    if not set(a.sha256) & set(b.sha256):
+        return None
+    return paired.compare(paired.join(a, b), *thresholds)
+
+
+def stamp(path: str | Path) -> float:
+    """A file's time of modification, as the key of a cache; 0 where there is none."""
+    try:
+        return Path(path).stat().st_mtime
+    except OSError:
+        return 0.0

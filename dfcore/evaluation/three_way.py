@@ -1,0 +1,53 @@
+"""What the three-way decision is worth on labelled images."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dfcore.confidence import DECISIONS, DecisionThresholds, decide
+from dfcore.evaluation.inputs import check
+from dfcore.labels import FAKE, NAMES, REAL
+
+# Shares of the answers, by their keys in `three_way`: what people read.
+SHARES = {
+    "fpr": "false alarms on real",
+    "fnr": "missed fakes",
+    "abstention_rate": "inconclusive",
+    "ood_rate": "unlike the training images",
+}
+
+
+def three_way(
+    labels: ArrayLike, scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None
+) -> dict[str, Any]:
+    """Counts and shares of the three-way decisions.
+
+    Returns:
+        real_below and fake_from; counts, {actual: {decision: images}}; fpr (of real images called likely fake), fnr
+        (of fakes called likely real), abstention_rate and ood_rate (of all), each a share or None where there is no
+        such image; selective_accuracy of those that were decided.
+    """
+    y, s = check(labels, scores)
+    decisions = decide(s, thresholds, is_ood)
+    counts = {
+        name: {decision: int(((y == label) & (decisions == decision)).sum()) for decision in DECISIONS}
+        for label, name in enumerate(NAMES)
+    }
+    decided = decisions != "inconclusive"
+    right = np.where(y == FAKE, decisions == "fake", decisions == "real")
+    ood = np.zeros(len(y), bool) if is_ood is None else np.asarray(is_ood, bool)
+    return {
+        "real_below": thresholds.real_below,
+        "fake_from": thresholds.fake_from,
+        "counts": counts,
+        "fpr": _share(decisions[y == REAL] == "fake"),
+        "fnr": _share(decisions[y == FAKE] == "real"),
+        "abstention_rate": _share(~decided),
+        "ood_rate": _share(ood),
+        "selective_accuracy": _share(right[decided]),
+    }
+
+
+def _share(chosen: np.ndarray) -> float | None:
+    return float(chosen.mean()) if len(chosen) else None
