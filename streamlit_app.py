@@ -17,7 +17,7 @@ return_memory()
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")
 page = st.navigation(pages())
-with error_reporting.told():
+with error_reporting.reported():
     roles.gate()
     with front_door():
         page.run()

@@ -62,18 +62,20 @@ def main() -> None:
     parser.add_argument("--stem-stride", type=int, default=2, choices=(1, 2))
     parser.add_argument("--by-group", action="store_true")
     options = parser.parse_args()
-    found = scan(options.data_root)
-    rows = found.usable[found.usable.split.isna() | (found.usable.split == TRAIN)]
+    result = scan(options.data_root)
+    rows = result.usable[result.usable.split.isna() | (result.usable.split == TRAIN)]
     labels = rows.label.to_numpy(int)
     groups = (rows.group if options.by_group else rows.sha256).to_numpy(str)
     spec = PreprocessSpec(options.size, options.resize)
     extract = extractor(options.size, options.weights, options.stem_stride)
     parts = []
     for start in range(0, len(rows), 16):
-        batch = [spec.apply(decode(found.root / path)) for path in rows.path.iloc[start : start + 16]]
+        batch = [spec.apply(decode(result.root / path)) for path in rows.path.iloc[start : start + 16]]
         parts.append([part.numpy() for part in extract(np.stack(batch))])
     features = [np.concatenate(part) for part in zip(*parts, strict=True)]
-    print(f"{found.name}, {len(rows)} images at {options.size} px, {options.resize}, stem stride {options.stem_stride}")
+    print(
+        f"{result.name}, {len(rows)} images at {options.size} px, {options.resize}, stem stride {options.stem_stride}"
+    )
     for number, depth in enumerate(DEPTHS):
         alone = judge(features[number], labels, groups, 0.003, options.by_group)
         upto = judge(np.concatenate(features[: number + 1], axis=1), labels, groups, 0.001, options.by_group)

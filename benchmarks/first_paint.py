@@ -62,13 +62,13 @@ def main() -> int:
         (folder / "app" / "app.py").write_text(_EMPTY)
         shutil.copytree(ROOT / "models", folder / "models")
         for number in range(options.times + 1):
-            found = [
+            result = [
                 seconds(browser, ROOT / "streamlit_app.py", folder),
                 seconds(browser, folder / "app" / "app.py", folder),
             ]
             if number:  # The first ones read everything from the disk.
-                ours.append(found[0])
-                empty.append(found[1])
+                ours.append(result[0])
+                empty.append(result[1])
     a, b = statistics.median(ours), statistics.median(empty)
     text = (
         f"first paint after the start, {os.cpu_count()} cores, medians of {options.times}\n"

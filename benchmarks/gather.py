@@ -38,16 +38,16 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     for root in options.roots:
-        found = scan(root)
+        result = scan(root)
         if options.draw:
-            found = assign_splits(found, SplitPolicy(*options.draw, valid_as_test=True))
-        for row in found.usable.itertuples():
-            data = (found.root / row.path).read_bytes()
-            path = f"{found.name}/{row.path}"
+            result = assign_splits(result, SplitPolicy(*options.draw, valid_as_test=True))
+        for row in result.usable.itertuples():
+            data = (result.root / row.path).read_bytes()
+            path = f"{result.name}/{row.path}"
             if options.shrink:
                 data, path = shrunk(data, options.shrink), str(Path(path).with_suffix(".png"))
             write_bytes(options.out / path, data)
-            group = found.name if pd.isna(row.group) else row.group
+            group = result.name if pd.isna(row.group) else row.group
             split = "" if pd.isna(row.split) else row.split
             rows.append({"path": path, "label": int(row.label), "split": split, "group": group})
     write_text(options.out / "manifest.csv", pd.DataFrame(rows).to_csv(index=False))

@@ -101,15 +101,15 @@ def through_cli(folder: Path, expected: dict[str, str], models: Path) -> Seen:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                env=os.environ | {"DFCORE_MODELS": str(models)})  # fmt: skip
     with Memory(process.pid) as memory:
-        told = process.communicate()[1].decode(errors="replace")
+        text = process.communicate()[1].decode(errors="replace")
     seen.seconds, seen.peak = time.monotonic() - began, memory.peak
-    if process.returncode != 0 or "Traceback" in told:
-        seen.wrong.append(f"exit code {process.returncode}: {told[-500:]}")
+    if process.returncode != 0 or "Traceback" in text:
+        seen.wrong.append(f"exit code {process.returncode}: {text[-500:]}")
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.is_file() else []
-    found = {row["path"] for row in rows}
+    result = {row["path"] for row in rows}
     for name in expected:
         path = folder / name
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and storable(path) not in found:
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and storable(path) not in result:
             seen.wrong.append(f"{name!r} is missing")
     for row in rows:
         seen.verdicts += row["error"] is None
@@ -208,10 +208,10 @@ def main() -> int:
         for way in (through_cli, through_inspect):
             if options.only in (None, {through_cli: "CLI", through_inspect: "Inspect"}[way]):
                 seen = way(folder, expected, ROOT / "models")
-                told = report(seen, families, len(expected))
+                text = report(seen, families, len(expected))
                 wrong += len(seen.wrong)
-                lines += told
-                print("\n".join(told), flush=True)
+                lines += text
+                print("\n".join(text), flush=True)
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 1 if wrong else 0

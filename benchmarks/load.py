@@ -243,32 +243,32 @@ class MessageCache:
     """Large messages that the browser keeps, so that the server sends a reference only."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[ForwardMsg, int]] = {}
+        self._messages: dict[str, tuple[ForwardMsg, int]] = {}
         self._runs = 0
 
     def hashes(self) -> list[str]:
         """What the server may refer to."""
-        return list(self._kept)
+        return list(self._messages)
 
     def resolve(self, message: ForwardMsg) -> ForwardMsg:
         """The message itself, or the one it refers to with its new place."""
         if message.WhichOneof("type") != "ref_hash":
             if message.metadata.cacheable and message.hash:
-                self._kept[message.hash] = message, self._runs
+                self._messages[message.hash] = message, self._runs
             return message
-        if message.ref_hash not in self._kept:
+        if message.ref_hash not in self._messages:
             raise Unusable("the server referred to a message that it had not sent")
-        kept = self._kept[message.ref_hash][0]
-        self._kept[message.ref_hash] = kept, self._runs
-        found = ForwardMsg()
-        found.CopyFrom(kept)
-        found.metadata.CopyFrom(message.metadata)
-        return found
+        saved = self._messages[message.ref_hash][0]
+        self._messages[message.ref_hash] = saved, self._runs
+        result = ForwardMsg()
+        result.CopyFrom(saved)
+        result.metadata.CopyFrom(message.metadata)
+        return result
 
     def ran(self, oldest: int) -> None:
         """Counts a run and forgets what was not used in the last ones."""
         self._runs += 1
-        self._kept = {key: kept for key, kept in self._kept.items() if self._runs - kept[1] <= oldest}
+        self._messages = {key: saved for key, saved in self._messages.items() if self._runs - saved[1] <= oldest}
 
 
 class Browser:
@@ -379,16 +379,16 @@ class Browser:
         request.file_names.append(file_name)
         await self._send(message)
         answer = await self._until(
-            lambda found: (
-                found.WhichOneof("type") == "file_urls_response"
-                and found.file_urls_response.response_id == request.request_id
+            lambda result: (
+                result.WhichOneof("type") == "file_urls_response"
+                and result.file_urls_response.response_id == request.request_id
             ),
             "no address to upload to",
         )
-        found = answer.file_urls_response
-        if found.error_msg or not found.file_urls:
-            raise Failure(f"no address to upload to: {found.error_msg}")
-        return found.file_urls[0]
+        result = answer.file_urls_response
+        if result.error_msg or not result.file_urls:
+            raise Failure(f"no address to upload to: {result.error_msg}")
+        return result.file_urls[0]
 
     async def _send(self, message: BackMsg) -> None:
         assert self._socket is not None
@@ -625,14 +625,14 @@ class Server:
 
     def tracebacks(self) -> list[str]:
         """Last lines of the tracebacks in the log."""
-        found, inside = [], False
+        result, inside = [], False
         for line in self.log.read_text(errors="replace").splitlines():
             if line.startswith("Traceback (most recent call last)"):
                 inside = True
             elif inside and line and not line[0].isspace():
-                found.append(line)
+                result.append(line)
                 inside = False
-        return found
+        return result
 
 
 @contextmanager
@@ -789,7 +789,7 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
         f"{'Interactions, in seconds':<34}{'number':>6}{'median':>10}{'p95':>10}{'max':>10}",
     ]
     for kind in (FIRST, TRANSFER, VERDICT, PICTURES, BACK, *READING, WAIT):
-        lines.append(_row(TOLD.get(kind, kind), [found.seconds for found in record.of([kind])]))
+        lines.append(_row(TOLD.get(kind, kind), [result.seconds for result in record.of([kind])]))
     lines += [
         _row("verdict, with all waiting", record.to_verdict),
         "",
@@ -800,22 +800,23 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
     lines += _counted(record.errors)
     if record.tracebacks:
         lines += [f"Tracebacks in the log of the server: {len(record.tracebacks)}", *_counted(record.tracebacks)]
-    found = growth(record.memory, options.minutes)
-    slope = "too short a test for a slope" if math.isnan(found.slope) else f"{found.slope:+.2f} MB/min from there on"
+    result = growth(record.memory, options.minutes)
+    slope = "too short a test for a slope" if math.isnan(result.slope) else f"{result.slope:+.2f} MB/min from there on"
     children = max(look.children for look in record.memory)
     lines += [
-        f"Resident memory of the server with its children: {found.start:.0f} MB at the start, {found.warm:.0f} MB "
-        f"after {found.warm_up:.0f} s of warm-up, {found.end:.0f} MB at the end, {found.peak:.0f} MB at most; {slope}",
+        f"Resident memory of the server with its children: {result.start:.0f} MB at the start, {result.warm:.0f} MB "
+        f"after {result.warm_up:.0f} s of warm-up, {result.end:.0f} MB at the end, "
+        f"{result.peak:.0f} MB at most; {slope}",
         f"Of it, children had {children:.0f} MB at most. Streamlit keeps what an open session uploaded: "
         f"{record.sent_bytes / _MB:.0f} MB at the end.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def windows(found: Sequence[Interaction]) -> tuple[list[float], list[float]]:
+def windows(result: Sequence[Interaction]) -> tuple[list[float], list[float]]:
     """Minutes and 95th percentile of the latency, a point a window."""
     by_window: dict[int, list[float]] = {}
-    for interaction in found:
+    for interaction in result:
         by_window.setdefault(int(interaction.at // WINDOW), []).append(interaction.seconds)
     keys = sorted(by_window)
     return [(key + 0.5) * WINDOW / 60 for key in keys], [float(np.percentile(by_window[key], 95)) for key in keys]
@@ -837,11 +838,11 @@ def draw(options: argparse.Namespace, record: Record) -> go.Figure:
     if any(look.children for look in record.memory):
         own = [look.server for look in record.memory]
         figure.add_scatter(x=at, y=own, name="The server alone", line_color="#6b7780", **below)
-    found = growth(record.memory, options.minutes)
-    if not math.isnan(found.slope):
-        ends = {"x": [x for x, _ in found.line], "y": [y for _, y in found.line]}
+    result = growth(record.memory, options.minutes)
+    if not math.isnan(result.slope):
+        ends = {"x": [x for x, _ in result.line], "y": [y for _, y in result.line]}
         style = {"color": "#1c2730", "dash": "dash", "width": 1.5}
-        figure.add_scatter(**ends, name=f"{found.slope:+.2f} MB/min", line=style, **below)
+        figure.add_scatter(**ends, name=f"{result.slope:+.2f} MB/min", line=style, **below)
     figure.update_yaxes(title_text="seconds", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="MB", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(rangemode="tozero", title_text="minutes", row=2, col=1)

@@ -143,21 +143,21 @@ def measure(runs: int, steps: int, times: int) -> dict[str, Any]:
         with dashboard(folder) as address, chromium() as browser:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             looker = Looker(page, address)
-            found: dict[str, Any] = {"Monitor, new server": looker.visit("monitor")}
-            found["Monitor, new browser tab"] = [looker.visit("monitor") for _ in range(times)]
-            found["Monitor, from Home"] = [looker.turn("Monitor") for _ in range(times)]
+            result: dict[str, Any] = {"Monitor, new server": looker.visit("monitor")}
+            result["Monitor, new browser tab"] = [looker.visit("monitor") for _ in range(times)]
+            result["Monitor, from Home"] = [looker.turn("Monitor") for _ in range(times)]
             some = [number for number in range(1, runs - 1) if ENDED[number % len(ENDED)] == "completed"][:times]
-            found["Monitor, another run"] = [looker.pick("Run", f"-{one:03}-cnn", f"-{one:03}-") for one in some]
+            result["Monitor, another run"] = [looker.pick("Run", f"-{one:03}-cnn", f"-{one:03}-") for one in some]
             switch = page.get_by_text("Logarithmic loss")
-            found["Monitor, redrawn"] = [looker.seconds(switch.click) for _ in range(times)]
-            found["Evaluate, new browser tab"] = [looker.visit("evaluate") for _ in range(times)]
-            found["Evaluate, from Home"] = [looker.turn("Evaluate") for _ in range(times)]
-            found["Evaluate, another run"] = [looker.pick("Detector", f"-{one:03}-cnn", f"-{one:03}-") for one in some]
+            result["Monitor, redrawn"] = [looker.seconds(switch.click) for _ in range(times)]
+            result["Evaluate, new browser tab"] = [looker.visit("evaluate") for _ in range(times)]
+            result["Evaluate, from Home"] = [looker.turn("Evaluate") for _ in range(times)]
+            result["Evaluate, another run"] = [looker.pick("Detector", f"-{one:03}-cnn", f"-{one:03}-") for one in some]
             server = next(
                 one for one in psutil.Process().children() if any("streamlit" in part for part in one.cmdline())
             )
-            found["memory"] = server.memory_info().rss / 2**20
-            return found
+            result["memory"] = server.memory_info().rss / 2**20
+            return result
 
 
 def main() -> int:
@@ -168,10 +168,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     few, many = measure(10, options.steps, options.times), measure(options.runs, options.steps, options.times)
-    told = (
+    message = (
         f"{options.runs} runs of {options.steps:,} steps, {os.cpu_count()} cores; medians of {options.times}, seconds"
     )
-    lines = [told, "", f"{'':<28}{'10 runs':>10}{f'{options.runs} runs':>12}{'ratio':>8}{'limit':>8}"]
+    lines = [message, "", f"{'':<28}{'10 runs':>10}{f'{options.runs} runs':>12}{'ratio':>8}{'limit':>8}"]
     missed = []
     for name, value in many.items():
         here, there, limit = _middle(value), _middle(few[name]), _limit(name)

@@ -85,9 +85,9 @@ def report(speeds: dict[str, list[float]]) -> None:
     """Prints medians, ranges and the ratio to the training step."""
     step = median(speeds["training step"])
     print(f"{'':<20}{'images/s':>10}{'range':>18}{'of the step':>14}")
-    for name, found in speeds.items():
-        ratio = "" if name == "training step" else f"{median(found) / step:.1f} x"
-        print(f"{name:<20}{median(found):>10.0f}{f'{min(found):.0f} to {max(found):.0f}':>18}{ratio:>14}")
+    for name, result in speeds.items():
+        ratio = "" if name == "training step" else f"{median(result) / step:.1f} x"
+        print(f"{name:<20}{median(result):>10.0f}{f'{min(result):.0f} to {max(result):.0f}':>18}{ratio:>14}")
     ratio = median(speeds[f"pipeline {DEFAULT_AUGMENTATION}"]) / step
     verdict = "met" if ratio >= TARGET else "NOT met"
     print(f"target: at least {TARGET:.0f} x with the default, {DEFAULT_AUGMENTATION}: {verdict} ({ratio:.1f} x)")

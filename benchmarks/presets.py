@@ -112,8 +112,8 @@ def honest_report(table: pd.DataFrame) -> str:
         ]
         part = held.assign(score=scores, **{f"call_{b}": call for b, call in zip(BUDGETS, said, strict=True)})
         parts.append(part)
-        found = evaluate_scores(part.label.astype(int), part.score, 0.5)
-        rows.append({name: found[name] for name in ("accuracy", "balanced_accuracy", "roc_auc", "log_loss")})
+        result = evaluate_scores(part.label.astype(int), part.score, 0.5)
+        rows.append({name: result[name] for name in ("accuracy", "balanced_accuracy", "roc_auc", "log_loss")})
     whole = pd.concat(parts)
     lines = [f"{len(whole)} images, {len(rows)} folds; mean ± standard deviation over the folds"]
     for name, values in pd.DataFrame(rows).items():
@@ -151,9 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from dfcore.training import presets
     from dfcore.training.config import make_config
 
-    told = dict(item.split("=", 1) for item in options.set)
+    text = dict(item.split("=", 1) for item in options.set)
     recipe = presets.get(options.preset).values if options.preset else {}
-    config = make_config(recipe | {"weights": options.weights, "early_stopping": "off"} | told
+    config = make_config(recipe | {"weights": options.weights, "early_stopping": "off"} | text
                          | {"data_root": options.data_root})  # fmt: skip
     data = pooled_data(config)
     began = time.monotonic()
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     row = {
         "data": Path(options.data_root).name,
         "preset": options.preset,
-        "changed": told,
+        "changed": text,
         "folds": int(table.fold.nunique()),
         "images": len(table),
         **figures(table),

@@ -36,17 +36,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="keep the ratios of now")
     options = parser.parse_args()
-    found = measure()
+    result = measure()
     if options.write:
-        write_json(KEPT, {name: round(ratio, 2) for name, ratio in found.items()})
+        write_json(KEPT, {name: round(ratio, 2) for name, ratio in result.items()})
         return 0
-    kept = read_json(KEPT)
-    if any(found[name] < LEAST * ratio for name, ratio in kept.items()):
+    saved = read_json(KEPT)
+    if any(result[name] < LEAST * ratio for name, ratio in saved.items()):
         again = measure()
-        found = {name: max(ratio, again[name]) for name, ratio in found.items()}
-    slower = [name for name, ratio in kept.items() if found[name] < LEAST * ratio]
-    for name, ratio in kept.items():
-        print(f"{name}: {found[name]:.1f} times, kept {ratio:.1f}{'  SLOWER' if name in slower else ''}")
+        result = {name: max(ratio, again[name]) for name, ratio in result.items()}
+    slower = [name for name, ratio in saved.items() if result[name] < LEAST * ratio]
+    for name, ratio in saved.items():
+        print(f"{name}: {result[name]:.1f} times, kept {ratio:.1f}{'  SLOWER' if name in slower else ''}")
     return bool(slower)
 
 

@@ -94,10 +94,10 @@ def measure(arch: str, folder: Path) -> list[str]:
         for _ in range(TIMES):
             call(pixels)
 
-    found = taking_turns({name: partial(often, call) for name, call in calls.items()}, 9)
+    result = taking_turns({name: partial(often, call) for name, call in calls.items()}, 9)
     return [
         f"  {name:<20}{1000 * seconds / TIMES:>8.1f} ms   logit off by {off[name]:.0e}"
-        for name, seconds in found.items()
+        for name, seconds in result.items()
     ]
 
 

@@ -56,17 +56,17 @@ def screenshot(random: np.random.Generator) -> np.ndarray:
 def kinds(data: Path) -> dict[str, list[decoder.Source]]:
     """Up to `COUNT` images of each kind, drawn by seed."""
     random = np.random.default_rng(0)
-    found: dict[str, list[decoder.Source]] = {}
+    result: dict[str, list[decoder.Source]] = {}
     for title, folder in SETS.items():
         table = scan(data / folder)
         rows = table.usable
         rows = rows.sample(min(COUNT, len(rows)), random_state=0).sort_index()
         for label, name in ((0, "real"), (1, "fake")):
-            found[f"{title}, {name}"] = [table.root / path for path in rows.path[rows.label == label]]
-    found["photographs, real"] = list(list_images([data / "photos"]))
-    found["noise"] = [noise(random) for _ in range(COUNT // 2)]
-    found["screenshots, drawn"] = [screenshot(random) for _ in range(COUNT // 2)]
-    return found
+            result[f"{title}, {name}"] = [table.root / path for path in rows.path[rows.label == label]]
+    result["photographs, real"] = list(list_images([data / "photos"]))
+    result["noise"] = [noise(random) for _ in range(COUNT // 2)]
+    result["screenshots, drawn"] = [screenshot(random) for _ in range(COUNT // 2)]
+    return result
 
 
 def row(name: str, kind: str, verdicts: Sequence[Verdict], thresholds: DecisionThresholds) -> dict[str, object]:
@@ -94,10 +94,10 @@ def main() -> None:
     rows, choices = [], []
     for kind, sources in kinds(options.data).items():
         verdicts = {name: detector.predict(sources) for name, detector in detectors.items()}
-        rows += [row(name, kind, found, detectors[name].card.thresholds) for name, found in verdicts.items()]
+        rows += [row(name, kind, result, detectors[name].card.thresholds) for name, result in verdicts.items()]
         records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
         picks = [
-            select_detector({n: found[i].ood for n, found in verdicts.items()}, records) for i in range(len(sources))
+            select_detector({n: result[i].ood for n, result in verdicts.items()}, records) for i in range(len(sources))
         ]
         chosen = {f"{n}": sum(p.name == n and p.fits for p in picks) for n in names}
         calls = [verdicts[p.name][i].decision for i, p in enumerate(picks)]

@@ -242,15 +242,15 @@ def survivors(folder: Path, patience: float = 10.0) -> list[str]:
     """Processes that outlive the workers by so many seconds, known by their folder for temporary files."""
     until = time.monotonic() + patience
     while True:
-        found = []
+        result = []
         for process in psutil.process_iter():
             try:
                 if process.pid != os.getpid() and process.environ().get("TMPDIR") == str(folder / "tmp"):
-                    found.append(f"{process.pid} {' '.join(process.cmdline())}")
+                    result.append(f"{process.pid} {' '.join(process.cmdline())}")
             except psutil.Error:
                 continue
-        if not found or time.monotonic() > until:
-            return found
+        if not result or time.monotonic() > until:
+            return result
         time.sleep(0.5)
 
 
@@ -329,13 +329,13 @@ class Worker:
 
 def folders_of_checkpoints(run: Run) -> dict[str, Path]:
     """{network: folder} of those that there are; the networks as the log calls them, "" is the run's own."""
-    found = {"": run.checkpoints} if run.checkpoints.is_dir() else {}
+    result = {"": run.checkpoints} if run.checkpoints.is_dir() else {}
     folds = run.folder / "folds"
     if folds.is_dir():
         count = run.config()["folds"]
         numbers = sorted(entry.name for entry in os.scandir(folds) if entry.name.isdecimal() and entry.is_dir())
-        found |= {f"fold {int(number) + 1} of {count}": folds / number for number in numbers}
-    return found
+        result |= {f"fold {int(number) + 1} of {count}": folds / number for number in numbers}
+    return result
 
 
 def names_in(folder: Path, prefix: str) -> Iterator[Path]:
@@ -356,14 +356,14 @@ def traces(run: Run) -> Traces:
     """What lies in the folder now."""
     folders, config = folders_of_checkpoints(run), run.config()
     checkpoints = {name: list(names_in(folder, "epoch-")) for name, folder in folders.items()}
-    epochs = {name: max((int(path.name[6:12]) for path in found), default=0) for name, found in checkpoints.items()}
+    epochs = {name: max((int(path.name[6:12]) for path in result), default=0) for name, result in checkpoints.items()}
     # A fold that was scored is done for good.
     for path in (run.folder / "folds").glob("*.parquet"):
         if path.stem.isdecimal():
             epochs[f"fold {int(path.stem) + 1} of {config['folds']}"] = config["epochs"]
     return Traces(
         temporaries=frozenset(run.folder.rglob(".aside-*")),
-        checkpoints=frozenset(path for found in checkpoints.values() for path in found),
+        checkpoints=frozenset(path for result in checkpoints.values() for path in result),
         epochs=epochs,
         log_bytes=run.log.stat().st_size if run.log.is_file() else 0,
     )
@@ -457,8 +457,8 @@ def went_on_rightly(run: Run, before: Traces) -> list[str]:
         file.seek(before.log_bytes)
         text = file.read().decode(errors="replace")
     first: dict[str, int] = {}
-    for found in _TRAINED.finditer(text):
-        first.setdefault(found["network"] or "", int(found["epoch"]))
+    for result in _TRAINED.finditer(text):
+        first.setdefault(result["network"] or "", int(result["epoch"]))
     return [
         f"{name or 'the network'} went on with epoch {epoch} where {before.epochs.get(name, 0)} were done"
         for name, epoch in first.items()
@@ -564,7 +564,7 @@ def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wan
             break
         early = early + 1 if kill.aim is Aim.EARLY else 0
         soaked.kills.append(kill)
-        tell(told(kill, number + 1))
+        tell(report_of(kill, number + 1))
         before = traces(run)
         try:
             resume(run)
@@ -577,7 +577,7 @@ def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wan
     return soaked
 
 
-def told(kill: Kill, number: int) -> str:
+def report_of(kill: Kill, number: int) -> str:
     """A line about a kill."""
     notes = [f"checkpoint: {kill.write}"] if kill.write else []
     notes += ["another file half-written"] if kill.other_write else []
@@ -593,17 +593,17 @@ def told(kill: Kill, number: int) -> str:
 
 def model_arrays(bundle: Path) -> dict[str, np.ndarray]:
     """Every variable of a saved model, by its place in the file."""
-    found: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray] = {}
 
     def keep(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+            result[name] = item[()]
 
     with zipfile.ZipFile(bundle / "model.keras") as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))
     with h5py.File(content, "r") as weights:
         weights.visititems(keep)
-    return found
+    return result
 
 
 def unequal_arrays(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> list[str]:
@@ -645,17 +645,17 @@ def differing_checkpoints(run: Run, reference: Run) -> list[str]:
     ours, theirs = checkpoints_by_step(run), checkpoints_by_step(reference)
     if not ours or max(ours) != max(theirs):
         return [f"newest checkpoint {max(ours, default='none')} instead of {max(theirs)}"]
-    found = []
+    result = []
     for step in sorted(ours.keys() & theirs.keys()):
         (arrays, state), (expected, expected_state) = checkpoint_content(ours[step]), checkpoint_content(theirs[step])
         if unequal := unequal_arrays(arrays, expected):
-            found.append(f"checkpoint {step}: {len(unequal)} of {len(expected)} arrays differ, as {unequal[0]}")
+            result.append(f"checkpoint {step}: {len(unequal)} of {len(expected)} arrays differ, as {unequal[0]}")
         if state != expected_state:
             names = sorted(
                 name for name in state.keys() | expected_state if state.get(name) != expected_state.get(name)
             )
-            found.append(f"checkpoint {step}: {', '.join(names)} of its state differ")
-    return found
+            result.append(f"checkpoint {step}: {', '.join(names)} of its state differ")
+    return result
 
 
 def differing_history(run: Run, reference: Run) -> list[str]:
@@ -679,59 +679,59 @@ def wrong_steps(run: Run) -> list[str]:
     """What is wrong with the order of steps.csv; it is throttled, but the last step of an epoch always stands there."""
     with open(run.folder / "steps.csv", newline="", encoding="utf-8") as file:
         names, *lines = csv.reader(file)
-    found = [f"steps.csv: broken line {line}" for line in lines if len(line) != len(names)]
+    result = [f"steps.csv: broken line {line}" for line in lines if len(line) != len(names)]
     rows = [dict(zip(names, map(float, line), strict=True)) for line in lines if len(line) == len(names)]
     places = [(int(row["epoch"]), int(row["step"])) for row in rows]
     doubled = [place for place, count in Counter(places).items() if count > 1]
     if doubled:
-        found.append(f"steps.csv: doubled (epoch, step) {doubled[:5]}")
+        result.append(f"steps.csv: doubled (epoch, step) {doubled[:5]}")
     elif places != sorted(places):
-        found.append("steps.csv: rows are out of order")
+        result.append("steps.csv: rows are out of order")
     expected = {(int(row["epoch"]), int(rows[0]["steps"])) for row in run.history()} if rows else set()
     if missing := sorted(expected - set(places)):
-        found.append(f"steps.csv: missing (epoch, step) {missing[:5]}")
+        result.append(f"steps.csv: missing (epoch, step) {missing[:5]}")
     if beyond := sorted(epoch for epoch in {epoch for epoch, _ in places} if epoch > len(run.history())):
-        found.append(f"steps.csv: epochs {beyond} that never were completed")
-    return found
+        result.append(f"steps.csv: epochs {beyond} that never were completed")
+    return result
 
 
 def differing_predictions(run: Run, reference: Run) -> list[str]:
     """Which tables of predictions differ, in the folder and in the bundle."""
-    found = []
+    result = []
     for path in sorted(reference.folder.glob("predictions_*.parquet")):
         for place in (Path(path.name), Path("bundle") / path.name):
             if not (run.folder / place).is_file():
-                found.append(f"{place} is missing")
+                result.append(f"{place} is missing")
                 continue
             ours, theirs = pd.read_parquet(run.folder / place), pd.read_parquet(reference.folder / place)
             columns = [str(name) for name in theirs if name not in ours or not ours[name].equals(theirs[name])]
             if columns or list(ours) != list(theirs):
-                found.append(f"{place} differs in {', '.join(columns) or 'its columns'}")
-    return found
+                result.append(f"{place} differs in {', '.join(columns) or 'its columns'}")
+    return result
 
 
 def differing_figures(run: Run, reference: Run) -> list[str]:
     """Whether best epoch, card, metrics or the last status differ."""
     cards = [read_json(one.bundle / "card.json") for one in (run, reference)]
     best = [card["training"]["best_epoch"] for card in cards]
-    found = [f"best epoch {best[0]} instead of {best[1]}"] if best[0] != best[1] else []
+    result = [f"best epoch {best[0]} instead of {best[1]}"] if best[0] != best[1] else []
     # The archive of a model holds times, so that its hash differs where its arrays do not.
     ours, theirs = ({k: v for k, v in card.items() if k not in ("created", "model_sha256")} for card in cards)
-    found += [f"card.json differs in {name}" for name in theirs if ours.get(name) != theirs[name]]
+    result += [f"card.json differs in {name}" for name in theirs if ours.get(name) != theirs[name]]
     if run.metrics() != reference.metrics():
-        found.append("metrics.json differs")
+        result.append("metrics.json differs")
     ends = [(status.epoch, status.epochs, status.step, status.reason) for status in (run.status(), reference.status())]
-    return found + ([f"the last status is {ends[0]} instead of {ends[1]}"] if ends[0] != ends[1] else [])
+    return result + ([f"the last status is {ends[0]} instead of {ends[1]}"] if ends[0] != ends[1] else [])
 
 
 def differences(run: Run, reference: Run) -> list[str]:
     """Everything in which a finished run is not as its reference."""
     expected = model_arrays(reference.bundle)
     unequal = unequal_arrays(model_arrays(run.bundle), expected)
-    found = [f"model.keras: {len(unequal)} of {len(expected)} arrays differ, as {unequal[0]}"] if unequal else []
+    result = [f"model.keras: {len(unequal)} of {len(expected)} arrays differ, as {unequal[0]}"] if unequal else []
     for part in (differing_checkpoints, differing_history, differing_predictions, differing_figures):
-        found += part(run, reference)
-    return found + wrong_steps(run)
+        result += part(run, reference)
+    return result + wrong_steps(run)
 
 
 def file_names(run: Run) -> set[str]:
@@ -822,18 +822,18 @@ def findings(runs: Sequence[Soaked], left: Sequence[str] = ()) -> list[str]:
 def report(runs: Sequence[Soaked], left: Sequence[str], seed: int, seconds: float) -> str:
     """The whole result as text."""
     by_recipe = {name: [run for run in runs if run.recipe == name] for name in _RECIPES}
-    groups = [(name, found) for name, found in by_recipe.items() if found] + [("all", list(runs))]
+    groups = [(name, result) for name, result in by_recipe.items() if result] + [("all", list(runs))]
     outcome = ("config", "kills", "sittings", "in checkpoint", "in finishing", "resumed", "unrecoverable", "identical")
     parts = [
         f"SIGKILL at random moments of training, seed {seed}, {seconds / 60:.0f} min; {os.cpu_count()} cores "
         f"({platform.machine()}), TensorFlow {version('tensorflow')}, Keras {version('keras')}",
-        table(outcome, [outcome_row(name, found) for name, found in groups]),
+        table(outcome, [outcome_row(name, result) for name, result in groups]),
         "Phase at the kill, by status.json:\n"
-        + table(("config", *_PHASES, "other"), [phase_row(name, found) for name, found in groups]),
+        + table(("config", *_PHASES, "other"), [phase_row(name, result) for name, result in groups]),
         "\n".join(totals(runs, left)),
     ]
-    if found := findings(runs, left):
-        parts.append("\n".join(found))
+    if result := findings(runs, left):
+        parts.append("\n".join(result))
     return "\n\n".join(parts) + "\n"
 
 

@@ -108,14 +108,14 @@ def taking_turns(calls: dict[str, Callable[[int], Any]], times: int, warm: int =
 
 def each_turn(calls: dict[str, Callable[[int], Any]], times: int, warm: int) -> dict[str, list[float]]:
     """Seconds of each call, turn by turn, without those to warm up."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    result: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(times + warm):
         for name, call in calls.items():
             began = time.perf_counter()
             call(turn)
             if turn >= warm:
-                found[name].append(time.perf_counter() - began)
-    return found
+                result[name].append(time.perf_counter() - began)
+    return result
 
 
 def arithmetic(model: Any) -> float:
@@ -136,8 +136,8 @@ def pace(side: int = 2048, times: int = 15) -> float:
     model = ov.Model([ov.opset13.matmul(*factors, False, False)], factors, "product")
     call = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     matrix = np.random.default_rng(0).random((side, side), np.float32)
-    found = taking_turns({"product": lambda _: call([matrix, matrix])}, times)
-    return 2 * side**3 / found["product"]
+    result = taking_turns({"product": lambda _: call([matrix, matrix])}, times)
+    return 2 * side**3 / result["product"]
 
 
 def keras_single(model: Any, files: list[bytes], turn: int) -> Any:
@@ -153,14 +153,14 @@ def single(bundles: dict[str, Path], report: Report) -> None:
     files, fastest = crops(50), pace()
     for arch, bundle in bundles.items():
         detector, reference = Detector.load(bundle), Detector.load(bundle, "keras")
-        found = taking_turns(
+        result = taking_turns(
             {
                 "ours": lambda turn, one=detector: one.predict([files[turn % len(files)]]),
                 "keras": partial(keras_single, reference.model, files),
             },
             40,
         )
-        report.gain(f"one image, {arch}", found["ours"], found["keras"], 4)
+        report.gain(f"one image, {arch}", result["ours"], result["keras"], 4)
         work = arithmetic(reference.model)
         report.say(
             f"  its {work / 1e9:.1f} GFLOP take {1000 * work / fastest:.1f} ms at the pace of one large matrix product "
@@ -185,11 +185,11 @@ def cold(bundles: dict[str, Path], report: Report) -> None:
         for arch, bundle in bundles.items():
 
             def start(code: str, _: int, bundle: Path = bundle) -> None:
-                told = code.format(bundle=str(bundle), image=str(image))
-                subprocess.run([sys.executable, "-c", told], check=True, capture_output=True)
+                text = code.format(bundle=str(bundle), image=str(image))
+                subprocess.run([sys.executable, "-c", text], check=True, capture_output=True)
 
-            found = taking_turns({"ours": partial(start, _OURS), "keras": partial(start, _THEIRS)}, 5, warm=1)
-            report.gain(f"new process to verdict, {arch}", found["ours"], found["keras"], 3, "s")
+            result = taking_turns({"ours": partial(start, _OURS), "keras": partial(start, _THEIRS)}, 5, warm=1)
+            report.gain(f"new process to verdict, {arch}", result["ours"], result["keras"], 3, "s")
 
 
 def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
@@ -211,10 +211,10 @@ def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
                 list(predict_files(sorted(parts[turn].iterdir()), {"one": one}))
 
             def theirs(turn: int, model: Any = reference.model) -> None:
-                found = keras.utils.image_dataset_from_directory(
+                result = keras.utils.image_dataset_from_directory(
                     parts[turn], labels=None, image_size=(SIZE, SIZE), batch_size=32, shuffle=False, verbose=False
                 )
-                model.predict(found, verbose=0)
+                model.predict(result, verbose=0)
 
             def alone(_: int, one: Detector = detector, pixels: np.ndarray = decoded) -> None:
                 for start in range(0, len(pixels), 64):
@@ -223,14 +223,14 @@ def folder(bundles: dict[str, Path], report: Report, images: int) -> None:
             detector.predict([crops(1)[0]])
             reference.model.predict(decoded[:32], verbose=0)
             turns = each_turn({"ours": ours, "keras": theirs, "engine alone": alone}, len(parts), warm=0)
-            found = {name: statistics.median(values) for name, values in turns.items()}
+            result = {name: statistics.median(values) for name, values in turns.items()}
             # tf.data's autotuning sleeps ever longer, up to a minute, and some turns end only when it wakes.
             quickest = min(turns["keras"])
-            report.gain(f"folder of JPEG files, {arch}", found["ours"] / count, quickest / count, FOLDER_GAIN[arch])
+            report.gain(f"folder of JPEG files, {arch}", result["ours"] / count, quickest / count, FOLDER_GAIN[arch])
             waits = max(turns["keras"]) / quickest
             report.say(f"  beside Keras's quickest turn; its slowest took {waits:.1f} times as long")
-            share = found["engine alone"] / found["ours"]
-            rate = count / found["ours"]
+            share = result["engine alone"] / result["ours"]
+            rate = count / result["ours"]
             report.say(f"  {rate:.0f} images/s, {share:.0%} of what the engine alone does on decoded arrays")
             peak = _peak(bundle, Path(name))
             report.say(f"  peak memory of `dfcore predict` with its children: {peak:.0f} MB (at most 1500)")
@@ -277,10 +277,10 @@ def heatmap(bundles: dict[str, Path], report: Report) -> None:
             name = one.engine.name
             calls[name] = lambda _, one=one, seen=seen: one.explainer().explain_prepared(seen, (SIZE, SIZE))
             calls[f"{name} forward"] = lambda _, one=one, seen=seen: one.engine.outputs(seen[None])
-        found = taking_turns(calls, 15)
+        result = taking_turns(calls, 15)
         for name in ("openvino", "keras"):
-            report.gain(f"Grad-CAM, {arch}, {name}", found[name], found["tf-keras-vis"], 5)
-            passes = found[name] / found[f"{name} forward"]
+            report.gain(f"Grad-CAM, {arch}, {name}", result[name], result["tf-keras-vis"], 5)
+            passes = result[name] / result[f"{name} forward"]
             report.say(f"  {passes:.1f} forward passes of the same network in the same engine (at most 3)")
             if passes > 3:
                 report.missed.append(f"Grad-CAM in forward passes, {arch}, {name}")

@@ -152,17 +152,17 @@ def generator(arch: str, size: int, root: Path, images: int) -> Callable[[], flo
     return epoch
 
 
-def serve(told: dict[str, Any]) -> None:
+def serve(text: dict[str, Any]) -> None:
     """In a process of its own: trains an epoch whenever a line comes, and answers with its images/s."""
-    root, arch = Path(told["root"]), told["arch"]
+    root, arch = Path(text["root"]), text["arch"]
     size, images = CASES[arch]
     answers, sys.stdout = sys.stdout, sys.stderr  # What libraries print is no answer.
-    if told["way"] == "ours":
+    if text["way"] == "ours":
         epoch = ours(arch, size, root, root.parent)
-    elif told["way"] == "generator":
+    elif text["way"] == "generator":
         epoch = generator(arch, size, root, images)
     else:
-        epoch = bare(arch, size, images // BATCH, **told["options"])
+        epoch = bare(arch, size, images // BATCH, **text["options"])
     for _ in sys.stdin:
         print(epoch(), file=answers, flush=True)
 
@@ -172,10 +172,10 @@ class Way:
 
     def __init__(self, name: str, arch: str, root: Path, log: Any):
         way, options, more = (WAYS | TUNED)[name]
-        told = {"way": way, "options": options, "arch": arch, "root": str(root)}
+        text = {"way": way, "options": options, "arch": arch, "root": str(root)}
         self._name, self._log = name, log
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.training", "--serve", json.dumps(told)],
+            [sys.executable, "-m", "benchmarks.training", "--serve", json.dumps(text)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment() | more, text=True,
         )  # fmt: skip
 
@@ -185,8 +185,8 @@ class Way:
         print(file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            told = Path(self._log.name).read_text(errors="replace")[-2000:]
-            raise SystemExit(f"'{self._name}' ended with code {self._process.wait()}:\n{told}")
+            text = Path(self._log.name).read_text(errors="replace")[-2000:]
+            raise SystemExit(f"'{self._name}' ended with code {self._process.wait()}:\n{text}")
         return float(answer)
 
     def end(self) -> None:
@@ -197,7 +197,7 @@ class Way:
 
 def measure(names: list[str], arch: str, root: Path, rounds: int) -> dict[str, float]:
     """Median images/s of each way; they take turns."""
-    found: dict[str, list[float]] = {name: [] for name in names}
+    result: dict[str, list[float]] = {name: [] for name in names}
     with open(root.parent / "log.txt", "a") as log:
         ways = {name: Way(name, arch, root, log) for name in names}
         try:
@@ -205,11 +205,11 @@ def measure(names: list[str], arch: str, root: Path, rounds: int) -> dict[str, f
                 for name, way in ways.items():
                     speed = way.epoch()
                     if number:
-                        found[name].append(speed)
+                        result[name].append(speed)
         finally:
             for way in ways.values():
                 way.end()
-    return {name: statistics.median(speeds) for name, speeds in found.items()}
+    return {name: statistics.median(speeds) for name, speeds in result.items()}
 
 
 def main() -> int:

@@ -48,9 +48,9 @@ def preview(data: bytes) -> np.ndarray:
 
 def facts(data: bytes) -> ImageFacts:
     """What a file says of itself; raises as `prepare` does."""
-    found = prepare(data).facts
-    assert found is not None  # It came from a file.
-    return found
+    result = prepare(data).facts
+    assert result is not None  # It came from a file.
+    return result
 
 
 def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:

@@ -54,7 +54,7 @@ class Entry:
 
 def library() -> tuple[list[Entry], list[str]]:
     """Detectors under the models folder, the default first; and what is wrong with those that are left out."""
-    found, problems = [], []
+    result, problems = [], []
     folder = workspace.models_dir()
     for path in list_bundles(folder):
         try:
@@ -63,30 +63,30 @@ def library() -> tuple[list[Entry], list[str]]:
             problems.append(str(error))
             continue
         mark = " (default)" if path.name == default_name(folder) else ""
-        found.append(Entry(path.name, path, f"{path.name}: {card.title}{mark}", card))
-    return found, problems
+        result.append(Entry(path.name, path, f"{path.name}: {card.title}{mark}", card))
+    return result, problems
 
 
 def detectors() -> list[Entry]:
     """All detectors at hand: the library's, then those of completed runs."""
-    found = library()[0]
+    result = library()[0]
     for run in runs():
         try:
             if run.status().state is State.COMPLETED:
                 title = f"Run {run.id}: {run.name}"
-                found.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
+                result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
         except (BundleError, RunError):
             continue  # Monitor shows the run and what is wrong with it.
-    return found
+    return result
 
 
 @st.cache_resource(max_entries=_IN_MEMORY, show_spinner="Loading the detector …")
 def _load(folder: str, version: str) -> "Detector":
     from dfcore.detectors.detector import Detector
 
-    found = Detector.load(folder)
+    result = Detector.load(folder)
     runtime_tuning.settle()
-    return found
+    return result
 
 
 def detector(entry: Entry) -> "Detector":
@@ -96,9 +96,9 @@ def detector(entry: Entry) -> "Detector":
 
 @st.cache_resource(max_entries=_IN_MEMORY, show_spinner=False)
 def _explainer(_loaded: "Detector", version: str) -> "Explainer":
-    found = _loaded.explainer()
+    result = _loaded.explainer()
     runtime_tuning.settle()
-    return found
+    return result
 
 
 def explainer(entry: Entry) -> "Explainer":

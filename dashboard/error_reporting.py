@@ -18,7 +18,7 @@ _LEAST_SECRET = 6
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def reported() -> Iterator[None]:
     """Shows a number instead of an unforeseen error, and logs the error under it.
 
     With `DFCORE_DEBUG` set it is raised instead, for those who mend it.
@@ -43,7 +43,7 @@ def fragment(**options: Any) -> Callable[[Callable], Callable]:
     def decorate(function: Callable) -> Callable:
         @wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            with told():
+            with reported():
                 return function(*args, **kwargs)
 
         return st.fragment(**options)(guarded)

@@ -50,9 +50,9 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
             help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
         )  # fmt: skip
     rgb = inference.picture(data)
-    found = inference.heatmap(entry, data, method, target, layer)
-    picture = figure(rgb, found, opacity)
-    if not found.peak:
+    result = inference.heatmap(entry, data, method, target, layer)
+    picture = figure(rgb, result, opacity)
+    if not result.peak:
         st.info(
             f"At this layer the detector finds no evidence of {target} at all: the map is empty. "
             f"Try the evidence of {'real' if target == 'fake' else 'fake'}, or another method.",
@@ -63,7 +63,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
     right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
     if magnifier := widgets.folded("Magnifier", "inspect_magnifier"):
         _magnify(magnifier, data, np.asarray(picture))
-    return found
+    return result
 
 
 def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:

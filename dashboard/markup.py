@@ -12,5 +12,5 @@ _REWRITTEN = re.compile(r":(?=//)/|:[a-z]|@\w|(?i:www)\.|-[->]|<-")
 
 def plain(text: object) -> str:
     """Text as it is, safe where Streamlit would read Markdown: names of files and runs come from strangers."""
-    apart = _REWRITTEN.sub(lambda found: found[0][:-1] + _JOINER + found[0][-1], printable(text))
+    apart = _REWRITTEN.sub(lambda result: result[0][:-1] + _JOINER + result[0][-1], printable(text))
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", apart)

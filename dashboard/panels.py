@@ -20,7 +20,7 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     """Whether the score can be read as a probability, and what the three-way verdict answers."""
     table = prediction_sources.table(source)
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    found = three_way(labels, scores, entry.card.thresholds, table.get("is_ood"))
+    result = three_way(labels, scores, entry.card.thresholds, table.get("is_ood"))
     ece = calibration_error(labels, scores)
     if ece is None:
         st.info("There is no image.")
@@ -29,28 +29,28 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     budget = entry.card.thresholds.budget
     names = ("fpr", f"False alarms (budget {budget.max_fpr:.0%})",
              "Of real images, the share called likely fake.")  # fmt: skip
-    told = [
+    message = [
         names,
         ("fnr", f"Missed fakes (budget {budget.max_fnr:.0%})", "Of fakes, the share called likely real."),
         ("abstention_rate", "Inconclusive", "Share of all images that are called inconclusive."),
         ("selective_accuracy", "Right when decided", "Of the images that got an answer, the share that is right."),
     ]
     with widgets.tiles():
-        for key, title, text in told:
-            widgets.tile(title, "none" if found[key] is None else f"{found[key]:.1%}", text)
+        for key, title, text in message:
+            widgets.tile(title, "none" if result[key] is None else f"{result[key]:.1%}", text)
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: where the score keeps what it says, the points lie on the line")
         st.plotly_chart(figures.reliability(reliability(labels, scores), ece), key="reliability")
     with right:
         st.caption("What real and fake images were called")
-        st.plotly_chart(figures.answers(found), key="answers")
-        if found["ood_rate"]:
-            st.caption(f"{found['ood_rate']:.1%} are inconclusive because they are unlike the training images.")
+        st.plotly_chart(figures.answers(result), key="answers")
+        if result["ood_rate"]:
+            st.caption(f"{result['ood_rate']:.1%} are inconclusive because they are unlike the training images.")
 
 
 def _fitted(card: Card) -> str:
-    return f"Calibration: {card.calibration.told}."
+    return f"Calibration: {card.calibration.description}."
 
 
 def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -> None:
@@ -72,11 +72,11 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
         actions.require_measuring()
         bar = st.progress(0.0, "Loading the detector …")
-        found = splits_as_trained(entry.card, stored.dataset(source.root))
+        result = splits_as_trained(entry.card, stored.dataset(source.root))
         part = source.split if source.split in SPLITS else None
         with inference_queue.measuring.take():
             rows = robustness(
-                detectors.detector(entry), found, part, max_images=int(most),
+                detectors.detector(entry), result, part, max_images=int(most),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
         prediction_sources.keep_robustness(entry, source, rows)
@@ -100,12 +100,12 @@ def measure_elsewhere(entry: detectors.Entry) -> None:
         dataset = splits_as_trained(entry.card, stored.dataset(root))
         bar = st.progress(0.0, "Loading the detector …")
         with inference_queue.measuring.take():
-            metrics, found = measure(
+            metrics, result = measure(
                 detectors.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
                 progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
             )  # fmt: skip
         metrics["root"] = str(dataset.root)
-        results.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, found)
+        results.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, result)
         st.rerun()
 
 
@@ -130,7 +130,7 @@ def show_matrix() -> None:
 
 def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:
     title = f"Run {entry.run.id}" if entry.run else entry.key
-    return [{"detector": title, "data set": found.title, "metrics": found.metrics} for found in measured(entry)]
+    return [{"detector": title, "data set": result.title, "metrics": result.metrics} for result in measured(entry)]
 
 
 def measured(entry: detectors.Entry) -> list[Measurement]:
@@ -150,12 +150,12 @@ def show_comparison(entry: detectors.Entry, source: prediction_sources.Source) -
     thresholds = (entry.card.threshold.value, other.card.threshold.value)
     for theirs in prediction_sources.sources(other):
         paths = source.predictions, theirs.predictions
-        found = stored.comparison(
+        result = stored.comparison(
             str(paths[0]), stored.stamp(paths[0]), str(paths[1]), stored.stamp(paths[1]), thresholds
         )
-        if found is not None:
+        if result is not None:
             st.markdown(f"**A** is {widgets.plain(entry.title)}, **B** is {widgets.plain(other.title)}.")
-            st.markdown(widgets.plain(paired.in_words(found)))
+            st.markdown(widgets.plain(paired.in_words(result)))
             return
     st.info(
         "The two were not measured on the same images. Choose the other detector above and measure it on this data "

@@ -39,7 +39,7 @@ class Source:
 def sources(entry: detectors.Entry) -> list[Source]:
     """The splits of a detector's own data set, then the other data sets that it was measured on."""
     folder, own = entry.folder, _own_root(entry)
-    found = [
+    result = [
         Source(split, _title(split, entry), predictions_path(folder, split), own, _split_of(split))
         for split in stored_splits(folder)
     ]
@@ -47,8 +47,8 @@ def sources(entry: detectors.Entry) -> list[Source]:
         root = Path(measured.metrics["root"])
         split = measured.metrics["split"]
         place = root if root.exists() else None
-        found.append(Source(measured.predictions.stem, measured.title, measured.predictions, place, split))
-    return found
+        result.append(Source(measured.predictions.stem, measured.title, measured.predictions, place, split))
+    return result
 
 
 def _title(split: str, entry: detectors.Entry) -> str:

@@ -65,6 +65,6 @@ def _confirm_delete(run: Run) -> None:
 
 
 def _delete(run: Run) -> None:
-    with error_reporting.told(), widgets.errors():
+    with error_reporting.reported(), widgets.errors():
         actions.delete_run(run.id)
         st.session_state.pop("run", None)

@@ -27,14 +27,14 @@ def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     # New defaults mean new widgets: otherwise the old values would stay.
     key = f"{dataset.root}-{hash(str(sorted(defaults.items())))}"
     values = _main(start, dataset, key)
-    with st.expander(_told(start)):
+    with st.expander(_summary(start)):
         values |= _optimisation(start, key, pretrained=values["weights"] != "none")
         values |= _data(start, dataset, key)
         values |= _machine(start, key)
     return {"data_root": start["data_root"], **values}
 
 
-def _told(start: dict[str, Any]) -> str:
+def _summary(start: dict[str, Any]) -> str:
     return (
         f"More settings (now: {start['optimizer']}, learning rate {start['lr']:g}, {start['loss']} cross-entropy, "
         f"seed {start['seed']})"

@@ -22,13 +22,13 @@ def choose(label: str, key: str, help: str) -> bool:
     return bool(files)
 
 
-def keep(images: list[tuple[str, bytes]]) -> None:
+def keep(pictures: list[tuple[str, bytes]]) -> None:
     """Keeps images, so that they are still here after a visit to another page."""
-    st.session_state[_KEY] = images
+    st.session_state[_KEY] = pictures
     st.session_state[_LEFT_OUT] = 0
 
 
-def kept() -> list[tuple[str, bytes]]:
+def images() -> list[tuple[str, bytes]]:
     """Names and contents."""
     return st.session_state.get(_KEY, [])
 
@@ -38,8 +38,8 @@ def tell_left_out() -> None:
     left = st.session_state.get(_LEFT_OUT, 0)
     if left:
         st.warning(
-            f"The first {len(kept())} images were taken. {left} more are too much at once: at most {MOST_FILES} images "
-            f"of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
+            f"The first {len(images())} images were taken. {left} more are too much at once: at most {MOST_FILES} "
+            f"images of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
             "`dfcore predict` for whole folders.",
             icon=":material/report:",
         )

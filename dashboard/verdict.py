@@ -118,13 +118,13 @@ def _promise(thresholds: DecisionThresholds) -> str:
 
 def _trust(entry: detectors.Entry, why: str) -> str:
     """One sentence on the detector's record, with split and number of images."""
-    split, told = entry.card.record
+    split, text = entry.card.record
     title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
-    if not told:
+    if not text:
         return f"{title}. Its card has no figures for both classes: treat the verdict with care."
     return (
-        f"{title}. On {told['images']:,} {split} images of its own kind of data it called "
-        f"{told['accuracy_fake']:.0%} of fakes fake and {told['false_positive_rate']:.0%} of real images fake when it "
+        f"{title}. On {text['images']:,} {split} images of its own kind of data it called "
+        f"{text['accuracy_fake']:.0%} of fakes fake and {text['false_positive_rate']:.0%} of real images fake when it "
         "had to decide. On other kinds of images it can be far worse."
     )
 

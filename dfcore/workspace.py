@@ -51,10 +51,10 @@ def is_own(path: Path) -> bool:
 
 def roots() -> list[Path] | None:
     """The folders that may be read, or None for all; the workspace's own are always among them."""
-    told = os.environ.get(ROOTS)
-    if told is None:
+    text = os.environ.get(ROOTS)
+    if text is None:
         return None
-    named = [Path(part).expanduser() for part in told.split(os.pathsep) if part]
+    named = [Path(part).expanduser() for part in text.split(os.pathsep) if part]
     return [path.resolve() for path in (*named, runs_dir(), models_dir(), data_dir(), cache_dir())]
 
 
@@ -75,9 +75,9 @@ def require_readable(path: Path) -> None:
         AccessError: naming the folders that may be.
     """
     if not readable(path):
-        told = ", ".join(str(root) for root in (roots() or ())[:-4]) or "none but the workspace's own"
+        text = ", ".join(str(root) for root in (roots() or ())[:-4]) or "none but the workspace's own"
         raise AccessError(
-            f"{path} lies outside of the folders that may be read here ({told}). Whoever runs the server can add "
+            f"{path} lies outside of the folders that may be read here ({text}). Whoever runs the server can add "
             f"others with {ROOTS}."
         )
 

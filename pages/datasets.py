@@ -58,8 +58,8 @@ def show_samples(dataset: Dataset, split: str) -> None:
 
 
 def show(root: Path) -> None:
-    found = stored.dataset(root)
-    dataset = assign_splits(found)
+    result = stored.dataset(root)
+    dataset = assign_splits(result)
     if dataset.demonstration:
         st.info(
             "This is a demonstration: its fakes are simulated from photographs. A detector trained on it says nothing "
@@ -76,7 +76,7 @@ def show(root: Path) -> None:
     unlabelled = int((dataset.table.split == "unlabelled").sum())
     counts, sizes = st.columns(2)
     counts.dataframe(dataset.counts())
-    if found.usable.split.isna().any():
+    if result.usable.split.isna().any():
         counts.caption("The splits are drawn automatically: stratified, by seed, copies of an image kept together.")
     if unlabelled:
         counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` judges them.")

@@ -24,9 +24,9 @@ def move_threshold(entry: detectors.Entry) -> float:
         st.session_state["threshold_of"] = entry.key
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
-    told = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
+    text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
     return st.slider("Decision an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
-                     bind="query-params", help=told)  # fmt: skip
+                     bind="query-params", help=text)  # fmt: skip
 
 
 def show_curves(

@@ -39,14 +39,14 @@ def choose_images() -> list[tuple[str, bytes]]:
                 if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
                     uploads.keep([(name, samples()[name])])
     uploads.tell_left_out()
-    return uploads.kept()
+    return uploads.images()
 
 
 def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -> tuple[detectors.Entry, str, Verdict]:
     """The detector that judges, why it, and its verdict with the analyst's strictness."""
-    entry, why, found = inference.verdict(entries, data)
+    entry, why, result = inference.verdict(entries, data)
     thresholds = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
-    return entry, why, found.under(Policy(thresholds, strictness.ignore_ood))
+    return entry, why, result.under(Policy(thresholds, strictness.ignore_ood))
 
 
 def choose_one(
@@ -57,9 +57,9 @@ def choose_one(
         return images[0]
     rows = []
     for name, data in images:
-        entry, _, found = judge(entries, data, strictness)
-        rows.append({"File": name, "Verdict": widgets.VERDICTS[found.decision], "Score": found.score,
-                     "Detector": entry.title, "Remark": found.error or found.reason or ""})  # fmt: skip
+        entry, _, result = judge(entries, data, strictness)
+        rows.append({"File": name, "Verdict": widgets.VERDICTS[result.decision], "Score": result.score,
+                     "Detector": entry.title, "Remark": result.error or result.reason or ""})  # fmt: skip
     st.dataframe(
         rows,
         hide_index=True,
@@ -73,14 +73,14 @@ def choose_one(
 
 
 def show(entries: list[detectors.Entry], name: str, data: bytes, strictness: Strictness) -> None:
-    entry, why, found = judge(entries, data, strictness)
-    verdict.show_verdict(entry, name, found, why)
-    if found.error:
+    entry, why, match = judge(entries, data, strictness)
+    verdict.show_verdict(entry, name, match, why)
+    if match.error:
         return
-    heatmap = evidence.show_heatmap(entry, data, found) if evidence.is_explained() else None
-    stability = evidence.show_stability(entry, data, found)
+    heatmap = evidence.show_heatmap(entry, data, match) if evidence.is_explained() else None
+    stability = evidence.show_stability(entry, data, match)
     facts = evidence.show_facts(data)
-    result = evidence.whole_result(entry, name, found, facts, heatmap, stability)
+    result = evidence.whole_result(entry, name, match, facts, heatmap, stability)
     st.download_button(
         "Download the whole result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
         on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map as data.",

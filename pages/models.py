@@ -54,9 +54,11 @@ def show_card(card: Card, key: str) -> None:
 
 @error_reporting.fragment()
 def show_robustness(card: Card, key: str) -> None:
-    found = card.robustness[0]
-    if place := widgets.folded(f"After recompression, resizing and the like, on {found['split']}", f"robustness_{key}"):
-        place.plotly_chart(figures.robustness(found["rows"], widgets.titles(summary())), key=f"robust_{key}")
+    result = card.robustness[0]
+    if place := widgets.folded(
+        f"After recompression, resizing and the like, on {result['split']}", f"robustness_{key}"
+    ):
+        place.plotly_chart(figures.robustness(result["rows"], widgets.titles(summary())), key=f"robust_{key}")
 
 
 @error_reporting.fragment()
@@ -67,7 +69,7 @@ def show_whole(card: Card, key: str) -> None:
         "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
         "Threshold of two answers": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
         "Thresholds of three answers": _thresholds(card),
-        "Calibration": card.calibration.told,
+        "Calibration": card.calibration.description,
         "Training images": _training_images(card),
         "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
@@ -80,19 +82,19 @@ def show_whole(card: Card, key: str) -> None:
         "Made with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
     if whole := widgets.folded("The whole card", f"card_{key}"):
-        told = [widgets.plain(value) for value in rows.values()]
-        whole.table({"Entry": list(rows), "Value": told}, hide_index=True, border="horizontal")
+        text = [widgets.plain(value) for value in rows.values()]
+        whole.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal")
         whole.json(card.model_dump(mode="json"), expanded=False)
 
 
 def _thresholds(card: Card) -> str:
-    found = card.decision_thresholds
-    if found is None:
+    result = card.decision_thresholds
+    if result is None:
         return "none"
     return (
-        f"likely real below {found.real_below:.3f}, likely fake from {found.fake_from:.3f}: at most "
-        f"{found.budget.max_fpr:.0%} false alarms and {found.budget.max_fnr:.0%} misses on images like those of "
-        f"{found.chosen_on}, {found.abstention_rate:.0%} inconclusive"
+        f"likely real below {result.real_below:.3f}, likely fake from {result.fake_from:.3f}: at most "
+        f"{result.budget.max_fpr:.0%} false alarms and {result.budget.max_fnr:.0%} misses on images like those of "
+        f"{result.chosen_on}, {result.abstention_rate:.0%} inconclusive"
     )
 
 
@@ -108,9 +110,9 @@ def _engine(card: Card) -> str:
     record = card.openvino
     if record is None or not record.enabled:
         return f"Keras{f'; not OpenVINO: {record.reason}' if record else ''}"
-    told = f"on {record.images} images its scores were within {record.difference:.0e} of Keras's"
+    text = f"on {record.images} images its scores were within {record.difference:.0e} of Keras's"
     cheaper = f"; in bfloat16, only if asked for, {record.bfloat16}" if record.bfloat16 else ""
-    return f"OpenVINO {record.version} in float32 where it is installed: {told}{cheaper}"
+    return f"OpenVINO {record.version} in float32 where it is installed: {text}{cheaper}"
 
 
 def act(entry: detectors.Entry) -> None:
@@ -145,7 +147,7 @@ def confirm_delete(entry: detectors.Entry) -> None:
 
 
 def delete(name: str) -> None:
-    with error_reporting.told(), widgets.errors():
+    with error_reporting.reported(), widgets.errors():
         actions.delete_detector(name)
 
 

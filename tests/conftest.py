@@ -150,7 +150,7 @@ def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("knowing")
     data = scan(small_dataset, cache=folder / "cache")
     pixels = np.stack([np.asarray(Image.open(small_dataset / path)) for path in data.usable.path])
-    found = {}
+    result = {}
     for name, side, seed in (("thumbnails", 32, 1), ("photographs", 300, 2)):
         model = untrained(seed)
         write_bundle(folder / "bare", model, make_card())
@@ -169,5 +169,5 @@ def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
         )
         write_bundle(folder / name, model, card, domain)
         write_predictions(predictions_path(folder / name, "validation"), table)
-        found[name] = folder / name
-    return found
+        result[name] = folder / name
+    return result

@@ -135,8 +135,8 @@ def build_model(
                 "give a weights file or train with --weights none."
             ) from error
         # Keras goes on with every value of the layer that did not fit.
-        told = " ".join(str(error).split("Target variable")[0].split())[:400]
-        raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {told}") from error
+        text = " ".join(str(error).split("Target variable")[0].split())[:400]
+        raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {text}") from error
     if weights == "none":
         _shorten_batch_norm_memory(model)
     return model

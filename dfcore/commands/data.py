@@ -20,10 +20,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _scan(options: argparse.Namespace) -> None:
     from dfcore.datasets import assign_splits, scan
 
-    found = scan(options.root, progress=progress_bar("reading"))
-    dataset = assign_splits(found)
+    result = scan(options.root, progress=progress_bar("reading"))
+    dataset = assign_splits(result)
     bad = dataset.unreadable
-    drawn = bool(found.usable.split.isna().any())
+    drawn = bool(result.usable.split.isna().any())
     if options.json:
         counts = dataset.counts()
         print_json(

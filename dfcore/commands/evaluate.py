@@ -86,7 +86,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     print_figures({metrics["split"]: metrics})
     print(metrics["report"])
     if metrics["groups"]:
-        print_table([{"group": name} | found for name, found in metrics["groups"].items()])
+        print_table([{"group": name} | result for name, result in metrics["groups"].items()])
     if robust:
         print_table([{k: v for k, v in row.items() if k != "change"} for row in metrics["robustness"]])
 
@@ -119,9 +119,9 @@ def _compare(options: argparse.Namespace) -> None:
 
     detectors = [Detector.load(name) for name in (options.first, options.second)]
     tables = [_measured(detector, options.data_root, options.split)[1] for detector in detectors]
-    found = paired.compare(paired.join(*tables), detectors[0].threshold, detectors[1].threshold)
+    result = paired.compare(paired.join(*tables), detectors[0].threshold, detectors[1].threshold)
     names = {"a": detectors[0].card.title, "b": detectors[1].card.title}
     if options.json:
-        print_json(found | {"detectors": names})
+        print_json(result | {"detectors": names})
         return
-    print(f"A: {names['a']}\nB: {names['b']}\n{paired.in_words(found)}")
+    print(f"A: {names['a']}\nB: {names['b']}\n{paired.in_words(result)}")

@@ -114,8 +114,8 @@ def _write(
         if options.json:
             print_json(answer)
         else:
-            told = f", {log.failed} files that cannot be judged" if log.failed else ""
-            print(f"{answer['verdicts']} verdicts in {out}{told}")
+            text = f", {log.failed} files that cannot be judged" if log.failed else ""
+            print(f"{answer['verdicts']} verdicts in {out}{text}")
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -166,8 +166,8 @@ def _library() -> list[str]:
 
 
 def _in_words(row: dict[str, Any]) -> str:
-    told = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
-    return f"{told}. {row['reason']}." if row["reason"] else told
+    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
+    return f"{text}. {row['reason']}." if row["reason"] else text
 
 
 def _explain(options: argparse.Namespace) -> None:

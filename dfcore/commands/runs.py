@@ -58,13 +58,13 @@ def shown(run: Any) -> dict[str, Any]:
 
 def _show(options: argparse.Namespace) -> None:
     run = _store(options).get(options.run)
-    told = shown(run)
+    text = shown(run)
     if options.json:
-        print_json(told)
+        print_json(text)
         return
     for name in ("id", "name", "state", "reason", "epoch", "epochs", "folder"):
-        if told[name] not in ("", None):
-            print(f"{name}: {told[name]}")
+        if text[name] not in ("", None):
+            print(f"{name}: {text[name]}")
     print_figures(run.metrics() or {})
 
 

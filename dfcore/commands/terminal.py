@@ -21,24 +21,24 @@ def print_figures(metrics: dict[str, Any]) -> None:
     from dfcore.evaluation.metrics import METRICS
     from dfcore.evaluation.three_way import SHARES
 
-    for split, found in metrics.items():
-        print(f"{split}: {found['images']} images ({found['real']} real, {found['fake']} fake), ", end="")
-        print(f"threshold {found['threshold']:.4f}")
+    for split, result in metrics.items():
+        print(f"{split}: {result['images']} images ({result['real']} real, {result['fake']} fake), ", end="")
+        print(f"threshold {result['threshold']:.4f}")
         for key, metric in METRICS.items():
-            if key not in found:  # Runs of earlier versions know fewer figures.
+            if key not in result:  # Runs of earlier versions know fewer figures.
                 continue
-            value, why = found[key], found["not_computed"].get(key)
+            value, why = result[key], result["not_computed"].get(key)
             print(f"  {metric.title:<27} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
-        if three := found.get("three_way"):
-            told = (f"{name} {three[key]:.1%}" for key, name in SHARES.items() if three[key] is not None)
+        if three := result.get("three_way"):
+            text = (f"{name} {three[key]:.1%}" for key, name in SHARES.items() if three[key] is not None)
             print(f"  likely real below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
-            print(", ".join(told))
+            print(", ".join(text))
         aucs = {
-            name: group["roc_auc"] for name, group in found.get("groups", {}).items() if group["roc_auc"] is not None
+            name: group["roc_auc"] for name, group in result.get("groups", {}).items() if group["roc_auc"] is not None
         }
         if aucs:
-            told = (f"{name} {auc:.4f}" for name, auc in aucs.items())
-            print(f"  ROC AUC by group: {', '.join(told)}; mean {statistics.mean(aucs.values()):.4f}")
+            text = (f"{name} {auc:.4f}" for name, auc in aucs.items())
+            print(f"  ROC AUC by group: {', '.join(text)}; mean {statistics.mean(aucs.values()):.4f}")
 
 
 def print_spread(runs: Sequence[dict[str, Any]]) -> None:
@@ -46,12 +46,12 @@ def print_spread(runs: Sequence[dict[str, Any]]) -> None:
     from dfcore.evaluation.metrics import METRICS
 
     for split in ("cross-validation", "validation", "test"):
-        found = [run[split] for run in runs if run.get(split, {}).get("images")]
-        if len(found) < 2:
+        result = [run[split] for run in runs if run.get(split, {}).get("images")]
+        if len(result) < 2:
             continue
-        print(f"{split}, {len(found)} runs (mean ± standard deviation):")
+        print(f"{split}, {len(result)} runs (mean ± standard deviation):")
         for key, metric in METRICS.items():
-            values = [metrics[key] for metrics in found if metrics.get(key) is not None]
+            values = [metrics[key] for metrics in result if metrics.get(key) is not None]
             if len(values) > 1:
                 print(f"  {metric.title:<27} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}")
 
@@ -86,8 +86,8 @@ def progress_bar(text: str) -> Progress:
         if since and seconds > 0.5:
             left = timedelta(seconds=round((total - done) * seconds / since))
             often = since / seconds
-            told = f"{often:,.0f}" if often >= 100 else f"{often:.3g}"
-            pace = f" ({done:,} of {total:,}), {told} a second" + (f", {left} left" if done < total else "")
+            message = f"{often:,.0f}" if often >= 100 else f"{often:.3g}"
+            pace = f" ({done:,} of {total:,}), {message} a second" + (f", {left} left" if done < total else "")
         end = "\n" if done >= total else ""
         print(f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace} ", end=end, file=sys.stderr, flush=True)
 

@@ -31,8 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         if name == "schema_version":
             continue
         flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
-        told = "" if field.is_required() else f" (default: {field.default!r})"
-        text = f"{field.description}{told}".replace("%", "%%")
+        message = "" if field.is_required() else f" (default: {field.default!r})"
+        text = f"{field.description}{message}".replace("%", "%%")
         if isinstance(field.default, bool):
             parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
@@ -44,7 +44,7 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.repeat < 1:
         raise InputError(f"Expected --repeat of at least 1. Received: {options.repeat}.")
-    config = _checked(_told(options))
+    config = _checked(_requested(options))
     store = RunStore(options.runs_dir or workspace.runs_dir())
     runs = []
     for seed in range(config.seed, config.seed + options.repeat):
@@ -69,35 +69,35 @@ def _train(options: argparse.Namespace) -> None:
             raise DfcoreError(f"Run {run.id} failed: {run.status().reason}")
 
 
-def _told(options: argparse.Namespace) -> dict[str, Any]:
+def _requested(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that were asked for: by recipe, file and options, the later overruling the earlier."""
     from dfcore.training import presets
     from dfcore.training.config import TrainConfig, load_config
     from dfcore.utils.files import read_json
 
     names = [name for name in TrainConfig.model_fields if name != "schema_version"]
-    told = {name: value for name in names if (value := getattr(options, name)) is not None}
+    text = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.config:
         load_config(options.config)
-        told = read_json(Path(options.config)) | told
+        text = read_json(Path(options.config)) | text
     if options.preset:
-        told = presets.get(options.preset).values | told
-    if "data_root" not in told:
+        text = presets.get(options.preset).values | text
+    if "data_root" not in text:
         raise InputError("Expected --data-root ROOT, or a --config FILE that names it.")
-    return told
+    return text
 
 
-def _checked(told: dict[str, Any]) -> Any:
+def _checked(text: dict[str, Any]) -> Any:
     """The config, after everything that can be checked before a process is started."""
     from dfcore.datasets import assign_splits, require_trainable, scan
     from dfcore.datasets.scan import image_side
     from dfcore.training.config import make_config, suggest
 
-    make_config(told)
-    dataset = scan(told["data_root"], progress=progress_bar("reading"))
-    told["data_root"] = str(Path(told["data_root"]).expanduser().resolve())
-    fitting = suggest(image_side(dataset)) if not {"arch", "image_size"} & set(told) and len(dataset.usable) else {}
-    config = make_config(fitting | told)
+    make_config(text)
+    dataset = scan(text["data_root"], progress=progress_bar("reading"))
+    text["data_root"] = str(Path(text["data_root"]).expanduser().resolve())
+    fitting = suggest(image_side(dataset)) if not {"arch", "image_size"} & set(text) and len(dataset.usable) else {}
+    config = make_config(fitting | text)
     require_trainable(assign_splits(dataset, config.split_policy))
     return config
 

@@ -59,7 +59,7 @@ class Calibration(BaseModel):
         return sigmoid(self.slope * wide + self.offset)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What was done, in words."""
         if self.method == "none":
             return "none: the score is the network's own and no calibrated probability"
@@ -117,8 +117,8 @@ def _sigmoid_fit(labels: np.ndarray, logits: np.ndarray, *, with_offset: bool) -
         return float((np.logaddexp(0, z) - targets * z).mean()), np.array([slope, rest.mean() * with_offset])
 
     # The slope's logarithm is searched: a negative slope would turn the detector round.
-    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (None, None)])
-    return float(np.exp(found.x[0])), float(found.x[1]) if with_offset else 0.0
+    result = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (None, None)])
+    return float(np.exp(result.x[0])), float(result.x[1]) if with_offset else 0.0
 
 
 def _isotonic(labels: np.ndarray, logits: np.ndarray) -> list[tuple[float, float]]:

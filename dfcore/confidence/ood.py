@@ -62,10 +62,10 @@ class FileRange(BaseModel):
             colours: see `saturation`.
             flat: see `flatness`.
         """
-        told = qualities[np.isfinite(qualities)]
-        enough = len(told) > len(qualities) / 2
+        text = qualities[np.isfinite(qualities)]
+        enough = len(text) > len(qualities) / 2
         low, high = np.percentile(sides, [1, 99]).astype(int).tolist()
-        worst, best = np.percentile(told, [1, 99]).astype(int).tolist() if enough else (0, 0)
+        worst, best = np.percentile(text, [1, 99]).astype(int).tolist() if enough else (0, 0)
         return cls(
             sides=(low, high),
             qualities=(worst, best) if enough else None,
@@ -77,8 +77,8 @@ class FileRange(BaseModel):
         """What is unlike the training images, in words; what is not known of an image is passed over."""
         low, high = self.sides
         if side is not None and not low / SIZE_MARGIN <= side <= high * SIZE_MARGIN:
-            told = f"{low}" if low == high else f"{low} to {high}"
-            yield f"its shorter side has {side} pixels; the training images had {told}"
+            text = f"{low}" if low == high else f"{low} to {high}"
+            yield f"its shorter side has {side} pixels; the training images had {text}"
         if self.qualities and quality is not None and quality < self.qualities[0] - QUALITY_MARGIN:
             yield (
                 f"it was compressed harder (JPEG quality about {quality:.0f}) than the training images "
@@ -133,8 +133,8 @@ class OODDetector:
         features = np.asarray(features, np.float64)
         mean = features.mean(0)
         _, spread, directions = np.linalg.svd(features - mean, full_matrices=False)
-        kept = min(DIRECTIONS, int((spread > _LEAST_SPREAD * spread[0]).sum()))
-        basis = directions[:kept].T / (spread[:kept] / np.sqrt(max(len(features) - 1, 1)))
+        saved = min(DIRECTIONS, int((spread > _LEAST_SPREAD * spread[0]).sum()))
+        basis = directions[:saved].T / (spread[:saved] / np.sqrt(max(len(features) - 1, 1)))
         chosen = np.random.default_rng(seed).permutation(len(features))[:most]
         references = ((features[chosen] - mean) @ basis).astype(np.float16)
         domain = cls(mean.astype(np.float32), basis.astype(np.float32), references, 1.0)
@@ -146,11 +146,11 @@ class OODDetector:
         centred = np.asarray(features, np.float32) - self.mean
         known = self.references.astype(np.float32)
         nearest = min(NEIGHBOURS, len(known)) - 1
-        found = np.empty(len(centred))
+        result = np.empty(len(centred))
         for number, row in enumerate(centred):  # One by one: an image's distance depends on itself alone.
             point = row @ self.basis
-            found[number] = np.sqrt(np.partition(((known - point) ** 2).sum(1), nearest)[nearest])
-        return found
+            result[number] = np.sqrt(np.partition(((known - point) ** 2).sum(1), nearest)[nearest])
+        return result
 
     def relative(self, features: np.ndarray) -> np.ndarray:
         """Distances as multiples of the limit."""

@@ -92,8 +92,8 @@ def random_crop_side(text: str, size: int) -> int:
 
 def without_random_crop(text: str) -> str:
     """The same augmentation on whole images."""
-    kept = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "random_crop"]
-    return ",".join(kept) or "none"
+    saved = [word for word in text.split(",") if word.strip().lower().partition(":")[0].strip() != "random_crop"]
+    return ",".join(saved) or "none"
 
 
 def augmenter(text: str) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None":

@@ -138,9 +138,9 @@ def simulate_decoder(pixels: np.ndarray, random: np.random.Generator) -> np.ndar
 
 def _photographs() -> list[np.ndarray]:
     # Without importing it: that takes 120 MB.
-    found = importlib.util.find_spec("sklearn")
-    assert found is not None and found.submodule_search_locations  # requirements.txt sees to that.
-    folder = Path(found.submodule_search_locations[0]) / "datasets" / "images"
+    result = importlib.util.find_spec("sklearn")
+    assert result is not None and result.submodule_search_locations  # requirements.txt sees to that.
+    folder = Path(result.submodule_search_locations[0]) / "datasets" / "images"
     return [decoder.decode(decoder.read_bytes(folder / name)) for name in ("china.jpg", "flower.jpg")]
 
 
@@ -148,8 +148,8 @@ def _blocks(photo: np.ndarray) -> list[tuple[str, np.ndarray]]:
     height, width = photo.shape[0] // _ROWS, photo.shape[1] // _COLUMNS
     places = [(row, column) for row in range(_ROWS) for column in range(_COLUMNS)]
     blocks = [photo[row * height :, column * width :][:height, :width] for row, column in places]
-    kept = sorted(sorted(range(len(blocks)), key=lambda i: -_detail(blocks[i]))[: len(_BLOCK_SPLITS)])
-    return [(split, blocks[i]) for split, i in zip(_BLOCK_SPLITS, kept, strict=True)]
+    saved = sorted(sorted(range(len(blocks)), key=lambda i: -_detail(blocks[i]))[: len(_BLOCK_SPLITS)])
+    return [(split, blocks[i]) for split, i in zip(_BLOCK_SPLITS, saved, strict=True)]
 
 
 def _detail(pixels: np.ndarray) -> float:

@@ -132,9 +132,9 @@ def _class_at(names: list[str]) -> int | None:
     One that says real or fake counts before one that may be a subject or a generator ("nature", "gan",
     "Deepfakes"); among equals the outer one counts.
     """
-    found = [i for i, name in enumerate(names) if name in _CLASSES]
-    plain = [i for i in found if "real" in names[i].split("_") or "fake" in names[i].split("_")]
-    return next(iter(plain or found), None)
+    result = [i for i, name in enumerate(names) if name in _CLASSES]
+    plain = [i for i in result if "real" in names[i].split("_") or "fake" in names[i].split("_")]
+    return next(iter(plain or result), None)
 
 
 def _without_lone_group(places: list[Place]) -> list[Place]:

@@ -14,10 +14,10 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
     Raises:
         InputError: when a path does not exist, or no image was found.
     """
-    found = list(iter_images(paths))
-    if not found:
+    result = list(iter_images(paths))
+    if not result:
         raise InputError("No images were found. Expected image files, or folders that hold some.")
-    return found
+    return result
 
 
 def iter_images(paths: Iterable[str | Path]) -> Iterator[Path]:

@@ -116,9 +116,9 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         notes: list[str] = []
     else:
         folder = root
-        found, notes = _list_images(root)
-        paths = [storable(path) for path in found]
-        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, found, strict=True)]
+        result, notes = _list_images(root)
+        paths = [storable(path) for path in result]
+        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, result, strict=True)]
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places)
@@ -139,13 +139,13 @@ def _list_images(root: Path) -> tuple[list[str], list[str]]:
 
 def walk_images(root: Path) -> tuple[list[Path], int]:
     """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
-    found, skipped = [], 0
+    result, skipped = [], 0
     for path in walk(root):
         if path.suffix.lower() in decoder.SUFFIXES:
-            found.append(path)
+            result.append(path)
         elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
             skipped += 1
-    return sorted(found, key=_natural), skipped
+    return sorted(result, key=_natural), skipped
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -259,14 +259,14 @@ def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
         labels = dict(zip(numbers, folder.label, strict=True))
         try:
             entries = json.loads(file.read_text(encoding="utf-8"))
-            told = {str(entry["index"]): layouts.parse_label(entry["prediction"]) for entry in entries}
+            text = {str(entry["index"]): layouts.parse_label(entry["prediction"]) for entry in entries}
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             notes.append(f"{name} could not be read ({type(error).__name__}: {error}).")
             continue
-        wrong = sum(1 for number, label in told.items() if number in labels and labels[number] != label)
-        missing = len(set(labels) ^ set(told))
+        wrong = sum(1 for number, label in text.items() if number in labels and labels[number] != label)
+        missing = len(set(labels) ^ set(text))
         if wrong:
-            notes.append(f"{wrong} of {len(told)} labels in {name} contradict the folder; the folder counts.")
+            notes.append(f"{wrong} of {len(text)} labels in {name} contradict the folder; the folder counts.")
         if missing:
             notes.append(f"{name} and its folder do not name the same images ({missing} differ).")
     return notes

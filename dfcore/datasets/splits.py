@@ -72,11 +72,11 @@ def require_trainable(dataset: Dataset) -> None:
         if counts.loc[split, name] == 0
     ]
     if missing:
-        told = "; ".join(f"{split}: {row['real']} real, {row['fake']} fake" for split, row in counts.iterrows())
+        text = "; ".join(f"{split}: {row['real']} real, {row['fake']} fake" for split, row in counts.iterrows())
         bad = len(dataset.unreadable)
         raise DatasetError(
             f"{dataset.name} cannot be trained on: {', '.join(missing)}. Expected both classes in train and "
-            f"validation. Received: {told}" + (f"; {bad} images that cannot be used." if bad else ".")
+            f"validation. Received: {text}" + (f"; {bad} images that cannot be used." if bad else ".")
         )
 
 

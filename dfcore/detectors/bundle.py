@@ -181,8 +181,8 @@ class Card(_Part):
     @field_validator("results", mode="before")
     @classmethod
     def _current_results(cls, value: Any) -> Any:
-        sound = isinstance(value, dict) and all(isinstance(found, dict) for found in value.values())
-        return {split: compat.metrics(found) for split, found in value.items()} if sound else value
+        sound = isinstance(value, dict) and all(isinstance(result, dict) for result in value.values())
+        return {split: compat.metrics(result) for split, result in value.items()} if sound else value
 
     @field_validator("measured", mode="before")
     @classmethod
@@ -195,10 +195,10 @@ class Card(_Part):
         if not isinstance(value, list):
             return value
         return [
-            found | {"rows": [compat.robustness(row) for row in found["rows"]]}
-            if isinstance(found, dict) and isinstance(found.get("rows"), list)
-            else found
-            for found in value
+            result | {"rows": [compat.robustness(row) for row in result["rows"]]}
+            if isinstance(result, dict) and isinstance(result.get("rows"), list)
+            else result
+            for result in value
         ]
 
     @field_validator("calibration", mode="before")
@@ -210,14 +210,14 @@ class Card(_Part):
     @field_validator("results")
     @classmethod
     def _figures(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for split, found in value.items():
-            wrong = [name for name in ("images", "real", "fake") if type(found.get(name)) is not int]
+        for split, result in value.items():
+            wrong = [name for name in ("images", "real", "fake") if type(result.get(name)) is not int]
             wrong += [
                 name
-                for name, part in found.items()
+                for name, part in result.items()
                 if not (isinstance(part, _STRUCTURED[name]) if name in _STRUCTURED else _is_figure(part))
             ]
-            wrong += ["threshold"] if found.get("threshold") is None and found.get("images") else []
+            wrong += ["threshold"] if result.get("threshold") is None and result.get("images") else []
             if wrong:
                 raise ValueError(f"the figures on {split} lack sound {', '.join(wrong)}")
         return value
@@ -225,9 +225,9 @@ class Card(_Part):
     @field_validator("robustness")
     @classmethod
     def _rows(cls, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for found in value:
-            rows = found.get("rows")
-            sound = isinstance(found.get("split"), str) and isinstance(rows, list) and bool(rows)
+        for result in value:
+            rows = result.get("rows")
+            sound = isinstance(result.get("split"), str) and isinstance(rows, list) and bool(rows)
             if not sound or not all(isinstance(row, dict) and isinstance(row.get("title"), str) for row in rows or ()):
                 raise ValueError("robustness needs a split, and rows with titles")
             figures = [part for row in rows or () for name, part in row.items() if name not in _ROW_TEXTS]
@@ -244,9 +244,9 @@ class Card(_Part):
     def record(self) -> tuple[str, dict[str, Any]]:
         """The most honest figures on its own kind of data that it has, and on what they are: ("", {}) without any."""
         for name in ("test", "cross-validation", "validation"):
-            found = self.results.get(name, {})
-            if found.get("roc_auc") is not None:
-                return name, found
+            result = self.results.get(name, {})
+            if result.get("roc_auc") is not None:
+                return name, result
         return "", {}
 
     @property
@@ -344,8 +344,8 @@ def _read_card(path: Path) -> Card:
     except ConfigError as error:
         raise BundleError(f"{path}: its preprocessing is not valid: {error}.") from None
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise BundleError(f"{path} is no card of schema version 1: {printable(found)[:1000]}.") from None
+        result = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise BundleError(f"{path} is no card of schema version 1: {printable(result)[:1000]}.") from None
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} holds values that no card has: {printable(error)[:200]}.") from None
 
@@ -360,11 +360,11 @@ def verify(folder: Path) -> Card:
     model = Path(folder) / MODEL
     if not model.is_file():
         raise BundleError(f"{folder} is no detector bundle: it has no {MODEL}.")
-    found = sha256_file(model)
-    if found != card.model_sha256:
+    result = sha256_file(model)
+    if result != card.model_sha256:
         raise BundleError(
             f"{model} is not the model that its card was written for, and is refused. Expected SHA-256 "
-            f"{card.model_sha256[:12]}… Received: {found[:12]}…"
+            f"{card.model_sha256[:12]}… Received: {result[:12]}…"
         )
     return card
 

@@ -37,8 +37,8 @@ def list_bundles(folder: Path) -> list[Path]:
     """Bundles in a folder of detectors, the default one first, then by name."""
     if not folder.is_dir():
         return []
-    found = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
-    return sorted(found, key=lambda path: path.name != default_name(folder))
+    result = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
+    return sorted(result, key=lambda path: path.name != default_name(folder))
 
 
 def default_name(folder: Path) -> str | None:

@@ -110,18 +110,18 @@ def _check_version(metadata: dict[str, Any]) -> None:
     import keras
 
     for what, version in (("It was saved", metadata.get("keras_version")), ("Installed is", keras.__version__)):
-        found = re.match(r"(\d{1,4})\.(\d{1,4})(\.|$)", version) if isinstance(version, str) else None
+        result = re.match(r"(\d{1,4})\.(\d{1,4})(\.|$)", version) if isinstance(version, str) else None
         wanted = ".".join(map(str, KERAS))
-        told = f"{what} with Keras {str(version)[:40]!r}; {wanted} or later is needed, which refuses more by itself"
-        _require(found is not None and (int(found[1]), int(found[2])) >= KERAS, told)
+        text = f"{what} with Keras {str(version)[:40]!r}; {wanted} or later is needed, which refuses more by itself"
+        _require(result is not None and (int(result[1]), int(result[2])) >= KERAS, text)
 
 
 # === The network as plain data ===
 
 
 def _check_config(config: dict[str, Any]) -> None:
-    found = _triple(config)
-    _require(found[1] == "Functional", f"expected a Functional network. Received: {found[1]!r}")
+    result = _triple(config)
+    _require(result[1] == "Functional", f"expected a Functional network. Received: {result[1]!r}")
     layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
     _require(isinstance(layers, list), "the network has no list of layers")
     _require(len(layers or ()) <= _MAX_LAYERS, f"the network has more than {_MAX_LAYERS} layers")
@@ -179,14 +179,14 @@ def _walk(value: Any, key: str, depth: int) -> None:
 
 def _check_object(value: dict[str, Any]) -> None:
     """An object of Keras: one of those that are allowed, spelled exactly so."""
-    found = _triple(value)
-    if found == (None, _TENSOR, None):
+    result = _triple(value)
+    if result == (None, _TENSOR, None):
         return
     _require(set(_NAMING) <= set(value), f"an object that does not name all of {', '.join(_NAMING)}")
-    told = f"class_name {found[1]!r:.60}, module {found[0]!r:.60}, registered_name {found[2]!r:.60}"
-    _require(found in _ALLOWED, f"it asks for an object that no detector is made of: {told}")
-    _require(isinstance(value.get("config"), dict), f"the config of {found[1]!r} is no object")
-    if found[1] == "Normalization":
+    text = f"class_name {result[1]!r:.60}, module {result[0]!r:.60}, registered_name {result[2]!r:.60}"
+    _require(result in _ALLOWED, f"it asks for an object that no detector is made of: {text}")
+    _require(isinstance(value.get("config"), dict), f"the config of {result[1]!r} is no object")
+    if result[1] == "Normalization":
         shape = (
             (value.get("build_config") or {}).get("input_shape")
             if isinstance(value.get("build_config"), dict)
@@ -256,14 +256,14 @@ def _check_weights(content: bytes) -> dict[str, Any]:
 def _arrays(file: Any) -> dict[str, Any]:
     import h5py
 
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
 
     def keep(path: str, part: Any) -> None:
         if isinstance(part, h5py.Dataset):
-            found[path] = part[()]
+            result[path] = part[()]
 
     file.visititems(keep)
-    return found
+    return result
 
 
 def _check_group(top: Any, most: int) -> None:
@@ -317,19 +317,19 @@ def _check_sizes(config: dict[str, Any]) -> None:
     _require(parameters <= _MAX_PARAMETERS, f"{parameters:,} weights. At most {_MAX_PARAMETERS:,} are loaded")
     largest, together = max(elements), sum(elements)
     _require(largest <= _MAX_ELEMENTS, f"a layer gives {largest:,} numbers an image. At most {_MAX_ELEMENTS:,} may be")
-    told = f"its layers give {together:,} numbers an image. At most {_MAX_ALL_ELEMENTS:,} may be"
-    _require(together <= _MAX_ALL_ELEMENTS, told)
+    text = f"its layers give {together:,} numbers an image. At most {_MAX_ALL_ELEMENTS:,} may be"
+    _require(together <= _MAX_ALL_ELEMENTS, text)
 
 
 def _elements(operation: Any) -> list[int]:
     """How many numbers an operation gives for an image, at each of its calls; for attention the scores too."""
-    found = []
+    result = []
     for node in operation._inbound_nodes:
         for tensor in node.output_tensors:
             sides = tensor.shape[1:]
             _require(all(side is not None for side in sides), "a layer whose output has no definite size")
-            found.append(math.prod(sides))
+            result.append(math.prod(sides))
             if type(operation).__name__ == "MultiHeadAttention":
                 tokens = math.prod(sides[:-1])
-                found.append(operation.num_heads * tokens * tokens)
-    return found
+                result.append(operation.num_heads * tokens * tokens)
+    return result

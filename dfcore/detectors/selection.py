@@ -35,21 +35,21 @@ def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float 
     if not known:
         raise ValueError("Expected at least one detector. Received: none.")
     name = min(known, key=lambda one: _rank(known[one], records.get(one)))
-    found, record = known[name], records.get(name)
-    if found.distance is None:
+    result, record = known[name], records.get(name)
+    if result.distance is None:
         return Selection(name, False, "none of the detectors fits, and this one has no record of its training images")
-    if found.is_ood:
+    if result.is_ood:
         return Selection(name, False, "none of the detectors was trained on such images; this one is the least far off")
     others = sum(not other.is_ood and other.distance is not None for other in known.values()) - 1
-    told = "it is the only one that was trained on such images"
+    text = "it is the only one that was trained on such images"
     if others:
         figure = "" if record is None else f" (ROC AUC {record:.3f} on its own kind)"
-        told = f"of those that were trained on such images it has the best record{figure}"
-    return Selection(name, True, told)
+        text = f"of those that were trained on such images it has the best record{figure}"
+    return Selection(name, True, text)
 
 
-def _rank(found: OODResult, record: float | None) -> tuple[bool, int, float, float]:
-    unknown = found.distance is None
-    distance = math.inf if found.distance is None else found.distance
-    fits = not unknown and not found.is_ood
-    return not fits, len(found.reasons), -(record or 0.0) if fits else 0.0, distance
+def _rank(result: OODResult, record: float | None) -> tuple[bool, int, float, float]:
+    unknown = result.distance is None
+    distance = math.inf if result.distance is None else result.distance
+    fits = not unknown and not result.is_ood
+    return not fits, len(result.reasons), -(record or 0.0) if fits else 0.0, distance

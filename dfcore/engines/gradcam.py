@@ -44,8 +44,8 @@ def add_gradcam(model: Any) -> Any:
     weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
     evidence = op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
     evidence.get_tensor().set_names({GRADCAM})
-    kept = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
-    return ov.Model([*kept, op.result(evidence)], model.get_parameters(), "add_gradcam")
+    saved = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
+    return ov.Model([*saved, op.result(evidence)], model.get_parameters(), "add_gradcam")
 
 
 def _gradient(model: Any, logits: Any, place: Any) -> Any:
@@ -55,10 +55,10 @@ def _gradient(model: Any, logits: Any, place: Any) -> Any:
     between = _between(model, place.get_node())
     if logits.get_node().get_friendly_name() not in between:
         raise GradientError("the logits do not hang on the layer")
-    found: dict[str, list[Any]] = defaultdict(list)
-    found[_key(logits)].append(op.constant(seed).output(0))
+    result: dict[str, list[Any]] = defaultdict(list)
+    result[_key(logits)].append(op.constant(seed).output(0))
     for node in reversed(between.values()):
-        parts = found[_key(node.output(0))] if node is not place.get_node() else []
+        parts = result[_key(node.output(0))] if node is not place.get_node() else []
         if not parts:
             continue
         rule = _RULES.get(node.get_type_name())
@@ -68,18 +68,18 @@ def _gradient(model: Any, logits: Any, place: Any) -> Any:
         wanted = [value.get_node().get_friendly_name() in between for value in inputs]
         for value, part in zip(inputs, rule(node, inputs, wanted, _sum(parts)), strict=False):
             if part is not None and value.get_node().get_friendly_name() in between:
-                found[_key(value)].append(_fitted(part, value.get_shape()))
-    return _sum(found[_key(place)])
+                result[_key(value)].append(_fitted(part, value.get_shape()))
+    return _sum(result[_key(place)])
 
 
 def _between(model: Any, first: Any) -> dict[str, Any]:
     """The nodes that hang on one, which comes first, in the order of computation."""
-    found = {first.get_friendly_name(): first}
+    result = {first.get_friendly_name(): first}
     for node in model.get_ordered_ops():
         sources = [node.input_value(number).get_node() for number in range(node.get_input_size())]
-        if any(source.get_friendly_name() in found for source in sources):
-            found[node.get_friendly_name()] = node
-    return found
+        if any(source.get_friendly_name() in result for source in sources):
+            result[node.get_friendly_name()] = node
+    return result
 
 
 def _key(value: Any) -> str:
@@ -198,9 +198,9 @@ def _erf(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> l
 def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     shape = list(inputs[0].get_shape())
     axes = [int(axis) % len(shape) for axis in _constant(inputs[1]).ravel()]
-    kept = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
+    saved = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
     share = np.float32(1 / np.prod([shape[axis] for axis in axes]))
-    return [_out(op.broadcast(op.multiply(kept, share), np.array(shape, np.int64))), None]
+    return [_out(op.broadcast(op.multiply(saved, share), np.array(shape, np.int64))), None]
 
 
 @_rule("MatMul")
@@ -258,10 +258,10 @@ def _convolution(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any
         return [_out(forth(gradient, turned, strides, first, last, dilations)), None]
     # The kernel is read the other way round: what it gave it takes.
     back = op.group_convolution_backprop_data if grouped else op.convolution_backprop_data
-    found = back(
+    result = back(
         gradient, inputs[1], strides=strides, pads_begin=first, pads_end=last, dilations=dilations, output_padding=rest
     )
-    return [_out(found), None]
+    return [_out(result), None]
 
 
 def _padding(how: dict[str, Any], axis: int, size: int, out: int, stride: int, reach: int) -> tuple[int, int]:

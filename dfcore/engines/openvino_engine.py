@@ -100,8 +100,8 @@ def convert(model: "keras.Model", *, tta_flip: bool, layer: str | None = None) -
             return convert(model, tta_flip=tta_flip)
         if isinstance(error, BundleError):
             raise
-        told = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
-        raise BundleError(f"OpenVINO cannot express this network: {told[:200]}") from error
+        text = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
+        raise BundleError(f"OpenVINO cannot express this network: {text[:200]}") from error
 
 
 def _folded(model: Any) -> Any:
@@ -149,8 +149,8 @@ class OpenVinoEngine:
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises all sorts on damaged files.
-            told = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
-            raise BundleError(f"The network in OpenVINO's form cannot be read: {told}") from error
+            text = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
+            raise BundleError(f"The network in OpenVINO's form cannot be read: {text}") from error
         self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
         self._steady = thread_invariant
         self._lock, self._explaining = threading.Lock(), threading.Lock()
@@ -194,10 +194,10 @@ class OpenVinoEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
-        found: list[Any] = [None] * len(pixels)
+        result: list[Any] = [None] * len(pixels)
 
         def keep(request: Any, number: int) -> None:
-            found[number] = _answer(request)
+            result[number] = _answer(request)
 
         alone = self._steady and len(pixels) == 1
         with self._lock:
@@ -209,7 +209,7 @@ class OpenVinoEngine:
                 seen = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
                 queue.start_async({0: seen}, number)
             queue.wait_all()
-        return Outputs(*(np.stack(part) for part in zip(*found, strict=True)))
+        return Outputs(*(np.stack(part) for part in zip(*result, strict=True)))
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""

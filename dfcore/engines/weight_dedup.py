@@ -46,10 +46,10 @@ def pack(graph: bytes, weights: bytes, tensors: Tensors) -> bytes:
         if offset < end:  # Two layers may share one constant.
             continue
         constant = np.frombuffer(weights, np.float32, size // 4, offset).reshape(channels, -1)
-        told = next(_ways(constant, donors[constant.size]), None)
-        if told is None:
+        text = next(_ways(constant, donors[constant.size]), None)
+        if text is None:
             continue
-        path, order, factors = told
+        path, order, factors = text
         plan.append([offset, path, order, channels, factors is not None])
         scales += [] if factors is None else [factors]
         rest.append(weights[end:offset])
@@ -85,19 +85,19 @@ def unpack(packed: bytes, tensors: Tensors) -> bytes:
 def _filled(plan: dict[str, Any], scales: np.ndarray, rest: np.ndarray, tensors: Tensors) -> bytes:
     if not 0 <= plan["bytes"] <= _MAX_BYTES:
         raise ValueError("a size that cannot be")
-    parts, end, scale, kept = [], 0, 0, 0
+    parts, end, scale, saved = [], 0, 0, 0
     for offset, path, order, channels, scaled in plan["parts"]:
         if not end <= offset <= plan["bytes"] - 4 * tensors[path].size:
             raise ValueError("parts that do not lie one behind the other")
-        parts.append(rest[kept : kept + offset - end].tobytes())
-        kept += offset - end
+        parts.append(rest[saved : saved + offset - end].tobytes())
+        saved += offset - end
         array = np.ascontiguousarray(tensors[path].transpose(order)).reshape(channels, -1)
         if scaled:
             array = array * scales[scale : scale + channels, None]
             scale += channels
         parts.append(array.astype(np.float32, copy=False).tobytes())
         end = offset + 4 * array.size
-    weights = b"".join([*parts, rest[kept:].tobytes()])
+    weights = b"".join([*parts, rest[saved:].tobytes()])
     if len(weights) != plan["bytes"]:
         raise ValueError("too few or too many")
     return weights
@@ -105,15 +105,15 @@ def _filled(plan: dict[str, Any], scales: np.ndarray, rest: np.ndarray, tensors:
 
 def _constants(graph: bytes) -> Iterator[tuple[int, int, int]]:
     """Place, size in bytes and first axis of the larger float32 constants, by place."""
-    found = []
+    result = []
     for layer in ET.fromstring(graph).iter("layer"):  # nosec B314
         data = layer.find("data")
         if layer.get("type") != "Const" or data is None or data.get("element_type") != "f32":
             continue
         offset, size = int(data.get("offset", 0)), int(data.get("size", 0))
         if size >= _LEAST_BYTES:
-            found.append((offset, size, int(data.get("shape", "1").split(",")[0] or 1)))
-    yield from sorted(set(found))
+            result.append((offset, size, int(data.get("shape", "1").split(",")[0] or 1)))
+    yield from sorted(set(result))
 
 
 def _ways(
@@ -134,12 +134,12 @@ def _ways(
 def _factors(array: np.ndarray, constant: np.ndarray) -> np.ndarray | None:
     """A factor for each channel with which the array becomes the constant to the last bit; None where there is none."""
     estimate = _estimate(array, constant)
-    found, known = np.zeros_like(estimate), np.zeros(len(estimate), bool)
+    result, known = np.zeros_like(estimate), np.zeros(len(estimate), bool)
     for step in range(-_STEPS, _STEPS + 1):
         factors = (estimate.view(np.int32) + np.int32(step)).view(np.float32)
         right = (array * factors[:, None] == constant).all(1) & ~known
-        found[right], known[right] = factors[right], True
-    return found if known.all() else None
+        result[right], known[right] = factors[right], True
+    return result if known.all() else None
 
 
 def _estimate(array: np.ndarray, constant: np.ndarray) -> np.ndarray:

@@ -86,12 +86,12 @@ def _auc_difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray, seed: int)
         return dict.fromkeys(names)
     auc_a, auc_b = _auc(a[real], a[fake]), _auc(b[real], b[fake])
     random = np.random.default_rng(seed)
-    found = np.empty(REPEATS)
+    result = np.empty(REPEATS)
     for number in range(REPEATS):
         r, f = random.choice(real, len(real)), random.choice(fake, len(fake))
-        found[number] = _auc(b[r], b[f]) - _auc(a[r], a[f])
-    low, high = np.quantile(found, [0.025, 0.975])
-    beyond = min((found <= 0).mean(), (found >= 0).mean())
+        result[number] = _auc(b[r], b[f]) - _auc(a[r], a[f])
+    low, high = np.quantile(result, [0.025, 0.975])
+    beyond = min((result <= 0).mean(), (result >= 0).mean())
     p = min(1.0, 2 * (beyond * REPEATS + 1) / (REPEATS + 1))
     values = (auc_a, auc_b, auc_b - auc_a, low, high, p)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
@@ -105,21 +105,21 @@ def _auc(real: np.ndarray, fake: np.ndarray) -> float:
     return float((below + ties / 2).mean() / len(real))
 
 
-def in_words(found: Comparison) -> str:
+def in_words(result: Comparison) -> str:
     """A comparison, as `compare` gives it, in two sentences."""
-    p = found["mcnemar_p"]
+    p = result["mcnemar_p"]
     calls = (
-        f"On the same {found['images']:,} images A is right on {found['accuracy_a']:.1%} and B on "
-        f"{found['accuracy_b']:.1%}: {found['only_a_right']} only A has right, {found['only_b_right']} only B "
+        f"On the same {result['images']:,} images A is right on {result['accuracy_a']:.1%} and B on "
+        f"{result['accuracy_b']:.1%}: {result['only_a_right']} only A has right, {result['only_b_right']} only B "
         f"(McNemar, p = {p:.2g}{_verdict(p)})."
     )
-    if found["auc_difference"] is None:
+    if result["auc_difference"] is None:
         return calls + " There is only one class: the ROC AUC cannot be compared."
-    chance = found["bootstrap_p"]
+    chance = result["bootstrap_p"]
     assert chance is not None  # It comes with the difference.
     return (
-        f"{calls} ROC AUC {found['auc_a']:.3f} and {found['auc_b']:.3f}: the difference of "
-        f"{found['auc_difference']:+.3f} lies between {found['auc_low']:+.3f} and {found['auc_high']:+.3f} with 95% "
+        f"{calls} ROC AUC {result['auc_a']:.3f} and {result['auc_b']:.3f}: the difference of "
+        f"{result['auc_difference']:+.3f} lies between {result['auc_low']:+.3f} and {result['auc_high']:+.3f} with 95% "
         f"confidence (paired bootstrap, p = {chance:.2g}{_verdict(chance)})."
     )
 

@@ -86,9 +86,9 @@ def predictions_path(folder: Path, split: str) -> Path:
 
 def stored_splits(folder: Path) -> list[str]:
     """The splits whose predictions lie in a run's folder or a bundle, test first."""
-    found = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
+    result = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
     order = ("test", "validation", CROSS_VALIDATION)
-    return sorted(found, key=lambda split: (order.index(split) if split in order else len(order), split))
+    return sorted(result, key=lambda split: (order.index(split) if split in order else len(order), split))
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
@@ -109,10 +109,10 @@ def read_predictions(path: Path, *, scored: bool = True) -> pd.DataFrame:
     from pyarrow import parquet
 
     try:
-        told = parquet.read_metadata(path)
-        size = sum(told.row_group(i).total_byte_size for i in range(told.num_row_groups))
-        if told.num_rows > _MAX_ROWS or size > _MAX_TABLE:
-            raise BundleError(f"{path} holds {told.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
+        text = parquet.read_metadata(path)
+        size = sum(text.row_group(i).total_byte_size for i in range(text.num_row_groups))
+        if text.num_rows > _MAX_ROWS or size > _MAX_TABLE:
+            raise BundleError(f"{path} holds {text.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
         # Without what pandas wrote beside it, which it would follow.
         stored = parquet.read_table(path).replace_schema_metadata(None)
         stored.validate(full=True)  # Text that is no UTF-8, among others.

@@ -40,9 +40,9 @@ def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.Da
 
 def stored(folder: Path, model_sha256: str) -> list[Measurement]:
     """All measurements of the model with this hash."""
-    found = []
+    result = []
     for path in sorted((folder / model_sha256[:16]).glob("*.json")):
         metrics = compat.metrics(read_json(path))
         title = f"{metrics['dataset']}, {metrics['split']}"
-        found.append(Measurement(title, metrics, path.with_suffix(".parquet")))
-    return found
+        result.append(Measurement(title, metrics, path.with_suffix(".parquet")))
+    return result

@@ -171,10 +171,10 @@ def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterato
     with ThreadPoolExecutor(4) as pool:
         for start in range(0, len(rows), _BATCH):
             batch = rows.iloc[start : start + _BATCH]
-            found = list(pool.map(read, batch.path))
-            good = [variants for variants in found if variants is not None]
+            result = list(pool.map(read, batch.path))
+            good = [variants for variants in result if variants is not None]
             if good:
-                labels = batch.label[[variants is not None for variants in found]].to_numpy(int)
+                labels = batch.label[[variants is not None for variants in result]].to_numpy(int)
                 yield start + len(batch), pd.DataFrame(_scores(detector, good), columns=names).assign(label=labels)
 
 

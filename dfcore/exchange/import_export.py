@@ -80,8 +80,8 @@ def _check_apart(folder: Path) -> None:
     except subprocess.TimeoutExpired:
         raise BundleError(f"The bundle is refused: it could not be loaded within {_SECONDS} s.") from None
     if done.returncode:
-        told = done.stdout.strip().splitlines()[-1:] or [f"loading it ended its process (code {done.returncode})"]
-        raise BundleError(f"The bundle is refused: {told[0][:500]}")
+        text = done.stdout.strip().splitlines()[-1:] or [f"loading it ended its process (code {done.returncode})"]
+        raise BundleError(f"The bundle is refused: {text[0][:500]}")
 
 
 def _look_at(folder: Path) -> str | None:

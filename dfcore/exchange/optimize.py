@@ -68,22 +68,22 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
         gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files), pixels)
         if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
             files, gradcam_difference = convert(detector.model, tta_flip=tta_flip), None
-        found = OpenVinoEngine(*files).outputs(pixels)
+        result = OpenVinoEngine(*files).outputs(pixels)
         alone = OpenVinoEngine(*files, thread_invariant=True)
-        thread_invariant = all(_alike(alone.outputs(pixels[[at]]), found, at) for at in range(len(pixels)))
+        thread_invariant = all(_alike(alone.outputs(pixels[[at]]), result, at) for at in range(len(pixels)))
     except BundleError as error:
         return OpenVINORecord(enabled=False, reason=str(error), version=version("openvino")), None
     except Exception as error:  # OpenVINO raises all sorts where it cannot run a network.
-        told = printable(" ".join(str(error).split()))[-200:]
+        text = printable(" ".join(str(error).split()))[-200:]
         return OpenVINORecord(
-            enabled=False, reason=f"OpenVINO cannot run this network: {told}", version=version("openvino")
+            enabled=False, reason=f"OpenVINO cannot run this network: {text}", version=version("openvino")
         ), None
     expected = detector.engine.outputs(pixels)
     cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
     # The network's own scores too: a calibration may be flat where these images lie.
     maps = (detector.card.calibration.apply, sigmoid)
-    difference = max(float(np.abs(to(found.logits) - to(expected.logits)).max()) for to in maps)
-    features = float(np.abs(found.features - expected.features).max() / np.abs(expected.features).max())
+    difference = max(float(np.abs(to(result.logits) - to(expected.logits)).max()) for to in maps)
+    features = float(np.abs(result.features - expected.features).max() / np.abs(expected.features).max())
     reason = ""
     if not difference < LIMIT:  # NaN too.
         reason = f"its scores differ from Keras's by up to {difference:.2g} (limit {LIMIT:g})"
@@ -98,8 +98,8 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
     return record, files
 
 
-def _cost(card: Card, expected: Outputs, found: Outputs) -> PrecisionCost | None:
-    scores, others = card.calibration.apply(expected.logits), card.calibration.apply(found.logits)
+def _cost(card: Card, expected: Outputs, result: Outputs) -> PrecisionCost | None:
+    scores, others = card.calibration.apply(expected.logits), card.calibration.apply(result.logits)
     difference, threshold = float(np.abs(others - scores).max()), card.threshold.value
     return (
         PrecisionCost(
@@ -125,7 +125,7 @@ def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np
         evidence = engine.gradcam(image)
         for target, sign in targets:
             expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
-            found = np.maximum(sign * evidence, 0)
-            most = max(expected.max(), found.max()) or 1.0
-            differences.append(np.abs(found - expected).max() / most)
+            result = np.maximum(sign * evidence, 0)
+            most = max(expected.max(), result.max()) or 1.0
+            differences.append(np.abs(result - expected).max() / most)
     return float(np.max(differences))  # NaN where one is.

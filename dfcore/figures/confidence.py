@@ -146,10 +146,10 @@ def matrix(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
 
     detectors = list(dict.fromkeys(row["detector"] for row in rows))
     sets = list(dict.fromkeys(row["data set"] for row in rows))
-    found = {(row["detector"], row["data set"]): row for row in rows}
+    result = {(row["detector"], row["data set"]): row for row in rows}
     values, texts = [], []
     for detector in detectors:
-        cells = [found.get((detector, name)) for name in sets]
+        cells = [result.get((detector, name)) for name in sets]
         values.append([None if cell is None else cell["value"] for cell in cells])
         texts.append(["not measured" if cell is None else cell["text"] for cell in cells])
     figure = go.Figure(

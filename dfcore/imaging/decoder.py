@@ -333,7 +333,7 @@ def _too_many_pixels(width: int | None = None, height: int | None = None) -> str
 
 
 def _readable_exif(exif: Image.Exif) -> dict[str, str]:
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for part, names in (
         (None, ExifTags.TAGS),
         (ExifTags.IFD.Exif, ExifTags.TAGS),
@@ -342,8 +342,8 @@ def _readable_exif(exif: Image.Exif) -> dict[str, str]:
         for tag, value in _exif_part(exif, part).items():
             name = names.get(tag)
             if name and not isinstance(value, (bytes, dict)) and name not in {"ExifOffset", "GPSInfo"}:
-                found[name] = printable(str(value).strip())[:_EXIF_VALUE_LENGTH]
-    return found
+                result[name] = printable(str(value).strip())[:_EXIF_VALUE_LENGTH]
+    return result
 
 
 def _exif_part(exif: Image.Exif, part: int | None) -> dict[int, Any]:

@@ -21,8 +21,8 @@ def alive(pid: int | None, started: float | None) -> bool:
     if pid is None or started is None:
         return False
     try:
-        found = _started(int(pid))
-        return abs(found - started) < 1.0 and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
+        result = _started(int(pid))
+        return abs(result - started) < 1.0 and psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False
 

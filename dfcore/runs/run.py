@@ -247,9 +247,9 @@ class Run:
         """
         self._require_own(self._stored_status())
         rows = self.steps()
-        kept = [row for row in rows if (row["epoch"], row["step"]) <= (epochs + 1, step)]
-        if len(kept) < len(rows):
-            self._write_csv("steps.csv", kept)
+        saved = [row for row in rows if (row["epoch"], row["step"]) <= (epochs + 1, step)]
+        if len(saved) < len(rows):
+            self._write_csv("steps.csv", saved)
 
     def append_step(self, row: dict[str, float]) -> None:
         """Adds one live row in a single write."""
@@ -329,21 +329,21 @@ class Run:
 def _read_object(path: Path) -> dict[str, Any]:
     """A JSON object of a run's folder."""
     try:
-        found = read_json(path)
+        result = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             f"Run {path.parent.name}: {path.name} is missing or damaged ({printable(error)[:200]})."
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(result, dict):
         raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged (it holds no object).")
-    return found
+    return result
 
 
 def _read_status(path: Path) -> Status:
     values = _read_object(path)
     try:
-        kept = {name: value for name, value in values.items() if name in _STATUS_FIELDS}
-        status = Status(**(kept | {"state": State(values["state"])}))
+        saved = {name: value for name, value in values.items() if name in _STATUS_FIELDS}
+        status = Status(**(saved | {"state": State(values["state"])}))
         require_types(status)
         return status
     except (AttributeError, KeyError, TypeError, ValueError) as error:

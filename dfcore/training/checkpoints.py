@@ -50,16 +50,16 @@ def newest(folder: Path) -> "Checkpoint | None":
         DfcoreError: when there are some but none is sound.
     """
     sweep(folder)
-    found = _newest_first(folder)
+    result = _newest_first(folder)
     reasons = []
-    for number, path in enumerate(found):
+    for number, path in enumerate(result):
         try:
             sound = Checkpoint(path)
-            _keep_one_of(found[number + 1 :])  # A kill may have come before `save` did that.
+            _keep_one_of(result[number + 1 :])  # A kill may have come before `save` did that.
             return sound
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"{path.name}: {error}")
-    if found:
+    if result:
         raise DfcoreError(f"No checkpoint can be read: {'; '.join(reasons)}.")
     return None
 
@@ -86,23 +86,23 @@ class Checkpoint:
         Raises:
             DfcoreError: when number or shapes differ, as after a change of the config.
         """
-        kept = self.arrays(name)
+        saved = self.arrays(name)
         shapes = [tuple(variable.shape) for variable in variables]
-        if [array.shape for array in kept] != shapes:
-            raise DfcoreError(f"{self.path.name} does not fit this model: its {name} has {len(kept)} arrays.")
-        for variable, array in zip(variables, kept, strict=True):
+        if [array.shape for array in saved] != shapes:
+            raise DfcoreError(f"{self.path.name} does not fit this model: its {name} has {len(saved)} arrays.")
+        for variable, array in zip(variables, saved, strict=True):
             variable.assign(array)
 
 
 def _keep_one_of(older: list[Path]) -> None:
     """Removes all but the first sound one."""
-    kept = next((path for path in older if is_intact(path)), None)
+    saved = next((path for path in older if is_intact(path)), None)
     for path in older:
-        if path != kept:
+        if path != saved:
             path.unlink(missing_ok=True)
 
 
 def _newest_first(folder: Path) -> list[Path]:
     # The same step may have been written twice, by sittings that rounded differently.
-    found = [(path.name.partition(".")[0], path.stat().st_mtime_ns, path) for path in folder.glob("epoch-*.npz")]
-    return [path for *_, path in sorted(found, reverse=True)]
+    result = [(path.name.partition(".")[0], path.stat().st_mtime_ns, path) for path in folder.glob("epoch-*.npz")]
+    return [path for *_, path in sorted(result, reverse=True)]

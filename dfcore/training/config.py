@@ -155,9 +155,9 @@ def _misfits(values: dict[str, Any]) -> list[str]:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
     problems += _small_crops(values, architecture, size)
     if not architecture.any_size and "random_crop" in str(values.get("augmentation", "")).lower():
-        told = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
+        text = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
         problems.append(
-            f"augmentation: random_crop needs one of {told}, not {name}. Received: {values['augmentation']!r}"
+            f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
         )
     if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
         problems.append(

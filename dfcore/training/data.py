@@ -56,8 +56,8 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         LayoutError, DatasetError: when it cannot be trained on.
         StorageError: when the cache cannot be written.
     """
-    found = scan(config.data_root, progress=lambda done, total: tell("reading the data set", done, total))
-    dataset = assign_splits(found, config.split_policy)
+    result = scan(config.data_root, progress=lambda done, total: tell("reading the data set", done, total))
+    dataset = assign_splits(result, config.split_policy)
     require_trainable(dataset)
     rows = dataset.usable.reset_index(drop=True)
     pixels = load_pixels(
@@ -72,9 +72,9 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
     if pixels.errors:
         lost = pd.DataFrame({"path": rows.path[list(pixels.errors)], "error": list(pixels.errors.values())})
         excluded = pd.concat([excluded, lost])
-        kept = pixels.rows >= 0
-        rows = rows[kept].reset_index(drop=True)
-        pixels = Pixels(pixels.store, pixels.rows[kept], {})
+        saved = pixels.rows >= 0
+        rows = rows[saved].reset_index(drop=True)
+        pixels = Pixels(pixels.store, pixels.rows[saved], {})
     return TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
 
 

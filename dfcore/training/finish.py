@@ -82,7 +82,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
         watcher.phase("writing the detector")
         run.write_metrics(metrics)
-        results = {split: {k: v for k, v in found.items() if k != "report"} for split, found in metrics.items()}
+        results = {split: {k: v for k, v in result.items() if k != "report"} for split, result in metrics.items()}
         write_card(made, card.model_copy(update={"results": results}))
         for split, table in tables.items():
             # They travel with the detector, so that its curves can be drawn wherever it goes.

@@ -105,9 +105,9 @@ def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterato
 def _require_classes(learned: pd.DataFrame, held: str) -> None:
     counts = [int((learned.label == label).sum()) for label in range(len(NAMES))]
     if not all(counts):
-        told = ", ".join(f"{count} {name}" for count, name in zip(counts, NAMES, strict=True))
+        text = ", ".join(f"{count} {name}" for count, name in zip(counts, NAMES, strict=True))
         raise DatasetError(
-            f"Without {held} both classes must remain to learn from. Received: {told}. Groups that hold real images "
+            f"Without {held} both classes must remain to learn from. Received: {text}. Groups that hold real images "
             "and fakes alike can be held out; others need cross-validation by content."
         )
 

@@ -98,7 +98,7 @@ def get(name: str) -> Preset:
     Raises:
         InputError: naming those that there are.
     """
-    found = next((preset for preset in PRESETS if preset.name == name), None)
-    if found is None:
+    result = next((preset for preset in PRESETS if preset.name == name), None)
+    if result is None:
         raise InputError(f"Expected a preset out of {', '.join(names())}. Received: {name!r}.")
-    return found
+    return result

@@ -37,8 +37,8 @@ class StepReporter(keras.callbacks.Callback):
         self.images_per_second = 0.0
         # `fit` averages over the steps that it makes; those of an earlier sitting are added here.
         self._before = (progress.loss_sum, progress.accuracy_sum, progress.images_seen)
-        self._told_at = self._began = time.monotonic()
-        self._told = self._before[0], self._before[2]
+        self._reported_at = self._began = time.monotonic()
+        self._reported = self._before[0], self._before[2]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts a step; reports at most once a second, at the last step, and when asked to stop."""
@@ -46,12 +46,12 @@ class StepReporter(keras.callbacks.Callback):
         progress.step += 1
         progress.images_seen = min(progress.images_seen + self.config.batch_size, self.images)
         now = time.monotonic()
-        if progress.step < self.steps and now - self._told_at < _EVERY_SECONDS:
+        if progress.step < self.steps and now - self._reported_at < _EVERY_SECONDS:
             return
         self._add_up(logs or {})
         self.images_per_second = (progress.images_seen - self._before[2]) / max(now - self._began, 1e-6)
         self.watcher.step(self._row())
-        self._told_at, self._told = now, (progress.loss_sum, progress.images_seen)
+        self._reported_at, self._reported = now, (progress.loss_sum, progress.images_seen)
         if progress.step < self.steps and self.watcher.should_stop():
             self.stopped = True
             self.model.stop_training = True
@@ -69,7 +69,7 @@ class StepReporter(keras.callbacks.Callback):
 
     def _row(self) -> dict[str, float]:
         progress = self.progress
-        new_images = max(progress.images_seen - self._told[1], 1)
+        new_images = max(progress.images_seen - self._reported[1], 1)
         steps_left = (self.config.epochs - progress.epoch) * self.steps - progress.step
         training = steps_left * self.config.batch_size / max(self.images_per_second, 1e-6)
         return {
@@ -77,7 +77,7 @@ class StepReporter(keras.callbacks.Callback):
             "epoch": progress.epoch + 1,
             "step": progress.step,
             "steps": self.steps,
-            "loss": (progress.loss_sum - self._told[0]) / new_images,
+            "loss": (progress.loss_sum - self._reported[0]) / new_images,
             "lr": float(self.model.optimizer.learning_rate),
             "images_per_second": self.images_per_second,
             "seconds_left": training + self.eval_seconds * (self.config.epochs - progress.epoch),

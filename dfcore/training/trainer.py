@@ -220,13 +220,13 @@ class Trainer:
         checkpoints.save(self.folder, variables, asdict(self.progress))
 
     def _restore(self) -> None:
-        kept = checkpoints.newest(self.folder)
-        if kept is None:
+        saved = checkpoints.newest(self.folder)
+        if saved is None:
             return
-        self.progress = Progress(**kept.state)
+        self.progress = Progress(**saved.state)
         # The optimiser in the file belongs to the stage of the last step that was made.
         last = self.progress.epoch if self.progress.step else max(self.progress.epoch - 1, 0)
         self._enter_stage(head_only=self._is_head_epoch(last))
-        kept.assign("model", self.model.variables)
-        kept.assign("optimizer", self.model.optimizer.variables)
-        self._best = kept.arrays("best")
+        saved.assign("model", self.model.variables)
+        saved.assign("optimizer", self.model.optimizer.variables)
+        self._best = saved.arrays("best")

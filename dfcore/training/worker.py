@@ -174,7 +174,7 @@ class RunWatcher:
 
     def __init__(self, run: Run):
         self._run = run
-        self._told = 0.0
+        self._reported_at = 0.0
         self._board: Any = None
         self._epoch_count = self._batch_size = self._beside = 0
 
@@ -190,9 +190,9 @@ class RunWatcher:
 
     def preparing(self, text: str, done: int, total: int) -> None:
         """Images are being read; a stop is heeded here too."""
-        if time.monotonic() - self._told < 1 and done < total:
+        if time.monotonic() - self._reported_at < 1 and done < total:
             return
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
         self._run.update(phase=f"{text}: {done:,} of {total:,}")
         if self.should_stop():
             raise StoppedEarly

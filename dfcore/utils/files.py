@@ -56,8 +56,8 @@ def is_intact(path: Path) -> bool:
     Raises:
         OSError: when it cannot be read.
     """
-    told = Path(path).suffixes[-2:-1]
-    return told == [f".{sha256_file(path)[:_NAME_DIGITS]}"]
+    text = Path(path).suffixes[-2:-1]
+    return text == [f".{sha256_file(path)[:_NAME_DIGITS]}"]
 
 
 def sweep(folder: Path, spare: str | None = None) -> None:
@@ -136,7 +136,7 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
     """
 
     def decorate(read: Callable[[Path], T]) -> Callable[[Path], T]:
-        kept: dict[Path, tuple[tuple[int, int, int], T]] = {}
+        saved: dict[Path, tuple[tuple[int, int, int], T]] = {}
         lock = threading.Lock()
 
         @wraps(read)
@@ -145,15 +145,15 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
             if seen is None:
                 return read(path)
             with lock:
-                found = kept.get(path)
-            if found is not None and found[0] == seen:
-                return found[1]
+                result = saved.get(path)
+            if result is not None and result[0] == seen:
+                return result[1]
             value = read(path)
             with lock:
-                kept.pop(path, None)
-                if len(kept) >= most:
-                    kept.pop(next(iter(kept)))
-                kept[path] = seen, value
+                saved.pop(path, None)
+                if len(saved) >= most:
+                    saved.pop(next(iter(saved)))
+                saved[path] = seen, value
             return value
 
         return reading
@@ -164,10 +164,14 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
 def _settled(path: Path) -> tuple[int, int, int] | None:
     """What tells that a file is the same; None where it is too new to be sure, or not there."""
     try:
-        found = path.stat()
+        result = path.stat()
     except OSError:
         return None
-    return (found.st_ino, found.st_mtime_ns, found.st_size) if time.time() - found.st_mtime > _SETTLED_SECONDS else None
+    return (
+        (result.st_ino, result.st_mtime_ns, result.st_size)
+        if time.time() - result.st_mtime > _SETTLED_SECONDS
+        else None
+    )
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -177,13 +177,13 @@ class TestContract:
         image = some_images(1, 40)[0, :36].astype(np.uint8)
         for method in METHODS:
             for target in ("fake", "real"):
-                found = explains.explain(image, method=method, target=target)
-                assert found.values.shape == image.shape[:2], (method, target)
-                assert found.values.min() >= 0, (method, target)
-                assert found.values.max() <= 1, (method, target)
-                assert (found.values.max() > 0) == (found.peak > 0), (method, target)
-                assert (found.method, found.target) == (method, target)
-                assert found.layer == (None if method == "saliency" else layer)
+                result = explains.explain(image, method=method, target=target)
+                assert result.values.shape == image.shape[:2], (method, target)
+                assert result.values.min() >= 0, (method, target)
+                assert result.values.max() <= 1, (method, target)
+                assert (result.values.max() > 0) == (result.peak > 0), (method, target)
+                assert (result.method, result.target) == (method, target)
+                assert result.layer == (None if method == "saliency" else layer)
 
 
 # === What is refused ===
@@ -271,13 +271,13 @@ def test_features_are_means_and_deviations_of_every_depth():
     features = keras.Model(model.input, model.get_layer(f"{HEAD}levels").output)
     images = some_images(2, 32)
     expected = []
-    for found in maps(images):
-        values = found.numpy().astype(float)
+    for result in maps(images):
+        values = result.numpy().astype(float)
         expected += [values.mean(axis=(1, 2)), values.std(axis=(1, 2))]
-    found = features(images).numpy()
-    assert found.shape[1] == sum(part.shape[1] for part in expected)
+    result = features(images).numpy()
+    assert result.shape[1] == sum(part.shape[1] for part in expected)
     # A deviation of zero is kept a little above it, for the sake of its slope.
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-2, atol=5e-3)
+    np.testing.assert_allclose(result, np.concatenate(expected, axis=1), rtol=1e-2, atol=5e-3)
 
 
 def test_the_fine_one_sees_every_pixel_with_the_same_weights():

@@ -86,20 +86,20 @@ def noise(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
 
 
 def assert_alike(fast: OpenVinoEngine, reference: KerasEngine, pixels: np.ndarray) -> None:
-    found, expected = fast.outputs(pixels), reference.outputs(pixels)
+    result, expected = fast.outputs(pixels), reference.outputs(pixels)
     scores = sigmoid(expected.logits)
     assert np.ptp(scores) > 0.2, "answers that are all alike show nothing"
-    np.testing.assert_allclose(sigmoid(found.logits), scores, atol=LIMIT, rtol=0)
-    np.testing.assert_allclose(found.features, expected.features, atol=1e-3 * np.abs(expected.features).max(), rtol=0)
-    for ours, theirs in zip(found, expected, strict=True):
+    np.testing.assert_allclose(sigmoid(result.logits), scores, atol=LIMIT, rtol=0)
+    np.testing.assert_allclose(result.features, expected.features, atol=1e-3 * np.abs(expected.features).max(), rtol=0)
+    for ours, theirs in zip(result, expected, strict=True):
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-    assert fast.width == reference.width == found.features.shape[1]
+    assert fast.width == reference.width == result.features.shape[1]
 
 
 def assert_same_bits(engine: OpenVinoEngine, pixels: np.ndarray, order: list[int], expected: Any) -> None:
-    found = engine.outputs(pixels[order])
-    np.testing.assert_array_equal(found.logits, expected.logits[order], err_msg=str(order))
-    np.testing.assert_array_equal(found.features, expected.features[order], err_msg=str(order))
+    result = engine.outputs(pixels[order])
+    np.testing.assert_array_equal(result.logits, expected.logits[order], err_msg=str(order))
+    np.testing.assert_array_equal(result.features, expected.features[order], err_msg=str(order))
 
 
 @pytest.fixture(scope="module")
@@ -225,8 +225,8 @@ def test_a_network_whose_last_bias_is_nought_has_a_fast_form():
     """OpenVINO leaves out what adds nothing, and the output then has two names."""
     model = untrained(1)
     assert not model.layers[-1].get_weights()[1].any()
-    found = OpenVinoEngine(*convert(model, tta_flip=False)).outputs(noise(3))
-    np.testing.assert_allclose(found.logits, KerasEngine(model).logits(noise(3)), rtol=1e-4, atol=1e-5)
+    result = OpenVinoEngine(*convert(model, tta_flip=False)).outputs(noise(3))
+    np.testing.assert_allclose(result.logits, KerasEngine(model).logits(noise(3)), rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_without_dropout_has_a_fast_form():
@@ -378,8 +378,8 @@ def put(old: str, new: str, count: int = 1) -> Callable[[Files], Files]:
     """Puts something else in the place of a pattern in the graph."""
 
     def change(sound: Files) -> Files:
-        text, found = re.subn(old, new, sound[0].decode(), count=count)
-        assert found, "nothing was changed"
+        text, result = re.subn(old, new, sound[0].decode(), count=count)
+        assert result, "nothing was changed"
         return text.encode(), sound[1]
 
     return change
@@ -611,17 +611,17 @@ def plain(network, images, library) -> Path:
 
     folder = library / "plain"
     pixels = np.stack([np.asarray(Image.open(path)) for path in images])
-    found = KerasEngine(network).outputs(pixels)
+    result = KerasEngine(network).outputs(pixels)
     calibration = Calibration(method="platt", slope=0.9, offset=0.1, fitted_on="nothing", images=100)
     # Far from every score, so that the last bits decide nothing.
-    scores = np.sort(calibration.apply(found.logits))
+    scores = np.sort(calibration.apply(result.logits))
     low, high = ((scores[at] + scores[at + 1]) / 2 for at in (len(scores) // 3, 2 * len(scores) // 3))
     card = make_card(
         ood=OODRecord(files=FileRange(sides=(SIZE, SIZE)), sha256=""),
         decision_thresholds=DecisionThresholds(real_below=low, fake_from=high),
         calibration=calibration,
     )
-    domain = OODDetector.fit(found.features, found.features)
+    domain = OODDetector.fit(result.features, result.features)
     domain = OODDetector(domain.mean, domain.basis, domain.references, 10 * domain.limit)
     write_bundle(folder, network, card, domain)
     return folder
@@ -656,9 +656,9 @@ def other_form(folder: Path, files: Files) -> None:
 
 
 def test_auto_takes_the_fast_form_where_the_card_says_so_and_loads_nothing_else(quick):
-    found = Detector.load(quick)
-    assert found.engine.name == "openvino"
-    assert found._model is None
+    result = Detector.load(quick)
+    assert result.engine.name == "openvino"
+    assert result._model is None
     assert Detector.load(quick, "openvino").engine.name == "openvino"
     assert Detector.load(quick, "keras").engine.name == "keras"
 
@@ -688,9 +688,9 @@ NOT_TAKEN: dict[str, Callable[[Path, Any], None]] = {
 @pytest.mark.parametrize("case", NOT_TAKEN)
 def test_auto_falls_back_to_keras(case, own, quick, images, monkeypatch):
     NOT_TAKEN[case](own, monkeypatch)
-    found = Detector.load(own)
-    assert found.engine.name == "keras"
-    assert found.predict(images[:3]) == Detector.load(quick, "keras").predict(images[:3])
+    result = Detector.load(own)
+    assert result.engine.name == "keras"
+    assert result.predict(images[:3]) == Detector.load(quick, "keras").predict(images[:3])
 
 
 @pytest.mark.parametrize(
@@ -726,9 +726,9 @@ def test_bfloat16_is_taken_only_when_asked_for_and_tells_what_it_costs(quick, im
     cheap, exact = Detector.load(quick, "openvino-bf16"), Detector.load(quick, "keras")
     assert cheap.engine.name == "openvino-bf16"
     pixels = patterns(SIZE)
-    found, expected = (one.card.calibration.apply(one.engine.outputs(pixels).logits) for one in (cheap, exact))
-    assert np.abs(found - expected).max() == pytest.approx(cost.difference, rel=1e-3)
-    assert ((found >= exact.threshold) != (expected >= exact.threshold)).mean() == cost.changed
+    result, expected = (one.card.calibration.apply(one.engine.outputs(pixels).logits) for one in (cheap, exact))
+    assert np.abs(result - expected).max() == pytest.approx(cost.difference, rel=1e-3)
+    assert ((result >= exact.threshold) != (expected >= exact.threshold)).mean() == cost.changed
     assert main(["predict", str(quick), str(images[0]), "--engine", "openvino-bf16"]) == 0
     assert f"quick in bfloat16: on 32 images {cost}." in capsys.readouterr().err
 
@@ -839,7 +839,7 @@ def test_the_folder_of_models_may_be_reached_by_a_link(quick, library, tmp_path,
 def test_the_verdict_is_the_same_with_either_engine(quick, images):
     large = noise(1, 200)[0]
     fast, slow = (Detector.load(quick, engine).predict([*images, large]) for engine in ("openvino", "keras"))
-    assert {found.decision for found in slow} == {"real", "inconclusive", "fake"}, "every answer is there"
+    assert {result.decision for result in slow} == {"real", "inconclusive", "fake"}, "every answer is there"
     assert slow[-1].ood.is_ood
     for ours, theirs in zip(fast, slow, strict=True):
         assert (ours.decision, ours.label, ours.reason, ours.error) == (
@@ -853,11 +853,11 @@ def test_the_verdict_is_the_same_with_either_engine(quick, images):
 
 
 def test_a_verdict_does_not_depend_on_the_batch_or_on_who_else_asks(quick, images):
-    found = Detector.load(quick)
-    whole = found.predict(images)
-    assert [verdict for path in images for verdict in found.predict([path])] == whole
+    result = Detector.load(quick)
+    whole = result.predict(images)
+    assert [verdict for path in images for verdict in result.predict([path])] == whole
     with ThreadPoolExecutor(4) as pool:
-        for again in pool.map(lambda size: found.predict(images, batch_size=size), (1, 2, 7, 17)):
+        for again in pool.map(lambda size: result.predict(images, batch_size=size), (1, 2, 7, 17)):
             assert again == whole
 
 
@@ -865,19 +865,19 @@ def test_a_verdict_does_not_depend_on_the_batch_or_on_who_else_asks(quick, image
 
 
 def test_the_model_is_loaded_when_somebody_asks_for_it(quick, images):
-    found = Detector.load(quick)
-    assert found._model is None
-    heatmap = found.explain(images[0])
+    result = Detector.load(quick)
+    assert result._model is None
+    heatmap = result.explain(images[0])
     assert heatmap.values.shape == (SIZE, SIZE)
-    assert found.model is found.model
-    assert found.model.input_shape == (None, SIZE, SIZE, 3)
-    assert found.engine.name == "openvino"
+    assert result.model is result.model
+    assert result.model.input_shape == (None, SIZE, SIZE, 3)
+    assert result.engine.name == "openvino"
 
 
 def test_four_threads_that_ask_for_the_model_get_one(quick):
-    found = Detector.load(quick)
+    result = Detector.load(quick)
     with ThreadPoolExecutor(4) as pool:
-        assert len({id(model) for model in pool.map(lambda _: found.model, range(4))}) == 1
+        assert len({id(model) for model in pool.map(lambda _: result.model, range(4))}) == 1
 
 
 def test_a_model_that_was_altered_is_refused_whatever_the_engine(own):
@@ -889,10 +889,10 @@ def test_a_model_that_was_altered_is_refused_whatever_the_engine(own):
 
 def test_a_model_that_was_exchanged_since_is_not_taken_for_that_of_the_verdicts(own):
     """A detector in a server lives long; a heat-map of another network would explain nothing."""
-    found = Detector.load(own)
+    result = Detector.load(own)
     lively("cnn", seed=2).save(own / MODEL)
     with pytest.raises(BundleError, match="not the model that its card was written for"):
-        _ = found.model
+        _ = result.model
 
 
 def imported(*arguments: object) -> tuple[set[str], str]:
@@ -1000,8 +1000,8 @@ def test_a_form_that_differs_on_the_given_images_alone_is_not_enabled(slow_one, 
     strange, judge = noise(2, seed=9), OpenVinoEngine.outputs
 
     def outputs(self, pixels):
-        found = judge(self, pixels)
-        return found._replace(logits=found.logits + np.float32([(image == strange[1]).all() for image in pixels]))
+        result = judge(self, pixels)
+        return result._replace(logits=result.logits + np.float32([(image == strange[1]).all() for image in pixels]))
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
     assert optimize.optimize(slow_one).openvino.enabled
@@ -1010,19 +1010,19 @@ def test_a_form_that_differs_on_the_given_images_alone_is_not_enabled(slow_one, 
 
 def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, images, monkeypatch):
     optimize.optimize(slow_one)
-    found = Detector.load(slow_one)
-    assert [found.predict([image])[0] for image in images] == found.predict(images)
+    result = Detector.load(slow_one)
+    assert [result.predict([image])[0] for image in images] == result.predict(images)
     judge = OpenVinoEngine.outputs
 
     def outputs(self, pixels):
-        found = judge(self, pixels)
-        return found._replace(logits=np.nextafter(found.logits, 9)) if self._steady and len(pixels) == 1 else found
+        result = judge(self, pixels)
+        return result._replace(logits=np.nextafter(result.logits, 9)) if self._steady and len(pixels) == 1 else result
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
     other = optimize.optimize(slow_one)
     assert other.openvino.enabled and not other.openvino.thread_invariant
-    found = Detector.load(slow_one)
-    assert [found.predict([image])[0] for image in images] == found.predict(images)
+    result = Detector.load(slow_one)
+    assert [result.predict([image])[0] for image in images] == result.predict(images)
 
 
 @pytest.mark.parametrize("where", ["the fast form", "both"])
@@ -1104,16 +1104,16 @@ def test_an_engine_that_fails_while_it_judges_is_not_enabled(slow_one, monkeypat
 
 def test_optimize_without_images_of_its_own(slow_one, capsys):
     assert main(["optimize", str(slow_one)]) == 0, capsys.readouterr().err
-    told = r"OpenVINO \S+ is enabled: its scores on 32 images differ by \S+, its heat-maps by \S+ of 1\.\n"
-    assert re.fullmatch(told, capsys.readouterr().out)
+    text = r"OpenVINO \S+ is enabled: its scores on 32 images differ by \S+, its heat-maps by \S+ of 1\.\n"
+    assert re.fullmatch(text, capsys.readouterr().out)
     assert Detector.load(slow_one).engine.name == "openvino"
 
 
 def test_optimize_with_images_tells_what_is_on_the_card(slow_one, images, capsys):
     assert main(["optimize", str(slow_one), str(images[0].parent), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == read_card(slow_one).openvino.model_dump(mode="json")
-    assert (told["enabled"], told["images"]) == (True, 32 + 12)
+    text = json.loads(capsys.readouterr().out)
+    assert text == read_card(slow_one).openvino.model_dump(mode="json")
+    assert (text["enabled"], text["images"]) == (True, 32 + 12)
 
 
 def test_optimize_says_why_it_is_not_enabled(slow_one, another, images, monkeypatch, capsys):
@@ -1176,9 +1176,9 @@ def assert_made_here(folder: Path, original: Path, images: list[Path]) -> None:
     assert fast.enabled and fast.reason == ""
     assert fast.images == len(patterns(SIZE))
     assert fast.sha256 == tuple(sha256_bytes((folder / name).read_bytes()) for name in OPENVINO_FILES)
-    found = Detector.load(folder)
-    assert found.engine.name == "openvino"
-    assert found.predict(images[:5]) == Detector.load(original).predict(images[:5])
+    result = Detector.load(folder)
+    assert result.engine.name == "openvino"
+    assert result.predict(images[:5]) == Detector.load(original).predict(images[:5])
 
 
 @pytest.mark.parametrize("case", CLAIMS)

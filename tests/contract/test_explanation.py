@@ -70,10 +70,10 @@ def test_gradcam_is_that_of_the_paper(loss, layer, target, untrained):
     assert expected.max() > 0, "nothing to compare"
     np.testing.assert_allclose(explains.raw(seen, "gradcam", target, layer), expected, rtol=1e-4, atol=1e-7)
     # What users get is the same map, scaled to its peak and enlarged to the image.
-    found = explains.explain(seen, method="gradcam", target=target, layer=layer)
-    assert found.peak == pytest.approx(expected.max(), rel=1e-4)
+    result = explains.explain(seen, method="gradcam", target=target, layer=layer)
+    assert result.peak == pytest.approx(expected.max(), rel=1e-4)
     large = Image.fromarray(expected / expected.max()).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(found.values, np.clip(np.asarray(large), 0, 1), atol=1e-4)
+    np.testing.assert_allclose(result.values, np.clip(np.asarray(large), 0, 1), atol=1e-4)
 
 
 def test_every_convolution_can_be_looked_at_by_name(explains, untrained):
@@ -83,7 +83,7 @@ def test_every_convolution_can_be_looked_at_by_name(explains, untrained):
     assert explains.layers == convolutions
     image = noise(1, seed=4)[0]
     maps = [explains.explain(image, layer=name) for name in convolutions]
-    assert [found.layer for found in maps] == convolutions
+    assert [result.layer for result in maps] == convolutions
     assert not np.array_equal(maps[0].values, maps[-1].values)
 
 
@@ -193,16 +193,16 @@ def reference(model: Any) -> Maps:
     return compute
 
 
-def assert_same_map(found: np.ndarray, expected: np.ndarray, method: str) -> None:
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
+def assert_same_map(result: np.ndarray, expected: np.ndarray, method: str) -> None:
+    assert result.dtype == np.float32
+    assert result.shape == expected.shape
     peak = expected.max()
     if method == "gradcam++" and peak > 0:
         # Its denominators come close to nought, where rounding decides.
-        assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
-        assert found.max() == pytest.approx(peak, rel=0.01)
+        assert np.corrcoef(result.ravel(), expected.ravel())[0, 1] > 0.999
+        assert result.max() == pytest.approx(peak, rel=0.01)
     else:
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * peak)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-4 * peak)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -239,13 +239,13 @@ def test_a_map_of_two_logits_is_that_of_tf_keras_vis(target, method):
     keras.utils.set_random_seed(5)
     model = build_model("cnn", size=SIZE, loss="categorical")
     pixels, sign = noise(1, seed=3).astype(np.float32), TARGETS[target]
-    found = Gradients(model).map(pixels, method, sign, "conv_last")
-    assert_same_map(found, reference(model)(pixels, method, sign, "conv_last"), method)
+    result = Gradients(model).map(pixels, method, sign, "conv_last")
+    assert_same_map(result, reference(model)(pixels, method, sign, "conv_last"), method)
     # What users get is the same map.
     heatmap = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last").explain(
         pixels[0].astype(np.uint8), method=method, target=target
     )
-    assert heatmap.peak == pytest.approx(found.max(), rel=1e-5)
+    assert heatmap.peak == pytest.approx(result.max(), rel=1e-5)
 
 
 @pytest.mark.parametrize("method", ["gradcam", "layercam"])
@@ -260,8 +260,8 @@ def test_a_map_of_a_learned_network_is_that_of_tf_keras_vis(method, trained):
 def test_saliency_is_the_same_whatever_the_layer(explains):
     pixels = noise(1, seed=3).astype(np.float32)
     maps = [explains._gradients.map(pixels, "saliency", 1.0, layer) for layer in explains.layers]
-    for found in maps:
-        np.testing.assert_array_equal(found, maps[0])
+    for result in maps:
+        np.testing.assert_array_equal(result, maps[0])
 
 
 def test_four_threads_that_ask_at_once_get_the_same_maps(untrained):
@@ -271,8 +271,8 @@ def test_four_threads_that_ask_at_once_get_the_same_maps(untrained):
     asked = [(method, sign, layer) for method in GRADIENT_METHODS for sign in TARGETS.values() for layer in layers]
     shared, alone = (Gradients(Explainer(lambda: untrained, PreprocessSpec(SIZE), "")._model) for _ in range(2))
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda one: shared.map(pixels, *one), asked))
-    for one, values in zip(asked, found, strict=True):
+        result = list(pool.map(lambda one: shared.map(pixels, *one), asked))
+    for one, values in zip(asked, result, strict=True):
         np.testing.assert_array_equal(values, alone.map(pixels, *one), err_msg=str(one))
 
 
@@ -306,9 +306,9 @@ def test_no_evidence_is_an_empty_map_and_no_noise(method):
     """A network whose answer is a constant: nothing is scaled up to look like evidence."""
     model = build_model("cnn", size=SIZE)
     model.get_layer("head_logit").set_weights([np.zeros((128, 1), np.float32), np.ones(1, np.float32)])
-    found = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last").explain(noise(1, seed=1)[0], method=method)
-    assert found.peak == 0
-    assert not found.values.any()
+    result = Explainer(lambda: model, PreprocessSpec(SIZE), "conv_last").explain(noise(1, seed=1)[0], method=method)
+    assert result.peak == 0
+    assert not result.values.any()
 
 
 # === What is refused ===
@@ -357,10 +357,10 @@ def test_an_overlay_has_the_images_size(shape):
 
 
 def test_opacity_leads_from_the_image_to_the_map():
-    image, found = noise(1, seed=0, size=16)[0], heatmap(16, 16)
-    np.testing.assert_array_equal(overlay(image, found, opacity=0), image)
-    np.testing.assert_array_equal(overlay(image, found, opacity=1), colours(found.values))
-    assert not np.array_equal(overlay(image, found, opacity=0.5), image)
+    image, result = noise(1, seed=0, size=16)[0], heatmap(16, 16)
+    np.testing.assert_array_equal(overlay(image, result, opacity=0), image)
+    np.testing.assert_array_equal(overlay(image, result, opacity=1), colours(result.values))
+    assert not np.array_equal(overlay(image, result, opacity=0.5), image)
 
 
 def test_where_the_network_did_not_look_the_image_is_darkened():
@@ -376,11 +376,11 @@ def test_where_the_network_did_not_look_the_image_is_darkened():
 @pytest.mark.parametrize("shape", [(32, 32), (400, 300)], ids=["small", "large"])
 def test_a_figure_adds_a_colour_bar_beside_the_overlay(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-    found = heatmap(*shape)
-    picture = figure(image, found)
+    result = heatmap(*shape)
+    picture = figure(image, result)
     assert picture.width > shape[1]
     assert picture.height > shape[0]
-    np.testing.assert_array_equal(np.asarray(picture)[: shape[0], : shape[1]], overlay(image, found))
+    np.testing.assert_array_equal(np.asarray(picture)[: shape[0], : shape[1]], overlay(image, result))
     beside = np.asarray(picture)[:, shape[1] :].reshape(-1, 3)
     for end in colours(np.array([0.05, 0.95])):
         assert (np.abs(beside.astype(int) - end).sum(axis=1) < 20).any(), "the bar runs from low to high"

@@ -26,7 +26,7 @@ SIGNS = {"fake": 1, "real": -1}
 def differences(model, layer: str, engine: OpenVinoEngine, pixels: np.ndarray) -> list[float]:
     """Of the maps of both targets, as shares of their largest number."""
     explainer = Explainer(lambda: model, PreprocessSpec(pixels.shape[1]), layer)
-    found = []
+    result = []
     for image in pixels:
         ours = engine.gradcam(image)
         assert ours.dtype == np.float32
@@ -35,22 +35,22 @@ def differences(model, layer: str, engine: OpenVinoEngine, pixels: np.ndarray) -
             assert theirs.shape == ours.shape
             most = max(theirs.max(), (sign * ours).max())
             if most > 0:
-                found.append(float(np.abs(np.maximum(sign * ours, 0) - theirs).max() / most))
-    assert len(found) > len(pixels) / 2, "maps that are all empty show nothing"
-    return found
+                result.append(float(np.abs(np.maximum(sign * ours, 0) - theirs).max() / most))
+    assert len(result) > len(pixels) / 2, "maps that are all empty show nothing"
+    return result
 
 
 def sensitivity(model, layer: str, pixels: np.ndarray) -> list[float]:
     """How far Keras's own maps move, as shares of their largest number, when pixels move by a thousandth of a level."""
     gradients = Explainer(lambda: model, PreprocessSpec(pixels.shape[1]), layer)._gradients
-    drawn, found = np.random.default_rng(0), []
+    drawn, result = np.random.default_rng(0), []
     for image in pixels.astype(np.float32)[:, None]:
         moved = image + drawn.normal(0, 1e-3, image.shape).astype(np.float32)
         for sign in SIGNS.values():
             before, after = (gradients.map(seen, "gradcam", float(sign), layer) for seen in (image, moved))
             if before.max() > 0:
-                found.append(float(np.abs(after - before).max() / before.max()))
-    return found
+                result.append(float(np.abs(after - before).max() / before.max()))
+    return result
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,10 +61,10 @@ def test_every_architecture_has_the_map_of_tensorflow(name):
     model, layer = lively(name, size=LARGE), architectures.get(name).cam_layer
     engine = OpenVinoEngine(*convert(model, tta_flip=False, layer=layer))
     assert engine.has_gradcam
-    found, own = differences(model, layer, engine, patterns(LARGE)), sensitivity(model, layer, patterns(LARGE))
+    result, own = differences(model, layer, engine, patterns(LARGE)), sensitivity(model, layer, patterns(LARGE))
     for share in (0.5, 0.9):
-        assert np.quantile(found, share) < 0.5 * np.quantile(own, share)
-    assert np.median(found) < 0.01
+        assert np.quantile(result, share) < 0.5 * np.quantile(own, share)
+    assert np.median(result) < 0.01
 
 
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
@@ -233,8 +233,8 @@ def test_maps_are_those_of_the_keras_engine(method, target, bundle):
 
 def test_other_layers_are_looked_at_with_keras(bundle):
     detector = Detector.load(bundle)
-    found = detector.explain(noise(1)[0], layer=detector.explainer().layers[0])
-    assert found.layer == detector.explainer().layers[0] != "conv_last"
+    result = detector.explain(noise(1)[0], layer=detector.explainer().layers[0])
+    assert result.layer == detector.explainer().layers[0] != "conv_last"
     assert detector._model is not None
 
 

@@ -22,27 +22,27 @@ def counts(dataset) -> dict[str, tuple[int, int]]:
 
 
 def test_cifake_is_read_with_its_faults(scanned):
-    found = scanned("cifake")
-    assert found.layout.startswith("competition")
-    assert counts(found) == {"not yet split": (1000, 1000)}
-    assert (found.table.split == UNLABELLED).sum() == 500
-    assert found.unreadable.empty
-    assert set(found.usable.width) == set(found.usable.height) == {32}
+    result = scanned("cifake")
+    assert result.layout.startswith("competition")
+    assert counts(result) == {"not yet split": (1000, 1000)}
+    assert (result.table.split == UNLABELLED).sum() == 500
+    assert result.unreadable.empty
+    assert set(result.usable.width) == set(result.usable.height) == {32}
     # Its own label files contradict the folders: that is told, and the folders count.
-    assert any("_preds.json" in note for note in found.notes), found.notes
-    by_folder = found.usable.path.str.contains("fake_cifake_images").astype(int)
-    assert (by_folder == found.usable.label).all()
+    assert any("_preds.json" in note for note in result.notes), result.notes
+    by_folder = result.usable.path.str.contains("fake_cifake_images").astype(int)
+    assert (by_folder == result.usable.label).all()
 
 
 def test_cifake_is_split_evenly_and_by_seed(scanned):
-    found = scanned("cifake")
-    dataset = assign_splits(found)
+    result = scanned("cifake")
+    dataset = assign_splits(result)
     require_trainable(dataset)
     for real, fake in counts(dataset).values():
         assert real == fake or abs(real - fake) <= 2
     assert sum(map(sum, counts(dataset).values())) == 2000
     assert dataset.usable.groupby("sha256").split.nunique().max() == 1, "copies stay together"
-    assert assign_splits(found).fingerprint == dataset.fingerprint
+    assert assign_splits(result).fingerprint == dataset.fingerprint
 
 
 SETS = {
@@ -54,17 +54,17 @@ SETS = {
 
 @pytest.mark.parametrize(("name", "expected"), SETS.items(), ids=SETS)
 def test_class_folders_are_recognised(name, expected, scanned):
-    found = scanned(name)
-    assert counts(found) == expected
-    assert found.unreadable.empty
-    require_trainable(assign_splits(found))
+    result = scanned(name)
+    assert counts(result) == expected
+    assert result.unreadable.empty
+    require_trainable(assign_splits(result))
 
 
 def test_each_of_the_six_generators_is_a_group(scanned):
-    found = scanned("photo_generators")
-    sizes = found.usable.groupby(["group", "label"]).size().unstack()
+    result = scanned("photo_generators")
+    sizes = result.usable.groupby(["group", "label"]).size().unstack()
     assert len(sizes) == 6
     assert (sizes == 25).all(axis=None)
     # Every split holds a share of every generator.
-    usable = assign_splits(found).usable
+    usable = assign_splits(result).usable
     assert (usable.groupby("split").group.nunique() == 6).all()

@@ -38,9 +38,9 @@ def test_a_card_tells_what_people_must_know(bundle):
 def test_figures_on_a_card_follow_from_the_predictions_beside_it(bundle):
     card = read_card(bundle)
     for split in ("cross-validation", "validation"):
-        found = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.thresholds)
-        assert found["roc_auc"] == pytest.approx(card.results[split]["roc_auc"])
-        assert found["ece"] == pytest.approx(card.results[split]["ece"])
+        result = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.thresholds)
+        assert result["roc_auc"] == pytest.approx(card.results[split]["roc_auc"])
+        assert result["ece"] == pytest.approx(card.results[split]["ece"])
 
 
 @every_bundle

@@ -7,5 +7,5 @@ from tests.e2e.server import chromium
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium() as found:
-        yield found
+    with chromium() as result:
+        yield result

@@ -24,20 +24,20 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(workspace):
-    with dashboard(workspace) as found:
-        yield found
+    with dashboard(workspace) as result:
+        yield result
 
 
 @pytest.fixture
 def page(browser, address):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    found = context.new_page()
+    result = context.new_page()
     complaints = []
-    found.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    found.set_default_timeout(60_000)
-    found.goto(address)
-    settle(found)
-    yield found
+    result.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    result.set_default_timeout(60_000)
+    result.goto(address)
+    settle(result)
+    yield result
     assert not [text for text in complaints if not _HARMLESS.search(text)]
     context.close()
 

@@ -106,10 +106,10 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    with Provider() as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield found
-        found.shutdown()
+    with Provider() as result:
+        threading.Thread(target=result.serve_forever, daemon=True).start()
+        yield result
+        result.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +150,8 @@ def start(workspace):
 
 @pytest.fixture(scope="module")
 def address(start) -> Iterator[str]:
-    server, found = start()
-    yield found
+    server, result = start()
+    yield result
     server.__exit__(None, None, None)
 
 
@@ -159,10 +159,10 @@ def address(start) -> Iterator[str]:
 def page(browser, address):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     context.set_default_timeout(60_000)
-    found = context.new_page()
-    found.goto(address)
-    settle(found)
-    yield found
+    result = context.new_page()
+    result.goto(address)
+    settle(result)
+    yield result
     context.close()
 
 
@@ -350,15 +350,15 @@ def test_who_signs_out_sees_nothing_any_more(page, provider, address):
 
 
 def test_several_people_keep_their_own_roles(browser, provider, address):
-    found = {}
+    result = {}
     for email in (TRAINER, VIEWER):
         context = browser.new_context()
         page = context.new_page()
         page.goto(address)
         settle(page)
         sign_in(page, provider, email)
-        found[email] = page
-    for email, page in found.items():
+        result[email] = page
+    for email, page in result.items():
         go(page, "Train")
         assert ("Training takes the role of trainer" in main(page)) == (email == VIEWER)
         page.context.close()

@@ -144,9 +144,9 @@ def _replaced(sound: Sound, thing: Json, at: str = "head_flat_dropout") -> bytes
     """Puts an object in the place of a layer; its connections stay."""
     config = sound.config
     layer = _layer(config, at)
-    kept = {key: layer[key] for key in ("name", "inbound_nodes")}
+    saved = {key: layer[key] for key in ("name", "inbound_nodes")}
     layer.clear()
-    layer.update({**deepcopy(thing), **kept})
+    layer.update({**deepcopy(thing), **saved})
     if isinstance(layer.get("config"), dict):
         layer["config"].setdefault("name", at)
     return _with_config(sound, config)

@@ -103,20 +103,20 @@ class Lab:
         try:
             self._pipe.send((target, payload))
             if self._pipe.poll(_PATIENCE):
-                kind, *told = self._pipe.recv()
+                kind, *message = self._pipe.recv()
                 if kind == "value":
-                    return told[0]
-                origin, text = told
+                    return message[0]
+                origin, text = message
                 raise _finding(f"{target}: {origin}")(f"{target}: {text}")
         except (EOFError, OSError):
             self._process.join(10)
             code = self._process.exitcode
-        told = (self._folder / "crash.txt").read_text(errors="replace")
+        message = (self._folder / "crash.txt").read_text(errors="replace")
         self.close()
-        frames = re.findall(r'File "([^"]+)", line (\d+)', told)
+        frames = re.findall(r'File "([^"]+)", line (\d+)', message)
         where = next((f"{Path(file).name}:{line}" for file, line in frames), "")
         origin = f"{target}: silent for {_PATIENCE} s" if code is None else f"{target}: died, code {code} at {where}"
-        raise _finding(origin)(f"{origin}\n{told[:3000]}")
+        raise _finding(origin)(f"{origin}\n{message[:3000]}")
 
     def close(self) -> None:
         """Ends the process."""
@@ -195,7 +195,7 @@ def _check(target: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]
     return enter
 
 
-def _told(error: BaseException, *, shown: bool = True) -> str:
+def _message(error: BaseException, *, shown: bool = True) -> str:
     """An error's text, which must be one that people can read, or at least one that can be written down."""
     text = str(error)
     text.encode()
@@ -260,18 +260,18 @@ def _shuffle(draw: st.DrawFn, data: bytes, cuts: Cuts, others: list[bytes]) -> b
         at = [0, *cuts(of), len(of)]
         return [of[start:end] for start, end in itertools.pairwise(at)]
 
-    found = pieces(data)
-    first, second = (draw(st.integers(0, len(found) - 1)) for _ in range(2))
+    result = pieces(data)
+    first, second = (draw(st.integers(0, len(result) - 1)) for _ in range(2))
     kind = draw(st.sampled_from(("swap", "drop", "repeat", "take")))
     if kind == "swap":
-        found[first], found[second] = found[second], found[first]
+        result[first], result[second] = result[second], result[first]
     elif kind == "drop":
-        del found[first]
+        del result[first]
     elif kind == "repeat":
-        found[second:second] = [found[first]] * draw(st.sampled_from((1, 2, 20)))
+        result[second:second] = [result[first]] * draw(st.sampled_from((1, 2, 20)))
     else:
-        found.insert(first, draw(st.sampled_from(pieces(draw(st.sampled_from(others))))))
-    return b"".join(found)
+        result.insert(first, draw(st.sampled_from(pieces(draw(st.sampled_from(others))))))
+    return b"".join(result)
 
 
 @st.composite
@@ -378,21 +378,21 @@ def _image_seeds() -> list[bytes]:
     """Every format and mode in a few hundred bytes each."""
     from tests.security import hostile_images as hostile
 
-    found = [file.data for file in hostile.sound() if len(file.data) < 8000]
+    result = [file.data for file in hostile.sound() if len(file.data) < 8000]
     small = Image.fromarray(np.random.default_rng(1).integers(0, 256, (7, 10, 3)).astype(np.uint8))
-    told = Image.Exif()
-    told[0x0112], told[0x010F] = 6, "maker"
-    told.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
-    told.get_ifd(0x8825)[2] = (1.0, 2.0, 3.0)
+    text = Image.Exif()
+    text[0x0112], text[0x010F] = 6, "maker"
+    text.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    text.get_ifd(0x8825)[2] = (1.0, 2.0, 3.0)
 
     def add(mode: str, kind: str, **options: Any) -> None:
         buffer = io.BytesIO()
         quick = {"speed": 10} if kind == "AVIF" else {}
         small.convert(mode).save(buffer, kind, **options, **quick)
-        found.append(buffer.getvalue())
+        result.append(buffer.getvalue())
 
     for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
-        add("RGB", kind, exif=told)
+        add("RGB", kind, exif=text)
     for kind, mode in (("PNG", "P"), ("GIF", "P"), ("TIFF", "P"), ("WEBP", "RGBA"), ("AVIF", "RGB")):
         add(mode, kind, save_all=True, append_images=[small.convert(mode)] * 2)
     add("P", "PNG", transparency=bytes(range(200)))
@@ -407,35 +407,35 @@ def _image_seeds() -> list[bytes]:
         add(mode, "TIFF")
     for mode in ("1", "L", "P", "RGB", "RGBA"):
         add(mode, "BMP")
-    return found
+    return result
 
 
 def _image_cuts(data: bytes) -> list[int]:
     """Where the pieces of an image file begin."""
-    at, found = 0, []
+    at, result = 0, []
     if data[:4] == b"\x89PNG":
         at = 8
-        while at + 8 <= len(data) and len(found) < 100:
-            found.append(at)
+        while at + 8 <= len(data) and len(result) < 100:
+            result.append(at)
             at += 12 + int.from_bytes(data[at : at + 4], "big")
     elif data[:4] == b"RIFF":
         at = 12
-        while at + 8 <= len(data) and len(found) < 100:
-            found.append(at)
+        while at + 8 <= len(data) and len(result) < 100:
+            result.append(at)
             size = int.from_bytes(data[at + 4 : at + 8], "little")
             at += 8 + size + size % 2
     elif data[4:8] == b"ftyp":
-        while at + 8 <= len(data) and len(found) < 100:
-            found.append(at)
+        while at + 8 <= len(data) and len(result) < 100:
+            result.append(at)
             at += max(int.from_bytes(data[at : at + 4], "big"), 8)
     elif data[:2] in (b"II", b"MM"):  # The entries of the directory.
         order = "little" if data[:2] == b"II" else "big"
         start = int.from_bytes(data[4:8], order)
         entries = int.from_bytes(data[start : start + 2], order)
-        found = [start + 2 + 12 * number for number in range(min(entries, 30) + 1)]
+        result = [start + 2 + 12 * number for number in range(min(entries, 30) + 1)]
     else:
-        found = [match.start() for match in re.finditer(rb"\xff[\xc0-\xfe]|[,!]", data)][:60]
-    return [at for at in found if at <= len(data)]
+        result = [match.start() for match in re.finditer(rb"\xff[\xc0-\xfe]|[,!]", data)][:60]
+    return [at for at in result if at <= len(data)]
 
 
 def _mended_png(data: bytes) -> bytes:
@@ -467,7 +467,7 @@ def _came_of(action: Callable[[Any], Any], data: Any) -> tuple[Any, str]:
     try:
         return action(data), ""
     except ImageError as error:
-        return None, _told(error)
+        return None, _message(error)
 
 
 @_check("images")
@@ -504,14 +504,14 @@ def _check_apart(data: bytes, facts: Any, pixels: np.ndarray | None) -> None:
     from dfcore.imaging.preprocess import PreprocessSpec
 
     spec = PreprocessSpec(32, "fit_crop")
-    told, wrong = _came_of(sandbox.check, data)
+    text, wrong = _came_of(sandbox.check, data)
     if re.search("memory|processor time|megapixels", wrong):
         return
     assert "its process ended" not in wrong, f"a decoding process died: {wrong}"
-    assert (told is not None) == (facts is not None and pixels is not None), wrong
-    if told is not None:
+    assert (text is not None) == (facts is not None and pixels is not None), wrong
+    if text is not None:
         assert pixels is not None
-        assert told == facts
+        assert text == facts
         assert np.array_equal(sandbox.decode(data), pixels)
         assert np.array_equal(sandbox.prepare(data, [spec]).inputs[spec], spec.apply(pixels))
 
@@ -598,7 +598,7 @@ _made_zips = st.builds(
 
 @functools.cache
 def _zip_seeds() -> list[bytes]:
-    found = []
+    result = []
     for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", kind) as archive:
@@ -608,8 +608,8 @@ def _zip_seeds() -> list[bytes]:
                 info.compress_type = kind
                 with archive.open(info, "w", force_zip64=name == "c.json") as file:
                     file.write(content)
-        found.append(buffer.getvalue())
-    return found
+        result.append(buffer.getvalue())
+    return result
 
 
 def _zip_cuts(data: bytes) -> list[int]:
@@ -623,20 +623,20 @@ def _check_archive(data: bytes) -> str:
 
     path = Path(tempfile.gettempdir()) / "some.zip"
     path.write_bytes(data)
-    told = []
+    text = []
     for source in (data, path):
         try:
-            found = read_zip(source, limit=_limit, most_members=_MOST_MEMBERS)
+            result = read_zip(source, limit=_limit, most_members=_MOST_MEMBERS)
         except ArchiveError as error:
-            told.append(_told(error))
+            text.append(_message(error))
             continue
-        told.append(found)
-        assert type(found) is dict and len(found) <= _MOST_MEMBERS
-        assert all(type(name) is str and type(content) is bytes for name, content in found.items())
-        assert all(len(content) <= _limit(name) and _limit(name) for name, content in found.items())
-        assert len({unicodedata.normalize("NFKC", name).casefold() for name in found}) == len(found)
-    refused = [isinstance(one, str) for one in told]
-    assert all(refused) or told[0] == told[1], f"from memory {told[0]!r:.300}, from a file {told[1]!r:.300}"
+        text.append(result)
+        assert type(result) is dict and len(result) <= _MOST_MEMBERS
+        assert all(type(name) is str and type(content) is bytes for name, content in result.items())
+        assert all(len(content) <= _limit(name) and _limit(name) for name, content in result.items())
+        assert len({unicodedata.normalize("NFKC", name).casefold() for name in result}) == len(result)
+    refused = [isinstance(one, str) for one in text]
+    assert all(refused) or text[0] == text[1], f"from memory {text[0]!r:.300}, from a file {text[1]!r:.300}"
     return "refused" if refused[0] else "read"
 
 
@@ -692,18 +692,18 @@ _trees = st.tuples(
 
 @functools.cache
 def _contents() -> dict[str, bytes]:
-    found = {"empty": b"", "text": b"no image"}
+    result = {"empty": b"", "text": b"no image"}
     pixels = Image.fromarray(np.random.default_rng(2).integers(0, 256, (6, 9, 3)).astype(np.uint8))
     for kind, name in (("PNG", "png"), ("JPEG", "jpg")):
         buffer = io.BytesIO()
         pixels.save(buffer, kind)
-        found[name] = buffer.getvalue()
-    return found | {"cut": found["png"][:60]}
+        result[name] = buffer.getvalue()
+    return result | {"cut": result["png"][:60]}
 
 
 def _plant(root: Path, outside: Path, entries: list[tuple[list[bytes], str, bytes]]) -> None:
     """Makes files as told, as far as the system lets us."""
-    for parts, kind, told in entries:
+    for parts, kind, text in entries:
         path = root.joinpath(*(os.fsdecode(part) if part not in (b"", b".", b"..") else "_" for part in parts))
         with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no pipes of this kind.
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -712,12 +712,12 @@ def _plant(root: Path, outside: Path, entries: list[tuple[list[bytes], str, byte
             elif kind == "link":
                 places = {b"@OUTSIDE": outside, b"@ROOT": root, b"@SELF": path}
                 for word, place in places.items():
-                    told = told.replace(word, os.fsencode(place))
-                path.symlink_to(os.fsdecode(told))
+                    text = text.replace(word, os.fsencode(place))
+                path.symlink_to(os.fsdecode(text))
             elif kind == "pipe":
                 os.mkfifo(path)
             elif not path.is_symlink():
-                path.write_bytes(told if kind == "bytes" else _contents()[kind])
+                path.write_bytes(text if kind == "bytes" else _contents()[kind])
 
 
 def _suffix(name: str) -> str:
@@ -729,14 +729,14 @@ def _image_names(root: str) -> Counter[str]:
     """What a scan must list, found without its help."""
     from dfcore.imaging.decoder import SUFFIXES
 
-    found: Counter[str] = Counter()
+    result: Counter[str] = Counter()
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         for name in files:
             if not name.startswith(".") and _suffix(name) in SUFFIXES:
                 path = os.path.relpath(os.path.join(folder, name), root)
-                found[path.encode("utf-8", "backslashreplace").decode()] += 1
-    return found
+                result[path.encode("utf-8", "backslashreplace").decode()] += 1
+    return result
 
 
 @contextlib.contextmanager
@@ -763,20 +763,20 @@ def _scanned(given: Path, top: Path, folder: Path, roots: str) -> Any:
     from dfcore.datasets.scan import image_side
     from dfcore.errors import InputError
 
-    found, refused = [], []
+    result, refused = [], []
     for cache in ("first", "first", "second"):
         try:
-            found.append(scan(given, cache=top / cache, workers=2))
+            result.append(scan(given, cache=top / cache, workers=2))
         except InputError as error:  # Of layout, data set or access.
-            refused.append(_told(error, shown=False))
-    assert not (found and refused), refused
+            refused.append(_message(error, shown=False))
+    assert not (result and refused), refused
     if refused:
         assert len(set(refused)) == 1, refused
         return None
-    for other in found[1:]:
-        pd.testing.assert_frame_equal(found[0].table, other.table)
-        assert (found[0].layout, found[0].notes) == (other.layout, other.notes)
-    dataset = found[0]
+    for other in result[1:]:
+        pd.testing.assert_frame_equal(result[0].table, other.table)
+        assert (result[0].layout, result[0].notes) == (other.layout, other.notes)
+    dataset = result[0]
     "\n".join((*dataset.notes, dataset.layout, *dataset.table.path)).encode()
     assert re.fullmatch("[0-9a-f]{64}", dataset.fingerprint)
     assert dataset.counts().to_numpy().sum() == len(dataset.usable)
@@ -921,8 +921,8 @@ def _parquets(draw: st.DrawFn, columns: tuple[str, ...], cells: dict[str, Any]) 
             hypothesis.reject()
     table = pa.Table.from_arrays(arrays, list(columns))
     if draw(st.integers(0, 5)) == 0:
-        told = {"index_columns": [columns[0]] if columns else [], "columns": [], "column_indexes": []}
-        table = table.replace_schema_metadata({"pandas": draw(_bent_json(told) | st.just(json.dumps(told).encode()))})
+        text = {"index_columns": [columns[0]] if columns else [], "columns": [], "column_indexes": []}
+        table = table.replace_schema_metadata({"pandas": draw(_bent_json(text) | st.just(json.dumps(text).encode()))})
     buffer = io.BytesIO()
     options: dict[str, Any] = {"compression": draw(st.sampled_from(("none", "snappy", "zstd", "gzip", "brotli")))}
     parquet.write_table(table, buffer, use_dictionary=draw(st.booleans()), **options)
@@ -976,8 +976,8 @@ def _check_manifest(payload: tuple[tuple[str, bytes, int | None], str, bool]) ->
 def _cards() -> list[Any]:
     """A card with everything in it; in fuzz mode those that ship too, cut short."""
     shipped = sorted(Path(__file__).parents[2].glob("models/*/card.json")) if MINUTES else []
-    found = [json.loads(path.read_text()) for path in shipped]
-    for card in found:
+    result = [json.loads(path.read_text()) for path in shipped]
+    for card in result:
         for key in ("measured", "robustness", "limits"):
             card[key] = card.get(key, [])[:2]
     knots = {"method": "isotonic", "knots": [[-1.0, 0.1], [2.0, 0.9]], "images": 6000}
@@ -996,7 +996,7 @@ def _cards() -> list[Any]:
         "results": {"test": {"roc_auc": 0.9}},
         "measured": [{"dataset": "x", "roc_auc": None}],
     }
-    return [base, *found]
+    return [base, *result]
 
 
 _CARD_WORDS = (
@@ -1018,14 +1018,14 @@ def _check_card(data: bytes) -> str:
         try:
             card = read_card(folder)
         except BundleError as error:
-            _told(error)
+            _message(error)
             return "refused"
         assert card.spec.size == card.preprocess.size
         assert decide(0.5, card.thresholds) in ("real", "inconclusive", "fake")
         assert isinstance(card.record[1], dict)
         scores = card.calibration.apply(np.linspace(-50, 50, 101))
         assert np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1, f"scores {scores[:3]} …"
-        assert card.calibration.told
+        assert card.calibration.description
         if card.ood is not None:
             list(card.ood.files.misfits(100, 80.0, 0.1, 0.5))
         write_card(folder, card)
@@ -1061,13 +1061,13 @@ def _networks() -> dict[str, bytes]:
     """Sound models, made once in the child process: their architecture's name and their bytes."""
     from dfcore.architectures import build_model
 
-    found = {}
+    result = {}
     for name in _ARCHITECTURES:
         path = Path(tempfile.gettempdir()) / f"{name}.keras"
         if not path.exists():
             build_model(name, size=32).save(path)
-        found[name] = path.read_bytes()
-    return found
+        result[name] = path.read_bytes()
+    return result
 
 
 def _zip_members(data: bytes) -> dict[str, bytes]:
@@ -1095,11 +1095,11 @@ _watching = threading.local()
 
 @functools.cache
 def _watch() -> None:
-    def note(event: str, told: tuple[Any, ...]) -> None:
+    def note(event: str, text: tuple[Any, ...]) -> None:
         if getattr(_watching, "on", False) and (
-            event.startswith(_DEEDS) or (event == "open" and isinstance(told[1], str) and set(told[1]) & set("wax+"))
+            event.startswith(_DEEDS) or (event == "open" and isinstance(text[1], str) and set(text[1]) & set("wax+"))
         ):
-            _deeds.append(f"{event} {told!r:.200}")
+            _deeds.append(f"{event} {text!r:.200}")
 
     sys.addaudithook(note)
 
@@ -1123,7 +1123,7 @@ def _check_network(payload: tuple[str, bytes]) -> str:
         try:
             check_model(path)
         except BundleError as error:
-            refused = _told(error)
+            refused = _message(error)
         finally:
             _watching.on = False
         assert not _deeds, f"while it looked at a file: {_deeds[:5]}"
@@ -1144,7 +1144,7 @@ def _loaded(model: Path, arch: str) -> str:
     try:
         verdict = Detector.load(model.parent).predict([np.full((64, 64, 3), 128, np.uint8)])[0]
     except DfcoreError as error:
-        _told(error)
+        _message(error)
         return "not loaded"
     assert verdict.error or verdict.score is not None
     return "judged"
@@ -1157,7 +1157,7 @@ def _loaded(model: Path, arch: str) -> str:
 def _weight_seeds() -> list[bytes]:
     import h5py
 
-    found = []
+    result = []
     for version in ("earliest", "latest"):
         buffer = io.BytesIO()
         with h5py.File(buffer, "w", libver=version) as file:
@@ -1166,8 +1166,8 @@ def _weight_seeds() -> list[bytes]:
                 group["0"] = np.arange(6, dtype=np.float32).reshape(2, 3)
                 group["1"] = np.zeros((), np.float16)
             file["layers"].attrs["name"] = "x"
-        found.append(buffer.getvalue())
-    return found
+        result.append(buffer.getvalue())
+    return result
 
 
 def _weight_cuts(data: bytes) -> list[int]:
@@ -1184,7 +1184,7 @@ def _check_weights(data: bytes) -> str:
     try:
         model_validation._check_weights(data)
     except model_validation._Refused as error:
-        _told(error, shown=False)
+        _message(error, shown=False)
         return "refused"
     # What passes is read by Keras; whatever error that raises, the process must outlive it.
     with contextlib.suppress(Exception), h5py.File(io.BytesIO(data), "r") as file:
@@ -1299,12 +1299,12 @@ def _check_domain(data: bytes) -> str:
         try:
             domain = read_ood_detector(folder, card)
         except BundleError as error:
-            _told(error)
+            _message(error)
             return "refused"
     assert domain is not None and domain.limit > 0 and math.isfinite(domain.limit)
-    told = domain.relative(np.zeros((2, len(domain.mean)), np.float32))
-    assert told.shape == (2,)
-    assert not np.isnan(told).any(), told
+    message = domain.relative(np.zeros((2, len(domain.mean)), np.float32))
+    assert message.shape == (2,)
+    assert not np.isnan(message).any(), message
     return "read"
 
 
@@ -1346,7 +1346,7 @@ def _check_predictions(data: bytes) -> str:
         try:
             table = read_predictions(path)
         except BundleError as error:
-            _told(error)
+            _message(error)
             return "refused"
     assert type(table) is pd.DataFrame
     # As those do who choose thresholds by them.
@@ -1421,7 +1421,7 @@ def _check_run(payload: tuple[dict[str, bytes], str]) -> str:
         try:
             return action()
         except (RunError, StorageError) as error:
-            _told(error, shown=False)
+            _message(error, shown=False)
             refused += 1
             return None
 
@@ -1433,8 +1433,8 @@ def _check_run(payload: tuple[dict[str, bytes], str]) -> str:
         store = RunStore(folder.parent)
         runs = list(store)
         assert [run.id for run in runs] == ["one"] and store.get("one").folder == folder
-        found = tell(lambda: store.get(other))
-        assert found is None or found.folder == folder, found.folder
+        result = tell(lambda: store.get(other))
+        assert result is None or result.folder == folder, result.folder
         run = runs[0]
         status = tell(run.status)
         if status is not None:
@@ -1507,7 +1507,7 @@ def _check_protocol(data: bytes) -> str:
         with started, mock.patch.object(pool, "_pool", _pool_of_one):
             facts, pixels = pool._ask(b"some image", {"want": "picture", "most": None})
     except ImageError as error:
-        _told(error)
+        _message(error)
         return "refused"
     finally:
         asked.close()
@@ -1562,20 +1562,20 @@ class Record:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{target}-{len(self.findings) + 1}.txt"
         path.write_text(repr(payload))
-        told = f"{finding}\nThe example lies in {path}: {payload!r:.1500}"
+        text = f"{finding}\nThe example lies in {path}: {payload!r:.1500}"
         self.findings.append(f"{finding.origin}: {path}")
-        return told
+        return text
 
     def lines(self) -> list[str]:
         """A line a target."""
-        found = []
+        result = []
         for target, outcomes in self.outcomes.items():
-            told = ", ".join(f"{count:,} {name}" for name, count in outcomes.most_common())
+            text = ", ".join(f"{count:,} {name}" for name, count in outcomes.most_common())
             minutes = self.seconds.get(target, 0) / 60
-            found.append(f"{target}: {outcomes.total():,} examples in {minutes:.1f} minutes ({told})")
+            result.append(f"{target}: {outcomes.total():,} examples in {minutes:.1f} minutes ({text})")
         total = sum(outcomes.total() for outcomes in self.outcomes.values())
-        found.append(f"In all: {total:,} examples in {sum(self.seconds.values()) / 60:.1f} minutes")
-        return [*found, f"Findings: {len(self.findings)}", *self.findings]
+        result.append(f"In all: {total:,} examples in {sum(self.seconds.values()) / 60:.1f} minutes")
+        return [*result, f"Findings: {len(self.findings)}", *self.findings]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Called by pytest."""
@@ -1586,19 +1586,19 @@ class Record:
 
 @pytest.fixture(scope="module")
 def record(request, tmp_path_factory) -> Iterator[Record]:
-    found = Record(Path(f"{_OUT}.findings") if _OUT else tmp_path_factory.mktemp("findings"))
+    result = Record(Path(f"{_OUT}.findings") if _OUT else tmp_path_factory.mktemp("findings"))
     if MINUTES:
-        request.config.pluginmanager.register(found)
-    yield found
+        request.config.pluginmanager.register(result)
+    yield result
     if _OUT:
-        Path(_OUT).write_text("\n".join(found.lines()) + "\n")
+        Path(_OUT).write_text("\n".join(result.lines()) + "\n")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory) -> Iterator[Lab]:
-    found = Lab(tmp_path_factory.mktemp("lab"))
-    yield found
-    found.close()
+    result = Lab(tmp_path_factory.mktemp("lab"))
+    yield result
+    result.close()
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -1633,7 +1633,7 @@ def test_whatever_comes_in(target: str, lab: Lab, record: Record):
             raise
         outcomes[outcome] += 1
 
-    told = []
+    text = []
     while True:
         failed.clear()
         enough = math.inf
@@ -1643,14 +1643,14 @@ def test_whatever_comes_in(target: str, lab: Lab, record: Record):
             if not failed or isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
                 raise
         known |= set(failed)
-        told += [record.keep(target, *found) for found in failed.values()]
+        text += [record.keep(target, *result) for result in failed.values()]
         if time.monotonic() > until:
             break
     if MINUTES:  # What one target has left behind is not the next one's business.
         lab.close()
     record.seconds[target] = time.monotonic() - began
-    if told:
-        pytest.fail("\n\n".join(told), pytrace=False)
+    if text:
+        pytest.fail("\n\n".join(text), pytrace=False)
 
 
 class _Enough(BaseException):

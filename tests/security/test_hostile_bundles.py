@@ -50,18 +50,18 @@ def reached(monkeypatch) -> list[str]:
     import keras
     from keras.src.saving import saving_lib
 
-    found: list[str] = []
+    result: list[str] = []
 
     def stand_in(name: str):
         def load(*_arguments, **_options):
-            found.append(name)
+            result.append(name)
             raise RuntimeError("Keras was asked to load a hostile file.")
 
         return load
 
     for place in (keras.saving, keras.models, saving_lib):
         monkeypatch.setattr(place, "load_model", stand_in(f"{place.__name__}.load_model"))
-    return found
+    return result
 
 
 def _bundle(folder: Path, model: bytes) -> Path:

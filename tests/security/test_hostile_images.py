@@ -34,14 +34,14 @@ def test_every_hostile_file_gets_a_picture_or_a_clear_reason(files):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(answer, files))
     wrong = [
-        f"{one.name!r} should be {one.expect}: {told}"
-        for one, told in zip(files, answers, strict=True)
-        if (one.expect, told is None) in (("refused", True), ("accepted", False))
+        f"{one.name!r} should be {one.expect}: {text}"
+        for one, text in zip(files, answers, strict=True)
+        if (one.expect, text is None) in (("refused", True), ("accepted", False))
     ]
     assert not wrong, "\n".join(wrong)
-    unclear = [one.name for one, told in zip(files, answers, strict=True) if told is not None and len(told) < 20]
+    unclear = [one.name for one, text in zip(files, answers, strict=True) if text is not None and len(text) < 20]
     assert not unclear
-    assert all(told is None or printable(told) == told for told in answers), "control characters in a reason"
+    assert all(text is None or printable(text) == text for text in answers), "control characters in a reason"
 
 
 def test_hostile_names_are_listed_and_shown_without_doing_anything(files, tmp_path, capsys):

@@ -97,8 +97,8 @@ def test_a_detector_comes_back_with_the_same_files_and_the_same_scores(knowing, 
     assert cards[1].pop("openvino") is None
     assert cards[0] == cards[1]
     pictures = list(np.random.default_rng(0).integers(0, 256, (5, 40, 32, 3)).astype(np.uint8))
-    found, expected = (Detector.load(folder, "keras").predict(pictures) for folder in (target, source))
-    assert found == expected
+    result, expected = (Detector.load(folder, "keras").predict(pictures) for folder in (target, source))
+    assert result == expected
 
 
 def test_an_archive_holds_the_detector_and_nothing_else(knowing, packed, tmp_path):
@@ -217,8 +217,8 @@ def test_a_hostile_model_whose_card_matches_is_refused_in_the_process_that_loads
     content = members(packed)
     evil = hostile_model("code/lambda-marshalled", content[MODEL], marker)
     content = with_card(content | {MODEL: evil}, model_sha256=sha256_bytes(evil))
-    told = refused(zipped(content), library, r"The bundle is refused: .*model\.keras is refused: ")
-    assert "asks for an object that no detector is made of" in told
+    text = refused(zipped(content), library, r"The bundle is refused: .*model\.keras is refused: ")
+    assert "asks for an object that no detector is made of" in text
     assert not marker.exists()
 
 

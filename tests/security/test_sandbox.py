@@ -94,9 +94,9 @@ def test_every_format_gives_the_same_pixels_and_facts_as_in_this_process(name):
     np.testing.assert_array_equal(sandbox.decode(data), here)
     assert sandbox.check(data) == decoder.describe(data)
     for spec in SPECS:
-        found = sandbox.prepare(data, [spec])
-        np.testing.assert_array_equal(found.inputs[spec], spec.apply(here))
-        assert found.facts == decoder.describe(data)
+        result = sandbox.prepare(data, [spec])
+        np.testing.assert_array_equal(result.inputs[spec], spec.apply(here))
+        assert result.facts == decoder.describe(data)
 
 
 def test_facts_are_the_same_for_strange_metadata():
@@ -111,7 +111,7 @@ def test_facts_are_the_same_for_strange_metadata():
     assert facts.jpeg_quality
 
 
-def told(read: Callable[[bytes], object], data: bytes) -> str:
+def outcome(read: Callable[[bytes], object], data: bytes) -> str:
     try:
         read(data)
     except ImageError as error:
@@ -130,18 +130,18 @@ def in_this_process(data: bytes) -> None:
 
 @pytest.mark.parametrize("family", ["truncated", "mutated", "foreign", "bmp_headers"])
 def test_errors_are_the_same_texts_as_in_this_process(family):
-    found = [(item.name, told(in_this_process, item.data), told(sandbox.check, item.data))
+    result = [(item.name, outcome(in_this_process, item.data), outcome(sandbox.check, item.data))
              for item in getattr(hostile, family)()]  # fmt: skip
-    assert len(found) > 10
-    assert [(name, there) for name, _, there in found] == [(name, here) for name, here, _ in found]
+    assert len(result) > 10
+    assert [(name, there) for name, _, there in result] == [(name, here) for name, here, _ in result]
 
 
 @pytest.mark.parametrize("read", [sandbox.check, sandbox.decode, lambda data: sandbox.prepare(data, SPECS[:1])])
 def test_what_is_empty_or_too_large_is_refused_without_a_process(read, monkeypatch):
     monkeypatch.setattr(pool, "_pool", lambda: pytest.fail("a process was asked"))
-    assert told(read, b"") == "The file is empty (0 bytes)."
+    assert outcome(read, b"") == "The file is empty (0 bytes)."
     monkeypatch.setattr(decoder, "MAX_BYTES", MB)
-    assert "larger than the limit of 1 MB" in told(read, bytes(MB + 1))
+    assert "larger than the limit of 1 MB" in outcome(read, bytes(MB + 1))
 
 
 # === Sizes ===
@@ -177,8 +177,8 @@ def explaining(request, tmp_path_factory) -> Detector:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_heat_map_is_as_large_as_the_picture_that_it_lies_over(explaining, size, most):
     data = picture(*size)
-    found = explaining.explain(data, max_side=most)
-    assert found.values.shape == sandbox.decode(data, most).shape[:2]
+    result = explaining.explain(data, max_side=most)
+    assert result.values.shape == sandbox.decode(data, most).shape[:2]
 
 
 # === Its own process ===
@@ -191,7 +191,7 @@ def test_one_process_serves_one_image_after_another(own_pool):
     first = process_of(one).pid
     for seed in range(5):
         sandbox.check(picture(seed=seed))
-    assert told(sandbox.check, b"no image") != "sound"
+    assert outcome(sandbox.check, b"no image") != "sound"
     assert process_of(one).pid == first
 
 
@@ -200,7 +200,7 @@ def ask_while_stopped(one: pool._Pool, then: Callable[[psutil.Process], None]) -
     sandbox.check(picture())
     process, answers = process_of(one), []
     process.suspend()
-    thread = threading.Thread(target=lambda: answers.append(told(sandbox.check, picture(seed=1))))
+    thread = threading.Thread(target=lambda: answers.append(outcome(sandbox.check, picture(seed=1))))
     thread.start()
     time.sleep(0.3)
     assert answers == []
@@ -239,7 +239,7 @@ def test_too_much_processor_time_is_told_and_costs_that_image_alone(own_pool, ch
     child("child.CPU_SECONDS = 0")
     own_pool()
     bomb = next(item.data for item in hostile.jpeg_scans() if "7000-of-3000" in item.name)
-    assert told(sandbox.check, bomb) == "Decoding took more processor time than an image may take; it was given up."
+    assert outcome(sandbox.check, bomb) == "Decoding took more processor time than an image may take; it was given up."
     assert sandbox.check(picture()) == decoder.describe(picture())
 
 
@@ -254,7 +254,7 @@ def test_processor_time_is_counted_for_each_image_anew(own_pool, child):
         decoder._load = slow
     """)
     own_pool()
-    assert {told(sandbox.check, picture(seed=seed)) for seed in range(5)} == {"sound"}
+    assert {outcome(sandbox.check, picture(seed=seed)) for seed in range(5)} == {"sound"}
 
 
 @linux
@@ -263,7 +263,7 @@ def test_too_much_memory_is_told_and_the_process_goes_on(own_pool, child):
     one = own_pool()
     sandbox.check(picture())
     before = process_of(one).pid
-    assert told(sandbox.decode, flat(6000, 6000)) == "There was not enough memory to decode the image."
+    assert outcome(sandbox.decode, flat(6000, 6000)) == "There was not enough memory to decode the image."
     assert sandbox.check(picture()) == decoder.describe(picture())
     assert process_of(one).pid == before
 
@@ -307,7 +307,7 @@ def test_the_process_knows_no_secret_and_no_tensorflow(own_pool, monkeypatch):
     sandbox.decode(picture())
     process = process_of(one)
     assert "s3cr3t" not in str(process.environ())
-    loaded = {Path(found.path).as_posix() for found in process.memory_maps()}
+    loaded = {Path(result.path).as_posix() for result in process.memory_maps()}
     assert any("numpy" in path for path in loaded)
     assert not [path for path in loaded if any(name in path for name in ("tensorflow", "keras", "h5py", "pyarrow"))]
     assert not [file for file in process.open_files() if not file.path.startswith("/dev")]
@@ -345,9 +345,9 @@ def test_many_threads_get_their_own_answers(own_pool):
 
     def right(colour: int) -> bool:
         if colour % 7 == 0:
-            return told(sandbox.check, pictures[colour][:-40]) != "sound"
-        found = sandbox.decode(pictures[colour])
-        return found.shape == (5, colour, 3) and bool((found == colour).all())
+            return outcome(sandbox.check, pictures[colour][:-40]) != "sound"
+        result = sandbox.decode(pictures[colour])
+        return result.shape == (5, colour, 3) and bool((result == colour).all())
 
     with ThreadPoolExecutor(24) as threads:
         assert all(threads.map(right, order))
@@ -390,7 +390,7 @@ def overlapping(width: int) -> bool:
     """Whether any two of four images of a width were decoded at the same time."""
     data = [flat(width, 10, colour) for colour in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        spans = sorted(struct.unpack("dd", found.tobytes()[:16]) for found in threads.map(sandbox.decode, data))
+        spans = sorted(struct.unpack("dd", result.tobytes()[:16]) for result in threads.map(sandbox.decode, data))
     return any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
 
 
@@ -437,7 +437,7 @@ def test_a_large_image_that_ends_its_process_lets_the_next_one_in(own_pool, chil
         decoder._load = lambda image, **options: os._exit(7) if image.width == 51 else real(image, **options)
     """)
     own_pool(2)
-    assert "its process ended (code 7)" in told(sandbox.check, flat(51, 50))
+    assert "its process ended (code 7)" in outcome(sandbox.check, flat(51, 50))
     assert sandbox.check(flat(50, 50)).width == 50
 
 
@@ -498,7 +498,7 @@ def test_a_process_that_was_taken_over_can_at_most_fail_its_image(own_pool, chil
     """)
     own_pool()
     for _ in range(2):
-        assert told(sandbox.decode, picture()) != "sound"
+        assert outcome(sandbox.decode, picture()) != "sound"
 
 
 @linux
@@ -527,4 +527,4 @@ def test_what_a_library_prints_does_not_stand_between_the_answers(own_pool, chil
         decoder._load = chatty
     """)
     own_pool()
-    assert {told(sandbox.check, picture(seed=seed)) for seed in range(3)} == {"sound"}
+    assert {outcome(sandbox.check, picture(seed=seed)) for seed in range(3)} == {"sound"}

@@ -92,15 +92,15 @@ def test_a_folder_outside_is_refused_and_those_that_may_be_read_are_named(open_f
 
 
 def test_whether_something_outside_exists_is_not_told(open_folder, outside):
-    told = []
+    text = []
     for name in ("there", "gone"):
         path = outside / name
         if name == "there":
             path.mkdir()
         with pytest.raises(AccessError) as caught:
             registry.register(str(path))
-        told.append(str(caught.value).replace(name, ""))
-    assert told[0] == told[1]
+        text.append(str(caught.value).replace(name, ""))
+    assert text[0] == text[1]
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def test_files_that_link_out_of_a_data_set_are_listed_with_their_reason(small_da
     secret = make_image(outside / "secret.png", seed=7)
     (open_folder / "set/train/real/zz.png").symlink_to(secret)
     (open_folder / "set/train/real/own.png").symlink_to("0.png")
-    found = scan(open_folder / "set")
-    listed = found.unreadable.set_index("path").error
+    result = scan(open_folder / "set")
+    listed = result.unreadable.set_index("path").error
     assert list(listed.index) == ["train/real/zz.png"]
     assert "outside of the folders that may be read here" in listed.iloc[0]
-    assert found.table.set_index("path").sha256.isna().sum() == 1, "nothing of it was read"
-    assert "train/real/own.png" in set(found.usable.path), "links within are fine"
+    assert result.table.set_index("path").sha256.isna().sum() == 1, "nothing of it was read"
+    assert "train/real/own.png" in set(result.usable.path), "links within are fine"
 
 
 def test_a_link_that_is_bent_later_is_not_read_from_memory(small_dataset, open_folder, outside):
@@ -170,10 +170,10 @@ def test_rows_of_a_manifest_that_lead_out_are_listed_with_their_reason(open_fold
     (open_folder / "link.png").symlink_to(outside / "secret.png")
     rows = ["path,label", "a.png,real", "../outside/secret.png,fake", f"{outside}/secret.png,fake", "link.png,fake"]
     (open_folder / "manifest.csv").write_text("\n".join(rows))
-    found = scan(open_folder)
-    assert list(found.usable.path) == ["a.png"]
-    assert len(found.unreadable) == 3
-    assert found.unreadable.sha256.isna().all()
+    result = scan(open_folder)
+    assert list(result.usable.path) == ["a.png"]
+    assert len(result.unreadable) == 3
+    assert result.unreadable.sha256.isna().all()
 
 
 def test_a_registered_folder_outside_is_refused_with_those_that_may_be_read(open_folder, outside, small_dataset):
@@ -181,8 +181,8 @@ def test_a_registered_folder_outside_is_refused_with_those_that_may_be_read(open
     workspace.data_dir().mkdir()
     (workspace.data_dir() / "registered.json").write_text(json.dumps([str(outside / "set")]))
     app = open_page("datasets")
-    (told,) = [str(error.value).replace("\\", "") for error in app.error]
-    assert f"{outside / 'set'} lies outside of the folders that may be read here ({open_folder})" in told
+    (text,) = [str(error.value).replace("\\", "") for error in app.error]
+    assert f"{outside / 'set'} lies outside of the folders that may be read here ({open_folder})" in text
     assert not app.metric, "nothing of it is shown"
 
 
@@ -525,12 +525,12 @@ SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.
 def offences(source: str) -> list[str]:
     """Where dfcore's functions are named that change something; calls and references alike."""
     tree = ast.parse(source)
-    of_dfcore, found = set(), []
+    of_dfcore, result = set(), []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             of_dfcore |= {(a.asname or a.name).split(".")[0] for a in node.names if a.name.split(".")[0] == "dfcore"}
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dfcore":
-            found += [f"{node.lineno}: {a.name}" for a in node.names if a.name in FUNCTIONS or a.name == "*"]
+            result += [f"{node.lineno}: {a.name}" for a in node.names if a.name in FUNCTIONS or a.name == "*"]
             of_dfcore |= {a.asname or a.name for a in node.names}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -539,17 +539,17 @@ def offences(source: str) -> list[str]:
                 base = base.func if isinstance(base, ast.Call) else base.value
             name = base.id if isinstance(base, ast.Name) else ""
             if (name in of_dfcore and node.attr in FUNCTIONS) or (name != "actions" and node.attr in METHODS):
-                found.append(f"{node.lineno}: {ast.unparse(node)}")
-    return found
+                result.append(f"{node.lineno}: {ast.unparse(node)}")
+    return result
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_only_actions_change_anything(path):
-    found = offences(path.read_text())
+    result = offences(path.read_text())
     if path.name == "actions.py":
-        assert len(found) >= 10, "the test has lost its sight"
+        assert len(result) >= 10, "the test has lost its sight"
     else:
-        assert found == []
+        assert result == []
 
 
 OFFENCES = [
@@ -773,12 +773,12 @@ def broken(*_arguments, **_options):
 def reference(app: AppTest) -> str:
     """The number that is shown; that nothing else of the error is."""
     assert not app.exception
-    (told,) = [str(error.value) for error in app.error if "not foreseen" in str(error.value)]
+    (text,) = [str(error.value) for error in app.error if "not foreseen" in str(error.value)]
     assert CAUSE not in words(app)
     assert "Traceback" not in words(app)
     assert "RuntimeError" not in words(app)
     assert not app.code or all(CAUSE not in str(code.value) for code in app.code)
-    return re.search(r"\*\*([0-9A-F]{8})\*\*", told)[1]
+    return re.search(r"\*\*([0-9A-F]{8})\*\*", text)[1]
 
 
 def test_an_unforeseen_error_shows_a_number_that_leads_to_it_in_the_log(served, monkeypatch):
@@ -930,16 +930,16 @@ def test_anything_can_be_made_plain(value):
 
 
 def test_the_server_is_for_this_machine_alone_and_tells_strangers_nothing():
-    found = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
-    assert found["server"]["address"] == "127.0.0.1"
-    assert found["server"]["enableXsrfProtection"] is True
-    assert found["server"].get("enableCORS", True) is True
-    assert 0 < found["server"]["maxUploadSize"] <= 64
-    assert found["client"]["showErrorDetails"] == "none"
-    assert found["client"]["showErrorLinks"] is False
-    assert found["client"]["toolbarMode"] == "viewer"
-    assert found["browser"]["gatherUsageStats"] is False
-    assert "secrets" not in found
+    result = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert result["server"]["address"] == "127.0.0.1"
+    assert result["server"]["enableXsrfProtection"] is True
+    assert result["server"].get("enableCORS", True) is True
+    assert 0 < result["server"]["maxUploadSize"] <= 64
+    assert result["client"]["showErrorDetails"] == "none"
+    assert result["client"]["showErrorLinks"] is False
+    assert result["client"]["toolbarMode"] == "viewer"
+    assert result["browser"]["gatherUsageStats"] is False
+    assert "secrets" not in result
 
 
 def test_secrets_and_logs_are_not_checked_in():

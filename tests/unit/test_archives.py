@@ -65,9 +65,9 @@ def test_a_sound_archive_is_read_in_its_order(tmp_path, compression, as_file):
     content = {"b.bin": NOISE.randbytes(MB + 7), "a.txt": b"text", "inner.zip": b""}
     data = packed(*content.items(), compression=compression)
     (tmp_path / "some.zip").write_bytes(data)
-    found = read_zip(tmp_path / "some.zip" if as_file else data, limit=limit)
-    assert found == content
-    assert list(found) == list(content)
+    result = read_zip(tmp_path / "some.zip" if as_file else data, limit=limit)
+    assert result == content
+    assert list(result) == list(content)
     assert [path.name for path in tmp_path.iterdir()] == ["some.zip"], "nothing is unpacked to disk"
 
 
@@ -217,9 +217,9 @@ def test_a_bomb_that_says_so_is_refused_without_being_unpacked():
     assert peak(refused(data, "would unpack to 60 MB. At most 2 MB are read")) < 2 * MB
 
 
-@pytest.mark.parametrize("told", [0, 1, 1000, 2 * MB - 1])
-def test_a_bomb_that_lies_is_refused_before_it_fills_the_memory(told):
-    data = patched(packed(("b.bin", bytes(60 * MB))), SIZE, "I", told, BOTH)
+@pytest.mark.parametrize("claimed", [0, 1, 1000, 2 * MB - 1])
+def test_a_bomb_that_lies_is_refused_before_it_fills_the_memory(claimed):
+    data = patched(packed(("b.bin", bytes(60 * MB))), SIZE, "I", claimed, BOTH)
     assert peak(refused(data)) < 16 * MB
 
 
@@ -291,12 +291,12 @@ def test_no_damage_raises_anything_but_our_own_error():
         for _ in range(chance.randint(1, 4)):
             bad[chance.randrange(len(bad))] = chance.randrange(256)
         try:
-            found = read_zip(bytes(bad), limit=limit)
+            result = read_zip(bytes(bad), limit=limit)
         except ArchiveError as error:
             assert str(error)
         else:
-            assert set(found) <= set(NAMES)
-            assert all(len(content) <= limit(name) for name, content in found.items())
+            assert set(result) <= set(NAMES)
+            assert all(len(content) <= limit(name) for name, content in result.items())
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

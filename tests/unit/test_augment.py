@@ -121,17 +121,17 @@ def test_standard_changes_are_small(text):
 def test_flip_mirrors_about_half_of_the_images_exactly(text):
     images = batch(64, 16)
     made = augmented(text, images)
-    kept = (made == images).all(axis=(1, 2, 3))
+    saved = (made == images).all(axis=(1, 2, 3))
     tta_flip = (made == images[:, :, ::-1]).all(axis=(1, 2, 3))
-    assert (kept ^ tta_flip).all()
+    assert (saved ^ tta_flip).all()
     assert 16 < tta_flip.sum() < 48
 
 
 @pytest.mark.parametrize("text", ["jpeg", "blur", "resize"])
 def test_half_of_the_images_are_left_exactly_as_they_are(text):
     images = batch(64, 16)
-    kept = (augmented(text, images) == images).all(axis=(1, 2, 3)).sum()
-    assert 16 <= kept <= 48
+    saved = (augmented(text, images) == images).all(axis=(1, 2, 3)).sum()
+    assert 16 <= saved <= 48
 
 
 def test_blur_takes_fine_texture_away_and_noise_adds_some():
@@ -164,13 +164,13 @@ def test_a_patch_is_a_piece_of_the_image_untouched_with_its_jpeg_blocks_in_place
     images = batch(16, size)
     made = augmented(text, images)
     corners = range(0, size - side + 1, 8)
-    found = []
+    result = []
     for image, patch in zip(images, made, strict=True):
         places = [(y, x) for y in corners for x in corners if np.array_equal(image[y : y + side, x : x + side], patch)]
         assert len(places) == 1
-        found += places
+        result += places
     assert random_crop_side(text, size) == side
-    assert len(set(found)) == 1 if len(corners) == 1 else len(set(found)) > 2, "from anywhere in the image"
+    assert len(set(result)) == 1 if len(corners) == 1 else len(set(result)) > 2, "from anywhere in the image"
 
 
 def test_what_follows_a_patch_is_done_to_the_patch():

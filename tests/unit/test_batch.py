@@ -76,7 +76,7 @@ def bad(tmp_path, photo) -> dict[str, Path]:
     """Files that cannot be judged, by what their rows say."""
     folder = tmp_path / "bad"
     folder.mkdir()
-    found = {
+    result = {
         "There is no file": folder / "gone.png",
         "is empty": folder / "empty.png",
         "Not an image": folder / "text.jpg",
@@ -84,12 +84,12 @@ def bad(tmp_path, photo) -> dict[str, Path]:
         "is a folder": folder / "folder.png",
         "no regular file": folder / "pipe.png",
     }
-    found["is empty"].touch()
-    found["Not an image"].write_text("no image")
-    found["damaged"].write_bytes(photo.read_bytes()[:200])
-    found["is a folder"].mkdir()
-    os.mkfifo(found["no regular file"])
-    return found
+    result["is empty"].touch()
+    result["Not an image"].write_text("no image")
+    result["damaged"].write_bytes(photo.read_bytes()[:200])
+    result["is a folder"].mkdir()
+    os.mkfifo(result["no regular file"])
+    return result
 
 
 def rows_of(paths, detectors, **options) -> list[dict]:
@@ -164,8 +164,8 @@ def test_neither_batches_nor_workers_change_a_bit_or_the_order(engine, small, bo
             rows = rows_of(paths, detectors, batch_size=size, workers=workers, ordered=False)
             assert sorted(json.dumps(row) for row in rows) == sorted(whole), (size, workers)
     alone = small if engine == "fast" else both["thumbnails"]
-    told = {row["path"]: row["score"] for row in map(json.loads, whole) if row["detector"] in ("small", "thumbnails")}
-    assert [told[str(path)] for path in paths[:24]] == [verdict.score for verdict in alone.predict(paths[:24])]
+    text = {row["path"]: row["score"] for row in map(json.loads, whole) if row["detector"] in ("small", "thumbnails")}
+    assert [text[str(path)] for path in paths[:24]] == [verdict.score for verdict in alone.predict(paths[:24])]
 
 
 def test_batches_are_as_large_as_asked_for(small, photo):
@@ -200,7 +200,7 @@ def test_of_several_detectors_each_image_has_the_row_of_the_one_that_fits(both, 
     own = {name: rows_of(paths, {name: detector}) for name, detector in both.items()}
     verdicts = {name: detector.predict(paths) for name, detector in both.items()}
     for number, row in enumerate(rows):
-        known = {name: found[number].ood for name, found in verdicts.items()}
+        known = {name: result[number].ood for name, result in verdicts.items()}
         name = select_detector(known, dict.fromkeys(both)).name
         assert row == own[name][number]
         assert (row["score"], row["verdict"]) == (verdicts[name][number].score, verdicts[name][number].decision)
@@ -209,11 +209,11 @@ def test_of_several_detectors_each_image_has_the_row_of_the_one_that_fits(both, 
 
 
 def test_of_detectors_that_fit_alike_the_record_decides(both, photo):
-    found = both["thumbnails"]
+    result = both["thumbnails"]
     figures = {"images": 1, "real": 1, "fake": 0}
     detectors = {
         name: Detector(
-            found.card.model_copy(update={"results": results}), found.engine, ood_detector=found.ood_detector
+            result.card.model_copy(update={"results": results}), result.engine, ood_detector=result.ood_detector
         )
         for name, results in {
             "none": {},
@@ -353,10 +353,10 @@ def test_files_are_taken_as_they_are_named_and_folders_in_their_place(tmp_path):
 
 def test_files_are_listed_one_after_the_other(tmp_path):
     touch(tmp_path, "1.png", "in/1.png", "in/2.png")
-    found = iter_images(itertools.chain([tmp_path], itertools.repeat(tmp_path)))
-    assert next(found) == tmp_path / "1.png"
+    result = iter_images(itertools.chain([tmp_path], itertools.repeat(tmp_path)))
+    assert next(result) == tmp_path / "1.png"
     touch(tmp_path, "in/3.png")
-    assert [path.name for path in itertools.islice(found, 4)] == ["1.png", "2.png", "3.png", "1.png"]
+    assert [path.name for path in itertools.islice(result, 4)] == ["1.png", "2.png", "3.png", "1.png"]
     missing = iter_images([tmp_path / "1.png", tmp_path / "gone"])
     assert next(missing) == tmp_path / "1.png"
     with pytest.raises(InputError, match=r"There is no file or folder .*gone"):
@@ -399,14 +399,14 @@ def clock(monkeypatch):
 def test_the_progress_line_tells_how_far_how_fast_and_how_long_still(clock):
     show = progress_bar("judging")
     assert clock(0, show, 100, 1100).removeprefix("\r\x1b[K").strip() == "judging: 9%"
-    told = clock(10, show, 600, 1100)
-    assert told.startswith("\r\x1b[K"), "over the line before"
-    assert "judging: 54% (600 of 1,100), 50 a second, 0:00:10 left" in told
-    assert "\n" not in told
-    told = clock(15, show, 1100, 1100)
-    assert "judging: 100% (1,100 of 1,100), 40 a second" in told
-    assert "left" not in told
-    assert told.endswith("\n")
+    text = clock(10, show, 600, 1100)
+    assert text.startswith("\r\x1b[K"), "over the line before"
+    assert "judging: 54% (600 of 1,100), 50 a second, 0:00:10 left" in text
+    assert "\n" not in text
+    text = clock(15, show, 1100, 1100)
+    assert "judging: 100% (1,100 of 1,100), 40 a second" in text
+    assert "left" not in text
+    assert text.endswith("\n")
 
 
 def test_the_progress_line_goes_by_what_this_run_did(clock):
@@ -416,11 +416,11 @@ def test_the_progress_line_goes_by_what_this_run_did(clock):
     assert "51% (5,100 of 10,000), 10 a second, 0:08:10 left" in clock(10, show, 5100, 10_000)
 
 
-@pytest.mark.parametrize(("pace", "told"), [(0.25, "0.25"), (12.5, "12.5"), (999, "999"), (2345, "2,?3[45]\\d")])
-def test_a_pace_is_told_in_plain_figures(pace, told, clock):
+@pytest.mark.parametrize(("pace", "expected"), [(0.25, "0.25"), (12.5, "12.5"), (999, "999"), (2345, "2,?3[45]\\d")])
+def test_a_pace_is_told_in_plain_figures(pace, expected, clock):
     show = progress_bar("judging")
     clock(0, show, 0, 10_000_000)
-    assert re.search(rf", {told} a second", clock(1000, show, round(1000 * pace), 10_000_000))
+    assert re.search(rf", {expected} a second", clock(1000, show, round(1000 * pace), 10_000_000))
 
 
 def test_a_progress_line_over_nothing_does_no_harm(clock):
@@ -583,7 +583,7 @@ def test_a_journal_that_is_none_is_left_alone(first, tmp_path):
 def test_a_journal_names_what_differs_and_is_left_alone(tmp_path):
     path = begun(tmp_path / "X.csv", "a.png")
     content = path.read_bytes()
-    for changed, told in {
+    for changed, text in {
         "ignore_ood": {"ignore_ood": True},
         "detectors": {"detectors": {"small": "5678"}},
         "detectors, ignore_ood": {"detectors": {}, "ignore_ood": None},
@@ -591,7 +591,7 @@ def test_a_journal_names_what_differs_and_is_left_alone(tmp_path):
     }.items():
         with (
             pytest.raises(InputError, match=f"another way: {changed} differ"),
-            ResumeLog(tmp_path / "X.csv", HOW | told),
+            ResumeLog(tmp_path / "X.csv", HOW | text),
         ):
             pass
         assert path.read_bytes() == content
@@ -760,9 +760,9 @@ def test_after_a_kill_at_the_first_rows_every_image_has_one_row_all_the_same(pic
     asked = (pictures, "--out", out, "--batch-size", BATCH)
     assert ended(start(*asked, disturbed=FIRST_ROWS))[0] == -signal.SIGKILL
     assert journal_of(out).read_bytes() == whole.part(BATCH)
-    code, told, err = predict(*asked)
+    code, text, err = predict(*asked)
     assert code == 0
-    assert f"{COUNT - 2} verdicts in {out}, 2 files that cannot be judged" in told
+    assert f"{COUNT - 2} verdicts in {out}, 2 files that cannot be judged" in text
     assert f"going on after {BATCH} verdicts in {journal_of(out)}" in err
     assert out.read_bytes() == whole.files[".csv"]
     assert beside(out) == []
@@ -832,11 +832,11 @@ def size_of(path: Path) -> int:
 
 def children_of(pid: int) -> list[int]:
     """Of whichever of its threads."""
-    found: list[int] = []
+    result: list[int] = []
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            found += map(int, thread.read_text().split())
-    return found
+            result += map(int, thread.read_text().split())
+    return result
 
 
 def alive(pid: int) -> bool:
@@ -863,8 +863,8 @@ def test_a_run_that_is_stopped_from_the_keyboard_can_be_gone_on_with(pictures, w
 
     with no_thread_is_left(), monkeypatch.context() as patched:
         patched.setattr(ResumeLog, "add", stop)
-        code, told, err = predict(pictures, "--out", out, "--batch-size", BATCH)
-    assert (code, told) == (130, "")
+        code, text, err = predict(pictures, "--out", out, "--batch-size", BATCH)
+    assert (code, text) == (130, "")
     assert one_line(err) == "dfcore: stopped.\n"
     assert journal_of(out).read_bytes() == whole.part(BATCH)
     assert predict(pictures, "--out", out)[0] == 0
@@ -894,8 +894,8 @@ def test_without_order_every_image_has_one_row_too(pictures, whole, predict, out
 
 def test_the_answer_as_json_counts_what_was_gone_on_with(pictures, whole, predict, out):
     journal_of(out).write_bytes(whole.part(13))
-    code, told, _ = predict(pictures, "--out", out, "--json")
-    assert (code, json.loads(told)) == (0, {"out": str(out), "verdicts": COUNT - 2, "errors": 2})
+    code, text, _ = predict(pictures, "--out", out, "--json")
+    assert (code, json.loads(text)) == (0, {"out": str(out), "verdicts": COUNT - 2, "errors": 2})
 
 
 def test_errors_are_told_once_by_the_run_that_meets_them(pictures, whole, predict, out):
@@ -957,13 +957,13 @@ IN_THE_WAY = {
 }
 
 
-@pytest.mark.parametrize(("put", "code", "told"), IN_THE_WAY.values(), ids=IN_THE_WAY)
-def test_what_is_in_the_way_is_told_in_one_line(put, code, told, pictures, predict, out):
+@pytest.mark.parametrize(("put", "code", "expected"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_is_in_the_way_is_told_in_one_line(put, code, expected, pictures, predict, out):
     put(out)
     before = beside(out)
-    found, _, err = predict(pictures / "1.png", "--out", out)
-    assert found == code
-    assert re.search(f"{out.name}.*{told}", one_line(err))
+    result, _, err = predict(pictures / "1.png", "--out", out)
+    assert result == code
+    assert re.search(f"{out.name}.*{expected}", one_line(err))
     assert set(before) <= set(beside(out))
     assert not [name for name in beside(out) if "aside" in name]
 
@@ -994,12 +994,12 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize(("changed", "told"), OTHERWISE.values(), ids=OTHERWISE)
-def test_verdicts_that_are_made_in_another_way_are_not_mixed(changed, told, pictures, whole, predict, out):
+@pytest.mark.parametrize(("changed", "expected"), OTHERWISE.values(), ids=OTHERWISE)
+def test_verdicts_that_are_made_in_another_way_are_not_mixed(changed, expected, pictures, whole, predict, out):
     journal_of(out).write_bytes(whole.part(13))
     code, _, err = predict(pictures, "--out", out, *changed)
     assert code == 2
-    assert f"{journal_of(out)} holds verdicts that were made in another way: {told} differ" in one_line(err)
+    assert f"{journal_of(out)} holds verdicts that were made in another way: {expected} differ" in one_line(err)
     assert journal_of(out).read_bytes() == whole.part(13)
     assert not out.exists()
 
@@ -1064,10 +1064,10 @@ def test_when_nothing_more_can_be_written_nothing_is_lost(suffix, at, pictures, 
         journal_of(out).write_bytes(whole.journal)
     code, _, err = ended(start(pictures, "--out", out, "--batch-size", "4", disturbed=LIMITED.format(room)))
     assert code == 1
-    told = [line for line in err.splitlines() if f"{pictures}/" not in line and "going on" not in line]
+    text = [line for line in err.splitlines() if f"{pictures}/" not in line and "going on" not in line]
     blamed = out if at == "the final file" else journal_of(out)
-    assert len(told) == 1
-    assert re.fullmatch(f"dfcore: {re.escape(str(blamed))} could not be written: .*File too large[.]", told[0])
+    assert len(text) == 1
+    assert re.fullmatch(f"dfcore: {re.escape(str(blamed))} could not be written: .*File too large[.]", text[0])
     assert not out.exists()
     assert not list(out.parent.glob(".aside-*"))
     if at == "a row":
@@ -1177,9 +1177,9 @@ def test_what_cannot_be_read_may_have_an_odd_name_too(suffix, predict, out, tmp_
     (folder / os.fsdecode(b"\xff.png")).symlink_to("nowhere")
     (folder / "a\nb.png").symlink_to("nowhere")
     out = out.with_suffix(suffix)
-    code, told, err = predict(folder, "--out", out)
+    code, text, err = predict(folder, "--out", out)
     assert code == 0, err
-    assert "2 files that cannot be judged" in told
+    assert "2 files that cannot be judged" in text
     assert len(err.splitlines()) == 2
     assert sorted(read(out)) == sorted(storable(path) for path in iter_images([folder]))
 
@@ -1193,13 +1193,13 @@ def test_files_may_come_and_go_before_a_run_is_gone_on_with(pictures, predict, o
     (folder / "30.png").unlink()
     make_image(folder / "0.png", seed=77)
     make_image(folder / "new" / "1.png", seed=78)
-    code, told, _ = predict(folder, "--out", out)
+    code, text, _ = predict(folder, "--out", out)
     assert code == 0
     # A verdict that was made stays.
     judged = [f"{number}.png" for number in range(1, 21)]
     left = ["0.png", *(f"{number}.png" for number in range(21, COUNT + 1) if number != 30), "new/1.png"]
     assert read(out) == [str(folder / name) for name in judged + left]
-    assert f"{COUNT - 1} verdicts" in told
+    assert f"{COUNT - 1} verdicts" in text
     assert beside(out) == []
 
 
@@ -1258,8 +1258,8 @@ def test_relative_names_mean_what_they_meant(pictures, predict, out, tmp_path, m
 
 def test_what_is_named_twice_is_told_alike_for_all(pictures, predict, out):
     """Neither the size of a batch nor a kill decides whether a second mention counts."""
-    found = set()
+    result = set()
     for size in (1, 8, 64):
         assert predict(pictures, pictures, "--out", out, "--batch-size", size)[0] == 0
-        found |= set(Counter(read(out)).values())
-    assert len(found) == 1, found
+        result |= set(Counter(read(out)).values())
+    assert len(result) == 1, result

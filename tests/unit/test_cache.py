@@ -74,9 +74,9 @@ def test_the_second_load_decodes_nothing(files, cache, monkeypatch):
 
 def test_only_new_images_are_decoded(files, cache):
     load(files[:4], cache)
-    told = []
-    pixels = load(files, cache, progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    text = []
+    pixels = load(files, cache, progress=lambda done, total: text.append((done, total)))
+    assert text == [(1, 2), (2, 2)]
     np.testing.assert_array_equal(all_of(pixels), expected(files))
 
 
@@ -184,10 +184,10 @@ def test_changed_missing_and_damaged_files_are_told_and_the_others_serve(files, 
 
 def test_a_file_that_was_mended_is_read_the_next_time(files, cache):
     digests = [sha256_file(path) for path in files]
-    kept = files[0].read_bytes()
+    saved = files[0].read_bytes()
     files[0].write_bytes(b"something else")
     assert load_pixels(files, digests, SPEC, folder=cache).errors
-    files[0].write_bytes(kept)
+    files[0].write_bytes(saved)
     pixels = load_pixels(files, digests, SPEC, folder=cache)
     assert not pixels.errors
     np.testing.assert_array_equal(all_of(pixels), expected(files))
@@ -200,9 +200,9 @@ def test_a_cache_that_cannot_be_written_is_told(files, tmp_path):
 
 
 def test_a_whole_data_set(small_dataset, cache):
-    found = scan(small_dataset).usable
-    paths = [small_dataset / path for path in found.path]
+    result = scan(small_dataset).usable
+    paths = [small_dataset / path for path in result.path]
     on_disk, in_memory = (
-        load_pixels(paths, list(found.sha256), SPEC, folder=cache, mode=mode) for mode in ("disk", "memory")
+        load_pixels(paths, list(result.sha256), SPEC, folder=cache, mode=mode) for mode in ("disk", "memory")
     )
     np.testing.assert_array_equal(all_of(on_disk), all_of(in_memory))

@@ -64,28 +64,28 @@ RECOVERED = [
 
 @pytest.mark.parametrize(("method", "slope", "offset"), RECOVERED)
 def test_slope_and_offset_are_found_again(method, slope, offset):
-    found = fit(*drawn(50_000, slope, offset), method)
-    assert found.method == method
-    assert (found.slope, found.offset) == pytest.approx((slope, offset), rel=0.05, abs=0.05)
+    result = fit(*drawn(50_000, slope, offset), method)
+    assert result.method == method
+    assert (result.slope, result.offset) == pytest.approx((slope, offset), rel=0.05, abs=0.05)
 
 
 def test_temperature_moves_nothing_sideways():
-    found = fit(*drawn(5000, 0.4, 2.0), "temperature")
-    assert found.offset == 0
-    assert found.apply(np.zeros(1)) == pytest.approx(0.5)
+    result = fit(*drawn(5000, 0.4, 2.0), "temperature")
+    assert result.offset == 0
+    assert result.apply(np.zeros(1)) == pytest.approx(0.5)
 
 
 def test_isotonic_follows_the_probabilities_that_data_were_drawn_with():
-    found = fit(*drawn(50_000, 0.5, 1.0), "isotonic")
+    result = fit(*drawn(50_000, 0.5, 1.0), "isotonic")
     inside = GRID[np.abs(GRID) < 6]
-    assert found.apply(inside) == pytest.approx(expit(0.5 * inside + 1), abs=0.06)
+    assert result.apply(inside) == pytest.approx(expit(0.5 * inside + 1), abs=0.06)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_calibrated_scores_fit_fresh_images_better_than_the_network_s_own(method):
-    found = fit(*drawn(5000, 0.3, 0.0), method)
+    result = fit(*drawn(5000, 0.3, 0.0), method)
     labels, logits = drawn(5000, 0.3, 0.0, seed=1)
-    assert log_loss(labels, found.apply(logits)) < log_loss(labels, sigmoid(logits)) - 0.05
+    assert log_loss(labels, result.apply(logits)) < log_loss(labels, sigmoid(logits)) - 0.05
 
 
 @pytest.mark.parametrize("slope", [0.5, 0.0, -1.0], ids=["good", "chance", "worse-than-chance"])
@@ -100,9 +100,9 @@ def test_a_higher_logit_never_gets_a_lower_score(method, slope):
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3], ids=["narrow", "plain", "wide"])
 def test_perfectly_parted_images_are_no_reason_for_certainty(method, scale):
     logits = scale * np.array([-3.0, -2.5, -2, -1, 1, 2, 2.5, 3])
-    found = fit(np.repeat([0, 1], 4), logits, method)
-    scores = found.apply(logits)
-    assert np.isfinite([found.slope, found.offset]).all()
+    result = fit(np.repeat([0, 1], 4), logits, method)
+    scores = result.apply(logits)
+    assert np.isfinite([result.slope, result.offset]).all()
     assert (scores[:4] < 0.5).all()
     assert (scores[4:] > 0.5).all()
     assert ((scores > 0.01) & (scores < 0.99)).all(), "eight images show no more"
@@ -110,16 +110,16 @@ def test_perfectly_parted_images_are_no_reason_for_certainty(method, scale):
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_logits_that_tell_nothing_give_the_share_of_fakes(method):
-    found = fit([0, 0, 0, 1] * 500, np.full(2000, 0.7), method)
-    assert found.apply(np.array([0.7])) == pytest.approx(0.25, abs=0.01)
+    result = fit([0, 0, 0, 1] * 500, np.full(2000, 0.7), method)
+    assert result.apply(np.array([0.7])) == pytest.approx(0.25, abs=0.01)
 
 
 @pytest.mark.parametrize("method", ["auto", *METHODS])
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1], []], ids=["real-only", "fake-only", "nothing"])
 def test_without_both_classes_nothing_is_fitted_nor_claimed(labels, method):
-    found = fit(labels, np.linspace(-1, 1, len(labels)), method)
-    assert found == Calibration()
-    assert "no calibrated probability" in found.told
+    result = fit(labels, np.linspace(-1, 1, len(labels)), method)
+    assert result == Calibration()
+    assert "no calibrated probability" in result.description
 
 
 CHOSEN = [
@@ -134,10 +134,10 @@ CHOSEN = [
 @pytest.mark.parametrize(("real", "fake", "method"), CHOSEN)
 def test_the_number_of_images_chooses_the_method(real, fake, method):
     labels = np.repeat([0, 1], [real, fake])
-    found = fit(labels, np.random.default_rng(0).normal(labels, 1))
-    assert (found.method, found.images) == (method, real + fake)
-    assert method in found.told
-    assert f"{real + fake:,} images: the validation split" in found.told
+    result = fit(labels, np.random.default_rng(0).normal(labels, 1))
+    assert (result.method, result.images) == (method, real + fake)
+    assert method in result.description
+    assert f"{real + fake:,} images: the validation split" in result.description
 
 
 @pytest.mark.parametrize("method", ["none", "beta", "Platt", ""])

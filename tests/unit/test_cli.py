@@ -51,12 +51,12 @@ def library(knowing) -> dict[str, Path]:
 @pytest.fixture
 def sized(tmp_path) -> dict[int, Path]:
     """Images of 32, 100 and 300 pixels."""
-    found = {side: tmp_path / "sized" / f"{side}.png" for side in (32, 100, 300)}
-    for side, path in found.items():
+    result = {side: tmp_path / "sized" / f"{side}.png" for side in (32, 100, 300)}
+    for side, path in result.items():
         path.parent.mkdir(exist_ok=True)
         pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(path)
-    return found
+    return result
 
 
 @pytest.fixture
@@ -121,16 +121,16 @@ def test_scan_tells_layout_counts_and_problems(dfcore, small_dataset, tmp_path):
 
 
 def test_scan_as_json(answer, small_dataset):
-    found = answer("data", "scan", small_dataset)
-    assert found["counts"]["test"] == {"real": 12, "fake": 12}
-    assert (found["splits_drawn"], found["unlabelled"], found["unreadable"]) == (False, 0, [])
-    assert re.fullmatch("[0-9a-f]{64}", found["fingerprint"])
+    result = answer("data", "scan", small_dataset)
+    assert result["counts"]["test"] == {"real": 12, "fake": 12}
+    assert (result["splits_drawn"], result["unlabelled"], result["unreadable"]) == (False, 0, [])
+    assert re.fullmatch("[0-9a-f]{64}", result["fingerprint"])
 
 
 def test_scan_says_when_it_draws_the_splits(answer, small_dataset):
-    found = answer("data", "scan", small_dataset / "train")
-    assert found["splits_drawn"] is True
-    assert sum(count for row in found["counts"].values() for count in row.values()) == 24
+    result = answer("data", "scan", small_dataset / "train")
+    assert result["splits_drawn"] is True
+    assert sum(count for row in result["counts"].values() for count in row.values()) == 24
 
 
 @pytest.mark.slow
@@ -138,10 +138,10 @@ def test_demo_makes_a_set_that_says_what_it_is(dfcore, answer, tmp_path):
     code, out, _ = dfcore("data", "demo", tmp_path / "demo")
     assert code == 0
     assert "DEMONSTRATION" in out
-    found = answer("data", "scan", tmp_path / "demo")
-    assert found["demonstration"] is True
-    assert set(found["counts"]) == {"train", "validation", "test"}
-    assert found["unreadable"] == []
+    result = answer("data", "scan", tmp_path / "demo")
+    assert result["demonstration"] is True
+    assert set(result["counts"]) == {"train", "validation", "test"}
+    assert result["unreadable"] == []
     code, _, err = dfcore("data", "demo", tmp_path / "demo")
     assert code == 2
     assert "new or empty folder" in err
@@ -197,8 +197,8 @@ def test_train_evaluate_predict_and_explain(dfcore, answer, small_dataset, tmp_p
     (row,) = answer("predict", run, image)
     table = pd.read_parquet(tmp_path / "test.parquet").set_index("path")
     assert row["score"] == table.score[image.relative_to(small_dataset).as_posix()]
-    told = answer("explain", run, image, "--out", tmp_path / "map.png")
-    assert told["score"] == row["score"]
+    text = answer("explain", run, image, "--out", tmp_path / "map.png")
+    assert text["score"] == row["score"]
 
     code, _, err = dfcore("runs", "resume", run)
     assert code == 2
@@ -440,15 +440,15 @@ def test_evaluate_all_splits(answer, bundle, small_dataset):
 
 def test_evaluate_tells_the_three_answers_and_the_calibration_error(dfcore, answer, knowing, small_dataset):
     asked = ("evaluate", knowing["thumbnails"], "--data-root", small_dataset)
-    found = answer(*asked)
+    result = answer(*asked)
     thresholds = read_card(knowing["thumbnails"]).thresholds
-    three = found["three_way"]
+    three = result["three_way"]
     assert (three["real_below"], three["fake_from"]) == (thresholds.real_below, thresholds.fake_from)
     assert {name: sum(row.values()) for name, row in three["counts"].items()} == {"real": 12, "fake": 12}
-    assert 0 <= found["ece"] <= 1
+    assert 0 <= result["ece"] <= 1
     code, out, _ = dfcore(*asked)
     assert code == 0
-    assert re.search(rf"\(ECE\)\s+{found['ece']:.4f}", out)
+    assert re.search(rf"\(ECE\)\s+{result['ece']:.4f}", out)
     assert f"inconclusive {three['abstention_rate']:.1%}" in out
     strict = answer(*asked, "--max-fpr", 0, "--max-fnr", 0)["three_way"]
     assert (strict["abstention_rate"], strict["fpr"], strict["fnr"]) == (1, 0, 0)
@@ -457,11 +457,11 @@ def test_evaluate_tells_the_three_answers_and_the_calibration_error(dfcore, answ
 def test_evaluate_keeps_what_it_measured_for_the_dashboard(answer, knowing, small_dataset):
     from dfcore.evaluation.results import stored
 
-    found = answer("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--split", "validation")
-    (kept,) = stored(workspace.measurements_dir(), read_card(knowing["thumbnails"]).model_sha256)
-    assert kept.title == "small, validation"
-    assert kept.metrics == found
-    assert len(kept.table()) == found["images"] == 24
+    result = answer("evaluate", knowing["thumbnails"], "--data-root", small_dataset, "--split", "validation")
+    (saved,) = stored(workspace.measurements_dir(), read_card(knowing["thumbnails"]).model_sha256)
+    assert saved.title == "small, validation"
+    assert saved.metrics == result
+    assert len(saved.table()) == result["images"] == 24
 
 
 def test_evaluate_by_group(dfcore, answer, bundle, small_dataset, tmp_path):
@@ -470,7 +470,7 @@ def test_evaluate_by_group(dfcore, answer, bundle, small_dataset, tmp_path):
             shutil.copytree(small_dataset / split / label, tmp_path / "data" / group / label)
     asked = ("evaluate", bundle, "--data-root", tmp_path / "data", "--split", "all")
     groups = answer(*asked)["groups"]
-    assert {name: (found["real"], found["fake"]) for name, found in groups.items()} == {
+    assert {name: (result["real"], result["fake"]) for name, result in groups.items()} == {
         "camera": (12, 12), "phone": (12, 12)}  # fmt: skip
     _, out, _ = dfcore(*asked)
     assert re.search(rf"camera\s+24\s+12\s+12\s+0.500\s+{groups['camera']['roc_auc']:.3f}", out)
@@ -524,13 +524,13 @@ def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowin
 
 def test_compare_tells_whether_chance_may_have_done_it(dfcore, answer, knowing, bundle, small_dataset):
     asked = ("--data-root", small_dataset, "--split", "all")
-    found = answer("compare", *knowing.values(), *asked)
-    assert found["images"] == 72
-    assert found["detectors"] == {"a": "Thumbnails", "b": "Photographs"}
+    result = answer("compare", *knowing.values(), *asked)
+    assert result["images"] == 72
+    assert result["detectors"] == {"a": "Thumbnails", "b": "Photographs"}
     for key, folder in zip("ab", knowing.values(), strict=True):
         single = answer("evaluate", folder, *asked)
-        assert found[f"accuracy_{key}"] == single["accuracy"]
-        assert found[f"auc_{key}"] == pytest.approx(single["roc_auc"])
+        assert result[f"accuracy_{key}"] == single["accuracy"]
+        assert result[f"auc_{key}"] == pytest.approx(single["roc_auc"])
     code, out, _ = dfcore("compare", knowing["thumbnails"], knowing["thumbnails"], *asked)
     assert code == 0
     assert out.splitlines()[:2] == ["A: Thumbnails", "B: Thumbnails"]
@@ -555,9 +555,9 @@ def test_explain_writes_a_picture(method, dfcore, answer, bundle, numbered, tmp_
         assert picture.format == "PNG"
         assert picture.width > 30
         assert picture.height > 40
-    told = answer("explain", bundle, numbered / "1.png", "--method", method, "--target", "real", "--out", out)
-    assert (told["method"], told["target"]) == (method, "real")
-    assert told["layer"] == (None if method == "saliency" else "conv_last")
+    message = answer("explain", bundle, numbered / "1.png", "--method", method, "--target", "real", "--out", out)
+    assert (message["method"], message["target"]) == (method, "real")
+    assert message["layer"] == (None if method == "saliency" else "conv_last")
 
 
 # === How it refuses ===

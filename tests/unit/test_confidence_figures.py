@@ -54,16 +54,16 @@ def test_the_axes_of_reliability_show_zero_to_one():
 
 
 def test_answers_show_the_share_and_count_of_each():
-    found = three_way(LABELS, SCORES, OPERATING)
-    bars = traces(figures.answers(found))
+    result = three_way(LABELS, SCORES, OPERATING)
+    bars = traces(figures.answers(result))
     assert {name: bar.marker.color for name, bar in bars.items()} == COLOURS
     for name, bar in bars.items():
         call = name.removeprefix("likely ")
         assert list(bar.y) == ["is real", "is fake"]
-        assert [cell[0] for cell in bar.customdata] == [found["counts"][actual][call] for actual in ("real", "fake")]
+        assert [cell[0] for cell in bar.customdata] == [result["counts"][actual][call] for actual in ("real", "fake")]
     assert sum(np.array(bar.x) for bar in bars.values()) == pytest.approx([1, 1])
-    assert bars["likely fake"].x[0] == pytest.approx(found["fpr"])
-    assert bars["likely real"].x[1] == pytest.approx(found["fnr"])
+    assert bars["likely fake"].x[0] == pytest.approx(result["fpr"])
+    assert bars["likely real"].x[1] == pytest.approx(result["fnr"])
 
 
 def test_answers_are_stacked_to_a_whole():
@@ -87,8 +87,8 @@ PRESENT = [
 
 @pytest.mark.parametrize(("labels", "expected"), PRESENT)
 def test_a_class_without_images_has_no_bar(labels, expected):
-    found = three_way(labels, [0.2, 0.9][: len(labels)], OPERATING)
-    assert all(list(bar.y) == expected for bar in figures.answers(found).data)
+    result = three_way(labels, [0.2, 0.9][: len(labels)], OPERATING)
+    assert all(list(bar.y) == expected for bar in figures.answers(result).data)
 
 
 # === Robustness ===
@@ -106,15 +106,15 @@ ROWS = [
 
 
 def test_robustness_shows_three_figures_of_every_change():
-    found = traces(figures.robustness(ROWS, TITLES))
-    assert {name: list(trace.x) for name, trace in found.items()} == {
+    result = traces(figures.robustness(ROWS, TITLES))
+    assert {name: list(trace.x) for name, trace in result.items()} == {
         "ROC AUC": [0.99, 0.8],
         "Balanced accuracy": [0.95, 0.7],
         "False alarms on real (FPR)": [0.02, 0.5],
     }
-    assert all(list(trace.y) == ["As it is", "Blurred"] for trace in found.values())
-    assert len({trace.marker.color for trace in found.values()}) == 3
-    assert len({trace.marker.symbol for trace in found.values()}) == 3
+    assert all(list(trace.y) == ["As it is", "Blurred"] for trace in result.values())
+    assert len({trace.marker.color for trace in result.values()}) == 3
+    assert len({trace.marker.symbol for trace in result.values()}) == 3
 
 
 def test_robustness_begins_with_the_images_as_they_are_on_top_and_makes_room_for_more():
@@ -126,8 +126,8 @@ def test_robustness_begins_with_the_images_as_they_are_on_top_and_makes_room_for
 
 def test_what_was_not_computed_is_left_out():
     rows = [row | {"roc_auc": None, "false_positive_rate": None} for row in ROWS]
-    found = traces(figures.robustness(rows, TITLES))
-    assert {name: len(trace.x) for name, trace in found.items()} == {
+    result = traces(figures.robustness(rows, TITLES))
+    assert {name: len(trace.x) for name, trace in result.items()} == {
         "ROC AUC": 0, "Balanced accuracy": 2, "False alarms on real (FPR)": 0}  # fmt: skip
 
 
@@ -146,14 +146,14 @@ def dashes(figure) -> list:
 
 
 def test_stability_shows_every_score_in_the_colour_and_sign_of_its_answer():
-    found = traces(figures.stability(CHANGED, 0.3, 0.6))
-    assert {name: list(zip(trace.y, trace.x, strict=True)) for name, trace in found.items()} == {
+    result = traces(figures.stability(CHANGED, 0.3, 0.6))
+    assert {name: list(zip(trace.y, trace.x, strict=True)) for name, trace in result.items()} == {
         "likely real": [("Blurred", 0.1)],
         "inconclusive": [("As it is", 0.4), ("Cropped", 0.5)],
         "likely fake": [("Noise", 0.9)],
     }
-    assert {name: trace.marker.color for name, trace in found.items()} == COLOURS
-    assert len({trace.marker.symbol for trace in found.values()}) == 3
+    assert {name: trace.marker.color for name, trace in result.items()} == COLOURS
+    assert len({trace.marker.symbol for trace in result.values()}) == 3
 
 
 def test_a_band_spans_the_scores():

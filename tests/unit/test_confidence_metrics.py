@@ -16,10 +16,10 @@ LABELS, SCORES = [0, 1, 1, 0], [0.05, 0.15, 0.95, 1.0]
 
 
 def test_reliability_by_hand():
-    found = reliability(LABELS, SCORES, bins=10)
-    assert found["images"].tolist() == [1, 1, 2]
-    assert found["score"] == pytest.approx([0.05, 0.15, 0.975])
-    assert found["share"] == pytest.approx([0, 1, 0.5])
+    result = reliability(LABELS, SCORES, bins=10)
+    assert result["images"].tolist() == [1, 1, 2]
+    assert result["score"] == pytest.approx([0.05, 0.15, 0.975])
+    assert result["share"] == pytest.approx([0, 1, 0.5])
 
 
 def test_calibration_error_by_hand():
@@ -43,11 +43,11 @@ def test_calibration_error_of_simple_cases(labels, scores, expected):
 
 def test_every_image_counts_in_one_bin():
     scores = np.linspace(0, 1, 61)  # Among them the edges of all bins.
-    found = reliability(np.arange(61) % 2, scores)
-    assert found["images"].sum() == 61
-    assert len(found["images"]) == 15
-    assert (found["images"] * found["score"]).sum() == pytest.approx(scores.sum())
-    assert (found["images"] * found["share"]).sum() == pytest.approx(30)
+    result = reliability(np.arange(61) % 2, scores)
+    assert result["images"].sum() == 61
+    assert len(result["images"]) == 15
+    assert (result["images"] * result["score"]).sum() == pytest.approx(scores.sum())
+    assert (result["images"] * result["share"]).sum() == pytest.approx(30)
 
 
 def test_scores_that_keep_what_they_say_have_little_error():
@@ -90,11 +90,11 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("is_ood", "counts", "shares"), BY_HAND)
 def test_three_way_by_hand(is_ood, counts, shares):
-    found = three_way([0] * 4 + [1] * 4, REAL + FAKE, OPERATING, is_ood)
-    assert found["counts"] == counts
-    assert {name: found[name] for name in shares} == pytest.approx(shares)
-    assert (found["real_below"], found["fake_from"]) == (0.3, 0.7)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    result = three_way([0] * 4 + [1] * 4, REAL + FAKE, OPERATING, is_ood)
+    assert result["counts"] == counts
+    assert {name: result[name] for name in shares} == pytest.approx(shares)
+    assert (result["real_below"], result["fake_from"]) == (0.3, 0.7)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 MISSING = [
@@ -107,8 +107,8 @@ MISSING = [
 
 @pytest.mark.parametrize(("labels", "scores", "missing"), MISSING)
 def test_shares_of_nothing_are_not_made_up(labels, scores, missing):
-    found = three_way(labels, scores, OPERATING)
-    assert {name for name, value in found.items() if value is None} == missing
+    result = three_way(labels, scores, OPERATING)
+    assert {name for name, value in result.items() if value is None} == missing
 
 
 OPERATINGS = [

@@ -60,20 +60,20 @@ BAD = [
 def test_a_bad_value_is_refused_with_what_was_received_and_what_is_allowed(field, value, allowed):
     (problem,) = problems(**{field: value})
     assert problem.startswith(f"{field}: ")
-    told, _, received = problem.partition("Received: ")
-    assert re.search(allowed, told), told
+    text, _, received = problem.partition("Received: ")
+    assert re.search(allowed, text), text
     assert received == repr(value) or value == "  "
 
 
 def test_all_problems_are_told_at_once():
-    found = problems(epochs=0, lr=-1, arch="alexnet", augmentation="flop", batch=8)
-    assert sorted(problem.split(":")[0] for problem in found) == ["arch", "augmentation", "batch", "epochs", "lr"]
+    result = problems(epochs=0, lr=-1, arch="alexnet", augmentation="flop", batch=8)
+    assert sorted(problem.split(":")[0] for problem in result) == ["arch", "augmentation", "batch", "epochs", "lr"]
 
 
 def test_what_an_architecture_cannot_do_is_told_together_with_the_rest():
-    found = " ".join(problems(epochs=0, arch="cnn", weights="imagenet"))
-    assert "epochs" in found
-    assert "ImageNet" in found
+    result = " ".join(problems(epochs=0, arch="cnn", weights="imagenet"))
+    assert "epochs" in result
+    assert "ImageNet" in result
 
 
 def test_a_missing_data_root_is_told():
@@ -106,11 +106,11 @@ def test_cross_validation_leaves_no_images_to_stop_early_by(watched):
 @pytest.mark.parametrize("augmentation", ["random_crop", "flip,Patch:strong"])
 def test_patches_need_a_network_that_takes_images_of_any_size(augmentation):
     (problem,) = problems(arch="vit", augmentation=augmentation)
-    told = re.search(r"augmentation: random_crop needs one of (.*), not vit", problem)[1].split(", ")
-    assert "mobilenetv2_multiscale" in told
-    assert "vit" not in told
+    text = re.search(r"augmentation: random_crop needs one of (.*), not vit", problem)[1].split(", ")
+    assert "mobilenetv2_multiscale" in text
+    assert "vit" not in text
     for name in architectures.names():
-        if name in told:
+        if name in text:
             make_config({"data_root": "x", "arch": name, "augmentation": augmentation})
         else:
             assert problems(arch=name, augmentation=augmentation), name
@@ -234,6 +234,6 @@ SUGGESTED = [
 
 @pytest.mark.parametrize(("side", "weights", "expected"), SUGGESTED)
 def test_suggestions_fit_the_images_and_are_valid(side, weights, expected):
-    found = suggest(side, pretrained_weights=weights)
-    assert found == expected
-    make_config({"data_root": "x"} | found)
+    result = suggest(side, pretrained_weights=weights)
+    assert result == expected
+    make_config({"data_root": "x"} | result)

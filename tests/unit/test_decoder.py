@@ -424,10 +424,10 @@ def test_the_quality_of_a_jpeg_is_told_within_two_steps(quality, options):
 
 
 def test_a_worse_jpeg_never_has_a_better_quality():
-    told = [decoder.describe(encoded(smooth(), "JPEG", quality=quality)).jpeg_quality for quality in range(1, 101)]
-    assert told == sorted(told)
-    assert told[0] < 15
-    assert told[-1] >= 99
+    text = [decoder.describe(encoded(smooth(), "JPEG", quality=quality)).jpeg_quality for quality in range(1, 101)]
+    assert text == sorted(text)
+    assert text[0] < 15
+    assert text[-1] >= 99
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])

@@ -19,16 +19,16 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def test_counts_and_size(demo):
-    found = scan(demo)
-    assert found.counts().to_dict("index") == {
+    result = scan(demo)
+    assert result.counts().to_dict("index") == {
         "train": {"real": 36, "fake": 36},
         "validation": {"real": 12, "fake": 12},
         "test": {"real": 12, "fake": 12},
     }
-    assert set(found.usable.width) == set(found.usable.height) == {SIZE}
-    assert set(found.usable.format) == {"JPEG"}, "both classes went through the same coding"
-    assert found.unreadable.empty
-    assert not [note for note in found.notes if "split" in note]
+    assert set(result.usable.width) == set(result.usable.height) == {SIZE}
+    assert set(result.usable.format) == {"JPEG"}, "both classes went through the same coding"
+    assert result.unreadable.empty
+    assert not [note for note in result.notes if "split" in note]
 
 
 def test_it_says_that_it_is_a_demonstration(demo):
@@ -75,9 +75,9 @@ def test_an_attempt_that_was_broken_off_leaves_nothing(tmp_path):
 
 
 def test_progress_is_told_to_the_end(tmp_path):
-    told = []
-    make_demo(tmp_path / "set", crops_per_block=1, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (40, 40)
+    text = []
+    make_demo(tmp_path / "set", crops_per_block=1, progress=lambda done, total: text.append((done, total)))
+    assert text[-1] == (40, 40)
 
 
 def test_splits_never_share_a_region():

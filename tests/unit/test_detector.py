@@ -143,9 +143,9 @@ def test_no_images_give_no_verdicts(detector):
 
 
 def test_progress_counts_the_images(detector, photo):
-    told = []
-    detector.predict([photo] * 5, batch_size=2, progress=told.append)
-    assert told == [2, 4, 5]
+    text = []
+    detector.predict([photo] * 5, batch_size=2, progress=text.append)
+    assert text == [2, 4, 5]
 
 
 DECISIONS = {
@@ -246,8 +246,8 @@ def knowing(model, bundle, small_dataset, tmp_path_factory) -> Path:
     bare = Detector.load(bundle)
     paths = {split: sorted((small_dataset / split).rglob("*.png")) for split in ("train", "validation")}
     features = {
-        split: bare.engine.outputs(np.stack([np.asarray(Image.open(path)) for path in found])).features
-        for split, found in paths.items()
+        split: bare.engine.outputs(np.stack([np.asarray(Image.open(path)) for path in result])).features
+        for split, result in paths.items()
     }
     files = FileRange(sides=(32, 32), colourfulness=0.05)
     card = make_card(ood=OODRecord(files=files, sha256="", limit_from="validation"))
@@ -280,7 +280,7 @@ def test_how_far_an_image_lies_does_not_depend_on_its_company(knowing, small_dat
     whole = [verdict.ood for verdict in detector.predict(paths)]
     assert [verdict.ood for verdict in detector.predict(paths, batch_size=2)] == whole
     assert [verdict.ood for verdict in detector.predict([path.read_bytes() for path in paths])] == whole
-    assert len({found.distance for found in whole}) == len(paths)
+    assert len({result.distance for result in whole}) == len(paths)
 
 
 def test_what_a_data_set_was_measured_to_be_is_what_a_user_gets(knowing, small_dataset, tmp_path):

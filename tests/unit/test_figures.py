@@ -29,22 +29,22 @@ def precision_recall(labels, scores, threshold):
 @pytest.mark.parametrize("data", [(LABELS, SCORES), PARTED], ids=["overlapping", "parted"])
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_the_operating_point_on_the_roc_curve_is_that_of_the_threshold(data, threshold):
-    found = confusion(*data, threshold)
+    result = confusion(*data, threshold)
     point = traces(roc(*data, threshold))["at"]
-    assert point.x[0] == pytest.approx(found.false_fake / (data[0] == 0).sum())
-    assert point.y[0] == pytest.approx(found.true_fake / (data[0] == 1).sum())
-    assert list(point.customdata[0]) == pytest.approx([threshold, found.false_fake, found.true_fake])
+    assert point.x[0] == pytest.approx(result.false_fake / (data[0] == 0).sum())
+    assert point.y[0] == pytest.approx(result.true_fake / (data[0] == 1).sum())
+    assert list(point.customdata[0]) == pytest.approx([threshold, result.false_fake, result.true_fake])
 
 
 @pytest.mark.parametrize("data", [(LABELS, SCORES), PARTED], ids=["overlapping", "parted"])
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_the_operating_point_on_the_precision_recall_curve_is_that_of_the_threshold(data, threshold):
     metrics = evaluate_scores(*data, threshold)
-    found = traces(precision_recall(*data, threshold))
+    result = traces(precision_recall(*data, threshold))
     if metrics["precision"] is None:
-        assert "at" not in found, "nothing was called fake: there is no such point"
+        assert "at" not in result, "nothing was called fake: there is no such point"
     else:
-        assert (found["at"].x[0], found["at"].y[0]) == pytest.approx((metrics["recall"], metrics["precision"]))
+        assert (result["at"].x[0], result["at"].y[0]) == pytest.approx((metrics["recall"], metrics["precision"]))
 
 
 def test_the_legend_of_the_roc_curve_says_what_it_was_measured_on():
@@ -83,9 +83,9 @@ def test_the_histogram_counts_every_image_once_in_the_colour_of_its_class():
 def test_the_confusion_matrix_tells_counts_and_shares_and_names_its_cells():
     counts = {"true_real": 90, "false_fake": 10, "false_real": 1, "true_fake": 3}
     (bars,) = figures.confusion_matrix(counts).data
-    found = {cell[0]: (x, base, text) for cell, x, base, text in
+    result = {cell[0]: (x, base, text) for cell, x, base, text in
              zip(bars.customdata, bars.x, bars.base, bars.text, strict=True)}  # fmt: skip
-    assert {cell: (x, base) for cell, (x, base, _) in found.items()} == {
+    assert {cell: (x, base) for cell, (x, base, _) in result.items()} == {
         "true_real": ("called real", 1),
         "false_fake": ("called fake", 1),
         "false_real": ("called real", 0),
@@ -97,8 +97,8 @@ def test_the_confusion_matrix_tells_counts_and_shares_and_names_its_cells():
         ("false_real", "25.0%"),
         ("true_fake", "75.0%"),
     ):
-        assert f"<b>{counts[cell]}</b>" in found[cell][2]
-        assert share in found[cell][2]
+        assert f"<b>{counts[cell]}</b>" in result[cell][2]
+        assert share in result[cell][2]
 
 
 def test_an_empty_row_of_the_confusion_matrix_divides_by_nothing():

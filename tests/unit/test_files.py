@@ -184,13 +184,13 @@ def test_what_a_process_wrote_when_it_was_killed_is_swept_and_nothing_else(tmp_p
     write_text(tmp_path / "file.txt", "old")
     (tmp_path / ".hidden").touch()
     (tmp_path / ".aside-folder").mkdir()
-    kept = sorted(tmp_path.iterdir())
+    saved = sorted(tmp_path.iterdir())
     done = subprocess.run([sys.executable, "-c", KILLED + call, str(tmp_path)], cwd=ROOT, check=False)
     assert done.returncode == -9
     assert (tmp_path / "file.txt").read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == len(kept) + 1
+    assert len(list(tmp_path.iterdir())) == len(saved) + 1
     sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == kept
+    assert sorted(tmp_path.iterdir()) == saved
     assert (tmp_path / "file.txt").read_text() == "old"
 
 

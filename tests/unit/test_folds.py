@@ -52,8 +52,8 @@ def test_every_image_is_in_one_fold_with_its_copies(table, folds):
 
 def test_folds_are_alike_in_class_and_generator():
     numbers = fold_numbers(PLAIN, 5, "content", 0)
-    found = pd.crosstab(numbers, PLAIN.group)
-    assert found[["camera", "one", "two"]].to_numpy().tolist() == [[8, 2, 2]] * 5
+    result = pd.crosstab(numbers, PLAIN.group)
+    assert result[["camera", "one", "two"]].to_numpy().tolist() == [[8, 2, 2]] * 5
 
 
 def test_a_content_under_both_classes_is_held_out_at_once():

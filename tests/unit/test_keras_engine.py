@@ -78,14 +78,14 @@ def test_features_are_what_the_last_layer_decides_on(name, images):
 
     keras.utils.set_random_seed(1)
     model = build_model(name, size=32)
-    found = KerasEngine(model).outputs(images)
+    result = KerasEngine(model).outputs(images)
     kernel, bias = model.layers[-1].get_weights()
-    assert found.features.dtype == np.float32
-    assert found.features.shape == (len(images), len(kernel))
-    np.testing.assert_allclose(found.features @ kernel[:, 0] + bias[0], found.logits, rtol=1e-4, atol=1e-4)
+    assert result.features.dtype == np.float32
+    assert result.features.shape == (len(images), len(kernel))
+    np.testing.assert_allclose(result.features @ kernel[:, 0] + bias[0], result.logits, rtol=1e-4, atol=1e-4)
     if not on_gpu():
         for some in ([3], [4, 1]):
-            np.testing.assert_array_equal(KerasEngine(model).outputs(images[some]).features, found.features[some])
+            np.testing.assert_array_equal(KerasEngine(model).outputs(images[some]).features, result.features[some])
 
 
 def test_logits_are_those_of_the_outputs(images):

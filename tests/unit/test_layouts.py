@@ -109,16 +109,16 @@ def test_generators_and_sources_become_groups(tmp_path, wrapper, expected):
 
 def test_a_subject_named_like_a_class_does_not_turn_a_fake_into_a_real_one(tmp_path):
     make_images(tmp_path, "real/people/1.png", "fake/people/1.png", "fake/nature/1.png")
-    found = placed(tmp_path)
-    assert found.get("fake/nature/1.png", (FAKE,))[0] == FAKE, "refused with a reason would be right too"
+    result = placed(tmp_path)
+    assert result.get("fake/nature/1.png", (FAKE,))[0] == FAKE, "refused with a reason would be right too"
 
 
 def test_test_images_without_a_class_are_unlabelled_and_no_fault(tmp_path):
     make_images(tmp_path, "real/1.png", "fake/1.png", "test/1.png", "test/2.png")
-    found = scan(tmp_path)
-    assert len(found.usable) == 2
-    assert found.unreadable.empty
-    assert (found.table.split == UNLABELLED).sum() == 2
+    result = scan(tmp_path)
+    assert len(result.usable) == 2
+    assert result.unreadable.empty
+    assert (result.table.split == UNLABELLED).sum() == 2
 
 
 def test_a_group_that_all_share_is_no_group(tmp_path):
@@ -136,9 +136,9 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path):
     make_images(tmp_path, "real/1.png", "fake/1.png", "__MACOSX/real/1.png", ".trash/fake/2.png", "real/.3.png")
     (tmp_path / "README.md").write_text("text")
     (tmp_path / "real" / "notes.txt").write_text("text")
-    found = scan(tmp_path)
-    assert len(found.table) == 2
-    assert any("2 files are no images" in note for note in found.notes)
+    result = scan(tmp_path)
+    assert len(result.table) == 2
+    assert any("2 files are no images" in note for note in result.notes)
 
 
 def test_images_come_in_natural_order(tmp_path):
@@ -149,22 +149,22 @@ def test_images_come_in_natural_order(tmp_path):
 
 def test_one_class_only_is_read(tmp_path):
     make_images(tmp_path, "real/1.png", "real/2.png")
-    found = scan(tmp_path)
-    assert found.counts().loc["not yet split"].to_dict() == {"real": 2, "fake": 0}
+    result = scan(tmp_path)
+    assert result.counts().loc["not yet split"].to_dict() == {"real": 2, "fake": 0}
 
 
 def test_the_small_data_set(small_dataset):
-    found = scan(small_dataset)
-    assert found.name == "small"
-    assert (found.counts() == 12).all(axis=None)
-    assert list(found.counts().index) == ["train", "validation", "test"]
-    assert image_side(found) == 32
-    assert not found.demonstration
-    row = found.table.iloc[0]
+    result = scan(small_dataset)
+    assert result.name == "small"
+    assert (result.counts() == 12).all(axis=None)
+    assert list(result.counts().index) == ["train", "validation", "test"]
+    assert image_side(result) == 32
+    assert not result.demonstration
+    row = result.table.iloc[0]
     data = (small_dataset / row.path).read_bytes()
     assert (row.width, row.height, row.format, row.bytes) == (32, 32, "PNG", len(data))
     assert row.sha256 == decoder.sha256_bytes(data)
-    assert found.table.quality.isna().all(), "only a JPEG has a quality"
+    assert result.table.quality.isna().all(), "only a JPEG has a quality"
 
 
 def test_the_quality_of_jpegs_is_a_column_that_is_remembered(tmp_path):
@@ -216,12 +216,12 @@ def test_unreadable_images_are_rows_with_their_reasons(tmp_path):
     (tmp_path / "fake" / "empty.png").touch()
     (tmp_path / "fake" / "text.png").write_text("no image")
     (tmp_path / "fake" / "dangling.png").symlink_to(tmp_path / "nowhere.png")
-    found = errors(tmp_path)
-    assert set(found) == {"real/cut.png", "real/cut.jpg", "fake/cut.gif", "fake/empty.png", "fake/text.png",
+    result = errors(tmp_path)
+    assert set(result) == {"real/cut.png", "real/cut.jpg", "fake/cut.gif", "fake/empty.png", "fake/text.png",
                           "fake/dangling.png"}  # fmt: skip
-    assert "empty" in found["fake/empty.png"]
-    assert "Not an image" in found["fake/text.png"]
-    assert "There is no file" in found["fake/dangling.png"]
+    assert "empty" in result["fake/empty.png"]
+    assert "Not an image" in result["fake/text.png"]
+    assert "There is no file" in result["fake/dangling.png"]
     assert len(scan(tmp_path).usable) == 2
 
 
@@ -274,10 +274,10 @@ def competition(tmp_path):
 
 
 def test_the_competition_as_it_should_be(competition):
-    found = scan(competition)
-    assert "competition" in found.layout
-    assert found.notes == ()
-    assert (len(found.usable), len(found.table)) == (4, 5)
+    result = scan(competition)
+    assert "competition" in result.layout
+    assert result.notes == ()
+    assert (len(result.usable), len(result.table)) == (4, 5)
 
 
 FAULTS = [
@@ -294,9 +294,9 @@ FAULTS = [
 @pytest.mark.parametrize(("entries", "message"), FAULTS)
 def test_faults_of_the_label_file_are_noted_and_the_folders_count(competition, entries, message):
     (competition / "real_cifake_preds.json").write_text(json.dumps(entries))
-    found = scan(competition)
-    assert any(message in note and "real_cifake_preds.json" in note for note in found.notes), found.notes
-    assert found.counts().loc["not yet split"].to_dict() == {"real": 2, "fake": 2}
+    result = scan(competition)
+    assert any(message in note and "real_cifake_preds.json" in note for note in result.notes), result.notes
+    assert result.counts().loc["not yet split"].to_dict() == {"real": 2, "fake": 2}
 
 
 def test_a_broken_label_file_is_noted(competition):
@@ -306,23 +306,23 @@ def test_a_broken_label_file_is_noted(competition):
 
 def test_the_label_file_belongs_to_its_folder_in_any_letter_case(competition):
     (competition / "real_cifake_images").rename(competition / "Real_CIFAKE_images")
-    found = scan(competition)
-    assert len(found.usable) == 4
-    assert found.notes == ()
+    result = scan(competition)
+    assert len(result.usable) == 4
+    assert result.notes == ()
 
 
 @pytest.mark.shared
 def test_the_competition_data_with_their_faults(shared):
-    found = scan(shared / "data" / "cifake")
-    assert found.counts().loc["not yet split"].to_dict() == {"real": 1000, "fake": 1000}
-    assert (found.table.split == UNLABELLED).sum() == 500
+    result = scan(shared / "data" / "cifake")
+    assert result.counts().loc["not yet split"].to_dict() == {"real": 1000, "fake": 1000}
+    assert (result.table.split == UNLABELLED).sum() == 500
 
 
 @pytest.mark.shared
 def test_generators_as_groups_in_real_data(shared):
-    found = scan(shared / "data" / "photo_generators")
-    assert found.usable.group.nunique() == 6
-    assert found.counts().loc["not yet split"].to_dict() == {"real": 150, "fake": 150}
+    result = scan(shared / "data" / "photo_generators")
+    assert result.usable.group.nunique() == 6
+    assert result.counts().loc["not yet split"].to_dict() == {"real": 150, "fake": 150}
 
 
 # === Manifests ===
@@ -398,18 +398,18 @@ def test_a_bad_row_of_a_manifest_is_listed_and_the_others_serve(tmp_path, row, m
     make_images(tmp_path, "outside.png")
     (root / "link").symlink_to(tmp_path)
     (root / "manifest.csv").write_text(f"path,label,split,group\n{row}\na/2.png,real,,\na/3.png,fake,,\n")
-    found = scan(root)
-    assert len(found.usable) == 2
-    assert [message in error for error in found.unreadable.error] == [True]
-    assert found.unreadable.path.tolist() == [row.split(",")[0]]
+    result = scan(root)
+    assert len(result.usable) == 2
+    assert [message in error for error in result.unreadable.error] == [True]
+    assert result.unreadable.path.tolist() == [row.split(",")[0]]
 
 
 def test_a_path_named_twice_is_refused_only_where_the_row_is_bad(tmp_path):
     make_images(tmp_path, "a/1.png", "a/2.png")
     (tmp_path / "manifest.csv").write_text("path,label\na/1.png,real\na/1.png,maybe\na/2.png,fake\n")
-    found = scan(tmp_path)
-    assert len(found.unreadable) == 1
-    assert len(found.usable) == 2
+    result = scan(tmp_path)
+    assert len(result.unreadable) == 1
+    assert len(result.usable) == 2
 
 
 BAD_MANIFESTS = [
@@ -453,11 +453,11 @@ def test_splits_as_people_write_them():
 
 
 def test_progress_is_told_to_the_end(small_dataset):
-    told = []
-    scan(small_dataset, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (72, 72)
-    assert told == sorted(told)
-    assert len(told) > 1
+    text = []
+    scan(small_dataset, progress=lambda done, total: text.append((done, total)))
+    assert text[-1] == (72, 72)
+    assert text == sorted(text)
+    assert len(text) > 1
 
 
 def count_decoding(monkeypatch) -> list:
@@ -526,8 +526,8 @@ def test_a_file_that_could_not_be_opened_for_a_moment_is_tried_again(tmp_path, m
 def test_files_and_folders_to_judge_are_listed_in_natural_order(tmp_path):
     make_images(tmp_path, "in/10.png", "in/9.png", "one.png")
     (tmp_path / "in" / "notes.txt").touch()
-    found = list_images([tmp_path / "one.png", str(tmp_path / "in")])
-    assert [path.name for path in found] == ["one.png", "9.png", "10.png"]
+    result = list_images([tmp_path / "one.png", str(tmp_path / "in")])
+    assert [path.name for path in result] == ["one.png", "9.png", "10.png"]
 
 
 def test_nothing_to_judge_is_an_error(tmp_path):

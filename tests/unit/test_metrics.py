@@ -92,9 +92,9 @@ def test_a_wrong_and_certain_score_costs_a_finite_loss(label, score):
 
 
 def rates(labels, scores, threshold) -> tuple[float, float]:
-    found = confusion(labels, scores, threshold)
-    return (found.false_fake / (found.false_fake + found.true_real),
-            found.false_real / (found.false_real + found.true_fake))  # fmt: skip
+    result = confusion(labels, scores, threshold)
+    return (result.false_fake / (result.false_fake + result.true_real),
+            result.false_real / (result.false_real + result.true_fake))  # fmt: skip
 
 
 def test_eer_lies_where_both_error_rates_meet(random_data):
@@ -200,26 +200,26 @@ THREE_WAY = [
 
 @pytest.mark.parametrize(("columns", "expected"), THREE_WAY)
 def test_three_way_answers_by_hand(columns, expected):
-    found = full_metrics(table(**columns), 0.5, BETWEEN)
-    assert {name: found["three_way"][name] for name in expected} == pytest.approx(expected)
+    result = full_metrics(table(**columns), 0.5, BETWEEN)
+    assert {name: result["three_way"][name] for name in expected} == pytest.approx(expected)
     # The two answers know nothing of the three.
-    assert {name: found[name] for name in BY_HAND} == pytest.approx(BY_HAND)
+    assert {name: result[name] for name in BY_HAND} == pytest.approx(BY_HAND)
 
 
 def test_the_calibration_error_by_hand():
     """In the bins of 1/15: 0.1 and 0.2 real, 0.9 and 0.95 half of them fake."""
-    found = full_metrics(table([0, 0, 0, 1], [0.1, 0.2, 0.94, 0.96]), 0.5, BETWEEN)
-    assert found["ece"] == pytest.approx((0.1 + 0.2 + 2 * (0.95 - 0.5)) / 4)
+    result = full_metrics(table([0, 0, 0, 1], [0.1, 0.2, 0.94, 0.96]), 0.5, BETWEEN)
+    assert result["ece"] == pytest.approx((0.1 + 0.2 + 2 * (0.95 - 0.5)) / 4)
 
 
 def test_every_group_has_its_own_figures():
     groups = ["camera"] * 4 + ["sdxl"] * 3 + ["dalle"]
-    found = full_metrics(table(group=groups), 0.5, BETWEEN)["groups"]
-    assert {name: (part["images"], part["real"], part["fake"]) for name, part in found.items()} == {
+    result = full_metrics(table(group=groups), 0.5, BETWEEN)["groups"]
+    assert {name: (part["images"], part["real"], part["fake"]) for name, part in result.items()} == {
         "camera": (4, 4, 0), "dalle": (1, 0, 1), "sdxl": (3, 0, 3)}  # fmt: skip
-    assert found["camera"]["false_positive_rate"] == 1 / 4
-    assert found["sdxl"]["recall"] == pytest.approx(2 / 3)
-    assert found["camera"]["roc_auc"] is None, "there is one class only"
+    assert result["camera"]["false_positive_rate"] == 1 / 4
+    assert result["sdxl"]["recall"] == pytest.approx(2 / 3)
+    assert result["camera"]["roc_auc"] is None, "there is one class only"
 
 
 @pytest.mark.parametrize("group", [None, "sdxl"], ids=["none", "one"])
@@ -228,11 +228,11 @@ def test_one_group_is_no_group(group):
 
 
 def test_what_is_told_of_no_images_has_its_reasons():
-    found = full_metrics(table([], []), 0.5, BETWEEN)
-    assert found["ece"] is None
-    assert set(found["not_computed"]) == {name for name, value in found.items() if value is None}
-    assert found["three_way"]["abstention_rate"] is None
-    json.dumps(found, allow_nan=False)
+    result = full_metrics(table([], []), 0.5, BETWEEN)
+    assert result["ece"] is None
+    assert set(result["not_computed"]) == {name for name, value in result.items() if value is None}
+    assert result["three_way"]["abstention_rate"] is None
+    json.dumps(result, allow_nan=False)
 
 
 # === Curves ===
@@ -245,8 +245,8 @@ def test_every_point_of_the_roc_curve_tells_its_own_threshold(random_data):
     assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
     assert ((points["threshold"] >= 0) & (points["threshold"] <= 1)).all()
     for index in range(1, len(points["threshold"])):
-        found = confusion(labels, scores, points["threshold"][index])
-        assert (found.false_fake, found.true_fake) == (
+        result = confusion(labels, scores, points["threshold"][index])
+        assert (result.false_fake, result.true_fake) == (
             points["false_positives"][index],
             points["true_positives"][index],
         )
@@ -259,9 +259,9 @@ def test_every_point_of_the_precision_recall_curve_tells_its_own_threshold(rando
     points = precision_recall_points(labels, scores)
     assert len({len(part) for part in points.values()}) == 1
     for index in range(len(points["threshold"]) - 1):
-        found = confusion(labels, scores, points["threshold"][index])
-        precision = found.true_fake / (found.true_fake + found.false_fake)
-        recall = found.true_fake / (found.true_fake + found.false_real)
+        result = confusion(labels, scores, points["threshold"][index])
+        precision = result.true_fake / (result.true_fake + result.false_fake)
+        recall = result.true_fake / (result.true_fake + result.false_real)
         assert (precision, recall) == pytest.approx((points["precision"][index], points["recall"][index]))
 
 

@@ -41,15 +41,15 @@ def test_images_far_off_are_outside(domain, change):
 
 def test_farther_is_farther(domain):
     start = images(1, 5)
-    found = domain.relative(np.concatenate([start + step for step in (0, 20, 40, 80)]))
-    assert (np.diff(found) > 0).all()
+    result = domain.relative(np.concatenate([start + step for step in (0, 20, 40, 80)]))
+    assert (np.diff(result) > 0).all()
 
 
 def test_the_distance_by_hand():
     """To the fifth nearest of 0 to 9, in units of their standard deviation; an image itself counts as one."""
     line = np.arange(10.0)[:, None]
-    found = OODDetector.fit(line, line).distances(np.array([[0.0], [4.0], [20.0]]))
-    assert found == pytest.approx(np.array([4, 2, 15]) / line.std(ddof=1), rel=2e-3)
+    result = OODDetector.fit(line, line).distances(np.array([[0.0], [4.0], [20.0]]))
+    assert result == pytest.approx(np.array([4, 2, 15]) / line.std(ddof=1), rel=2e-3)
 
 
 def test_an_image_s_distance_depends_on_itself_alone(domain):
@@ -76,9 +76,9 @@ SMALL = [
 
 @pytest.mark.parametrize("features", SMALL)
 def test_little_to_learn_from_gives_finite_distances(features):
-    found = OODDetector.fit(features, images(20, 2)).relative(images(20, 3))
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
+    result = OODDetector.fit(features, images(20, 2)).relative(images(20, 3))
+    assert np.isfinite(result).all()
+    assert (result >= 0).all()
 
 
 def test_of_many_images_a_seeded_sample_is_kept():
@@ -121,15 +121,15 @@ MISFITS = [
 
 @pytest.mark.parametrize(("change", "expected"), MISFITS)
 def test_what_is_unlike_the_training_files_is_told_in_words(change, expected):
-    found = list(FILES.misfits(**FITTING | change))
-    assert len(found) == len(expected)
-    for text, part in zip(found, expected, strict=True):
+    result = list(FILES.misfits(**FITTING | change))
+    assert len(result) == len(expected)
+    for text, part in zip(result, expected, strict=True):
         assert part in text
 
 
 def test_training_images_of_one_size_are_told_by_one_number():
-    (told,) = FileRange(sides=(32, 32)).misfits(500, None, 0.0, 0.0)
-    assert told.endswith("had 32")
+    (text,) = FileRange(sides=(32, 32)).misfits(500, None, 0.0, 0.0)
+    assert text.endswith("had 32")
 
 
 def test_any_quality_will_do_where_the_training_files_had_none():
@@ -202,11 +202,11 @@ FAMILIAR = [
 
 @pytest.mark.parametrize(("relative", "file", "expected"), FAMILIAR)
 def test_an_image_is_unlike_for_reasons(relative, file, expected):
-    found = check_ood(FILES, relative, **file)
-    assert found.distance == relative
-    assert found.is_ood == bool(expected)
-    assert len(found.reasons) == len(expected)
-    for text, part in zip(found.reasons, expected, strict=True):
+    result = check_ood(FILES, relative, **file)
+    assert result.distance == relative
+    assert result.is_ood == bool(expected)
+    assert len(result.reasons) == len(expected)
+    for text, part in zip(result.reasons, expected, strict=True):
         assert part in text
 
 

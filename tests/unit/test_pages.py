@@ -93,8 +93,8 @@ def picture(seed: int = 0, kind: str = "PNG") -> bytes:
 
 def button(app: AppTest, label: str, key: str | None = None):
     """The first with a label, and with a key if one is given; else one without a key is preferred."""
-    found = [item for item in app.button if item.label == label and key in (None, item.key)]
-    return min(found, key=lambda item: item.key is not None)
+    result = [item for item in app.button if item.label == label and key in (None, item.key)]
+    return min(result, key=lambda item: item.key is not None)
 
 
 def sized(side: int, seed: int = 0) -> bytes:
@@ -205,8 +205,8 @@ def test_choices_of_the_heat_map_survive_another_page(filled):
 
 def heading(app: AppTest) -> str:
     """The verdict in words."""
-    (found,) = (item.value for item in app.markdown if item.value.startswith("## "))
-    return found
+    (result,) = (item.value for item in app.markdown if item.value.startswith("## "))
+    return result
 
 
 def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
@@ -311,15 +311,15 @@ def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown
 @pytest.fixture
 def results(monkeypatch) -> list[dict]:
     """What the download held after every run of Inspect, read as strict JSON."""
-    found, made = [], evidence.whole_result
+    match, made = [], evidence.whole_result
 
-    def kept(*arguments):
+    def saved(*arguments):
         result = made(*arguments)
-        found.append(json.loads(json.dumps(result, allow_nan=False)))
+        match.append(json.loads(json.dumps(result, allow_nan=False)))
         return result
 
-    monkeypatch.setattr(evidence, "whole_result", kept)
-    return found
+    monkeypatch.setattr(evidence, "whole_result", saved)
+    return match
 
 
 def test_the_download_holds_all_that_was_shown(library, results):

@@ -37,17 +37,17 @@ DECISIONS = [
 
 @pytest.mark.parametrize(("a", "b", "expected"), DECISIONS)
 def test_mcnemar_by_hand(a, b, expected):
-    found = paired.compare(both([0] * len(a), a, b), 0.5, 0.5)
-    assert (found["only_a_right"], found["only_b_right"], found["mcnemar_p"]) == pytest.approx(expected)
-    assert found["images"] == len(a)
-    assert (found["accuracy_a"], found["accuracy_b"]) == (a.count(R) / len(a), b.count(R) / len(b))
+    result = paired.compare(both([0] * len(a), a, b), 0.5, 0.5)
+    assert (result["only_a_right"], result["only_b_right"], result["mcnemar_p"]) == pytest.approx(expected)
+    assert result["images"] == len(a)
+    assert (result["accuracy_a"], result["accuracy_b"]) == (a.count(R) / len(a), b.count(R) / len(b))
 
 
 def test_each_detector_is_called_at_its_own_threshold():
     """A score at the threshold is a fake."""
-    found = paired.compare(both([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0.7, 0.8, 0.8, 0.9]), 0.3, 0.8)
-    assert (found["accuracy_a"], found["accuracy_b"]) == (1, 3 / 4)
-    assert (found["only_a_right"], found["only_b_right"]) == (1, 0)
+    result = paired.compare(both([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0.7, 0.8, 0.8, 0.9]), 0.3, 0.8)
+    assert (result["accuracy_a"], result["accuracy_b"]) == (1, 3 / 4)
+    assert (result["only_a_right"], result["only_b_right"]) == (1, 0)
 
 
 # === ROC AUC ===
@@ -55,8 +55,8 @@ def test_each_detector_is_called_at_its_own_threshold():
 
 def test_auc_by_hand():
     """A: the fake stands higher in 3 of 4 pairs. B: in 3, and one pair is tied."""
-    found = paired.compare(both([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.2, 0.5, 0.5, 0.9]), 0.5, 0.5)
-    assert (found["auc_a"], found["auc_b"], found["auc_difference"]) == (3 / 4, 3.5 / 4, 1 / 8)
+    result = paired.compare(both([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.2, 0.5, 0.5, 0.9]), 0.5, 0.5)
+    assert (result["auc_a"], result["auc_b"], result["auc_difference"]) == (3 / 4, 3.5 / 4, 1 / 8)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -64,50 +64,50 @@ def test_auc_against_scikit_learn(seed):
     from sklearn.metrics import roc_auc_score
 
     data = drawn(301, 0.1, 0.2, seed)
-    found = paired.compare(data, 0.5, 0.5)
-    assert found["auc_a"] == pytest.approx(roc_auc_score(data.label, data.score_a))
-    assert found["auc_b"] == pytest.approx(roc_auc_score(data.label, data.score_b))
-    assert found["auc_low"] < found["auc_difference"] < found["auc_high"]
+    result = paired.compare(data, 0.5, 0.5)
+    assert result["auc_a"] == pytest.approx(roc_auc_score(data.label, data.score_a))
+    assert result["auc_b"] == pytest.approx(roc_auc_score(data.label, data.score_b))
+    assert result["auc_low"] < result["auc_difference"] < result["auc_high"]
 
 
 def test_a_detector_is_no_better_than_itself():
     data = drawn(100, 0.2, 0.2)
-    found = paired.compare(data.assign(score_b=data.score_a), 0.5, 0.5)
-    assert [found[key] for key in ("only_a_right", "only_b_right", "auc_difference", "auc_low", "auc_high")] == [0] * 5
-    assert (found["mcnemar_p"], found["bootstrap_p"]) == (1, 1)
+    result = paired.compare(data.assign(score_b=data.score_a), 0.5, 0.5)
+    assert [result[key] for key in ("only_a_right", "only_b_right", "auc_difference", "auc_low", "auc_high")] == [0] * 5
+    assert (result["mcnemar_p"], result["bootstrap_p"]) == (1, 1)
 
 
 def test_a_clear_lead_is_no_chance():
-    found = paired.compare(drawn(300, 0.05, 0.5), 0.45, 0.6)
-    assert found["mcnemar_p"] < 0.001
-    assert found["bootstrap_p"] < 0.002
-    assert found["auc_low"] > 0.2
+    result = paired.compare(drawn(300, 0.05, 0.5), 0.45, 0.6)
+    assert result["mcnemar_p"] < 0.001
+    assert result["bootstrap_p"] < 0.002
+    assert result["auc_low"] > 0.2
 
 
 def test_a_small_lead_may_be_chance():
-    found = paired.compare(drawn(60, 0.2, 0.22), 0.5, 0.5)
-    assert found["mcnemar_p"] > 0.05
-    assert found["bootstrap_p"] > 0.05
-    assert found["auc_low"] < 0 < found["auc_high"]
+    result = paired.compare(drawn(60, 0.2, 0.22), 0.5, 0.5)
+    assert result["mcnemar_p"] > 0.05
+    assert result["bootstrap_p"] > 0.05
+    assert result["auc_low"] < 0 < result["auc_high"]
 
 
 def test_the_same_images_tell_more_than_others_would():
     """B follows A closely and is a little better: unpaired, both intervals would overlap by far."""
     data = drawn(300, 0.2, 0.0)
-    found = paired.compare(data.assign(score_b=data.score_a + 0.05 * data.label), 0.5, 0.5)
-    assert 0 < found["auc_low"] < found["auc_difference"] < 0.1
-    assert found["bootstrap_p"] < 0.01
+    result = paired.compare(data.assign(score_b=data.score_a + 0.05 * data.label), 0.5, 0.5)
+    assert 0 < result["auc_low"] < result["auc_difference"] < 0.1
+    assert result["bootstrap_p"] < 0.01
 
 
 def test_turned_round_a_comparison_says_the_opposite():
     data = drawn(200, 0.1, 0.2)
-    found = paired.compare(data, 0.5, 0.6)
+    result = paired.compare(data, 0.5, 0.6)
     turned = paired.compare(data.rename(columns={"score_a": "score_b", "score_b": "score_a"}), 0.6, 0.5)
-    assert (turned["only_a_right"], turned["only_b_right"]) == (found["only_b_right"], found["only_a_right"])
-    assert turned["mcnemar_p"] == pytest.approx(found["mcnemar_p"])
-    assert turned["bootstrap_p"] == pytest.approx(found["bootstrap_p"])
+    assert (turned["only_a_right"], turned["only_b_right"]) == (result["only_b_right"], result["only_a_right"])
+    assert turned["mcnemar_p"] == pytest.approx(result["mcnemar_p"])
+    assert turned["bootstrap_p"] == pytest.approx(result["bootstrap_p"])
     assert (turned["auc_difference"], turned["auc_low"], turned["auc_high"]) == pytest.approx(
-        (-found["auc_difference"], -found["auc_high"], -found["auc_low"])
+        (-result["auc_difference"], -result["auc_high"], -result["auc_low"])
     )
 
 
@@ -119,18 +119,18 @@ def test_a_seed_gives_the_same_result_again():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_with_one_class_the_calls_alone_are_compared(label):
-    found = paired.compare(both([label] * 6, [R] * 6, [W] * 6), 0.5, 0.5)
-    assert {key for key, value in found.items() if value is None} == {
+    result = paired.compare(both([label] * 6, [R] * 6, [W] * 6), 0.5, 0.5)
+    assert {key for key, value in result.items() if value is None} == {
         "auc_a", "auc_b", "auc_difference", "auc_low", "auc_high", "bootstrap_p"}  # fmt: skip
-    assert found["mcnemar_p"] == pytest.approx(1 / 32)
-    assert "only one class" in paired.in_words(found)
+    assert result["mcnemar_p"] == pytest.approx(1 / 32)
+    assert "only one class" in paired.in_words(result)
 
 
 @pytest.mark.parametrize("label", [0, None], ids=["one-class", "both-classes"])
 def test_the_result_is_plain_data_for_a_file(label):
     data = drawn(40, 0.1, 0.2)
-    found = paired.compare(data if label is None else data.assign(label=label), 0.5, 0.5)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    result = paired.compare(data if label is None else data.assign(label=label), 0.5, 0.5)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 # === Joining ===
@@ -144,11 +144,11 @@ def table(contents, labels, scores):
 def test_images_are_joined_by_content_whatever_their_order():
     first = table("abcd", [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4])
     second = table("xdbay", [1, 1, 1, 0, 0], [0.9, 0.8, 0.7, 0.6, 0.5])
-    found = paired.join(first, second).set_index("sha256").sort_index()
-    assert found.index.tolist() == ["a", "b", "d"]
-    assert found.label.tolist() == [0, 1, 1]
-    assert found.score_a.tolist() == [0.1, 0.2, 0.4]
-    assert found.score_b.tolist() == [0.6, 0.7, 0.8]
+    result = paired.join(first, second).set_index("sha256").sort_index()
+    assert result.index.tolist() == ["a", "b", "d"]
+    assert result.label.tolist() == [0, 1, 1]
+    assert result.score_a.tolist() == [0.1, 0.2, 0.4]
+    assert result.score_b.tolist() == [0.6, 0.7, 0.8]
 
 
 def test_a_copy_counts_once():
@@ -165,20 +165,20 @@ def test_predictions_of_other_images_are_refused():
 
 
 def test_a_lead_in_words():
-    found = paired.compare(drawn(300, 0.05, 0.5), 0.45, 0.6)
-    told = paired.in_words(found)
+    result = paired.compare(drawn(300, 0.05, 0.5), 0.45, 0.6)
+    text = paired.in_words(result)
     for part in (
         "same 300 images",
-        f"A is right on {found['accuracy_a']:.1%} and B on {found['accuracy_b']:.1%}",
-        f"{found['only_a_right']} only A",
-        f"{found['only_b_right']} only B",
-        f"{found['auc_a']:.3f} and {found['auc_b']:.3f}",
-        f"between +{found['auc_low']:.3f} and +{found['auc_high']:.3f}",
+        f"A is right on {result['accuracy_a']:.1%} and B on {result['accuracy_b']:.1%}",
+        f"{result['only_a_right']} only A",
+        f"{result['only_b_right']} only B",
+        f"{result['auc_a']:.3f} and {result['auc_b']:.3f}",
+        f"between +{result['auc_low']:.3f} and +{result['auc_high']:.3f}",
     ):
-        assert part in told
-    assert "chance" not in told
+        assert part in text
+    assert "chance" not in text
 
 
 def test_what_may_be_chance_is_called_so():
-    told = paired.in_words(paired.compare(drawn(60, 0.2, 0.22), 0.5, 0.5))
-    assert told.count("which chance alone may well give") == 2
+    text = paired.in_words(paired.compare(drawn(60, 0.2, 0.22), 0.5, 0.5))
+    assert text.count("which chance alone may well give") == 2

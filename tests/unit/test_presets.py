@@ -17,10 +17,10 @@ def test_a_recipe_makes_a_valid_config(name, weights):
 
 @pytest.mark.parametrize("name", presets.names())
 def test_a_recipe_is_found_by_its_name_and_told_in_words(name):
-    found = presets.get(name)
-    assert found.name == name
-    assert found.title
-    assert found.summary.endswith(".")
+    result = presets.get(name)
+    assert result.name == name
+    assert result.title
+    assert result.summary.endswith(".")
 
 
 def test_names_are_told_apart():

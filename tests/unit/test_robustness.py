@@ -95,24 +95,24 @@ IMAGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
 def test_a_change_makes_an_image_out_of_any(change, rgb):
     before = rgb.copy()
-    found = change.apply(rgb)
-    assert (found.dtype, found.ndim, found.shape[-1]) == (np.uint8, 3, 3)
-    assert found.size > 0
-    np.testing.assert_array_equal(change.apply(rgb), found, "the same every time")
+    result = change.apply(rgb)
+    assert (result.dtype, result.ndim, result.shape[-1]) == (np.uint8, 3, 3)
+    assert result.size > 0
+    np.testing.assert_array_equal(change.apply(rgb), result, "the same every time")
     np.testing.assert_array_equal(rgb, before, "the original stays")
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=NAMES)
 def test_a_change_changes_something_but_not_the_picture(change, small_dataset):
     rgb = np.asarray(Image.open(small_dataset / "test" / "real" / "0.png").convert("RGB"))
-    found = change.apply(rgb)
-    assert not np.array_equal(found, rgb)
-    height, width = found.shape[:2]
+    result = change.apply(rgb)
+    assert not np.array_equal(result, rgb)
+    height, width = result.shape[:2]
     assert 0.85 * 32 < min(height, width) <= max(height, width) <= 32
     left, top = (32 - width) // 2, (32 - height) // 2
     same_size = rgb if change.name != "screenshot" else np.asarray(Image.fromarray(rgb).resize((width, height)))
     part = same_size[top : top + height, left : left + width] if change.name == "crop" else same_size
-    assert np.corrcoef(found.ravel(), part.ravel())[0, 1] > 0.9
+    assert np.corrcoef(result.ravel(), part.ravel())[0, 1] > 0.9
 
 
 def test_names_and_titles_are_told_apart():
@@ -149,22 +149,22 @@ def test_the_first_row_is_what_the_detector_says_of_the_images_as_they_are(detec
 
 
 def test_there_is_a_row_for_every_change(detector, small_dataset):
-    told = []
-    found = robustness(detector, scan(small_dataset), "test", progress=lambda *done: told.append(done))
-    assert [row["change"] for row in found] == ["original", *NAMES]
-    assert [row["title"] for row in found[1:]] == [change.title for change in CHANGES]
-    assert all(list(row) == ROW for row in found)
-    assert told[-1] == (24, 24)
+    text = []
+    result = robustness(detector, scan(small_dataset), "test", progress=lambda *done: text.append(done))
+    assert [row["change"] for row in result] == ["original", *NAMES]
+    assert [row["title"] for row in result[1:]] == [change.title for change in CHANGES]
+    assert all(list(row) == ROW for row in result)
+    assert text[-1] == (24, 24)
 
 
 def test_a_row_is_measured_on_changed_images(dark_and_bright):
     """Real images of 140 grey levels are called fake; darkened to 112 they are not."""
     for path in (dark_and_bright / "real").iterdir():
         write_grey(path, 140)
-    found = {row["change"]: row for row in robustness(made_detector(), scan(dark_and_bright))}
-    assert (found["original"]["false_positive_rate"], found["original"]["accuracy"]) == (1, 1 / 4)
-    assert (found["darker"]["false_positive_rate"], found["darker"]["accuracy"]) == (0, 1)
-    assert found["brighter"]["recall"] == 1
+    result = {row["change"]: row for row in robustness(made_detector(), scan(dark_and_bright))}
+    assert (result["original"]["false_positive_rate"], result["original"]["accuracy"]) == (1, 1 / 4)
+    assert (result["darker"]["false_positive_rate"], result["darker"]["accuracy"]) == (0, 1)
+    assert result["brighter"]["recall"] == 1
 
 
 def test_without_a_split_all_labelled_images_are_measured(detector, small_dataset):
@@ -205,15 +205,16 @@ def test_with_one_class_there_is_no_auc(dark_and_bright):
 
 def test_stability_tells_score_and_answer_after_every_change(detector, tmp_path):
     path = make_image(tmp_path / "noise.png", (50, 40))
-    found = stability(detector, path)
+    result = stability(detector, path)
     (verdict,) = detector.predict([path])
-    assert [row["change"] for row in found] == ["original", *NAMES]
-    assert (found[0]["score"], found[0]["decision"]) == (pytest.approx(verdict.score), verdict.decision)
-    for row in found:
+    assert [row["change"] for row in result] == ["original", *NAMES]
+    assert (result[0]["score"], result[0]["decision"]) == (pytest.approx(verdict.score), verdict.decision)
+    for row in result:
         assert row["decision"] == decide(row["score"], detector.card.thresholds)
-    scores = {row["change"]: row["score"] for row in found}
+    scores = {row["change"]: row["score"] for row in result}
     assert scores["darker"] < scores["original"] < scores["brighter"]
-    assert {row["change"]: row["decision"] for row in found if row["change"] in ("darker", "original", "brighter")} == {
+    chosen = [row for row in result if row["change"] in ("darker", "original", "brighter")]
+    assert {row["change"]: row["decision"] for row in chosen} == {
         "darker": "real", "original": "inconclusive", "brighter": "fake"}  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_runs_are_listed_the_latest_first_and_found_by_id(store):
 def test_other_folders_are_no_runs(store, run):
     (store.folder / "something").mkdir()
     (store.folder / "file.txt").touch()
-    assert [found.id for found in store] == [run.id]
+    assert [result.id for result in store] == [run.id]
 
 
 @pytest.mark.parametrize("name", ["gone", "..", ".", "", "../runs", "a/b", "a b"])
@@ -590,14 +590,14 @@ CUTS = {
 }
 
 
-@pytest.mark.parametrize(("epochs", "step", "kept"), CUTS.values(), ids=CUTS)
-def test_steps_that_will_be_made_again_are_dropped(run, epochs, step, kept):
+@pytest.mark.parametrize(("epochs", "step", "remaining"), CUTS.values(), ids=CUTS)
+def test_steps_that_will_be_made_again_are_dropped(run, epochs, step, remaining):
     for row in live((1, 2), (1, 4), (2, 2), (2, 4)):
         run.append_step(row)
     run.cut_steps(epochs, step)
-    assert run.steps() == live(*kept)
+    assert run.steps() == live(*remaining)
     run.append_step(*live((3, 1)))
-    assert run.steps() == live(*kept, (3, 1))
+    assert run.steps() == live(*remaining, (3, 1))
 
 
 def test_without_steps_there_is_nothing_to_drop(run):

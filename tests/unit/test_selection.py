@@ -30,9 +30,9 @@ CHOICES = [
 
 @pytest.mark.parametrize(("known", "name", "fits", "why"), CHOICES)
 def test_choice(known, name, fits, why):
-    found = select_detector(known, RECORDS)
-    assert (found.name, found.fits) == (name, fits)
-    assert why in found.why
+    result = select_detector(known, RECORDS)
+    assert (result.name, result.fits) == (name, fits)
+    assert why in result.why
 
 
 def test_there_must_be_a_detector():

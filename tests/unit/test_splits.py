@@ -25,13 +25,13 @@ def both(count: int, **more) -> tuple[dict, dict]:
     return {"count": count, "label": 0, **more}, {"count": count, "label": 1, **more}
 
 
-def splits(found: Dataset) -> dict[str, str]:
-    return dict(found.table[["path", "split"]].itertuples(index=False))
+def splits(result: Dataset) -> dict[str, str]:
+    return dict(result.table[["path", "split"]].itertuples(index=False))
 
 
 def test_shares_are_kept_in_each_class(tmp_path):
-    found = assign_splits(dataset(tmp_path, {"count": 200, "label": 0}, {"count": 40, "label": 1}))
-    assert found.counts().to_dict("index") == {
+    result = assign_splits(dataset(tmp_path, {"count": 200, "label": 0}, {"count": 40, "label": 1}))
+    assert result.counts().to_dict("index") == {
         "train": {"real": 140, "fake": 28},
         "validation": {"real": 30, "fake": 6},
         "test": {"real": 30, "fake": 6},
@@ -47,20 +47,20 @@ def test_shares_are_kept_in_each_group(tmp_path):
 def test_many_small_groups_still_give_every_split_its_share(tmp_path):
     """Three images of each of forty people: rounding each by itself would leave nothing to validate on."""
     parts = [part for person in range(40) for part in both(3, group=f"person {person}")]
-    found = assign_splits(dataset(tmp_path, *parts))
-    require_trainable(found)
-    counts = found.counts()
+    result = assign_splits(dataset(tmp_path, *parts))
+    require_trainable(result)
+    counts = result.counts()
     assert (counts.loc["validation"] - 18).abs().max() <= 4
     assert (counts.loc["test"] - 18).abs().max() <= 4
 
 
 def test_the_same_seed_gives_the_same_splits_whatever_the_order(tmp_path):
-    found = dataset(tmp_path, *both(30))
-    shuffled = found.with_table(found.table.sample(frac=1, random_state=1))
-    drawn = splits(assign_splits(found, SplitPolicy(seed=3)))
-    assert drawn == splits(assign_splits(found, SplitPolicy(seed=3)))
+    result = dataset(tmp_path, *both(30))
+    shuffled = result.with_table(result.table.sample(frac=1, random_state=1))
+    drawn = splits(assign_splits(result, SplitPolicy(seed=3)))
+    assert drawn == splits(assign_splits(result, SplitPolicy(seed=3)))
     assert drawn == splits(assign_splits(shuffled, SplitPolicy(seed=3)))
-    assert drawn != splits(assign_splits(found, SplitPolicy(seed=4)))
+    assert drawn != splits(assign_splits(result, SplitPolicy(seed=4)))
 
 
 def test_more_images_leave_most_of_the_others_where_they_were(tmp_path):
@@ -71,9 +71,9 @@ def test_more_images_leave_most_of_the_others_where_they_were(tmp_path):
 
 def test_copies_are_never_parted(tmp_path):
     parts = [{"count": 3, "label": label, "content": f"{label} {number}"} for number in range(40) for label in (0, 1)]
-    found = assign_splits(dataset(tmp_path, *parts))
-    assert found.usable.groupby("sha256").split.nunique().max() == 1
-    assert set(found.usable.split) == {"train", "validation", "test"}
+    result = assign_splits(dataset(tmp_path, *parts))
+    assert result.usable.groupby("sha256").split.nunique().max() == 1
+    assert set(result.usable.split) == {"train", "validation", "test"}
 
 
 def test_copies_under_both_classes_and_in_two_groups_are_not_parted_either(tmp_path):
@@ -82,15 +82,15 @@ def test_copies_under_both_classes_and_in_two_groups_are_not_parted_either(tmp_p
         for number in range(40)
         for label, group in ((0, "a"), (1, "b"))
     ]
-    found = assign_splits(dataset(tmp_path, *parts))
-    assert found.usable.groupby("sha256").split.nunique().max() == 1
+    result = assign_splits(dataset(tmp_path, *parts))
+    assert result.usable.groupby("sha256").split.nunique().max() == 1
 
 
 def test_a_copy_of_an_image_whose_split_is_given_goes_where_that_one_is(tmp_path):
     given = [{"count": 1, "label": n % 2, "split": "test", "content": f"{n}"} for n in range(40)]
     free = [{"count": 1, "label": n % 2, "content": f"{n}"} for n in range(40)]
-    found = assign_splits(dataset(tmp_path, *given, *free, *both(40)))
-    assert found.usable.groupby("sha256").split.nunique().max() == 1
+    result = assign_splits(dataset(tmp_path, *given, *free, *both(40)))
+    assert result.usable.groupby("sha256").split.nunique().max() == 1
 
 
 def test_validation_is_drawn_from_train_where_only_train_and_test_are_given(tmp_path):
@@ -173,13 +173,13 @@ UNTRAINABLE = [
 ]
 
 
-@pytest.mark.parametrize(("parts", "told"), UNTRAINABLE)
-def test_what_cannot_be_trained_on_is_told_with_what_is_there(tmp_path, parts, told):
-    found = assign_splits(dataset(tmp_path, *parts))
-    if not told:
-        return require_trainable(found)
+@pytest.mark.parametrize(("parts", "message"), UNTRAINABLE)
+def test_what_cannot_be_trained_on_is_told_with_what_is_there(tmp_path, parts, message):
+    result = assign_splits(dataset(tmp_path, *parts))
+    if not message:
+        return require_trainable(result)
     with pytest.raises(DatasetError, match="Expected both classes in train and validation") as caught:
-        require_trainable(found)
-    for text in told:
+        require_trainable(result)
+    for text in message:
         assert text in str(caught.value)
     return None

@@ -49,16 +49,16 @@ def test_fresh_images_cost_no_more_than_the_budget_on_average(share, decimals):
     random = np.random.default_rng(0)
 
     def scores(mean, images):
-        found = np.clip(random.normal(mean, 0.2, images), 0, 1)
-        return found if decimals is None else found.round(decimals)
+        result = np.clip(random.normal(mean, 0.2, images), 0, 1)
+        return result if decimals is None else result.round(decimals)
 
     real, fake = scores(0.45, 20_000), scores(0.55, 20_000)
     max_fpr, max_fnr = [], []
     for _ in range(400):
-        found = chosen(scores(0.45, 60), scores(0.55, 60), ErrorBudget(max_fpr=share, max_fnr=share))
-        assert found.real_below < found.fake_from
-        max_fpr.append((real >= found.fake_from).mean())
-        max_fnr.append((fake < found.real_below).mean())
+        result = chosen(scores(0.45, 60), scores(0.55, 60), ErrorBudget(max_fpr=share, max_fnr=share))
+        assert result.real_below < result.fake_from
+        max_fpr.append((real >= result.fake_from).mean())
+        max_fnr.append((fake < result.real_below).mean())
     for rates in (max_fpr, max_fnr):
         assert np.mean(rates) <= share + 0.007
         if decimals is None:  # Of 60 images, 3 or 6 in 61 may err: nothing is given away.
@@ -87,20 +87,20 @@ def test_a_budget_too_small_for_the_images_makes_its_side_abstain(images, share,
 
 
 def test_an_abstaining_verdict_fits_in_a_card():
-    found = chosen([], [])
-    assert set(decide([0, 0.5, 1], found)) == {"inconclusive"}
-    assert DecisionThresholds.model_validate_json(found.model_dump_json()) == found
+    result = chosen([], [])
+    assert set(decide([0, 0.5, 1], result)) == {"inconclusive"}
+    assert DecisionThresholds.model_validate_json(result.model_dump_json()) == result
 
 
 def test_thresholds_by_hand():
     """Of 39 images one in 20 is two of 40: one of those known, and the next."""
     real = np.arange(39) / 100
     fake = real + 0.2
-    found = chosen(real, fake)
-    assert decide(real, found).tolist() == ["real"] * 21 + ["inconclusive"] * 17 + ["fake"]
-    assert decide(fake, found).tolist() == ["real"] + ["inconclusive"] * 17 + ["fake"] * 21
-    assert found.abstention_rate == pytest.approx(34 / 78)
-    assert found.images == 78
+    result = chosen(real, fake)
+    assert decide(real, result).tolist() == ["real"] * 21 + ["inconclusive"] * 17 + ["fake"]
+    assert decide(fake, result).tolist() == ["real"] + ["inconclusive"] * 17 + ["fake"] * 21
+    assert result.abstention_rate == pytest.approx(34 / 78)
+    assert result.images == 78
 
 
 # === Both budgets kept ===
@@ -116,11 +116,11 @@ GAPS = [
 @pytest.mark.parametrize(("real", "fake", "between", "expected"), GAPS)
 def test_where_both_budgets_can_be_kept_there_is_one_threshold(real, fake, between, expected):
     real, fake = np.linspace(*real, 30), np.linspace(*fake, 30)
-    found = chosen(real, fake, between=between)
-    assert found.real_below == found.fake_from == pytest.approx(expected)
-    assert found.abstention_rate == 0
-    assert set(decide(real, found)) == {"real"}
-    assert set(decide(fake, found)) == {"fake"}
+    result = chosen(real, fake, between=between)
+    assert result.real_below == result.fake_from == pytest.approx(expected)
+    assert result.abstention_rate == 0
+    assert set(decide(real, result)) == {"real"}
+    assert set(decide(fake, result)) == {"fake"}
 
 
 # === Properties ===
@@ -134,17 +134,17 @@ def random_data(request):
 
 
 def test_a_larger_budget_never_decides_less(random_data):
-    found = [fit_thresholds(*random_data, ErrorBudget(max_fpr=b, max_fnr=b)) for b in np.arange(0, 0.51, 0.02)]
-    undecided = [one.abstention_rate for one in found]
+    result = [fit_thresholds(*random_data, ErrorBudget(max_fpr=b, max_fnr=b)) for b in np.arange(0, 0.51, 0.02)]
+    undecided = [one.abstention_rate for one in result]
     assert undecided == sorted(undecided, reverse=True)
     assert (undecided[0], undecided[-1]) == (1, 0)
-    for one in found:
+    for one in result:
         assert one.real_below <= one.fake_from
 
 
 def test_undecided_is_the_share_that_gets_no_answer(random_data):
-    found = fit_thresholds(*random_data, ErrorBudget())
-    assert found.abstention_rate == (decide(random_data[1], found) == "inconclusive").mean() > 0
+    result = fit_thresholds(*random_data, ErrorBudget())
+    assert result.abstention_rate == (decide(random_data[1], result) == "inconclusive").mean() > 0
 
 
 def test_the_order_of_images_does_not_matter(random_data):
@@ -155,8 +155,8 @@ def test_the_order_of_images_does_not_matter(random_data):
 
 def test_a_verdict_tells_what_it_was_chosen_for_and_on():
     budget = ErrorBudget(max_fpr=0.1, max_fnr=0.2)
-    found = chosen(np.linspace(0, 0.6, 30), np.linspace(0.4, 1, 30), budget, chosen_on="the validation split")
-    assert (found.budget, found.chosen_on, found.images) == (budget, "the validation split", 60)
+    result = chosen(np.linspace(0, 0.6, 30), np.linspace(0.4, 1, 30), budget, chosen_on="the validation split")
+    assert (result.budget, result.chosen_on, result.images) == (budget, "the validation split", 60)
 
 
 # === The answer ===

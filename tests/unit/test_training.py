@@ -131,10 +131,10 @@ def work(run: Run) -> int:
 
 def scripted(monkeypatch, name: str, values) -> None:
     """Lets validation come out as told, epoch by epoch."""
-    told = iter(values)
+    text = iter(values)
 
     def figures(labels, logits):
-        return {"val_loss": 1.0, "val_accuracy": 0.5, "val_auc": 0.5} | {name: next(told)}
+        return {"val_loss": 1.0, "val_accuracy": 0.5, "val_auc": 0.5} | {name: next(text)}
 
     monkeypatch.setattr(trainer_module, "validation_figures", figures)
 
@@ -229,8 +229,8 @@ class TestCompletedRun:
         from tensorflow.python.summary.summary_iterator import summary_iterator
 
         (events,) = (completed.folder / "tensorboard").iterdir()
-        found = {(v.tag, event.step) for event in summary_iterator(str(events)) for v in event.summary.value}
-        assert {("val_auc", epoch) for epoch in (1, 2, 3)} <= found
+        result = {(v.tag, event.step) for event in summary_iterator(str(events)) for v in event.summary.value}
+        assert {("val_auc", epoch) for epoch in (1, 2, 3)} <= result
 
     @pytest.mark.parametrize("split", [VALIDATION, TEST])
     def test_predictions_are_those_of_the_bundle_to_the_last_bit(self, completed, split):
@@ -284,11 +284,11 @@ class TestCompletedRun:
 
     def test_the_card_tells_what_it_was_trained_on(self, completed):
         card, config = read_card(completed.bundle), completed.config()
-        found = scan(config["data_root"])
+        result = scan(config["data_root"])
         assert card.title == "A tiny one"
         assert (card.arch, card.preprocess.size, card.loss) == ("cnn", 32, "binary")
-        assert card.training.fingerprint == found.fingerprint
-        assert card.training.counts == {split: dict(row) for split, row in found.counts().iterrows()}
+        assert card.training.fingerprint == result.fingerprint
+        assert card.training.counts == {split: dict(row) for split, row in result.counts().iterrows()}
         assert card.training.excluded == 1
         assert card.training.epochs_run == 3
         best = max(completed.history(), key=lambda row: row["val_auc"])
@@ -331,14 +331,14 @@ def work_watched(run: Run, monkeypatch, stop_in: str = "") -> list[str]:
     """Trains a run; returns its phases. A stop is asked for when a phase begins with `stop_in`."""
     phases, phase = [], worker.RunWatcher.phase
 
-    def told(self, text):
+    def message(self, text):
         phases.append(text)
         phase(self, text)
         if stop_in and text.startswith(stop_in):
             run.request_stop()
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker.RunWatcher, "phase", told)
+        patch.setattr(worker.RunWatcher, "phase", message)
         assert work(run) == 0, run.status().reason
     return phases
 
@@ -441,7 +441,7 @@ def test_whole_groups_are_held_out_when_asked(small_dataset, tmp_path, unharmed_
     assert work(run) == 0, run.status().reason
     table = read_predictions(predictions_path(run.folder, CROSS_VALIDATION))
     assert table.fold.tolist() == table.group.tolist()
-    assert {name: found["images"] for name, found in run.metrics()[CROSS_VALIDATION]["groups"].items()} == {
+    assert {name: result["images"] for name, result in run.metrics()[CROSS_VALIDATION]["groups"].items()} == {
         "canon": 16, "nikon": 8}  # fmt: skip
     assert run.status().epochs == 2 * 3
 
@@ -602,8 +602,8 @@ def stopped_in_second_epoch(small_dataset, tmp_path_factory):
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, stopped_in_second_epoch, tmp_path):
-    config, kept, whole = stopped_in_second_epoch
-    shutil.copytree(kept, tmp_path / "parts")
+    config, saved, whole = stopped_in_second_epoch
+    shutil.copytree(saved, tmp_path / "parts")
     newest = max((tmp_path / "parts").glob("epoch-*.npz"))
     newest.write_bytes(damage(newest.read_bytes()))
     trainer = make_trainer(config, tmp_path / "parts")
@@ -613,8 +613,8 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, stopped_in_se
 
 
 def test_with_no_readable_checkpoint_it_says_so(stopped_in_second_epoch, tmp_path):
-    config, kept, _ = stopped_in_second_epoch
-    shutil.copytree(kept, tmp_path / "parts")
+    config, saved, _ = stopped_in_second_epoch
+    shutil.copytree(saved, tmp_path / "parts")
     for path in (tmp_path / "parts").glob("epoch-*.npz"):
         path.write_bytes(b"not a checkpoint")
     with pytest.raises(DfcoreError, match="No checkpoint can be read"):
@@ -622,10 +622,10 @@ def test_with_no_readable_checkpoint_it_says_so(stopped_in_second_epoch, tmp_pat
 
 
 def test_a_checkpoint_of_another_network_is_refused(stopped_in_second_epoch, tmp_path):
-    config, kept, _ = stopped_in_second_epoch
+    config, saved, _ = stopped_in_second_epoch
     other = config.model_copy(update={"loss": "categorical"})
     with pytest.raises(DfcoreError, match="does not fit this model"):
-        make_trainer(other, kept)
+        make_trainer(other, saved)
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, monkeypatch):
@@ -647,7 +647,7 @@ def saved(folder: Path, epoch: int, step: int = 0, weight: float = 0.0) -> Path:
     return checkpoints.save(folder, {"model": [np.full(3, weight)]}, {"epoch": epoch, "step": step})
 
 
-def found(folder: Path) -> tuple[int, int]:
+def counted(folder: Path) -> tuple[int, int]:
     state = checkpoints.newest(folder).state
     return state["epoch"], state["step"]
 
@@ -659,7 +659,7 @@ def damage_file(path: Path) -> None:
 def test_the_newest_and_the_one_before_are_kept(tmp_path):
     paths = [saved(tmp_path, *at) for at in ((1, 0), (1, 5), (2, 0), (2, 3), (10, 0))]
     assert sorted(tmp_path.iterdir()) == paths[-2:]
-    assert found(tmp_path) == (10, 0)
+    assert counted(tmp_path) == (10, 0)
 
 
 def test_of_two_checkpoints_of_one_step_the_later_counts(tmp_path):
@@ -671,7 +671,7 @@ def test_of_two_checkpoints_of_one_step_the_later_counts(tmp_path):
 
 
 def test_a_checkpoint_that_reads_otherwise_than_it_was_written_is_refused_and_those_before_stay(tmp_path, monkeypatch):
-    kept, flush = [saved(tmp_path, epoch) for epoch in (1, 2)], files.flush
+    retained, flush = [saved(tmp_path, epoch) for epoch in (1, 2)], files.flush
 
     def spoil(path):
         flush(path)
@@ -681,35 +681,35 @@ def test_a_checkpoint_that_reads_otherwise_than_it_was_written_is_refused_and_th
     monkeypatch.setattr(files, "flush", spoil)
     with pytest.raises(StorageError, match="does not read as it was written"):
         saved(tmp_path, 3)
-    assert sorted(tmp_path.iterdir()) == kept
-    assert found(tmp_path) == (2, 0)
+    assert sorted(tmp_path.iterdir()) == retained
+    assert counted(tmp_path) == (2, 0)
 
 
 def test_a_damaged_checkpoint_does_not_push_out_a_sound_one(tmp_path):
     for epoch in (1, 2, 3):
         newest = saved(tmp_path, epoch)
     damage_file(newest)
-    assert found(tmp_path) == (2, 0)
+    assert counted(tmp_path) == (2, 0)
     newest = saved(tmp_path, 2, 5)
-    assert found(tmp_path) == (2, 5)
+    assert counted(tmp_path) == (2, 5)
     damage_file(newest)
-    assert found(tmp_path) == (2, 0), "the one before always stays"
+    assert counted(tmp_path) == (2, 0), "the one before always stays"
 
 
 def test_a_checkpoint_that_was_half_written_when_its_process_was_killed_is_swept(tmp_path):
-    kept = saved(tmp_path, 1)
+    retained = saved(tmp_path, 1)
     (tmp_path / ".aside-epoch-000002-step-00000000-x7.npz").write_bytes(b"half")
-    assert found(tmp_path) == (1, 0)
-    assert list(tmp_path.iterdir()) == [kept]
+    assert counted(tmp_path) == (1, 0)
+    assert list(tmp_path.iterdir()) == [retained]
 
 
 def test_older_ones_that_a_kill_left_go_when_the_run_goes_on(tmp_path):
     first = saved(tmp_path, 1)
     content = first.read_bytes()
-    kept = [saved(tmp_path, epoch) for epoch in (2, 3)]
+    retained = [saved(tmp_path, epoch) for epoch in (2, 3)]
     first.write_bytes(content)  # As if the process had been killed before it was removed.
-    assert found(tmp_path) == (3, 0)
-    assert sorted(tmp_path.iterdir()) == kept
+    assert counted(tmp_path) == (3, 0)
+    assert sorted(tmp_path.iterdir()) == retained
 
 
 # === What the settings do ===
@@ -846,10 +846,10 @@ def test_a_cosine_with_warm_up_rises_first(small_dataset, tmp_path):
     config = tiny(small_dataset, schedule="cosine", warmup_epochs=1, epochs=3)
     trainer = make_trainer(config, tmp_path, watch)
     assert trainer.run()
-    told = [row["lr"] for row in watch.steps]
-    assert told[: trainer.steps] == sorted(told[: trainer.steps])
-    assert max(told) == pytest.approx(1e-3)
-    assert told[-1] == pytest.approx(0, abs=1e-8)
+    text = [row["lr"] for row in watch.steps]
+    assert text[: trainer.steps] == sorted(text[: trainer.steps])
+    assert max(text) == pytest.approx(1e-3)
+    assert text[-1] == pytest.approx(0, abs=1e-8)
 
 
 def test_a_plateau_halves_the_rate_when_stuck(small_dataset, tmp_path, monkeypatch):
@@ -895,8 +895,8 @@ def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset,
     for layer in given.layers:
         if layer.weights and layer.name != "head_logit":
             pairs = list(zip(layer.get_weights(), model.get_layer(layer.name).get_weights(), strict=True))
-            kept = all(np.array_equal(before, after) for before, after in pairs)
-            assert kept == isinstance(layer, keras.layers.BatchNormalization), layer.name
+            saved = all(np.array_equal(before, after) for before, after in pairs)
+            assert saved == isinstance(layer, keras.layers.BatchNormalization), layer.name
 
 
 def test_mixed_precision_leaves_a_float32_detector(small_dataset, tmp_path):
@@ -965,12 +965,12 @@ def in_phase(monkeypatch, begin: str, act) -> list:
     """Lets something happen when a phase begins so, once; returns what came of it."""
     phase, came = worker.RunWatcher.phase, []
 
-    def told(self, text):
+    def message(self, text):
         phase(self, text)
         if text.startswith(begin) and not came:
             came.append(act())
 
-    monkeypatch.setattr(worker.RunWatcher, "phase", told)
+    monkeypatch.setattr(worker.RunWatcher, "phase", message)
     return came
 
 
@@ -1110,7 +1110,7 @@ def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_i
     run = new_run(config.model_copy(update={"data_root": str(data)}), tmp_path / "runs")
     work_watched(run, monkeypatch, "training epoch 2")
     assert run.status().state is State.STOPPED
-    kept = sorted(run.checkpoints.iterdir())
+    saved = sorted(run.checkpoints.iterdir())
     image = data / "train" / "fake" / "3.png"
     before = image.read_bytes()
     make_image(image, seed=99)
@@ -1118,7 +1118,7 @@ def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_i
     status = run.status()
     assert status.state is State.FAILED
     assert f"The data set {data} has changed since this run began" in status.reason
-    assert sorted(run.checkpoints.iterdir()) == kept
+    assert sorted(run.checkpoints.iterdir()) == saved
     image.write_bytes(before)
     work_watched(run, monkeypatch)
     assert run.status().state is State.COMPLETED
@@ -1131,8 +1131,8 @@ def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_i
 def contents(run: Run) -> dict[str, bytes]:
     """What lies in a run's folder, but for signs of life and what is removed at the end."""
     paths = [path for path in run.folder.rglob("*") if path.is_file() and path.name != "heartbeat"]
-    found = {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in paths}
-    return {name: content for name, content in found.items() if not name.startswith(".finish-")}
+    result = {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in paths}
+    return {name: content for name, content in result.items() if not name.startswith(".finish-")}
 
 
 @pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2", "measuring on test"])
@@ -1164,12 +1164,12 @@ def test_a_run_that_was_taken_for_gone_goes_on_and_says_so(
     stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
 ):
     run = new_run(stopped_in_second_epoch[0], tmp_path / "runs")
-    told, tell = [], worker.RunWatcher.step
-    monkeypatch.setattr(worker.RunWatcher, "step", lambda self, row: (tell(self, row), told.append(run.status().state)))
+    text, tell = [], worker.RunWatcher.step
+    monkeypatch.setattr(worker.RunWatcher, "step", lambda self, row: (tell(self, row), text.append(run.status().state)))
     came = in_phase(monkeypatch, "training epoch 2", lambda: taken_for_gone(run))
     assert work(run) == 0
     assert came == [State.INTERRUPTED]
-    assert set(told) == {State.RUNNING}
+    assert set(text) == {State.RUNNING}
     assert (run.status().state, run.status().reason) == (State.COMPLETED, "")
 
 

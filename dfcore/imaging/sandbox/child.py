@@ -64,25 +64,25 @@ def _answer(
             return asdict(image.facts()), image.pixels()
 
     try:
-        found = decode(large=False)
+        result = decode(large=False)
     except (ImageError, MemoryError):
         # Some decoders take the memory for the whole image before they tell its size.
-        found = None
-    if found is None:
+        result = None
+    if result is None:
         send(answers, {"large": True})
         receive(sys.stdin.buffer)  # The permission.
         set_memory(LARGE_MEMORY_BYTES)
-        found = decode(large=True)
-    assert found is not None
-    told, rgb = found
+        result = decode(large=True)
+    assert result is not None
+    text, rgb = result
     if request["want"] == "check":
-        return told, None
+        return text, None
     picture = _shrunk(rgb, request["most"])
     if request["want"] == "picture":
-        return told, picture
+        return text, picture
     squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
     header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
-    return told, np.concatenate([header, *(part.ravel() for part in (*squares, picture))])
+    return text, np.concatenate([header, *(part.ravel() for part in (*squares, picture))])
 
 
 def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:
