@@ -37,7 +37,9 @@ def add(commands: Any) -> None:
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     explain.add_argument("image", metavar="IMAGE")
-    explain.add_argument("--method", default="gradcam", help="gradcam, gradcam++, scorecam, layercam or saliency")
+    explain.add_argument(
+        "--method", default="gradcam", help="gradcam (default), gradcam++, scorecam, layercam or saliency"
+    )
     explain.add_argument("--target", default="fake", help="evidence of fake or of real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
