@@ -5,8 +5,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import roles
 from dashboard.roles import Role
+from dfcore.imaging import SUFFIXES
 
-TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
+TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
 # Of one session: what it holds is held in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT = "inspect_images", "inspect_left_out"

@@ -1,7 +1,8 @@
 """What every command's arguments share."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -39,6 +40,20 @@ def at_least_one(text: str) -> int | str:
     if text != "auto" and not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected auto or a number of at least 1. Received: {text}")
     return text if text == "auto" else int(text)
+
+
+def out_file(text: str, formats: Sequence[str]) -> Path:
+    """The file after --out, its format told by the ending of its name; checked before anything is computed.
+
+    Raises:
+        InputError: when the ending is none of `formats`, or a folder has that name.
+    """
+    path = Path(text)
+    if path.suffix.lower() not in formats:
+        raise InputError(f"Expected --out FILE ending in {', '.join(formats)}. Received: {text}.")
+    if path.is_dir():
+        raise InputError(f"Expected a file after --out. Received a folder: {text}.")
+    return path
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command, out_file
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError
+from dfcore.utils.texts import printable
 
 _SPLITS = ("train", "validation", "test", "all")
 # Of the three-way decisions: column in the table of `cross-eval`.
@@ -21,7 +22,7 @@ def add(commands: Any) -> None:
     evaluate = command(commands, "evaluate", _evaluate, "measure a detector on a data set")
     evaluate.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(evaluate)
-    evaluate.add_argument("--out", metavar="FILE.parquet", help="write the per-image predictions too")
+    evaluate.add_argument("--out", metavar="FILE", help="write the per-image predictions too: .csv, .jsonl or .parquet")
     evaluate.add_argument(
         "--robustness", action="store_true", help="measure after recompression, resizing, blur, noise and the like too"
     )
@@ -67,8 +68,10 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import three_way, thresholds_for, write_predictions
+    from dfcore.evaluation import three_way, thresholds_for
+    from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
+    out = out_file(options.out, EXPORT_FORMATS) if options.out else None
     if options.max_images < 2:
         raise InputError(f"Expected --max-images of at least 2. Received: {options.max_images}.")
     detector = Detector.load(options.bundle)
@@ -78,8 +81,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
-    if options.out:
-        write_predictions(Path(options.out), table)
+    if out:
+        export_predictions(out, table)
     if options.json:
         print_json(metrics)
         return
@@ -124,4 +127,4 @@ def _compare(options: argparse.Namespace) -> None:
     if options.json:
         print_json(result | {"detectors": names})
         return
-    print(f"A: {names['a']}\nB: {names['b']}\n{paired.in_words(result)}")
+    print(f"A: {printable(names['a'])}\nB: {printable(names['b'])}\n{paired.in_words(result)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_one, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_one, budget_of, command, out_file
 from dfcore.commands.terminal import Progress, print_json, progress_bar
 from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
@@ -58,11 +58,7 @@ def _predict(options: argparse.Namespace) -> None:
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.datasets.listing import iter_images, list_images
 
-    out = Path(options.out) if options.out else None
-    if out and out.suffix.lower() not in FORMATS:
-        raise InputError(f"Expected --out FILE ending in {', '.join(FORMATS)}. Received: {options.out}.")
-    if out and out.is_dir():
-        raise InputError(f"Expected a file after --out. Received a folder: {options.out}.")
+    out = out_file(options.out, FORMATS) if options.out else None
     if out and out.suffix.lower() == ".json":
         require_numbers(list_images(options.paths))
     total = sum(1 for _ in iter_images(options.paths))
@@ -102,7 +98,7 @@ def _write(
 
     with ResumeLog(out, _identity(options, detectors)) as log:
         if log.judged:
-            print(f"dfcore: going on after {log.judged} verdicts in {log.path}", file=sys.stderr)
+            print(printable(f"dfcore: going on after {log.judged} verdicts in {log.path}"), file=sys.stderr)
         left = (path for path in iter_images(options.paths) if not log.strike(storable(path)))
         for batch in predict_files(left, detectors, how):
             log.add(batch)
@@ -117,7 +113,7 @@ def _write(
             print_json(answer)
         else:
             text = f", {log.failed} files that cannot be judged" if log.failed else ""
-            print(f"{answer['verdicts']} verdicts in {out}{text}")
+            print(printable(f"{answer['verdicts']} verdicts in {out}{text}"))
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -178,14 +174,13 @@ def _explain(options: argparse.Namespace) -> None:
     from dfcore.imaging import decoder, sandbox
     from dfcore.utils.files import write_atomic
 
-    if Path(options.out).suffix.lower() != ".png":
-        raise InputError(f"Expected --out FILE.png. Received: {options.out}.")
+    out = out_file(options.out, [".png"])
     data = decoder.read_bytes(options.image)
     rgb = sandbox.decode(data)
     detector = Detector.load(options.bundle)
     verdict = detector.predict([data])[0]
     heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
-    write_atomic(Path(options.out), lambda path: figure(rgb, heatmap).save(path, "PNG"))
+    write_atomic(out, lambda path: figure(rgb, heatmap).save(path, "PNG"))
     answer = {
         "image": options.image,
         "verdict": verdict.decision,
@@ -201,9 +196,8 @@ def _explain(options: argparse.Namespace) -> None:
     if options.json:
         print_json(answer)
         return
-    print(
-        f"{verdict.decision} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}"
-    )
+    scores = f"score {verdict.score:.4f}, threshold {verdict.threshold:.4f}"
+    print(printable(f"{verdict.decision} ({scores}); heat-map in {options.out}"))
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
 

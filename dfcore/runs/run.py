@@ -21,7 +21,7 @@ from dfcore import compat
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
-from dfcore.utils.files import read_json, remembered, sweep, write_bytes, write_json, write_text
+from dfcore.utils.files import lock, read_json, remembered, sweep, write_bytes, write_json, write_text
 from dfcore.utils.texts import printable
 
 _STATUS_FIELDS = {field.name for field in fields(Status)}
@@ -294,7 +294,7 @@ class Run:
     def _lock(self) -> FileLock:
         if not self.folder.is_dir():
             raise RunError(f"Run {self.id} was deleted.")
-        return FileLock(self.folder / ".lock", timeout=20)
+        return lock(self.folder / ".lock", timeout=20)
 
     def _stored_status(self) -> Status:
         return _read_status(self.folder / "status.json")

@@ -11,7 +11,7 @@ from typing import Any
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.run import Run
 from dfcore.runs.status import State, Status
-from dfcore.utils.files import write_json
+from dfcore.utils.files import make_folder, share, write_json
 
 
 class RunStore:
@@ -27,7 +27,7 @@ class RunStore:
             StorageError: when it cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             folder = self._new_folder(str(config.get("arch", "run")))
         except OSError as error:
             raise StorageError(f"No run can be made in {self.folder}: {error.strerror}.") from error
@@ -84,6 +84,7 @@ class RunStore:
             folder = self.folder / f"{stamp}-{arch}"
             try:
                 folder.mkdir()
+                share(folder)
                 return folder
             except FileExistsError:
                 time.sleep(0.002)

@@ -21,7 +21,7 @@ from dfcore.runs.process import identity
 from dfcore.runs.run import LostRun, Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
-from dfcore.utils.files import sweep
+from dfcore.utils.files import lock, share_all_made, sweep
 
 _POLL_SECONDS = _BEAT_SECONDS = 1.0
 
@@ -36,18 +36,19 @@ def main(folder: str) -> int:
     if not _is_mine(run):
         print("Another process has this run; this one leaves it alone.")
         return 1
+    share_all_made(run.folder)
     run.owner = (mine := identity())["pid"], mine["started"]
     threading.Thread(target=_beat, args=(run,), daemon=True).start()
     watcher = RunWatcher(run)
     # In a thread of its own, since the handler may interrupt a write that holds the run's lock.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=run.request_stop, daemon=True).start())
-    lock = FileLock(run.folder.parent / ".training.lock")
+    training = lock(run.folder.parent / ".training.lock")
     try:
         _clean_up(run)
-        if not _wait_for_turn(run, lock):
+        if not _wait_for_turn(run, training):
             run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
             return 0
-        with lock:
+        with training:
             run.keep_reserve()
             _train(run, watcher)
         run.sweep()
@@ -83,7 +84,7 @@ def _is_mine(run: Run, patience: float = 30.0) -> bool:
     return False
 
 
-def _wait_for_turn(run: Run, lock: FileLock) -> bool:
+def _wait_for_turn(run: Run, training: FileLock) -> bool:
     """Takes the lock that only one training process holds; False when asked to stop meanwhile."""
     store = RunStore(run.folder.parent)
     while True:
@@ -91,13 +92,13 @@ def _wait_for_turn(run: Run, lock: FileLock) -> bool:
             return False
         if store.turn_of(run):
             try:
-                lock.acquire(timeout=0)
+                training.acquire(timeout=0)
             except Timeout:
                 pass
             else:
                 if run.begin():
                     return True
-                lock.release()
+                training.release()
         run.update()
         time.sleep(_POLL_SECONDS)
 
