@@ -11,6 +11,7 @@ from pathlib import Path
 from dfcore.errors import AccessError
 
 ROOTS = "DFCORE_ROOTS"
+_PACKAGE = Path(__file__).resolve().parent
 
 
 def runs_dir() -> Path:
@@ -28,11 +29,20 @@ def models_dir() -> Path:
     return _folder("DFCORE_MODELS", "models")
 
 
+def checkout() -> Path | None:
+    """The checkout that this package lies in; None where it was installed."""
+    return None if (_PACKAGE / "_models").is_dir() else _PACKAGE.parent
+
+
 def shipped_models_dir() -> Path:
     """Folder of the detectors that ship: within the installed package, or `models/` of the checkout."""
-    package = Path(__file__).resolve().parent
-    installed = package / "_models"
-    return installed if installed.is_dir() else package.parent / "models"
+    root = checkout()
+    return root / "models" if root else _PACKAGE / "_models"
+
+
+def app_script() -> Path:
+    """The dashboard's main script: within the installed package, or at the top of the checkout."""
+    return (checkout() or _PACKAGE / "_app") / "streamlit_app.py"
 
 
 def model_folders() -> list[Path]:

@@ -4,14 +4,11 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-from dfcore.errors import DfcoreError
+from dfcore import workspace
 from dfcore.utils import extras
 from dfcore.utils.processes import environment
-
-_SCRIPT = "streamlit_app.py"
 
 
 def add(commands: Any) -> None:
@@ -27,25 +24,12 @@ def add(commands: Any) -> None:
     )  # fmt: skip
 
 
-def script() -> Path:
-    """The dashboard's main script: within the installed package, or at the top of the checkout.
-
-    Raises:
-        DfcoreError: when there is none.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "_app", package.parent):
-        if (folder / _SCRIPT).is_file():
-            return folder / _SCRIPT
-    raise DfcoreError(f"The dashboard is missing from {package}. Install dfcore again: {extras.install('app')}.")
-
-
 def _app(options: argparse.Namespace) -> None:
     for module in ("streamlit", "plotly"):
         if not extras.installed(module):
             raise extras.missing(module, "app", "The dashboard")
     # -P: what lies in the current folder must not stand in for a module.
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(script())]
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(workspace.app_script())]
     for option, value in (("port", options.port), ("address", options.host)):
         if value is not None:
             command += [f"--server.{option}", str(value)]

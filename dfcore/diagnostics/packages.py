@@ -3,10 +3,10 @@
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from dfcore import workspace
 from dfcore.diagnostics.finding import Finding
 from dfcore.utils import extras
 
@@ -61,9 +61,9 @@ def _version(name: str) -> str | None:
 
 def _declared(extra: str) -> list[Requirement]:
     """From the checkout's pyproject.toml, where this is one, else from the installed package."""
-    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-    if project.is_file():
-        table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    root = workspace.checkout()
+    if root:
+        table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         lines = table["optional-dependencies"][extra] if extra else table["dependencies"]
         declared = [Requirement(line) for line in lines]
         return [each for each in declared if each.marker is None or each.marker.evaluate()]
