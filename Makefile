@@ -5,11 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: app test check browser screenshots soak fuzz load regress audit clean help
+# The locks are made for all supported versions of Python at once; pins that still fit stay.
+# `make lock UPGRADE=--upgrade` takes the newest releases, `UPGRADE='--upgrade-package NAME'` one.
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
+
+.PHONY: app lock test check browser screenshots soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
 	@echo "make test         run the tests"
+	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
 	@echo "make screenshots  make docs/screenshots anew"
@@ -22,15 +28,19 @@ help:
 $(VENV)/app.stamp: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/app.stamp
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 app: $(VENV)/app.stamp
-	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+	$(BIN)/python -m dfcore app --port $(PORT)
+
+lock: $(VENV)/dev.stamp
+	$(LOCK) --extra app --output-file requirements.txt
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
@@ -62,7 +72,7 @@ regress: $(VENV)/dev.stamp
 
 audit: $(VENV)/dev.stamp
 	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py
-	$(BIN)/pip-audit -r requirements.txt
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
 
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dfcore import workspace
 from dfcore.confidence import DecisionThresholds, decide
 from dfcore.datasets import scan
 from dfcore.datasets.listing import list_images
@@ -89,7 +88,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("detectors", nargs="*", help="default: all that ship")
     options = parser.parse_args()
-    names = options.detectors or [path.name for path in list_bundles(workspace.models_dir())]
+    names = options.detectors or [path.name for path in list_bundles()]
     detectors = {name: Detector.load(name) for name in names}
     rows, choices = [], []
     for kind, sources in kinds(options.data).items():

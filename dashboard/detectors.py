@@ -13,9 +13,8 @@ import streamlit as st
 
 from dashboard import runtime_tuning
 from dashboard.stored import runs
-from dfcore import workspace
 from dfcore.detectors.bundle import Card, read_card
-from dfcore.detectors.library import default_name, list_bundles
+from dfcore.detectors.library import default_name, is_shipped, list_bundles
 from dfcore.errors import BundleError, DfcoreError, RunError
 from dfcore.runs import Run, State
 from dfcore.utils.files import sha256_bytes
@@ -51,18 +50,23 @@ class Entry:
         """A hash of all that its card says: of model, calibration and thresholds."""
         return sha256_bytes(self.card.model_dump_json().encode())
 
+    @property
+    def shipped(self) -> bool:
+        """Whether it belongs to the installed package, so that it can be neither renamed nor deleted."""
+        return is_shipped(self.folder)
+
 
 def library() -> tuple[list[Entry], list[str]]:
-    """Detectors under the models folder, the default first; and what is wrong with those that are left out."""
+    """Detectors of the workspace and those that ship, the default first; and what is wrong with those left out."""
     result, problems = [], []
-    folder = workspace.models_dir()
-    for path in list_bundles(folder):
+    default = default_name()
+    for path in list_bundles():
         try:
             card = read_card(path)
         except BundleError as error:
             problems.append(str(error))
             continue
-        mark = " (default)" if path.name == default_name(folder) else ""
+        mark = " (default)" if path.name == default else ""
         result.append(Entry(path.name, path, f"{path.name}: {card.title}{mark}", card))
     return result, problems
 

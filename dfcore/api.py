@@ -66,9 +66,8 @@ def list_detectors() -> list[DetectorInfo]:
     from dfcore.detectors.bundle import read_card
     from dfcore.detectors.library import default_name, list_bundles
 
-    folder = workspace.models_dir()
-    default = default_name(folder)
-    return [DetectorInfo(path.name, path, read_card(path), path.name == default) for path in list_bundles(folder)]
+    default = default_name()
+    return [DetectorInfo(path.name, path, read_card(path), path.name == default) for path in list_bundles()]
 
 
 def list_architectures() -> "list[Architecture]":

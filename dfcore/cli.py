@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import cache, data, evaluate, predict, runs, train
+from dfcore.commands import app, cache, data, doctor, evaluate, predict, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -26,8 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for hint in hints:
         print(f"dfcore: {hint}", file=sys.stderr)
     try:
-        options.command(options)
-        return 0
+        return options.command(options) or 0
     except InputError as error:
         print(f"dfcore: {_one_line(error)}", file=sys.stderr)
         return 2
@@ -60,4 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     runs.add(commands.add_parser("runs", help="list, show, stop, resume and delete training runs"))
     evaluate.add(commands)
     predict.add(commands)
+    app.add(commands)
+    doctor.add(commands)
     return parser

@@ -51,6 +51,10 @@ class BusyError(DfcoreError):
     """Too much is asked of the server at this moment."""
 
 
+class MissingExtraError(InputError):
+    """What was asked for needs an optional dependency; the text names the command that installs it."""
+
+
 class RunError(InputError):
     """A run does not exist or is not in a state that allows what was asked."""
 

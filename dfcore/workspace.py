@@ -11,6 +11,7 @@ from pathlib import Path
 from dfcore.errors import AccessError
 
 ROOTS = "DFCORE_ROOTS"
+_PACKAGE = Path(__file__).resolve().parent
 
 
 def runs_dir() -> Path:
@@ -26,6 +27,33 @@ def measurements_dir() -> Path:
 def models_dir() -> Path:
     """Folder of detector bundles, `models/` by default."""
     return _folder("DFCORE_MODELS", "models")
+
+
+def checkout() -> Path | None:
+    """The checkout that this package lies in; None where it was installed."""
+    return None if (_PACKAGE / "_models").is_dir() else _PACKAGE.parent
+
+
+def shipped_models_dir() -> Path:
+    """Folder of the detectors that ship: within the installed package, or `models/` of the checkout."""
+    root = checkout()
+    return root / "models" if root else _PACKAGE / "_models"
+
+
+def app_script() -> Path:
+    """The dashboard's main script: within the installed package, or at the top of the checkout."""
+    return (checkout() or _PACKAGE / "_app") / "streamlit_app.py"
+
+
+def model_folders() -> list[Path]:
+    """Where detectors are looked up by name: the workspace's models, then those that ship.
+
+    Where `DFCORE_MODELS` names a folder, that one alone.
+    """
+    own = models_dir()
+    if os.environ.get("DFCORE_MODELS") or own == shipped_models_dir():
+        return [own]
+    return [own, shipped_models_dir()]
 
 
 def data_dir() -> Path:
@@ -44,18 +72,17 @@ def logs_dir() -> Path:
 
 
 def is_own(path: Path) -> bool:
-    """Whether it lies among the models or the runs, links resolved."""
+    """Whether it lies among the models, the runs, or the detectors that ship, links resolved."""
     real = Path(path).resolve()
-    return real.is_relative_to(models_dir()) or real.is_relative_to(runs_dir())
+    return any(real.is_relative_to(folder) for folder in (models_dir(), runs_dir(), shipped_models_dir()))
 
 
 def roots() -> list[Path] | None:
-    """The folders that may be read, or None for all; the workspace's own are always among them."""
-    text = os.environ.get(ROOTS)
-    if text is None:
+    """The folders that may be read, or None for all; the workspace's own and the shipped models always may."""
+    named = _named_roots()
+    if named is None:
         return None
-    named = [Path(part).expanduser() for part in text.split(os.pathsep) if part]
-    return [path.resolve() for path in (*named, runs_dir(), models_dir(), data_dir(), cache_dir())]
+    return [*named, runs_dir(), models_dir(), data_dir(), cache_dir(), shipped_models_dir()]
 
 
 def readable(path: Path) -> bool:
@@ -75,11 +102,18 @@ def require_readable(path: Path) -> None:
         AccessError: naming the folders that may be.
     """
     if not readable(path):
-        text = ", ".join(str(root) for root in (roots() or ())[:-4]) or "none but the workspace's own"
+        text = ", ".join(str(root) for root in _named_roots() or ()) or "none but the workspace's own"
         raise AccessError(
             f"{path} lies outside of the folders that may be read here ({text}). Whoever runs the server can add "
             f"others with {ROOTS}."
         )
+
+
+def _named_roots() -> list[Path] | None:
+    text = os.environ.get(ROOTS)
+    if text is None:
+        return None
+    return [Path(part).expanduser().resolve() for part in text.split(os.pathsep) if part]
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import actions, detectors, error_reporting, roles, widgets
 from dashboard.navigation import require_front_door
 from dashboard.roles import Role
-from dfcore import figures, workspace
+from dfcore import figures
 from dfcore.detectors.bundle import Card
 from dfcore.detectors.library import default_name
 from dfcore.evaluation import METRICS
@@ -116,28 +116,34 @@ def _engine(card: Card) -> str:
 
 
 def act(entry: detectors.Entry) -> None:
-    folder = workspace.models_dir()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if default_name(folder) != entry.key and st.button(
+        if default_name() != entry.key and st.button(
             "Make default", icon=":material/star:", key=f"default_{entry.key}"
         ):
             with widgets.errors():
                 actions.set_default(entry.key)
                 st.rerun()
-        with st.popover("Rename", icon=":material/edit:"):
-            new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
-            if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
-                with widgets.errors():
-                    actions.rename(entry.key, new)
-                    st.rerun()
-        if st.button("Delete", icon=":material/delete:", key=f"delete_{entry.key}"):
-            confirm_delete(entry)
+        if entry.shipped:
+            st.caption("It ships with the package: it can be neither renamed nor deleted.")
+        else:
+            change(entry)
         if roles.may(Role.ANALYST):
             st.download_button(
                 "Download", actions.pack(entry.folder), f"{entry.key}.zip", "application/zip", on_click="ignore",
                 icon=":material/download:", key=f"download_{entry.key}",
                 help="The whole detector as one archive, to be passed on.",
             )  # fmt: skip
+
+
+def change(entry: detectors.Entry) -> None:
+    with st.popover("Rename", icon=":material/edit:"):
+        new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
+        if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
+            with widgets.errors():
+                actions.rename(entry.key, new)
+                st.rerun()
+    if st.button("Delete", icon=":material/delete:", key=f"delete_{entry.key}"):
+        confirm_delete(entry)
 
 
 @st.dialog("Delete this detector?")

@@ -11,7 +11,7 @@ from dfcore.confidence import ErrorBudget
 from dfcore.detectors.bundle import Card
 from dfcore.errors import InputError
 
-BUNDLE_HELP = "bundle folder, run folder or id, or a name under models/"
+BUNDLE_HELP = "bundle folder, run folder or id, or the name of a detector in the library (models/, and those that ship)"
 
 
 class Parser(argparse.ArgumentParser):

@@ -153,11 +153,11 @@ def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[st
 
 
 def _library() -> list[str]:
-    """Names of all detectors under the models folder."""
+    """Names of all detectors in the library."""
     from dfcore import workspace
     from dfcore.detectors.library import list_bundles
 
-    names = [path.name for path in list_bundles(workspace.models_dir())]
+    names = [path.name for path in list_bundles()]
     if not names:
         raise InputError(f"There is no detector in {workspace.models_dir()} to choose from.")
     return names

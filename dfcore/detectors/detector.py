@@ -21,6 +21,7 @@ from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.utils import extras
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
 
@@ -57,18 +58,19 @@ class Detector:
 
     @classmethod
     def load(cls, bundle: str | Path, engine: EngineName = "auto") -> "Detector":
-        """Loads a bundle folder, a run, or a detector by its name under the models folder.
+        """Loads a bundle folder, a run, or a detector by its name in the library.
 
         Args:
             bundle: which.
             engine: "keras" is the reference; "openvino" is fast on CPUs; "auto" takes the fast one where the card says
-                that it answers alike and the bundle lies where only this workbench writes (its models and runs), and
-                then imports TensorFlow only when the Keras model is asked for. "openvino-bf16" computes in bfloat16,
-                about twice as fast; what that costs stands on the card.
+                that it answers alike and the bundle lies where only this workbench writes (its models, its runs, the
+                detectors that ship), and then imports TensorFlow only when the Keras model is asked for.
+                "openvino-bf16" computes in bfloat16, about twice as fast; what that costs stands on the card.
 
         Raises:
             BundleError: when it is missing, incomplete, altered, or cannot be loaded here.
             InputError: when the engine asked for is not to be had.
+            MissingExtraError: when it is not installed.
         """
         folder = find_bundle(bundle)
         card = verify(folder)
@@ -237,14 +239,13 @@ def _openvino_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEng
     if asked == "keras" or (asked == "auto" and not enabled):
         return None
     files = read_openvino(folder, card)
-    if files is None or not installed():
-        if asked == "auto":
-            return None
+    if asked == "auto" and (files is None or not installed()):
+        return None
+    if not installed():
+        raise extras.missing("openvino", "openvino", f"The engine {asked!r}")
+    if files is None:
         why = card.openvino.reason if card.openvino and card.openvino.reason else "it was made without"
-        raise InputError(
-            f"{folder} has no network for OpenVINO ({why}). 'dfcore optimize' makes one."
-            if installed() else "OpenVINO is not installed; 'pip install openvino' does it, or use --engine keras."
-        )  # fmt: skip
+        raise InputError(f"{folder} has no network for OpenVINO ({why}). 'dfcore optimize' makes one.")
     graph, weights = files
     assert card.openvino is not None  # There are files.
     if bfloat16 and not has_bfloat16():

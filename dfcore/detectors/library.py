@@ -1,11 +1,14 @@
 """The library of detectors: a folder of bundles under plain names, one of them the default.
 
-A bundle is named by its folder, by a run's folder, or by a name in this library.
+A bundle is named by its folder, by a run's folder, or by a name in this library. The detectors that ship with an
+installed package belong to the library too: they can be used and made the default, but neither renamed nor deleted. A
+detector of the workspace comes before a shipped one of the same name.
 """
 
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from dfcore import workspace
@@ -18,44 +21,65 @@ _LOCK = ".lock"
 
 
 def find_bundle(name: str | Path) -> Path:
-    """Finds a bundle: its folder, a run's folder or id, or a name under the models folder.
+    """Finds a bundle: its folder, a run's folder or id, or a name in the library.
 
     Raises:
         BundleError: naming the detectors that there are.
     """
     given = Path(name).expanduser()
-    candidates = [given, given / "bundle", workspace.models_dir() / given, workspace.runs_dir() / given / "bundle"]
+    named = (folder / given for folder in workspace.model_folders())
+    candidates = [given, given / "bundle", *named, workspace.runs_dir() / given / "bundle"]
     for folder in candidates:
         if (folder / CARD).is_file():
             return folder.resolve()
-    known = ", ".join(path.name for path in list_bundles(workspace.models_dir())) or "none yet"
+    known = ", ".join(path.name for path in list_bundles()) or "none yet"
     raise BundleError(
         f"There is no detector {str(name)!r}. Expected a bundle folder, a finished run, or one of: {known}."
     )
 
 
-def list_bundles(folder: Path) -> list[Path]:
-    """Bundles in a folder of detectors, the default one first, then by name."""
-    if not folder.is_dir():
-        return []
-    result = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
-    return sorted(result, key=lambda path: path.name != default_name(folder))
+def list_bundles(folder: Path | None = None) -> list[Path]:
+    """Bundles, the default one first, then by name.
+
+    Args:
+        folder: of detectors; without it the library's, which are the workspace's and those that ship.
+    """
+    by_name: dict[str, Path] = {}
+    for each in _folders(folder):
+        for path in each.iterdir() if each.is_dir() else ():
+            if (path / CARD).is_file() and not path.name.startswith("."):
+                by_name.setdefault(path.name, path)
+    default = default_name(folder)
+    return [by_name[name] for name in sorted(by_name, key=lambda name: (name != default, name))]
 
 
-def default_name(folder: Path) -> str | None:
-    """The name of the default detector, if one was chosen."""
-    path = folder / _DEFAULT
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+def default_name(folder: Path | None = None) -> str | None:
+    """The name of the default detector, if one was chosen; what the workspace chose comes first.
+
+    Args:
+        folder: as for `list_bundles`.
+    """
+    for each in _folders(folder):
+        if (each / _DEFAULT).is_file():
+            return (each / _DEFAULT).read_text(encoding="utf-8").strip()
+    return None
+
+
+def is_shipped(bundle: Path) -> bool:
+    """Whether a bundle belongs to the installed package, so that it cannot be changed."""
+    shipped = workspace.shipped_models_dir()
+    return shipped != workspace.models_dir() and Path(bundle).resolve().is_relative_to(shipped)
 
 
 def set_default(folder: Path, name: str) -> None:
-    """Makes a detector the default one."""
+    """Makes a detector the default one; with the workspace's models, a shipped one too."""
     with lock(folder / _LOCK):
         _set_default(folder, name)
 
 
 def _set_default(folder: Path, name: str) -> None:
-    _own(folder, name)
+    if not _ships(folder, name):
+        _own(folder, name)
     write_text(folder / _DEFAULT, name + "\n")
 
 
@@ -115,8 +139,23 @@ def free_place(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _own(folder: Path, name: str) -> Path:
+def _folders(folder: Path | None) -> Sequence[Path]:
+    return workspace.model_folders() if folder is None else [folder]
+
+
+def _ships(folder: Path, name: str) -> bool:
+    """Whether a name of the library stands for a shipped detector."""
     _plain(name)
+    folders = workspace.model_folders()
+    return folder == folders[0] and not (folder / name / CARD).is_file() and (folders[-1] / name / CARD).is_file()
+
+
+def _own(folder: Path, name: str) -> Path:
+    if _ships(folder, name):
+        raise BundleError(
+            f"{name!r} ships with the package and cannot be renamed or deleted. A detector of your own under that "
+            "name would be taken instead of it."
+        )
     if not (folder / name / CARD).is_file():
         raise BundleError(f"There is no detector {name!r} in {folder}.")
     return folder / name

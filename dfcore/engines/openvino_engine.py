@@ -6,7 +6,6 @@ images each core runs one, on one thread: threads that wait for each other lose 
 One image alone runs on two threads, if that changes no bit.
 """
 
-import importlib.util
 import math
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 
 from dfcore.engines.base import FEATURES, GRADCAM, LOGITS, MAPS, EngineName, Outputs, fake_logit
 from dfcore.errors import BundleError
+from dfcore.utils import extras
 from dfcore.utils.processes import cores
 from dfcore.utils.texts import printable
 
@@ -50,7 +50,7 @@ _MAX_NODES, _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 20_000, 2 * 64 * 2**20, 2 * 2**30
 
 def installed() -> bool:
     """Whether OpenVINO is at hand."""
-    return importlib.util.find_spec("openvino") is not None
+    return extras.installed("openvino")
 
 
 def has_bfloat16() -> bool:
@@ -287,6 +287,7 @@ def _check(model: Any) -> None:
 def _openvino() -> Any:
     # It would tell its makers that it is used.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not to be had
+    extras.require("openvino", "openvino", "The engine 'openvino'")
     import openvino
     import openvino.passes
     import openvino.preprocess

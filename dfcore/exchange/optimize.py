@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dfcore import workspace
 from dfcore.confidence import is_fake, sigmoid
 from dfcore.detectors.bundle import MODEL, Card, OpenVINORecord, PrecisionCost, write_openvino
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.library import is_shipped
 from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, weight_dedup
 from dfcore.errors import BundleError
@@ -36,7 +38,15 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
 
     Returns:
         The card as written; `card.openvino.reason` says why it is not.
+
+    Raises:
+        BundleError: when the bundle belongs to the installed package.
     """
+    if is_shipped(folder):
+        raise BundleError(
+            f"{folder.name!r} ships with the package and cannot be changed. "
+            f"Copy its folder to {workspace.models_dir()} and optimize the copy."
+        )
     detector = Detector.load(folder, "keras")
     record, files = _compared(detector, patterns(detector.spec.size, pixels))
     if files is not None:

@@ -7,6 +7,8 @@ from dfcore.explanation.explainer import Heatmap
 from dfcore.explanation.methods import METHODS
 
 _BAR_WIDTH, _MARGIN = 18, 10
+# The stops of Matplotlib's inferno, as Plotly has them.
+_INFERNO = ("000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4")
 
 
 def colours(values: np.ndarray) -> np.ndarray:
@@ -55,9 +57,7 @@ def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Ima
 
 
 def _inferno() -> np.ndarray:
-    from plotly.colors import hex_to_rgb, sequential, unlabel_rgb
-
-    stops = np.array([hex_to_rgb(c) if c.startswith("#") else unlabel_rgb(c) for c in sequential.Inferno], float)
+    stops = np.array([list(bytes.fromhex(colour)) for colour in _INFERNO], float)
     at = np.linspace(0, 1, len(stops))
     fine = np.linspace(0, 1, 256)
     return np.stack([np.interp(fine, at, stops[:, c]) for c in range(3)], axis=1).round().astype(np.uint8)

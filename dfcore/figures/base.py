@@ -6,6 +6,8 @@ the figure. Axes of rates run from 0 to 1, and every curve tells its threshold a
 
 from typing import TYPE_CHECKING, Any
 
+from dfcore.utils import extras
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -15,10 +17,21 @@ DECISION_COLOURS = {"real": REAL_COLOUR, "inconclusive": NEUTRAL_COLOUR, "fake":
 HEIGHT = 360
 
 
-def line(x: list[float], y: list[float], name: str) -> Any:
-    """A dashed reference line, such as that of chance."""
+def graph_objects() -> Any:
+    """Plotly's graph objects, imported when the first figure is made.
+
+    Raises:
+        MissingExtraError: when Plotly is not installed.
+    """
+    extras.require("plotly", "app", "A figure")
     import plotly.graph_objects as go
 
+    return go
+
+
+def line(x: list[float], y: list[float], name: str) -> Any:
+    """A dashed reference line, such as that of chance."""
+    go = graph_objects()
     style = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
     return go.Scatter(x=x, y=y, mode="lines", name=name, line=style, hoverinfo="skip")
 

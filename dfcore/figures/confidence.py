@@ -10,6 +10,7 @@ from dfcore.figures.base import (
     NEUTRAL_COLOUR,
     REAL_COLOUR,
     SERIES_COLOURS,
+    graph_objects,
     laid_out,
     line,
     square,
@@ -28,8 +29,7 @@ def reliability(points: Mapping[str, np.ndarray], ece: float | None) -> "go.Figu
         points: as `dfcore.evaluation.reliability` gives them.
         ece: expected calibration error of the same scores, None without images.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     images = points["images"]
     curve = go.Scatter(
         x=points["score"].tolist(),
@@ -51,8 +51,7 @@ def answers(three_way: Mapping[str, Any]) -> "go.Figure":
     Args:
         three_way: as `dfcore.evaluation.three_way` gives it.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     figure = go.Figure()
     actual = [name for name, counts in three_way["counts"].items() if sum(counts.values())]
     for decision, colour in DECISION_COLOURS.items():
@@ -83,8 +82,7 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
         rows: as `dfcore.evaluation.robustness` gives them.
         titles: {key in the rows: what people read}, of the metrics to draw.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     figure = go.Figure()
     for number, (key, title) in enumerate(titles.items()):
         # Blue and orange stay real and fake.
@@ -112,8 +110,7 @@ def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: f
         real_below: below this score an image is called likely real.
         fake_from: from this score on it is called likely fake.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     figure = go.Figure()
     scores = [row["score"] for row in rows]
     figure.add_vrect(x0=min(scores), x1=max(scores), fillcolor=NEUTRAL_COLOUR, opacity=0.15, line_width=0)
@@ -142,8 +139,7 @@ def matrix(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
     Args:
         rows: with detector, data set, value (in [0, 1], or None), text, and own (whether it was trained there).
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     detectors = list(dict.fromkeys(row["detector"] for row in rows))
     sets = list(dict.fromkeys(row["data set"] for row in rows))
     result = {(row["detector"], row["data set"]): row for row in rows}

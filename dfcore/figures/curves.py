@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfcore.figures.base import FAKE_COLOUR, HEIGHT, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS, laid_out, line, square
+from dfcore.figures.base import (
+    FAKE_COLOUR,
+    HEIGHT,
+    NEUTRAL_COLOUR,
+    REAL_COLOUR,
+    SERIES_COLOURS,
+    graph_objects,
+    laid_out,
+    line,
+    square,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,8 +37,7 @@ def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: 
         metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
         split: what the curve was measured on.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     hover = (
         "threshold %{customdata[0]:.3f}<br>false alarms on real images (FPR) %{x:.3f} (%{customdata[1]})"
         "<br>fakes caught (TPR) %{y:.3f} (%{customdata[2]})<extra></extra>"
@@ -56,8 +65,7 @@ def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any
         points: as `dfcore.evaluation.precision_recall_points` gives them.
         metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     hover = "threshold %{customdata[0]:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>"
     curve = go.Scatter(
         x=points["recall"].tolist(),
@@ -77,8 +85,7 @@ def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any
 
 def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
     """How the scores of real and of fake images spread, with the threshold."""
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     edges = np.linspace(0, 1, 41)
     figure = go.Figure()
     for label, name, colour, pattern in ((0, "real", REAL_COLOUR, ""), (1, "fake", FAKE_COLOUR, "/")):
@@ -102,8 +109,7 @@ def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) ->
 
 def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
     """The four cells as bars, whole cells being clickable; `customdata` names the cell."""
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     rows = {"real": counts["true_real"] + counts["false_fake"], "fake": counts["true_fake"] + counts["false_real"]}
     texts, fills = [], []
     for cell in CELLS:
@@ -167,8 +173,7 @@ def training_curves(
         log: logarithmic vertical axis.
         unit_range: vertical axis from 0 to 1.
     """
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     figure = go.Figure()
     dashes = ("solid", "dash", "dot")
     for number, (run, rows) in enumerate(runs.items()):
@@ -214,7 +219,7 @@ def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
     import base64
     import io
 
-    import plotly.graph_objects as go
+    go = graph_objects()
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -228,8 +233,7 @@ def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
 
 
 def _operating_point(x: float, y: float, detail: list[float], hover: str) -> Any:
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     return go.Scatter(
         x=[x],
         y=[y],

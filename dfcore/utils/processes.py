@@ -14,6 +14,10 @@ except ImportError:  # Windows, which has no such limits.
 _BARE = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "HOME")
 
 
+# How much memory this process has, in pages; Linux alone tells.
+_STATM = Path("/proc/self/statm")
+
+
 def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
     """The environment of a child process that imports dfcore, which may be used without being installed.
 
@@ -49,8 +53,7 @@ def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
         return set_more
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            taken = int(file.read().split()[0]) * resource.getpagesize()
+        taken = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     except OSError:  # Not Linux.
         return set_more
 
@@ -59,6 +62,12 @@ def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
 
     change(more)
     return change
+
+
+def limits() -> dict[str, bool]:
+    """What of a child process this system can limit: memory, processor time, files (written) and core dumps."""
+    posix = resource is not None
+    return {"memory": posix and _STATM.exists(), "processor time": posix, "files": posix, "core dumps": posix}
 
 
 def limit_time(seconds: int) -> None:

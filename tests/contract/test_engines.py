@@ -698,7 +698,7 @@ def test_auto_falls_back_to_keras(case, own, quick, images, monkeypatch):
 )
 def test_asked_for_by_name_it_must_be_there(case, own, monkeypatch):
     NOT_TAKEN[case](own, monkeypatch)
-    right = "pip install openvino" if "installed" in case else "dfcore optimize"
+    right = r"pip install 'dfcore\[openvino\]'" if "installed" in case else "dfcore optimize"
     with pytest.raises(InputError, match=right):
         Detector.load(own, "openvino")
 

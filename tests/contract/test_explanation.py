@@ -341,6 +341,15 @@ def heatmap(height: int, width: int) -> Heatmap:
     return Heatmap(values, 3.0, "gradcam", "fake", "conv_last")
 
 
+def test_the_colours_are_those_of_plotlys_inferno():
+    from plotly.colors import hex_to_rgb, sequential
+
+    stops = np.array([hex_to_rgb(colour) for colour in sequential.Inferno])
+    np.testing.assert_array_equal(colours(np.linspace(0, 1, len(stops)))[[0, -1]], stops[[0, -1]])
+    fine = [np.interp(np.linspace(0, 1, 256), np.linspace(0, 1, len(stops)), stops[:, band]) for band in range(3)]
+    np.testing.assert_array_equal(colours(np.linspace(0, 1, 256)), np.stack(fine, 1).round().astype(np.uint8))
+
+
 def test_colours_rise_from_dark_to_bright():
     ramp = colours(np.linspace(0, 1, 9))
     assert ramp.shape == (9, 3)

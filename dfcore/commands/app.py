@@ -1,0 +1,51 @@
+"""`dfcore app`: starts the dashboard, from any folder."""
+
+import argparse
+import os
+import subprocess
+import sys
+from typing import Any
+
+from dfcore import workspace
+from dfcore.utils import extras
+from dfcore.utils.processes import environment
+
+
+def add(commands: Any) -> None:
+    """Adds the command."""
+    text = "start the dashboard on this machine; runs, models and data are those of the current folder"
+    parser = commands.add_parser("app", help="start the dashboard", description=text)
+    parser.set_defaults(command=_app)
+    parser.add_argument("--port", type=_port, metavar="N", help="port to listen on (default: 8501)")
+    parser.add_argument(
+        "--host", metavar="ADDRESS",
+        help="address to listen on (default: 127.0.0.1, which only this machine reaches); set up sign-in before others "
+        "can reach it, see docs/security.md",
+    )  # fmt: skip
+
+
+def _app(options: argparse.Namespace) -> None:
+    for module in ("streamlit", "plotly"):
+        if not extras.installed(module):
+            raise extras.missing(module, "app", "The dashboard")
+    # -P: what lies in the current folder must not stand in for a module.
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(workspace.app_script())]
+    for option, value in (("port", options.port), ("address", options.host)):
+        if value is not None:
+            command += [f"--server.{option}", str(value)]
+    _become(command)
+
+
+def _become(command: list[str]) -> None:
+    """Runs a command in place of this process, so that signals reach it alone; Windows has no such thing."""
+    sys.stdout.flush()
+    if sys.platform != "win32":
+        os.execve(command[0], command, environment())  # nosec B606
+    else:
+        subprocess.run(command, env=environment(), check=False)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535. Received: {text}")
+    return int(text)

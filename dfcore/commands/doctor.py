@@ -1,0 +1,39 @@
+"""`dfcore doctor`: what works on this machine, and what to do about what does not."""
+
+import argparse
+from dataclasses import asdict
+from typing import Any
+
+from dfcore import __version__
+from dfcore.commands.base import command
+from dfcore.commands.terminal import print_json
+from dfcore.utils.texts import printable
+
+
+def add(commands: Any) -> None:
+    """Adds the command."""
+    command(commands, "doctor", _doctor, "say what works on this machine, and what to do about what does not")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Exit code 0 when the core works, else 1."""
+    from dfcore.diagnostics import diagnose
+
+    findings, area = [], ""
+    for finding in diagnose():
+        findings.append(finding)
+        if options.json:
+            continue
+        if finding.area != area:
+            area = finding.area
+            print(area, flush=True)
+        mark = "ok  " if finding.works else "FAIL" if finding.core else "no  "
+        print(printable(f"  {mark} {finding.name}: {finding.detail}"))
+        if finding.advice:
+            print(printable(f"         {finding.advice}"))
+    works = all(finding.works for finding in findings if finding.core)
+    if options.json:
+        print_json({"version": __version__, "works": works, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print("The core works." if works else "The core does not work; see FAIL above.")
+    return 0 if works else 1

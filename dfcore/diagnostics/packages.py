@@ -1,0 +1,74 @@
+"""What is installed, held against what dfcore declares."""
+
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from dfcore import workspace
+from dfcore.diagnostics.finding import Finding
+from dfcore.utils import extras
+
+_PURPOSES = {
+    "openvino": "judges images several times as fast on CPUs",
+    "app": "the dashboard and all figures",
+    "dev": "only for work on dfcore itself",
+}
+
+
+def package_findings() -> Iterator[Finding]:
+    """One finding for each package of the core, then one for each extra."""
+    for requirement in requirements():
+        problem = problem_of(requirement)
+        installed = _version(requirement.name)
+        advice = f"pip install '{requirement.name}{requirement.specifier}' installs one that fits." if problem else ""
+        yield Finding("packages", requirement.name, not problem, problem or f"{installed}", advice, core=True)
+    for extra, purpose in _PURPOSES.items():
+        problems = [problem for each in requirements(extra) if (problem := problem_of(each))]
+        detail = f"{purpose}; {', '.join(problems)}" if problems else purpose
+        advice = f"{extras.install(extra)} installs it, if you want it." if problems else ""
+        yield Finding("extras", extra, not problems, detail, advice)
+
+
+def requirements(extra: str = "") -> list[Requirement]:
+    """What the core needs on this system, or what an extra needs beyond it, extras that it includes among it."""
+    result = []
+    for requirement in _declared(extra):
+        if requirement.name == "dfcore":
+            result += [each for name in sorted(requirement.extras) for each in requirements(name)]
+        else:
+            result.append(requirement)
+    return result
+
+
+def problem_of(requirement: Requirement) -> str:
+    """What is wrong with an installed package; empty where it fits."""
+    version = _version(requirement.name)
+    if version is None:
+        return f"{requirement.name} is not installed"
+    if not requirement.specifier.contains(version, prereleases=True):
+        return f"{requirement.name} {version} is installed, expected {requirement.specifier}"
+    return ""
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _declared(extra: str) -> list[Requirement]:
+    """From the checkout's pyproject.toml, where this is one, else from the installed package."""
+    root = workspace.checkout()
+    if root:
+        table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        lines = table["optional-dependencies"][extra] if extra else table["dependencies"]
+        declared = [Requirement(line) for line in lines]
+        return [each for each in declared if each.marker is None or each.marker.evaluate()]
+    all_lines = [Requirement(line) for line in metadata.requires("dfcore") or ()]
+    core = [each for each in all_lines if each.marker is None or each.marker.evaluate({"extra": ""})]
+    if not extra:
+        return core
+    return [each for each in all_lines if each not in core and each.marker and each.marker.evaluate({"extra": extra})]

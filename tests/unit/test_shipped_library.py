@@ -1,0 +1,127 @@
+"""Detectors that ship belong to the library, wherever the workspace lies: the package is read, never changed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import dfcore
+from dfcore import workspace
+from dfcore.cli import main
+from dfcore.detectors import library
+from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.detector import Detector, _openvino_engine
+from dfcore.errors import AccessError, BundleError
+from dfcore.exchange.optimize import optimize
+from tests.conftest import ROOT, make_card, untrained
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "bundle"
+    write_bundle(folder, untrained(1), make_card(title="Shipped"))
+    return folder
+
+
+@pytest.fixture
+def shipped(made, tmp_path, monkeypatch) -> Path:
+    """Two detectors that ship, one of them the default, and an empty folder as workspace."""
+    folder = tmp_path / "package" / "_models"
+    for name in ("faces", "small"):
+        shutil.copytree(made, folder / name)
+    (folder / "default.txt").write_text("small\n")
+    monkeypatch.setattr(workspace, "shipped_models_dir", lambda: folder)
+    monkeypatch.delenv("DFCORE_MODELS")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return folder
+
+
+def names() -> list[str]:
+    return [path.name for path in library.list_bundles()]
+
+
+def test_shipped_detectors_are_listed_and_loaded_from_any_folder(shipped):
+    assert names() == ["small", "faces"], "the default first"
+    assert library.find_bundle("faces") == shipped / "faces"
+    assert Detector.load("faces").folder == shipped / "faces"
+    assert [(info.name, info.default) for info in dfcore.list_detectors()] == [("small", True), ("faces", False)]
+    with pytest.raises(BundleError, match="one of: small, faces"):
+        library.find_bundle("gone")
+    assert not workspace.models_dir().exists(), "nothing was made on the way"
+
+
+def test_a_folder_that_is_named_is_the_whole_library(shipped, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFCORE_MODELS", str(tmp_path / "own"))
+    assert names() == [] and library.default_name() is None
+    with pytest.raises(BundleError, match="no detector 'faces'"):
+        library.find_bundle("faces")
+
+
+def test_a_detector_of_the_workspace_comes_before_a_shipped_one_of_its_name(shipped, made):
+    own = library.promote(made, workspace.models_dir(), "faces")
+    assert names() == ["small", "faces"]
+    assert library.find_bundle("faces") == own and not library.is_shipped(own)
+    library.delete(workspace.models_dir(), "faces")
+    assert library.find_bundle("faces") == shipped / "faces", "and the shipped one is there again"
+
+
+def test_a_shipped_detector_can_be_the_default_but_neither_renamed_nor_deleted(shipped):
+    models = workspace.models_dir()
+    for attempt in (
+        lambda: library.delete(models, "faces"),
+        lambda: library.rename(models, "faces", "other"),
+    ):
+        with pytest.raises(BundleError, match="'faces' ships with the package and cannot be renamed or deleted"):
+            attempt()
+    library.set_default(models, "faces")
+    assert library.default_name() == "faces" and names() == ["faces", "small"]
+    assert (shipped / "default.txt").read_text() == "small\n", "the package is not touched"
+    assert (shipped / "faces").is_dir()
+    with pytest.raises(BundleError, match="no detector 'gone'"):
+        library.set_default(models, "gone")
+
+
+def test_a_shipped_detector_is_not_optimized_in_place(shipped):
+    before = sorted(path.name for path in (shipped / "faces").iterdir())
+    with pytest.raises(BundleError, match="'faces' ships with the package and cannot be changed"):
+        optimize(library.find_bundle("faces"))
+    assert sorted(path.name for path in (shipped / "faces").iterdir()) == before
+
+
+def test_in_the_checkout_the_shipped_detectors_are_the_workspaces_own(shipped, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFCORE_MODELS", "")
+    monkeypatch.setattr(workspace, "shipped_models_dir", lambda: tmp_path / "work" / "models")
+    shutil.copytree(shipped, workspace.models_dir())
+    assert workspace.model_folders() == [workspace.models_dir()]
+    library.rename(workspace.models_dir(), "small", "tiny")
+    library.delete(workspace.models_dir(), "faces")
+    assert names() == ["tiny"] and library.default_name() == "tiny"
+
+
+def test_the_shipped_folder_is_trusted_and_may_be_read(shipped, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFCORE_ROOTS", str(tmp_path / "work"))
+    assert workspace.is_own(shipped / "faces")
+    workspace.require_readable(shipped / "faces" / "card.json")
+    with pytest.raises(AccessError, match=rf"\({tmp_path / 'work'}\)"):
+        workspace.require_readable(tmp_path / "elsewhere")
+
+
+def test_the_fast_engine_of_a_shipped_detector_is_taken_unasked(tmp_path):
+    from dfcore.detectors.bundle import read_card
+
+    assert workspace.shipped_models_dir() == ROOT / "models"
+    folder = ROOT / "models" / "small"
+    assert _openvino_engine(folder, read_card(folder), "auto") is not None
+    copy = tmp_path / "of-a-stranger"
+    shutil.copytree(folder, copy)
+    assert _openvino_engine(copy, read_card(copy), "auto") is None
+
+
+def test_predict_takes_a_shipped_detector_and_auto_all_of_them(shipped, tmp_path, capsys):
+    from tests.conftest import make_image
+
+    image = make_image(tmp_path / "image.png")
+    assert main(["predict", "faces", str(image)]) == 0
+    assert "by faces" in capsys.readouterr().out
+    assert main(["predict", "auto", str(image)]) == 0
