@@ -395,21 +395,21 @@ def setting(app: AppTest, label: str):
     return next(item for item in (*app.selectbox, *app.number_input) if item.label == label)
 
 
-def test_a_recipe_fills_the_form_and_can_be_put_away(filled):
+def test_a_preset_fills_the_form_and_can_be_put_away(filled):
     app = open_page("train")
     before = setting(app, "Architecture").value
-    assert setting(app, "Recipe").value == ""
+    assert setting(app, "Preset").value == ""
     for name in presets.names():
-        recipe = presets.get(name)
-        app.selectbox(key="train_recipe").set_value(name).run()
+        preset = presets.get(name)
+        app.selectbox(key="train_preset").set_value(name).run()
         assert not app.exception
-        assert recipe.summary in words(app)
-        assert setting(app, "Architecture").value == recipe.values["arch"]
-        assert setting(app, "Image size (pixels)").value == recipe.values["image_size"]
-        assert setting(app, "Epochs, at most").value == recipe.values["epochs"]
-        assert setting(app, "Calibrate by").value == recipe.values.get("cross_validation", "off")
+        assert preset.summary in words(app)
+        assert setting(app, "Architecture").value == preset.values["arch"]
+        assert setting(app, "Image size (pixels)").value == preset.values["image_size"]
+        assert setting(app, "Epochs, at most").value == preset.values["epochs"]
+        assert setting(app, "Calibrate by").value == preset.values.get("cross_validation", "off")
         assert setting(app, "Stop early by").value == "off"
-    app.selectbox(key="train_recipe").set_value("").run()
+    app.selectbox(key="train_preset").set_value("").run()
     assert setting(app, "Architecture").value == before
     assert setting(app, "Stop early by").value == "auc"
 

@@ -243,7 +243,7 @@ def test_a_damaged_run_that_gives_signs_of_life_cannot_be_deleted(store, run, na
 def test_damaged_metrics_are_none_for_whoever_lists_them(run, text):
     (run.folder / "metrics.json").write_text(text)
     assert readable(run.metrics) is None
-    with pytest.raises(RunError, match="metrics.json is (missing or )?damaged"):
+    with pytest.raises(RunError, match=r"metrics\.json is (missing or )?damaged"):
         run.metrics()
 
 
