@@ -41,7 +41,9 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: where the score keeps what it says, the points lie on the line")
-        st.plotly_chart(figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability")
+        st.plotly_chart(
+            figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability"
+        )
     with right:
         st.caption("What real and fake images were called")
         st.plotly_chart(figures.answers(result), key="answers")

@@ -43,7 +43,9 @@ def show_curves(
             st.plotly_chart(figures.roc(roc, metrics, titles, split=source.key), key="roc", config=_EXPORT)
         with right:
             st.caption("Precision and recall")
-            st.plotly_chart(figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT)
+            st.plotly_chart(
+                figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT
+            )
     left, right = st.columns(2)
     with left:
         st.caption("How the scores spread")

@@ -37,7 +37,10 @@ def reliability(points: Mapping[str, np.ndarray], ece: str = "") -> "go.Figure":
         customdata=images[:, None].tolist(),
         mode="lines+markers",
         name=f"measured, {ece}" if ece else "measured",
-        marker={"size": np.clip(4 * np.sqrt(images / images.max(initial=1)) * 5, 6, 20).tolist(), "color": CURVE_COLOUR},
+        marker={
+            "size": np.clip(4 * np.sqrt(images / images.max(initial=1)) * 5, 6, 20).tolist(),
+            "color": CURVE_COLOUR,
+        },
         line={"color": CURVE_COLOUR, "width": 2},
         hovertemplate="score %{x:.2f}: %{y:.0%} are fake (%{customdata[0]:,} images)<extra></extra>",
     )
@@ -87,7 +90,8 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
 
     figure = go.Figure()
     for number, (key, title) in enumerate(titles.items()):
-        colour, symbol = SERIES_COLOURS[number % len(SERIES_COLOURS)], ("circle", "square", "diamond", "cross", "x")[number % 5]
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        symbol = ("circle", "square", "diamond", "cross", "x")[number % 5]
         shown = [row for row in rows if row.get(key) is not None]
         figure.add_scatter(
             x=[row[key] for row in shown],
