@@ -15,8 +15,8 @@ from dashboard import runtime_tuning
 from dashboard.stored import runs
 from dfcore.detectors.bundle import Card, read_card
 from dfcore.detectors.library import default_name, is_shipped, list_bundles
-from dfcore.errors import BundleError, DfcoreError, RunError
-from dfcore.runs import Run, State
+from dfcore.errors import BundleError, DfcoreError
+from dfcore.runs import Run, State, readable, summary
 from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def detectors() -> list[Entry]:
     """All detectors at hand: the library's, then those of completed runs."""
     result = library()[0]
     for run in runs():
-        try:
-            if run.status().state is State.COMPLETED:
-                title = f"Run {run.id}: {run.name}"
-                result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
-        except (BundleError, RunError):
-            continue  # Monitor shows the run and what is wrong with it.
+        status = readable(run.status)
+        if status is None or status.state is not State.COMPLETED:
+            continue
+        with suppress(BundleError):  # Monitor shows the run.
+            title = f"Run {run.id}: {summary(run)['name']}"
+            result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
     return result
 
 

@@ -12,7 +12,7 @@ from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
 from dfcore.detectors.bundle import Card
 from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
-from dfcore.evaluation.metrics import summary
+from dfcore.evaluation.metrics import METRICS, summary
 from dfcore.evaluation.results import Measurement
 
 
@@ -41,7 +41,9 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: where the score keeps what it says, the points lie on the line")
-        st.plotly_chart(figures.reliability(reliability(labels, scores), ece), key="reliability")
+        st.plotly_chart(
+            figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability"
+        )
     with right:
         st.caption("What real and fake images were called")
         st.plotly_chart(figures.answers(result), key="answers")

@@ -14,6 +14,7 @@ from dfcore.datasets.registry import registered
 from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
 from dfcore.evaluation.results import stored as stored_results
 from dfcore.labels import FAKE, REAL
+from dfcore.runs import readable
 from dfcore.utils.files import read_json, write_json
 
 
@@ -123,7 +124,8 @@ def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.Data
 
 
 def _own_root(entry: detectors.Entry) -> Path | None:
-    if entry.run is not None:
-        root = Path(entry.run.config()["data_root"])
+    settings = readable(entry.run.config) if entry.run is not None else None
+    if settings and isinstance(settings.get("data_root"), str):
+        root = Path(settings["data_root"])
         return root if root.is_dir() else root.parent
     return next((path for path in registered() if path.name == entry.card.training.dataset and path.is_dir()), None)

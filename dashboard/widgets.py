@@ -24,9 +24,9 @@ VERDICT_STYLES = {
 }  # fmt: skip
 STATE_ICONS = {
     "queued": "hourglass_empty", "running": "play_circle", "stopping": "stop_circle", "completed": "check_circle",
-    "stopped": "pause_circle", "failed": "error", "interrupted": "bolt",
+    "stopped": "pause_circle", "failed": "error", "interrupted": "bolt", "damaged": "broken_image",
 }  # fmt: skip
-STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "interrupted": "red"}
+STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "interrupted": "red", "damaged": "red"}
 
 
 @contextmanager

@@ -32,6 +32,7 @@ def move_threshold(entry: detectors.Entry) -> float:
 def show_curves(
     labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: prediction_sources.Source
 ) -> None:
+    titles = widgets.titles(METRICS.values())
     roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
     left, right = st.columns(2)
     if roc is None or precision is None:
@@ -39,10 +40,12 @@ def show_curves(
     else:
         with left:
             st.caption("ROC: fakes caught against false alarms")
-            st.plotly_chart(figures.roc(roc, metrics, split=source.key), key="roc", config=_EXPORT)
+            st.plotly_chart(figures.roc(roc, metrics, titles, split=source.key), key="roc", config=_EXPORT)
         with right:
             st.caption("Precision and recall")
-            st.plotly_chart(figures.precision_recall(precision, metrics), key="precision_recall", config=_EXPORT)
+            st.plotly_chart(
+                figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT
+            )
     left, right = st.columns(2)
     with left:
         st.caption("How the scores spread")

@@ -158,12 +158,12 @@ def delete(name: str) -> None:
 
 
 def promote() -> None:
-    finished = {entry.run.id: entry.run for entry in detectors.detectors() if entry.run is not None}
+    finished = {entry.run.id: entry.title for entry in detectors.detectors() if entry.run is not None}
     if not finished:
         widgets.empty("No completed run yet.", "train", "Train a detector", "model_training")
         return
     with st.form("promote", border=False):
-        picked = st.selectbox("Completed run", list(finished), format_func=lambda key: f"{finished[key].name} ({key})",
+        picked = st.selectbox("Completed run", list(finished), format_func=finished.__getitem__,
                               help="Its detector is copied into the library; the run stays.")  # fmt: skip
         name = st.text_input("Name in the library", placeholder="faces-2026", help="Letters, digits, . - and _")
         if st.form_submit_button("Promote", icon=":material/upload:"):

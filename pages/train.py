@@ -40,17 +40,17 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
     return Path(picked)
 
 
-def choose_recipe(before: dict[str, Any]) -> dict[str, Any]:
-    """Settings to begin with: those of a recipe, or none."""
+def choose_preset(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings to begin with: those of a preset, or none."""
     if before:
         return {}
     titles = {"": "None: settings that suit the images' size"} | {
         name: presets.get(name).title for name in presets.names()
     }
     picked = st.selectbox(
-        "Recipe", list(titles), format_func=titles.__getitem__, key="train_recipe", persist_state="session",
-        help="Settings that were found by measurement on such images. They start from ImageNet weights and train "
-        "further networks for honest thresholds, so that they take longer. Everything can be changed below.",
+        "Preset", list(titles), format_func=titles.__getitem__, key="train_preset", persist_state="session",
+        help="Settings chosen by measurement on such images. They start from ImageNet weights and train further "
+        "networks for honest thresholds, so they take longer. Everything can be changed below.",
     )  # fmt: skip
     if not picked:
         return {}
@@ -107,5 +107,5 @@ if root is not None:
         data = stored.dataset(root)
         if data.usable.empty:
             require_trainable(assign_splits(data))
-        defaults = {**suggest(image_side(data)), **choose_recipe(again), **again, "data_root": str(root)}
+        defaults = {**suggest(image_side(data)), **choose_preset(again), **again, "data_root": str(root)}
         act(form_values(defaults, data), data)

@@ -290,6 +290,26 @@ def test_runs_are_listed_shown_and_stopped(dfcore, answer, small_dataset):
     assert answer("runs", "stop", newer.id)["state"] == "stopping", "asking twice does no harm"
 
 
+@pytest.mark.parametrize("name", ["config.json", "status.json", "created.json", "metrics.json"])
+@pytest.mark.parametrize("text", ["", '{"half', "[]"])
+def test_a_damaged_run_is_listed_shown_and_deleted_like_the_others(dfcore, answer, small_dataset, name, text):
+    sound = made_run(small_dataset, State.FAILED, reason="It rained.")
+    broken = made_run(small_dataset, State.COMPLETED)
+    (broken.folder / name).write_text(text)
+    code, out, _ = dfcore("runs", "list")
+    state = "completed" if name == "metrics.json" else "damaged"
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [[broken.id, state], [sound.id, "failed"]]
+    code, out, _ = dfcore("runs", "show", broken.id)
+    assert code == 0
+    assert f"state: {state}" in out
+    assert f"{name} is " in out if state == "damaged" else "ROC AUC" not in out
+    shown = answer("runs", "show", broken.id)
+    assert (shown["config"] is None, shown["metrics"]) == (name == "config.json", None)
+    assert answer("runs", "delete", broken.id)["state"] == "deleted"
+    assert [row["id"] for row in answer("runs", "list")] == [sound.id]
+
+
 def test_another_folder_of_runs_can_be_named(answer, small_dataset, tmp_path):
     made_run(small_dataset, State.FAILED)
     assert len(answer("runs", "list", "--runs-dir", workspace.runs_dir())) == 1

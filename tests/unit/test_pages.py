@@ -16,8 +16,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard import evidence
 from dfcore.cli import main
 from dfcore.evaluation.robustness import CHANGES
-from dfcore.runs import RunStore
+from dfcore.runs import Run, RunStore
 from dfcore.training import presets
+from dfcore.utils.files import write_json
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = ("home", "inspect", "datasets", "train", "monitor", "evaluate", "models")
@@ -395,21 +396,21 @@ def setting(app: AppTest, label: str):
     return next(item for item in (*app.selectbox, *app.number_input) if item.label == label)
 
 
-def test_a_recipe_fills_the_form_and_can_be_put_away(filled):
+def test_a_preset_fills_the_form_and_can_be_put_away(filled):
     app = open_page("train")
     before = setting(app, "Architecture").value
-    assert setting(app, "Recipe").value == ""
+    assert setting(app, "Preset").value == ""
     for name in presets.names():
-        recipe = presets.get(name)
-        app.selectbox(key="train_recipe").set_value(name).run()
+        preset = presets.get(name)
+        app.selectbox(key="train_preset").set_value(name).run()
         assert not app.exception
-        assert recipe.summary in words(app)
-        assert setting(app, "Architecture").value == recipe.values["arch"]
-        assert setting(app, "Image size (pixels)").value == recipe.values["image_size"]
-        assert setting(app, "Epochs, at most").value == recipe.values["epochs"]
-        assert setting(app, "Calibrate by").value == recipe.values.get("cross_validation", "off")
+        assert preset.summary in words(app)
+        assert setting(app, "Architecture").value == preset.values["arch"]
+        assert setting(app, "Image size (pixels)").value == preset.values["image_size"]
+        assert setting(app, "Epochs, at most").value == preset.values["epochs"]
+        assert setting(app, "Calibrate by").value == preset.values.get("cross_validation", "off")
         assert setting(app, "Stop early by").value == "off"
-    app.selectbox(key="train_recipe").set_value("").run()
+    app.selectbox(key="train_preset").set_value("").run()
     assert setting(app, "Architecture").value == before
     assert setting(app, "Stop early by").value == "auc"
 
@@ -445,6 +446,88 @@ def test_a_run_is_deleted_only_after_a_second_click(filled):
     button(app, "Delete for good").click().run()
     assert len(list(store)) == 0
     assert "No runs yet" in words(app)
+
+
+@pytest.fixture
+def beside(filled):
+    """A second run beside the completed one, whose files may be damaged; its id sorts first."""
+    (sound,) = RunStore(filled / "runs")
+    copy = sound.folder.with_name("29990101-000000-000-cnn")
+    shutil.copytree(sound.folder, copy)
+    return Run(copy)
+
+
+# More kinds of damage, by the list alone, are in test_runs.py.
+BROKEN = [(name, text) for name in ("config.json", "status.json", "created.json") for text in (b'{"half', b"[]")]
+BROKEN += [(name, b"\xff\xfe\x00") for name in ("history.csv", "steps.csv", "metrics.json")]
+
+
+@pytest.mark.parametrize(("name", "content"), BROKEN, ids=[f"{name}: {text!r}" for name, text in BROKEN])
+def test_a_damaged_run_is_shown_with_its_reason_and_deleted_and_hides_no_other(filled, beside, name, content):
+    (beside.folder / name).write_bytes(content)
+    broken = name in ("config.json", "status.json", "created.json")
+    (sound,) = (run for run in RunStore(filled / "runs") if run.id != beside.id)
+    for page in ("home", "train", "evaluate", "models"):
+        app = open_page(page)
+        assert not app.error, page
+        if page == "home":
+            assert (f"{name} is " in words(app).replace("\\", "")) == broken
+            assert r"Small \*run\*" in words(app)
+    app = open_page("monitor")
+    assert app.selectbox(key="run").value == beside.id, "the damaged one is the latest"
+    app.multiselect(key="overlay").set_value([sound.id])
+    app.session_state["run_settings"] = app.session_state["run_log"] = True
+    app.run()
+    assert not app.exception
+    assert not [error for error in app.error if name not in error.value.replace("\\", "")]
+    table = app.dataframe[0].value
+    states = dict(zip(table["Id"], table["State"], strict=True))
+    assert states == {beside.id: "damaged" if broken else "completed", sound.id: "completed"}
+    assert (f"{name} is " in words(app).replace("\\", "")) == broken
+    button(app, "Delete").click().run()
+    button(app, "Delete for good").click().run()
+    assert not app.exception
+    assert [run.id for run in RunStore(filled / "runs")] == [sound.id]
+
+
+def test_seeds_of_one_repetition_are_curves_of_their_own(filled, charts):
+    (first,) = RunStore(filled / "runs")
+    for seed in (1, 2):
+        # As `--repeat` makes them: within one second, with the same name.
+        copy = first.folder.with_name(f"{first.id[:15]}-{seed:03}-cnn")
+        shutil.copytree(first.folder, copy)
+        write_json(copy / "config.json", first.config() | {"seed": seed})
+    runs = [run.id for run in RunStore(filled / "runs")]
+    app = open_page("monitor")
+    app.selectbox(key="run").set_value(first.id).run()
+    charts.clear()
+    app.multiselect(key="overlay").set_value([run for run in runs if run != first.id]).run()
+    assert not app.exception
+    names = {trace.name for trace in charts["curve_Loss"].data}
+    assert names == {f"Small *run* (seed {seed}): {part}" for seed in range(3) for part in ("training", "validation")}
+
+
+def test_runs_that_differ_in_nothing_are_told_apart_by_their_ids(filled, beside, charts):
+    (first,) = (run for run in RunStore(filled / "runs") if run.id != beside.id)
+    app = open_page("monitor")
+    app.multiselect(key="overlay").set_value([first.id]).run()
+    names = {trace.name for trace in charts["curve_ROC AUC on validation"].data}
+    assert names == {f"Small *run* [{run.id}]: validation" for run in (first, beside)}
+
+
+@pytest.fixture
+def charts(monkeypatch) -> dict:
+    """The figures that a page draws, by their keys."""
+    import streamlit as st
+
+    drawn, show = {}, st.plotly_chart
+
+    def chart(figure, **options):
+        drawn[options.get("key")] = figure
+        return show(figure, **options)
+
+    monkeypatch.setattr(st, "plotly_chart", chart)
+    return drawn
 
 
 def test_the_loss_within_epochs_is_drawn_for_whoever_opens_it(filled):

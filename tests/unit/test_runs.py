@@ -14,7 +14,7 @@ import pytest
 
 from dfcore import workspace
 from dfcore.errors import DfcoreError, RunError, StorageError
-from dfcore.runs import Run, RunStore, State, launch, resume, summary
+from dfcore.runs import Run, RunStore, State, launch, readable, resume, summaries, summary
 from dfcore.runs.process import alive, identity, place
 from dfcore.runs.run import SILENT_SECONDS, LostRun
 from dfcore.utils.files import write_json
@@ -189,6 +189,87 @@ def test_a_summary_is_plain_data(run):
     assert json.loads(json.dumps(row)) == row
     assert row | {"id": run.id, "state": "running", "arch": "cnn", "data": "faces", "epoch": 3, "epochs": 10} == row
     assert row["progress"] == pytest.approx(0.25)
+
+
+# What happens to a file of a run, by the file: another hand, a full disk, a power cut.
+DAMAGE = {
+    f"{name}: {what}": (name, content)
+    for name, contents in {
+        "config.json": {"empty": b"", "half": b'{"arch": "cnn", "data', "a list": b"[]", "nothing in it": b"{}",
+                        "no text": b"\xff\xfe\x00", "another kind": b'{"arch": ["cnn"], "data_root": "a"}',
+                        "no epochs": b'{"arch": "cnn", "data_root": "a", "epochs": "ten"}', "gone": None},
+        "status.json": {"empty": b"", "half": b'{"state": "comp', "a list": b"[]", "nothing in it": b"{}",
+                        "no text": b"\xff\xfe\x00", "another kind": b'{"state": "completed", "epoch": "two"}',
+                        "deep": b"[" * 100_000, "gone": None},
+        "created.json": {"empty": b"", "half": b'{"ti', "a list": b"[]", "nothing in it": b"{}",
+                         "no text": b"\xff\xfe\x00", "no time": b'{"time": 1e40}', "gone": None},
+    }.items()
+    for what, content in contents.items()
+}  # fmt: skip
+
+
+def damage(run: Run, name: str, content: bytes | None) -> None:
+    if content is None:
+        (run.folder / name).unlink()
+    else:
+        (run.folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_run_is_a_row_with_its_reason_beside_the_others_and_can_be_deleted(store, run, name, content):
+    sound = store.create(CONFIG, epochs=3)
+    run.update(state=State.COMPLETED)
+    damage(run, name, content)
+    rows = {row["id"]: row for row in summaries(store)}
+    assert json.loads(json.dumps(rows)) == rows
+    assert (rows[sound.id]["state"], rows[sound.id]["reason"]) == ("queued", "")
+    assert rows[run.id]["state"] == "damaged"
+    assert name in rows[run.id]["reason"]
+    assert rows[run.id]["name"] == (run.id if name == "config.json" else "cnn on faces"), "what can be read is shown"
+    store.delete(run.id)
+    assert [other.id for other in store] == [sound.id]
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json", "created.json"])
+def test_a_damaged_run_that_gives_signs_of_life_cannot_be_deleted(store, run, name):
+    working(run).beat()
+    (run.folder / name).write_text("{")
+    with pytest.raises(RunError, match="is at work"):
+        store.delete(run.id)
+    assert summary(run)["state"] == ("damaged" if name == "status.json" else "running")
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"test": 3}'])
+def test_damaged_metrics_are_none_for_whoever_lists_them(run, text):
+    (run.folder / "metrics.json").write_text(text)
+    assert readable(run.metrics) is None
+    with pytest.raises(RunError, match=r"metrics\.json is (missing or )?damaged"):
+        run.metrics()
+
+
+@pytest.mark.parametrize("name", ["history.csv", "steps.csv"])
+def test_rows_without_the_columns_that_curves_need_are_left_out(run, name):
+    (run.folder / name).write_text("speed\n3\n")
+    assert run.history() == run.steps() == []
+
+
+def test_a_run_is_out_of_sight_until_it_is_whole(store, monkeypatch):
+    seen = []
+
+    def watching(path, value):
+        seen.append(list(store))
+        write_json(path, value)
+
+    monkeypatch.setattr("dfcore.runs.store.write_json", watching)
+    store.create(CONFIG, epochs=1)
+    assert seen == [[], [], []]
+
+
+def test_names_and_reasons_from_files_can_be_encoded(store):
+    run = store.create(CONFIG | {"name": "a\ud800b\x1b"}, epochs=1)
+    run.update(state=State.FAILED, reason="first\nsecond \ud800")
+    row = summary(run)
+    assert (row["name"], row["reason"]) == ("a\ufffdb\ufffd", "first second \ufffd")
 
 
 # === States ===
