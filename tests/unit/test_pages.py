@@ -638,7 +638,7 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
     assert shown["Right when decided"] == "none", "nothing was decided"
-    assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
+    assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
     app.session_state["evaluate_more"] = True
     assert f"{metrics['ece']:.3f}" in {metric.value for metric in app.run().metric}
