@@ -10,7 +10,7 @@ PORT ?= 8501
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 
-.PHONY: app lock test check browser screenshots soak fuzz load regress audit clean help
+.PHONY: app lock test check browser docs screenshots soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
@@ -18,6 +18,7 @@ help:
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
+	@echo "make docs         the reference of the library as web pages, in build/site"
 	@echo "make screenshots  make docs/screenshots anew"
 	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
 	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
@@ -54,6 +55,9 @@ check: $(VENV)/dev.stamp
 
 browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m browser tests/e2e
+
+docs: $(VENV)/dev.stamp
+	PYTHONPATH=. $(BIN)/mkdocs build --strict
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.e2e.screenshots
