@@ -151,7 +151,7 @@ def test_demo_makes_a_set_that_says_what_it_is(dfcore, answer, tmp_path):
 
 
 def wait(answer, run: str, *states: str) -> dict:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         shown = answer("runs", "show", run)
         if shown["state"] in states:
@@ -254,7 +254,7 @@ def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_datase
     run = started["run"]
     assert Path(started["folder"]).parent == workspace.runs_dir()
     # As soon as it trains; before, a stop would come too early to have something to go on with.
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while answer("runs", "show", run)["epoch"] < 1 and time.monotonic() < until:
         time.sleep(0.1)
     code, _, err = dfcore("runs", "delete", run)

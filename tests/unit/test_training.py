@@ -1259,18 +1259,21 @@ def test_a_run_that_was_taken_for_gone_while_it_waited_still_gets_its_turn(tmp_p
 
 def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_path, monkeypatch, unharmed_signals):
     run = new_run(tiny(small_dataset), tmp_path / "runs")
-    silences = []
+
+    def beaten() -> int:
+        return (run.folder / "heartbeat").stat().st_mtime_ns
 
     def slow(*_):
-        time.sleep(2)
-        silences.append(run.silence())
-        raise DatasetError("enough")
+        run.beat()
+        before, until = beaten(), time.monotonic() + 120
+        while beaten() == before and time.monotonic() < until:
+            time.sleep(0.01)
+        raise DatasetError("enough" if time.monotonic() < until else "there was no sign of life")
 
     monkeypatch.setattr("dfcore.training.data.prepare", slow)
     monkeypatch.setattr(worker, "_BEAT_SECONDS", 0.05)
     assert work(run) == 1
     assert run.status().reason == "enough"
-    assert silences[0] < 1.5
 
 
 def test_what_a_killed_process_left_half_done_is_gone_at_the_next_start(small_dataset, tmp_path, unharmed_signals):
@@ -1327,7 +1330,7 @@ def test_a_resumed_worker_waits_until_it_is_entered(pid, small_dataset, tmp_path
     me = identity()
     later = threading.Timer(0.5, lambda: run.claim(int(me["pid"]), me["started"], epochs=3))
     later.start()
-    assert worker._is_mine(run, patience=10)
+    assert worker._is_mine(run, patience=120)
     entered = run.status()
     later.join()
     assert (entered.pid, entered.started) == (me["pid"], me["started"])
@@ -1336,7 +1339,7 @@ def test_a_resumed_worker_waits_until_it_is_entered(pid, small_dataset, tmp_path
 # === In processes of their own ===
 
 
-def wait_for(run: Run, wanted, *, seconds: float = 120):
+def wait_for(run: Run, wanted, *, seconds: float = 300):
     """Waits until a run's status is as wanted, and returns it."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -1450,7 +1453,7 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
     process = worker_process(run)
     wait_for(run, beyond(1))
     run.folder.rename(tmp_path / "aside")
-    assert process.wait(timeout=30) == 1, (tmp_path / "aside" / "log.txt").read_text()[-2000:]
+    assert process.wait(timeout=120) == 1, (tmp_path / "aside" / "log.txt").read_text()[-2000:]
     assert not run.folder.exists()
 
 
