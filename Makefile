@@ -10,11 +10,12 @@ PORT ?= 8501
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 
-.PHONY: app lock test check browser docs screenshots soak fuzz load regress audit clean help
+.PHONY: app lock test test-all check browser docs screenshots soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
-	@echo "make test         run the tests"
+	@echo "make test         the tests for every change"
+	@echo "make test-all     every test, in some 15 minutes"
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
@@ -43,8 +44,15 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --extra app --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
+# Processes that run the tests; each may take 2 GB.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15
+
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-all: $(VENV)/dev.stamp
+	$(PYTEST) -m 'not browser'
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
