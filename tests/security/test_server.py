@@ -27,7 +27,9 @@ from dashboard.markup import plain
 from dashboard.roles import Role, role_of
 from dfcore import figures, workspace
 from dfcore.datasets import registry, scan
+from dfcore.datasets.listing import list_images
 from dfcore.errors import AccessError, BusyError
+from dfcore.imaging import decoder
 from dfcore.runs import RunStore
 from dfcore.training.config import TrainConfig
 from tests.conftest import make_image
@@ -697,6 +699,23 @@ def test_a_full_server_says_so_and_offers_to_try_again(library, monkeypatch):
 
 
 # === Uploads ===
+
+
+def test_whatever_the_library_takes_for_an_image_can_be_handed_in():
+    assert {f".{kind}" for kind in uploads.TYPES} == decoder.SUFFIXES
+    assert {"jfif", "jpe", "mpo"} <= set(uploads.TYPES)
+
+
+@pytest.mark.parametrize("name", ["download.jfif", "old.jpe", "photo.JPG"])
+def test_one_image_under_any_of_its_names_is_taken(name, library, tmp_path):
+    data = make_image(tmp_path / "image.jpg").read_bytes()
+    app = open_page("inspect")
+    app.file_uploader(key="inspect_upload").set_value([(name, data, "image/jpeg")]).run()
+    assert not app.exception, app.exception[0].message
+    assert [taken for taken, _ in app.session_state["inspect_images"]] == [name]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / name).write_bytes(data)
+    assert [path.name for path in list_images([tmp_path / "folder"])] == [name]
 
 
 def test_more_images_than_are_held_are_told_and_the_first_are_judged(library, monkeypatch):

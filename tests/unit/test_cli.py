@@ -455,6 +455,28 @@ def test_evaluate_prints_the_figures(dfcore, bundle, small_dataset):
         assert name in out
 
 
+def test_evaluate_writes_what_the_ending_says(answer, bundle, small_dataset, tmp_path):
+    """The same rows in each format, to the last bit."""
+    texts = {}
+    for suffix in (".csv", ".jsonl", ".parquet", ".CSV"):
+        answer("evaluate", bundle, "--data-root", small_dataset, "--out", tmp_path / f"x{suffix}")
+        texts[suffix] = (tmp_path / f"x{suffix}").read_bytes()
+    table = pd.read_parquet(tmp_path / "x.parquet")
+    assert len(table) == 24
+    assert texts[".csv"] == texts[".CSV"]
+    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood\n")
+    read = {
+        "csv": pd.read_csv(tmp_path / "x.csv"),
+        "jsonl": pd.DataFrame([json.loads(line) for line in texts[".jsonl"].splitlines()]),
+    }
+    for rows in read.values():
+        assert rows.path.tolist() == table.path.tolist()
+        assert rows.score.tolist() == table.score.tolist()
+        assert rows.logit.astype("float32").tolist() == table.logit.tolist()
+        assert rows.label.tolist() == table.label.tolist()
+        assert rows.is_ood.tolist() == table.is_ood.tolist()
+
+
 def test_evaluate_all_splits(answer, bundle, small_dataset):
     assert answer("evaluate", bundle, "--data-root", small_dataset, "--split", "all")["images"] == 72
 
@@ -623,6 +645,14 @@ REFUSED = {
         "evaluate B --data-root D --split holdout",
         "--split train, validation, test, all.*'holdout'",
     ),
+    "evaluate: an ending that is none": (
+        "evaluate B --data-root gone --out x.txt",
+        "Expected --out FILE ending in .csv, .jsonl, .parquet. Received: x.txt",
+    ),
+    "evaluate: no ending": ("evaluate B --data-root gone --out x", "Expected --out FILE ending in .csv"),
+    "evaluate: a folder": ("evaluate B --data-root gone --out folder.csv", "Expected a file after --out. Received a"),
+    "explain: a folder": ("explain B N/1.png --out folder.png", "Expected a file after --out. Received a folder"),
+    "predict: a folder": ("predict B N --out folder.csv", "Expected a file after --out. Received a folder"),
     "evaluate: a split without images": (
         "evaluate B --data-root ONE --split test",
         "no usable image in the split 'test'",
@@ -669,7 +699,7 @@ REFUSED = {
     "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected a method out of gradcam, "),
     "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected a target out of fake, real"),
     "explain: unknown layer": ("explain B N/1.png --layer x --out o.png", "Expected a layer out of conv_1, conv_last"),
-    "explain: no picture": ("explain B N/1.png --out o.jpg", "Expected --out FILE.png"),
+    "explain: no picture": ("explain B N/1.png --out o.jpg", "Expected --out FILE ending in .png"),
     "explain: no image": ("explain B ODD --out o.png", "Not an image"),
     "no such command": ("dance", "invalid choice"),
     "no command": ("", "required"),
@@ -684,6 +714,8 @@ def test_bad_input_gives_code_2_and_one_line_that_says_why(
     named, one, odd, empty = tmp_path / "named", tmp_path / "one", tmp_path / "odd.json", tmp_path / "empty"
     named.mkdir()
     empty.mkdir()
+    for suffix in ("csv", "png"):
+        (tmp_path / f"folder.{suffix}").mkdir()
     shutil.copy(numbered / "1.png", named / "photo.png")
     shutil.copytree(small_dataset / "train" / "real", one / "train" / "real")
     odd.write_text('{"batchsize": 3}')

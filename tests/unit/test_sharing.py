@@ -14,12 +14,14 @@ from dfcore import workspace
 from dfcore.batch.resume_log import ResumeLog
 from dfcore.datasets import registry
 from dfcore.datasets.cache import load_pixels
+from dfcore.detectors import bundle as bundle_files
 from dfcore.detectors import library
 from dfcore.errors import BundleError
+from dfcore.exchange import optimize
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.runs import RunStore
 from dfcore.utils.files import lock, make_folder, sha256_file, write_text
-from tests.conftest import make_image
+from tests.conftest import make_card, make_image
 
 ROOT = Path(__file__).parents[2]
 LONG = 60  # Seconds after which something that never comes is given up.
@@ -121,6 +123,35 @@ def test_of_two_that_promote_to_one_name_one_is_told(tmp_path, monkeypatch):
         outcomes = [one.exception(LONG) for one in promoted]
     assert [type(outcome) for outcome in outcomes if outcome] == [BundleError]
     assert [path.name for path in library.list_bundles(target)] == ["taken"]
+
+
+def test_of_two_that_optimize_one_detector_the_files_are_of_one(tmp_path, monkeypatch):
+    write_text(tmp_path / "detector" / bundle_files.CARD, "{}")
+    written, other_done = threading.Event(), threading.Event()
+    write = bundle_files.write_bytes
+
+    def halting_after_the_first(path, content):
+        write(path, content)
+        if not written.is_set():
+            written.set()
+            other_done.wait(0.5)  # Whoever is locked out does not come.
+
+    monkeypatch.setattr(bundle_files, "write_bytes", halting_after_the_first)
+
+    def store(content: bytes) -> None:
+        record = bundle_files.OpenVINORecord(enabled=True)
+        optimize._store(tmp_path / "detector", make_card(), record, (content + b" graph", content + b" weights"))
+
+    def second() -> None:
+        assert written.wait(LONG)
+        store(b"second")
+        other_done.set()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in (threads.submit(store, b"first"), threads.submit(second)):
+            done.result(LONG)
+    card = bundle_files.read_card(tmp_path / "detector")
+    assert bundle_files.read_openvino(tmp_path / "detector", card) == (b"second graph", b"second weights")
 
 
 # === Several accounts ===
