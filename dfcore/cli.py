@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for hint in hints:
         print(f"dfcore: {hint}", file=sys.stderr)
     try:
+        if getattr(options, "arch_file", None):
+            from dfcore import architectures
+
+            architectures.load_file(options.arch_file)
         return options.command(options) or 0
     except InputError as error:
         print(f"dfcore: {_one_line(error)}", file=sys.stderr)
