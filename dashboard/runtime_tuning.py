@@ -32,11 +32,13 @@ def return_memory() -> None:
 
 
 def settle() -> None:
-    """Takes what is in memory now out of the collector's rounds.
+    """Collects garbage once, and takes what is left in memory out of the collector's later rounds.
 
-    Streamlit has all rubbish collected after every run. With TensorFlow and networks loaded there are half a million
-    objects that will never be rubbish, and a round took 0.4 s, in which nobody else could do anything.
+    Streamlit collects garbage after every run. With TensorFlow and networks loaded there are half a million objects that
+    stay, and a round took 0.4 s, in which nobody else could do anything. What was frozen before takes part this once:
+    networks are full of cycles, and a frozen one that no cache holds any more would never be freed.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
