@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit import config
 
 from dashboard import error_reporting
 from dashboard.markup import plain
@@ -127,7 +126,7 @@ def _secrets(section: str) -> dict[str, Any] | None:
     try:
         return dict(st.secrets[section]) if section in st.secrets else None
     except FileNotFoundError:  # Streamlit says so of damaged ones too.
-        if any(Path(file).exists() for file in config.get_option("secrets.files")):
+        if any(Path(file).exists() for file in st.get_option("secrets.files")):
             error_reporting.log().exception("The secrets cannot be read")
             raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
         return None

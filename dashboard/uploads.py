@@ -1,10 +1,14 @@
 """What people hand in: images, held by their session alone."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import roles
 from dashboard.roles import Role
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
 # Of one session: what it holds is held in memory until it ends.
@@ -50,7 +54,7 @@ def may_judge() -> bool:
     return roles.offer(Role.ANALYST, "Judging images")
 
 
-def _within_bounds(files: list[UploadedFile]) -> list[tuple[str, bytes]]:
+def _within_bounds(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:
     """The first files up to the bounds."""
     taken, size = [], 0
     for file in files[:MOST_FILES]:

@@ -30,8 +30,8 @@ STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "inte
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Shows our own errors as messages instead of breaking the page."""
+def errors(*, stop: bool = False) -> Iterator[None]:
+    """Shows our own errors as messages instead of breaking the page; with `stop` nothing is shown after one."""
     try:
         yield
     except ConfigError as error:
@@ -41,6 +41,8 @@ def errors() -> Iterator[None]:
         st.button("Try again", icon=":material/refresh:")
     except DfcoreError as error:
         st.error(plain(error), icon=":material/error:")
+        if stop:
+            st.stop()
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:

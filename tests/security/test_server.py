@@ -18,16 +18,27 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import streamlit
 from streamlit import config as streamlit_config
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from dashboard import actions, detectors, error_reporting, inference_queue, prediction_sources, roles, roots, uploads
+from dashboard import (
+    actions,
+    detectors,
+    error_reporting,
+    inference_queue,
+    prediction_sources,
+    roles,
+    roots,
+    streamlit_private,
+    uploads,
+)
 from dashboard.inference_queue import Turns
 from dashboard.markup import plain
 from dashboard.roles import Role, role_of
 from dfcore import figures, workspace
 from dfcore.datasets import registry, scan
-from dfcore.errors import AccessError, BusyError
+from dfcore.errors import AccessError, BusyError, DfcoreError
 from dfcore.runs import RunStore
 from dfcore.training.config import TrainConfig
 from tests.conftest import make_image
@@ -940,6 +951,51 @@ def test_the_server_is_for_this_machine_alone_and_tells_strangers_nothing():
     assert result["client"]["toolbarMode"] == "viewer"
     assert result["browser"]["gatherUsageStats"] is False
     assert "secrets" not in result
+
+
+# === Private parts of Streamlit ===
+
+
+@pytest.mark.parametrize("part", streamlit_private.PARTS.values(), ids=lambda part: part[2])
+@pytest.mark.parametrize("page", ["home", "models"])
+def test_a_streamlit_without_a_private_part_is_told_with_its_version_and_shows_nothing(monkeypatch, part, page):
+    # Only for the check: the Streamlit that runs the test needs the part itself.
+    monkeypatch.setattr(streamlit_private, "_has", lambda other: other != part)
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    if page != "home":
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    assert f"Streamlit {streamlit.__version__} is not one that this dashboard works with" in words(app)
+    assert part[2] in words(app)
+    assert not app.title, "nothing else is shown"
+
+
+@pytest.mark.parametrize("part", streamlit_private.PARTS.values(), ids=lambda part: part[2])
+def test_a_private_part_that_is_gone_is_noticed(monkeypatch, part):
+    streamlit_private.require()
+    module, owner, name = part
+    place = importlib.import_module(module)
+    monkeypatch.delattr(getattr(place, owner) if owner else place, name)
+    with pytest.raises(DfcoreError, match=name):
+        streamlit_private.require()
+    if owner:
+        monkeypatch.delattr(place, owner)
+    else:
+        monkeypatch.setitem(sys.modules, module, None)
+    for change in (streamlit_private.require, streamlit_private.keep_networks):
+        with pytest.raises(DfcoreError, match=r"requirements\.txt"):
+            change()
+
+
+def test_private_parts_of_streamlit_are_known_to_one_module():
+    """Nothing under `streamlit.runtime` and the like is imported for anything but its types elsewhere."""
+    for path in (APP, *(ROOT / "dashboard").glob("*.py"), *(ROOT / "pages").glob("*.py")):
+        if path.stem == "streamlit_private":
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not [name for name in names if name and name.startswith("streamlit.")], path.name
 
 
 def test_secrets_and_logs_are_not_checked_in():
