@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, PreprocessSpec, Resize
+from dfcore.training.checks import misfits
 from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
 
@@ -31,6 +32,8 @@ _CROSS_VALIDATION_TITLES = {
     "content": "cross-validation",
     "group": "leaving groups out",
 }
+# Replaced by the architecture's own size before anything is checked.
+_BY_ARCH: Any = None
 
 
 class TrainConfig(BaseModel):
@@ -51,12 +54,15 @@ class TrainConfig(BaseModel):
         "", max_length=120, description="A name for people; empty takes architecture and data set."
     )
     arch: Annotated[str, FormField("Architecture", "main")] = Field("cnn", description="Architecture of the network.")
+    arch_file: Annotated[
+        str, FormField("File of the architecture", "main", hidden="it is code: named on the command line only")
+    ] = Field("", description="A Python file that registers the architecture; it is run.")
     image_size: Annotated[int, FormField("Image size (pixels)", "main", step=16)] = Field(
-        128,
+        _BY_ARCH,
         ge=MIN_SIZE,
         le=MAX_SIZE,
-        description="Side in pixels of the square that the network sees. Close to the images' own size is best: "
-        "shrinking blurs the finest traces.",
+        description="Side in pixels of the square that the network sees; by default the architecture's own. Close to "
+        "the images' own size is best: shrinking blurs the finest traces.",
     )
     resize: Annotated[Resize, FormField("Fit to the square by", "data", titles=_RESIZE_TITLES)] = Field(
         "stretch", description="How an image of any shape becomes that square. " + " ".join(RESIZE_HELP.values())
@@ -95,14 +101,22 @@ class TrainConfig(BaseModel):
         Literal["constant", "cosine", "plateau"], FormField("Schedule", "optimisation", titles=_SCHEDULE_TITLES)
     ] = Field(
         "constant",
-        description="Learning rate over time: constant, a cosine down to zero, or halved when stuck.",
+        description="Learning rate over time: constant, a cosine down to zero, or halved on a plateau of the "
+        "validation loss.",
+    )
+    plateau_patience: Annotated[int, FormField("Epochs on a plateau", "optimisation", step=1)] = Field(
+        3, ge=1, le=1000, description="Epochs without a lower validation loss before the rate is halved (plateau only)."
     )
     warmup_epochs: Annotated[float, FormField("Warm-up (epochs)", "optimisation", step=0.5)] = Field(
         0, ge=0, le=100, description="Epochs over which the rate rises (cosine only)."
     )
     early_stopping: Annotated[
         Literal["auc", "loss", "off"], FormField("Stop early by", "optimisation", titles=_STOPPING_TITLES)
-    ] = Field("auc", description="Validation figure that decides which epoch is the best and when to stop.")
+    ] = Field(
+        "auc",
+        description="Validation figure that decides which epoch is the best and when to stop. Between "
+        "epochs of equal AUC, the lower loss wins.",
+    )
     patience: Annotated[int, FormField("Patience (epochs)", "optimisation", step=1)] = Field(
         6, ge=1, le=1000, description="Epochs without a better figure before it stops."
     )
@@ -165,11 +179,24 @@ class TrainConfig(BaseModel):
         FormField("Keep decoded images", "machine", titles={"disk": "on disk", "memory": "in memory"}),
     ] = Field("disk", description="Where decoded images are kept; those on disk serve all runs.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _size_of_arch(cls, values: Any) -> Any:
+        """The one place that gives a size where none is named."""
+        if not isinstance(values, dict) or values.get("image_size") is not None:
+            return values
+        rest = {name: value for name, value in values.items() if name != "image_size"}
+        name = rest.get("arch", cls.model_fields["arch"].default)
+        return rest | {"image_size": architectures.get(name).image_size if name in architectures.names() else MIN_SIZE}
+
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
         if value not in architectures.names():
-            raise ValueError(f"expected one of {', '.join(architectures.names())}")
+            raise ValueError(
+                f"expected one of {', '.join(architectures.names())}; others are registered by an installed package "
+                "or by the file that --arch-file names"
+            )
         return value
 
     @field_validator("augmentation")
@@ -223,7 +250,7 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         ConfigError: with every problem at once, each with what was received and what is allowed.
     """
     values = compat.settings(values)
-    problems = _misfits(values)
+    problems = misfits(values)
     try:
         config = TrainConfig(**values)
     except ValidationError as error:
@@ -233,55 +260,24 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
     return config
 
 
-def _misfits(values: dict[str, Any]) -> list[str]:
-    """What does not fit the architecture, told beside whatever is wrong with single fields."""
-    name, size = values.get("arch", "cnn"), values.get("image_size", 128)
-    if name not in architectures.names():
-        return []
-    architecture, problems = architectures.get(name), []
-    if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
-        problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
-    problems += _small_crops(values, architecture, size)
-    if not architecture.any_size and "random_crop" in str(values.get("augmentation", "")).lower():
-        text = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
-        problems.append(
-            f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
-        )
-    if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
-        problems.append(
-            "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
-            f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
-        )
-    if values.get("weights") == "imagenet" and not architecture.pretrained:
-        offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
-        problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
-    return problems
-
-
-def _small_crops(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
-    """Patches on which the network could not be taught, though it takes the whole images."""
-    text = str(values.get("augmentation", ""))
-    try:
-        side = augment.random_crop_side(text, int(size)) if augment.has_random_crop(text) else None
-    except (ConfigError, TypeError, ValueError):
-        return []  # Told with the field itself.
-    if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
-        return []
-    return [
-        f"augmentation: expected random crops of at least {architecture.min_size} pixels for {architecture.name}; of "
-        f"{size} pixels they have {side}. Received: {text!r}"
-    ]
-
-
 def load_config(path: str | Path) -> TrainConfig:
     """Reads a config from a JSON file; raises ConfigError as `make_config` does."""
+    return make_config(read_values(path))
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """The settings that a JSON file names, unchecked.
+
+    Raises:
+        ConfigError: when it is no JSON object.
+    """
     try:
         values = read_json(Path(path))
     except (OSError, ValueError) as error:
         raise ConfigError([f"{path} cannot be read as JSON: {error}"]) from error
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: expected a JSON object. Received: {type(values).__name__}"])
-    return make_config(values)
+    return compat.settings(values)
 
 
 def suggest(image_side: int, *, pretrained_weights: str | None = None) -> dict[str, Any]:

@@ -249,7 +249,7 @@ class TestCompletedRun:
         card = read_card(completed.bundle)
         labels, source = table.label.to_numpy(int), "the validation split"
         assert card.calibration == fit_calibration(labels, table.logit, fitted_on=source)
-        assert card.calibration.method == "temperature", "24 images allow no more"
+        assert card.calibration.method == "platt"
         assert table.score.tolist() == card.calibration.apply(table.logit).tolist()
         assert card.thresholds == fit_thresholds(labels, table.score, ErrorBudget(), chosen_on=source)
         # As likely fake as real is where the calibrated score is one half.
@@ -520,7 +520,7 @@ STOPS = {
     ),
     "while the head is trained": (2, {"weights": "FILE", "freeze_epochs": 2}),
     "just after the head was trained": (4, {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"}),
-    "within the third epoch, two logits, plateau": (7, {"loss": "categorical", "schedule": "plateau", "patience": 1}),
+    "within the third epoch, two logits": (7, {"loss": "categorical"}),
 }
 
 
@@ -541,6 +541,24 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes,
     assert_same_history(second, whole)
     assert second.progress.best_epoch == whole.progress.best_epoch
     assert_same_weights(second.best_model(), whole.best_model())
+
+
+@pytest.mark.parametrize("stop_at", [8, 16], ids=["before-the-first-halving", "after-it"])
+def test_a_plateau_is_remembered_by_a_run_that_goes_on(stop_at, small_dataset, tmp_path, monkeypatch):
+    """How long it has been stuck, at which loss, and what became of the rate."""
+    config = tiny(small_dataset, schedule="plateau", plateau_patience=2, epochs=8)
+    scripted(monkeypatch, "val_loss", STUCK)
+    whole = trained(config, tmp_path / "whole")
+    assert [row["lr"] for row in whole.progress.history] == pytest.approx(HALVED), "the rate was lowered twice"
+    scripted(monkeypatch, "val_loss", STUCK)
+    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
+    assert not first.run()
+    second = make_trainer(config, tmp_path / "parts")
+    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, first.steps)
+    assert second.progress.plateau_value is not None
+    assert second.run()
+    assert_same_history(second, whole)
+    assert_same_weights(second.model, whole.model)
 
 
 def test_a_stop_is_heeded_between_epochs_too(small_dataset, tmp_path, monkeypatch):
@@ -852,12 +870,61 @@ def test_a_cosine_with_warm_up_rises_first(small_dataset, tmp_path):
     assert text[-1] == pytest.approx(0, abs=1e-8)
 
 
-def test_a_plateau_halves_the_rate_when_stuck(small_dataset, tmp_path, monkeypatch):
-    scripted(monkeypatch, "val_auc", (0.6, 0.5, 0.5, 0.7, 0.6, 0.6, 0.6))
-    config = tiny(small_dataset, schedule="plateau", early_stopping="auc", patience=4, epochs=7)
-    halved = rates(config, tmp_path)
-    # Stuck for two epochs, half of the patience: the third, and after a gain the sixth.
-    assert halved == pytest.approx([1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4])
+STUCK = (0.6, 0.7, 0.7, 0.5, 0.5, 0.5, 0.5, 0.5)
+HALVED = [1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
+
+
+@pytest.mark.parametrize("watched", ["off", "auc", "loss"])
+def test_a_plateau_halves_the_rate_whatever_early_stopping_watches(watched, small_dataset, tmp_path, monkeypatch):
+    scripted(monkeypatch, "val_loss", STUCK)
+    config = tiny(small_dataset, schedule="plateau", plateau_patience=2, epochs=8, early_stopping=watched, patience=50)
+    # Stuck for two epochs: the fourth is slower, and after a gain the seventh.
+    assert rates(config, tmp_path) == pytest.approx(HALVED)
+
+
+def test_a_plateau_has_a_patience_of_its_own(small_dataset, tmp_path, monkeypatch):
+    """It lowers the rate before the run ends, and does not reach the next plateau sooner for that."""
+    scripted(monkeypatch, "val_loss", STUCK)
+    config = tiny(small_dataset, schedule="plateau", plateau_patience=1, early_stopping="loss", patience=2, epochs=8)
+    assert rates(config, tmp_path) == pytest.approx([1e-3, 1e-3, 5e-4])
+
+
+def test_epochs_of_the_head_are_no_plateau(small_dataset, tmp_path, monkeypatch, cnn_weights):
+    scripted(monkeypatch, "val_loss", (0.1, 0.1, 0.9, 0.9, 0.9))
+    config = tiny(small_dataset, weights=str(cnn_weights), freeze_epochs=2, epochs=5,
+                  schedule="plateau", plateau_patience=1)  # fmt: skip
+    trainer = trained(config, tmp_path)
+    assert [row["lr"] for row in trainer.progress.history] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 5e-4])
+
+
+def scripted_rows(monkeypatch, *rows) -> None:
+    """Lets validation come out as told: pairs of loss and AUC, epoch by epoch."""
+    text = iter(rows)
+
+    def figures(labels, logits):
+        loss, auc = next(text)
+        return {"val_loss": loss, "val_accuracy": 0.5, "val_auc": auc}
+
+    monkeypatch.setattr(trainer_module, "validation_figures", figures)
+
+
+TIES = [
+    pytest.param([(0.7, 1.0), (0.5, 1.0), (0.3, 1.0), (0.2, 1.0)], 4, 4, id="the-loss-still-falls"),
+    pytest.param([(0.7, 1.0), (0.5, 1.0), (0.6, 1.0), (0.6, 1.0)], 2, 4, id="until-it-rises"),
+    pytest.param([(0.7, 0.9), (0.1, 0.8), (0.1, 0.8), (0.1, 0.8)], 1, 3, id="a-lower-loss-of-a-worse-order"),
+    pytest.param([(0.1, 0.8), (0.7, 0.9), (0.6, 0.9), (0.1, 0.8)], 3, 4, id="a-better-order-of-a-higher-loss"),
+    pytest.param([(0.9, 0.9), (0.8, 0.89995), (0.7, 0.8999), (0.6, 0.88)], 3, 4, id="as-good-as-the-same"),
+    pytest.param([(0.9, 0.9), (0.8, 0.89995), (0.7, 0.8998), (0.6, 0.8997)], 2, 4, id="never-downhill-in-small-steps"),
+]
+
+
+@pytest.mark.parametrize(("rows", "best", "epochs"), TIES)
+def test_among_epochs_of_the_same_auc_the_lower_loss_is_the_best(
+    rows, best, epochs, small_dataset, tmp_path, monkeypatch
+):
+    scripted_rows(monkeypatch, *rows)
+    progress = trained(tiny(small_dataset, early_stopping="auc", patience=2, epochs=4), tmp_path).progress
+    assert (progress.best_epoch, progress.epoch) == (best, epochs)
 
 
 def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, tmp_path, cnn_weights):
