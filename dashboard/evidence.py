@@ -32,7 +32,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
         persist_state="session", format_func={"verdict": "the verdict", "fake": "fake", "real": "real"}.__getitem__,
         help="What the map argues for: the detector's own verdict, that the image is fake, or that it is real.",
     )  # fmt: skip
-    target = verdict.label if wanted == "verdict" else wanted
+    target = verdict.label or "fake" if wanted == "verdict" else wanted
     method = how.selectbox(
         "Method", METHODS, format_func=lambda name: METHOD_TITLES[name], key="inspect_method", persist_state="session",
         help="Grad-CAM is the usual one. Score-CAM needs no gradients and is slow. Saliency shows single pixels.",

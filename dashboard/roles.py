@@ -77,7 +77,7 @@ def require(role: Role, what: str) -> None:
     if current() < role:
         error_reporting.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
         raise AccessError(
-            f"{what} takes the role of {role.name.lower()}; you have that of {current().name.lower()}. "
+            f"{what} requires the role of {role.name.lower()}; you have that of {current().name.lower()}. "
             "Whoever runs this server can give it to you."
         )
 
@@ -91,7 +91,9 @@ def offer(role: Role, what: str) -> bool:
     """Whether to offer something; says what it takes where not."""
     if may(role):
         return True
-    st.info(f"{what} takes the role of {role.name.lower()}; yours is {current().name.lower()}.", icon=":material/lock:")
+    st.info(
+        f"{what} requires the role of {role.name.lower()}; yours is {current().name.lower()}.", icon=":material/lock:"
+    )
     return False
 
 

@@ -42,8 +42,8 @@ def tell_left_out() -> None:
     left = st.session_state.get(_LEFT_OUT, 0)
     if left:
         st.warning(
-            f"The first {len(images())} images were taken. {left} more are too much at once: at most {MOST_FILES} "
-            f"images of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
+            f"The first {len(images())} images were taken. {left} more were left out: at most {MOST_FILES} "
+            f"images of {MOST_BYTES // 2**20} MB together fit at once. Remove these and add the others, or use "
             "`dfcore predict` for whole folders.",
             icon=":material/report:",
         )

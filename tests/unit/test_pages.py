@@ -214,7 +214,7 @@ def heading(app: AppTest) -> str:
 
 def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
     app = upload(open_page("inspect"), (small_dataset / "test" / "fake" / "0.png").read_bytes())
-    app.toggle(key="inspect_insist").set_value(True).run()
+    app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Inconclusive" in heading(app), "24 images teach no threshold for 5% errors"
     assert "never likely real, never likely fake" in words(app)
     accept(app, 50)
@@ -235,9 +235,9 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "Inconclusive" in heading(app)
     assert "unlike those that this detector was trained on" in words(app)
     assert "shorter side has 300 pixels" in words(app)
-    app.toggle(key="inspect_insist").set_value(True).run()
+    app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely" in heading(app)
-    assert "You insisted" in words(app), "the warning stays"
+    assert "Decided all the same" in words(app), "the warning stays"
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
@@ -640,7 +640,7 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
     assert shown["Right when decided"] == "none", "nothing was decided"
-    assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
+    assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
     app.session_state["evaluate_more"] = True
     assert f"{metrics['ece']:.3f}" in {metric.value for metric in app.run().metric}
