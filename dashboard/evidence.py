@@ -32,7 +32,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
         persist_state="session", format_func={"verdict": "the verdict", "fake": "fake", "real": "real"}.__getitem__,
         help="What the map argues for: the detector's own verdict, that the image is fake, or that it is real.",
     )  # fmt: skip
-    target = verdict.label if wanted == "verdict" else wanted
+    target = verdict.label or "fake" if wanted == "verdict" else wanted
     method = how.selectbox(
         "Method", list(METHODS), format_func=lambda key: METHODS[key].title, key="inspect_method",
         persist_state="session",

@@ -79,8 +79,8 @@ def robustness_of(entry: detectors.Entry, source: Source) -> list[dict[str, Any]
     path = _robustness_path(entry, source)
     if path.is_file():
         return read_json(path)
-    card = next((row["rows"] for row in entry.card.robustness if row.get("split") == source.key), [])
-    return card or _measured_robustness(entry, source)
+    on_card = (row["rows"] for row in entry.card.robustness if row.get("split") == source.key)
+    return next(on_card, None) or _measured_robustness(entry, source)
 
 
 def keep_robustness(entry: detectors.Entry, source: Source, rows: list[dict[str, Any]]) -> None:

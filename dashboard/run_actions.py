@@ -22,7 +22,7 @@ def show(run: Run) -> None:
             and state.resumable
             and config
             and st.button(
-                "Resume", icon=":material/play_arrow:", type="primary", help="Goes on exactly where it was left."
+                "Resume", icon=":material/play_arrow:", type="primary", help="Continues exactly where it stopped."
             )
         ):
             actions.resume(run.id)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfcore.datasets import Dataset
+    from dfcore.evaluation.paired import Comparison
 
 
 def store() -> RunStore:
@@ -84,7 +85,7 @@ def predictions(path: str, stamp: float) -> "pd.DataFrame":
 @st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
 def comparison(
     first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]
-) -> dict | None:
+) -> "Comparison | None":
     """How two detectors compare on the images that both stored predictions hold; None where there are none."""
     from dfcore.evaluation import paired
 

@@ -1,7 +1,7 @@
 """The form of a training run, made from the fields of `TrainConfig`: few controls in sight, the rest folded.
 
-Labels, help, bounds and choices stand beside the fields; what is here is which fields matter beside which others, and
-the few controls that a field's type alone does not make.
+Labels, help, bounds and choices stand beside the fields, and which fields do nothing beside which others is known to
+`dfcore.training.request`; what is here is the few controls that a field's type alone does not make.
 """
 
 from collections.abc import Callable
@@ -12,38 +12,14 @@ import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
 from dfcore import architectures
-from dfcore.datasets import TEST, VALIDATION, Dataset, augment
+from dfcore.datasets import Dataset, augment
 from dfcore.errors import ConfigError
 from dfcore.training.config import TrainConfig, form_fields
+from dfcore.training.request import idle, idle_on
 
 _GROUPS = {"optimisation": "Optimisation", "data": "Data", "machine": "Machine"}
 # The nearest to a bound that is not allowed itself.
 _NEXT = 1e-9
-
-
-def _crops(values: dict[str, Any]) -> bool:
-    try:
-        return augment.has_random_crop(values["augmentation"])
-    except ConfigError:
-        return False
-
-
-# Fields that do nothing unless others say so: they are neither shown nor sent then.
-EFFECTIVE: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "freeze_epochs": lambda values: values["weights"] != "none",
-    "head_lr": lambda values: values["weights"] != "none" and values["freeze_epochs"] > 0,
-    "weight_decay": lambda values: values["optimizer"] == "adamw",
-    "warmup_epochs": lambda values: values["schedule"] == "cosine",
-    "patience": lambda values: values["early_stopping"] != "off",
-    "full_image_epochs": _crops,
-    "folds": lambda values: values["cross_validation"] == "content",
-}
-# Fields about which the splits of the data set decide: {field: whether it matters, given the splits that there are}.
-_BY_SPLITS: dict[str, Callable[[set[str]], bool]] = {
-    "validation_share": lambda given: VALIDATION not in given,
-    "test_share": lambda given: not given,
-    "valid_as_test": lambda given: VALIDATION in given and TEST not in given,
-}
 
 
 def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
@@ -53,12 +29,9 @@ def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         defaults: values to begin with; what is missing, or not allowed, is the config's own default.
         dataset: what will be trained on.
     """
-    start = {name: _allowed(name, defaults) for name in TrainConfig.model_fields if name != "data_root"}
-    given = set(dataset.usable.split.dropna())
+    start = {name: _allowed(name, defaults) for name in TrainConfig.model_fields}
     # New defaults mean new widgets: otherwise the old values would stay.
-    form = _Form(start, f"{dataset.root}-{hash(str(sorted(defaults.items())))}")
-    # What the splits leave no choice about stays as it is.
-    form.values = {name: start[name] for name, matters in _BY_SPLITS.items() if not matters(given)}
+    form = _Form(start, dataset, f"{dataset.root}-{hash(str(sorted(defaults.items())))}")
     form.draw("main", columns=2)
     with st.expander(_summary(form.present), key=f"more-{form.key}"):
         for group, title in _GROUPS.items():
@@ -70,8 +43,9 @@ def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
 def _allowed(name: str, values: dict[str, Any]) -> Any:
     """A value to begin with; an earlier run may hold what is no longer allowed, or was never."""
     field = TrainConfig.model_fields[name]
+    checked: Any = Annotated[field.annotation, *field.metadata]
     try:
-        return TypeAdapter(Annotated[field.annotation, *field.metadata]).validate_python(values[name])
+        return TypeAdapter(checked).validate_python(values[name])
     except (KeyError, ValidationError):
         return field.default
 
@@ -89,11 +63,13 @@ class _Form:
 
     Attributes:
         start: values to begin with, one for each field.
+        dataset: what will be trained on.
         key: what the keys of the widgets end with.
         values: what the widgets say so far.
     """
 
     start: dict[str, Any]
+    dataset: Dataset
     key: str
 
     def __post_init__(self) -> None:
@@ -108,10 +84,20 @@ class _Form:
         names = [name for name, field in form_fields().items() if field.group == group and not field.hidden]
         places: list[Any] = []
         for name in sorted(names, key=lambda name: name == "name"):
-            if name in self.values or (name in EFFECTIVE and not EFFECTIVE[name](self.values)):
+            if group != "main" and name in self.idle():
                 continue
             places = places or list(st.columns(columns, vertical_alignment="top" if group == "main" else "bottom"))
             self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
+
+    def idle(self) -> set[str]:
+        """Fields that would do nothing beside what is set now: they are neither shown nor sent."""
+        values = {name: self.present(name) for name in self.start} | self.values
+        try:
+            augment.parse(values["augmentation"])
+        except ConfigError:  # Told when the run is asked for.
+            values["augmentation"] = "none"
+        config = TrainConfig.model_construct(**values)
+        return {*idle(config), *(name for name, _ in idle_on(self.dataset, config))}
 
     def help(self, name: str) -> str:
         """What a field means."""
@@ -165,12 +151,12 @@ def _arch(form: _Form, place: Any, name: str) -> str:
 
 
 def _image_size(form: _Form, place: Any, name: str) -> int:
-    """Bounded by the architecture too, of which a new choice makes a new control."""
-    arch, field = form.values["arch"], form_fields()[name]
-    low, high = architectures.get(arch).min_size, int(_bounds(name)[1])
+    """Bounded by the architecture too, whose own size it is by default; a new choice makes a new control."""
+    chosen, field = architectures.get(form.values["arch"]), form_fields()[name]
+    low, high = chosen.min_size, int(_bounds(name)[1])
     return place.number_input(
-        field.label, low, high, max(form.start[name], low), step=int(field.step or 1), key=f"{name}-{form.key}-{arch}",
-        help=form.help(name),
+        field.label, low, high, max(form.start[name] or chosen.image_size, low), step=int(field.step or 1),
+        key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),
     )  # fmt: skip
 
 

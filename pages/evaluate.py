@@ -25,7 +25,7 @@ def move_threshold(entry: detectors.Entry) -> float:
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
     text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
-    return st.slider("Decision an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
+    return st.slider("Call an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
                      bind="query-params", help=text)  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, ce
         return
     items = []
     for row in rows.itertuples():
-        file = prediction_sources.image_path(source, row.path)
+        file = prediction_sources.image_path(source, str(row.path))
         picture = stored.thumbnail(str(file), stored.stamp(file)) if file else None
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")

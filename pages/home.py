@@ -56,9 +56,9 @@ with right:
             if row["state"] == DAMAGED:
                 st.caption(widgets.plain(row["reason"]))
                 continue
-            left = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
+            time = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
             st.progress(
-                row["progress"], f"epoch {row['epoch']:g} of {row['epochs']:g}" + (f", {left} left" if left else "")
+                row["progress"], f"epoch {row['epoch']:g} of {row['epochs']:g}" + (f", {time} left" if time else "")
             )
     if rows:
         st.page_link(path("monitor"), label="Watch all runs", icon=":material/monitoring:")

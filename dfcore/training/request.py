@@ -48,16 +48,22 @@ def _all_full(config: TrainConfig) -> bool:
     return augment.has_random_crop(config.augmentation) and config.full_image_epochs >= config.epochs
 
 
-def without_effect(config: TrainConfig) -> dict[str, str]:
-    """Settings that differ from their defaults and would do nothing, each with what it needs."""
+def idle(config: TrainConfig) -> dict[str, str]:
+    """Settings that do nothing beside the others, whatever their values, each with what it needs."""
     result: dict[str, str] = {}
     for rule in _RULES:
-        if getattr(config, rule.name) != TrainConfig.model_fields[rule.name].default and not rule.works(config):
+        if not rule.works(config):
             result.setdefault(rule.name, rule.needs)
     return result
 
 
-def _without_effect_on(dataset: Dataset, config: TrainConfig) -> Iterator[tuple[str, str]]:
+def without_effect(config: TrainConfig) -> dict[str, str]:
+    """Settings that differ from their defaults and would do nothing, each with what it needs."""
+    return {name: needs for name, needs in idle(config).items()
+            if getattr(config, name) != TrainConfig.model_fields[name].default}  # fmt: skip
+
+
+def idle_on(dataset: Dataset, config: TrainConfig) -> Iterator[tuple[str, str]]:
     """The same of what depends on the splits that the folders give."""
     given = set(dataset.usable.split.dropna())
     drawn = bool(dataset.usable.split.isna().any())
@@ -104,8 +110,8 @@ def check_request(
     fitting = suggest(image_side(data)) if not {"arch", "image_size"} & set(values) and len(data.usable) else {}
     config = make_config(fitting | values)
     defaults = {name: field.default for name, field in TrainConfig.model_fields.items()}
-    idle = {name: needs for name, needs in _without_effect_on(data, config) if getattr(config, name) != defaults[name]}
-    _refuse_idle(config, {name: needs for name, needs in idle.items() if name in asked}, asked, note)
+    on_data = {name: needs for name, needs in idle_on(data, config) if getattr(config, name) != defaults[name]}
+    _refuse_idle(config, {name: needs for name, needs in on_data.items() if name in asked}, asked, note)
     require_trainable(assign_splits(data, config.split_policy))
     return config
 

@@ -322,13 +322,13 @@ def test_detectors_from_strangers_are_taken_in_only_where_that_was_switched_on(m
         monkeypatch.setenv("DFCORE_TAKE_IN", value)
     app = models_page()
     assert not app.file_uploader
-    assert "Take it in" not in {button.label for button in app.button}
+    assert "Import" not in {button.label for button in app.button}
 
 
 def take_in(app: AppTest, data: bytes, name: str) -> AppTest:
     app.file_uploader[0].upload("some.zip", data, "application/zip")
-    next(field for field in app.text_input if field.label == "Its name in the library").set_value(name)
-    next(button for button in app.button if button.label == "Take it in").click().run()
+    next(field for field in app.text_input if field.label == "Name in the library").set_value(name)
+    next(button for button in app.button if button.label == "Import").click().run()
     assert not app.exception
     return app
 

@@ -1,14 +1,16 @@
 """The form of a training run: every setting is in it or has a reason, and it says what it was given."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.training_form import EFFECTIVE
+from dfcore.datasets import scan
 from dfcore.training import presets
 from dfcore.training.config import TrainConfig, form_fields, make_config
+from dfcore.training.request import check_request, idle, idle_on
 
 DRAWN = {"all drawn": [], "all given": ["train", "validation", "test"], "no test": ["train", "validation"],
          "no validation": ["train", "test"]}  # fmt: skip
@@ -32,12 +34,16 @@ def page() -> None:
     st.session_state["values"] = form_values(st.session_state["defaults"], st.session_state["dataset"])
 
 
-def form(defaults: dict, splits: list[str] = DRAWN["all given"]) -> AppTest:
-    """The form alone, over a data set that has these splits."""
+def stub(splits: list[str]) -> SimpleNamespace:
+    """Of a data set what the form asks for."""
+    return SimpleNamespace(root="/data", usable=pd.DataFrame({"split": splits or [None]}))
+
+
+def form(defaults: dict, data: Any = DRAWN["all given"]) -> AppTest:
+    """The form alone, over a data set or one that has these splits."""
     app = AppTest.from_function(page, default_timeout=60)
-    table = pd.DataFrame({"split": splits or [None]})
     app.session_state["defaults"] = {"data_root": "/data", **defaults}
-    app.session_state["dataset"] = SimpleNamespace(root="/data", usable=table)
+    app.session_state["dataset"] = stub(data) if isinstance(data, list) else data
     return drawn(app)
 
 
@@ -57,8 +63,8 @@ def controls(app: AppTest) -> dict:
 
 
 def test_every_field_is_in_the_form_or_has_a_reason_not_to_be():
-    shown = {label for splits in DRAWN.values() for cv in ("content", "group")
-             for label in controls(form(EVERYTHING | {"cross_validation": cv}, splits))}  # fmt: skip
+    shown = {label for splits in DRAWN.values() for more in ({"cross_validation": "content"}, {"schedule": "plateau"})
+             for label in controls(form(EVERYTHING | more, splits))}  # fmt: skip
     fields = form_fields()
     assert set(fields) == set(TrainConfig.model_fields)
     missing = {name for name, field in fields.items() if field.label not in shown}
@@ -70,7 +76,18 @@ def test_every_field_is_in_the_form_or_has_a_reason_not_to_be():
 @pytest.mark.parametrize("name", presets.names())
 def test_a_preset_unchanged_is_what_the_form_sends(name, splits):
     given = {"data_root": "/data", **presets.get(name).values}
-    assert make_config(values(form(given, splits))) == make_config(given)
+    sent = values(form(given, splits))
+    by_splits = {"validation_share", "test_share"} - set(sent)
+    assert bool(by_splits) == bool(splits), "what the splits leave no choice about"
+    assert make_config(sent) == make_config({name: given[name] for name in given if name not in by_splits})
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_unchanged_is_taken_with_the_data_set(name, small_dataset):
+    """What does nothing on a data set is refused where it is asked for; the form does not ask."""
+    given = {"data_root": str(small_dataset), **presets.get(name).values}
+    sent = values(form(given, scan(small_dataset)))
+    assert check_request(sent, dataset=scan(small_dataset)).lr == given.get("lr", 1e-4)
 
 
 @pytest.mark.parametrize("splits", DRAWN.values(), ids=DRAWN)
@@ -81,10 +98,9 @@ def test_all_settings_of_an_earlier_run_come_back(changes, splits):
     given = {"data_root": "/data", "schema_version": 1, **EVERYTHING, **changes}
     sent = values(form(given, splits))
     assert sent == {name: given[name] for name in sent}
-    without = set(given) - set(sent)
-    idle = {"folds"} if given["cross_validation"] != "content" else set()
-    idle |= {"patience"} if given["early_stopping"] == "off" else set()
-    assert without == {"schema_version"} | idle
+    config = TrainConfig(**given)
+    nothing = {*idle(config), *(name for name, _ in idle_on(stub(splits), config))}
+    assert set(given) - set(sent) == {"schema_version"} | (nothing & set(given))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +111,7 @@ def test_all_settings_of_an_earlier_run_come_back(changes, splits):
         (("Schedule", "plateau"), {"warmup_epochs"}),
         (("Weights to start from", "none"), {"freeze_epochs", "head_lr"}),
         (("Epochs with frozen layers", 0), {"head_lr"}),
+        (("Epochs with frozen layers", 17), {"lr", "schedule", "warmup_epochs"}),
         (("Stop early by", "off"), {"patience"}),
         (("Augmentation", "light"), {"full_image_epochs"}),
         (("Calibrate by", "off"), {"folds"}),
@@ -103,7 +120,7 @@ def test_all_settings_of_an_earlier_run_come_back(changes, splits):
 def test_what_would_do_nothing_is_neither_shown_nor_sent(change, idle):
     label, choice = change
     app = form(EVERYTHING | {"cross_validation": "content"})
-    assert idle <= set(values(app)) & set(EFFECTIVE)
+    assert idle <= set(values(app))
     controls(app)[label].set_value(choice)
     drawn(app)
     assert idle & set(values(app)) == set()
