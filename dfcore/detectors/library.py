@@ -73,6 +73,7 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
+    make_folder(folder)
     with lock(folder / _LOCK):
         _set_default(folder, name)
 
