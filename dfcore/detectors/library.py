@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from dfcore import workspace
 from dfcore.detectors.bundle import CARD, verify
 from dfcore.errors import BundleError
@@ -73,8 +75,7 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
-    make_folder(folder)
-    with lock(folder / _LOCK):
+    with _changing(folder):
         _set_default(folder, name)
 
 
@@ -103,7 +104,7 @@ def put(made: Path, folder: Path, name: str) -> Path:
     Raises:
         BundleError: when the name is taken or no plain name.
     """
-    with lock(folder / _LOCK):
+    with _changing(folder):
         target = made.rename(free_place(folder, name))
     share(target)
     return target
@@ -111,7 +112,7 @@ def put(made: Path, folder: Path, name: str) -> Path:
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
-    with lock(folder / _LOCK):
+    with _changing(folder):
         source, target = _own(folder, name), free_place(folder, new)
         was_default = default_name(folder) == name
         source.rename(target)
@@ -122,7 +123,7 @@ def rename(folder: Path, name: str, new: str) -> Path:
 
 def delete(folder: Path, name: str) -> None:
     """Deletes a detector for good."""
-    with lock(folder / _LOCK):
+    with _changing(folder):
         shutil.rmtree(_own(folder, name))
         if default_name(folder) == name:
             (folder / _DEFAULT).unlink()
@@ -168,3 +169,9 @@ def _plain(name: str) -> None:
             "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
             f"letter or digit. Received: {name!r}."
         )
+
+
+def _changing(folder: Path) -> FileLock:
+    """The lock of whoever changes a library; its folder is made where there is none yet."""
+    make_folder(folder)
+    return lock(folder / _LOCK)

@@ -30,12 +30,12 @@ TABLE = "predictions_validation.parquet"
 Members = dict[str, bytes]
 
 
-@pytest.fixture(scope="module")
 def names(library: Path) -> list[str]:
     """What lies in a library of detectors, its lock aside."""
     return sorted(path.name for path in library.iterdir() if path.name != ".lock")
 
 
+@pytest.fixture(scope="module")
 def packed(knowing) -> bytes:
     return pack(knowing["thumbnails"])
 
