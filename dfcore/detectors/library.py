@@ -73,6 +73,7 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
+    make_folder(folder)
     with lock(folder / _LOCK):
         _set_default(folder, name)
 
@@ -110,6 +111,7 @@ def put(made: Path, folder: Path, name: str) -> Path:
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
+    _own(folder, name)  # Before the lock, which needs the folder.
     with lock(folder / _LOCK):
         source, target = _own(folder, name), free_place(folder, new)
         was_default = default_name(folder) == name
@@ -121,10 +123,11 @@ def rename(folder: Path, name: str, new: str) -> Path:
 
 def delete(folder: Path, name: str) -> None:
     """Deletes a detector for good."""
+    _own(folder, name)
     with lock(folder / _LOCK):
         shutil.rmtree(_own(folder, name))
         if default_name(folder) == name:
-            (folder / _DEFAULT).unlink()
+            (folder / _DEFAULT).unlink(missing_ok=True)
 
 
 def free_place(folder: Path, name: str) -> Path:
