@@ -73,14 +73,14 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
+    _require_known(folder, name)
     make_folder(folder)
     with lock(folder / _LOCK):
         _set_default(folder, name)
 
 
 def _set_default(folder: Path, name: str) -> None:
-    if not _ships(folder, name):
-        _own(folder, name)
+    _require_known(folder, name)
     write_text(folder / _DEFAULT, name + "\n")
 
 
@@ -111,7 +111,8 @@ def put(made: Path, folder: Path, name: str) -> Path:
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
-    _own(folder, name)  # Before the lock, which needs the folder.
+    _own(folder, name)  # Refused before a lock is made; under it once more, since others may have been quicker.
+    free_place(folder, new)
     with lock(folder / _LOCK):
         source, target = _own(folder, name), free_place(folder, new)
         was_default = default_name(folder) == name
@@ -151,6 +152,11 @@ def _ships(folder: Path, name: str) -> bool:
     _plain(name)
     folders = workspace.model_folders()
     return folder == folders[0] and not (folder / name / CARD).is_file() and (folders[-1] / name / CARD).is_file()
+
+
+def _require_known(folder: Path, name: str) -> None:
+    if not _ships(folder, name):
+        _own(folder, name)
 
 
 def _own(folder: Path, name: str) -> Path:
