@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
 from dfcore import workspace
 from dfcore.detectors.bundle import CARD, verify
 from dfcore.errors import BundleError
@@ -75,13 +73,14 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
-    with _changing(folder):
+    _require_known(folder, name)
+    make_folder(folder)
+    with lock(folder / _LOCK):
         _set_default(folder, name)
 
 
 def _set_default(folder: Path, name: str) -> None:
-    if not _ships(folder, name):
-        _own(folder, name)
+    _require_known(folder, name)
     write_text(folder / _DEFAULT, name + "\n")
 
 
@@ -104,7 +103,7 @@ def put(made: Path, folder: Path, name: str) -> Path:
     Raises:
         BundleError: when the name is taken or no plain name.
     """
-    with _changing(folder):
+    with lock(folder / _LOCK):
         target = made.rename(free_place(folder, name))
     share(target)
     return target
@@ -112,7 +111,9 @@ def put(made: Path, folder: Path, name: str) -> Path:
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
-    with _changing(folder):
+    _own(folder, name)  # Refused before a lock is made; under it once more, since others may have been quicker.
+    free_place(folder, new)
+    with lock(folder / _LOCK):
         source, target = _own(folder, name), free_place(folder, new)
         was_default = default_name(folder) == name
         source.rename(target)
@@ -123,10 +124,11 @@ def rename(folder: Path, name: str, new: str) -> Path:
 
 def delete(folder: Path, name: str) -> None:
     """Deletes a detector for good."""
-    with _changing(folder):
+    _own(folder, name)
+    with lock(folder / _LOCK):
         shutil.rmtree(_own(folder, name))
         if default_name(folder) == name:
-            (folder / _DEFAULT).unlink()
+            (folder / _DEFAULT).unlink(missing_ok=True)
 
 
 def free_place(folder: Path, name: str) -> Path:
@@ -152,6 +154,11 @@ def _ships(folder: Path, name: str) -> bool:
     return folder == folders[0] and not (folder / name / CARD).is_file() and (folders[-1] / name / CARD).is_file()
 
 
+def _require_known(folder: Path, name: str) -> None:
+    if not _ships(folder, name):
+        _own(folder, name)
+
+
 def _own(folder: Path, name: str) -> Path:
     if _ships(folder, name):
         raise BundleError(
@@ -169,9 +176,3 @@ def _plain(name: str) -> None:
             "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
             f"letter or digit. Received: {name!r}."
         )
-
-
-def _changing(folder: Path) -> FileLock:
-    """The lock of whoever changes a library; its folder is made where there is none yet."""
-    make_folder(folder)
-    return lock(folder / _LOCK)

@@ -104,6 +104,14 @@ def test_the_default_detector_is_not_lost_while_one_is_renamed(tmp_path, halting
     assert library.default_name(tmp_path) == "two", "the later choice counts"
 
 
+def test_a_shipped_detector_can_be_the_default_of_a_workspace_without_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(workspace, "shipped_models_dir", lambda: bundle(tmp_path / "shipped", "one").parent)
+    monkeypatch.delenv("DFCORE_MODELS")
+    monkeypatch.chdir(tmp_path)
+    library.set_default(workspace.models_dir(), "one")
+    assert library.default_name(workspace.models_dir()) == "one"
+
+
 def test_of_two_that_promote_to_one_name_one_is_told(tmp_path, monkeypatch):
     source, target = bundle(tmp_path / "runs", "source"), tmp_path / "models"
     monkeypatch.setattr(library, "verify", lambda _: None)
