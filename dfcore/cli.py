@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for hint in hints:
         print(f"dfcore: {hint}", file=sys.stderr)
     try:
+        if getattr(options, "arch_file", None):
+            from dfcore import architectures
+
+            architectures.load_file(options.arch_file)
         options.command(options)
         return 0
     except InputError as error:

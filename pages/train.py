@@ -13,7 +13,9 @@ from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_t
 from dfcore.datasets.registry import registered
 from dfcore.datasets.scan import image_side
 from dfcore.training import presets
-from dfcore.training.config import TrainConfig, make_config, suggest
+from dfcore.training.config import TrainConfig, suggest
+from dfcore.training.folds import fold_count
+from dfcore.training.request import check_request
 
 require_front_door()
 
@@ -66,7 +68,7 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
             training_images=int(counts.get(TRAIN, 0)),
             validation_images=int(counts.get(VALIDATION, 0)),
         )
-    whole = widgets.duration(seconds * config.epochs * (1 + (config.folds if config.cross_validation != "off" else 0)))
+    whole = widgets.duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
     st.info(
         f"About {widgets.duration(seconds)} an epoch, at most {whole} for {config.epochs} epochs. Measured just now on "
         "this machine; reading the images for the first time comes on top.",
@@ -82,11 +84,9 @@ def act(values: dict[str, Any], dataset: Dataset) -> None:
         )
     if not (wants_start or wants_time):
         return
-    config = make_config(values)
-    split = assign_splits(dataset, config.split_policy)
-    require_trainable(split)
+    config = check_request(values, dataset=dataset)
     if wants_time:
-        show_estimate(config, split)
+        show_estimate(config, assign_splits(dataset, config.split_policy))
         return
     run = actions.start(config)
     st.session_state.pop("train_again", None)

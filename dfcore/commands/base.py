@@ -76,6 +76,16 @@ def budget_of(options: argparse.Namespace, card: Card) -> ErrorBudget | None:
         raise InputError(f"Expected error budgets between 0 and 0.5. Received: {asked}.") from None
 
 
+def add_arch_file(parser: argparse.ArgumentParser) -> None:
+    """The file of an architecture that is not dfcore's own, without which a detector of it cannot be loaded."""
+    parser.add_argument(
+        "--arch-file",
+        "--arch_file",
+        metavar="FILE",
+        help="a Python file that registers the detector's architecture; it is run",
+    )
+
+
 def add_runs_dir(parser: argparse.ArgumentParser) -> None:
     """The folder of runs."""
     parser.add_argument("--runs-dir", "--runs_dir", metavar="DIR", help="where runs are kept (default: runs)")

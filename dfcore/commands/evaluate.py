@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError
 
@@ -19,6 +19,7 @@ _THREE_WAY = {
 def add(commands: Any) -> None:
     """Adds the commands."""
     evaluate = command(commands, "evaluate", _evaluate, "measure a detector on a data set")
+    add_arch_file(evaluate)
     evaluate.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(evaluate)
     evaluate.add_argument("--out", metavar="FILE.parquet", help="write the per-image predictions too")
@@ -30,10 +31,12 @@ def add(commands: Any) -> None:
     )
     add_budget(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
+    add_arch_file(cross)
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
     cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
     cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
+    add_arch_file(compare)
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
     compare.add_argument("second", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(compare)

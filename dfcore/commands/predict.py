@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_one, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, add_engine, at_least_one, budget_of, command
 from dfcore.commands.terminal import Progress, print_json, progress_bar
 from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
@@ -20,6 +20,7 @@ AUTO = "auto"
 def add(commands: Any) -> None:
     """Adds the commands."""
     predict = command(commands, "predict", _predict, "judge images")
+    add_arch_file(predict)
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto takes the one that fits each image")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
@@ -35,6 +36,7 @@ def add(commands: Any) -> None:
     add_budget(predict)
     predict.add_argument("--ignore-ood", action="store_true", help="decide on images unlike the training images too")
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
+    add_arch_file(explain)
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     explain.add_argument("image", metavar="IMAGE")
     explain.add_argument("--method", default="gradcam", help="gradcam, gradcam++, scorecam, layercam or saliency")
@@ -42,6 +44,7 @@ def add(commands: Any) -> None:
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
     optimize = command(commands, "optimize", _optimize, "give a detector its network for the fast engine (OpenVINO)")
+    add_arch_file(optimize)
     optimize.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     optimize.add_argument(
         "paths",

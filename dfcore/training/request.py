@@ -128,3 +128,15 @@ def _refuse_idle(config: TrainConfig, idle: dict[str, str], asked: dict[str, Any
             note(f"{name}={value} of the preset does nothing here: it needs {needs}.")
     if problems:
         raise ConfigError(problems)
+
+
+def recorded_config(values: dict[str, Any]) -> TrainConfig:
+    """The config of a run that was begun, from its record; the file of its architecture is run.
+
+    Raises:
+        ConfigError: when it cannot be read.
+        InputError: when the architecture's file is gone or fails.
+    """
+    if values.get("arch_file"):
+        architectures.load_file(values["arch_file"])
+    return make_config(values)

@@ -19,6 +19,7 @@ from dfcore.engines import KerasEngine
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
+from dfcore.training.failures import translated
 from dfcore.training.hardware import apply_precision, make_strategy
 from dfcore.training.optimisation import (
     make_accuracy,
@@ -46,7 +47,8 @@ class Trainer:
         self.steps = math.ceil(len(data.positions(TRAIN)) / config.batch_size)
         apply_precision(config.precision)
         self.strategy = make_strategy()
-        self.model = self._build()
+        with translated(config):
+            self.model = self._build()
         self._head_only: bool | None = None
         self._best: list[np.ndarray] = []
         self._eval_seconds = 0.0
@@ -58,11 +60,13 @@ class Trainer:
         """Trains until the last epoch or early stopping; False when it was stopped before."""
         while not self._finished():
             self._enter_stage(head_only=self._is_head_epoch(self.progress.epoch))
-            images_per_second = self._train_epoch()
+            with translated(self.config):
+                images_per_second = self._train_epoch()
             if images_per_second is None:
                 self._save()
                 return False
-            self._judge_epoch(images_per_second)
+            with translated(self.config):
+                self._judge_epoch(images_per_second)
             self.watcher.phase(f"keeping epoch {self.progress.epoch}")
             self._save()
             self.watcher.epoch(self.progress.history)

@@ -25,7 +25,7 @@ from dfcore.errors import DatasetError, DfcoreError, RunError, StorageError
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, read_predictions, stored_splits
 from dfcore.runs import Run, RunStore, State, resume, start
 from dfcore.runs.process import identity
-from dfcore.training import checkpoints, reporter, worker
+from dfcore.training import checkpoints, reporter, session, worker
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
 from dfcore.training.data import prepare, require_same
@@ -1015,7 +1015,7 @@ def test_an_error_of_any_kind_is_told(small_dataset, tmp_path, monkeypatch, unha
     run = new_run(tiny(small_dataset), tmp_path / "runs")
     assert work(run) == 1
     assert run.status().reason == "ZeroDivisionError: of all things"
-    assert "Traceback" in capsys.readouterr().err, "the log has the whole story"
+    assert "Traceback" in capsys.readouterr().out, "the log has the whole story"
 
 
 def test_a_stop_while_images_are_read_is_no_failure(small_dataset, tmp_path, monkeypatch, unharmed_signals):
@@ -1252,7 +1252,7 @@ def test_a_run_that_was_taken_for_gone_while_it_waited_still_gets_its_turn(tmp_p
         return True
 
     monkeypatch.setattr(RunStore, "turn_of", turn_of)
-    monkeypatch.setattr(worker, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
     assert work(run) == 1
     assert "There is no folder or manifest" in run.status().reason, "it began"
 
@@ -1267,7 +1267,7 @@ def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_p
         raise DatasetError("enough")
 
     monkeypatch.setattr("dfcore.training.data.prepare", slow)
-    monkeypatch.setattr(worker, "_BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(session, "_BEAT_SECONDS", 0.05)
     assert work(run) == 1
     assert run.status().reason == "enough"
     assert silences[0] < 1.5
@@ -1368,7 +1368,7 @@ import os, signal, sys
 from pathlib import Path
 import tensorflow
 import numpy as np
-from dfcore.training import checkpoints, reporter, worker
+from dfcore.training import checkpoints, reporter, session, worker
 
 reporter._EVERY_SECONDS = 0
 save, savez, step = checkpoints.save, np.savez, worker.RunWatcher.step
