@@ -26,7 +26,7 @@ def is_explained() -> bool:
 
 def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatmap:
     """Choices, then image, overlay and magnifier."""
-    which, how, strength = st.columns([2, 2, 3])
+    which, how, strength = st.columns([5, 4, 4])
     wanted = which.segmented_control(
         "Evidence of", ["verdict", "fake", "real"], default="verdict", required=True, key="inspect_target",
         persist_state="session", format_func={"verdict": "the verdict", "fake": "fake", "real": "real"}.__getitem__,

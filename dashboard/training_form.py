@@ -51,8 +51,9 @@ def _allowed(name: str, values: dict[str, Any]) -> Any:
 
 
 def _summary(present: Callable[[str], Any]) -> str:
+    optimizer = form_fields()["optimizer"].titles[present("optimizer")]
     return (
-        f"More settings (now: {present('optimizer')}, learning rate {present('lr'):g}, {present('loss')} "
+        f"More settings (now: {optimizer}, learning rate {present('lr'):g}, {present('loss')} "
         f"cross-entropy, seed {present('seed')})"
     )
 
@@ -80,14 +81,16 @@ class _Form:
         return st.session_state.get(f"{name}-{self.key}", self.start[name])
 
     def draw(self, group: str, *, columns: int) -> None:
-        """Draws the fields of a group that matter, in rows, the name last."""
+        """Draws the fields of a group that matter, in rows: the name last, and toggles, whose texts are long."""
         names = [name for name, field in form_fields().items() if field.group == group and not field.hidden]
-        places: list[Any] = []
-        for name in sorted(names, key=lambda name: name == "name"):
-            if group != "main" and name in self.idle():
-                continue
-            places = places or list(st.columns(columns, vertical_alignment="top" if group == "main" else "bottom"))
-            self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
+        toggles = [name for name in names if isinstance(self.start[name], bool)]
+        others = sorted(set(names) - set(toggles), key=lambda name: (name == "name", names.index(name)))
+        for part, width in ((others, columns), (toggles, 2)):
+            places: list[Any] = []
+            for name in part:
+                if group == "main" or name not in self.idle():
+                    places = places or list(st.columns(width))
+                    self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
 
     def idle(self) -> set[str]:
         """Fields that would do nothing beside what is set now: they are neither shown nor sent."""

@@ -208,7 +208,8 @@ def training_curves(
                 line=line, marker={"size": 5}, hovertemplate=hover,
             )  # fmt: skip
     figure = laid_out(figure, "Epoch", title, x_range=(0.5, max(epochs, 2) + 0.5))
-    figure.update_layout(height=300)
+    # The legend, which on a narrow page has a line an entry, takes no height from the curves.
+    figure.update_layout(height=300 + 18 * max(len(runs) * len(figures) - 2, 0))
     if log:
         figure.update_yaxes(type="log")
     elif unit_range:

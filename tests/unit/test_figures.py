@@ -166,6 +166,14 @@ def test_runs_of_the_same_name_stay_apart():
     assert len({trace.line.color for trace in figure.data}) == 3
 
 
+def test_a_long_legend_takes_no_height_from_the_curves():
+    heights = [figures.training_curves({str(run): HISTORY for run in range(count)}, COLUMNS, title="Loss",
+               epochs=5).layout.height for count in (1, 2, 6)]  # fmt: skip
+    assert heights[0] == 300
+    assert heights[1] >= 300 + 2 * 17
+    assert heights[2] >= 300 + 10 * 17
+
+
 def test_smoothing_keeps_the_raw_curve_visible():
     figure = figures.training_curves({"run": HISTORY}, {"loss": "training"}, title="Loss", epochs=5, smoothing=0.5)
     raw, smoothed = figure.data

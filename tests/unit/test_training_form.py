@@ -141,7 +141,7 @@ def test_the_folded_part_says_what_is_set_now():
     controls(app)["Optimiser"].set_value("adamw")
     controls(app)["Seed"].set_value(12)
     (folded,) = drawn(app).expander
-    assert "adamw" in folded.label
+    assert "AdamW" in folded.label
     assert "seed 12" in folded.label
 
 
