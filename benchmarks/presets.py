@@ -1,9 +1,9 @@
-"""Tries a recipe by cross-validation on labelled images, and logs what it reached.
+"""Tries a preset by cross-validation on labelled images, and logs what it reached.
 
 Run from the project's root, for example:
 `python -m benchmarks.presets ../shared/data/cifake --preset small --weights FILE --set epochs=6 lr=1e-3`.
 
-Images that the folders give for validation or test are never read here: what is reported chose the recipes, and
+Images that the folders give for validation or test are never read here: what is reported chose the presets, and
 is for that reason no test figure. One line an experiment is added to `benchmarks/results/presets.jsonl`.
 """
 
@@ -133,7 +133,7 @@ def honest_report(table: pd.DataFrame) -> str:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data_root", metavar="ROOT")
-    parser.add_argument("--preset", help="the recipe to start from")
+    parser.add_argument("--preset", help="the preset to start from")
     parser.add_argument("--weights", default="none")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings that differ from it")
     parser.add_argument("--folds-run", type=int, help="stop after so many folds")
@@ -152,8 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from dfcore.training.config import make_config
 
     text = dict(item.split("=", 1) for item in options.set)
-    recipe = presets.get(options.preset).values if options.preset else {}
-    config = make_config(recipe | {"weights": options.weights, "early_stopping": "off"} | text
+    values = presets.get(options.preset).values if options.preset else {}
+    config = make_config(values | {"weights": options.weights, "early_stopping": "off"} | text
                          | {"data_root": options.data_root})  # fmt: skip
     data = pooled_data(config)
     began = time.monotonic()

@@ -47,7 +47,7 @@ from dfcore.utils.files import read_json
 # === What is trained ===
 
 _COMMON = {"arch": "cnn", "image_size": 32, "batch_size": 8, "lr": 1e-3, "augmentation": "light"}
-_RECIPES: dict[str, dict[str, Any]] = {
+_CONFIGS: dict[str, dict[str, Any]] = {
     "plateau": {
         "image_size": 64, "epochs": 60, "early_stopping": "loss", "patience": 6, "schedule": "plateau", "dropout": 0.4,
     },
@@ -167,7 +167,7 @@ class Kill:
     """One kill and what came of it.
 
     Attributes:
-        recipe: name of the config.
+        config: name of the config.
         aim: what it was aimed at.
         after: seconds since the start of the sitting.
         phase: what the run was doing, by its status.
@@ -179,7 +179,7 @@ class Kill:
         resumed: whether the run went on afterwards.
     """
 
-    recipe: str
+    config: str
     aim: Aim
     after: float
     phase: str
@@ -201,7 +201,7 @@ class Soaked:
     """A run that was killed until it completed.
 
     Attributes:
-        recipe: name of the config.
+        config: name of the config.
         folder: where it lies.
         kills: in their order.
         sittings: how many processes worked on it.
@@ -211,7 +211,7 @@ class Soaked:
         other_files: names in which the folder differs from the reference otherwise.
     """
 
-    recipe: str
+    config: str
     folder: Path
     kills: list[Kill] = field(default_factory=list)
     sittings: int = 0
@@ -272,8 +272,8 @@ def make_weights(folder: Path) -> Path:
 
 
 def recipe_config(name: str, data: Path, folder: Path) -> TrainConfig:
-    """The config of a recipe."""
-    values = _COMMON | _RECIPES[name] | {"data_root": str(data), "precision": "float32", "name": f"Soak {name}"}
+    """The config of a config."""
+    values = _COMMON | _CONFIGS[name] | {"data_root": str(data), "precision": "float32", "name": f"Soak {name}"}
     if values.get("weights") == "WEIGHTS":
         values["weights"] = str(make_weights(folder))
     return make_config(values)
@@ -466,7 +466,7 @@ def went_on_rightly(run: Run, before: Traces) -> list[str]:
     ]
 
 
-def sit(run: Run, recipe: str, plan: Plan | None, before: Traces, *, by_cli: bool) -> Kill | None:
+def sit(run: Run, config: str, plan: Plan | None, before: Traces, *, by_cli: bool) -> Kill | None:
     """One sitting of a run whose process was just started; None when it ended by itself."""
     with Worker(run) as worker:
         if plan is None or not await_moment(run, worker, plan):
@@ -487,7 +487,7 @@ def sit(run: Run, recipe: str, plan: Plan | None, before: Traces, *, by_cli: boo
     after, phase = traces(run), stored_phase(run)
     others = [path for path in after.temporaries - before.temporaries if not path.name.startswith(".aside-epoch-")]
     return Kill(
-        recipe=recipe,
+        config=config,
         aim=plan.aim,
         after=killed - worker.began,
         phase=phase,
@@ -530,12 +530,12 @@ def make_reference(store: RunStore, name: str, config: TrainConfig) -> Reference
     return Reference(run, startup, total - startup, total - finishing, epochs)
 
 
-def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wanted: int, done: int) -> Soaked:
+def soak(store: RunStore, config: str, reference: Reference, random: Random, wanted: int, done: int) -> Soaked:
     """Trains a config under at most so many kills.
 
     Args:
         store: where runs lie.
-        recipe: name of the config.
+        config: name of the config.
         reference: the same without kills.
         random: decides about the moments.
         wanted: kills at most.
@@ -543,7 +543,7 @@ def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wan
     """
     config = reference.run.config()
     run = start(store, config, epochs=config["epochs"])
-    soaked = Soaked(recipe, run.folder)
+    soaked = Soaked(config, run.folder)
     before = Traces(frozenset(), frozenset(), {}, 0)
     early = 0
     while True:
@@ -554,7 +554,7 @@ def soak(store: RunStore, recipe: str, reference: Reference, random: Random, wan
             else None
         )
         number = done + len(soaked.kills)
-        kill = sit(run, recipe, plan, before, by_cli=number % _CLI_EVERY == _CLI_EVERY - 1)
+        kill = sit(run, config, plan, before, by_cli=number % _CLI_EVERY == _CLI_EVERY - 1)
         soaked.sittings += 1
         soaked.troubles += went_on_rightly(run, before)
         status = run.status()
@@ -585,7 +585,7 @@ def report_of(kill: Kill, number: int) -> str:
     seconds = kill.shown if kill.listed is None else kill.listed
     by = "shown" if kill.listed is None else "listed"
     notes.append(f"{by} after {seconds:.2f} s" if seconds is not None else "NOT SHOWN AS INTERRUPTED")
-    return f"kill {number}, {kill.recipe}, {kill.aim}: after {kill.after:.1f} s in '{kill.phase}'; {'; '.join(notes)}"
+    return f"kill {number}, {kill.config}, {kill.aim}: after {kill.after:.1f} s in '{kill.phase}'; {'; '.join(notes)}"
 
 
 # === Comparison ===
@@ -815,14 +815,14 @@ def findings(runs: Sequence[Soaked], left: Sequence[str] = ()) -> list[str]:
             ("trouble", run.troubles), ("difference", run.differences),
             ("left over", run.left_over), ("files", run.other_files),
         ) for text in texts]  # fmt: skip
-        lines += [f"{run.recipe} {run.folder.name}: {text}" for text in told_of]
+        lines += [f"{run.config} {run.folder.name}: {text}" for text in told_of]
     return lines
 
 
 def report(runs: Sequence[Soaked], left: Sequence[str], seed: int, seconds: float) -> str:
     """The whole result as text."""
-    by_recipe = {name: [run for run in runs if run.recipe == name] for name in _RECIPES}
-    groups = [(name, result) for name, result in by_recipe.items() if result] + [("all", list(runs))]
+    by_config = {name: [run for run in runs if run.config == name] for name in _CONFIGS}
+    groups = [(name, result) for name, result in by_config.items() if result] + [("all", list(runs))]
     outcome = ("config", "kills", "sittings", "in checkpoint", "in finishing", "resumed", "unrecoverable", "identical")
     parts = [
         f"SIGKILL at random moments of training, seed {seed}, {seconds / 60:.0f} min; {os.cpu_count()} cores "
@@ -850,11 +850,11 @@ def all_well(runs: Sequence[Soaked]) -> bool:
 def run_all(folder: Path, kills: int, seed: int) -> list[Soaked]:
     """Makes run after run, config by config, until there were enough kills."""
     data, store, random = make_data(folder), RunStore(folder / "runs"), Random(seed)
-    names, references, runs = list(_RECIPES), dict[str, Reference](), list[Soaked]()
+    names, references, runs = list(_CONFIGS), dict[str, Reference](), list[Soaked]()
     a_run = min(_MOST_KILLS_A_RUN, math.ceil(kills / len(names)))
     while names and (done := sum(len(run.kills) for run in runs)) < kills:
         # The one that was made least often.
-        name = min(names, key=lambda one: (sum(run.recipe == one for run in runs), names.index(one)))
+        name = min(names, key=lambda one: (sum(run.config == one for run in runs), names.index(one)))
         if name not in references:
             try:
                 references[name] = make_reference(store, name, recipe_config(name, data, folder))

@@ -126,7 +126,7 @@ def show_matrix() -> None:
         own = " (trained on it)" if row["metrics"].get("same_data_as_training") else ""
         text = "one class only" if value is None else f"{value:.3f}{own}<br>{row['metrics']['images']:,} images"
         cells.append({"detector": row["detector"], "data set": row["data set"], "value": value, "text": text})
-    st.plotly_chart(figures.matrix(cells), key="matrix")
+    st.plotly_chart(figures.cross_evaluation(cells), key="matrix")
     st.caption("Of data that a detector was trained on, all images are measured: those figures are far too good.")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard import detectors, stored
 from dfcore import workspace
+from dfcore.confidence import is_fake
 from dfcore.datasets import TRAIN
 from dfcore.datasets.registry import registered
 from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
@@ -116,7 +117,7 @@ def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.Data
 
     For wrong calls these are the ones farthest beyond the threshold, for correct calls the narrowest.
     """
-    called = predictions.score >= threshold
+    called = is_fake(predictions.score, threshold)
     actual = FAKE if cell in ("false_real", "true_fake") else REAL
     rows = predictions[(predictions.label == actual) & (called == (cell in ("false_fake", "true_fake")))]
     distance = np.abs(rows.score - threshold)

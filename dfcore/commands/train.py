@@ -18,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     from dfcore.training.config import TrainConfig
 
     parser.set_defaults(command=_train)
-    parser.add_argument("--preset", metavar="NAME", help=f"a recipe to start from: {', '.join(presets.names())}")
+    parser.add_argument("--preset", metavar="NAME", help=f"a preset to start from: {', '.join(presets.names())}")
     parser.add_argument("--config", metavar="FILE", help="JSON file with settings; options below overrule it")
     add_runs_dir(parser)
     parser.add_argument("--detach", action="store_true", help="return at once; the run goes on by itself")

@@ -1,7 +1,7 @@
 """Plotly figures from plain data, in one colour language; no Streamlit."""
 
 from dfcore.figures.base import DECISION_COLOURS, FAKE_COLOUR, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
-from dfcore.figures.confidence import answers, matrix, reliability, robustness, stability
+from dfcore.figures.confidence import answers, cross_evaluation, reliability, robustness, stability
 from dfcore.figures.curves import (
     CELL_TITLES,
     CELLS,
@@ -25,7 +25,7 @@ __all__ = [
     "SERIES_COLOURS",
     "answers",
     "confusion_matrix",
-    "matrix",
+    "cross_evaluation",
     "precision_recall",
     "reliability",
     "robustness",

@@ -136,7 +136,7 @@ def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: f
     return figure
 
 
-def matrix(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
+def cross_evaluation(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
     """Detectors against data sets, one cell a measurement.
 
     Args:

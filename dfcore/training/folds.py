@@ -2,7 +2,7 @@
 
 What calibration and thresholds are fitted on must not have been learned from, and with few images no split
 can be spared for it. Folds keep copies of an image together; held out by group, each fold is one group
-(a generator), and its scores say what the recipe is worth on a generator that it never saw.
+(a generator), and its scores say what the settings are worth on a generator that it never saw.
 """
 
 import shutil

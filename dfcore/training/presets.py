@@ -1,4 +1,4 @@
-"""Presets: named sets of training settings that were found by measurement, see `benchmarks/recipes.md`."""
+"""Presets: named sets of training settings that were found by measurement, see `benchmarks/presets.md`."""
 
 from dataclasses import dataclass
 from typing import Any

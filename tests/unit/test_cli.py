@@ -242,7 +242,7 @@ def test_a_recipe_is_overruled_by_a_file_and_both_by_options(dfcore, tmp_path, s
     asked = ("train", "--preset", name, "--config", tmp_path / "config.json")
     code, _, err = dfcore(*asked)
     assert code == 2
-    assert "there are ImageNet weights for" in err, "the recipe's weights, and the file's architecture"
+    assert "there are ImageNet weights for" in err, "the preset's weights, and the file's architecture"
     assert "not for vit" in err
     _, _, err = dfcore(*asked, "--arch", "resnet50", "--weights", "none")
     assert "image_size: expected at least 32 for resnet50. Received: 16" in err
@@ -624,8 +624,8 @@ REFUSED = {
     "train: no such config": ("train --config gone.json", "gone.json cannot be read"),
     "train: unknown setting": ("train --data-root D --config ODD", "batchsize: there is no such setting"),
     "train: unknown option": ("train --data-root D --speed 3", "unrecognized arguments: --speed"),
-    "train: unknown recipe": ("train --data-root D --preset huge", r"Expected a preset out of small.*Received: 'huge'"),
-    "train: a recipe that does not fit what else is asked for": (
+    "train: unknown preset": ("train --data-root D --preset huge", r"Expected a preset out of small.*Received: 'huge'"),
+    "train: a preset that does not fit what else is asked for": (
         "train --data-root D --preset small --image-size 16",
         "image_size: expected at least 32 for mobilenetv2_multiscale_fine",
     ),

@@ -190,7 +190,7 @@ CELLS = [
 
 
 def test_the_matrix_tells_each_measurement_in_its_cell():
-    figure = figures.matrix(CELLS)
+    figure = figures.cross_evaluation(CELLS)
     (heat,) = figure.data
     assert (list(heat.y), list(heat.x)) == (["faces", "anything"], ["A", "B"])
     assert [list(row) for row in heat.z] == [[0.9, None], [None, 0.6]]

@@ -1,4 +1,4 @@
-"""Every recipe can be trained with."""
+"""Every preset can be trained with."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_names_are_told_apart():
     assert len(set(presets.names())) == len(presets.PRESETS) > 0
 
 
-@pytest.mark.parametrize("name", ["no such recipe", "SMALL", ""])
+@pytest.mark.parametrize("name", ["no such preset", "SMALL", ""])
 def test_an_unknown_recipe_is_refused_with_those_that_there_are(name):
     with pytest.raises(InputError, match=rf"{presets.names()[0]}.*Received: '{name}'"):
         presets.get(name)
