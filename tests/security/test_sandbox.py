@@ -407,7 +407,7 @@ def test_large_images_are_decoded_one_at_a_time_and_small_ones_beside_each_other
 def test_a_large_image_has_its_turn_while_small_ones_keep_coming(own_pool, child):
     """Somebody's photograph does not wait for the end of somebody else's data set."""
     child("child.LARGE_PIXELS, real = 1000, decoder._load\n"
-          "images._load = lambda image, **options: (time.sleep(0.05), real(image, **options))[1]")  # fmt: skip
+          "decoder._load = lambda image, **options: (time.sleep(0.05), real(image, **options))[1]")  # fmt: skip
     own_pool(4)
     enough, done = threading.Event(), threading.Event()
 
