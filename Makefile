@@ -10,14 +10,16 @@ PORT ?= 8501
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 
-.PHONY: app lock test check browser screenshots soak fuzz load regress audit clean help
+.PHONY: app lock test test-all check browser docs screenshots soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
-	@echo "make test         run the tests"
+	@echo "make test         the tests for every change"
+	@echo "make test-all     every test, in some 15 minutes"
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
+	@echo "make docs         the reference of the library as web pages, in build/site"
 	@echo "make screenshots  make docs/screenshots anew"
 	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
 	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
@@ -42,8 +44,15 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --extra app --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
+# Processes that run the tests; each may take 2 GB.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15
+
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-all: $(VENV)/dev.stamp
+	$(PYTEST) -m 'not browser'
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -54,6 +63,9 @@ check: $(VENV)/dev.stamp
 
 browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m browser tests/e2e
+
+docs: $(VENV)/dev.stamp
+	PYTHONPATH=. $(BIN)/mkdocs build --strict
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.e2e.screenshots

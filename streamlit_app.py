@@ -4,17 +4,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import error_reporting, roles
+from dashboard import error_reporting, roles, streamlit_private, widgets
 from dashboard.navigation import front_door, pages
 from dashboard.roots import set_roots
-from dashboard.runtime_tuning import return_memory, spare_models
+from dashboard.runtime_tuning import return_memory
 
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
-spare_models()
 return_memory()
 # A file of our own: Streamlit fetches the pictures of its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
+with widgets.errors(stop=True):
+    streamlit_private.keep_networks()
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")
 page = st.navigation(pages())
 with error_reporting.reported():

@@ -63,7 +63,7 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
                  "false_alarms": calls.count("fake") / len(calls),
                  "undecided": calls.count("inconclusive") / len(calls),
                  "unlike": sum(verdict.ood.is_ood for verdict in photos) / len(calls),
-                 "false_alarms_if_insisted": forced.count("fake") / len(calls)})  # fmt: skip
+                 "fpr_ignoring_ood": forced.count("fake") / len(calls)})  # fmt: skip
     return rows
 
 

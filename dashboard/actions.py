@@ -12,6 +12,7 @@ from dashboard import error_reporting, roles
 from dashboard.roles import Role
 from dfcore import runs, workspace
 from dfcore.detectors import library
+from dfcore.errors import AccessError
 from dfcore.exchange import import_export
 from dfcore.runs import Run, RunStore
 
@@ -169,6 +170,10 @@ def _run(run_id: str) -> Run:
 
 
 def _require_readable(config: "TrainConfig") -> None:
+    if config.arch_file:
+        raise AccessError(
+            f"A file of code is named on the command line only: dfcore train --arch-file. Received: {config.arch_file}."
+        )
     workspace.require_readable(Path(config.data_root))
     if config.weights not in ("none", "imagenet"):
         workspace.require_readable(Path(config.weights))

@@ -4,6 +4,7 @@ TensorFlow is imported by what needs it: Home is painted without.
 """
 
 import threading
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from dashboard import runtime_tuning
 from dashboard.stored import runs
 from dfcore.detectors.bundle import Card, read_card
 from dfcore.detectors.library import default_name, is_shipped, list_bundles
-from dfcore.errors import BundleError, DfcoreError, RunError
-from dfcore.runs import Run, State
+from dfcore.errors import BundleError, DfcoreError
+from dfcore.runs import Run, State, readable, summary
 from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Detectors that are held loaded.
 _IN_MEMORY = 4
+# Those that the memory was settled with.
+_settled: "weakref.WeakSet[Detector | Explainer]" = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,12 @@ def detectors() -> list[Entry]:
     """All detectors at hand: the library's, then those of completed runs."""
     result = library()[0]
     for run in runs():
-        try:
-            if run.status().state is State.COMPLETED:
-                title = f"Run {run.id}: {run.name}"
-                result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
-        except (BundleError, RunError):
-            continue  # Monitor shows the run and what is wrong with it.
+        status = readable(run.status)
+        if status is None or status.state is not State.COMPLETED:
+            continue
+        with suppress(BundleError):  # Monitor shows the run.
+            title = f"Run {run.id}: {summary(run)['name']}"
+            result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
     return result
 
 
@@ -88,26 +91,28 @@ def detectors() -> list[Entry]:
 def _load(folder: str, version: str) -> "Detector":
     from dfcore.detectors.detector import Detector
 
-    result = Detector.load(folder)
-    runtime_tuning.settle()
-    return result
+    return Detector.load(folder)
 
 
 def detector(entry: Entry) -> "Detector":
     """The loaded detector; one in memory however many sessions look at it."""
-    return _load(str(entry.folder), entry.version)
-
-
-@st.cache_resource(max_entries=_IN_MEMORY, show_spinner=False)
-def _explainer(_loaded: "Detector", version: str) -> "Explainer":
-    result = _loaded.explainer()
-    runtime_tuning.settle()
+    result = _load(str(entry.folder), entry.version)
+    _settle_with(result)
     return result
 
 
 def explainer(entry: Entry) -> "Explainer":
-    """What makes a detector's heat-maps; the first one takes seconds."""
-    return _explainer(detector(entry), entry.version)
+    """What makes a detector's heat-maps, which the detector holds; the first one takes seconds."""
+    result = detector(entry).explainer()
+    _settle_with(result)
+    return result
+
+
+def _settle_with(new: "Detector | Explainer") -> None:
+    """Settles the memory when something is there for the first time: by now the cache has let the oldest go."""
+    if new not in _settled:
+        _settled.add(new)
+        runtime_tuning.settle()
 
 
 def warm(entries: list[Entry]) -> None:

@@ -31,7 +31,7 @@ def reported() -> Iterator[None]:
         reference = secrets.token_hex(4).upper()
         log().error("Reference %s", reference, exc_info=error)
         st.error(
-            f"Something went wrong that was not foreseen. Nothing that was stored is lost. Whoever runs this server "
+            f"An unexpected error occurred. Nothing that was saved is lost. Whoever runs this server "
             f"finds the cause in its log under the reference **{reference}**.",
             icon=":material/bug_report:",
         )

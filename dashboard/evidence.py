@@ -9,7 +9,7 @@ from dashboard import decode_cache, detectors, inference, widgets
 from dfcore import figures
 from dfcore.confidence import decide
 from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import METHOD_TITLES, METHODS, Heatmap, figure
+from dfcore.explanation import METHODS, Heatmap, figure
 from dfcore.imaging.decoder import ImageFacts
 
 # Pixels a side of what can be magnified.
@@ -32,10 +32,11 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
         persist_state="session", format_func={"verdict": "the verdict", "fake": "fake", "real": "real"}.__getitem__,
         help="What the map argues for: the detector's own verdict, that the image is fake, or that it is real.",
     )  # fmt: skip
-    target = verdict.label if wanted == "verdict" else wanted
+    target = verdict.label or "fake" if wanted == "verdict" else wanted
     method = how.selectbox(
-        "Method", METHODS, format_func=lambda name: METHOD_TITLES[name], key="inspect_method", persist_state="session",
-        help="Grad-CAM is the usual one. Score-CAM needs no gradients and is slow. Saliency shows single pixels.",
+        "Method", list(METHODS), format_func=lambda key: METHODS[key].title, key="inspect_method",
+        persist_state="session",
+        help=" ".join(f"{method.title}: {method.help}" for method in METHODS.values()),
     )  # fmt: skip
     opacity = strength.slider(
         "Opacity of the map", 0.0, 1.0, 0.5, 0.05, key="inspect_opacity", persist_state="session",

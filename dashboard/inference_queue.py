@@ -35,7 +35,7 @@ class Turns:
             BusyError: when too many wait already, or the turn does not come in time.
         """
         if not self._room.acquire(blocking=False):
-            ahead = f"{self._waiting} others are waiting already" if self._waiting else "somebody else is at it"
+            ahead = f"{self._waiting} others are waiting already" if self._waiting else "another one is running"
             raise BusyError(f"The server is busy: {ahead}. Try again in a minute.")
         try:
             began = time.monotonic()

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
+
+from dashboard import streamlit_private
 
 # Each run of the app has a thread of its own.
 _here = threading.local()
@@ -51,7 +52,7 @@ def require_front_door() -> None:
     without being asked who he is.
     """
     if not getattr(_here, "inside", False):
-        PagesManager.uses_pages_directory = False
+        streamlit_private.leave_pages_directory()
         st.rerun()
 
 

@@ -12,7 +12,7 @@ from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
 from dfcore.detectors.bundle import Card
 from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
-from dfcore.evaluation.metrics import summary
+from dfcore.evaluation.metrics import METRICS, summary
 from dfcore.evaluation.results import Measurement
 
 
@@ -41,12 +41,14 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: where the score keeps what it says, the points lie on the line")
-        st.plotly_chart(figures.reliability(reliability(labels, scores), ece), key="reliability")
+        st.plotly_chart(
+            figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability"
+        )
     with right:
         st.caption("What real and fake images were called")
         st.plotly_chart(figures.answers(result), key="answers")
         if result["ood_rate"]:
-            st.caption(f"{result['ood_rate']:.1%} are inconclusive because they are unlike the training images.")
+            st.caption(f"{result['ood_rate']:.1%} are inconclusive: out of distribution (unlike the training images).")
 
 
 def _fitted(card: Card) -> str:
@@ -71,13 +73,13 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     most = st.number_input("Images, at most", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
         actions.require_measuring()
-        bar = st.progress(0.0, "Loading the detector …")
+        progress = widgets.progress("Loading the detector …")
         result = splits_as_trained(entry.card, stored.dataset(source.root))
         part = source.split if source.split in SPLITS else None
         with inference_queue.measuring.take():
             rows = robustness(
                 detectors.detector(entry), result, part, max_images=int(most),
-                progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+                progress=progress,
             )  # fmt: skip
         prediction_sources.keep_robustness(entry, source, rows)
         st.rerun()
@@ -98,11 +100,11 @@ def measure_elsewhere(entry: detectors.Entry) -> None:
     if c.button("Measure", icon=":material/play_arrow:"):
         actions.require_measuring()
         dataset = splits_as_trained(entry.card, stored.dataset(root))
-        bar = st.progress(0.0, "Loading the detector …")
+        progress = widgets.progress("Loading the detector …")
         with inference_queue.measuring.take():
             metrics, result = measure(
                 detectors.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
-                progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} images"),
+                progress=progress,
             )  # fmt: skip
         metrics["root"] = str(dataset.root)
         results.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, result)
@@ -116,8 +118,8 @@ def show_matrix() -> None:
         st.info("No detector was measured on another data set yet. Measure one above.", icon=":material/grid_on:")
         return
     titles = widgets.titles(summary())
-    key = st.segmented_control("Figure", list(titles), format_func=titles.__getitem__, default="roc_auc",
-                               required=True, key="matrix_figure", help="What the cells tell.")  # fmt: skip
+    key = st.segmented_control("Metric", list(titles), format_func=titles.__getitem__, default="roc_auc",
+                               required=True, key="matrix_figure", help="What the cells show.")  # fmt: skip
     cells = []
     for row in rows:
         value = row["metrics"].get(key)

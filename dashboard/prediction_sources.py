@@ -14,6 +14,7 @@ from dfcore.datasets.registry import registered
 from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
 from dfcore.evaluation.results import stored as stored_results
 from dfcore.labels import FAKE, REAL
+from dfcore.runs import readable
 from dfcore.utils.files import read_json, write_json
 
 
@@ -78,8 +79,8 @@ def robustness_of(entry: detectors.Entry, source: Source) -> list[dict[str, Any]
     path = _robustness_path(entry, source)
     if path.is_file():
         return read_json(path)
-    card = next((row["rows"] for row in entry.card.robustness if row.get("split") == source.key), [])
-    return card or _measured_robustness(entry, source)
+    on_card = (row["rows"] for row in entry.card.robustness if row.get("split") == source.key)
+    return next(on_card, None) or _measured_robustness(entry, source)
 
 
 def keep_robustness(entry: detectors.Entry, source: Source, rows: list[dict[str, Any]]) -> None:
@@ -123,7 +124,8 @@ def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.Data
 
 
 def _own_root(entry: detectors.Entry) -> Path | None:
-    if entry.run is not None:
-        root = Path(entry.run.config()["data_root"])
+    settings = readable(entry.run.config) if entry.run is not None else None
+    if settings and isinstance(settings.get("data_root"), str):
+        root = Path(settings["data_root"])
         return root if root.is_dir() else root.parent
     return next((path for path in registered() if path.name == entry.card.training.dataset and path.is_dir()), None)

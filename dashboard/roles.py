@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit import config
 
 from dashboard import error_reporting
 from dashboard.markup import plain
@@ -78,7 +77,7 @@ def require(role: Role, what: str) -> None:
     if current() < role:
         error_reporting.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
         raise AccessError(
-            f"{what} takes the role of {role.name.lower()}; you have that of {current().name.lower()}. "
+            f"{what} requires the role of {role.name.lower()}; you have that of {current().name.lower()}. "
             "Whoever runs this server can give it to you."
         )
 
@@ -92,7 +91,9 @@ def offer(role: Role, what: str) -> bool:
     """Whether to offer something; says what it takes where not."""
     if may(role):
         return True
-    st.info(f"{what} takes the role of {role.name.lower()}; yours is {current().name.lower()}.", icon=":material/lock:")
+    st.info(
+        f"{what} requires the role of {role.name.lower()}; yours is {current().name.lower()}.", icon=":material/lock:"
+    )
     return False
 
 
@@ -127,7 +128,7 @@ def _secrets(section: str) -> dict[str, Any] | None:
     try:
         return dict(st.secrets[section]) if section in st.secrets else None
     except FileNotFoundError:  # Streamlit says so of damaged ones too.
-        if any(Path(file).exists() for file in config.get_option("secrets.files")):
+        if any(Path(file).exists() for file in st.get_option("secrets.files")):
             error_reporting.log().exception("The secrets cannot be read")
             raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
         return None

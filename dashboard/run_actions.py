@@ -4,32 +4,38 @@ import streamlit as st
 
 from dashboard import actions, error_reporting, widgets
 from dashboard.navigation import path
-from dfcore.runs import Run, State
+from dfcore.runs import Run, State, readable, summary
 
 
 def show(run: Run) -> None:
-    """The buttons of a run, its notes, settings and log."""
-    state = run.status().state
+    """The buttons of a run, its notes, settings and log; of a damaged one what its files still allow."""
+    status, config = readable(run.status), readable(run.config)
+    state = status.state if status else None
     with st.container(horizontal=True):
         if state in (State.QUEUED, State.RUNNING) and st.button(
             "Stop", icon=":material/stop:", help="Ends after the current step. What was learned is kept."
         ):
             actions.stop(run.id)
             st.rerun()
-        if state.resumable and st.button(
-            "Resume", icon=":material/play_arrow:", type="primary", help="Goes on exactly where it was left."
+        if (
+            state
+            and state.resumable
+            and config
+            and st.button(
+                "Resume", icon=":material/play_arrow:", type="primary", help="Continues exactly where it stopped."
+            )
         ):
             actions.resume(run.id)
             st.rerun()
         if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
             st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
-        if st.button(
+        if config and st.button(
             "Train again with changes", icon=":material/tune:", help="Opens Train with the settings of this run."
         ):
-            st.session_state["train_again"] = run.config()
+            st.session_state["train_again"] = config
             st.session_state["train_again_id"] = run.id
             st.switch_page(path("train"))
-        if not state.active and st.button("Delete", icon=":material/delete:"):
+        if not (state and state.active) and st.button("Delete", icon=":material/delete:"):
             _confirm_delete(run)
     _notes(run)
     _records(run)
@@ -57,9 +63,10 @@ def _notes(run: Run) -> None:
 
 @st.dialog("Delete this run?")
 def _confirm_delete(run: Run) -> None:
+    name = widgets.plain(summary(run)["name"])
     st.markdown(
-        f"**{widgets.plain(run.name)}** ({widgets.plain(run.id)}) will be deleted for good, with its checkpoints, "
-        "predictions and detector. A detector that was promoted to the library stays."
+        f"**{name}** ({widgets.plain(run.id)}) will be deleted for good, with its checkpoints, predictions and "
+        "detector. A detector that was promoted to the library stays."
     )
     st.button("Delete for good", type="primary", icon=":material/delete:", on_click=_delete, args=(run,))
 

@@ -1,22 +1,11 @@
-"""What Streamlit does after each run of a page, made to suit models that stay in memory."""
+"""How memory is handled by a server whose models stay: what the collector and the C library do."""
 
 import ctypes
 import gc
 from contextlib import suppress
 
-from streamlit.runtime.scriptrunner import script_runner
-
 # Names of glibc's `malloc.h`.
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
-
-
-def spare_models() -> None:
-    """Lets compiled networks live on.
-
-    Streamlit clears Keras's session after every run, since many scripts build a model in each. Ours are kept and shared
-    by all sessions: each would be compiled anew for the next heat-map, and while Keras cleared, everybody waited.
-    """
-    script_runner._clean_problem_modules = _nothing
 
 
 def return_memory() -> None:
@@ -32,14 +21,12 @@ def return_memory() -> None:
 
 
 def settle() -> None:
-    """Takes what is in memory now out of the collector's rounds.
+    """Collects garbage once, and takes what is left in memory out of the collector's later rounds.
 
-    Streamlit has all rubbish collected after every run. With TensorFlow and networks loaded there are half a million
-    objects that will never be rubbish, and a round took 0.4 s, in which nobody else could do anything.
+    Streamlit collects garbage after every run. With TensorFlow and networks loaded there are half a million objects
+    that stay, and a round took 0.4 s, in which nobody else could do anything. What was frozen before takes part this
+    once: networks are full of cycles, and a frozen one that no cache holds any more would never be freed.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
-
-
-def _nothing() -> None:
-    """Takes the place of the clearing."""

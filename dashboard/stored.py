@@ -1,19 +1,20 @@
 """What pages read from the disk, cached: runs, data sets, thumbnails, predictions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dfcore import workspace
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
-from dfcore.runs import Run, RunStore
+from dfcore.runs import DAMAGED, Run, RunStore
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dfcore.datasets import Dataset
+    from dfcore.evaluation.paired import Comparison
 
 
 def store() -> RunStore:
@@ -24,6 +25,12 @@ def store() -> RunStore:
 def runs() -> list[Run]:
     """All runs, the latest first."""
     return list(store())
+
+
+def run_title(row: dict[str, Any]) -> str:
+    """A run in a list to choose from, of its row in `dfcore.runs.summaries`."""
+    mark = ", damaged" if row["state"] == DAMAGED else ""
+    return row["id"] + mark if row["name"] == row["id"] else f"{row['name']}  ({row['id']}{mark})"
 
 
 def dataset(root: Path) -> "Dataset":
@@ -78,7 +85,7 @@ def predictions(path: str, stamp: float) -> "pd.DataFrame":
 @st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
 def comparison(
     first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]
-) -> dict | None:
+) -> "Comparison | None":
     """How two detectors compare on the images that both stored predictions hold; None where there are none."""
     from dfcore.evaluation import paired
 

@@ -1,179 +1,198 @@
-"""The form of a training run: few controls in sight, the rest folded with their present values told."""
+"""The form of a training run, made from the fields of `TrainConfig`: few controls in sight, the rest folded.
 
-from typing import Any, get_args
+Labels, help, bounds and choices stand beside the fields, and which fields do nothing beside which others is known to
+`dfcore.training.request`; what is here is the few controls that a field's type alone does not make.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import streamlit as st
+from pydantic import TypeAdapter, ValidationError
 
 from dfcore import architectures
-from dfcore.datasets import TEST, VALIDATION, Dataset, augment
-from dfcore.imaging.preprocess import RESIZE_HELP, Resize
-from dfcore.training.config import TrainConfig
+from dfcore.datasets import Dataset, augment
+from dfcore.errors import ConfigError
+from dfcore.training.config import TrainConfig, form_fields
+from dfcore.training.request import idle, idle_on
 
-_FIELDS = TrainConfig.model_fields
-
-
-def _help(name: str, more: str = "") -> str:
-    return f"{_FIELDS[name].description} {more}".strip()
+_GROUPS = {"optimisation": "Optimisation", "data": "Data", "machine": "Machine"}
+# The nearest to a bound that is not allowed itself.
+_NEXT = 1e-9
 
 
 def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
-    """Shows the form and returns its values for `make_config`.
+    """Shows the form and returns its values for `make_config`, without those that would do nothing.
 
     Args:
-        defaults: values to begin with; what is missing is the config's own default.
+        defaults: values to begin with; what is missing, or not allowed, is the config's own default.
         dataset: what will be trained on.
     """
-    start = {name: field.default for name, field in _FIELDS.items()} | defaults
+    start = {name: _allowed(name, defaults) for name in TrainConfig.model_fields}
     # New defaults mean new widgets: otherwise the old values would stay.
-    key = f"{dataset.root}-{hash(str(sorted(defaults.items())))}"
-    values = _main(start, dataset, key)
-    with st.expander(_summary(start)):
-        values |= _optimisation(start, key, pretrained=values["weights"] != "none")
-        values |= _data(start, dataset, key)
-        values |= _machine(start, key)
-    return {"data_root": start["data_root"], **values}
+    form = _Form(start, dataset, f"{dataset.root}-{hash(str(sorted(defaults.items())))}")
+    form.draw("main", columns=2)
+    with st.expander(_summary(form.present), key=f"more-{form.key}"):
+        for group, title in _GROUPS.items():
+            st.markdown(f"**{title}**")
+            form.draw(group, columns=3)
+    return {"data_root": defaults["data_root"], **form.values}
 
 
-def _summary(start: dict[str, Any]) -> str:
+def _allowed(name: str, values: dict[str, Any]) -> Any:
+    """A value to begin with; an earlier run may hold what is no longer allowed, or was never."""
+    field = TrainConfig.model_fields[name]
+    checked: Any = Annotated[field.annotation, *field.metadata]
+    try:
+        return TypeAdapter(checked).validate_python(values[name])
+    except (KeyError, ValidationError):
+        return field.default
+
+
+def _summary(present: Callable[[str], Any]) -> str:
     return (
-        f"More settings (now: {start['optimizer']}, learning rate {start['lr']:g}, {start['loss']} cross-entropy, "
-        f"seed {start['seed']})"
+        f"More settings (now: {present('optimizer')}, learning rate {present('lr'):g}, {present('loss')} "
+        f"cross-entropy, seed {present('seed')})"
     )
 
 
-def _main(start: dict[str, Any], dataset: Dataset, key: str) -> dict[str, Any]:
+@dataclass
+class _Form:
+    """A form that is being drawn.
+
+    Attributes:
+        start: values to begin with, one for each field.
+        dataset: what will be trained on.
+        key: what the keys of the widgets end with.
+        values: what the widgets say so far.
+    """
+
+    start: dict[str, Any]
+    dataset: Dataset
+    key: str
+
+    def __post_init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def present(self, name: str) -> Any:
+        """The value of a field that may be drawn further down."""
+        return st.session_state.get(f"{name}-{self.key}", self.start[name])
+
+    def draw(self, group: str, *, columns: int) -> None:
+        """Draws the fields of a group that matter, in rows, the name last."""
+        names = [name for name, field in form_fields().items() if field.group == group and not field.hidden]
+        places: list[Any] = []
+        for name in sorted(names, key=lambda name: name == "name"):
+            if group != "main" and name in self.idle():
+                continue
+            places = places or list(st.columns(columns, vertical_alignment="top" if group == "main" else "bottom"))
+            self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
+
+    def idle(self) -> set[str]:
+        """Fields that would do nothing beside what is set now: they are neither shown nor sent."""
+        values = {name: self.present(name) for name in self.start} | self.values
+        try:
+            augment.parse(values["augmentation"])
+        except ConfigError:  # Told when the run is asked for.
+            values["augmentation"] = "none"
+        config = TrainConfig.model_construct(**values)
+        return {*idle(config), *(name for name, _ in idle_on(self.dataset, config))}
+
+    def help(self, name: str) -> str:
+        """What a field means."""
+        return TrainConfig.model_fields[name].description or ""
+
+
+def _control(form: _Form, place: Any, name: str) -> Any:
+    """The control that a field's type asks for."""
+    field, value = form_fields()[name], form.start[name]
+    options: dict[str, Any] = {"key": f"{name}-{form.key}", "help": form.help(name)}
+    if field.titles:
+        choices = list(field.titles)
+        return place.selectbox(
+            field.label, choices, choices.index(value), format_func=field.titles.__getitem__, **options
+        )
+    if isinstance(value, bool):
+        return place.toggle(field.label, value, **options)
+    if isinstance(value, str):
+        return place.text_input(field.label, value, max_chars=_bound(name, "max_length"), **options)
+    kind = type(value)
+    low, high = _bounds(name)
+    return place.number_input(
+        field.label, kind(low), kind(high), value, step=field.step and kind(field.step), format=field.format, **options
+    )
+
+
+def _bound(name: str, kind: str) -> Any:
+    return next((getattr(part, kind) for part in TrainConfig.model_fields[name].metadata if hasattr(part, kind)), None)
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    """The least and the greatest value of a number, as the config checks them."""
+    whole = TrainConfig.model_fields[name].annotation is int
+    step = 1 if whole else _NEXT
+    low, above, high, below = (_bound(name, kind) for kind in ("ge", "gt", "le", "lt"))
+    return low if above is None else above + step, high if below is None else below - step
+
+
+# === Controls that a field's type alone does not make ===
+
+
+def _arch(form: _Form, place: Any, name: str) -> str:
     names = architectures.names()
-    left, right = st.columns(2)
-    arch = left.selectbox(
-        "Architecture", names, index=names.index(start["arch"]), format_func=lambda n: architectures.get(n).title,
-        key=f"arch-{key}", help="The kind of network.",
-    )  # fmt: skip
-    chosen = architectures.get(arch)
-    left.caption(chosen.summary)
-    size = right.number_input(
-        "Image size (pixels)", chosen.min_size, 1024, max(int(start["image_size"]), chosen.min_size), 16,
-        key=f"size-{key}-{arch}",
-        help=_help("image_size", "Close to the images' own size is best: shrinking blurs the finest traces."),
-    )  # fmt: skip
-    weights = _weights(start, chosen, left, key)
-    epochs = right.number_input("Epochs, at most", 1, 10_000, int(start["epochs"]), key=f"epochs-{key}",
-                                help=_help("epochs", "It ends earlier when nothing gets better."))  # fmt: skip
-    named = start["augmentation"] if start["augmentation"] in augment.NAMED else "singly"
-    strength = left.selectbox(
-        "Augmentation", [*augment.NAMED, "singly"], index=[*augment.NAMED, "singly"].index(named), key=f"aug-{key}",
-        help="Random changes of training images. light only mirrors; standard also crops, recompresses and recolours; "
-        "strong does all there is; singly lets you choose.",
-    )  # fmt: skip
-    if strength == "singly":
-        text = left.text_input(
-            "Single changes", "flip,jpeg" if named != "singly" else start["augmentation"], key=f"augtext-{key}",
-            help="; ".join(f"{name}: {text}" for name, text in augment.HELP.items()) + " Add :light or :strong.",
-        )  # fmt: skip
-        strength = text
-    name = right.text_input("Name", start["name"], key=f"name-{key}", max_chars=120, help=_help("name"))
-    return {"arch": arch, "image_size": size, "weights": weights, "epochs": epochs, "augmentation": strength,
-            "name": name}  # fmt: skip
-
-
-def _weights(start: dict[str, Any], chosen: architectures.Architecture, place: Any, key: str) -> str:
-    options = ["none", "imagenet", "file"] if chosen.pretrained else ["none", "file"]
-    now = start["weights"] if start["weights"] in ("none", "imagenet") else "file"
-    titles = {"none": "None: train from scratch", "imagenet": "ImageNet (downloaded by Keras)", "file": "A file"}
+    start = form.start[name] if form.start[name] in names else TrainConfig.model_fields[name].default
     picked = place.selectbox(
-        "Weights to start from", options, index=options.index(now) if now in options else 0,
-        format_func=lambda option: titles[option], key=f"weights-{key}-{chosen.name}",
-        help="Pretrained weights need far fewer images. ImageNet weights are downloaded once and need a connection.",
+        form_fields()[name].label, names, names.index(start), key=f"{name}-{form.key}", help=form.help(name),
+        format_func=lambda name: architectures.get(name).title,
+    )  # fmt: skip
+    place.caption(architectures.get(picked).summary)
+    return picked
+
+
+def _image_size(form: _Form, place: Any, name: str) -> int:
+    """Bounded by the architecture too, whose own size it is by default; a new choice makes a new control."""
+    chosen, field = architectures.get(form.values["arch"]), form_fields()[name]
+    low, high = chosen.min_size, int(_bounds(name)[1])
+    return place.number_input(
+        field.label, low, high, max(form.start[name] or chosen.image_size, low), step=int(field.step or 1),
+        key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),
+    )  # fmt: skip
+
+
+def _weights(form: _Form, place: Any, name: str) -> str:
+    chosen, start = architectures.get(form.values["arch"]), form.start[name]
+    titles = {"none": "None: train from scratch", "imagenet": "ImageNet (downloaded by Keras)", "file": "A file"}
+    options = [option for option in titles if option != "imagenet" or chosen.pretrained]
+    now = start if start in ("none", "imagenet") else "file"
+    picked = place.selectbox(
+        form_fields()[name].label, options, options.index(now) if now in options else 0,
+        format_func=titles.__getitem__, key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),
     )  # fmt: skip
     if picked != "file":
         return picked
-    text = start["weights"] if now == "file" else ""
-    return place.text_input("Weights file on this machine", text, key=f"weightsfile-{key}",
-                            placeholder="/path/to/weights.h5", help=_help("weights")) or "(no file given)"  # fmt: skip
+    return place.text_input(
+        "Weights file on this machine", start if now == "file" else "", key=f"{name}-file-{form.key}",
+        placeholder="/path/to/weights.h5", help=form.help(name),
+    ) or "(no file given)"  # fmt: skip
 
 
-def _optimisation(start: dict[str, Any], key: str, *, pretrained: bool) -> dict[str, Any]:
-    st.markdown("**Optimisation**")
-    a, b, c = st.columns(3)
-    values: dict[str, Any] = {
-        "optimizer": a.selectbox("Optimiser", ["adam", "adamw"], ["adam", "adamw"].index(start["optimizer"]),
-                                 key=f"optimizer-{key}", help=_help("optimizer")),
-        "lr": b.number_input("Learning rate", 1e-7, 1.0, float(start["lr"]), 1e-5, format="%.2e", key=f"lr-{key}",
-                             help=_help("lr", "1e-4 is usual; lower it when the loss jumps.")),
-        "batch_size": c.number_input("Batch size", 1, 4096, int(start["batch_size"]), key=f"batch-{key}",
-                                     help=_help("batch_size", "32 is usual; lower it when memory runs out.")),
-        "schedule": a.selectbox("Schedule", ["constant", "cosine", "plateau"],
-                                ["constant", "cosine", "plateau"].index(start["schedule"]), key=f"schedule-{key}",
-                                help=_help("schedule")),
-        "early_stopping": b.selectbox("Stop early by", ["auc", "loss", "off"],
-                                      ["auc", "loss", "off"].index(start["early_stopping"]), key=f"stop-{key}",
-                                      format_func={"auc": "validation ROC AUC", "loss": "validation loss",
-                                                   "off": "never"}.__getitem__, help=_help("early_stopping")),
-        "patience": c.number_input("Patience (epochs)", 1, 1000, int(start["patience"]), key=f"patience-{key}",
-                                   help=_help("patience")),
-        "loss": a.selectbox("Loss", ["binary", "categorical"], ["binary", "categorical"].index(start["loss"]),
-                            key=f"loss-{key}", help=_help("loss")),
-        "label_smoothing": b.number_input("Label smoothing", 0.0, 0.49, float(start["label_smoothing"]), 0.01,
-                                          key=f"smoothing-{key}", help=_help("label_smoothing", "0 to 0.1 is usual.")),
-        "dropout": c.number_input("Dropout", 0.0, 0.95, float(start["dropout"]), 0.05, key=f"dropout-{key}",
-                                  help=_help("dropout")),
-        "full_image_epochs": a.number_input("Epochs on whole images", 0, 1000, int(start["full_image_epochs"]),
-                                       key=f"whole-{key}", help=_help("full_image_epochs")),
-        "tta_flip": b.toggle("Judge the mirror image too", start["tta_flip"], key=f"tta_flip-{key}",
-                             help=_help("tta_flip")),
-        "class_weights": a.toggle("Weigh classes equally", start["class_weights"], key=f"classes-{key}",
-                                  help=_help("class_weights")),
-    }  # fmt: skip
-    if pretrained:
-        values |= {
-            "freeze_epochs": b.number_input("Epochs with frozen layers", 0, 1000, int(start["freeze_epochs"]),
-                                          key=f"head-{key}", help=_help("freeze_epochs")),
-            "head_lr": c.number_input("Learning rate meanwhile", 1e-7, 1.0, float(start["head_lr"]), 1e-4,
-                                      format="%.2e", key=f"headlr-{key}", help=_help("head_lr")),
-        }  # fmt: skip
-    return values
-
-
-def _data(start: dict[str, Any], dataset: Dataset, key: str) -> dict[str, Any]:
-    st.markdown("**Data**")
-    a, b, c = st.columns(3)
-    given = set(dataset.usable.split.dropna())
-    options = list(get_args(Resize))
-    values: dict[str, Any] = {
-        "resize": a.selectbox("Fit to the square by", options, options.index(start["resize"]), key=f"resize-{key}",
-                              format_func={"stretch": "stretching", "fit_crop": "fitting and cropping",
-                                           "native_crop": "cropping, no resizing"}.__getitem__,
-                              help=" ".join(RESIZE_HELP.values())),
-    }  # fmt: skip
-    where = ["off", "content", "group"]
-    values["cross_validation"] = b.selectbox(
-        "Calibrate by", where, where.index(start["cross_validation"]), key=f"cv-{key}",
-        format_func={"off": "the validation split", "content": "cross-validation",
-                     "group": "leaving groups out"}.__getitem__,
-        help=_help("cross_validation"),
+def _augmentation(form: _Form, place: Any, name: str) -> str:
+    start, options = form.start[name], [*augment.NAMED, "singly"]
+    now = start if start in augment.NAMED else "singly"
+    picked = place.selectbox(
+        form_fields()[name].label, options, options.index(now), key=f"{name}-{form.key}",
+        help="Random changes of training images. light only mirrors; standard also crops, recompresses and recolours; "
+        "strong does all there is; singly lets you choose.",
     )  # fmt: skip
-    if values["cross_validation"] == "content":
-        values["folds"] = c.number_input("Folds", 2, 20, int(start["folds"]), key=f"folds-{key}", help=_help("folds"))
-    if VALIDATION not in given:
-        share = float(start["validation_share"])
-        values["validation_share"] = b.number_input("Share for validation", 0.01, 0.5, share, 0.05, key=f"valid-{key}",
-                                                    help=_help("validation_share"))  # fmt: skip
-    if not given:
-        values["test_share"] = c.number_input("Share for the test", 0.0, 0.5, float(start["test_share"]), 0.05,
-                                              key=f"test-{key}", help=_help("test_share"))  # fmt: skip
-    if VALIDATION in given and TEST not in given:
-        values["valid_as_test"] = b.toggle("Keep 'valid' for the test", start["valid_as_test"], key=f"vt-{key}",
-                                           help=_help("valid_as_test", "Gives an honest test figure."))  # fmt: skip
-    return values
+    if picked != "singly":
+        return picked
+    return place.text_input(
+        "Single changes", start if now == "singly" else "flip,jpeg", key=f"{name}-text-{form.key}",
+        help="; ".join(f"{name}: {text}" for name, text in augment.HELP.items()) + " Add :light or :strong.",
+    )  # fmt: skip
 
 
-def _machine(start: dict[str, Any], key: str) -> dict[str, Any]:
-    st.markdown("**Machine**")
-    a, b, c = st.columns(3)
-    precisions = ["auto", "float32", "mixed_float16", "mixed_bfloat16"]
-    return {
-        "seed": a.number_input("Seed", 0, 2**31 - 1, int(start["seed"]), key=f"seed-{key}", help=_help("seed")),
-        "precision": b.selectbox("Precision", precisions, precisions.index(start["precision"]), key=f"prec-{key}",
-                                 help=_help("precision")),
-        "cache": c.selectbox("Keep decoded images", ["disk", "memory"], ["disk", "memory"].index(start["cache"]),
-                             key=f"cache-{key}", help=_help("cache", "disk is shared by all runs.")),
-    }  # fmt: skip
+_SPECIAL: dict[str, Callable[[_Form, Any, str], Any]] = {
+    "arch": _arch, "image_size": _image_size, "weights": _weights, "augmentation": _augmentation,
+}  # fmt: skip

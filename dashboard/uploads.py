@@ -1,12 +1,17 @@
 """What people hand in: images, held by their session alone."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import roles
 from dashboard.roles import Role
+from dfcore.imaging import SUFFIXES
 
-TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mpo", "avif"]
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
 # Of one session: what it holds is held in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT = "inspect_images", "inspect_left_out"
@@ -38,8 +43,8 @@ def tell_left_out() -> None:
     left = st.session_state.get(_LEFT_OUT, 0)
     if left:
         st.warning(
-            f"The first {len(images())} images were taken. {left} more are too much at once: at most {MOST_FILES} "
-            f"images of {MOST_BYTES // 2**20} MB together are. Take those away and add the others, or use "
+            f"The first {len(images())} images were taken. {left} more were left out: at most {MOST_FILES} "
+            f"images of {MOST_BYTES // 2**20} MB together fit at once. Remove these and add the others, or use "
             "`dfcore predict` for whole folders.",
             icon=":material/report:",
         )
@@ -50,7 +55,7 @@ def may_judge() -> bool:
     return roles.offer(Role.ANALYST, "Judging images")
 
 
-def _within_bounds(files: list[UploadedFile]) -> list[tuple[str, bytes]]:
+def _within_bounds(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:
     """The first files up to the bounds."""
     taken, size = [], 0
     for file in files[:MOST_FILES]:

@@ -28,7 +28,7 @@ def choose_strictness() -> Strictness:
     own = st.session_state.get("inspect_own_budget", False)
     share = st.session_state.get("inspect_max_fpr", 5.0), st.session_state.get("inspect_max_fnr", 5.0)
     now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "those of the detector's card"
-    with st.expander(f"Errors that are accepted (now: {now})", icon=":material/tune:"):
+    with st.expander(f"Accepted errors (now: {now})", icon=":material/tune:"):
         own = st.toggle(
             "Set them myself", key="inspect_own_budget", persist_state="session",
             help="Each detector's card names the errors that its thresholds accept; a less reliable one accepts fewer, "
@@ -45,9 +45,10 @@ def choose_strictness() -> Strictness:
             help="Of fakes, how many may be called likely real. Fewer leave more images undecided.",
         )  # fmt: skip
         ignore_ood = st.toggle(
-            "Insist on a verdict for unlike images", key="inspect_insist", persist_state="session",
-            help="An image unlike those that the detector was trained on is inconclusive. With this, its score "
-            "decides all the same: nobody has measured what that is worth.",
+            "Decide on out-of-distribution images too (unlike its training images)", key="inspect_ignore_ood",
+            persist_state="session",
+            help="Such an image is inconclusive. With this, its score decides all the same: nobody has measured what "
+            "that is worth.",
         )  # fmt: skip
     return Strictness(ErrorBudget(max_fpr=max_fpr / 100, max_fnr=max_fnr / 100) if own else None, ignore_ood)
 
@@ -80,7 +81,7 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
 
 def _show_unlike(verdict: Verdict) -> None:
     reasons = "; ".join(widgets.plain(reason) for reason in verdict.ood.reasons)
-    start = "You insisted: the" if verdict.ignore_ood else "The"
+    start = "Decided all the same: the" if verdict.ignore_ood else "Out of distribution: the"
     st.warning(
         f"{start} image is unlike those that this detector was trained on: {reasons}. What its score is worth here was "
         "never measured.",

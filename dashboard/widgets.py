@@ -1,6 +1,6 @@
 """Small pieces that several pages show alike: badges, empty states, errors, galleries, numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,20 @@ VERDICT_STYLES = {
 }  # fmt: skip
 STATE_ICONS = {
     "queued": "hourglass_empty", "running": "play_circle", "stopping": "stop_circle", "completed": "check_circle",
-    "stopped": "pause_circle", "failed": "error", "interrupted": "bolt",
+    "stopped": "pause_circle", "failed": "error", "interrupted": "bolt", "damaged": "broken_image",
 }  # fmt: skip
-STATE_COLOURS = {"completed": "green", "running": "blue", "failed": "red", "interrupted": "red"}
+STATE_COLOURS: dict[str, Any] = {
+    "completed": "green",
+    "running": "violet",
+    "failed": "red",
+    "interrupted": "red",
+    "damaged": "red",
+}
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Shows our own errors as messages instead of breaking the page."""
+def errors(*, stop: bool = False) -> Iterator[None]:
+    """Shows our own errors as messages instead of breaking the page; with `stop` nothing is shown after one."""
     try:
         yield
     except ConfigError as error:
@@ -41,6 +47,8 @@ def errors() -> Iterator[None]:
         st.button("Try again", icon=":material/refresh:")
     except DfcoreError as error:
         st.error(plain(error), icon=":material/error:")
+        if stop:
+            st.stop()
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:
@@ -184,6 +192,16 @@ def inspect(name: str, data: bytes) -> None:
     """Opens an image in Inspect."""
     uploads.keep([(name, data)])
     st.switch_page(path("inspect"))
+
+
+def progress(text: str) -> Callable[[int, int], None]:
+    """A bar that counts images, with a text until the first is done."""
+    bar = st.progress(0.0, text)
+
+    def show(done: int, total: int) -> None:
+        bar.progress(done / max(total, 1), f"{done:,} of {total:,} images")
+
+    return show
 
 
 def duration(seconds: float | None) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.verdict import Verdict
     from dfcore.training.config import TrainConfig
+    from dfcore.training.session import train
 
 __version__ = "0.5.0"
 
@@ -34,6 +35,7 @@ _PLACES = {
     "list_detectors": "dfcore.api",
     "register_architecture": "dfcore.architectures.registry",
     "scan": "dfcore.datasets.scan",
+    "train": "dfcore.training.session",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "list_detectors",
     "register_architecture",
     "scan",
+    "train",
 ]
 
 

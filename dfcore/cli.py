@@ -4,12 +4,13 @@ Exit code 0 when it was done, 1 for a failure, 2 for bad input; errors go to std
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import app, data, doctor, evaluate, predict, runs, train
+from dfcore.commands import app, cache, data, doctor, evaluate, predict, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -19,11 +20,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    _escape_what_cannot_be_shown()
     given, hints = compat.arguments(list(sys.argv[1:] if arguments is None else arguments))
     options = _parser().parse_args(given)
     for hint in hints:
         print(f"dfcore: {hint}", file=sys.stderr)
     try:
+        if getattr(options, "arch_file", None):
+            from dfcore import architectures
+
+            architectures.load_file(options.arch_file)
         return options.command(options) or 0
     except InputError as error:
         print(f"dfcore: {_one_line(error)}", file=sys.stderr)
@@ -36,6 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _escape_what_cannot_be_shown() -> None:
+    """A console of few characters, or a name that is no UTF-8, must end no command: it shows escapes instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _one_line(error: Exception) -> str:
     return printable(" ".join(str(error).split()))
 
@@ -45,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dfcore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     data.add(commands.add_parser("data", help="look at a data set, or make the demonstration set"))
+    cache.add(commands.add_parser("cache", help="what decoded images take on the disk, and how to free it"))
     train.add(commands.add_parser("train", help="train a detector"))
     runs.add(commands.add_parser("runs", help="list, show, stop, resume and delete training runs"))
     evaluate.add(commands)

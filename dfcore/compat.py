@@ -33,6 +33,7 @@ MEASURED = {
     "misses": "three_way_fnr",
     "undecided": "abstention_rate",
     "unlike": "ood_rate",
+    "false_alarms_if_insisted": "fpr_ignoring_ood",
 }
 PREDICTIONS = {"unlike": "is_ood"}
 COMMANDS = {"quicken": "optimize", "matrix": "cross-eval"}

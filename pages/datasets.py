@@ -25,13 +25,14 @@ def make_demonstration() -> None:
 
 
 def add_folder() -> None:
+    roots = workspace.roots()
     with st.form("register", border=False):
         text = st.text_input(
             "Folder or manifest on this machine",
             placeholder="/data/my-images",
             help="Folders that may be read here: "
-            + ", ".join(widgets.plain(root) for root in workspace.roots() or ["all"])
-            + ". OODRecord layouts: "
+            + (", ".join(widgets.plain(root) for root in roots) if roots else "all")
+            + ". Known layouts: "
             + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
         )
         if st.form_submit_button("Register", icon=":material/add:"):
@@ -50,7 +51,7 @@ def show_samples(dataset: Dataset, split: str) -> None:
             continue
         items = []
         for row in some.itertuples():
-            file = str(dataset.root / row.path)
+            file = str(dataset.root / str(row.path))
             items.append((file, f"{row.width} x {row.height}", stored.thumbnail(file, stored.stamp(file))))
         chosen = widgets.gallery(items, f"sample_{label}")
         if chosen:

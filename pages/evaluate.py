@@ -25,13 +25,14 @@ def move_threshold(entry: detectors.Entry) -> float:
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
     text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
-    return st.slider("Decision an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
+    return st.slider("Call an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
                      bind="query-params", help=text)  # fmt: skip
 
 
 def show_curves(
     labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: prediction_sources.Source
 ) -> None:
+    titles = widgets.titles(METRICS.values())
     roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
     left, right = st.columns(2)
     if roc is None or precision is None:
@@ -39,10 +40,12 @@ def show_curves(
     else:
         with left:
             st.caption("ROC: fakes caught against false alarms")
-            st.plotly_chart(figures.roc(roc, metrics, split=source.key), key="roc", config=_EXPORT)
+            st.plotly_chart(figures.roc(roc, metrics, titles, split=source.key), key="roc", config=_EXPORT)
         with right:
             st.caption("Precision and recall")
-            st.plotly_chart(figures.precision_recall(precision, metrics), key="precision_recall", config=_EXPORT)
+            st.plotly_chart(
+                figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT
+            )
     left, right = st.columns(2)
     with left:
         st.caption("How the scores spread")
@@ -76,7 +79,7 @@ def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, ce
         return
     items = []
     for row in rows.itertuples():
-        file = prediction_sources.image_path(source, row.path)
+        file = prediction_sources.image_path(source, str(row.path))
         picture = stored.thumbnail(str(file), stored.stamp(file)) if file else None
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")

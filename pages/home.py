@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import detectors, stored, uploads, widgets
 from dashboard.navigation import path, require_front_door
-from dfcore.runs import summaries
+from dfcore.runs import DAMAGED, summaries
 
 require_front_door()
 
@@ -29,10 +29,10 @@ with left:
     for entry in entries[:6]:
         with st.container(border=True):
             st.markdown(f"**{widgets.plain(entry.title)}**")
-            split, told = entry.card.record
-            if told:
+            split, metrics = entry.card.record
+            if metrics:
                 st.caption(
-                    f"ROC AUC {told['roc_auc']:.3f} on {told['images']:,} {split} images of its own kind of data"
+                    f"ROC AUC {metrics['roc_auc']:.3f} on {metrics['images']:,} {split} images of its own kind of data"
                 )
             if entry.card.limits:
                 st.caption(widgets.plain(entry.card.limits[0]))
@@ -43,7 +43,7 @@ with right:
     rows = summaries(stored.runs()[:6])
     if not rows:
         widgets.empty(
-            "No runs yet. With empty hands, make the demonstration data set first: it takes seconds.",
+            "No runs yet. Without data of your own, make the demonstration data set first: it takes seconds.",
             "datasets",
             "Data sets",
             "photo_library",
@@ -53,9 +53,12 @@ with right:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{widgets.plain(row['name'])}**")
                 widgets.state_badge(row["state"])
-            left = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
+            if row["state"] == DAMAGED:
+                st.caption(widgets.plain(row["reason"]))
+                continue
+            time = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
             st.progress(
-                row["progress"], f"epoch {row['epoch']} of {row['epochs']}" + (f", {left} left" if left else "")
+                row["progress"], f"epoch {row['epoch']:g} of {row['epochs']:g}" + (f", {time} left" if time else "")
             )
     if rows:
         st.page_link(path("monitor"), label="Watch all runs", icon=":material/monitoring:")

@@ -22,7 +22,7 @@ def measured_columns() -> dict[str, str]:
     return {"data set": "Data set", "real": "Real", "fake": "Fake"} | {
         "roc_auc": METRICS["roc_auc"].title, "balanced_accuracy": METRICS["balanced_accuracy"].title, "ece": ece,
         "three_way_fpr": "Likely fake, being real", "three_way_fnr": "Likely real, being fake",
-        "abstention_rate": "Inconclusive", "ood_rate": "of these, unlike",
+        "abstention_rate": "Inconclusive", "ood_rate": "Out of distribution",
     }  # fmt: skip
 
 
@@ -158,12 +158,12 @@ def delete(name: str) -> None:
 
 
 def promote() -> None:
-    finished = {entry.run.id: entry.run for entry in detectors.detectors() if entry.run is not None}
+    finished = {entry.run.id: entry.title for entry in detectors.detectors() if entry.run is not None}
     if not finished:
         widgets.empty("No completed run yet.", "train", "Train a detector", "model_training")
         return
     with st.form("promote", border=False):
-        picked = st.selectbox("Completed run", list(finished), format_func=lambda key: f"{finished[key].name} ({key})",
+        picked = st.selectbox("Completed run", list(finished), format_func=finished.__getitem__,
                               help="Its detector is copied into the library; the run stays.")  # fmt: skip
         name = st.text_input("Name in the library", placeholder="faces-2026", help="Letters, digits, . - and _")
         if st.form_submit_button("Promote", icon=":material/upload:"):
@@ -179,8 +179,8 @@ def take_in() -> None:
     )
     with st.form("take_in", border=False):
         file = st.file_uploader("Archive", type=["zip"], help="model.keras, card.json, domain.npz, predictions.")
-        name = st.text_input("Its name in the library", placeholder="faces-from-ada", help="Letters, digits, . - and _")
-        if st.form_submit_button("Take it in", icon=":material/upload_file:") and file:
+        name = st.text_input("Name in the library", placeholder="faces-from-ada", help="Letters, digits, . - and _")
+        if st.form_submit_button("Import", icon=":material/upload_file:") and file:
             with widgets.errors(), st.spinner("Loading it in a process of its own …"):
                 actions.take_in(name, file.getvalue())
                 st.rerun()
@@ -200,5 +200,5 @@ for entry in library:
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
     promote()
 if os.environ.get("DFCORE_TAKE_IN") == "1":
-    with st.expander("Take in a detector from somebody else", icon=":material/upload_file:"):
+    with st.expander("Import a detector", icon=":material/upload_file:"):
         take_in()

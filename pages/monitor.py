@@ -5,30 +5,33 @@ import streamlit as st
 from dashboard import error_reporting, run_actions, stored, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
-from dfcore.runs import Run, summaries
+from dfcore.evaluation import METRICS
+from dfcore.runs import Run, State, readable, summaries, summary
 
 require_front_door()
 
 _EVERY_SECONDS = 2
 _SILENT_SECONDS = 30
+# Settings that a legend names.
+_MOST_DIFFERENCES = 3
+_ACTIVE = {str(state) for state in State if state.active}
 _CURVES = {
     "Loss": ({"loss": "training", "val_loss": "validation"}, False),
-    "Accuracy at 0.5": ({"accuracy": "training", "val_accuracy": "validation"}, True),
-    "ROC AUC on validation": ({"val_auc": "validation"}, True),
+    f"{METRICS['accuracy'].title} at 0.5": ({"accuracy": "training", "val_accuracy": "validation"}, True),
+    f"{METRICS['roc_auc'].title} on validation": ({"val_auc": "validation"}, True),
     "Learning rate": ({"lr": "learning rate"}, False),
 }
 
 
 def show_list(runs: list[Run]) -> None:
-    rows = summaries(runs)
     table = [
         {
             "Name": row["name"], "State": row["state"], "Progress": row["progress"],
-            "Epoch": f"{row['epoch']} of {row['epochs']}",
+            "Epoch": f"{row['epoch']:g} of {row['epochs']:g}",
             "Time left": widgets.duration(row["seconds_left"]) if row["state"] == "running" else "",
-            "Started": row["created"].replace("T", " ").removesuffix("+00:00") + " UTC", "Id": row["id"],
+            "Started": row["created"].replace("T", " ").replace("+00:00", " UTC"), "Id": row["id"],
         }
-        for row in rows
+        for row in summaries(runs)
     ]  # fmt: skip
     progress = st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")
     height = 37 + 35 * min(len(table), 5)
@@ -36,22 +39,24 @@ def show_list(runs: list[Run]) -> None:
 
 
 def show_progress(run: Run) -> None:
-    status = run.status()
+    row, status = summary(run), readable(run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.state_badge(status.state)
-        st.markdown(widgets.plain(status.reason or status.phase or " "))
+        widgets.state_badge(row["state"])
+        st.markdown(widgets.plain(row["reason"] or (status.phase if status else "") or " "))
+    if status is None:
+        return
     left = f", at most {widgets.duration(status.seconds_left)} left" if status.state == "running" else ""
     speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
-    step = f", step {status.step} of {status.steps}" if status.steps and status.state.active else ""
-    beside = " (those for cross-validation included)" if status.epochs > run.config()["epochs"] else ""
+    step = f", step {status.step:g} of {status.steps:g}" if status.steps and status.state.active else ""
+    beside = " (those for cross-validation included)" if status.epochs > row["planned"] else ""
     silent = run.silence() if status.state.active else 0
     if silent > _SILENT_SECONDS:
         st.warning(
-            f"Its process lives, but has given no sign for {widgets.duration(silent)}: the machine may be overloaded, "
-            "asleep, or out of memory.",
+            f"Its process is alive, but has given no sign for {widgets.duration(silent)}: the machine may be "
+            "overloaded, asleep, or out of memory.",
             icon=":material/hourglass_disabled:",
         )
-    st.progress(status.fraction, f"Epoch {status.epoch} of {status.epochs}{beside}{step}{speed}{left}")
+    st.progress(status.fraction, f"Epoch {status.epoch:g} of {status.epochs:g}{beside}{step}{speed}{left}")
 
 
 def show_curves(runs: list[Run]) -> None:
@@ -63,31 +68,52 @@ def show_curves(runs: list[Run]) -> None:
         log = st.toggle(
             "Logarithmic loss", key="monitor_log", persist_state="session", help="Shows small losses apart."
         )
-    # Names alone may repeat; what differs is the time in the id.
-    histories = {f"{run.name} ({run.id[9:15]})": run.history() for run in runs}
+    histories = {run.id: readable(run.history) or [] for run in runs}
     if not any(histories.values()):
         st.info("The first curve points appear when the first epoch is done.", icon=":material/hourglass_empty:")
         return
-    epochs = max(run.config()["epochs"] for run in runs)
+    rows = summaries(runs)
+    epochs = max(row["planned"] or len(histories[row["id"]]) for row in rows)
+    names = legends(runs)
     places = [*st.columns(2), *st.columns(2)]
     for place, (title, (columns, unit)) in zip(places, _CURVES.items(), strict=True):
         with place:
             st.caption(title)
             figure = figures.training_curves(
-                histories, columns, title=title, epochs=epochs, smoothing=smoothing,
+                histories, columns, title=title, epochs=int(epochs), names=names, smoothing=smoothing,
                 log=log and title == "Loss", unit_range=unit,
             )  # fmt: skip
             st.plotly_chart(figure, key=f"curve_{title}")
 
 
+def legends(runs: list[Run]) -> dict[str, str]:
+    """{id: name with what tells the run from others of its name}, each another one."""
+    names = {row["id"]: row["name"] for row in summaries(runs)}
+    settings = {run.id: readable(run.config) or {} for run in runs}
+    result = {}
+    for run_id, name in names.items():
+        alike = [settings[other] for other in names if names[other] == name]
+        apart = {
+            key: value for key, value in settings[run_id].items() if any(other.get(key) != value for other in alike)
+        }
+        text = ", ".join(f"{key} {value}" for key, value in list(apart.items())[:_MOST_DIFFERENCES])
+        result[run_id] = f"{name} ({text})" if text else name
+    repeated = {text for text in result.values() if list(result.values()).count(text) > 1}
+    return {run_id: f"{text} [{run_id}]" if text in repeated else text for run_id, text in result.items()}
+
+
 def show_steps(run: Run) -> None:
     """Open until the first epoch is done, since there is no other curve yet; then whoever wants it opens it."""
-    st.session_state.setdefault("monitor_steps", not run.history())
+    st.session_state.setdefault("monitor_steps", not readable(run.history))
     if place := widgets.folded("Training loss, step by step", "monitor_steps"):
-        rows = run.steps()
+        rows = readable(run.steps)
         place.caption(f"{len(rows):,} reports, each the mean over a second" if rows else "No step was reported yet.")
         if rows:
             place.line_chart(figures.thinned([row["loss"] for row in rows]), x="report", y="loss", height=180)
+
+
+def any_active(runs: list[Run]) -> bool:
+    return any(row["state"] in _ACTIVE for row in summaries(runs))
 
 
 st.title("Monitor")
@@ -98,14 +124,14 @@ if not every:
 by_id = {run.id: run for run in every}
 with widgets.errors():
     left, right = st.columns([3, 2])
-    titles = {name: f"{run.name}  ({name})" for name, run in by_id.items()}
+    titles = {row["id"]: stored.run_title(row) for row in summaries(every)}
     picked = widgets.addressed("Run", titles, "run", help="The run that is shown below.", place=left)
     others = right.multiselect(
-        "Overlay", [name for name in by_id if name != picked], format_func=lambda name: f"{by_id[name].name} ({name})",
-        key="overlay", help="Other runs to draw into the same curves.",
+        "Overlay", [name for name in by_id if name != picked], format_func=titles.__getitem__, key="overlay",
+        max_selections=len(figures.SERIES_COLOURS) - 1, help="Other runs to draw into the same curves.",
     )  # fmt: skip
     run = by_id[picked]
-    active = any(other.status().state.active for other in every)
+    active = any_active(every)
     paused = st.toggle("Pause live updates", help="Keeps zoomed curves as they are.") if active else False
 
     @error_reporting.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
@@ -115,7 +141,7 @@ with widgets.errors():
             show_progress(run)
             show_curves([run, *(by_id[name] for name in others)])
             show_steps(run)
-        if active and not any(other.status().state.active for other in every):
+        if active and not any_active(every):
             st.rerun()  # The last one has ended: no more updates are needed.
 
     live()

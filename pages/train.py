@@ -13,7 +13,9 @@ from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_t
 from dfcore.datasets.registry import registered
 from dfcore.datasets.scan import image_side
 from dfcore.training import presets
-from dfcore.training.config import TrainConfig, make_config, suggest
+from dfcore.training.config import TrainConfig, suggest
+from dfcore.training.folds import fold_count
+from dfcore.training.request import check_request
 
 require_front_door()
 
@@ -40,17 +42,17 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
     return Path(picked)
 
 
-def choose_recipe(before: dict[str, Any]) -> dict[str, Any]:
-    """Settings to begin with: those of a recipe, or none."""
+def choose_preset(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings to begin with: those of a preset, or none."""
     if before:
         return {}
     titles = {"": "None: settings that suit the images' size"} | {
         name: presets.get(name).title for name in presets.names()
     }
     picked = st.selectbox(
-        "Recipe", list(titles), format_func=titles.__getitem__, key="train_recipe", persist_state="session",
-        help="Settings that were found by measurement on such images. They start from ImageNet weights and train "
-        "further networks for honest thresholds, so that they take longer. Everything can be changed below.",
+        "Preset", list(titles), format_func=titles.__getitem__, key="train_preset", persist_state="session",
+        help="Settings chosen by measurement on such images. They start from ImageNet weights and train further "
+        "networks for honest thresholds, so they take longer. Everything can be changed below.",
     )  # fmt: skip
     if not picked:
         return {}
@@ -66,7 +68,7 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
             training_images=int(counts.get(TRAIN, 0)),
             validation_images=int(counts.get(VALIDATION, 0)),
         )
-    whole = widgets.duration(seconds * config.epochs * (1 + (config.folds if config.cross_validation != "off" else 0)))
+    whole = widgets.duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
     st.info(
         f"About {widgets.duration(seconds)} an epoch, at most {whole} for {config.epochs} epochs. Measured just now on "
         "this machine; reading the images for the first time comes on top.",
@@ -82,11 +84,9 @@ def act(values: dict[str, Any], dataset: Dataset) -> None:
         )
     if not (wants_start or wants_time):
         return
-    config = make_config(values)
-    split = assign_splits(dataset, config.split_policy)
-    require_trainable(split)
+    config = check_request(values, dataset=dataset)
     if wants_time:
-        show_estimate(config, split)
+        show_estimate(config, assign_splits(dataset, config.split_policy))
         return
     run = actions.start(config)
     st.session_state.pop("train_again", None)
@@ -107,5 +107,5 @@ if root is not None:
         data = stored.dataset(root)
         if data.usable.empty:
             require_trainable(assign_splits(data))
-        defaults = {**suggest(image_side(data)), **choose_recipe(again), **again, "data_root": str(root)}
+        defaults = {**suggest(image_side(data)), **choose_preset(again), **again, "data_root": str(root)}
         act(form_values(defaults, data), data)

@@ -17,6 +17,20 @@ _SHARED = ROOT.parent / "shared"
 _SAFETY_NET = 4 * 2**30
 
 
+# Of each family one light member goes through every contract in `make test`; `make test-all` takes them all. These
+# contracts hold for the others in `make test` too.
+_HEAVY = {"resnet18", "resnet50", "efficientnetv2b0", "convnext_tiny", "mobilenetv2_multiscale_fine"}
+_FOR_ALL = ("test_ends_in_logits_without_activation", "test_saves_and_reloads_to_the_same_numbers")
+
+
+def pytest_collection_modifyitems(items):
+    """Marks as slow what a heavy architecture goes through beside building, predicting and saving."""
+    for item in items:
+        name, _, parameters = item.name.partition("[")
+        if name not in _FOR_ALL and _HEAVY & set(parameters.rstrip("]").split("-")):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def _own_workspace(tmp_path, monkeypatch):
     """Keeps every test out of the checkout's own folders."""

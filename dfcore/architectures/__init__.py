@@ -1,6 +1,7 @@
 """Architectures: a registry, one file a family. Importing it imports no TensorFlow."""
 
 from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, multiscale, vit  # noqa: F401, I001 (order = menu)
+from dfcore.architectures.external import load_file, own_layers
 from dfcore.architectures.registry import (
     Architecture,
     Loss,
@@ -9,6 +10,18 @@ from dfcore.architectures.registry import (
     get,
     heat_map_layers,
     names,
+    register_architecture,
 )
 
-__all__ = ["Architecture", "Loss", "backbone_layers", "build_model", "get", "heat_map_layers", "names"]
+__all__ = [
+    "Architecture",
+    "Loss",
+    "backbone_layers",
+    "build_model",
+    "get",
+    "heat_map_layers",
+    "load_file",
+    "names",
+    "own_layers",
+    "register_architecture",
+]

@@ -5,9 +5,12 @@ the same for all: dropout, then one dense unit (a logit of P(fake)) or two (logi
 Listing architectures imports no TensorFlow.
 """
 
+import re
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from dfcore.errors import DfcoreError, InputError
@@ -35,6 +38,7 @@ class Architecture:
         features: (inputs, weights) -> feature vector; weights is "none", "imagenet" or a file.
         cam_layer: the layer that heat-maps look at by default, by name.
         any_size: whether it pools over the image, so that one set of weights takes images of any size.
+        layers: layers of its own that its saved models may hold: classes, or "module:Class".
     """
 
     name: str
@@ -46,8 +50,10 @@ class Architecture:
     features: Callable[[Any, str], Any]
     cam_layer: str
     any_size: bool = False
+    layers: tuple[type | str, ...] = ()
 
 
+Features = Callable[[Any, str], Any]
 _REGISTRY: dict[str, Architecture] = {}
 
 
@@ -61,20 +67,96 @@ def register_architecture(
     min_size: int = 32,
     pretrained: bool = False,
     any_size: bool = False,
-) -> Callable[[Callable[[Any, str], Any]], Callable[[Any, str], Any]]:
-    """Enters the decorated feature function into the registry under `name`."""
+    layers: Sequence[type | str] = (),
+) -> Callable[[Features], Features]:
+    """Enters the decorated function into the registry, so that the network can be trained everywhere.
 
-    def enter(features: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    The function takes the input tensor, RGB in [0, 255], (N, size, size, 3), and what to start from ("none",
+    "imagenet" or the path of a weights file), and returns a feature vector, (N, F). Dropout and the logit of P(fake)
+    are added to it. It should import Keras within, so that a list of architectures needs no TensorFlow.
+
+    A package that is installed beside dfcore registers by an entry point of the group `dfcore.architectures` whose
+    value is the module to import, e.g. `tiny = "my_package.networks"` under
+    `[project.entry-points."dfcore.architectures"]`. A file can be named instead: `dfcore train --arch-file FILE.py`.
+
+    Args:
+        name: what configs and the command line call it: small letters, digits and underscores.
+        title: what people read.
+        summary: one sentence: what it is good for.
+        cam_layer: the layer that heat-maps look at by default, by name: its output is (N, H, W, C).
+        image_size: side in pixels that a training takes where none is named.
+        min_size: smallest side in pixels that it can be built for.
+        pretrained: whether it takes "imagenet" as weights.
+        any_size: whether it pools over the image, so that one set of weights takes images of any size.
+        layers: layers of its own, each a class, "module:Class", or ":Class" for the function's own module, registered
+            with `keras.saving.register_keras_serializable(package=...)`. Saved models may hold them, beside the
+            layers of Keras that dfcore's own networks are made of, and nothing else.
+
+    Raises:
+        InputError: when the name cannot be used or is taken.
+
+    Example:
+        >>> import dfcore
+        >>> @dfcore.register_architecture(
+        ...     "one_convolution", title="One convolution", summary="For a test.", cam_layer="conv"
+        ... )
+        ... def features(inputs, weights):
+        ...     from keras import layers
+        ...
+        ...     x = layers.Rescaling(1 / 255)(inputs)
+        ...     x = layers.Conv2D(8, 3, activation="relu", name="conv")(x)
+        ...     return layers.GlobalAveragePooling2D(name="head_pool")(x)
+        >>> "one_convolution" in [entry.name for entry in dfcore.list_architectures()]
+        True
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+        raise InputError(
+            f"Expected an architecture's name of small letters, digits and underscores. Received: {name!r}."
+        )
+
+    def enter(features: Features) -> Features:
+        before = _REGISTRY.get(name)
+        # A module that is imported anew may enter its own again.
+        if before is not None and before.features.__module__ != features.__module__:
+            raise InputError(f"There is an architecture {name!r} already, from {before.features.__module__}.")
         _REGISTRY[name] = Architecture(
-            name, title, summary, image_size, min_size, pretrained, features, cam_layer, any_size
+            name, title, summary, image_size, min_size, pretrained, features, cam_layer, any_size, tuple(layers)
         )
         return features
 
     return enter
 
 
+# The group of entry points by which installed packages register theirs.
+GROUP = "dfcore.architectures"
+_installed_lock = threading.RLock()
+_installed_loaded = False
+
+
+def _load_installed() -> None:
+    """Imports what installed packages register, once; what is broken is named in a warning and left out."""
+    global _installed_loaded
+    with _installed_lock:
+        if _installed_loaded:
+            return
+        _installed_loaded = True  # Before the imports: these may ask for names themselves.
+        for entry in entry_points(group=GROUP):
+            before = set(_REGISTRY)
+            try:
+                entry.load()
+                reason = "" if set(_REGISTRY) - before else "it registers no architecture"
+            except Exception as error:  # Anybody's code.
+                reason = f"{type(error).__name__}: {error}"
+            if reason:
+                package = entry.dist.name if entry.dist else entry.value
+                warnings.warn(
+                    f"The architecture {entry.name!r} of the package {package} is left out: {reason}", stacklevel=3
+                )
+
+
 def names() -> tuple[str, ...]:
-    """All registered names, in the order of registration (the simple ones first)."""
+    """All registered names: those of dfcore, the simple ones first, then those of installed packages and files."""
+    _load_installed()
     return tuple(_REGISTRY)
 
 
@@ -84,6 +166,7 @@ def get(name: str) -> Architecture:
     Raises:
         InputError: naming those that there are.
     """
+    _load_installed()
     if name not in _REGISTRY:
         raise InputError(f"Expected an architecture out of {', '.join(_REGISTRY)}. Received: {name!r}.")
     return _REGISTRY[name]

@@ -14,10 +14,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from dfcore.errors import InputError, StorageError
-from dfcore.utils.files import sweep_of
+from dfcore.utils.files import lock, make_folder, sweep_of
 
 # Rows that a crash of the whole machine may take, in seconds.
 _FLUSH_SECONDS = 2.0
@@ -46,7 +46,6 @@ class ResumeLog:
         self.judged = self.failed = self.taken_up = self._struck = 0
         self._how = json.loads(json.dumps(how))
         self._known: Counter[bytes] = Counter()
-        self._lock = FileLock(out.with_name(f".{out.name}.lock"))
         self._flushed = time.monotonic()
         self._file: IO[bytes]
 
@@ -58,8 +57,12 @@ class ResumeLog:
             StorageError: when it cannot be written.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
+            make_folder(self.path.parent)
+            self._lock = lock(self._out.with_name(f".{self._out.name}.lock"), timeout=0)
+        except OSError as error:
+            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+        try:
+            self._lock.acquire()
             sweep_of(self._out)
             self._file = open(self.path, "a+b")  # Closed by `__exit__`.
         except Timeout:

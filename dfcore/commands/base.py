@@ -1,7 +1,8 @@
 """What every command's arguments share."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -41,6 +42,20 @@ def at_least_one(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def out_file(text: str, formats: Sequence[str]) -> Path:
+    """The file after --out, its format told by the ending of its name; checked before anything is computed.
+
+    Raises:
+        InputError: when the ending is none of `formats`, or a folder has that name.
+    """
+    path = Path(text)
+    if path.suffix.lower() not in formats:
+        raise InputError(f"Expected --out FILE ending in {', '.join(formats)}. Received: {text}.")
+    if path.is_dir():
+        raise InputError(f"Expected a file after --out. Received a folder: {text}.")
+    return path
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """What runs the network."""
     parser.add_argument(
@@ -74,6 +89,16 @@ def budget_of(options: argparse.Namespace, card: Card) -> ErrorBudget | None:
         return ErrorBudget(**(own.model_dump() | asked))
     except ValidationError:
         raise InputError(f"Expected error budgets between 0 and 0.5. Received: {asked}.") from None
+
+
+def add_arch_file(parser: argparse.ArgumentParser) -> None:
+    """The file of an architecture that is not dfcore's own, without which a detector of it cannot be loaded."""
+    parser.add_argument(
+        "--arch-file",
+        "--arch_file",
+        metavar="FILE",
+        help="a Python file that registers the detector's architecture; it is run",
+    )
 
 
 def add_runs_dir(parser: argparse.ArgumentParser) -> None:

@@ -40,7 +40,7 @@ def _scan(options: argparse.Namespace) -> None:
             }
         )
         return
-    print(f"{dataset.root}\nLayout: {dataset.layout}")
+    print(f"{printable(dataset.root)}\nLayout: {printable(dataset.layout)}")
     if dataset.demonstration:
         print("This is a DEMONSTRATION data set; its fakes are simulated.")
     print(dataset.counts().to_string())
@@ -48,7 +48,7 @@ def _scan(options: argparse.Namespace) -> None:
         print("The splits are drawn automatically, stratified, with seed 0.")
     print(f"Without a label: {int((dataset.table.split == 'unlabelled').sum())}")
     for note in dataset.notes:
-        print(f"Note: {note}")
+        print(f"Note: {printable(note)}")
     print(f"Images that cannot be used: {len(bad)}")
     for path, error in bad[["path", "error"]].itertuples(index=False):
         print(f"  {printable(path)}: {printable(error)}")

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.commands.base import BUNDLE_HELP, add_budget, budget_of, command
+from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError
+from dfcore.utils.texts import printable
 
 _SPLITS = ("train", "validation", "test", "all")
 # Of the three-way decisions: column in the table of `cross-eval`.
@@ -19,9 +20,10 @@ _THREE_WAY = {
 def add(commands: Any) -> None:
     """Adds the commands."""
     evaluate = command(commands, "evaluate", _evaluate, "measure a detector on a data set")
+    add_arch_file(evaluate)
     evaluate.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(evaluate)
-    evaluate.add_argument("--out", metavar="FILE.parquet", help="write the per-image predictions too")
+    evaluate.add_argument("--out", metavar="FILE", help="write the per-image predictions too: .csv, .jsonl or .parquet")
     evaluate.add_argument(
         "--robustness", action="store_true", help="measure after recompression, resizing, blur, noise and the like too"
     )
@@ -30,10 +32,12 @@ def add(commands: Any) -> None:
     )
     add_budget(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
+    add_arch_file(cross)
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
     cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
     cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
+    add_arch_file(compare)
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
     compare.add_argument("second", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(compare)
@@ -67,8 +71,10 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import three_way, thresholds_for, write_predictions
+    from dfcore.evaluation import three_way, thresholds_for
+    from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
+    out = out_file(options.out, EXPORT_FORMATS) if options.out else None
     if options.max_images < 2:
         raise InputError(f"Expected --max-images of at least 2. Received: {options.max_images}.")
     detector = Detector.load(options.bundle)
@@ -78,8 +84,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
-    if options.out:
-        write_predictions(Path(options.out), table)
+    if out:
+        export_predictions(out, table)
     if options.json:
         print_json(metrics)
         return
@@ -124,4 +130,4 @@ def _compare(options: argparse.Namespace) -> None:
     if options.json:
         print_json(result | {"detectors": names})
         return
-    print(f"A: {names['a']}\nB: {names['b']}\n{paired.in_words(result)}")
+    print(f"A: {printable(names['a'])}\nB: {printable(names['b'])}\n{paired.in_words(result)}")

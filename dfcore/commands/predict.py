@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dfcore.commands.base import BUNDLE_HELP, add_budget, add_engine, at_least_one, budget_of, command
+from dfcore.commands.base import (
+    BUNDLE_HELP,
+    add_arch_file,
+    add_budget,
+    add_engine,
+    at_least_one,
+    budget_of,
+    command,
+    out_file,
+)
 from dfcore.commands.terminal import Progress, print_json, progress_bar
 from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
@@ -20,6 +29,7 @@ AUTO = "auto"
 def add(commands: Any) -> None:
     """Adds the commands."""
     predict = command(commands, "predict", _predict, "judge images")
+    add_arch_file(predict)
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto takes the one that fits each image")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
@@ -35,13 +45,17 @@ def add(commands: Any) -> None:
     add_budget(predict)
     predict.add_argument("--ignore-ood", action="store_true", help="decide on images unlike the training images too")
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
+    add_arch_file(explain)
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     explain.add_argument("image", metavar="IMAGE")
-    explain.add_argument("--method", default="gradcam", help="gradcam, gradcam++, scorecam, layercam or saliency")
+    explain.add_argument(
+        "--method", default="gradcam", help="gradcam (default), gradcam++, scorecam, layercam or saliency"
+    )
     explain.add_argument("--target", default="fake", help="evidence of fake or of real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
     optimize = command(commands, "optimize", _optimize, "give a detector its network for the fast engine (OpenVINO)")
+    add_arch_file(optimize)
     optimize.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     optimize.add_argument(
         "paths",
@@ -56,11 +70,7 @@ def _predict(options: argparse.Namespace) -> None:
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.datasets.listing import iter_images, list_images
 
-    out = Path(options.out) if options.out else None
-    if out and out.suffix.lower() not in FORMATS:
-        raise InputError(f"Expected --out FILE ending in {', '.join(FORMATS)}. Received: {options.out}.")
-    if out and out.is_dir():
-        raise InputError(f"Expected a file after --out. Received a folder: {options.out}.")
+    out = out_file(options.out, FORMATS) if options.out else None
     if out and out.suffix.lower() == ".json":
         require_numbers(list_images(options.paths))
     total = sum(1 for _ in iter_images(options.paths))
@@ -100,7 +110,7 @@ def _write(
 
     with ResumeLog(out, _identity(options, detectors)) as log:
         if log.judged:
-            print(f"dfcore: going on after {log.judged} verdicts in {log.path}", file=sys.stderr)
+            print(printable(f"dfcore: going on after {log.judged} verdicts in {log.path}"), file=sys.stderr)
         left = (path for path in iter_images(options.paths) if not log.strike(storable(path)))
         for batch in predict_files(left, detectors, how):
             log.add(batch)
@@ -115,7 +125,7 @@ def _write(
             print_json(answer)
         else:
             text = f", {log.failed} files that cannot be judged" if log.failed else ""
-            print(f"{answer['verdicts']} verdicts in {out}{text}")
+            print(printable(f"{answer['verdicts']} verdicts in {out}{text}"))
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -176,14 +186,13 @@ def _explain(options: argparse.Namespace) -> None:
     from dfcore.imaging import decoder, sandbox
     from dfcore.utils.files import write_atomic
 
-    if Path(options.out).suffix.lower() != ".png":
-        raise InputError(f"Expected --out FILE.png. Received: {options.out}.")
+    out = out_file(options.out, [".png"])
     data = decoder.read_bytes(options.image)
     rgb = sandbox.decode(data)
     detector = Detector.load(options.bundle)
     verdict = detector.predict([data])[0]
     heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
-    write_atomic(Path(options.out), lambda path: figure(rgb, heatmap).save(path, "PNG"))
+    write_atomic(out, lambda path: figure(rgb, heatmap).save(path, "PNG"))
     answer = {
         "image": options.image,
         "verdict": verdict.decision,
@@ -199,9 +208,8 @@ def _explain(options: argparse.Namespace) -> None:
     if options.json:
         print_json(answer)
         return
-    print(
-        f"{verdict.decision} (score {verdict.score:.4f}, threshold {verdict.threshold:.4f}); heat-map in {options.out}"
-    )
+    scores = f"score {verdict.score:.4f}, threshold {verdict.threshold:.4f}"
+    print(printable(f"{verdict.decision} ({scores}); heat-map in {options.out}"))
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
 

@@ -6,7 +6,6 @@ from typing import Any
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir, command, subcommands
 from dfcore.commands.terminal import print_figures, print_json
-from dfcore.utils.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,27 +31,28 @@ def _store(options: argparse.Namespace) -> Any:
 
 
 def _list(options: argparse.Namespace) -> None:
-    from dfcore.runs import summary
+    from dfcore.runs import DAMAGED, summaries
 
-    rows = [summary(run) for run in _store(options)]
+    rows = summaries(_store(options))
     if options.json:
         print_json(rows)
         return
     if not rows:
         print("No runs yet. Start one with: dfcore train --data-root ROOT")
     for row in rows:
-        print(f"{row['id']}  {row['state']:<11}  epoch {row['epoch']}/{row['epochs']}  {printable(row['name'])}")
+        damage = f"  {row['reason']}" if row["state"] == DAMAGED else ""
+        print(f"{row['id']}  {row['state']:<11}  epoch {row['epoch']}/{row['epochs']}  {row['name']}{damage}")
 
 
 def shown(run: Any) -> dict[str, Any]:
-    """All that is known of a run, as plain data."""
-    from dfcore.runs import summary
+    """All that is known of a run, as plain data; None in the place of what cannot be read."""
+    from dfcore.runs import readable, summary
 
     return summary(run) | {
         "folder": str(run.folder),
-        "config": run.config(),
+        "config": readable(run.config),
         "notes": run.notes(),
-        "metrics": run.metrics(),
+        "metrics": readable(run.metrics),
     }
 
 
@@ -65,7 +65,7 @@ def _show(options: argparse.Namespace) -> None:
     for name in ("id", "name", "state", "reason", "epoch", "epochs", "folder"):
         if text[name] not in ("", None):
             print(f"{name}: {text[name]}")
-    print_figures(run.metrics() or {})
+    print_figures(text["metrics"] or {})
 
 
 def _stop(options: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from dfcore.utils.texts import printable
+
 Progress = Callable[[int, int], None]
 
 
@@ -68,7 +70,7 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(value)
 
 
 def progress_bar(text: str) -> Progress:

@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
@@ -31,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         if name == "schema_version":
             continue
         flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
-        message = "" if field.is_required() else f" (default: {field.default!r})"
+        message = "" if field.is_required() or field.default in (None, "") else f" (default: {field.default!r})"
         text = f"{field.description}{message}".replace("%", "%%")
         if isinstance(field.default, bool):
             parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=text)
@@ -44,7 +43,7 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.repeat < 1:
         raise InputError(f"Expected --repeat of at least 1. Received: {options.repeat}.")
-    config = _checked(_requested(options))
+    config = _requested(options)
     store = RunStore(options.runs_dir or workspace.runs_dir())
     runs = []
     for seed in range(config.seed, config.seed + options.repeat):
@@ -69,37 +68,22 @@ def _train(options: argparse.Namespace) -> None:
             raise DfcoreError(f"Run {run.id} failed: {run.status().reason}")
 
 
-def _requested(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings that were asked for: by recipe, file and options, the later overruling the earlier."""
-    from dfcore.training import presets
-    from dfcore.training.config import TrainConfig, load_config
-    from dfcore.utils.files import read_json
+def _requested(options: argparse.Namespace) -> Any:
+    """The config that was asked for by file and options, the later overruling the earlier, over a preset's."""
+    from dfcore.training.config import TrainConfig, read_values
+    from dfcore.training.request import check_request
 
     names = [name for name in TrainConfig.model_fields if name != "schema_version"]
-    text = {name: value for name in names if (value := getattr(options, name)) is not None}
-    if options.config:
-        load_config(options.config)
-        text = read_json(Path(options.config)) | text
-    if options.preset:
-        text = presets.get(options.preset).values | text
-    if "data_root" not in text:
+    asked = read_values(options.config) if options.config else {}
+    asked |= {name: value for name in names if (value := getattr(options, name)) is not None}
+    if "data_root" not in asked:
         raise InputError("Expected --data-root ROOT, or a --config FILE that names it.")
-    return text
-
-
-def _checked(text: dict[str, Any]) -> Any:
-    """The config, after everything that can be checked before a process is started."""
-    from dfcore.datasets import assign_splits, require_trainable, scan
-    from dfcore.datasets.scan import image_side
-    from dfcore.training.config import make_config, suggest
-
-    make_config(text)
-    dataset = scan(text["data_root"], progress=progress_bar("reading"))
-    text["data_root"] = str(Path(text["data_root"]).expanduser().resolve())
-    fitting = suggest(image_side(dataset)) if not {"arch", "image_size"} & set(text) and len(dataset.usable) else {}
-    config = make_config(fitting | text)
-    require_trainable(assign_splits(dataset, config.split_policy))
-    return config
+    return check_request(
+        asked,
+        preset=options.preset,
+        progress=progress_bar("reading"),
+        note=lambda text: print(f"dfcore: {text}", file=sys.stderr),
+    )
 
 
 def _print_answers(answers: list[dict[str, Any]]) -> None:

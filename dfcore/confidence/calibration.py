@@ -17,7 +17,6 @@ Method = Literal["none", "temperature", "platt", "isotonic"]
 # Isotonic regression follows any shape, and noise too: Niculescu-Mizil and Caruana (2005) found it
 # better than Platt's two parameters only from about a thousand images on; a margin is kept.
 ISOTONIC_FROM = 5000
-PLATT_FROM = 50
 
 
 class Calibration(BaseModel):
@@ -94,7 +93,10 @@ def fit_calibration(labels: np.ndarray, logits: np.ndarray, *, fitted_on: str, m
         return Calibration()
     if method == "auto":
         many = len(labels) >= ISOTONIC_FROM and least >= ISOTONIC_FROM // 5
-        method = "isotonic" if many else "platt" if least >= PLATT_FROM else "temperature"
+        # A temperature leaves the threshold where the network put it, and a network that learned from few images may
+        # put all of them on one side. An offset from n images a class is off by about the spread of a class over
+        # the root of 2n, however few they are: less than what it mends. Platt's softened labels keep it modest.
+        method = "isotonic" if many else "platt"
     if method == "isotonic":
         fitted = Calibration(method="isotonic", knots=_isotonic(labels, logits))
     else:

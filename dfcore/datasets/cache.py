@@ -1,12 +1,11 @@
 """Decoded, preprocessed pixels, kept by content: an image is decoded once, whoever asks for it.
 
-On disk there is one folder for each `PreprocessSpec`, shared by all runs and data sets: `pixels.bin`
-holds rows of uint8 (size, size, 3), `index.bin` the SHA-256 of each row's image. Rows are only ever
-appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer
-overwrites. The folder may be deleted when no run is active.
+Any number of threads and processes may load at once. Each decodes what it misses in slices, appends a slice under the
+store's lock, and leaves out what others have added meanwhile. Folders of preprocessings that nobody uses are removed,
+least recently used first, when there is no room for more.
 """
 
-import os
+import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,16 +13,18 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from filelock import FileLock
 
-from dfcore.errors import ImageError, StorageError
+from dfcore.datasets.pixel_store import PixelStore, make_room
+from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec
 
 CacheMode = Literal["disk", "memory"]
 Progress = Callable[[int, int], None]
-_DIGEST = 32
-_FLUSH_EVERY = 256
+Decoded = tuple[str, np.ndarray | None, str]
+# Decoded and not yet written: bytes and images at most.
+_SLICE_BYTES, _SLICE_IMAGES = 32 * 2**20, 256
+_GONE = "The cache lost its pixels; it was damaged from outside."
 
 
 @dataclass(frozen=True)
@@ -63,116 +64,106 @@ def load_pixels(
         spec: the preprocessing, part of the cache's key.
         folder: where the caches are kept; unused with mode "memory".
         mode: "disk" maps a file that all runs share, "memory" keeps one array for this process.
-        progress: called with (images done, images in all).
+        progress: called with (images done, images in all) of those that are missing; what it raises ends the load,
+            and what was appended before stays.
         workers: threads that decode.
 
     Raises:
-        StorageError: when the disk is full.
+        InputError: when `DFCORE_CACHE_GB` is no number of gigabytes.
+        StorageError: when the disk is full or the cache's folder cannot be written.
     """
+    wanted = dict(zip(digests, paths, strict=True))
     if mode == "memory":
-        return _load_memory(paths, digests, spec, progress, workers)
-    store = _DiskStore(folder / spec.key, spec.size)
-    with store.lock:
-        known = store.index()
-        todo = {d: p for p, d in zip(paths, digests, strict=True) if d not in known}
-        errors = store.append(_decode_all(todo, spec, workers), len(todo), progress)
-        known = store.index()
+        store, known, errors = _load_memory(wanted, spec, progress, workers)
+    else:
+        store, known, errors = _load_disk(wanted, spec, folder, progress, workers)
     rows = np.array([known.get(digest, -1) for digest in digests], dtype=np.int64)
-    failed = {i: errors[d] for i, d in enumerate(digests) if d in errors}
-    return Pixels(store.open(len(known)), rows, failed)
+    return Pixels(store, rows, {i: errors.get(d, _GONE) for i, d in enumerate(digests) if rows[i] < 0})
 
 
 def _load_memory(
-    paths: Sequence[Path], digests: Sequence[str], spec: PreprocessSpec, progress: Progress | None, workers: int
-) -> Pixels:
-    unique = dict(zip(digests, paths, strict=True))
-    store = np.empty((len(unique), spec.size, spec.size, 3), np.uint8)
+    wanted: dict[str, Path], spec: PreprocessSpec, progress: Progress | None, workers: int
+) -> tuple[np.ndarray, dict[str, int], dict[str, str]]:
+    store = np.empty((len(wanted), spec.size, spec.size, 3), np.uint8)
     known: dict[str, int] = {}
     errors: dict[str, str] = {}
-    for done, (digest, pixels, error) in enumerate(_decode_all(unique, spec, workers), 1):
-        if pixels is None:
-            errors[digest] = error
-        else:
-            store[len(known)] = pixels
-            known[digest] = len(known)
-        if progress:
-            progress(done, len(unique))
-    rows = np.array([known.get(digest, -1) for digest in digests], dtype=np.int64)
-    return Pixels(store, rows, {i: errors[d] for i, d in enumerate(digests) if d in errors})
+    slices = _slices(list(wanted.items()), spec)
+    with _Decoder(spec, workers, len(wanted), progress) as decode:
+        for digest, pixels, error in (one for some in slices for one in decode(some)):
+            if pixels is None:
+                errors[digest] = error
+            else:
+                store[len(known)] = pixels
+                known[digest] = len(known)
+    return store, known, errors
 
 
-Decoded = tuple[str, np.ndarray | None, str]
+def _load_disk(
+    wanted: dict[str, Path], spec: PreprocessSpec, folder: Path, progress: Progress | None, workers: int
+) -> tuple[np.ndarray, dict[str, int], dict[str, str]]:
+    store = PixelStore(folder / spec.key, spec.size)
+    use = store.begin_use()
+    try:
+        known = store.index()
+        missing = [item for item in wanted.items() if item[0] not in known]
+        make_room(folder, len(missing) * store.row_bytes)
+        errors: dict[str, str] = {}
+        slices = _slices(missing, spec)
+        # Loads of the same images that began together meet somewhere, instead of decoding each image twice.
+        random.shuffle(slices)
+        with _Decoder(spec, workers, len(missing), progress) as decode:
+            for some in slices:
+                known = store.index()
+                made = decode([item for item in some if item[0] not in known], passed_over=len(some))
+                errors |= {digest: error for digest, pixels, error in made if pixels is None}
+                store.append([(digest, pixels) for digest, pixels, _ in made if pixels is not None])
+        known = store.index()
+        return store.open(len(known), use), known, errors
+    except BaseException:
+        use.end()
+        raise
 
 
-def _decode_all(todo: dict[str, Path], spec: PreprocessSpec, workers: int) -> Iterator[Decoded]:
-    def decode(item: tuple[str, Path]) -> Decoded:
+def _slices(items: list[tuple[str, Path]], spec: PreprocessSpec) -> list[list[tuple[str, Path]]]:
+    most = max(1, min(_SLICE_IMAGES, _SLICE_BYTES // (3 * spec.size**2)))
+    return [items[start : start + most] for start in range(0, len(items), most)]
+
+
+class _Decoder:
+    """Threads that decode slices of images, and tell how many are behind them; a context manager."""
+
+    def __init__(self, spec: PreprocessSpec, workers: int, total: int, progress: Progress | None):
+        self._spec, self._total, self._done = spec, total, 0
+        self._progress = progress or (lambda _, __: None)
+        self._threads = ThreadPoolExecutor(workers)
+
+    def __enter__(self) -> "_Decoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def __call__(self, items: list[tuple[str, Path]], passed_over: int | None = None) -> list[Decoded]:
+        """Decodes a slice; `passed_over` is its length with those that others have decoded meanwhile."""
+        if passed_over is not None and passed_over > len(items):
+            self._tell(passed_over - len(items))
+        return list(self._each(items))
+
+    def _each(self, items: list[tuple[str, Path]]) -> Iterator[Decoded]:
+        for one in self._threads.map(self._decode, items):
+            self._tell(1)
+            yield one
+
+    def _tell(self, more: int) -> None:
+        self._done += more
+        self._progress(self._done, self._total)
+
+    def _decode(self, item: tuple[str, Path]) -> Decoded:
         digest, path = item
         try:
             data = decoder.read_bytes(path)
             if decoder.sha256_bytes(data) != digest:
                 return digest, None, "The file has changed since the data set was scanned."
-            return digest, sandbox.prepare(data, [spec]).inputs[spec], ""
+            return digest, sandbox.prepare(data, [self._spec]).inputs[self._spec], ""
         except ImageError as error:
             return digest, None, str(error)
-
-    with ThreadPoolExecutor(workers) as pool:
-        # In slices, so that decoded images do not pile up in front of a slow disk.
-        items = list(todo.items())
-        for start in range(0, len(items), _FLUSH_EVERY):
-            yield from pool.map(decode, items[start : start + _FLUSH_EVERY])
-
-
-class _DiskStore:
-    """The two files of one preprocessing; `lock` keeps writers apart, between processes too."""
-
-    def __init__(self, folder: Path, size: int):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"The cache folder {folder} cannot be made: {error.strerror}.") from error
-        self.lock = FileLock(folder / "lock")
-        self._pixels, self._index = folder / "pixels.bin", folder / "index.bin"
-        self._shape = (size, size, 3)
-        self._row = size * size * 3
-
-    def index(self) -> dict[str, int]:
-        """{digest: row} of all complete rows."""
-        data = self._index.read_bytes() if self._index.exists() else b""
-        pixels = self._pixels.stat().st_size if self._pixels.exists() else 0
-        rows = min(len(data) // _DIGEST, pixels // self._row)
-        return {data[i * _DIGEST : (i + 1) * _DIGEST].hex(): i for i in range(rows)}
-
-    def append(self, decoded: Iterator[Decoded], total: int, progress: Progress | None) -> dict[str, str]:
-        """Writes what can be decoded behind the complete rows; returns {digest: reason} of the rest."""
-        errors: dict[str, str] = {}
-        rows = len(self.index())
-        if not total:
-            return errors
-        try:
-            with open(self._pixels, "ab") as pixels_file, open(self._index, "ab") as index_file:
-                pixels_file.truncate(rows * self._row)
-                index_file.truncate(rows * _DIGEST)
-                batch: list[str] = []
-                for done, (digest, pixels, error) in enumerate(decoded, 1):
-                    if pixels is None:
-                        errors[digest] = error
-                    else:
-                        pixels_file.write(pixels.tobytes())
-                        batch.append(digest)
-                    if len(batch) == _FLUSH_EVERY or done == total:
-                        pixels_file.flush()
-                        os.fsync(pixels_file.fileno())
-                        index_file.write(bytes.fromhex("".join(batch)))
-                        index_file.flush()
-                        batch = []
-                    if progress:
-                        progress(done, total)
-        except OSError as error:
-            raise StorageError(f"The cache {self._pixels.parent} cannot be written: {error.strerror}.") from error
-        return errors
-
-    def open(self, rows: int) -> np.ndarray:
-        """All complete rows as a read-only memory map, (rows, size, size, 3)."""
-        if not rows:
-            return np.empty((0, *self._shape), np.uint8)
-        return np.memmap(self._pixels, np.uint8, "r", shape=(rows, *self._shape))

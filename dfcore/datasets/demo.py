@@ -98,7 +98,7 @@ def _write_demo(folder: Path, crops_per_block: int, seed: int, progress: Callabl
     for split in (TRAIN, VALIDATION, TEST):
         for label in NAMES:
             (folder / split / label).mkdir(parents=True)
-    (folder / "DEMONSTRATION.txt").write_text(NOTICE)
+    (folder / "DEMONSTRATION.txt").write_text(NOTICE, encoding="utf-8")
     for number, (split, block) in enumerate(blocks):
         for label in NAMES:
             for copy in range(crops_per_block):

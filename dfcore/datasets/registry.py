@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from filelock import FileLock
+
 from dfcore import workspace
 from dfcore.errors import LayoutError
-from dfcore.utils.files import read_json, write_json
+from dfcore.utils.files import lock, make_folder, read_json, write_json
 
 DEMO = "demo"
 
@@ -31,15 +33,17 @@ def register(root: str | Path) -> Path:
     if not text or not path.exists():
         raise LayoutError(f"Expected an existing folder or manifest on this machine. Received: {text!r}.")
     path = path.resolve()
-    stored = _stored()
-    if str(path) not in stored:
-        write_json(_file(), [*stored, str(path)])
+    with _lock():
+        stored = _stored()
+        if str(path) not in stored:
+            write_json(_file(), [*stored, str(path)])
     return path
 
 
 def forget(root: Path) -> None:
     """Takes a folder off the list; its files stay."""
-    write_json(_file(), [text for text in _stored() if text != str(root)])
+    with _lock():
+        write_json(_file(), [text for text in _stored() if text != str(root)])
 
 
 def demo_folder() -> Path:
@@ -49,6 +53,12 @@ def demo_folder() -> Path:
 
 def _file() -> Path:
     return workspace.data_dir() / "registered.json"
+
+
+def _lock() -> FileLock:
+    """Held from reading the list until it is written: several sessions and processes change it."""
+    make_folder(workspace.data_dir())
+    return lock(workspace.data_dir() / ".registered.lock")
 
 
 def _stored() -> list[str]:

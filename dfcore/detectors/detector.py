@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from PIL import Image
 
-from dfcore import workspace
+from dfcore import architectures, workspace
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
 from dfcore.detectors.bundle import MODEL, Card, read_ood_detector, read_openvino, verify
 from dfcore.detectors.library import find_bundle
@@ -281,7 +281,15 @@ def _require_answer(detector: Detector) -> None:
 def _load_model(folder: Path, card: Card) -> "keras.Model":
     import keras
 
-    check_model(folder / MODEL)
+    try:
+        check_model(folder / MODEL)
+    except BundleError as error:
+        if card.arch in architectures.names():
+            raise
+        raise BundleError(
+            f"{folder}: its architecture {card.arch!r} is not registered here. Install the package that brings it, or "
+            f"name its file with --arch-file. {error}"
+        ) from None
     try:
         model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all sorts on a file that is no model of its own.

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from dfcore import workspace
 from dfcore.detectors.bundle import CARD, verify
 from dfcore.errors import BundleError
-from dfcore.utils.files import write_text
+from dfcore.utils.files import lock, make_folder, share, write_text
 
 _DEFAULT = "default.txt"
+_LOCK = ".lock"
 
 
 def find_bundle(name: str | Path) -> Path:
@@ -72,6 +75,11 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
+    with _changing(folder):
+        _set_default(folder, name)
+
+
+def _set_default(folder: Path, name: str) -> None:
     if not _ships(folder, name):
         _own(folder, name)
     write_text(folder / _DEFAULT, name + "\n")
@@ -84,29 +92,41 @@ def promote(source: Path, folder: Path, name: str) -> Path:
         BundleError: when the name is taken or no plain name, or the bundle is damaged.
     """
     verify(source)
-    target = free_place(folder, name)
-    folder.mkdir(parents=True, exist_ok=True)
+    free_place(folder, name)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
-        shutil.copytree(source, Path(aside) / name)
-        (Path(aside) / name).rename(target)
+        return put(Path(shutil.copytree(source, Path(aside) / name)), folder, name)
+
+
+def put(made: Path, folder: Path, name: str) -> Path:
+    """Moves a finished bundle, which lies in the same file system, into the folder of detectors under a new name.
+
+    Raises:
+        BundleError: when the name is taken or no plain name.
+    """
+    with _changing(folder):
+        target = made.rename(free_place(folder, name))
+    share(target)
     return target
 
 
 def rename(folder: Path, name: str, new: str) -> Path:
     """Gives a detector another name."""
-    source, target = _own(folder, name), free_place(folder, new)
-    was_default = default_name(folder) == name
-    source.rename(target)
-    if was_default:
-        set_default(folder, new)
+    with _changing(folder):
+        source, target = _own(folder, name), free_place(folder, new)
+        was_default = default_name(folder) == name
+        source.rename(target)
+        if was_default:
+            _set_default(folder, new)
     return target
 
 
 def delete(folder: Path, name: str) -> None:
     """Deletes a detector for good."""
-    shutil.rmtree(_own(folder, name))
-    if default_name(folder) == name:
-        (folder / _DEFAULT).unlink()
+    with _changing(folder):
+        shutil.rmtree(_own(folder, name))
+        if default_name(folder) == name:
+            (folder / _DEFAULT).unlink()
 
 
 def free_place(folder: Path, name: str) -> Path:
@@ -149,3 +169,9 @@ def _plain(name: str) -> None:
             "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
             f"letter or digit. Received: {name!r}."
         )
+
+
+def _changing(folder: Path) -> FileLock:
+    """The lock of whoever changes a library; its folder is made where there is none yet."""
+    make_folder(folder)
+    return lock(folder / _LOCK)

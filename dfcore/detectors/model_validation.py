@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dfcore import compat
+from dfcore import architectures, compat
 from dfcore.errors import ArchiveError, BundleError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.texts import printable
@@ -184,7 +184,7 @@ def _check_object(value: dict[str, Any]) -> None:
         return
     _require(set(_NAMING) <= set(value), f"an object that does not name all of {', '.join(_NAMING)}")
     text = f"class_name {result[1]!r:.60}, module {result[0]!r:.60}, registered_name {result[2]!r:.60}"
-    _require(result in _ALLOWED, f"it asks for an object that no detector is made of: {text}")
+    _require(_is_known(result), f"it asks for an object that no detector is made of: {text}")
     _require(isinstance(value.get("config"), dict), f"the config of {result[1]!r} is no object")
     if result[1] == "Normalization":
         shape = (
@@ -194,6 +194,12 @@ def _check_object(value: dict[str, Any]) -> None:
         )
         sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
         _require(math.prod(sides) <= _MAX_NORMALIZATION, "a Normalization of a shape that is too large")
+
+
+def _is_known(named: tuple[str | None, str | None, str | None]) -> bool:
+    """Whether our networks are made of it, or an architecture that is registered here brought it as its layer."""
+    # Only what carries a package's name is looked for outside: no import for what Keras has itself.
+    return named in _ALLOWED or (">" in (named[2] or "") and named in architectures.own_layers())
 
 
 def _triple(value: dict[str, Any]) -> tuple[str | None, str | None, str | None]:

@@ -1,5 +1,7 @@
 """Per-image predictions as a table in a file, from which every figure can be computed again."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from dfcore import compat
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.scan import Dataset
 from dfcore.detectors.detector import Detector
-from dfcore.errors import BundleError, DatasetError
+from dfcore.errors import BundleError, DatasetError, InputError
 from dfcore.utils.files import write_atomic
 from dfcore.utils.texts import printable
 
@@ -46,7 +48,9 @@ def predict_split(
         there = ", ".join(dataset.counts().index) or "none"
         raise DatasetError(f"{dataset.name} has no usable image in the split {split!r}. Received splits: {there}.")
     paths = [dataset.root / path for path in rows.path]
-    pixels = load_pixels(paths, list(rows.sha256), detector.spec, folder=cache_dir, mode=cache)
+    # Nothing is scored yet, but whoever looks can stop it.
+    decoding = None if progress is None else lambda _, __: progress(0, len(rows))
+    pixels = load_pixels(paths, list(rows.sha256), detector.spec, folder=cache_dir, mode=cache, progress=decoding)
     return score_rows(detector, rows, pixels, np.arange(len(rows)), progress)
 
 
@@ -94,6 +98,37 @@ def stored_splits(folder: Path) -> list[str]:
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
     """Writes predictions as Parquet, atomically."""
     write_atomic(path, lambda temporary: table.to_parquet(temporary, index=False))
+
+
+def export_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Writes predictions for other programs, in the format that the ending tells, atomically and as UTF-8.
+
+    Args:
+        path: ending in one of `EXPORT_FORMATS`.
+        table: with `COLUMNS`.
+
+    Raises:
+        InputError: when the ending is another one.
+        StorageError: when it cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _EXPORTS:
+        raise InputError(f"Expected a file ending in {', '.join(EXPORT_FORMATS)}. Received: {path}.")
+    write_atomic(path, lambda temporary: _EXPORTS[suffix](table, temporary))
+
+
+def _write_lines(table: pd.DataFrame, path: Path) -> None:
+    # pandas' own JSON rounds numbers to ten digits.
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+_EXPORTS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, path: table.to_csv(path, index=False, encoding="utf-8"),
+    ".jsonl": _write_lines,
+    ".parquet": lambda table, path: table.to_parquet(path, index=False),
+}
+EXPORT_FORMATS = tuple(_EXPORTS)
 
 
 def read_predictions(path: Path, *, scored: bool = True) -> pd.DataFrame:

@@ -14,10 +14,10 @@ import zipfile
 from pathlib import Path
 
 from dfcore.detectors.bundle import CARD, MODEL, OOD_FILE, verify
-from dfcore.detectors.library import free_place
+from dfcore.detectors.library import free_place, put
 from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.utils.archives import read_zip
-from dfcore.utils.files import write_bytes
+from dfcore.utils.files import make_folder, write_bytes
 from dfcore.utils.processes import environment, limit_memory
 
 _MOST_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, OOD_FILE: 64 * 2**20}
@@ -47,12 +47,12 @@ def unpack(data: bytes, folder: Path, name: str) -> Path:
     Raises:
         BundleError: when it is no sound bundle, or the name is taken or no plain name.
     """
-    target = free_place(folder, name)
+    free_place(folder, name)
     try:
         members = read_zip(data, limit=_most_bytes, most_members=_MOST_MEMBERS)
     except ArchiveError as error:
         raise BundleError(f"The bundle is refused: {error}") from None
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
         made = Path(aside) / name
         for member, content in members.items():
@@ -60,8 +60,7 @@ def unpack(data: bytes, folder: Path, name: str) -> Path:
             write_bytes(made / member, content)
         verify(made)
         _check_apart(made)
-        made.rename(free_place(folder, name))
-    return target
+        return put(made, folder, name)
 
 
 def _most_bytes(name: str) -> int:

@@ -14,6 +14,7 @@ from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, weight_dedup
 from dfcore.errors import BundleError
 from dfcore.explanation import Explainer, Target
+from dfcore.utils.files import lock
 from dfcore.utils.texts import printable
 
 # Largest difference of a score with which OpenVINO is used without being asked for.
@@ -52,7 +53,13 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
     if files is not None:
         graph, weights = files
         files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
-    return write_openvino(folder, detector.card, record, files)
+    return _store(folder, detector.card, record, files)
+
+
+def _store(folder: Path, card: Card, record: OpenVINORecord, files: tuple[bytes, bytes] | None) -> Card:
+    """Writes graph, weights and card; of two that make them at once the card must not name the other's files."""
+    with lock(Path(folder).parent / ".lock"):
+        return write_openvino(folder, card, record, files)
 
 
 def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:

@@ -2,9 +2,6 @@
 
 A heat-map tells where the network's answer is sensitive. It does not prove that something there was
 manipulated, and it is only as fine as the layer it looks at.
-
-Sources: Grad-CAM (Selvaraju et al., 2017), Grad-CAM++ (Chattopadhay et al., 2018), Score-CAM (Wang et al.,
-2020), LayerCAM (Jiang et al., 2021), saliency (Simonyan et al., 2014).
 """
 
 import threading
@@ -20,21 +17,13 @@ from PIL import Image
 from dfcore.architectures import heat_map_layers
 from dfcore.errors import InputError
 from dfcore.explanation.gradients import Gradients
+from dfcore.explanation.methods import METHODS
 from dfcore.imaging.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
     import keras
 
-Method = Literal["gradcam", "gradcam++", "scorecam", "layercam", "saliency"]
 Target = Literal["fake", "real"]
-METHODS: tuple[Method, ...] = get_args(Method)
-METHOD_TITLES: dict[Method, str] = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "scorecam": "Score-CAM",
-    "layercam": "LayerCAM",
-    "saliency": "Saliency",
-}
 # Score-CAM runs the network once for each of the strongest channels.
 _SCORECAM_CHANNELS = 32
 
@@ -48,12 +37,12 @@ class Heatmap:
             where the network did not look (outside of its crop).
         peak: the strongest evidence before it was scaled to 1, in the method's own unit; 0 means that
             there is no evidence for the target at all and `values` is 0 everywhere.
-        method, target, layer: what was computed; layer is None for saliency.
+        method, target, layer: what was computed; layer is None where the method looks at the image itself.
     """
 
     values: np.ndarray
     peak: float
-    method: Method
+    method: str
     target: Target
     layer: str | None
 
@@ -92,7 +81,7 @@ class Explainer:
         self,
         rgb: np.ndarray,
         *,
-        method: Method = "gradcam",
+        method: str = "gradcam",
         target: Target = "fake",
         layer: str | None = None,
     ) -> Heatmap:
@@ -115,7 +104,7 @@ class Explainer:
         size: tuple[int, ...],
         factor: float = 1.0,
         *,
-        method: Method = "gradcam",
+        method: str = "gradcam",
         target: Target = "fake",
         layer: str | None = None,
     ) -> Heatmap:
@@ -131,7 +120,7 @@ class Explainer:
         """
         layer = layer or self.default_layer
         for name, value, allowed in (
-            ("method", method, METHODS),
+            ("method", method, list(METHODS)),
             ("target", target, get_args(Target)),
             ("layer", layer, self.layers),
         ):
@@ -141,17 +130,18 @@ class Explainer:
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
         values = self._place(scaled, size[0], size[1], factor)
-        return Heatmap(values, peak, method, target, None if method == "saliency" else layer)
+        return Heatmap(values, peak, method, target, None if METHODS[method].at_input else layer)
 
-    def raw(self, pixels: np.ndarray, method: Method, target: Target, layer: str) -> np.ndarray:
+    def raw(self, pixels: np.ndarray, method: str, target: Target, layer: str) -> np.ndarray:
         """The map of what the network sees, in its own unit and size; a number below 0 is no evidence."""
         sign = 1.0 if target == "fake" else -1.0
         if self._shortcut and method == "gradcam" and layer == self.default_layer:
             return sign * self._shortcut.gradcam(pixels)
         batch = pixels.astype(np.float32)[None]
         with self._making:
-            tool: Any = self._scorecam if method == "scorecam" else self._gradients
-        if method != "scorecam":
+            formula = METHODS[method].formula
+            tool: Any = self._gradients if formula else self._scorecam
+        if formula:
             return tool.map(batch, method, sign, layer)
         column = 1 if target == "fake" else 0
         with warnings.catch_warnings():

@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dfcore.explanation.explainer import METHOD_TITLES, Heatmap
+from dfcore.explanation.explainer import Heatmap
+from dfcore.explanation.methods import METHODS
 
 _BAR_WIDTH, _MARGIN = 18, 10
 # The stops of Matplotlib's inferno, as Plotly has them.
@@ -39,7 +40,7 @@ def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Ima
     height, width = picture.shape[:2]
     size = float(np.clip(height // 20, 10, 28))
     font = ImageFont.load_default(size)
-    title = f"{METHOD_TITLES[heatmap.method]}: evidence of {heatmap.target}"
+    title = f"{METHODS[heatmap.method].title}: evidence of {heatmap.target}"
     texts = ("high", "low")
     text_width = int(max(font.getlength(text) for text in texts))
     canvas_height = max(height, int(6 * size))

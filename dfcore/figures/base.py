@@ -1,4 +1,4 @@
-"""The colour language and the frame of every figure: blue is real, orange is fake, grey undecided.
+"""The colour language and the frame of every figure: blue is real, orange is fake, grey undecided, and nothing else is.
 
 The colours are legible on light and on dark ground; background, font and grid are left to whoever shows
 the figure. Axes of rates run from 0 to 1, and every curve tells its threshold and counts on hover.
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 REAL_COLOUR, FAKE_COLOUR, NEUTRAL_COLOUR = "#2a8ac4", "#e0702a", "#8a97a1"
-SERIES_COLOURS = (REAL_COLOUR, FAKE_COLOUR, "#1ba97c", "#c778a8", "#d9a520", "#5fb0e0", "#8a97a1", "#a08040")
+# Whatever else is drawn: curves, runs, metrics.
+SERIES_COLOURS = ("#1ba97c", "#9a78d0", "#c9578f", "#b09a1e", "#2fa9b0", "#8c6a3f")
+CURVE_COLOUR, POINT_COLOUR = SERIES_COLOURS[:2]
+RIGHT_COLOUR, WRONG_COLOUR = SERIES_COLOURS[0], SERIES_COLOURS[2]
 DECISION_COLOURS = {"real": REAL_COLOUR, "inconclusive": NEUTRAL_COLOUR, "fake": FAKE_COLOUR}
 HEIGHT = 360
 

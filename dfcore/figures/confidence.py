@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore.figures.base import (
+    CURVE_COLOUR,
     DECISION_COLOURS,
     NEUTRAL_COLOUR,
-    REAL_COLOUR,
     SERIES_COLOURS,
     graph_objects,
     laid_out,
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _SYMBOLS = {"real": "circle", "inconclusive": "square-open", "fake": "diamond"}
 
 
-def reliability(points: Mapping[str, np.ndarray], ece: float | None) -> "go.Figure":
+def reliability(points: Mapping[str, np.ndarray], ece: str = "") -> "go.Figure":
     """Reliability diagram: the share of fakes among the images of a score, beside the score.
 
     Args:
         points: as `dfcore.evaluation.reliability` gives them.
-        ece: expected calibration error of the same scores, None without images.
+        ece: expected calibration error of the same scores with its title, as text; empty without images.
     """
     go = graph_objects()
     images = points["images"]
@@ -36,9 +36,12 @@ def reliability(points: Mapping[str, np.ndarray], ece: float | None) -> "go.Figu
         y=points["share"].tolist(),
         customdata=images[:, None].tolist(),
         mode="lines+markers",
-        name="measured" if ece is None else f"measured (ECE {ece:.3f})",
-        marker={"size": np.clip(4 * np.sqrt(images / images.max(initial=1)) * 5, 6, 20).tolist(), "color": REAL_COLOUR},
-        line={"color": REAL_COLOUR, "width": 2},
+        name=f"measured, {ece}" if ece else "measured",
+        marker={
+            "size": np.clip(4 * np.sqrt(images / images.max(initial=1)) * 5, 6, 20).tolist(),
+            "color": CURVE_COLOUR,
+        },
+        line={"color": CURVE_COLOUR, "width": 2},
         hovertemplate="score %{x:.2f}: %{y:.0%} are fake (%{customdata[0]:,} images)<extra></extra>",
     )
     figure = go.Figure([line([0, 1], [0, 1], "perfect"), curve])
@@ -85,8 +88,8 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
     go = graph_objects()
     figure = go.Figure()
     for number, (key, title) in enumerate(titles.items()):
-        # Blue and orange stay real and fake.
-        colour, symbol = SERIES_COLOURS[2 + number % 6], ("circle", "square", "diamond", "cross", "x")[number % 5]
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        symbol = ("circle", "square", "diamond", "cross", "x")[number % 5]
         shown = [row for row in rows if row.get(key) is not None]
         figure.add_scatter(
             x=[row[key] for row in shown],

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore.figures.base import (
+    CURVE_COLOUR,
     FAKE_COLOUR,
     HEIGHT,
     NEUTRAL_COLOUR,
+    POINT_COLOUR,
     REAL_COLOUR,
+    RIGHT_COLOUR,
     SERIES_COLOURS,
+    WRONG_COLOUR,
     graph_objects,
     laid_out,
     line,
@@ -29,18 +33,22 @@ CELL_TITLES = {
 }
 
 
-def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: str) -> "go.Figure":
-    """ROC curve with chance line and the thresholds point.
+def roc(
+    points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str], *, split: str
+) -> "go.Figure":
+    """ROC curve with the line of chance and the point of the threshold.
 
     Args:
         points: as `dfcore.evaluation.roc_points` gives them.
         metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
+        titles: {key of a metric: what people read}, of roc_auc, false_positive_rate and recall.
         split: what the curve was measured on.
     """
     go = graph_objects()
+    alarms, caught = titles["false_positive_rate"], titles["recall"]
     hover = (
-        "threshold %{customdata[0]:.3f}<br>false alarms on real images (FPR) %{x:.3f} (%{customdata[1]})"
-        "<br>fakes caught (TPR) %{y:.3f} (%{customdata[2]})<extra></extra>"
+        f"threshold %{{customdata[0]:.3f}}<br>{alarms}: %{{x:.3f}} (%{{customdata[1]}})"
+        f"<br>{caught}: %{{y:.3f}} (%{{customdata[2]}})<extra></extra>"
     )
     counts = metrics["confusion"]
     curve = go.Scatter(
@@ -49,38 +57,42 @@ def roc(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], *, split: 
         customdata=np.column_stack([points["threshold"], points["false_positives"], points["true_positives"]]).tolist(),
         hovertemplate=hover,
         mode="lines",
-        name=f"ROC on {split}, {metrics['images']:,} images (AUC {metrics['roc_auc']:.3f})",
-        line={"color": REAL_COLOUR, "width": 2.5},
+        name=f"{titles['roc_auc']} {metrics['roc_auc']:.3f} on {split}, {metrics['images']:,} images",
+        line={"color": CURVE_COLOUR, "width": 2.5},
     )
     detail = [metrics["threshold"], counts["false_fake"], counts["true_fake"]]
-    point = _operating_point(metrics["false_positive_rate"], metrics["recall"], detail, hover)
+    point = _threshold_point(metrics["false_positive_rate"], metrics["recall"], detail, hover)
     figure = go.Figure([line([0, 1], [0, 1], "chance"), curve, point])
-    return square(figure, "False alarms on real images (FPR)", "Fakes caught (TPR)")
+    return square(figure, alarms, caught)
 
 
-def precision_recall(points: Mapping[str, np.ndarray], metrics: Mapping[str, Any]) -> "go.Figure":
-    """Precision-recall curve with the line of chance (the share of fakes) and the thresholds point.
+def precision_recall(
+    points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str]
+) -> "go.Figure":
+    """Precision-recall curve with the line of chance (the share of fakes) and the point of the threshold.
 
     Args:
         points: as `dfcore.evaluation.precision_recall_points` gives them.
         metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
+        titles: {key of a metric: what people read}, of average_precision, recall and precision.
     """
     go = graph_objects()
-    hover = "threshold %{customdata[0]:.3f}<br>recall %{x:.3f}<br>precision %{y:.3f}<extra></extra>"
+    caught, precise = titles["recall"], titles["precision"]
+    hover = f"threshold %{{customdata[0]:.3f}}<br>{caught}: %{{x:.3f}}<br>{precise}: %{{y:.3f}}<extra></extra>"
     curve = go.Scatter(
         x=points["recall"].tolist(),
         y=points["precision"].tolist(),
         customdata=points["threshold"][:, None].tolist(),
         hovertemplate=hover,
         mode="lines",
-        name=f"average precision {metrics['average_precision']:.3f}",
-        line={"color": REAL_COLOUR, "width": 2.5},
+        name=f"{titles['average_precision']} {metrics['average_precision']:.3f}",
+        line={"color": CURVE_COLOUR, "width": 2.5},
     )
     share = metrics["fake"] / metrics["images"]
     traces = [line([0, 1], [share, share], "chance"), curve]
     if metrics["precision"] is not None:
-        traces.append(_operating_point(metrics["recall"], metrics["precision"], [metrics["threshold"]], hover))
-    return square(go.Figure(traces), "Fakes caught (recall)", "Of those called fake, are fake (precision)")
+        traces.append(_threshold_point(metrics["recall"], metrics["precision"], [metrics["threshold"]], hover))
+    return square(go.Figure(traces), caught, precise)
 
 
 def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
@@ -108,7 +120,7 @@ def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) ->
 
 
 def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
-    """The four cells as bars, whole cells being clickable; `customdata` names the cell."""
+    """The four cells as bars, green where right, whole cells being clickable; `customdata` names the cell."""
     go = graph_objects()
     rows = {"real": counts["true_real"] + counts["false_fake"], "fake": counts["true_fake"] + counts["false_real"]}
     texts, fills = [], []
@@ -116,7 +128,7 @@ def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
         actual = "real" if cell in ("true_real", "false_fake") else "fake"
         share = counts[cell] / rows[actual] if rows[actual] else 0.0
         texts.append(f"<b>{counts[cell]:,}</b><br>{share:.1%} of {actual}<br>{CELL_TITLES[cell].split(', ')[1]}")
-        fills.append(_shade(REAL_COLOUR if cell in ("true_real", "true_fake") else FAKE_COLOUR, share))
+        fills.append(_shade(RIGHT_COLOUR if cell.startswith("true") else WRONG_COLOUR, share))
     bars = go.Bar(
         x=["called real", "called fake"] * 2,
         y=[1] * 4,
@@ -158,6 +170,7 @@ def training_curves(
     *,
     title: str,
     epochs: int,
+    names: Mapping[str, str] | None = None,
     smoothing: float = 0.0,
     log: bool = False,
     unit_range: bool = False,
@@ -165,10 +178,11 @@ def training_curves(
     """Curves over epochs of one or several runs.
 
     Args:
-        runs: history rows by run name.
+        runs: history rows by run id.
         figures: columns of the history to draw, with their names for people.
         title: of the vertical axis.
         epochs: end of the horizontal axis, fixed so that nothing jumps while epochs arrive.
+        names: {run id: what people read}, of several runs; the id where it is missing.
         smoothing: weight of the past in an exponential mean, in [0, 1); the raw curve stays visible.
         log: logarithmic vertical axis.
         unit_range: vertical axis from 0 to 1.
@@ -182,7 +196,7 @@ def training_curves(
             y = [row[column] for row in rows if column in row]
             several = len(runs) > 1
             colour = SERIES_COLOURS[(number if several else kind) % len(SERIES_COLOURS)]
-            label = f"{run}: {name}" if several else name
+            label = f"{(names or {}).get(run, run)}: {name}" if several else name
             line = {"color": colour, "width": 2, "dash": dashes[kind % 3] if several else "solid"}
             hover = f"epoch %{{x}}: %{{y:.4g}}<extra>{label}</extra>"
             if smoothing > 0:
@@ -232,7 +246,7 @@ def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
     return figure
 
 
-def _operating_point(x: float, y: float, detail: list[float], hover: str) -> Any:
+def _threshold_point(x: float, y: float, detail: list[float], hover: str) -> Any:
     go = graph_objects()
     return go.Scatter(
         x=[x],
@@ -241,7 +255,7 @@ def _operating_point(x: float, y: float, detail: list[float], hover: str) -> Any
         hovertemplate=hover,
         mode="markers",
         name=f"at threshold {detail[0]:.3f}",
-        marker={"color": FAKE_COLOUR, "size": 12, "symbol": "diamond"},
+        marker={"color": POINT_COLOUR, "size": 12, "symbol": "diamond"},
     )
 
 

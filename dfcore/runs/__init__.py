@@ -4,6 +4,18 @@ from dfcore.runs.launch import estimate, resume, start
 from dfcore.runs.run import Run
 from dfcore.runs.status import State, Status
 from dfcore.runs.store import RunStore
-from dfcore.runs.summary import summaries, summary
+from dfcore.runs.summary import DAMAGED, readable, summaries, summary
 
-__all__ = ["Run", "RunStore", "State", "Status", "estimate", "resume", "start", "summaries", "summary"]
+__all__ = [
+    "DAMAGED",
+    "Run",
+    "RunStore",
+    "State",
+    "Status",
+    "estimate",
+    "readable",
+    "resume",
+    "start",
+    "summaries",
+    "summary",
+]

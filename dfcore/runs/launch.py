@@ -12,7 +12,7 @@ from dfcore.runs.process import identity
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
-from dfcore.utils.files import write_json
+from dfcore.utils.files import share, write_json
 from dfcore.utils.processes import environment
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
@@ -43,6 +43,7 @@ def launch(run: Run) -> None:
     """Starts the process of a run, detached, so that it outlives whoever started it."""
     try:
         with open(run.log, "ab") as log:
+            share(run.log)
             process = subprocess.Popen(
                 [sys.executable, "-m", WORKER, str(run.folder)],
                 stdin=subprocess.DEVNULL,
@@ -75,7 +76,13 @@ def estimate(config: dict, *, training_images: int, validation_images: int, time
         command = [sys.executable, "-m", PROBE, str(path)]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, env=_environment(), timeout=timeout, check=False
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env=_environment(),
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise DfcoreError(f"A few steps took more than {timeout:.0f} s: this is too large here.") from None
@@ -87,7 +94,8 @@ def estimate(config: dict, *, training_images: int, validation_images: int, time
 
 
 def _environment() -> dict[str, str]:
-    return environment(PYTHONUNBUFFERED="1", TF_CPP_MIN_LOG_LEVEL="2")
+    # The log is UTF-8, whatever the console of whoever starts it can show; names may be no UTF-8 at all.
+    return environment(PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8:backslashreplace", TF_CPP_MIN_LOG_LEVEL="2")
 
 
 def _reap(process: subprocess.Popen) -> None:

@@ -21,7 +21,7 @@ from dfcore import compat
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
-from dfcore.utils.files import read_json, remembered, sweep, write_bytes, write_json, write_text
+from dfcore.utils.files import lock, read_json, remembered, sweep, write_bytes, write_json, write_text
 from dfcore.utils.texts import printable
 
 _STATUS_FIELDS = {field.name for field in fields(Status)}
@@ -80,7 +80,10 @@ class Run:
         path = self.folder / "metrics.json"
         if not path.is_file():
             return None
-        return {split: compat.metrics(of_split) for split, of_split in _read_object(path).items()}
+        metrics = _read_object(path)
+        if not all(isinstance(of_split, dict) for of_split in metrics.values()):
+            raise RunError(f"Run {self.id}: metrics.json is damaged (expected an object for each split).")
+        return {split: compat.metrics(of_split) for split, of_split in metrics.items()}
 
     def status(self) -> Status:
         """The state as it is: one whose process is gone is told, and noted, as interrupted."""
@@ -114,11 +117,11 @@ class Run:
 
     def history(self) -> list[dict[str, float]]:
         """One row an epoch: epoch, loss, val_loss, val_auc, val_accuracy, lr, seconds, images_per_second."""
-        return self._csv("history.csv")
+        return [row for row in self._csv("history.csv") if "epoch" in row]
 
     def steps(self) -> list[dict[str, float]]:
         """Live rows: time, epoch, step, loss, lr, images_per_second."""
-        return self._csv("steps.csv")
+        return [row for row in self._csv("steps.csv") if "step" in row and "loss" in row]
 
     def notes(self) -> str:
         """What people wrote about the run."""
@@ -155,8 +158,10 @@ class Run:
         (self.folder / "heartbeat").touch()
 
     def silence(self) -> float:
-        """Seconds since the last sign of life, 0 or more."""
-        last = self._stored_status().heartbeat
+        """Seconds since the last sign of life, 0 or more; of a damaged status the heartbeat's file alone tells."""
+        last = 0.0
+        with suppress(RunError):
+            last = self._stored_status().heartbeat
         with suppress(OSError):
             last = max(last, (self.folder / "heartbeat").stat().st_mtime)
         return max(time.time() - last, 0.0)
@@ -294,7 +299,7 @@ class Run:
     def _lock(self) -> FileLock:
         if not self.folder.is_dir():
             raise RunError(f"Run {self.id} was deleted.")
-        return FileLock(self.folder / ".lock", timeout=20)
+        return lock(self.folder / ".lock", timeout=20)
 
     def _stored_status(self) -> Status:
         return _read_status(self.folder / "status.json")

@@ -1,15 +1,39 @@
 """One frozen, validated object for a training run: the same from the form, the command line and a file."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
-from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, PreprocessSpec, Resize
+from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, PreprocessSpec, Resize
+from dfcore.training.checks import misfits
+from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
+
+# What people read for a choice, in the order of the menu.
+_RESIZE_TITLES = {
+    "stretch": "stretching",
+    "fit_crop": "fitting and cropping",
+    "native_crop": "cropping, no resizing",
+}
+_SCHEDULE_TITLES = {"constant": "constant", "cosine": "cosine", "plateau": "halved on a plateau"}
+_STOPPING_TITLES = {"auc": "validation ROC AUC", "loss": "validation loss", "off": "never"}
+_PRECISION_TITLES = {
+    "auto": "automatic",
+    "float32": "float32",
+    "mixed_float16": "mixed float16",
+    "mixed_bfloat16": "mixed bfloat16",
+}
+_CROSS_VALIDATION_TITLES = {
+    "off": "the validation split",
+    "content": "cross-validation",
+    "group": "leaving groups out",
+}
+# Replaced by the architecture's own size before anything is checked.
+_BY_ARCH: Any = None
 
 
 class TrainConfig(BaseModel):
@@ -20,76 +44,159 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
-    schema_version: Literal[1] = 1
-    data_root: str = Field(min_length=1, description="Folder or manifest of the data set.")
-    name: str = Field("", max_length=120, description="A name for people; empty takes architecture and data set.")
-    arch: str = Field("cnn", description="Architecture of the network.")
-    image_size: int = Field(
-        128, ge=MIN_SIZE, le=MAX_SIZE, description="Side in pixels of the square that the network sees."
+    schema_version: Annotated[
+        Literal[1], FormField("Version of the settings", "main", hidden="it is written by the program, never chosen")
+    ] = 1
+    data_root: Annotated[
+        str, FormField("Data set", "main", hidden="the page asks for the data set before the form")
+    ] = Field(min_length=1, description="Folder or manifest of the data set.")
+    name: Annotated[str, FormField("Name", "main")] = Field(
+        "", max_length=120, description="A name for people; empty takes architecture and data set."
     )
-    resize: Resize = Field("stretch", description="How an image of any shape becomes that square.")
-    weights: str = Field("none", description="Weights to start from: none, imagenet, or a weights file.")
-    loss: Literal["binary", "categorical"] = Field(
-        "binary", description="Binary cross-entropy on one logit, or categorical cross-entropy on two."
+    arch: Annotated[str, FormField("Architecture", "main")] = Field("cnn", description="Architecture of the network.")
+    arch_file: Annotated[
+        str, FormField("File of the architecture", "main", hidden="it is code: named on the command line only")
+    ] = Field("", description="A Python file that registers the architecture; it is run.")
+    image_size: Annotated[int, FormField("Image size (pixels)", "main", step=16)] = Field(
+        _BY_ARCH,
+        ge=MIN_SIZE,
+        le=MAX_SIZE,
+        description="Side in pixels of the square that the network sees; by default the architecture's own. Close to "
+        "the images' own size is best: shrinking blurs the finest traces.",
     )
-    epochs: int = Field(30, ge=1, le=10_000, description="Passes over the training images, at most.")
-    freeze_epochs: int = Field(
+    resize: Annotated[Resize, FormField("Fit to the square by", "data", titles=_RESIZE_TITLES)] = Field(
+        "stretch", description="How an image of any shape becomes that square. " + " ".join(RESIZE_HELP.values())
+    )
+    weights: Annotated[str, FormField("Weights to start from", "main")] = Field(
+        "none",
+        description="Weights to start from: none, imagenet, or a weights file. Pretrained ones need far "
+        "fewer images; those of ImageNet are downloaded once.",
+    )
+    loss: Annotated[
+        Literal["binary", "categorical"],
+        FormField("Loss", "optimisation", titles={"binary": "binary", "categorical": "categorical"}),
+    ] = Field("binary", description="Binary cross-entropy on one logit, or categorical cross-entropy on two.")
+    epochs: Annotated[int, FormField("Epochs, at most", "main", step=1)] = Field(
+        30, ge=1, le=10_000, description="Passes over the training images, at most; fewer where early stopping ends it."
+    )
+    freeze_epochs: Annotated[int, FormField("Epochs with frozen layers", "optimisation", step=1)] = Field(
         2, ge=0, le=1000, description="Of these, passes at the start with pretrained layers frozen."
     )
-    batch_size: int = Field(32, ge=1, le=4096, description="Images a step.")
-    optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or AdamW with weight decay.")
-    lr: float = Field(1e-4, gt=0, le=1, description="Learning rate.")
-    head_lr: float = Field(1e-3, gt=0, le=1, description="Learning rate while pretrained layers are frozen.")
-    weight_decay: float = Field(0.01, ge=0, le=1, description="Weight decay of AdamW.")
-    schedule: Literal["constant", "cosine", "plateau"] = Field(
+    batch_size: Annotated[int, FormField("Batch size", "optimisation", step=1)] = Field(
+        32, ge=1, le=4096, description="Images a step. 32 is usual; lower it when memory runs out."
+    )
+    optimizer: Annotated[
+        Literal["adam", "adamw"], FormField("Optimiser", "optimisation", titles={"adam": "Adam", "adamw": "AdamW"})
+    ] = Field("adam", description="Adam, or AdamW with weight decay.")
+    lr: Annotated[float, FormField("Learning rate", "optimisation", step=1e-5, format="%.2e")] = Field(
+        1e-4, gt=0, le=1, description="Learning rate. 1e-4 is usual; lower it when the loss jumps."
+    )
+    head_lr: Annotated[float, FormField("Learning rate meanwhile", "optimisation", step=1e-4, format="%.2e")] = Field(
+        1e-3, gt=0, le=1, description="Learning rate while pretrained layers are frozen."
+    )
+    weight_decay: Annotated[float, FormField("Weight decay", "optimisation", step=0.005, format="%.4f")] = Field(
+        0.01, ge=0, le=1, description="Weight decay of AdamW."
+    )
+    schedule: Annotated[
+        Literal["constant", "cosine", "plateau"], FormField("Schedule", "optimisation", titles=_SCHEDULE_TITLES)
+    ] = Field(
         "constant",
-        description="Learning rate over time: constant, a cosine down to zero, or halved when stuck.",
+        description="Learning rate over time: constant, a cosine down to zero, or halved on a plateau of the "
+        "validation loss.",
     )
-    warmup_epochs: float = Field(0, ge=0, le=100, description="Epochs over which the rate rises (cosine only).")
-    early_stopping: Literal["auc", "loss", "off"] = Field(
-        "auc", description="Validation figure that decides which epoch is the best and when to stop."
+    plateau_patience: Annotated[int, FormField("Epochs on a plateau", "optimisation", step=1)] = Field(
+        3, ge=1, le=1000, description="Epochs without a lower validation loss before the rate is halved (plateau only)."
     )
-    patience: int = Field(6, ge=1, le=1000, description="Epochs without a better figure before it stops.")
-    class_weights: bool = Field(True, description="Weigh classes so that both count the same.")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="Softens the labels 0 and 1 by this much.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Share of features dropped before the last layer.")
-    augmentation: str = Field(
+    warmup_epochs: Annotated[float, FormField("Warm-up (epochs)", "optimisation", step=0.5)] = Field(
+        0, ge=0, le=100, description="Epochs over which the rate rises (cosine only)."
+    )
+    early_stopping: Annotated[
+        Literal["auc", "loss", "off"], FormField("Stop early by", "optimisation", titles=_STOPPING_TITLES)
+    ] = Field(
+        "auc",
+        description="Validation figure that decides which epoch is the best and when to stop. Between "
+        "epochs of equal AUC, the lower loss wins.",
+    )
+    patience: Annotated[int, FormField("Patience (epochs)", "optimisation", step=1)] = Field(
+        6, ge=1, le=1000, description="Epochs without a better figure before it stops."
+    )
+    class_weights: Annotated[bool, FormField("Weigh classes equally", "optimisation")] = Field(
+        True, description="Weigh classes so that both count the same."
+    )
+    label_smoothing: Annotated[float, FormField("Label smoothing", "optimisation", step=0.01)] = Field(
+        0.0, ge=0, lt=0.5, description="Softens the labels 0 and 1 by this much; 0 to 0.1 is usual."
+    )
+    dropout: Annotated[float, FormField("Dropout", "optimisation", step=0.05)] = Field(
+        0.3, ge=0, lt=1, description="Share of features dropped before the last layer."
+    )
+    augmentation: Annotated[str, FormField("Augmentation", "main")] = Field(
         "light", description="none, light, standard, strong, or single changes such as flip,jpeg:strong."
     )
-    full_image_epochs: int = Field(
+    full_image_epochs: Annotated[int, FormField("Epochs on full images", "optimisation", step=1)] = Field(
         0,
         ge=0,
         le=1000,
         description="Of the epochs, passes at the end on full images, where the augmentation crops at random.",
     )
-    tta_flip: bool = Field(
+    tta_flip: Annotated[bool, FormField("Judge the mirror image too", "optimisation")] = Field(
         False, description="Judge each image and its mirror image, and take the mean: steadier, at twice the time."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same run.")
-    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+    seed: Annotated[int, FormField("Seed", "machine", step=1)] = Field(
+        0, ge=0, lt=2**31, description="Same seed, same run."
+    )
+    precision: Annotated[
+        Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"],
+        FormField("Precision", "machine", titles=_PRECISION_TITLES),
+    ] = Field(
         "auto",
         description="auto is mixed_float16 on a GPU and float32 else. On CPUs that compute in bfloat16, mixed_bfloat16 "
         "trains `cnn` about twice as fast, and `mobilenetv2` no faster.",
     )
-    validation_share: float = Field(0.15, gt=0, le=0.5, description="Share drawn for validation if none is given.")
-    test_share: float = Field(0.15, ge=0, le=0.5, description="Share drawn for the test if nothing is split.")
-    valid_as_test: bool = Field(
-        False, description="With train and valid but no test folder: test on valid, draw validation from train."
+    validation_share: Annotated[float, FormField("Share for validation", "data", step=0.05)] = Field(
+        0.15, gt=0, le=0.5, description="Share drawn for validation if none is given."
     )
-    cross_validation: Literal["off", "content", "group"] = Field(
+    test_share: Annotated[float, FormField("Share for the test", "data", step=0.05)] = Field(
+        0.15, ge=0, le=0.5, description="Share drawn for the test if nothing is split."
+    )
+    valid_as_test: Annotated[bool, FormField("Keep 'valid' for the test", "data")] = Field(
+        False,
+        description="With train and valid but no test folder: test on valid, draw validation from train. Gives an "
+        "honest test figure.",
+    )
+    cross_validation: Annotated[
+        Literal["off", "content", "group"], FormField("Calibrate by", "data", titles=_CROSS_VALIDATION_TITLES)
+    ] = Field(
         "off",
         description="Where calibration and thresholds come from: off takes the validation split; content and group "
         "train further networks, each without a share of the training images or without one group (generator), "
         "and take their scores of what they did not see.",
     )
-    folds: int = Field(5, ge=2, le=20, description="Shares that cross-validation by content makes.")
-    cache: Literal["disk", "memory"] = Field("disk", description="Where decoded images are kept.")
+    folds: Annotated[int, FormField("Folds", "data", step=1)] = Field(
+        5, ge=2, le=20, description="Shares that cross-validation by content makes."
+    )
+    cache: Annotated[
+        Literal["disk", "memory"],
+        FormField("Keep decoded images", "machine", titles={"disk": "on disk", "memory": "in memory"}),
+    ] = Field("disk", description="Where decoded images are kept; those on disk serve all runs.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_of_arch(cls, values: Any) -> Any:
+        """The one place that gives a size where none is named."""
+        if not isinstance(values, dict) or values.get("image_size") is not None:
+            return values
+        rest = {name: value for name, value in values.items() if name != "image_size"}
+        name = rest.get("arch", cls.model_fields["arch"].default)
+        return rest | {"image_size": architectures.get(name).image_size if name in architectures.names() else MIN_SIZE}
 
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
         if value not in architectures.names():
-            raise ValueError(f"expected one of {', '.join(architectures.names())}")
+            raise ValueError(
+                f"expected one of {', '.join(architectures.names())}; others are registered by an installed package "
+                "or by the file that --arch-file names"
+            )
         return value
 
     @field_validator("augmentation")
@@ -128,6 +235,14 @@ class TrainConfig(BaseModel):
         return self.model_dump(mode="json")
 
 
+def form_fields() -> dict[str, FormField]:
+    """What a form shows for each field, by its name; `TrainConfig.model_fields` has bounds, choices and help."""
+    return {
+        name: next(part for part in field.metadata if isinstance(part, FormField))
+        for name, field in TrainConfig.model_fields.items()
+    }
+
+
 def make_config(values: dict[str, Any]) -> TrainConfig:
     """Checks values and makes the config.
 
@@ -135,7 +250,7 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         ConfigError: with every problem at once, each with what was received and what is allowed.
     """
     values = compat.settings(values)
-    problems = _misfits(values)
+    problems = misfits(values)
     try:
         config = TrainConfig(**values)
     except ValidationError as error:
@@ -145,55 +260,24 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
     return config
 
 
-def _misfits(values: dict[str, Any]) -> list[str]:
-    """What does not fit the architecture, told beside whatever is wrong with single fields."""
-    name, size = values.get("arch", "cnn"), values.get("image_size", 128)
-    if name not in architectures.names():
-        return []
-    architecture, problems = architectures.get(name), []
-    if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
-        problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
-    problems += _small_crops(values, architecture, size)
-    if not architecture.any_size and "random_crop" in str(values.get("augmentation", "")).lower():
-        text = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
-        problems.append(
-            f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
-        )
-    if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
-        problems.append(
-            "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
-            f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
-        )
-    if values.get("weights") == "imagenet" and not architecture.pretrained:
-        offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
-        problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
-    return problems
-
-
-def _small_crops(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
-    """Patches on which the network could not be taught, though it takes the whole images."""
-    text = str(values.get("augmentation", ""))
-    try:
-        side = augment.random_crop_side(text, int(size)) if augment.has_random_crop(text) else None
-    except (ConfigError, TypeError, ValueError):
-        return []  # Told with the field itself.
-    if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
-        return []
-    return [
-        f"augmentation: expected random crops of at least {architecture.min_size} pixels for {architecture.name}; of "
-        f"{size} pixels they have {side}. Received: {text!r}"
-    ]
-
-
 def load_config(path: str | Path) -> TrainConfig:
     """Reads a config from a JSON file; raises ConfigError as `make_config` does."""
+    return make_config(read_values(path))
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """The settings that a JSON file names, unchecked.
+
+    Raises:
+        ConfigError: when it is no JSON object.
+    """
     try:
         values = read_json(Path(path))
     except (OSError, ValueError) as error:
         raise ConfigError([f"{path} cannot be read as JSON: {error}"]) from error
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: expected a JSON object. Received: {type(values).__name__}"])
-    return make_config(values)
+    return compat.settings(values)
 
 
 def suggest(image_side: int, *, pretrained_weights: str | None = None) -> dict[str, Any]:

@@ -179,6 +179,8 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
 def _without_paths(config: TrainConfig) -> dict[str, Any]:
     """The config as it may travel: names of files and folders without the paths of this machine."""
     values = config.to_dict()
+    # A bundle names no code.
+    del values["arch_file"]
     return values | {"data_root": Path(config.data_root).name, "weights": Path(config.weights).name}
 
 

@@ -69,15 +69,20 @@ def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
     return np.unique((fine if smallest >= folds else label).to_numpy(str), return_inverse=True)[1]
 
 
-def fold_count(data: TrainingData, config: TrainConfig) -> int:
+def fold_count(rows: pd.DataFrame, config: TrainConfig) -> int:
     """How many networks cross-validation trains besides; 0 where it is off.
+
+    Args:
+        rows: the images with sha256, label, group and split; those of the training split count.
+        config: of the training.
 
     Raises:
         DatasetError: when the folds cannot be made.
     """
     if config.cross_validation == "off":
         return 0
-    return len(list(fold_data(data, config.folds, config.cross_validation, config.seed)))
+    learned = rows[rows.split == TRAIN]
+    return int(fold_numbers(learned, config.folds, config.cross_validation, config.seed).max()) + 1
 
 
 def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, TrainingData]]:

@@ -1,5 +1,7 @@
 """What the machine offers: GPUs, mixed precision, a distribution strategy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -17,6 +19,18 @@ def apply_precision(precision: str) -> None:
     if precision == "auto":
         precision = "mixed_float16" if gpu_count() else "float32"
     keras.config.set_dtype_policy(precision)
+
+
+@contextmanager
+def own_precision() -> Iterator[None]:
+    """Gives Keras its dtype policy back afterwards, which belongs to the whole process."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def make_strategy() -> Any:

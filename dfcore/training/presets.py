@@ -27,19 +27,19 @@ class Preset:
 _COMMON: dict[str, Any] = {
     "weights": "imagenet",
     "early_stopping": "off",
-    "schedule": "cosine",
-    "warmup_epochs": 1,
-    "lr": 3e-4,
     "validation_share": 0.06,
     "cross_validation": "content",
     "tta_flip": True,
 }
+# For the whole network; where the head alone learns, its own constant rate counts.
+_RATES: dict[str, Any] = {"schedule": "cosine", "warmup_epochs": 1, "lr": 3e-4}
 PRESETS = (
     Preset(
         "small",
         "Small images (32 to 64 px)",
         "For thumbnails and data sets like CIFAKE: every pixel is looked at, at all depths of the network.",
         _COMMON
+        | _RATES
         | {
             "arch": "mobilenetv2_multiscale_fine",
             "image_size": 32,
@@ -54,6 +54,7 @@ PRESETS = (
         "Faces (about 256 px)",
         "For portraits of one face: learns from random crops at full resolution, and from full faces at the end.",
         _COMMON
+        | _RATES
         | {
             "arch": "mobilenetv2_multiscale",
             "image_size": 256,

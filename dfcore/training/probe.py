@@ -7,23 +7,46 @@ JSON: images_per_second of training steps and of validation.
 import json
 import sys
 import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from dfcore.errors import DfcoreError
+from dfcore.utils.files import read_json
+
+if TYPE_CHECKING:
+    from dfcore.training.config import TrainConfig
 
 _STEPS = 4
 
 
 def main(path: str) -> int:
-    """Measures and prints."""
+    """Measures and prints; what is wrong goes to stderr, in one line at the end."""
     import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 
+    from dfcore.training.failures import translated
+    from dfcore.training.request import recorded_config
+
+    try:
+        config = recorded_config(read_json(Path(path)))
+        with translated(config):
+            print(json.dumps(_measure(config)))
+    except DfcoreError as error:
+        traceback.print_exc()
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure(config: "TrainConfig") -> dict[str, float]:
+    """Images a second, of training steps and of validation."""
     from dfcore import architectures
     from dfcore.engines import KerasEngine
-    from dfcore.training.config import load_config
     from dfcore.training.hardware import apply_precision
     from dfcore.training.optimisation import make_accuracy, make_loss, make_optimizer, make_targets
 
-    config = load_config(path)
     apply_precision(config.precision)
     size, batch = config.image_size, config.batch_size
     # Random weights take as long as pretrained ones.
@@ -42,8 +65,7 @@ def main(path: str) -> int:
     engine.logits(pixels[:1])
     began = time.perf_counter()
     engine.logits(pixels)
-    print(json.dumps({"training": training, "validation": batch / (time.perf_counter() - began)}))
-    return 0
+    return {"training": training, "validation": batch / (time.perf_counter() - began)}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ class Progress:
         history: one row a completed epoch.
         best_epoch, best_value: the best so far, by the figure that early stopping watches.
         waited: epochs since then.
+        plateau_value: the lowest validation loss so far of the whole network, for the plateau schedule.
+        plateau_waited: epochs since then, or since the rate was halved.
         lr_factor: what the plateau schedule has made of the learning rate.
     """
 
@@ -27,6 +29,8 @@ class Progress:
     best_epoch: int = 0
     best_value: float | None = None
     waited: int = 0
+    plateau_value: float | None = None
+    plateau_waited: int = 0
     lr_factor: float = 1.0
 
 

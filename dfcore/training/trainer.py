@@ -19,6 +19,7 @@ from dfcore.engines import KerasEngine
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
+from dfcore.training.failures import translated
 from dfcore.training.hardware import apply_precision, make_strategy
 from dfcore.training.optimisation import (
     make_accuracy,
@@ -46,7 +47,8 @@ class Trainer:
         self.steps = math.ceil(len(data.positions(TRAIN)) / config.batch_size)
         apply_precision(config.precision)
         self.strategy = make_strategy()
-        self.model = self._build()
+        with translated(config):
+            self.model = self._build()
         self._head_only: bool | None = None
         self._best: list[np.ndarray] = []
         self._eval_seconds = 0.0
@@ -58,11 +60,13 @@ class Trainer:
         """Trains until the last epoch or early stopping; False when it was stopped before."""
         while not self._finished():
             self._enter_stage(head_only=self._is_head_epoch(self.progress.epoch))
-            images_per_second = self._train_epoch()
+            with translated(self.config):
+                images_per_second = self._train_epoch()
             if images_per_second is None:
                 self._save()
                 return False
-            self._judge_epoch(images_per_second)
+            with translated(self.config):
+                self._judge_epoch(images_per_second)
             self.watcher.phase(f"keeping epoch {self.progress.epoch}")
             self._save()
             self.watcher.epoch(self.progress.history)
@@ -134,23 +138,36 @@ class Trainer:
         if self._is_better(row):
             progress.best_epoch, progress.waited = progress.epoch, 0
             self._best = self.model.get_weights()
-        else:
+        elif not was_head:
             # What the frozen head reaches says little about the whole network: patience counts from there on.
-            progress.waited += 0 if was_head else 1
-            if config.schedule == "plateau" and progress.waited and progress.waited % max(config.patience // 2, 1) == 0:
-                progress.lr_factor /= 2
+            progress.waited += 1
+        if config.schedule == "plateau" and not was_head:
+            self._watch_plateau(row["val_loss"])
 
     def _is_better(self, row: dict[str, float]) -> bool:
         """Notes a better figure; without early stopping the last epoch is always the best."""
-        watched = self.config.early_stopping
+        watched, progress = self.config.early_stopping, self.progress
         if watched == "off":
             return True
         value = -row["val_loss"] if watched == "loss" else row["val_auc"]
-        best = self.progress.best_value
-        if best is not None and value <= best + _LEAST_GAIN:
+        best = progress.best_value
+        if best is None or value > best + _LEAST_GAIN:
+            progress.best_value = value
+            return True
+        if watched == "loss" or value < best - _LEAST_GAIN:
             return False
-        self.progress.best_value = value
-        return True
+        # The AUC sees the order of images alone: where it is perfect, or the same, the network may still be learning.
+        return row["val_loss"] < progress.history[progress.best_epoch - 1]["val_loss"] - _LEAST_GAIN
+
+    def _watch_plateau(self, loss: float) -> None:
+        """Halves the rate after so many epochs without a lower validation loss, whatever early stopping watches."""
+        progress = self.progress
+        if progress.plateau_value is None or loss < progress.plateau_value - _LEAST_GAIN:
+            progress.plateau_value, progress.plateau_waited = loss, 0
+            return
+        progress.plateau_waited += 1
+        if progress.plateau_waited >= self.config.plateau_patience:
+            progress.lr_factor, progress.plateau_waited = progress.lr_factor / 2, 0
 
     # === The model ===
 

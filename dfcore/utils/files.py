@@ -1,8 +1,11 @@
-"""Atomic writes and content hashes: the one place where the workbench writes whole files.
+"""Atomic writes, locks, folders, content hashes: the one place where the workbench writes whole files.
 
 A file is written beside its target, flushed to the disk and renamed over it, so that a reader sees
 the old content or the new, never half of either (POSIX `rename`; `os.replace` elsewhere). A process that
 is killed on the way leaves the file aside; `sweep` takes such away.
+
+Several accounts may share one workspace: whoever may write in a folder may also write the files, locks and folders
+that the workbench makes in it.
 """
 
 import hashlib
@@ -10,6 +13,7 @@ import json
 import math
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -18,6 +22,8 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock
 
 from dfcore.errors import StorageError
 
@@ -79,14 +85,14 @@ def sweep_of(path: Path) -> None:
 def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path], Path]) -> Path:
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         # The suffix is kept, since some writers (Keras) go by it.
         handle, text = tempfile.mkstemp(dir=path.parent, prefix=f"{_ASIDE}{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(text)
         write(temporary)
         flush(temporary)
-        temporary.chmod(0o644)
+        temporary.chmod(0o644 | _shared_bits(path.parent))
         target = name(temporary)
         temporary.replace(target)
         flush(path.parent)
@@ -96,6 +102,50 @@ def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; accounts that may write in the folder above may write in it.
+
+    Raises:
+        OSError: when it cannot be made.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        share(path)
+
+
+def share(path: Path) -> None:
+    """Lets the accounts that may write in its folder write a file or folder too, where it belongs to this one."""
+    with suppress(OSError):
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | _shared_bits(path.parent))
+
+
+def share_all_made(folder: Path) -> None:
+    """From now on what this process makes is shared as `folder` is; for processes that work in one folder alone."""
+    with suppress(OSError):
+        os.umask(os.umask(0o077) & ~_shared_bits(folder))
+
+
+def lock(path: Path, timeout: float = -1) -> FileLock:
+    """A lock between processes, for all accounts that may write in its folder.
+
+    Args:
+        path: of the lock's file, which stays.
+        timeout: seconds to wait for it, -1 for as long as it takes.
+
+    Raises:
+        OSError: when there is no such folder.
+    """
+    return FileLock(path, timeout=timeout, mode=0o644 | _shared_bits(path.parent), thread_local=False)
+
+
+def _shared_bits(folder: Path) -> int:
+    """Who besides the owner may write in a folder, as bits of a mode; nobody where each keeps their own (sticky)."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    return 0 if mode & stat.S_ISVTX else mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

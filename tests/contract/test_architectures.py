@@ -39,7 +39,7 @@ def float32_policy():
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(n, marks=pytest.mark.slow if architectures.get(n).pretrained else ()) for n in NAMES],
+    params=NAMES,
 )
 def name(request):
     """The architecture; its tests run one after the other, so that its models are made once and then let go."""

@@ -50,10 +50,7 @@ SIZE, MB = 32, 2**20
 Files = tuple[bytes, bytes]
 # Its Fourier transform has no counterpart in OpenVINO.
 INEXPRESSIBLE = {"spectral_cnn"}
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if architectures.get(name).pretrained else ())
-    for name in architectures.names()
-]
+NAMES = architectures.names()
 
 
 def lively(name: str = "cnn", *, size: int = SIZE, loss: str = "binary", seed: int = 1):
@@ -903,7 +900,6 @@ def imported(*arguments: object) -> tuple[set[str], str]:
     return {line.rsplit("|", 1)[1].strip() for line in lines}, done.stdout
 
 
-@pytest.mark.slow
 def test_judging_with_the_fast_engine_imports_no_tensorflow(quick, images):
     modules, out = imported("predict", quick, *images[:3], "--json")
     assert {"numpy", "dfcore.detectors.detector", "openvino"} <= modules, "what is imported is seen"

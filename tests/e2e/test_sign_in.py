@@ -231,11 +231,11 @@ def test_a_viewer_sees_pages_but_is_offered_no_upload_and_no_training(page, prov
     assert "Detectors at hand" in main(page)
     assert page.get_by_test_id("stFileUploader").count() == 0
     go(page, "Inspect")
-    assert "Judging images takes the role of analyst; yours is viewer." in main(page)
+    assert "Judging images requires the role of analyst; yours is viewer." in main(page)
     assert page.get_by_test_id("stFileUploader").count() == 0
     assert page.get_by_role("button", name="Use the camera").count() == 0
     go(page, "Train")
-    assert "Training takes the role of trainer; yours is viewer." in main(page)
+    assert "Training requires the role of trainer; yours is viewer." in main(page)
     assert page.get_by_role("button", name="Start training").count() == 0
     go(page, "Models")
     assert "small" in main(page)
@@ -245,10 +245,10 @@ def test_what_a_viewer_clicks_all_the_same_is_refused(page, provider, workspace)
     sign_in(page, provider, VIEWER)
     go(page, "Models")
     page.get_by_role("button", name="Make default").first.click()
-    page.get_by_text("Making a detector the default takes the role of trainer").wait_for()
+    page.get_by_text("Making a detector the default requires the role of trainer").wait_for()
     page.get_by_role("button", name="Delete").first.click()
     page.get_by_role("button", name="Delete for good").click()
-    page.get_by_text("Deleting a detector takes the role of trainer").wait_for()
+    page.get_by_text("Deleting a detector requires the role of trainer").wait_for()
     assert (workspace / "models" / "small" / "card.json").is_file()
     assert not (workspace / "models" / "default.txt").exists()
     assert f"Refused to {VIEWER} (viewer): Deleting a detector" in (workspace / "logs" / "dashboard.log").read_text()
@@ -266,7 +266,7 @@ def test_an_analyst_judges_but_does_not_train(page, provider, tmp_path):
     settle(page)
     assert page.get_by_test_id("stAlertContentError").count() == 0
     go(page, "Train")
-    assert "Training takes the role of trainer; yours is analyst." in main(page)
+    assert "Training requires the role of trainer; yours is analyst." in main(page)
     assert page.get_by_role("button", name="Start training").count() == 0
 
 
@@ -284,7 +284,7 @@ def test_a_trainer_is_offered_training(page, provider):
     assert f"{TRAINER}, trainer" in page.get_by_test_id("stSidebar").inner_text().replace("\N{WORD JOINER}", "")
     go(page, "Train")
     page.get_by_role("button", name="Start training").wait_for(timeout=120_000)
-    assert "takes the role of" not in main(page)
+    assert "requires the role of" not in main(page)
     go(page, "Inspect")
     assert page.get_by_test_id("stFileUploader").count() >= 1
 
@@ -360,7 +360,7 @@ def test_several_people_keep_their_own_roles(browser, provider, address):
         result[email] = page
     for email, page in result.items():
         go(page, "Train")
-        assert ("Training takes the role of trainer" in main(page)) == (email == VIEWER)
+        assert ("Training requires the role of trainer" in main(page)) == (email == VIEWER)
         page.context.close()
 
 

@@ -195,22 +195,32 @@ def test_one_process_serves_one_image_after_another(own_pool):
     assert process_of(one).pid == first
 
 
+# Seconds after which something that never comes is given up; nothing that is as it should be waits so long.
+LONG = 120
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    until = time.monotonic() + LONG
+    while not true():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.01)
+
+
 def ask_while_stopped(one: pool._Pool, then: Callable[[psutil.Process], None]) -> str:
     """What is told of an image whose process stands still, and then something happens."""
-    sandbox.check(picture())
-    process, answers = process_of(one), []
+    asked, process = one._idle.queue[-1], process_of(one)
     process.suspend()
-    thread = threading.Thread(target=lambda: answers.append(outcome(sandbox.check, picture(seed=1))))
-    thread.start()
-    time.sleep(0.3)
-    assert answers == []
-    then(process)
-    thread.join(60)
-    return answers[0]
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(outcome, sandbox.check, picture(seed=1))
+        wait_until(lambda: asked.deadline is not None)
+        assert not answer.done()
+        then(process)
+        return answer.result(LONG)
 
 
 def test_a_process_that_is_killed_in_the_middle_fails_its_image_alone_and_is_replaced(own_pool):
     one = own_pool()
+    sandbox.check(picture())
     answer = ask_while_stopped(one, lambda process: process.kill())
     assert answer.startswith("Decoding failed so badly that its process ended (code -9)")
     before = {process._process.pid for process in one._started}
@@ -223,14 +233,16 @@ def test_a_process_that_died_between_two_images_costs_none(own_pool):
     sandbox.check(picture())
     dead = process_of(one)
     dead.kill()
-    psutil.wait_procs([dead], timeout=20)
+    psutil.wait_procs([dead], timeout=LONG)
     assert sandbox.check(picture()) == decoder.describe(picture())
 
 
 def test_a_process_that_is_silent_is_given_up(own_pool, monkeypatch):
-    monkeypatch.setattr(pool, "_PATIENCE_SECONDS", 3.0)
     one = own_pool()
-    assert "no result within 3 s; it was given up" in ask_while_stopped(one, lambda _: None)
+    sandbox.check(picture())
+    with monkeypatch.context() as patched:
+        patched.setattr(pool, "_PATIENCE_SECONDS", 1.0)
+        assert "no result within 1 s; it was given up" in ask_while_stopped(one, lambda _: None)
     assert sandbox.check(picture()) == decoder.describe(picture())
 
 
@@ -245,16 +257,31 @@ def test_too_much_processor_time_is_told_and_costs_that_image_alone(own_pool, ch
 
 @linux
 def test_processor_time_is_counted_for_each_image_anew(own_pool, child):
+    """What is left of it, told by the process: it runs down within an image, and is whole again for the next one."""
     child("""
-        child.CPU_SECONDS, real = 1, decoder._load
+        import resource, signal, struct
+        import numpy
+        child.CPU_SECONDS = 1000
+        def left():
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            limit = resource.getrlimit(resource.RLIMIT_CPU)[0]
+            return signal.getitimer(signal.ITIMER_PROF)[0], limit - used.ru_utime - used.ru_stime
         def slow(image, **options):
-            until = time.process_time() + 0.7
-            while time.process_time() < until: pass
-            return real(image, **options)
+            before = left()
+            while left()[0] > before[0] - 0.05: pass
+            times = struct.pack("dddd", *before, *left()).ljust(33)
+            return numpy.frombuffer(times, numpy.uint8).reshape(1, 11, 3)
         decoder._load = slow
     """)
     own_pool()
-    assert {outcome(sandbox.check, picture(seed=seed)) for seed in range(5)} == {"sound"}
+    answers = [sandbox.decode(picture(seed=seed)).tobytes()[:32] for seed in range(5)]
+    of_images = [struct.unpack("dddd", answer) for answer in answers]
+    for timer, limit, *_ in of_images:
+        assert timer > 0
+        assert limit >= 1000, "the limit behind the timer grows with what the images before took"
+    for (timer, _, timer_after, _), (timer_of_next, *_) in itertools.pairwise(of_images):
+        assert timer_after < timer
+        assert timer_of_next > timer_after
 
 
 @linux
@@ -323,14 +350,14 @@ from dfcore.imaging import sandbox
 from dfcore.imaging.sandbox import pool
 sandbox.check({picture()!r})
 print(pool._pool()._idle.queue[-1]._process.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         orphan = psutil.Process(pid)
         parent.send_signal(signal.SIGKILL)
-    gone, _ = psutil.wait_procs([orphan], timeout=20)
+    gone, _ = psutil.wait_procs([orphan], timeout=LONG)
     assert gone
 
 
@@ -353,6 +380,29 @@ def test_many_threads_get_their_own_answers(own_pool):
         assert all(threads.map(right, order))
 
 
+def test_threads_that_start_together_share_one_pool(monkeypatch):
+    """Each pool has processes of its own: two of them would take twice the memory, and one would never end."""
+    made, together = [], threading.Barrier(8)
+
+    class Made(pool._Pool):
+        def __init__(self, size: int):
+            made.append(self)
+            time.sleep(0.05)  # As on a busy machine.
+            super().__init__(size)
+
+    monkeypatch.setattr(pool, "_Pool", Made)
+    monkeypatch.setattr(pool, "_shared", None)
+    monkeypatch.setattr(pool.atexit, "register", lambda _: None)
+
+    def first_asked(_) -> pool._Pool:
+        together.wait(LONG)
+        return pool._pool()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(first_asked, range(8))) == {made[0]}
+    assert len(made) == 1
+
+
 def test_every_process_of_a_pool_is_watched(own_pool, monkeypatch):
     """However many threads start theirs at the same moment."""
     one, together, alive = own_pool(8), threading.Barrier(8), pool._Process.alive
@@ -364,7 +414,7 @@ def test_every_process_of_a_pool_is_watched(own_pool, monkeypatch):
     monkeypatch.setattr(pool._Process, "alive", property(slowly))
 
     def work(seed: int) -> None:
-        together.wait(30)
+        together.wait(LONG)
         sandbox.check(picture(seed=seed))
 
     with ThreadPoolExecutor(8) as threads:
@@ -373,34 +423,41 @@ def test_every_process_of_a_pool_is_watched(own_pool, monkeypatch):
     assert at_hand <= set(one._started)
 
 
-TIMED = """
-import struct
+# A small image waits for a second one to come; a large one looks for a while whether another is at work beside it.
+MEETING = """
+import os, pathlib
 import numpy
 child.LARGE_PIXELS = 1000
-def slow(image, **options):
-    began = time.monotonic()
-    time.sleep(0.4)
-    times = struct.pack("dd", began, time.monotonic()).ljust(18)
-    return numpy.frombuffer(times, numpy.uint8).reshape(1, 6, 3)
-decoder._load = slow
+folder = pathlib.Path({folder!r})
+def meet(image, **options):
+    large = image.width >= 100
+    mark = folder / f"{{image.width}}-{{os.getpid()}}-{{time.monotonic_ns()}}"
+    mark.touch()
+    until = time.monotonic() + (0.3 if large else {patience})
+    while not (met := len(list(folder.glob(f"{{image.width}}-*"))) > 1) and time.monotonic() < until:
+        time.sleep(0.01)
+    if large:
+        mark.unlink()
+    return numpy.full((1, 1, 3), met, numpy.uint8)
+decoder._load = meet
 """
 
 
-def overlapping(width: int) -> bool:
-    """Whether any two of four images of a width were decoded at the same time."""
+def met(width: int) -> list[bool]:
+    """Whether each of four images of a width met another one while it was decoded."""
     data = [flat(width, 10, colour) for colour in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        spans = sorted(struct.unpack("dd", result.tobytes()[:16]) for result in threads.map(sandbox.decode, data))
-    return any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
+        return [bool(result.max()) for result in threads.map(sandbox.decode, data)]
 
 
 @linux
-def test_large_images_are_decoded_one_at_a_time_and_small_ones_beside_each_other(own_pool, child):
-    child(TIMED)
+def test_large_images_are_decoded_one_at_a_time_and_small_ones_beside_each_other(own_pool, child, tmp_path):
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    child(MEETING.format(folder=str(folder), patience=LONG / 3))
     own_pool(4)
-    overlapping(10)  # Now all four processes are there.
-    assert overlapping(99)
-    assert not overlapping(100)
+    assert met(99) == [True] * 4
+    assert met(100) == [False] * 4
 
 
 @linux
@@ -409,24 +466,22 @@ def test_a_large_image_has_its_turn_while_small_ones_keep_coming(own_pool, child
     child("child.LARGE_PIXELS, real = 1000, decoder._load\n"
           "decoder._load = lambda image, **options: (time.sleep(0.05), real(image, **options))[1]")  # fmt: skip
     own_pool(4)
-    enough, done = threading.Event(), threading.Event()
+    enough, under_way = threading.Event(), threading.Semaphore(0)
 
     def keep_coming(seed: int) -> None:
         while not enough.is_set():
             sandbox.check(flat(9, 9, seed))
-
-    def one_large() -> None:
-        sandbox.check(flat(100, 100))
-        done.set()
+            under_way.release()
 
     with ThreadPoolExecutor(4) as threads:
-        for seed in range(3):
-            threads.submit(keep_coming, seed)
-        time.sleep(1.0)
-        threads.submit(one_large)
-        came = done.wait(15)
-        enough.set()
-    assert came
+        small = [threads.submit(keep_coming, seed) for seed in range(3)]
+        for _ in range(9):
+            assert under_way.acquire(timeout=LONG)
+        try:
+            assert threads.submit(sandbox.check, flat(100, 100)).result(LONG).width == 100
+        finally:
+            enough.set()
+    assert [one.result(LONG) for one in small] == [None] * 3
 
 
 @linux

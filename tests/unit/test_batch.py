@@ -180,7 +180,7 @@ def test_without_order_nothing_waits_for_a_slow_file(small, photo, tmp_path, mon
 
     def slowly(data, specs):
         if data == content:
-            assert seen.wait(30), "the others wait for the slow one"
+            assert seen.wait(120), "the others wait for the slow one"
         return prepare(data, specs)
 
     monkeypatch.setattr(batch_predict.sandbox, "prepare", slowly)
@@ -848,7 +848,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_until(true) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not true():
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -1,14 +1,19 @@
 """Decoded pixels are kept by content: decoded once, the same from disk and memory, healed after a crash."""
 
 import shutil
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from dfcore.datasets import cache as pixel_cache
 from dfcore.datasets import scan
 from dfcore.datasets.cache import load_pixels
 from dfcore.errors import StorageError
-from dfcore.imaging import decoder
+from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.utils.files import sha256_file
 from tests.conftest import make_image
@@ -206,3 +211,103 @@ def test_a_whole_data_set(small_dataset, cache):
         load_pixels(paths, list(result.sha256), SPEC, folder=cache, mode=mode) for mode in ("disk", "memory")
     )
     np.testing.assert_array_equal(all_of(on_disk), all_of(in_memory))
+
+
+# === Several at once ===
+
+LONG = 60  # Seconds after which something that never comes is given up.
+
+
+@pytest.fixture
+def small_slices(monkeypatch):
+    """Two images are decoded and written at a time."""
+    monkeypatch.setattr(pixel_cache, "_SLICE_IMAGES", 2)
+
+
+def test_a_load_that_decodes_keeps_nobody_waiting(files, cache, monkeypatch):
+    prepare, decoding, go_on = sandbox.prepare, threading.Event(), threading.Event()
+
+    def halting(data, specs):
+        if data == files[0].read_bytes():
+            decoding.set()
+            assert go_on.wait(LONG)
+        return prepare(data, specs)
+
+    monkeypatch.setattr(sandbox, "prepare", halting)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(load, files[:3], cache)
+        assert decoding.wait(LONG)
+        second = threads.submit(load, files[3:], cache).result(LONG)
+        assert not first.done()
+        go_on.set()
+        np.testing.assert_array_equal(all_of(first.result(LONG)), expected(files[:3]))
+    np.testing.assert_array_equal(all_of(second), expected(files[3:]))
+
+
+def test_what_others_added_meanwhile_is_left_out_and_counted(files, cache, small_slices, monkeypatch):
+    monkeypatch.setattr(pixel_cache.random, "shuffle", lambda _: None)
+    calls = []
+
+    def other_load(done, total):
+        calls.append((done, total))
+        if done == 1:
+            load(files, cache)
+
+    np.testing.assert_array_equal(all_of(load(files, cache, progress=other_load)), expected(files))
+    assert calls == [(1, 6), (2, 6), (4, 6), (6, 6)], "the last two slices are passed over"
+    assert (cache / SPEC.key / "pixels.bin").stat().st_size == 6 * ROW, "nothing stands there twice"
+    assert (cache / SPEC.key / "index.bin").stat().st_size == 6 * DIGEST
+
+
+def test_many_threads_that_load_the_same_images_share_them(files, cache, small_slices):
+    together = threading.Barrier(6)
+
+    def work(_) -> np.ndarray:
+        together.wait(LONG)
+        return all_of(load(files, cache))
+
+    with ThreadPoolExecutor(6) as threads:
+        for result in threads.map(work, range(6)):
+            np.testing.assert_array_equal(result, expected(files))
+    assert (cache / SPEC.key / "pixels.bin").stat().st_size == 6 * ROW
+
+
+def test_processes_that_load_the_same_images_share_them(files, cache):
+    code = """
+import sys
+from pathlib import Path
+from dfcore.datasets.cache import load_pixels
+from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.utils.files import sha256_file
+paths = [Path(name) for name in sys.argv[2:]]
+pixels = load_pixels(paths, [sha256_file(path) for path in paths], PreprocessSpec(16), folder=Path(sys.argv[1]))
+print(int(pixels.gather(pixels.rows.argsort()).sum(dtype="int64")))
+"""
+    command = [sys.executable, "-c", code, cache, *files]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    sums = {int(process.communicate(timeout=LONG)[0]) for process in started}
+    assert sums == {int(expected(files).sum(dtype="int64"))}
+    assert (cache / SPEC.key / "pixels.bin").stat().st_size == 6 * ROW
+
+
+@pytest.mark.parametrize("mode", ["disk", "memory"])
+def test_a_load_that_is_stopped_ends_at_once_and_holds_nothing(mode, files, cache, small_slices, monkeypatch):
+    """The exception of whoever counts is the wish to stop."""
+    decoded, prepare = [], sandbox.prepare
+
+    def counted(*given):
+        decoded.append(given)
+        return prepare(*given)
+
+    def stop(done, _):
+        if done == 3:
+            raise TimeoutError("stopped")
+
+    monkeypatch.setattr(sandbox, "prepare", counted)
+    with pytest.raises(TimeoutError, match="stopped"):
+        load(files, cache, mode=mode, progress=stop)
+    assert len(decoded) <= 4, "the slice that was at work, at most"
+    if mode == "disk":
+        assert (cache / SPEC.key / "index.bin").stat().st_size == 2 * DIGEST, "what was written stays"
+        assert not list((cache / SPEC.key / "users").iterdir())
+    np.testing.assert_array_equal(all_of(load(files, cache, mode=mode)), expected(files))

@@ -123,9 +123,9 @@ def test_without_both_classes_nothing_is_fitted_nor_claimed(labels, method):
 
 
 CHOSEN = [
-    pytest.param(49, 49, "temperature", id="few"),
-    pytest.param(4000, 49, "temperature", id="few-of-one-class"),
-    pytest.param(50, 50, "platt", id="enough-for-two-parameters"),
+    pytest.param(1, 1, "platt", id="two"),
+    pytest.param(12, 12, "platt", id="few"),
+    pytest.param(4000, 49, "platt", id="few-of-one-class"),
     pytest.param(2500, 2499, "platt", id="one-too-few-for-any-shape"),
     pytest.param(2500, 2500, "isotonic", id="enough-for-any-shape"),
 ]
@@ -138,6 +138,30 @@ def test_the_number_of_images_chooses_the_method(real, fake, method):
     assert (result.method, result.images) == (method, real + fake)
     assert method in result.description
     assert f"{real + fake:,} images: the validation split" in result.description
+
+
+@pytest.mark.parametrize("shift", [-1000.0, -10.0, 0.0, 3.0, 50.0])
+@pytest.mark.parametrize("images", [1, 2, 5, 12, 60])
+def test_few_images_are_enough_to_move_the_threshold_between_the_classes(images, shift):
+    """A network that orders all images rightly, and calls all of them fake, is put right by an offset alone."""
+    random = np.random.default_rng(images)
+    labels = np.repeat([0, 1], images)
+    scores = fit(labels, shift + 2 * labels + random.normal(0, 0.3, 2 * images)).apply(shift + np.array([0.2, 1.8]))
+    assert scores[0] < 0.5 < scores[1]
+    assert ((scores > 1e-2) & (scores < 1 - 1e-2)).all(), "so few images show no more"
+
+
+def test_an_offset_from_few_images_costs_little_where_none_was_needed():
+    """Share of right answers on fresh images, where the network's own threshold is the best one already."""
+    random = np.random.default_rng(0)
+    labels = np.tile([0, 1], 5000)
+    fresh = random.normal(4 * labels - 2, 2)
+    right = []
+    for _ in range(100):
+        few = np.repeat([0, 1], 6)
+        scores = fit(few, random.normal(4 * few - 2, 2)).apply(fresh)
+        right.append(((scores >= 0.5) == labels).mean())
+    assert np.mean(right) > ((fresh >= 0) == labels).mean() - 0.02
 
 
 @pytest.mark.parametrize("method", ["none", "beta", "Platt", ""])

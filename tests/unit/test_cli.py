@@ -151,7 +151,7 @@ def test_demo_makes_a_set_that_says_what_it_is(dfcore, answer, tmp_path):
 
 
 def wait(answer, run: str, *states: str) -> dict:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         shown = answer("runs", "show", run)
         if shown["state"] in states:
@@ -208,6 +208,7 @@ def test_train_evaluate_predict_and_explain(dfcore, answer, small_dataset, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_train_repeated_tells_the_spread(dfcore, answer, small_dataset, no_process_is_left):
     """Two runs that differ in their seeds alone; they share the way of telling with `--repeat 1`."""
     code, out, err = dfcore("train", "--data-root", small_dataset, *TINY, "--epochs", "1", "--seed", "7", "--repeat", 2)
@@ -254,7 +255,7 @@ def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_datase
     run = started["run"]
     assert Path(started["folder"]).parent == workspace.runs_dir()
     # As soon as it trains; before, a stop would come too early to have something to go on with.
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while answer("runs", "show", run)["epoch"] < 1 and time.monotonic() < until:
         time.sleep(0.1)
     code, _, err = dfcore("runs", "delete", run)
@@ -288,6 +289,26 @@ def test_runs_are_listed_shown_and_stopped(dfcore, answer, small_dataset):
     code, out, _ = dfcore("runs", "stop", newer.id)
     assert (code, out.strip()) == (0, f"{newer.id}: stopping")
     assert answer("runs", "stop", newer.id)["state"] == "stopping", "asking twice does no harm"
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json", "created.json", "metrics.json"])
+@pytest.mark.parametrize("text", ["", '{"half', "[]"])
+def test_a_damaged_run_is_listed_shown_and_deleted_like_the_others(dfcore, answer, small_dataset, name, text):
+    sound = made_run(small_dataset, State.FAILED, reason="It rained.")
+    broken = made_run(small_dataset, State.COMPLETED)
+    (broken.folder / name).write_text(text)
+    code, out, _ = dfcore("runs", "list")
+    state = "completed" if name == "metrics.json" else "damaged"
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [[broken.id, state], [sound.id, "failed"]]
+    code, out, _ = dfcore("runs", "show", broken.id)
+    assert code == 0
+    assert f"state: {state}" in out
+    assert f"{name} is " in out if state == "damaged" else "ROC AUC" not in out
+    shown = answer("runs", "show", broken.id)
+    assert (shown["config"] is None, shown["metrics"]) == (name == "config.json", None)
+    assert answer("runs", "delete", broken.id)["state"] == "deleted"
+    assert [row["id"] for row in answer("runs", "list")] == [sound.id]
 
 
 def test_another_folder_of_runs_can_be_named(answer, small_dataset, tmp_path):
@@ -432,6 +453,28 @@ def test_evaluate_prints_the_figures(dfcore, bundle, small_dataset):
     assert "validation: 24 images (12 real, 12 fake), threshold 0.5000" in out
     for name in ("ROC AUC", "EER", "Brier score", "macro avg"):
         assert name in out
+
+
+def test_evaluate_writes_what_the_ending_says(answer, bundle, small_dataset, tmp_path):
+    """The same rows in each format, to the last bit."""
+    texts = {}
+    for suffix in (".csv", ".jsonl", ".parquet", ".CSV"):
+        answer("evaluate", bundle, "--data-root", small_dataset, "--out", tmp_path / f"x{suffix}")
+        texts[suffix] = (tmp_path / f"x{suffix}").read_bytes()
+    table = pd.read_parquet(tmp_path / "x.parquet")
+    assert len(table) == 24
+    assert texts[".csv"] == texts[".CSV"]
+    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood\n")
+    read = {
+        "csv": pd.read_csv(tmp_path / "x.csv"),
+        "jsonl": pd.DataFrame([json.loads(line) for line in texts[".jsonl"].splitlines()]),
+    }
+    for rows in read.values():
+        assert rows.path.tolist() == table.path.tolist()
+        assert rows.score.tolist() == table.score.tolist()
+        assert rows.logit.astype("float32").tolist() == table.logit.tolist()
+        assert rows.label.tolist() == table.label.tolist()
+        assert rows.is_ood.tolist() == table.is_ood.tolist()
 
 
 def test_evaluate_all_splits(answer, bundle, small_dataset):
@@ -602,6 +645,14 @@ REFUSED = {
         "evaluate B --data-root D --split holdout",
         "--split train, validation, test, all.*'holdout'",
     ),
+    "evaluate: an ending that is none": (
+        "evaluate B --data-root gone --out x.txt",
+        "Expected --out FILE ending in .csv, .jsonl, .parquet. Received: x.txt",
+    ),
+    "evaluate: no ending": ("evaluate B --data-root gone --out x", "Expected --out FILE ending in .csv"),
+    "evaluate: a folder": ("evaluate B --data-root gone --out folder.csv", "Expected a file after --out. Received a"),
+    "explain: a folder": ("explain B N/1.png --out folder.png", "Expected a file after --out. Received a folder"),
+    "predict: a folder": ("predict B N --out folder.csv", "Expected a file after --out. Received a folder"),
     "evaluate: a split without images": (
         "evaluate B --data-root ONE --split test",
         "no usable image in the split 'test'",
@@ -648,7 +699,7 @@ REFUSED = {
     "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected a method out of gradcam, "),
     "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected a target out of fake, real"),
     "explain: unknown layer": ("explain B N/1.png --layer x --out o.png", "Expected a layer out of conv_1, conv_last"),
-    "explain: no picture": ("explain B N/1.png --out o.jpg", "Expected --out FILE.png"),
+    "explain: no picture": ("explain B N/1.png --out o.jpg", "Expected --out FILE ending in .png"),
     "explain: no image": ("explain B ODD --out o.png", "Not an image"),
     "no such command": ("dance", "invalid choice"),
     "no command": ("", "required"),
@@ -663,6 +714,8 @@ def test_bad_input_gives_code_2_and_one_line_that_says_why(
     named, one, odd, empty = tmp_path / "named", tmp_path / "one", tmp_path / "odd.json", tmp_path / "empty"
     named.mkdir()
     empty.mkdir()
+    for suffix in ("csv", "png"):
+        (tmp_path / f"folder.{suffix}").mkdir()
     shutil.copy(numbered / "1.png", named / "photo.png")
     shutil.copytree(small_dataset / "train" / "real", one / "train" / "real")
     odd.write_text('{"batchsize": 3}')

@@ -24,7 +24,7 @@ def traces(figure) -> dict:
 
 def test_the_reliability_curve_goes_through_what_was_measured():
     points = reliability(LABELS, SCORES)
-    perfect, curve = figures.reliability(points, calibration_error(LABELS, SCORES)).data
+    perfect, curve = figures.reliability(points, f"ECE {calibration_error(LABELS, SCORES):.3f}").data
     assert (list(perfect.x), list(perfect.y)) == ([0, 1], [0, 1])
     assert list(curve.x) == pytest.approx(points["score"])
     assert list(curve.y) == pytest.approx(points["share"])
@@ -38,12 +38,12 @@ def test_points_of_more_images_are_larger_and_none_is_lost():
         "share": np.array([0.0, 0.5, 1.0]),
         "images": np.array([1, 3000, 9000]),
     }
-    sizes = figures.reliability(points, 0.1).data[1].marker.size
+    sizes = figures.reliability(points, "ECE 0.100").data[1].marker.size
     assert 5 < sizes[0] < sizes[1] < sizes[2] < 25
 
 
 def test_the_axes_of_reliability_show_zero_to_one():
-    layout = figures.reliability(reliability(LABELS, SCORES), 0.1).layout
+    layout = figures.reliability(reliability(LABELS, SCORES), "ECE 0.100").layout
     for axis in (layout.xaxis, layout.yaxis):
         assert -0.05 < axis.range[0] <= 0
         assert 1 <= axis.range[1] < 1.05

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from dfcore import figures
-from dfcore.evaluation import confusion, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation import METRICS, confusion, evaluate_scores, precision_recall_points, reliability, roc_points
 
 random = np.random.default_rng(0)
 LABELS = (random.random(200) < 0.4).astype(int)
 SCORES = np.clip(random.normal(0.4 + 0.25 * LABELS, 0.2), 0, 1)
 # Perfectly parted scores: a curve with corners only, so that most thresholds lie between its points.
 PARTED = (np.array([0, 0, 1, 1, 1, 1]), np.array([0.1, 0.2, 0.6, 0.7, 0.8, 0.9]))
+TITLES = {key: metric.title for key, metric in METRICS.items()}
 THRESHOLDS = (0.0, 0.15, 0.5, 0.65, 0.85, 1.0)
 
 
@@ -19,11 +20,12 @@ def traces(figure) -> dict:
 
 
 def roc(labels, scores, threshold):
-    return figures.roc(roc_points(labels, scores), evaluate_scores(labels, scores, threshold), split="test")
+    return figures.roc(roc_points(labels, scores), evaluate_scores(labels, scores, threshold), TITLES, split="test")
 
 
 def precision_recall(labels, scores, threshold):
-    return figures.precision_recall(precision_recall_points(labels, scores), evaluate_scores(labels, scores, threshold))
+    metrics = evaluate_scores(labels, scores, threshold)
+    return figures.precision_recall(precision_recall_points(labels, scores), metrics, TITLES)
 
 
 @pytest.mark.parametrize("data", [(LABELS, SCORES), PARTED], ids=["overlapping", "parted"])
@@ -61,6 +63,33 @@ def test_axes_of_rates_show_zero_to_one(make):
         assert -0.05 < axis.range[0] <= 0
         assert 1 <= axis.range[1] < 1.05
         assert axis.title.text
+
+
+def test_metrics_have_the_titles_of_the_registry():
+    axes = {figure.layout[axis].title.text for figure in (roc(*PARTED, 0.5), precision_recall(*PARTED, 0.5))
+            for axis in ("xaxis", "yaxis")}  # fmt: skip
+    assert axes == {TITLES[key] for key in ("false_positive_rate", "recall", "precision")}
+    bent = {key: key.upper() for key in TITLES}
+    figure = figures.roc(roc_points(*PARTED), evaluate_scores(*PARTED, 0.5), bent, split="test")
+    assert "ROC_AUC" in figure.data[1].name
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: roc(LABELS, SCORES, 0.5),
+        lambda: precision_recall(LABELS, SCORES, 0.5),
+        lambda: figures.confusion_matrix({"true_real": 9, "false_fake": 1, "false_real": 1, "true_fake": 3}),
+        lambda: figures.training_curves({str(n): HISTORY for n in range(9)}, COLUMNS, title="Loss", epochs=5),
+        lambda: figures.training_curves({"one": HISTORY}, COLUMNS, title="Loss", epochs=5),
+        lambda: figures.robustness([{"title": "blur", "roc_auc": 0.5}], TITLES),
+        lambda: figures.reliability(reliability(LABELS, SCORES), "ECE 0.1"),
+    ],
+)
+def test_blue_and_orange_mean_real_and_fake_and_nothing_else(make):
+    text = make().to_json().lower()
+    assert figures.REAL_COLOUR not in text
+    assert figures.FAKE_COLOUR not in text
 
 
 def test_the_line_of_chance():
@@ -127,6 +156,14 @@ def test_several_runs_are_told_apart_by_name_and_colour():
                                                      "two: validation"]  # fmt: skip
     assert figure.data[0].line.color == figure.data[1].line.color != figure.data[2].line.color
     assert figure.data[0].line.dash != figure.data[1].line.dash
+
+
+def test_runs_of_the_same_name_stay_apart():
+    names = {"one": "same", "two": "same", "three": "other"}
+    figure = figures.training_curves(dict.fromkeys(names, HISTORY), {"loss": "training"}, title="Loss", epochs=5,
+                                     names=names)  # fmt: skip
+    assert [trace.name for trace in figure.data] == ["same: training", "same: training", "other: training"]
+    assert len({trace.line.color for trace in figure.data}) == 3
 
 
 def test_smoothing_keeps_the_raw_curve_visible():

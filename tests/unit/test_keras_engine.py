@@ -7,10 +7,7 @@ from dfcore import architectures
 from dfcore.architectures import build_model
 from dfcore.engines import KerasEngine, fake_logit
 
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if architectures.get(name).pretrained else ())
-    for name in architectures.names()
-]
+NAMES = architectures.names()
 
 
 def on_gpu() -> bool:

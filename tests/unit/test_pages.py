@@ -1,11 +1,13 @@
 """Every page, driven by Streamlit's AppTest: empty, with a finished run, and through its main actions."""
 
+import gc
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,12 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import evidence
+from dashboard import detectors, evidence
 from dfcore.cli import main
 from dfcore.evaluation.robustness import CHANGES
-from dfcore.runs import RunStore
+from dfcore.runs import Run, RunStore
 from dfcore.training import presets
+from dfcore.utils.files import write_json
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = ("home", "inspect", "datasets", "train", "monitor", "evaluate", "models")
@@ -211,7 +214,7 @@ def heading(app: AppTest) -> str:
 
 def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
     app = upload(open_page("inspect"), (small_dataset / "test" / "fake" / "0.png").read_bytes())
-    app.toggle(key="inspect_insist").set_value(True).run()
+    app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Inconclusive" in heading(app), "24 images teach no threshold for 5% errors"
     assert "never likely real, never likely fake" in words(app)
     accept(app, 50)
@@ -232,9 +235,9 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "Inconclusive" in heading(app)
     assert "unlike those that this detector was trained on" in words(app)
     assert "shorter side has 300 pixels" in words(app)
-    app.toggle(key="inspect_insist").set_value(True).run()
+    app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely" in heading(app)
-    assert "You insisted" in words(app), "the warning stays"
+    assert "Decided all the same" in words(app), "the warning stays"
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
@@ -395,21 +398,21 @@ def setting(app: AppTest, label: str):
     return next(item for item in (*app.selectbox, *app.number_input) if item.label == label)
 
 
-def test_a_recipe_fills_the_form_and_can_be_put_away(filled):
+def test_a_preset_fills_the_form_and_can_be_put_away(filled):
     app = open_page("train")
     before = setting(app, "Architecture").value
-    assert setting(app, "Recipe").value == ""
+    assert setting(app, "Preset").value == ""
     for name in presets.names():
-        recipe = presets.get(name)
-        app.selectbox(key="train_recipe").set_value(name).run()
+        preset = presets.get(name)
+        app.selectbox(key="train_preset").set_value(name).run()
         assert not app.exception
-        assert recipe.summary in words(app)
-        assert setting(app, "Architecture").value == recipe.values["arch"]
-        assert setting(app, "Image size (pixels)").value == recipe.values["image_size"]
-        assert setting(app, "Epochs, at most").value == recipe.values["epochs"]
-        assert setting(app, "Calibrate by").value == recipe.values.get("cross_validation", "off")
+        assert preset.summary in words(app)
+        assert setting(app, "Architecture").value == preset.values["arch"]
+        assert setting(app, "Image size (pixels)").value == preset.values["image_size"]
+        assert setting(app, "Epochs, at most").value == preset.values["epochs"]
+        assert setting(app, "Calibrate by").value == preset.values.get("cross_validation", "off")
         assert setting(app, "Stop early by").value == "off"
-    app.selectbox(key="train_recipe").set_value("").run()
+    app.selectbox(key="train_preset").set_value("").run()
     assert setting(app, "Architecture").value == before
     assert setting(app, "Stop early by").value == "auc"
 
@@ -445,6 +448,88 @@ def test_a_run_is_deleted_only_after_a_second_click(filled):
     button(app, "Delete for good").click().run()
     assert len(list(store)) == 0
     assert "No runs yet" in words(app)
+
+
+@pytest.fixture
+def beside(filled):
+    """A second run beside the completed one, whose files may be damaged; its id sorts first."""
+    (sound,) = RunStore(filled / "runs")
+    copy = sound.folder.with_name("29990101-000000-000-cnn")
+    shutil.copytree(sound.folder, copy)
+    return Run(copy)
+
+
+# More kinds of damage, by the list alone, are in test_runs.py.
+BROKEN = [(name, text) for name in ("config.json", "status.json", "created.json") for text in (b'{"half', b"[]")]
+BROKEN += [(name, b"\xff\xfe\x00") for name in ("history.csv", "steps.csv", "metrics.json")]
+
+
+@pytest.mark.parametrize(("name", "content"), BROKEN, ids=[f"{name}: {text!r}" for name, text in BROKEN])
+def test_a_damaged_run_is_shown_with_its_reason_and_deleted_and_hides_no_other(filled, beside, name, content):
+    (beside.folder / name).write_bytes(content)
+    broken = name in ("config.json", "status.json", "created.json")
+    (sound,) = (run for run in RunStore(filled / "runs") if run.id != beside.id)
+    for page in ("home", "train", "evaluate", "models"):
+        app = open_page(page)
+        assert not app.error, page
+        if page == "home":
+            assert (f"{name} is " in words(app).replace("\\", "")) == broken
+            assert r"Small \*run\*" in words(app)
+    app = open_page("monitor")
+    assert app.selectbox(key="run").value == beside.id, "the damaged one is the latest"
+    app.multiselect(key="overlay").set_value([sound.id])
+    app.session_state["run_settings"] = app.session_state["run_log"] = True
+    app.run()
+    assert not app.exception
+    assert not [error for error in app.error if name not in error.value.replace("\\", "")]
+    table = app.dataframe[0].value
+    states = dict(zip(table["Id"], table["State"], strict=True))
+    assert states == {beside.id: "damaged" if broken else "completed", sound.id: "completed"}
+    assert (f"{name} is " in words(app).replace("\\", "")) == broken
+    button(app, "Delete").click().run()
+    button(app, "Delete for good").click().run()
+    assert not app.exception
+    assert [run.id for run in RunStore(filled / "runs")] == [sound.id]
+
+
+def test_seeds_of_one_repetition_are_curves_of_their_own(filled, charts):
+    (first,) = RunStore(filled / "runs")
+    for seed in (1, 2):
+        # As `--repeat` makes them: within one second, with the same name.
+        copy = first.folder.with_name(f"{first.id[:15]}-{seed:03}-cnn")
+        shutil.copytree(first.folder, copy)
+        write_json(copy / "config.json", first.config() | {"seed": seed})
+    runs = [run.id for run in RunStore(filled / "runs")]
+    app = open_page("monitor")
+    app.selectbox(key="run").set_value(first.id).run()
+    charts.clear()
+    app.multiselect(key="overlay").set_value([run for run in runs if run != first.id]).run()
+    assert not app.exception
+    names = {trace.name for trace in charts["curve_Loss"].data}
+    assert names == {f"Small *run* (seed {seed}): {part}" for seed in range(3) for part in ("training", "validation")}
+
+
+def test_runs_that_differ_in_nothing_are_told_apart_by_their_ids(filled, beside, charts):
+    (first,) = (run for run in RunStore(filled / "runs") if run.id != beside.id)
+    app = open_page("monitor")
+    app.multiselect(key="overlay").set_value([first.id]).run()
+    names = {trace.name for trace in charts["curve_ROC AUC on validation"].data}
+    assert names == {f"Small *run* [{run.id}]: validation" for run in (first, beside)}
+
+
+@pytest.fixture
+def charts(monkeypatch) -> dict:
+    """The figures that a page draws, by their keys."""
+    import streamlit as st
+
+    drawn, show = {}, st.plotly_chart
+
+    def chart(figure, **options):
+        drawn[options.get("key")] = figure
+        return show(figure, **options)
+
+    monkeypatch.setattr(st, "plotly_chart", chart)
+    return drawn
 
 
 def test_the_loss_within_epochs_is_drawn_for_whoever_opens_it(filled):
@@ -555,7 +640,7 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
     assert shown["Right when decided"] == "none", "nothing was decided"
-    assert "temperature scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
+    assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
     app.session_state["evaluate_more"] = True
     assert f"{metrics['ece']:.3f}" in {metric.value for metric in app.run().metric}
@@ -655,3 +740,22 @@ def test_no_run_of_a_page_clears_the_networks_that_all_sessions_share(monkeypatc
     monkeypatch.setattr(keras.backend, "clear_session", lambda: cleared.append(True))
     open_page("home").run()
     assert not cleared
+
+
+def test_a_detector_that_leaves_the_cache_is_freed_with_its_network(library, monkeypatch):
+    """The fault: what had been taken out of the collector's rounds stayed in memory for good, 27 MB a network."""
+    detectors._load.clear()
+    folder = library / "models" / "thumbnails"
+    for number in range(detectors._IN_MEMORY + 1):
+        shutil.copytree(folder, folder.with_name(f"copy-{number}"))
+    entries = [entry for entry in detectors.library()[0] if entry.key.startswith("copy-")]
+    networks = []
+    for entry in entries:
+        loaded = detectors.detector(entry)
+        detectors.explainer(entry)
+        networks.append(weakref.ref(loaded.model))
+        del loaded
+    assert networks[0]() is None
+    assert None not in [network() for network in networks[1:]], "those in the cache stay"
+    assert gc.get_freeze_count() > 100_000, "and need not be looked through after each run of a page"
+    detectors._load.clear()

@@ -1,0 +1,72 @@
+"""Private parts of Streamlit that the dashboard changes: the one place that knows them, and checks that they are there.
+
+There is no public way to do what they do; another version may lack them.
+"""
+
+import importlib
+from typing import Any
+
+import streamlit as st
+
+from dfcore.errors import DfcoreError
+
+# {what the dashboard does with it: (module, object in it or "", attribute)}.
+PARTS = {
+    "keeps networks in memory": ("streamlit.runtime.scriptrunner.script_runner", "", "_clean_problem_modules"),
+    "asks who somebody is before it shows a page": (
+        "streamlit.runtime.pages_manager", "PagesManager", "uses_pages_directory",
+    ),
+}  # fmt: skip
+
+
+def require() -> None:
+    """Checks that this version of Streamlit has all of them.
+
+    Raises:
+        DfcoreError: naming the version, what it lacks, and what the dashboard cannot do without.
+    """
+    missing = [f"{_name(part)}, by which the dashboard {use}" for use, part in PARTS.items() if not _has(part)]
+    if missing:
+        raise DfcoreError(
+            f"Streamlit {st.__version__} is not one that this dashboard works with: it has no {'; no '.join(missing)}. "
+            "Expected the version in requirements.txt; `pip install -r requirements.txt` installs it."
+        )
+
+
+def keep_networks() -> None:
+    """Leaves Keras's session alone.
+
+    Streamlit clears it after every run, since many scripts build a model in each. Ours are shared by all sessions: each
+    would be compiled anew for the next heat-map, and while Keras cleared, everybody waited.
+    """
+    _set("keeps networks in memory", _nothing)
+
+
+def leave_pages_directory() -> None:
+    """Has Streamlit take the pages from `st.navigation`, and not each file under `pages/` by itself."""
+    _set("asks who somebody is before it shows a page", False)
+
+
+def _set(use: str, value: Any) -> None:
+    require()
+    setattr(_owner(PARTS[use]), PARTS[use][2], value)
+
+
+def _has(part: tuple[str, str, str]) -> bool:
+    try:
+        return hasattr(_owner(part), part[2])
+    except (ImportError, AttributeError):
+        return False
+
+
+def _owner(part: tuple[str, str, str]) -> Any:
+    module = importlib.import_module(part[0])
+    return getattr(module, part[1]) if part[1] else module
+
+
+def _name(part: tuple[str, str, str]) -> str:
+    return ".".join(name for name in part if name)
+
+
+def _nothing() -> None:
+    """Takes the place of the clearing."""

@@ -1,0 +1,245 @@
+"""The pixel cache on the disk: one folder for each preprocessing, with two files that only grow, and who uses them.
+
+`pixels.bin` holds rows of uint8 (size, size, 3), `index.bin` the SHA-256 of each row's image. Rows are only ever
+appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer overwrites. While
+somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process dies; a folder
+without one may be emptied.
+"""
+
+import math
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from dfcore.errors import InputError, StorageError
+from dfcore.utils.files import lock, make_folder, share
+
+LIMIT = "DFCORE_CACHE_GB"
+_DEFAULT_GB = 20.0
+_DIGEST = 32
+_PIXELS, _INDEX, _LOCK, _LAST_USE, _USERS = "pixels.bin", "index.bin", "lock", "last_use", "users"
+_SCANS = "scans"
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One folder of the cache.
+
+    Attributes:
+        name: preprocessing, as `PreprocessSpec.key` names it.
+        images: how many it holds.
+        bytes: on the disk.
+        last_use: when it was last opened, seconds since 1970.
+        in_use: whether somebody has it open now.
+    """
+
+    name: str
+    images: int
+    bytes: int
+    last_use: float
+    in_use: bool
+
+
+class Use:
+    """Somebody has a store open, until `end` or the end of the process."""
+
+    def __init__(self, file: FileLock):
+        self._file = file
+
+    def end(self) -> None:
+        """The store may be removed, as far as this use goes."""
+        self._file.release()
+        with suppress(OSError):
+            Path(self._file.lock_file).unlink(missing_ok=True)
+
+
+class PixelStore:
+    """The two files of one preprocessing.
+
+    Attributes:
+        row_bytes: of one image.
+    """
+
+    def __init__(self, folder: Path, size: int):
+        """Opens or makes it.
+
+        Raises:
+            StorageError: when its folder cannot be made.
+        """
+        try:
+            make_folder(folder / _USERS)
+        except OSError as error:
+            raise StorageError(f"The cache folder {folder} cannot be made: {error.strerror}.") from error
+        self._folder = folder
+        self._pixels, self._index = folder / _PIXELS, folder / _INDEX
+        self._shape = (size, size, 3)
+        self.row_bytes = size * size * 3
+        self._known: dict[str, int] = {}
+
+    def begin_use(self) -> Use:
+        """From now on it is not removed; a removal that has begun is waited for.
+
+        Raises:
+            StorageError: when its folder cannot be written.
+        """
+        with self._writing(), lock(self._folder / _LOCK):
+            file = lock(self._folder / _USERS / uuid4().hex)
+            file.acquire()
+            _touch(self._folder / _LAST_USE)
+            return Use(file)
+
+    def index(self) -> dict[str, int]:
+        """{digest: row} of all complete rows; of what was read before only the new ones are read."""
+        rows = self._complete_rows()
+        if rows < len(self._known):  # Somebody damaged it.
+            self._known = {}
+        if rows > len(self._known):
+            with open(self._index, "rb") as file:
+                file.seek(len(self._known) * _DIGEST)
+                data = file.read((rows - len(self._known)) * _DIGEST)
+            for start in range(0, len(data), _DIGEST):
+                self._known[data[start : start + _DIGEST].hex()] = len(self._known)
+        return self._known
+
+    def append(self, images: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Writes images that are not there yet behind the complete rows.
+
+        Raises:
+            StorageError: when the disk is full.
+        """
+        if not images:
+            return
+        with self._writing(), lock(self._folder / _LOCK):
+            known = self.index()
+            new = {digest: pixels for digest, pixels in images if digest not in known}
+            with _shared_append(self._pixels) as pixels_file, _shared_append(self._index) as index_file:
+                pixels_file.truncate(len(known) * self.row_bytes)
+                index_file.truncate(len(known) * _DIGEST)
+                for pixels in new.values():
+                    pixels_file.write(pixels.tobytes())
+                pixels_file.flush()
+                os.fsync(pixels_file.fileno())
+                index_file.write(bytes.fromhex("".join(new)))
+
+    def open(self, rows: int, use: Use) -> np.ndarray:
+        """The first rows as a read-only memory map, (rows, size, size, 3), which keeps `use` as long as it lives."""
+        if not rows:
+            use.end()
+            return np.empty((0, *self._shape), np.uint8)
+        store = np.memmap(self._pixels, np.uint8, "r", shape=(rows, *self._shape))
+        weakref.finalize(store, use.end)
+        return store
+
+    def _complete_rows(self) -> int:
+        sizes = [path.stat().st_size if path.exists() else 0 for path in (self._index, self._pixels)]
+        return min(sizes[0] // _DIGEST, sizes[1] // self.row_bytes)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"The cache {self._folder} cannot be written: {error.strerror or error}.") from error
+
+
+def entries(cache: Path) -> list[CacheEntry]:
+    """The folders of the cache that hold pixels, the least recently used first."""
+    folders = [path.parent for path in cache.glob(f"*/{_INDEX}")]
+    return sorted(map(_entry, folders), key=lambda entry: entry.last_use)
+
+
+def scan_bytes(cache: Path) -> int:
+    """What is remembered of scans takes so many bytes."""
+    return sum(path.stat().st_size for path in (cache / _SCANS).glob("*.parquet"))
+
+
+def limit_bytes() -> int:
+    """How large the pixels in the cache may grow, from `DFCORE_CACHE_GB`.
+
+    Raises:
+        InputError: when that is no number of gigabytes.
+    """
+    text = os.environ.get(LIMIT) or str(_DEFAULT_GB)
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = math.nan
+    if not 0 <= gigabytes < math.inf:
+        raise InputError(f"Expected {LIMIT} to be gigabytes, 0 or more. Received: {text!r}.")
+    return int(gigabytes * 2**30)
+
+
+def make_room(cache: Path, needed: int) -> None:
+    """Removes folders that nobody uses, least recently used first, until so many bytes more stay within the limit."""
+    allowed = limit_bytes() - needed
+    held = entries(cache)
+    taken = sum(entry.bytes for entry in held)
+    for entry in held:
+        if taken <= allowed:
+            return
+        if _remove(cache / entry.name):
+            taken -= entry.bytes
+
+
+def clear(cache: Path) -> tuple[list[CacheEntry], list[CacheEntry]]:
+    """Removes all that nobody uses, and what is remembered of scans; returns what was removed and what is in use."""
+    removed: list[CacheEntry] = []
+    left: list[CacheEntry] = []
+    for entry in entries(cache):
+        (removed if _remove(cache / entry.name) else left).append(entry)
+    for path in (cache / _SCANS).glob("*.parquet"):
+        path.unlink(missing_ok=True)
+    return removed, left
+
+
+def _remove(folder: Path) -> bool:
+    """Empties a folder that nobody uses; its lock stays, since somebody may be waiting for it."""
+    with _unused(folder) as unused:
+        if unused:
+            for name in (_INDEX, _PIXELS):  # Without its index a row is no row.
+                (folder / name).unlink(missing_ok=True)
+    return unused
+
+
+@contextmanager
+def _unused(folder: Path) -> Iterator[bool]:
+    """Whether nobody has a folder open, and for so long nobody can; marks of the dead go."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock(folder / _LOCK, timeout=0))
+            for path in (folder / _USERS).glob("*"):
+                with lock(path, timeout=0):
+                    path.unlink(missing_ok=True)
+        except (Timeout, OSError):  # It is written, open, or another account's alone.
+            yield False
+            return
+        yield True
+
+
+def _entry(folder: Path) -> CacheEntry:
+    index, pixels = folder / _INDEX, folder / _PIXELS
+    sizes = [path.stat().st_size if path.exists() else 0 for path in (index, pixels)]
+    stamp = folder / _LAST_USE if (folder / _LAST_USE).exists() else index
+    with _unused(folder) as unused:
+        return CacheEntry(folder.name, sizes[0] // _DIGEST, sum(sizes), stamp.stat().st_mtime, not unused)
+
+
+def _touch(path: Path) -> None:
+    """Notes the time; a file that another account owns and nobody else may write costs only the order of removal."""
+    with suppress(OSError):
+        path.touch()
+        share(path)
+
+
+@contextmanager
+def _shared_append(path: Path) -> Iterator:
+    with open(path, "ab") as file:
+        share(path)
+        yield file

@@ -1,0 +1,49 @@
+"""Checks of a training config that take more than one field; fields alone are checked by pydantic."""
+
+from typing import Any
+
+from dfcore import architectures
+from dfcore.datasets import augment
+from dfcore.errors import ConfigError
+from dfcore.imaging.preprocess import MIN_SIZE
+
+
+def misfits(values: dict[str, Any]) -> list[str]:
+    """What does not fit the architecture, or one another, told beside whatever is wrong with single fields."""
+    name = values.get("arch", "cnn")
+    if name not in architectures.names():
+        return []
+    architecture, problems = architectures.get(name), []
+    size = architecture.image_size if values.get("image_size") is None else values["image_size"]
+    if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
+        problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
+    problems += _small_crops(values, architecture, size)
+    if not architecture.any_size and "random_crop" in str(values.get("augmentation", "")).lower():
+        text = ", ".join(other for other in architectures.names() if architectures.get(other).any_size)
+        problems.append(
+            f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
+        )
+    if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
+        problems.append(
+            "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
+            f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
+        )
+    if values.get("weights") == "imagenet" and not architecture.pretrained:
+        offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
+        problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
+    return problems
+
+
+def _small_crops(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
+    """Patches on which the network could not be taught, though it takes the whole images."""
+    text = str(values.get("augmentation", ""))
+    try:
+        side = augment.random_crop_side(text, int(size)) if augment.has_random_crop(text) else None
+    except (ConfigError, TypeError, ValueError):
+        return []  # Told with the field itself.
+    if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
+        return []
+    return [
+        f"augmentation: expected random crops of at least {architecture.min_size} pixels for {architecture.name}; of "
+        f"{size} pixels they have {side}. Received: {text!r}"
+    ]

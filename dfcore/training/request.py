@@ -1,0 +1,142 @@
+"""What people ask of a new run, made into a config: from the command line, a form, a file or Python.
+
+Here alone settings are refused that would do nothing; a run that was begun, or its record, is read as it is.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dfcore import architectures, compat
+from dfcore.datasets import TEST, TRAIN, VALIDATION, Dataset, assign_splits, augment, require_trainable, scan
+from dfcore.datasets.scan import image_side
+from dfcore.errors import ConfigError
+from dfcore.training import presets
+from dfcore.training.config import TrainConfig, make_config, suggest
+
+
+class _Rule(NamedTuple):
+    """A setting that needs another one to do anything."""
+
+    name: str
+    works: Callable[[TrainConfig], bool]
+    needs: str
+
+
+def _trains_backbone(config: TrainConfig) -> bool:
+    return not config.pretrained or config.freeze_epochs < config.epochs
+
+
+_RULES = (
+    _Rule("warmup_epochs", lambda c: c.schedule == "cosine", "schedule=cosine"),
+    _Rule("weight_decay", lambda c: c.optimizer == "adamw", "optimizer=adamw"),
+    _Rule("plateau_patience", lambda c: c.schedule == "plateau", "schedule=plateau"),
+    _Rule("patience", lambda c: c.early_stopping != "off", "early_stopping=auc or loss"),
+    _Rule("folds", lambda c: c.cross_validation == "content", "cross_validation=content"),
+    _Rule("freeze_epochs", lambda c: c.pretrained, "weights to start from"),
+    _Rule("head_lr", lambda c: c.pretrained and c.freeze_epochs > 0, "weights to start from, and freeze_epochs"),
+    _Rule("full_image_epochs", lambda c: augment.has_random_crop(c.augmentation), "random_crop in augmentation"),
+    _Rule("augmentation", lambda c: not _all_full(c), "fewer full_image_epochs than epochs, else nothing is cropped"),
+    *(
+        _Rule(name, _trains_backbone, "fewer freeze_epochs than epochs, else the head alone is trained at head_lr")
+        for name in ("lr", "schedule", "warmup_epochs")
+    ),
+)
+
+
+def _all_full(config: TrainConfig) -> bool:
+    return augment.has_random_crop(config.augmentation) and config.full_image_epochs >= config.epochs
+
+
+def idle(config: TrainConfig) -> dict[str, str]:
+    """Settings that do nothing beside the others, whatever their values, each with what it needs."""
+    result: dict[str, str] = {}
+    for rule in _RULES:
+        if not rule.works(config):
+            result.setdefault(rule.name, rule.needs)
+    return result
+
+
+def without_effect(config: TrainConfig) -> dict[str, str]:
+    """Settings that differ from their defaults and would do nothing, each with what it needs."""
+    return {name: needs for name, needs in idle(config).items()
+            if getattr(config, name) != TrainConfig.model_fields[name].default}  # fmt: skip
+
+
+def idle_on(dataset: Dataset, config: TrainConfig) -> Iterator[tuple[str, str]]:
+    """The same of what depends on the splits that the folders give."""
+    given = set(dataset.usable.split.dropna())
+    drawn = bool(dataset.usable.split.isna().any())
+    movable = VALIDATION in given and TEST not in given
+    if config.valid_as_test and not movable:
+        yield "valid_as_test", "folders with train and validation and without test"
+    if not drawn and (TRAIN not in given or (VALIDATION in given and not (movable and config.valid_as_test))):
+        yield "validation_share", "images for which the folders give no validation split"
+    if not drawn:
+        yield "test_share", "images for which the folders give no split"
+
+
+def check_request(
+    asked: dict[str, Any],
+    *,
+    preset: str | None = None,
+    dataset: Dataset | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> TrainConfig:
+    """Checks everything that can be checked before a new run, and makes its config.
+
+    Args:
+        asked: settings by name; what is missing is taken from the preset, then from what suits the images, then from
+            the defaults. A file named by `arch_file` is run.
+        preset: a preset to start from, by name.
+        dataset: that of `data_root`, where it was scanned before.
+        progress: called with (images read, images in all) where it is scanned here.
+        note: called with a sentence for each setting of the preset that does nothing any more.
+
+    Raises:
+        ConfigError: with every problem at once; also for settings that were asked for and would do nothing.
+        LayoutError, DatasetError: when the images cannot be trained on.
+        InputError: when there is no such preset, or the architecture's file cannot be used.
+    """
+    asked = compat.settings(asked)
+    values = (presets.get(preset).values if preset else {}) | asked
+    if values.get("arch_file"):
+        values["arch_file"] = str(architectures.load_file(values["arch_file"]))
+    config = make_config(values)
+    _refuse_idle(config, without_effect(config), asked, note)
+    data = dataset or scan(config.data_root, progress=progress)
+    values["data_root"] = str(Path(config.data_root).expanduser().resolve())
+    fitting = suggest(image_side(data)) if not {"arch", "image_size"} & set(values) and len(data.usable) else {}
+    config = make_config(fitting | values)
+    defaults = {name: field.default for name, field in TrainConfig.model_fields.items()}
+    on_data = {name: needs for name, needs in idle_on(data, config) if getattr(config, name) != defaults[name]}
+    _refuse_idle(config, {name: needs for name, needs in on_data.items() if name in asked}, asked, note)
+    require_trainable(assign_splits(data, config.split_policy))
+    return config
+
+
+def _refuse_idle(config: TrainConfig, idle: dict[str, str], asked: dict[str, Any], note: Callable[[str], None]) -> None:
+    problems = []
+    for name, needs in idle.items():
+        value = getattr(config, name)
+        if name in asked:
+            problems.append(
+                f"{name}: it does nothing without {needs}. Leave it out, or change that. Received: {value!r}"
+            )
+        else:
+            note(f"{name}={value} of the preset does nothing here: it needs {needs}.")
+    if problems:
+        raise ConfigError(problems)
+
+
+def recorded_config(values: dict[str, Any]) -> TrainConfig:
+    """The config of a run that was begun, from its record; the file of its architecture is run.
+
+    Raises:
+        ConfigError: when it cannot be read.
+        InputError: when the architecture's file is gone or fails.
+    """
+    if values.get("arch_file"):
+        architectures.load_file(values["arch_file"])
+    return make_config(values)

@@ -1,0 +1,246 @@
+"""One training from the queue to the detector: in this process for `train`, in one of its own for the worker.
+
+Nothing heavy is imported before the run has its turn, and then TensorFlow first.
+"""
+
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from dfcore import workspace
+from dfcore.errors import DfcoreError, RunError
+from dfcore.runs.process import identity
+from dfcore.runs.run import LostRun, Run
+from dfcore.runs.status import State
+from dfcore.runs.store import RunStore
+from dfcore.training.watcher import RunWatcher, StoppedEarly
+from dfcore.utils.files import lock as make_lock
+from dfcore.utils.files import sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dfcore.training.config import TrainConfig
+
+_POLL_SECONDS = _BEAT_SECONDS = 1.0
+
+
+def train(
+    config: "TrainConfig | None" = None,
+    *,
+    runs_dir: "str | Path | None" = None,
+    progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """Trains a detector in this process, and returns the finished run.
+
+    It makes a run as `dfcore train` does, waits until no other training is at work in the folder of runs, and trains.
+    The run is seen, and can be stopped, by the dashboard and by `dfcore runs` meanwhile. Ctrl-C stops it after the
+    current step and keeps what was learned, a second one at once; `dfcore runs resume` goes on. Random numbers of
+    Python, NumPy and Keras are seeded by it.
+
+    Args:
+        config: settings; or name them one by one.
+        runs_dir: folder of runs, by default that of the workspace.
+        progress: called with (steps made, steps in all), those of networks for cross-validation included.
+        settings: fields of `TrainConfig`; each overrules the one in `config`. `data_root`, the folder or manifest of
+            the images, must be named in one of them; without `arch` and `image_size` both are chosen to suit the
+            images.
+
+    Returns:
+        The run: `run.bundle` is the folder that `Detector.load` takes, `run.metrics()` the figures by split,
+        `run.history()` a row an epoch, `run.folder` all of it. Its state is "completed", or "stopped" where somebody
+        else stopped it.
+
+    Raises:
+        ConfigError: when settings are wrong or do nothing; all of them are told at once.
+        LayoutError, DatasetError: when the images cannot be trained on.
+        DfcoreError: when training failed, e.g. because memory ran out; the run is noted as failed, with the reason.
+        KeyboardInterrupt: after Ctrl-C; the run is noted as stopped.
+
+    Example:
+        >>> import dfcore
+        >>> run = dfcore.train(data_root=demo, epochs=1, image_size=32)  # doctest: +SKIP
+        >>> detector = dfcore.Detector.load(run.bundle)  # doctest: +SKIP
+        >>> run.metrics()["test"]["roc_auc"]  # doctest: +SKIP
+        0.97
+    """
+    import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
+
+    from dfcore.training.request import check_request
+
+    checked = check_request((config.model_dump(exclude_unset=True) if config else {}) | settings)
+    run = RunStore(runs_dir or workspace.runs_dir()).create(checked.to_dict(), epochs=checked.epochs)
+    me = identity()
+    run.claim(int(me["pid"]), me["started"], epochs=checked.epochs)
+    run.owner = me["pid"], me["started"]
+    with _stopping_on_ctrl_c(run) as pressed, open(run.log, "a", encoding="utf-8", buffering=1) as log:
+        conduct(run, RunWatcher(run, lambda text: print(text, file=log), progress))
+    if pressed:
+        raise KeyboardInterrupt(f"Run {run.id} is {run.status().state}.")
+    return run
+
+
+def conduct(run: Run, watcher: RunWatcher) -> None:
+    """Trains a run that this process owns: waits for its turn, trains, and notes how it ended.
+
+    Raises:
+        LostRun: when it was given to another process meanwhile; nothing is noted then.
+        DfcoreError: when it failed, which is noted with the reason.
+    """
+    ended = threading.Event()
+    threading.Thread(target=_beat, args=(run, ended), daemon=True).start()
+    lock = make_lock(run.folder.parent / ".training.lock")
+    try:
+        _clean_up(run)
+        if not _wait_for_turn(run, lock):
+            run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
+            return
+        run.keep_reserve()
+        _train(run, watcher)
+        run.sweep()
+    except StoppedEarly:
+        _note_end(run, State.STOPPED, "Stopped before the first step.")
+    except LostRun:
+        raise
+    except KeyboardInterrupt:
+        _note_end(run, State.STOPPED, "Stopped at once; what the last checkpoint holds is kept.")
+        raise
+    except Exception as error:  # Whatever it was, the run must say so.
+        watcher.say(traceback.format_exc())
+        failure = error if isinstance(error, DfcoreError) else _unforeseen(error)
+        _note_end(run, State.FAILED, str(failure))
+        if failure is error:
+            raise
+        raise failure from error
+    finally:
+        ended.set()
+        watcher.close()
+        lock.release(force=True)
+
+
+def _unforeseen(error: Exception) -> DfcoreError:
+    return DfcoreError(f"{type(error).__name__}: {str(error)[:500]}")
+
+
+def _note_end(run: Run, state: State, reason: str) -> None:
+    run.free_reserve()
+    # The disk may be full, or the folder gone: then the process's end tells it.
+    with suppress(DfcoreError, OSError):
+        run.update(state=state, phase="", reason=reason, seconds_left=None)
+
+
+@contextmanager
+def _stopping_on_ctrl_c(run: Run) -> Iterator[list[bool]]:
+    """Within it the first Ctrl-C asks for a stop, and gives the key back to whom it belonged."""
+    pressed: list[bool] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask() -> None:
+        with suppress(RunError):  # It has ended meanwhile.
+            run.request_stop()
+
+    def stop(*_: Any) -> None:
+        pressed.append(True)
+        signal.signal(signal.SIGINT, before)
+        # In a thread of its own, since this may interrupt a write that holds the run's lock.
+        threading.Thread(target=ask, daemon=True).start()
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _wait_for_turn(run: Run, lock: FileLock) -> bool:
+    """Takes the lock that only one training holds; False when asked to stop meanwhile."""
+    store = RunStore(run.folder.parent)
+    while True:
+        if run.status().state is State.STOPPING:
+            return False
+        if store.turn_of(run):
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                pass
+            else:
+                if run.begin():
+                    return True
+                lock.release()
+        run.update()
+        time.sleep(_POLL_SECONDS)
+
+
+def _beat(run: Run, ended: threading.Event) -> None:
+    """Gives signs of life until the training has ended or the folder is gone."""
+    while run.folder.is_dir() and not ended.is_set():
+        with suppress(OSError):
+            run.beat()
+        ended.wait(_BEAT_SECONDS)
+
+
+def _clean_up(run: Run) -> None:
+    """Removes what an earlier process of this run left half-done."""
+    run.sweep()
+    run.free_reserve()
+    sweep(run.folder / "folds")
+    for folder in (*run.folder.glob(".finish-*"), *run.folder.glob(".bundle-*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _train(run: Run, watcher: RunWatcher) -> None:
+    watcher.phase("loading TensorFlow")
+    import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
+
+    from dfcore.training.failures import translated
+    from dfcore.training.hardware import own_precision
+    from dfcore.training.request import recorded_config
+
+    config = recorded_config(run.config())
+    with translated(config), own_precision():
+        _learn(run, config, watcher)
+
+
+def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
+    from dfcore.training.data import prepare, require_same
+    from dfcore.training.finish import Trained, finish, write_excluded
+    from dfcore.training.folds import cross_validate, fold_count
+    from dfcore.training.trainer import Trainer
+
+    data = prepare(config, watcher.preparing)
+    require_same(data, run.folder / "data.json", begun=any(run.checkpoints.glob("epoch-*.npz")))
+    write_excluded(run, data.excluded)
+    watcher.say(f"{data.dataset.counts().to_string()}\n{len(data.excluded)} images take no part, see excluded.csv")
+    watcher.phase("building the network")
+    watcher.plan(config, beside=fold_count(data.rows, config))
+    trainer = Trainer(config, data, run.checkpoints, watcher)
+    # The process before may have died between a checkpoint and what is told of it.
+    run.write_history(trainer.progress.history)
+    run.cut_steps(trainer.progress.epoch, trainer.progress.step)
+    finished, unseen = trainer.run(), None
+    if finished and config.cross_validation != "off":
+        unseen = cross_validate(config, data, run.folder / "folds", watcher)
+        finished = unseen is not None
+    if not finished:
+        reason = "Stopped on request; what was learned is kept."
+        run.update(state=State.STOPPED, phase="", reason=reason, seconds_left=None)
+        watcher.say(reason)
+        return
+    progress = trainer.progress
+    finish(run, config, data, Trained(trainer.best_model(), progress, unseen), watcher)
+    # Before the last word: nothing is to be left over, wherever a kill comes.
+    run.free_reserve()
+    reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."
+    run.update(state=State.COMPLETED, phase="", reason=reason, seconds_left=None)
+    watcher.say(f"Completed after {progress.epoch} epochs; the best was epoch {progress.best_epoch}.")

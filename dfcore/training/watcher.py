@@ -1,0 +1,98 @@
+"""Who watches a run while it trains: tells its folder, and whoever started it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dfcore.runs.run import Run
+from dfcore.runs.status import State
+
+
+class StoppedEarly(Exception):  # noqa: N818  (no error: somebody wished it)
+    """Somebody asked for a stop before training began."""
+
+
+class RunWatcher:
+    """Writes a run's progress into its folder, and looks there for a wish to stop.
+
+    Args:
+        run: which.
+        say: takes a line for the log.
+        progress: called with (steps made, steps in all), those of networks for cross-validation included.
+    """
+
+    def __init__(self, run: Run, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None):
+        self._run, self.say, self._progress = run, say, progress
+        self._reported_at = 0.0
+        self._board: Any = None
+        self._epoch_count = self._batch_size = self._beside = 0
+
+    def plan(self, config: Any, *, beside: int) -> None:
+        """Tells how much there is to do: the run's own network and so many besides."""
+        self._epoch_count, self._batch_size, self._beside = config.epochs, config.batch_size, beside
+        self._run.update(epochs=config.epochs * (1 + beside))
+
+    def phase(self, text: str) -> None:
+        """A new phase begins."""
+        self.say(text)
+        self._run.update(phase=text)
+
+    def preparing(self, text: str, done: int, total: int) -> None:
+        """Images are being read; a stop is heeded here too."""
+        if time.monotonic() - self._reported_at < 1 and done < total:
+            return
+        self._reported_at = time.monotonic()
+        self._run.update(phase=f"{text}: {done:,} of {total:,}")
+        if self.should_stop():
+            raise StoppedEarly
+
+    def step(self, row: dict[str, float]) -> None:
+        """Some steps were made."""
+        self._run.append_step(row)
+        self._tell(row, networks_left=self._beside, networks_done=0)
+
+    def beside(self, row: dict[str, float], left: int) -> None:
+        """Some steps of a network for cross-validation were made."""
+        self._tell(row, networks_left=left, networks_done=self._beside - left)
+
+    def _tell(self, row: dict[str, float], *, networks_left: int, networks_done: int) -> None:
+        images_left = networks_left * self._epoch_count * row["steps"] * self._batch_size
+        self._run.update(
+            epoch=row["epoch"] + networks_done * self._epoch_count,
+            step=row["step"],
+            steps=row["steps"],
+            images_per_second=row["images_per_second"],
+            seconds_left=row["seconds_left"] + images_left / max(row["images_per_second"], 1e-6),
+        )
+        if self._progress:
+            epochs = row["epoch"] - 1 + networks_done * self._epoch_count
+            everything = self._epoch_count * (1 + self._beside) * row["steps"]
+            self._progress(int(epochs * row["steps"] + row["step"]), int(everything))
+
+    def epoch(self, history: list[dict[str, float]]) -> None:
+        """An epoch was completed."""
+        self._run.write_history(history)
+        row = history[-1]
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+        self.say(f"epoch {row['epoch']}: {figures}")
+        self._to_tensorboard(row)
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked for it."""
+        return self._run.status().state is State.STOPPING
+
+    def close(self) -> None:
+        """Closes what it has open."""
+        if self._board is not None:
+            self._board.close()
+
+    def _to_tensorboard(self, row: dict[str, float]) -> None:
+        import tensorflow as tf
+
+        if self._board is None:
+            self._board = tf.summary.create_file_writer(str(self._run.folder / "tensorboard"))
+        with self._board.as_default(step=int(row["epoch"])):
+            for name, value in row.items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+        self._board.flush()
