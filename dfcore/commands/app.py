@@ -26,8 +26,7 @@ def add(commands: Any) -> None:
 
 def _app(options: argparse.Namespace) -> None:
     for module in ("streamlit", "plotly"):
-        if not extras.installed(module):
-            raise extras.missing(module, "app", "The dashboard")
+        extras.require(module, "app", "The dashboard")
     # -P: what lies in the current folder must not stand in for a module.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(workspace.app_script())]
     for option, value in (("port", options.port), ("address", options.host)):

@@ -239,10 +239,9 @@ def _openvino_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEng
     if asked == "keras" or (asked == "auto" and not enabled):
         return None
     files = read_openvino(folder, card)
-    if asked == "auto" and (files is None or not installed()):
+    if files is None and asked == "auto":
         return None
-    if not installed():
-        raise extras.missing("openvino", "openvino", f"The engine {asked!r}")
+    extras.require("openvino", "openvino", f"The engine {asked!r}")
     if files is None:
         why = card.openvino.reason if card.openvino and card.openvino.reason else "it was made without"
         raise InputError(f"{folder} has no network for OpenVINO ({why}). 'dfcore optimize' makes one.")

@@ -21,12 +21,16 @@ def package_findings() -> Iterator[Finding]:
     """One finding for each package of the core, then one for each extra."""
     for requirement in requirements():
         problem = problem_of(requirement)
-        installed = _version(requirement.name)
         advice = f"pip install '{requirement.name}{requirement.specifier}' installs one that fits." if problem else ""
-        yield Finding("packages", requirement.name, not problem, problem or f"{installed}", advice, core=True)
+        yield Finding(
+            "packages", requirement.name, not problem, problem or str(_version(requirement.name)), advice, core=True
+        )
     for extra, purpose in _PURPOSES.items():
-        problems = [problem for each in requirements(extra) if (problem := problem_of(each))]
-        detail = f"{purpose}; {', '.join(problems)}" if problems else purpose
+        wanted = requirements(extra)
+        problems = [problem for each in wanted if _version(each.name) and (problem := problem_of(each))]
+        if missing := [each.name for each in wanted if _version(each.name) is None]:
+            problems.append(f"not installed: {', '.join(missing)}")
+        detail = "; ".join([purpose, *problems])
         advice = f"{extras.install(extra)} installs it, if you want it." if problems else ""
         yield Finding("extras", extra, not problems, detail, advice)
 

@@ -1,8 +1,6 @@
 """Optional dependencies: what to install for what is missing."""
 
-import importlib
 from importlib.util import find_spec
-from typing import Any
 
 from dfcore.errors import MissingExtraError
 
@@ -15,8 +13,8 @@ def installed(module: str) -> bool:
         return False
 
 
-def require(module: str, extra: str, purpose: str) -> Any:
-    """Imports a package that only an extra of dfcore installs.
+def require(module: str, extra: str, purpose: str) -> None:
+    """Checks that a package is installed which only an extra of dfcore installs.
 
     Args:
         module: its name.
@@ -27,13 +25,7 @@ def require(module: str, extra: str, purpose: str) -> Any:
         MissingExtraError: with the command that installs it.
     """
     if not installed(module):
-        raise missing(module, extra, purpose)
-    return importlib.import_module(module)
-
-
-def missing(module: str, extra: str, purpose: str) -> MissingExtraError:
-    """The error that `require` raises."""
-    return MissingExtraError(f"{purpose} needs {module}, which is not installed. {install(extra)} installs it.")
+        raise MissingExtraError(f"{purpose} needs {module}, which is not installed. {install(extra)} installs it.")
 
 
 def install(extra: str) -> str:

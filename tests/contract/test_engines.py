@@ -674,7 +674,7 @@ NOT_TAKEN: dict[str, Callable[[Path, Any], None]] = {
     "the card knows of none": lambda folder, _: write_card(
         folder, read_card(folder).model_copy(update={"openvino": None})
     ),
-    "OpenVINO is not installed": lambda _, patch: patch.setattr(detector, "installed", lambda: False),
+    "OpenVINO is not installed": lambda _, patch: patch.setitem(sys.modules, "openvino", None),
     "both files are gone": without(*OPENVINO_FILES),
     "the graph is gone": without(OPENVINO_FILES[0]),
     "the weights are gone": without(OPENVINO_FILES[1]),

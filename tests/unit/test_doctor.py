@@ -129,11 +129,14 @@ def test_versions_are_held_against_the_declared_ranges(line, problem):
 
 
 def test_a_package_that_does_not_fit_is_a_failure_of_the_core(monkeypatch):
-    monkeypatch.setattr(packages, "requirements", lambda extra="": [Requirement("numpy>=1000")])
+    wanted = [Requirement("numpy>=1000"), Requirement("no-such-package-here")]
+    monkeypatch.setattr(packages, "requirements", lambda extra="": wanted[: 2 if extra else 1])
     core, *others = packages.package_findings()
     assert not core.works and core.core and "pip install 'numpy>=1000'" in core.advice
     assert [finding.core for finding in others] == [False] * 3
-    assert "pip install 'dfcore[app]'" in named(others, "app").advice
+    app = named(others, "app")
+    assert "expected >=1000; not installed: no-such-package-here" in app.detail
+    assert "pip install 'dfcore[app]'" in app.advice
 
 
 def test_the_lock_fits_the_declared_ranges():
@@ -279,8 +282,9 @@ def test_without_openvino_its_engine_names_what_to_install(without, capsys):
     assert "pip install 'dfcore[openvino]' installs it" in capsys.readouterr().err
 
 
-def test_an_extra_that_is_there_is_imported(without):
-    assert extras.require("plotly", "app", "A figure").__name__ == "plotly"
+def test_an_extra_is_asked_for_without_being_imported(without):
+    extras.require("plotly", "app", "A figure")
     without("plotly")
-    assert not extras.installed("plotly")
+    with pytest.raises(MissingExtraError, match="A figure needs plotly"):
+        extras.require("plotly", "app", "A figure")
     assert issubclass(MissingExtraError, InputError)

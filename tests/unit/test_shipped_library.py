@@ -4,16 +4,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import dfcore
 from dfcore import workspace
 from dfcore.cli import main
 from dfcore.detectors import library
-from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.bundle import read_card, write_bundle
 from dfcore.detectors.detector import Detector, _openvino_engine
 from dfcore.errors import AccessError, BundleError
 from dfcore.exchange.optimize import optimize
-from tests.conftest import ROOT, make_card, untrained
+from tests.conftest import ROOT, make_card, make_image, untrained
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +109,6 @@ def test_the_shipped_folder_is_trusted_and_may_be_read(shipped, tmp_path, monkey
 
 
 def test_the_fast_engine_of_a_shipped_detector_is_taken_unasked(tmp_path):
-    from dfcore.detectors.bundle import read_card
-
     assert workspace.shipped_models_dir() == ROOT / "models"
     folder = ROOT / "models" / "small"
     assert _openvino_engine(folder, read_card(folder), "auto") is not None
@@ -119,9 +118,20 @@ def test_the_fast_engine_of_a_shipped_detector_is_taken_unasked(tmp_path):
 
 
 def test_predict_takes_a_shipped_detector_and_auto_all_of_them(shipped, tmp_path, capsys):
-    from tests.conftest import make_image
-
     image = make_image(tmp_path / "image.png")
     assert main(["predict", "faces", str(image)]) == 0
     assert "by faces" in capsys.readouterr().out
     assert main(["predict", "auto", str(image)]) == 0
+
+
+def test_the_models_page_offers_no_change_of_a_shipped_detector(shipped, made):
+    library.promote(made, workspace.models_dir(), "mine")
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+    app.switch_page("pages/models.py").run()
+    assert not app.exception, app.exception[0].message
+    keys = {button.key for button in app.button}
+    assert {"delete_mine", "default_mine", "default_faces"} <= keys
+    assert not {"delete_faces", "rename_it_faces", "default_small"} & keys
+    assert sum("ships with the package" in caption.value for caption in app.caption) == 2
+    app.button(key="default_faces").click().run()
+    assert library.default_name() == "faces"
