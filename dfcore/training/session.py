@@ -223,8 +223,8 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     write_excluded(run, data.excluded)
     watcher.say(f"{data.dataset.counts().to_string()}\n{len(data.excluded)} images take no part, see excluded.csv")
     watcher.phase("building the network")
-    watcher.plan(config, beside=fold_count(data.rows, config))
     trainer = Trainer(config, data, run.checkpoints, watcher)
+    watcher.plan(config, steps=trainer.steps, beside=fold_count(data.rows, config))
     # The process before may have died between a checkpoint and what is told of it.
     run.write_history(trainer.progress.history)
     run.cut_steps(trainer.progress.epoch, trainer.progress.step)

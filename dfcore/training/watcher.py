@@ -18,17 +18,18 @@ class RunWatcher:
     Args:
         run: which.
         say: takes a line for the log.
-        progress: called with (steps made, steps in all), those of networks for cross-validation included.
+        progress: called with (steps made, steps in all), as many for each network of cross-validation as for the run's.
     """
 
     def __init__(self, run: Run, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None):
         self._run, self.say, self._progress = run, say, progress
         self._reported_at = 0.0
         self._board: Any = None
-        self._epoch_count = self._batch_size = self._beside = 0
+        self._epoch_count = self._batch_size = self._beside = self._steps = 0
 
-    def plan(self, config: Any, *, beside: int) -> None:
-        """Tells how much there is to do: the run's own network and so many besides."""
+    def plan(self, config: Any, *, steps: int, beside: int) -> None:
+        """Tells how much there is to do: steps an epoch of the run's own network, and so many networks besides."""
+        self._steps = steps
         self._epoch_count, self._batch_size, self._beside = config.epochs, config.batch_size, beside
         self._run.update(epochs=config.epochs * (1 + beside))
 
@@ -65,9 +66,9 @@ class RunWatcher:
             seconds_left=row["seconds_left"] + images_left / max(row["images_per_second"], 1e-6),
         )
         if self._progress:
-            epochs = row["epoch"] - 1 + networks_done * self._epoch_count
-            everything = self._epoch_count * (1 + self._beside) * row["steps"]
-            self._progress(int(epochs * row["steps"] + row["step"]), int(everything))
+            # Networks beside learn from fewer images: their epochs count as much as those of the run's own.
+            epochs = row["epoch"] - 1 + networks_done * self._epoch_count + row["step"] / row["steps"]
+            self._progress(round(epochs * self._steps), self._epoch_count * (1 + self._beside) * self._steps)
 
     def epoch(self, history: list[dict[str, float]]) -> None:
         """An epoch was completed."""
