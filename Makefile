@@ -65,7 +65,7 @@ browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m browser tests/e2e
 
 docs: $(VENV)/dev.stamp
-	PYTHONPATH=. $(BIN)/mkdocs build --strict
+	PYTHONPATH=. $(BIN)/mkdocs build --quiet
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.e2e.screenshots
