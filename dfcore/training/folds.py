@@ -77,12 +77,11 @@ def fold_count(rows: pd.DataFrame, config: TrainConfig) -> int:
         config: of the training.
 
     Raises:
-        DatasetError: when the folds cannot be made.
+        DatasetError: when the folds cannot be made, or one would leave one class only to learn from.
     """
     if config.cross_validation == "off":
         return 0
-    learned = rows[rows.split == TRAIN]
-    return int(fold_numbers(learned, config.folds, config.cross_validation, config.seed).max()) + 1
+    return len(list(_folds(rows[rows.split == TRAIN], config.folds, config.cross_validation, config.seed)))
 
 
 def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, TrainingData]]:
@@ -94,17 +93,22 @@ def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterato
         DatasetError: when a fold would leave one class only to learn from.
     """
     positions = data.positions(TRAIN)
-    rows = data.rows.iloc[positions]
+    for name, learned, held in _folds(data.rows.iloc[positions], folds, by, seed):
+        split = np.full(len(data.rows), "", object)
+        split[positions[learned]] = TRAIN
+        split[positions[held]] = VALIDATION
+        yield name, replace(data, rows=data.rows.assign(split=split))
+
+
+def _folds(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, which rows are learned from, and which are held out, of each fold."""
     numbers = fold_numbers(rows, folds, by, seed)
     for number in range(numbers.max() + 1):
         held = numbers == number
         learned = ~held & ~rows.sha256.isin(rows.sha256[held]).to_numpy()
-        split = np.full(len(data.rows), "", object)
-        split[positions[learned]] = TRAIN
-        split[positions[held]] = VALIDATION
-        _require_classes(rows[learned], str(rows.group[held].iloc[0]) if by == "group" else f"fold {number + 1}")
-        name = str(rows.group[held].iloc[0]) if by == "group" else f"fold {number + 1} of {numbers.max() + 1}"
-        yield name, replace(data, rows=data.rows.assign(split=split))
+        group = str(rows.group[held].iloc[0])
+        _require_classes(rows[learned], group if by == "group" else f"fold {number + 1}")
+        yield group if by == "group" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
 
 
 def _require_classes(learned: pd.DataFrame, held: str) -> None:

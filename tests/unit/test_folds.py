@@ -186,7 +186,7 @@ COUNTS = [
 @pytest.mark.parametrize(("values", "expected"), COUNTS)
 def test_the_number_of_further_networks_is_known_beforehand(mixed, values, expected):
     config = make_config({"data_root": "data", "early_stopping": "off"} | values)
-    assert fold_count(mixed, config) == expected
+    assert fold_count(mixed.rows, config) == expected
 
 
 def test_many_small_groups_still_give_folds_with_both_classes():

@@ -156,3 +156,13 @@ def test_groups_that_nobody_named_are_told_before_anything_is_measured():
     config = make_config({"data_root": "x", "cross_validation": "group", "early_stopping": "off"})
     with pytest.raises(DatasetError, match="at least two groups"):
         fold_count(rows, config)
+
+
+def test_a_group_without_which_one_class_is_left_is_told_before_the_training():
+    import pandas as pd
+
+    rows = pd.DataFrame({"sha256": list("abcd"), "label": [0, 1, 0, 0], "group": ["x", "x", "y", "y"],
+                         "split": "train"})  # fmt: skip
+    config = make_config({"data_root": "x", "cross_validation": "group", "early_stopping": "off"})
+    with pytest.raises(DatasetError, match="Without x both classes must remain"):
+        fold_count(rows, config)
