@@ -20,6 +20,13 @@ class Verdict:
         thresholds: of the three-way decision; None for the one threshold.
         ood: whether the image is out of distribution, where that is known.
         ignore_ood: whether an out-of-distribution image gets a decision all the same.
+
+    Example:
+        >>> import dfcore
+        >>> dfcore.Verdict(score=0.8, threshold=0.5).label
+        'fake'
+        >>> print(dfcore.Verdict(score=None, threshold=0.5, error="No image.").decision)
+        None
     """
 
     score: float | None
