@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from dfcore.confidence import DecisionThresholds
 from dfcore.errors import InputError
@@ -53,20 +55,25 @@ def test_the_result_is_plain_data_for_a_file_with_all_that_was_computed():
     assert "fake" in result["report"]
 
 
-@pytest.fixture(params=range(5))
-def random_data(request):
-    """Labels and scores with ties, more real than fake."""
-    random = np.random.default_rng(request.param)
-    labels = (random.random(300) < 0.3).astype(int)
-    scores = np.clip(random.normal(0.4 + 0.2 * labels, 0.2), 0, 1).round(2)
-    return labels, scores
+@st.composite
+def labelled(draw, most: int = 60):
+    """Labels and scores of both classes, with ties."""
+    rows = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), max_size=most))
+    labels, scores = np.array([(0, draw(st.integers(0, 20))), (1, draw(st.integers(0, 20))), *rows]).T
+    return labels, scores / 20
 
 
-def test_against_scikit_learn(random_data):
+holds = settings(derandomize=True, max_examples=40, deadline=None, database=None)
+
+
+@holds
+@given(labelled())
+def test_against_scikit_learn(data):
     from sklearn import metrics
 
-    labels, scores = random_data
+    labels, scores = data
     called = scores >= 0.45
+    assume(called.any())  # Without a call there is no precision.
     result = evaluate_scores(labels, scores, 0.45)
     assert result["accuracy"] == pytest.approx(metrics.accuracy_score(labels, called))
     assert result["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(labels, called))
@@ -97,9 +104,11 @@ def rates(labels, scores, threshold) -> tuple[float, float]:
             result.false_real / (result.false_real + result.true_fake))  # fmt: skip
 
 
-def test_eer_lies_where_both_error_rates_meet(random_data):
+@holds
+@given(labelled())
+def test_eer_lies_where_both_error_rates_meet(data):
     """No threshold has both rates below it, and between two neighbouring ones the rates cross there."""
-    labels, scores = random_data
+    labels, scores = data
     eer = evaluate_scores(labels, scores, 0.5)["eer"]
     both = [rates(labels, scores, threshold) for threshold in [*np.unique(scores), 2.0]]
     assert min(max(pair) for pair in both) >= eer - 1e-9
@@ -166,8 +175,10 @@ def test_nothing_called_fake_leaves_no_precision():
     assert result["f1"] == 0
 
 
-def test_the_order_of_images_does_not_matter(random_data):
-    labels, scores = random_data
+@holds
+@given(labelled())
+def test_the_order_of_images_does_not_matter(data):
+    labels, scores = data
     order = np.random.default_rng(0).permutation(len(labels))
     one, other = (evaluate_scores(labels[o], scores[o], 0.45) for o in (order, slice(None)))
     assert one.to_dict().keys() == other.to_dict().keys()
@@ -239,8 +250,10 @@ def test_what_is_told_of_no_images_has_its_reasons():
 # === Curves ===
 
 
-def test_every_point_of_the_roc_curve_tells_its_own_threshold(random_data):
-    labels, scores = random_data
+@holds
+@given(labelled())
+def test_every_point_of_the_roc_curve_tells_its_own_threshold(data):
+    labels, scores = data
     points = roc_points(labels, scores)
     assert (points["fpr"][0], points["tpr"][0]) == (0, 0)
     assert (points["fpr"][-1], points["tpr"][-1]) == (1, 1)
@@ -255,8 +268,10 @@ def test_every_point_of_the_roc_curve_tells_its_own_threshold(random_data):
     assert area == pytest.approx(evaluate_scores(labels, scores, 0.5)["roc_auc"])
 
 
-def test_every_point_of_the_precision_recall_curve_tells_its_own_threshold(random_data):
-    labels, scores = random_data
+@holds
+@given(labelled())
+def test_every_point_of_the_precision_recall_curve_tells_its_own_threshold(data):
+    labels, scores = data
     points = precision_recall_points(labels, scores)
     assert len({len(part) for part in points.values()}) == 1
     for index in range(len(points["threshold"]) - 1):

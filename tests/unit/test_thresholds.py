@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dfcore.confidence import DecisionThresholds, ErrorBudget, decide, fit_thresholds
@@ -126,29 +128,48 @@ def test_where_both_budgets_can_be_kept_there_is_one_threshold(real, fake, betwe
 # === Properties ===
 
 
-@pytest.fixture(params=range(3))
-def random_data(request):
-    random = np.random.default_rng(request.param)
-    labels = (random.random(300) < 0.4).astype(int)
-    return labels, np.clip(random.normal(0.45 + 0.1 * labels, 0.2), 0, 1).round(2)
+@st.composite
+def labelled(draw):
+    """Labels and scores of two classes that overlap, with ties."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    labels = (random.random(draw(st.integers(150, 300))) < draw(st.floats(0.3, 0.7))).astype(int)
+    means = 0.45 + draw(st.floats(0, 0.1)) * labels
+    return labels, np.clip(random.normal(means, 0.2), 0, 1).round(draw(st.integers(1, 3)))
 
 
-def test_a_larger_budget_never_decides_less(random_data):
-    result = [fit_thresholds(*random_data, ErrorBudget(max_fpr=b, max_fnr=b)) for b in np.arange(0, 0.51, 0.02)]
+holds = settings(derandomize=True, max_examples=20, deadline=None, database=None)
+
+
+@holds
+@given(labelled())
+def test_a_larger_budget_never_decides_less(data):
+    result = [fit_thresholds(*data, ErrorBudget(max_fpr=b, max_fnr=b)) for b in np.arange(0, 0.51, 0.02)]
     undecided = [one.abstention_rate for one in result]
     assert undecided == sorted(undecided, reverse=True)
-    assert (undecided[0], undecided[-1]) == (1, 0)
+    assert undecided[0] == 1
     for one in result:
         assert one.real_below <= one.fake_from
 
 
-def test_undecided_is_the_share_that_gets_no_answer(random_data):
-    result = fit_thresholds(*random_data, ErrorBudget())
-    assert result.abstention_rate == (decide(random_data[1], result) == "inconclusive").mean() > 0
+@pytest.mark.parametrize("seed", range(3))
+def test_where_half_of_a_class_may_err_every_image_is_decided(seed):
+    random = np.random.default_rng(seed)
+    labels = (random.random(300) < 0.4).astype(int)
+    scores = np.clip(random.normal(0.45 + 0.1 * labels, 0.2), 0, 1).round(2)
+    assert fit_thresholds(labels, scores, ErrorBudget(max_fpr=0.5, max_fnr=0.5)).abstention_rate == 0
 
 
-def test_the_order_of_images_does_not_matter(random_data):
-    labels, scores = random_data
+@holds
+@given(labelled())
+def test_undecided_is_the_share_that_gets_no_answer(data):
+    result = fit_thresholds(*data, ErrorBudget())
+    assert result.abstention_rate == (decide(data[1], result) == "inconclusive").mean() > 0
+
+
+@holds
+@given(labelled())
+def test_the_order_of_images_does_not_matter(data):
+    labels, scores = data
     order = np.random.default_rng(0).permutation(len(labels))
     assert fit_thresholds(labels[order], scores[order], ErrorBudget()) == fit_thresholds(labels, scores, ErrorBudget())
 
@@ -161,19 +182,16 @@ def test_a_verdict_tells_what_it_was_chosen_for_and_on():
 
 # === The answer ===
 
-CALLED = [
-    pytest.param(0.0, "real", id="lowest"),
-    pytest.param(0.29, "real", id="below"),
-    pytest.param(0.3, "inconclusive", id="the-lower-threshold-is-not-below-it"),
-    pytest.param(0.69, "inconclusive", id="between"),
-    pytest.param(0.7, "fake", id="from-the-upper-threshold-on"),
-    pytest.param(1.0, "fake", id="highest"),
-]
 
-
-@pytest.mark.parametrize(("score", "expected"), CALLED)
-def test_the_three_answers(score, expected):
-    assert decide(score, DecisionThresholds(real_below=0.3, fake_from=0.7)) == expected
+@holds
+@given(st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted), st.floats(0, 1))
+@example([0.3, 0.7], 0.3)
+@example([0.3, 0.7], 0.7)
+def test_the_three_answers(between, score):
+    """The lower threshold itself is not below it; the upper one is a fake."""
+    low, high = between
+    expected = "fake" if score >= high else "real" if score < low else "inconclusive"
+    assert decide(score, DecisionThresholds(real_below=low, fake_from=high)) == expected
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.0, "real"), (0.49, "real"), (0.5, "fake"), (1.0, "fake")])
