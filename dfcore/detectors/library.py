@@ -1,6 +1,6 @@
-"""The library of detectors: a folder of bundles under plain names, one of them the default.
+"""The library of detectors: a folder of named bundles, one of which is the default.
 
-A bundle is named by its folder, by a run's folder, or by a name in this library.
+A bundle can be given by its folder, by a run, or by its name in this library.
 """
 
 import re
@@ -17,10 +17,10 @@ _DEFAULT = "default.txt"
 
 
 def find_bundle(name: str | Path) -> Path:
-    """Finds a bundle: its folder, a run's folder or id, or a name under the models folder.
+    """Finds a bundle by its folder, a run's folder or id, or a name in the models folder.
 
     Raises:
-        BundleError: naming the detectors that there are.
+        BundleError: If there is none; the message lists the available detectors.
     """
     given = Path(name).expanduser()
     candidates = [given, given / "bundle", workspace.models_dir() / given, workspace.runs_dir() / given / "bundle"]
@@ -34,7 +34,7 @@ def find_bundle(name: str | Path) -> Path:
 
 
 def list_bundles(folder: Path) -> list[Path]:
-    """Bundles in a folder of detectors, the default one first, then by name."""
+    """Lists the bundles in a folder of detectors, the default first, then by name."""
     if not folder.is_dir():
         return []
     result = sorted(path for path in folder.iterdir() if (path / CARD).is_file() and not path.name.startswith("."))
@@ -42,14 +42,18 @@ def list_bundles(folder: Path) -> list[Path]:
 
 
 def default_name(folder: Path) -> str | None:
-    """The name of the default detector, if one was chosen."""
+    """Name of the default detector, or None if none is set."""
     path = folder / _DEFAULT
     return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
 def set_default(folder: Path, name: str) -> None:
-    """Makes a detector the default one."""
-    _own(folder, name)
+    """Sets the default detector.
+
+    Raises:
+        BundleError: If there is no such detector.
+    """
+    _existing(folder, name)
     write_text(folder / _DEFAULT, name + "\n")
 
 
@@ -57,7 +61,7 @@ def promote(source: Path, folder: Path, name: str) -> Path:
     """Copies a bundle into the folder of detectors under a new name.
 
     Raises:
-        BundleError: when the name is taken or no plain name, or the bundle is damaged.
+        BundleError: If the name is taken or invalid, or the bundle is damaged.
     """
     verify(source)
     target = free_place(folder, name)
@@ -69,8 +73,12 @@ def promote(source: Path, folder: Path, name: str) -> Path:
 
 
 def rename(folder: Path, name: str, new: str) -> Path:
-    """Gives a detector another name."""
-    source, target = _own(folder, name), free_place(folder, new)
+    """Renames a detector; it stays the default if it was.
+
+    Raises:
+        BundleError: If there is no such detector, or the new name is taken or invalid.
+    """
+    source, target = _existing(folder, name), free_place(folder, new)
     was_default = default_name(folder) == name
     source.rename(target)
     if was_default:
@@ -79,34 +87,38 @@ def rename(folder: Path, name: str, new: str) -> Path:
 
 
 def delete(folder: Path, name: str) -> None:
-    """Deletes a detector for good."""
-    shutil.rmtree(_own(folder, name))
+    """Deletes a detector permanently.
+
+    Raises:
+        BundleError: If there is no such detector.
+    """
+    shutil.rmtree(_existing(folder, name))
     if default_name(folder) == name:
         (folder / _DEFAULT).unlink()
 
 
 def free_place(folder: Path, name: str) -> Path:
-    """Where a new detector of that name will lie.
+    """Path for a new detector with this name.
 
     Raises:
-        BundleError: when the name is taken or no plain name.
+        BundleError: If the name is taken or invalid.
     """
-    _plain(name)
+    _check_name(name)
     if (folder / name).exists():
-        raise BundleError(f"There is a detector {name!r} already; choose another name.")
+        raise BundleError(f"There is already a detector named {name!r}; choose another name.")
     return folder / name
 
 
-def _own(folder: Path, name: str) -> Path:
-    _plain(name)
+def _existing(folder: Path, name: str) -> Path:
+    _check_name(name)
     if not (folder / name / CARD).is_file():
         raise BundleError(f"There is no detector {name!r} in {folder}.")
     return folder / name
 
 
-def _plain(name: str) -> None:
+def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BundleError(
-            "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
-            f"letter or digit. Received: {name!r}."
+            "Expected a name of at most 64 letters, digits, dots, hyphens and underscores, starting with a letter or "
+            f"digit. Received: {name!r}."
         )
