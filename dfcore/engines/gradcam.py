@@ -26,8 +26,8 @@ def add_gradcam(model: Any) -> Any:
         model: Graph with outputs "logits", (N, 1) or (N, 2), and "maps", (N, h, w, C): the activations of a layer.
 
     Returns:
-        The graph with "maps" replaced by "evidence", (N, h, w): Grad-CAM before its ReLU, positive for fake and negative
-        for real.
+        The graph with "maps" replaced by "evidence", (N, h, w): Grad-CAM before its ReLU, positive for fake and
+        negative for real.
 
     Raises:
         GradientError: Names the unsupported operation.

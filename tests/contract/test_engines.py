@@ -1016,7 +1016,11 @@ def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, ima
 
     def outputs(self, pixels):
         result = judge(self, pixels)
-        return result._replace(logits=np.nextafter(result.logits, 9)) if self._steady and len(pixels) == 1 else result
+        return (
+            result._replace(logits=np.nextafter(result.logits, 9))
+            if self._thread_invariant and len(pixels) == 1
+            else result
+        )
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
     other = optimize.optimize(slow_one)
@@ -1149,7 +1153,7 @@ def test_the_fast_form_is_not_passed_on(quick):
 
 @pytest.mark.parametrize("name", OPENVINO_FILES)
 def test_an_archive_with_a_fast_form_is_refused_before_anything_is_loaded(name, quick, library, monkeypatch):
-    monkeypatch.setattr(import_export, "_check_apart", pytest.fail)
+    monkeypatch.setattr(import_export, "_check_isolated", pytest.fail)
     content = members(pack(quick)) | {name: (quick / name).read_bytes()}
     with pytest.raises(BundleError, match="no place here"):
         unpack(zipped(content), library, "with-a-form")
@@ -1185,7 +1189,7 @@ def assert_made_here(folder: Path, original: Path, images: list[Path]) -> None:
 def test_what_is_taken_in_gets_a_fast_form_that_was_made_here(case, quick, images, library, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(import_export, "limit_memory", lambda _: None)
-    monkeypatch.setattr(import_export, "_check_apart", lambda folder: read.append(import_export._look_at(folder)))
+    monkeypatch.setattr(import_export, "_check_isolated", lambda folder: read.append(import_export._problem(folder)))
     assert_made_here(taken_in(members(pack(quick)), CLAIMS[case], library / tmp_path.name), quick, images)
     assert read == [None]
 

@@ -67,7 +67,7 @@ def not_loaded(monkeypatch):
     def never(_: Path) -> None:
         raise AssertionError("it was loaded")
 
-    monkeypatch.setattr(import_export, "_check_apart", never)
+    monkeypatch.setattr(import_export, "_check_isolated", never)
 
 
 def refused(data: bytes, library: Path, match: str, name: str = "taken-in") -> str:
@@ -197,14 +197,14 @@ def test_a_name_that_was_taken_meanwhile_is_refused(packed, library, monkeypatch
         (library / "taken-in").mkdir()
         (library / "taken-in" / CARD).write_text("of somebody else")
 
-    monkeypatch.setattr(import_export, "_check_apart", slow)
+    monkeypatch.setattr(import_export, "_check_isolated", slow)
     with pytest.raises(BundleError, match="There is a detector 'taken-in' already"):
         unpack(packed, library, "taken-in")
     assert [path.name for path in library.rglob("*")] == ["taken-in", CARD]
 
 
 def test_a_folder_of_detectors_that_is_not_there_is_made(packed, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_export, "_check_apart", lambda _: None)
+    monkeypatch.setattr(import_export, "_check_isolated", lambda _: None)
     assert read_card(unpack(packed, tmp_path / "new" / "models", "taken-in")).title == "Thumbnails"
 
 
@@ -377,7 +377,7 @@ NO_FIGURES = {
 @pytest.mark.parametrize("case", NO_FIGURES)
 def test_a_card_without_sound_figures_is_refused_or_breaks_no_page(models_page, packed, library, monkeypatch, case):
     """A page that breaks on a card cannot be used to delete it."""
-    monkeypatch.setattr(import_export, "_check_apart", lambda _: None)
+    monkeypatch.setattr(import_export, "_check_isolated", lambda _: None)
     try:
         unpack(zipped(with_card(members(packed), **NO_FIGURES[case])), library, "taken-in")
     except BundleError:
