@@ -152,8 +152,8 @@ CASES: dict[str, tuple[Callable[[Members], Members], str]] = {
     "traversal": (lambda content: content | {f"../{MODEL}": b"evil"}, "no place here"),
     "card-is-no-json": (lambda content: content | {CARD: b"{"}, "cannot be read"),
     "card-nested-deep": (lambda content: content | {CARD: b"[" * 100_000}, "cannot be read"),
-    "card-is-a-list": (lambda content: content | {CARD: b"[]"}, "no card of schema version 1"),
-    "card-of-tomorrow": (lambda content: with_card(content, schema_version=2), "no card of schema version 1"),
+    "card-is-a-list": (lambda content: content | {CARD: b"[]"}, "not a valid card of schema version 1"),
+    "card-of-tomorrow": (lambda content: with_card(content, schema_version=2), "not a valid card of schema version 1"),
     "card-not-utf-8": (lambda content: content | {CARD: b"\xff\xfe"}, "cannot be read"),
     "card-too-large": (lambda content: with_card(content, description="x" * 4 * MB), "would unpack to 4 MB"),
     "size-of-no-network": (lambda content: with_card(content, preprocess={"size": 10**6, "resize": "x"}), "not valid"),
@@ -168,7 +168,7 @@ def test_what_is_wrong_from_outside_is_refused_before_it_is_loaded(packed, libra
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\5\6" + bytes(17)], ids=["empty", "text", "cut"])
 def test_what_is_no_archive_is_refused(library, not_loaded, data):
-    refused(data, library, "The bundle is refused: Expected a zip archive")
+    refused(data, library, "The bundle was refused: Expected a zip archive")
 
 
 def test_a_link_in_place_of_a_table_is_refused(packed, library, not_loaded):
@@ -217,7 +217,7 @@ def test_a_hostile_model_whose_card_matches_is_refused_in_the_process_that_loads
     content = members(packed)
     evil = hostile_model("code/lambda-marshalled", content[MODEL], marker)
     content = with_card(content | {MODEL: evil}, model_sha256=sha256_bytes(evil))
-    text = refused(zipped(content), library, r"The bundle is refused: .*model\.keras is refused: ")
+    text = refused(zipped(content), library, r"The bundle was refused: .*model\.keras is refused: ")
     assert "asks for an object that no detector is made of" in text
     assert not marker.exists()
 
@@ -230,7 +230,7 @@ DAMAGED_TABLES = {"no-parquet": b"PAR1 and nothing else", "empty": b"", "cut": N
 def test_damaged_predictions_are_refused(packed, library, kind):
     content = members(packed)
     content[TABLE] = content[TABLE][:-9] if kind == "cut" else DAMAGED_TABLES[kind]
-    refused(zipped(content), library, r"The bundle is refused: .*predictions_validation\.parquet cannot be read")
+    refused(zipped(content), library, r"The bundle was refused: .*predictions_validation\.parquet cannot be read")
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_a_detector_that_takes_too_long_is_refused(packed, library, monkeypatch)
 
 def test_a_detector_that_ends_the_process_that_loads_it_is_refused(packed, library, monkeypatch):
     monkeypatch.setattr(import_export.sys, "executable", "/bin/false")
-    refused(packed, library, "loading it ended its process")
+    refused(packed, library, "loading it crashed the process")
 
 
 # === What a process that reads strangers' files is told ===
