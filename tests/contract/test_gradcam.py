@@ -57,7 +57,7 @@ def sensitivity(model, layer: str, pixels: np.ndarray) -> list[float]:
 def test_every_architecture_has_the_map_of_tensorflow(name):
     """Random deep networks have rectifiers at their edges, where rounding alone decides whether there is a slope."""
     if name in INEXPRESSIBLE:
-        pytest.skip("OpenVINO cannot express it")
+        pytest.skip("OpenVINO cannot represent it")
     model, layer = lively(name, size=LARGE), architectures.get(name).cam_layer
     engine = OpenVinoEngine(*convert(model, tta_flip=False, layer=layer))
     assert engine.has_gradcam
@@ -269,5 +269,5 @@ def test_where_it_gives_none_or_another_map_keras_makes_it(how, library, tmp_pat
 def test_a_graph_whose_evidence_has_another_shape_is_refused():
     graph, weights = convert(lively("cnn"), tta_flip=False)
     claimed = graph.replace(b'names="features"', b'names="evidence"')
-    with pytest.raises(Exception, match="other inputs and outputs than expected"):
+    with pytest.raises(Exception, match="unexpected inputs or outputs"):
         OpenVinoEngine(claimed, weights)
