@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dfcore.evaluation.paired import Comparison
     from dfcore.explanation import Heatmap
     from dfcore.imaging import Source
+    from dfcore.runs import Run
 
 Progress = Callable[[int, int], None]
 
@@ -84,7 +85,7 @@ def list_architectures() -> "list[Architecture]":
 
 
 def evaluate(
-    detector: "Detector | str | Path",
+    detector: "Detector | Run | str | Path",
     dataset: "Dataset | str | Path",
     split: str | None = "test",
     *,
@@ -124,8 +125,8 @@ def evaluate(
 
 
 def compare(
-    first: "Detector | str | Path",
-    second: "Detector | str | Path",
+    first: "Detector | Run | str | Path",
+    second: "Detector | Run | str | Path",
     dataset: "Dataset | str | Path",
     split: str | None = "test",
     *,
@@ -161,7 +162,7 @@ def compare(
 
 
 def explain(
-    detector: "Detector | str | Path",
+    detector: "Detector | Run | str | Path",
     image: "Source",
     *,
     method: str = "gradcam",
@@ -194,7 +195,7 @@ def explain(
     return _loaded(detector).explain(image, method=method, target=target, layer=layer)
 
 
-def _loaded(detector: "Detector | str | Path") -> "Detector":
+def _loaded(detector: "Detector | Run | str | Path") -> "Detector":
     from dfcore.detectors.detector import Detector
 
     return detector if isinstance(detector, Detector) else Detector.load(detector)

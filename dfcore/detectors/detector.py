@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import keras
 
     from dfcore.explanation import Explainer, Heatmap
+    from dfcore.runs import Run
 
 
 class Detector:
@@ -57,7 +58,7 @@ class Detector:
         self._lazy_lock = threading.RLock()
 
     @classmethod
-    def load(cls, bundle: str | Path, engine: EngineName = "auto") -> "Detector":
+    def load(cls, bundle: "str | Path | Run", engine: EngineName = "auto") -> "Detector":
         """Loads a bundle folder, a run, or a detector by its name in the library.
 
         Args:

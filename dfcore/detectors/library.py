@@ -14,19 +14,20 @@ from pathlib import Path
 from dfcore import workspace
 from dfcore.detectors.bundle import CARD, verify
 from dfcore.errors import BundleError
+from dfcore.runs.run import Run
 from dfcore.utils.files import lock, make_folder, share, write_text
 
 _DEFAULT = "default.txt"
 _LOCK = ".lock"
 
 
-def find_bundle(name: str | Path) -> Path:
+def find_bundle(name: "str | Path | Run") -> Path:
     """Finds a bundle by its folder, a run's folder or id, or a name in the library.
 
     Raises:
         BundleError: If there is none; the message lists the available detectors.
     """
-    given = Path(name).expanduser()
+    given = Path(name.bundle if isinstance(name, Run) else name).expanduser()
     named = (folder / given for folder in workspace.model_folders())
     candidates = [given, given / "bundle", *named, workspace.runs_dir() / given / "bundle"]
     for folder in candidates:
