@@ -789,7 +789,7 @@ OTHER_FORMS: dict[str, tuple[Callable[[], Any], bool, str]] = {
     "with other features": (
         lambda: build_model("resnet18", size=SIZE),
         False,
-        r"Expected 128 features\. Received: 512",
+        r"Expected 512 features\. Received: 128",
     ),
 }
 
