@@ -19,6 +19,8 @@ SETTINGS = {"head_epochs": "freeze_epochs", "whole_epochs": "full_image_epochs",
 CARD = {"mirrored": "tta_flip", "operating": "decision_thresholds", "known": "ood", "fast": "openvino"}
 OPENVINO_RECORD = {"taken": "enabled", "steady": "thread_invariant", "evidence": "gradcam_difference"}
 # Rates of the three-way decision.
+BUDGET = {"false_alarms": "max_fpr", "misses": "max_fnr"}
+THRESHOLDS = {"undecided": "abstention_rate"}
 THREE_WAY = {
     "false_alarms": "fpr",
     "misses": "fnr",

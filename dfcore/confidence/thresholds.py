@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dfcore.compat import renamed
+from dfcore import compat
 from dfcore.labels import FAKE, REAL
 
 Decision = Literal["real", "inconclusive", "fake"]
@@ -34,7 +34,7 @@ class ErrorBudget(BaseModel):
     max_fpr: float = Field(default=0.05, ge=0, le=0.5, description="Share of real images that may be called fake.")
     max_fnr: float = Field(default=0.05, ge=0, le=0.5, description="Share of fakes that may be called real.")
 
-    _from_0_4 = model_validator(mode="before")(renamed(false_alarms="max_fpr", misses="max_fnr"))
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.BUDGET))
 
 
 class DecisionThresholds(BaseModel):
@@ -58,7 +58,7 @@ class DecisionThresholds(BaseModel):
     images: int = 0
     chosen_on: str = ""
 
-    _from_0_4 = model_validator(mode="before")(renamed(undecided="abstention_rate"))
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.THRESHOLDS))
 
     @classmethod
     def single(cls, threshold: float) -> "DecisionThresholds":
