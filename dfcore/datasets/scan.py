@@ -103,6 +103,14 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     Raises:
         AccessError: when it lies outside of the folders that may be read.
         LayoutError: when there is no such folder, no image in it, or no folder name tells a class.
+
+    Example:
+        >>> import dfcore
+        >>> from dfcore.datasets.demo import make_demo
+        >>> demo = make_demo("demo", crops_per_block=3)
+        >>> data = dfcore.scan(demo)
+        >>> len(data.usable), data.layout
+        (120, 'class folders, split into folders')
     """
     root = Path(root).expanduser()
     workspace.require_readable(root)

@@ -36,9 +36,12 @@ class Detector:
     """A loaded detector bundle.
 
     Example:
-        detector = Detector.load("faces")
-        verdict, = detector.predict(["photo.jpg"])
-        print(verdict.decision, verdict.score, verdict.reason)
+        >>> import dfcore, numpy as np
+        >>> detector = dfcore.Detector.load("small")
+        >>> grey = np.full((64, 64, 3), 128, np.uint8)  # Or a path, a file's bytes, a Pillow image.
+        >>> (verdict,) = detector.predict([grey])
+        >>> verdict.decision, 0 <= verdict.score <= 1
+        ('inconclusive', True)
     """
 
     def __init__(

@@ -20,6 +20,13 @@ class Verdict:
         thresholds: Thresholds of the three-way decision; None uses `threshold` alone.
         ood: Out-of-distribution result, or `NOT_CHECKED`.
         ignore_ood: Whether an out-of-distribution image is decided by its score too.
+
+    Example:
+        >>> import dfcore
+        >>> dfcore.Verdict(score=0.8, threshold=0.5).label
+        'fake'
+        >>> print(dfcore.Verdict(score=None, threshold=0.5, error="No image.").decision)
+        None
     """
 
     score: float | None

@@ -40,6 +40,12 @@ class TrainConfig(BaseModel):
     """Everything that determines a training run, except the images themselves.
 
     Every field has its meaning in its description, which the form and the command line show too.
+
+    Example:
+        >>> import dfcore
+        >>> config = dfcore.TrainConfig(data_root="photos", epochs=5)
+        >>> config.arch, config.epochs
+        ('cnn', 5)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)

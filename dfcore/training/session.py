@@ -67,10 +67,13 @@ def train(
 
     Example:
         >>> import dfcore
-        >>> run = dfcore.train(data_root=demo, epochs=1, image_size=32)  # doctest: +SKIP
-        >>> detector = dfcore.Detector.load(run.bundle)  # doctest: +SKIP
-        >>> run.metrics()["test"]["roc_auc"]  # doctest: +SKIP
-        0.97
+        >>> from dfcore.datasets.demo import make_demo
+        >>> demo = make_demo("demo", crops_per_block=3)
+        >>> run = dfcore.train(data_root=str(demo), arch="cnn", image_size=32, epochs=1)
+        >>> run.metrics()["test"]["images"]
+        24
+        >>> dfcore.Detector.load(run.bundle).spec.size
+        32
     """
     import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 

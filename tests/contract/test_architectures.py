@@ -1,6 +1,5 @@
 """One contract that every registered architecture passes, and what is special about some."""
 
-import gc
 import re
 
 import numpy as np
@@ -37,20 +36,9 @@ def float32_policy():
     keras.utils.set_random_seed(0)
 
 
-@pytest.fixture(
-    scope="module",
-    params=NAMES,
-)
-def name(request):
-    """The architecture; its tests run one after the other, so that its models are made once and then let go."""
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def least(name):
     """Makes the untrained model at its least size, once for each loss."""
-    import keras
-
     made = {}
 
     def get(loss: str = "binary"):
@@ -58,10 +46,7 @@ def least(name):
             made[loss] = build_model(name, size=least_size(name), loss=loss)
         return made[loss]
 
-    yield get
-    made.clear()
-    keras.backend.clear_session()
-    gc.collect()
+    return get
 
 
 # === The contract ===

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dfcore import architectures
 from dfcore.architectures import build_model
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector, sigmoid
@@ -37,49 +36,18 @@ from dfcore.detectors.bundle import (
     write_openvino,
 )
 from dfcore.detectors.detector import Detector
-from dfcore.engines import KerasEngine, OpenVinoEngine, convert, fake_logit, has_bfloat16, openvino_engine, weight_dedup
+from dfcore.engines import KerasEngine, OpenVinoEngine, convert, has_bfloat16, openvino_engine, weight_dedup
 from dfcore.errors import BundleError, InputError
 from dfcore.exchange import import_export, optimize
 from dfcore.exchange.import_export import pack, unpack
 from dfcore.exchange.optimize import LIMIT, patterns
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import forget_peak, make_card, peak, untrained
+from tests.contract.networks import INEXPRESSIBLE, LARGE, SIZE, lively, noise
 
 ROOT = Path(__file__).parents[2]
-SIZE, MB = 32, 2**20
+MB = 2**20
 Files = tuple[bytes, bytes]
-# Its Fourier transform has no counterpart in OpenVINO.
-INEXPRESSIBLE = {"spectral_cnn"}
-NAMES = architectures.names()
-
-
-def lively(name: str = "cnn", *, size: int = SIZE, loss: str = "binary", seed: int = 1):
-    """A network with random weights and biases, whose answers to patterns are neither all alike nor all sure."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    drawn = np.random.default_rng(seed)
-    model = build_model(name, size=size, loss=loss)
-    pixels = patterns(size, noise(16, size, seed=100)).astype(np.float32)
-    normalizations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in normalizations:
-        layer.trainable, layer.momentum = True, 0.0
-    if normalizations:
-        model(pixels, training=True)  # Their statistics are those of the patterns now.
-    for layer in normalizations:
-        layer.beta.assign(drawn.normal(0, 0.1, layer.beta.shape))
-    last = model.layers[-1]
-    features = keras.Model(model.inputs, last.input)(pixels, training=False).numpy()
-    # Of the directions in which features vary most, so that no rounding is blown up.
-    directions = np.linalg.svd(features - features.mean(0), full_matrices=False)[2][:8]
-    kernel = directions.T @ drawn.normal(size=(8, last.units))
-    kernel *= 2 / fake_logit(features @ kernel).std()
-    last.set_weights([kernel, -(features @ kernel).mean(0)])
-    return model
-
-
-def noise(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
 
 
 def assert_alike(fast: OpenVinoEngine, reference: KerasEngine, pixels: np.ndarray) -> None:
@@ -113,46 +81,19 @@ def another() -> Files:
 # === Every architecture ===
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def name(request):
-    """The architecture; its tests run one after the other, so that it is made and converted once."""
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def converted(name):
-    """The network, and its fast form or why there is none."""
-    model = lively(name)
-    try:
-        return model, convert(model, tta_flip=False)
-    except BundleError as error:
-        return model, error
-
-
-@pytest.fixture(scope="module")
-def engine(name, converted) -> OpenVinoEngine:
+def test_the_fast_form_answers_as_keras_does_or_says_why_there_is_none(name, converted, reference):
     if name in INEXPRESSIBLE:
-        pytest.skip("OpenVINO cannot represent it")
-    assert isinstance(converted[1], tuple), converted[1]
-    return OpenVinoEngine(*converted[1])
-
-
-def test_the_fast_form_answers_as_keras_does_or_says_why_there_is_none(name, converted):
-    model, files = converted
-    if name in INEXPRESSIBLE:
-        assert str(files).startswith("OpenVINO cannot represent this network: ")
-        assert 45 < len(str(files)) < 300
-        assert str(files).isprintable()
+        assert str(converted).startswith("OpenVINO cannot represent this network: ")
+        assert 45 < len(str(converted)) < 300
+        assert str(converted).isprintable()
         return
-    assert isinstance(files, tuple), files
-    assert_alike(OpenVinoEngine(*files), KerasEngine(model), patterns(SIZE, noise(3)))
+    assert isinstance(converted, tuple), converted
+    assert_alike(OpenVinoEngine(*converted), reference, patterns(LARGE, noise(3, LARGE)))
 
 
-def test_an_image_alone_on_two_threads_has_the_same_answer(name, converted):
-    if name in INEXPRESSIBLE:
-        pytest.skip("OpenVINO cannot represent it")
-    one, many = (OpenVinoEngine(*converted[1], thread_invariant=thread_invariant) for thread_invariant in (True, False))
-    pixels = patterns(SIZE)
+def test_an_image_alone_on_two_threads_has_the_same_answer(engine, converted):
+    one, many = OpenVinoEngine(*converted, thread_invariant=True), engine
+    pixels = patterns(LARGE)
     among = many.outputs(pixels)
     for at in range(0, len(pixels), 4):
         alone = one.outputs(pixels[[at]])
@@ -172,7 +113,7 @@ ORDERS = {
 
 
 def test_outputs_are_the_same_to_the_last_bit_whatever_the_batch(engine):
-    pixels = noise(17)
+    pixels = noise(17, LARGE)
     whole = engine.outputs(pixels)
     assert len(set(whole.logits.tolist())) == 17
     for order in [*ORDERS.values(), np.random.default_rng(1).permutation(17).tolist()]:
@@ -182,7 +123,7 @@ def test_outputs_are_the_same_to_the_last_bit_whatever_the_batch(engine):
 
 
 def test_outputs_are_the_same_to_the_last_bit_from_four_threads_at_once(engine):
-    pixels = noise(17)
+    pixels = noise(17, LARGE)
     whole = engine.outputs(pixels)
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(assert_same_bits, engine, pixels, order, whole) for order in [*ORDERS.values()] * 4]

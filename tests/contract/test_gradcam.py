@@ -16,10 +16,9 @@ from dfcore.exchange.optimize import GRADCAM_LIMIT, patterns
 from dfcore.explanation import Explainer
 from dfcore.imaging.preprocess import PreprocessSpec
 from tests.conftest import make_card
-from tests.contract.test_engines import INEXPRESSIBLE, NAMES, SIZE, lively, noise
+from tests.contract.networks import LARGE, SIZE, lively, noise
 
 ROOT = Path(__file__).parents[2]
-LARGE = 64
 SIGNS = {"fake": 1, "real": -1}
 
 
@@ -53,15 +52,11 @@ def sensitivity(model, layer: str, pixels: np.ndarray) -> list[float]:
     return result
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_architecture_has_the_map_of_tensorflow(name):
+def test_every_architecture_has_the_map_of_tensorflow(name, large, engine):
     """Random deep networks have rectifiers at their edges, where rounding alone decides whether there is a slope."""
-    if name in INEXPRESSIBLE:
-        pytest.skip("OpenVINO cannot represent it")
-    model, layer = lively(name, size=LARGE), architectures.get(name).cam_layer
-    engine = OpenVinoEngine(*convert(model, tta_flip=False, layer=layer))
+    layer, pixels = architectures.get(name).cam_layer, patterns(LARGE)
     assert engine.has_gradcam
-    result, own = differences(model, layer, engine, patterns(LARGE)), sensitivity(model, layer, patterns(LARGE))
+    result, own = differences(large, layer, engine, pixels), sensitivity(large, layer, pixels)
     for share in (0.5, 0.9):
         assert np.quantile(result, share) < 0.5 * np.quantile(own, share)
     assert np.median(result) < 0.01

@@ -208,7 +208,6 @@ def test_train_evaluate_predict_and_explain(dfcore, answer, small_dataset, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_train_repeated_tells_the_spread(dfcore, answer, small_dataset, no_process_is_left):
     """Two runs that differ in their seeds alone; they share the way of telling with `--repeat 1`."""
     code, out, err = dfcore("train", "--data-root", small_dataset, *TINY, "--epochs", "1", "--seed", "7", "--repeat", 2)

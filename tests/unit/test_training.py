@@ -1458,7 +1458,6 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
     config = tiny(small_dataset, epochs=20, schedule="cosine")
     first = start(store, tiny(small_dataset, epochs=10_000).to_dict(), epochs=10_000)

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from dfcore import architectures
 from dfcore.architectures import build_model
 from dfcore.engines import KerasEngine, fake_logit
-
-NAMES = architectures.names()
+from tests.contract.networks import LARGE, noise
 
 
 def on_gpu() -> bool:
@@ -21,17 +19,13 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_logit_is_the_same_to_the_last_bit_whatever_the_batch(name, images):
-    import keras
-
+def test_a_logit_is_the_same_to_the_last_bit_whatever_the_batch(reference):
     if on_gpu():
         pytest.skip("on a GPU images are judged together, and the last bits may differ")
-    keras.utils.set_random_seed(1)
-    engine = KerasEngine(build_model(name, size=32))
-    alone = np.array([engine.logits(image[None])[0] for image in images])
+    images = noise(5, LARGE)
+    alone = np.array([reference.logits(image[None])[0] for image in images])
     assert alone.dtype == np.float32
-    assert len(set(alone.tolist())) == len(images), "untrained, but no two images alike"
+    assert len(set(alone.tolist())) == len(images), "no two images alike"
     orders = {
         "five in order": [0, 1, 2, 3, 4],
         "five backwards": [4, 3, 2, 1, 0],
@@ -40,7 +34,7 @@ def test_a_logit_is_the_same_to_the_last_bit_whatever_the_batch(name, images):
         "one image several times": [2, 2, 0, 2],
     }
     for reason, order in orders.items():
-        np.testing.assert_array_equal(engine.logits(images[order]), alone[order], err_msg=reason)
+        np.testing.assert_array_equal(reference.logits(images[order]), alone[order], err_msg=reason)
 
 
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
@@ -68,21 +62,17 @@ def test_judging_leaves_the_model_alone(images):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_features_are_what_the_last_layer_decides_on(name, images):
+def test_features_are_what_the_last_layer_decides_on(large, reference):
     """They must be the same to the last bit whatever the batch, as the logits are: distances hang on them."""
-    import keras
-
-    keras.utils.set_random_seed(1)
-    model = build_model(name, size=32)
-    result = KerasEngine(model).outputs(images)
-    kernel, bias = model.layers[-1].get_weights()
+    images = noise(5, LARGE)
+    result = reference.outputs(images)
+    kernel, bias = large.layers[-1].get_weights()
     assert result.features.dtype == np.float32
     assert result.features.shape == (len(images), len(kernel))
     np.testing.assert_allclose(result.features @ kernel[:, 0] + bias[0], result.logits, rtol=1e-4, atol=1e-4)
     if not on_gpu():
         for some in ([3], [4, 1]):
-            np.testing.assert_array_equal(KerasEngine(model).outputs(images[some]).features, result.features[some])
+            np.testing.assert_array_equal(reference.outputs(images[some]).features, result.features[some])
 
 
 def test_logits_are_those_of_the_outputs(images):
