@@ -16,7 +16,7 @@ class Progress:
         history: One row per completed epoch.
         best_epoch, best_value: The best epoch so far, from 1, and its value of the metric that early stopping monitors.
         waited: Epochs since the best one; those with frozen layers are not counted.
-        plateau_value: For the plateau schedule, the lowest validation loss since layers were unfrozen.
+        plateau_value: For the plateau schedule, the lowest validation loss of the epochs without frozen layers.
         plateau_waited: Epochs since then, or since the learning rate was last halved.
         lr_factor: Factor of the plateau schedule on the learning rate, in (0, 1].
     """
