@@ -151,7 +151,7 @@ class Trainer:
             self._watch_plateau(row["val_loss"])
 
     def _is_better(self, row: dict[str, float]) -> bool:
-        """Whether the epoch is the best so far; updates `best_value`. Without early stopping, the last epoch is best."""
+        """Whether the epoch is the best so far; updates `best_value`. Without early stopping the last one is best."""
         watched, progress = self.config.early_stopping, self.progress
         if watched == "off":
             return True
