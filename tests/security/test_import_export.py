@@ -131,7 +131,7 @@ def test_a_damaged_detector_is_not_passed_on(packed, tmp_path):
 
 def test_a_name_that_is_taken_is_refused(packed, library, not_loaded):
     (library / "taken-in").mkdir()
-    refused(packed, library, "There is a detector 'taken-in' already")
+    refused(packed, library, "There is already a detector named 'taken-in'")
 
 
 HOSTILE_NAMES = ["", ".", "..", "../evil", "a/b", "a\\b", "/evil", ".hidden", "-rf", "a" * 65, "a\0b", "a\nb", "a b",
@@ -203,7 +203,7 @@ def test_a_name_that_was_taken_meanwhile_is_refused(packed, library, monkeypatch
         (library / "taken-in" / CARD).write_text("of somebody else")
 
     monkeypatch.setattr(import_export, "_check_isolated", slow)
-    with pytest.raises(BundleError, match="There is a detector 'taken-in' already"):
+    with pytest.raises(BundleError, match="There is already a detector named 'taken-in'"):
         unpack(packed, library, "taken-in")
     assert [path.name for path in library.rglob("*") if path.name != ".lock"] == ["taken-in", CARD]
 
@@ -244,7 +244,7 @@ def test_an_altered_record_of_training_images_is_refused(packed, library):
     refused(
         zipped(content | {OOD_FILE: content[OOD_FILE][:-1] + b"!"}),
         library,
-        "not the one that its card was written for",
+        "not the file that its card was written for",
     )
 
 
