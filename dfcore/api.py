@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dfcore.architectures import Architecture
     from dfcore.datasets import Dataset
-    from dfcore.detectors.bundle import Card
+    from dfcore.detectors.card import Card
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation.paired import Comparison
     from dfcore.explanation import Heatmap

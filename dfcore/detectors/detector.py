@@ -12,7 +12,8 @@ from PIL import Image
 
 from dfcore import architectures, workspace
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
-from dfcore.detectors.bundle import MODEL, Card, read_ood_detector, read_openvino, verify
+from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, verify
+from dfcore.detectors.card import Card
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.model_validation import check_model, read_weights
 from dfcore.detectors.verdict import Scores, Verdict

@@ -10,7 +10,7 @@ from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.predictions import predict_split

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dfcore.confidence import DecisionThresholds, ErrorBudget, fit_thresholds
 from dfcore.datasets import VALIDATION
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.errors import InputError
 from dfcore.evaluation.predictions import CROSS_VALIDATION, predictions_path, read_predictions
 

@@ -7,7 +7,8 @@ from PIL import Image
 
 from dfcore import workspace
 from dfcore.confidence import is_fake, sigmoid
-from dfcore.detectors.bundle import MODEL, Card, OpenVINORecord, PrecisionCost, write_openvino
+from dfcore.detectors.bundle import MODEL, write_openvino
+from dfcore.detectors.card import Card, OpenVINORecord, PrecisionCost
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import is_shipped
 from dfcore.detectors.model_validation import read_weights

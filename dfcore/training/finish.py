@@ -11,18 +11,8 @@ import pandas as pd
 from dfcore import architectures
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
-from dfcore.detectors.bundle import (
-    Card,
-    OODRecord,
-    Preprocess,
-    Threshold,
-    Training,
-    now,
-    place,
-    write_bundle,
-    write_card,
-    write_ood_detector,
-)
+from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector
+from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions

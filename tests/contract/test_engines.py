@@ -22,19 +22,18 @@ from dfcore.architectures import build_model
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector, sigmoid
 from dfcore.datasets.listing import list_images
-from dfcore.detectors import bundle, detector
+from dfcore.detectors import detector
 from dfcore.detectors.bundle import (
     CARD,
     MODEL,
     OOD_FILE,
     OPENVINO_FILES,
-    OODRecord,
-    OpenVINORecord,
     read_card,
     write_bundle,
     write_card,
     write_openvino,
 )
+from dfcore.detectors.card import Card, OODRecord, OpenVINORecord
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine, OpenVinoEngine, convert, has_bfloat16, openvino_engine, weight_dedup
 from dfcore.errors import BundleError, InputError
@@ -875,7 +874,7 @@ def slow_one(plain, library, tmp_path) -> Path:
     return shutil.copytree(plain, library / tmp_path.name)
 
 
-def assert_not_enabled(folder: Path, card: bundle.Card, reason: str) -> None:
+def assert_not_enabled(folder: Path, card: Card, reason: str) -> None:
     assert card.openvino is not None and not card.openvino.enabled
     assert re.search(reason, card.openvino.reason), card.openvino.reason
     assert card.openvino.reason.isprintable()

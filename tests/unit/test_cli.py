@@ -18,7 +18,8 @@ from PIL import Image
 from dfcore import workspace
 from dfcore.cli import main
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import Training, read_card, write_bundle
+from dfcore.detectors.bundle import read_card, write_bundle
+from dfcore.detectors.card import Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import promote
 from dfcore.evaluation.robustness import CHANGES

@@ -25,16 +25,8 @@ from dfcore.confidence import (
 from dfcore.datasets import TEST, scan
 from dfcore.detectors import bundle as bundles
 from dfcore.detectors import library
-from dfcore.detectors.bundle import (
-    Card,
-    OODRecord,
-    Preprocess,
-    Threshold,
-    Training,
-    read_card,
-    write_bundle,
-    write_card,
-)
+from dfcore.detectors.bundle import read_card, write_bundle, write_card
+from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.verdict import Verdict
