@@ -55,14 +55,15 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
         metrics, _ = measure(detector, dataset, cache_dir=workspace.cache_dir())
         three = metrics["three_way"]
         rows.append({"data set": name} | {k: _short(metrics[k]) for k in FIGURES}
-                    | {k: _short(three[k]) for k in ("fpr", "fnr", "abstention_rate", "unlike")})  # fmt: skip
+                    | {"three_way_fpr": _short(three["fpr"]), "three_way_fnr": _short(three["fnr"])}
+                    | {k: _short(three[k]) for k in ("abstention_rate", "ood_rate")})  # fmt: skip
     photos = detector.predict(list_images([data / "photos"]))
     calls = [verdict.decision for verdict in photos]
     forced = decide([verdict.score or 0.0 for verdict in photos], detector.card.thresholds).tolist()
     rows.append({"data set": "photos", "images": len(calls), "real": len(calls), "fake": 0,
-                 "false_alarms": calls.count("fake") / len(calls),
-                 "undecided": calls.count("inconclusive") / len(calls),
-                 "unlike": sum(verdict.ood.is_ood for verdict in photos) / len(calls),
+                 "three_way_fpr": calls.count("fake") / len(calls),
+                 "abstention_rate": calls.count("inconclusive") / len(calls),
+                 "ood_rate": sum(verdict.ood.is_ood for verdict in photos) / len(calls),
                  "fpr_ignoring_ood": forced.count("fake") / len(calls)})  # fmt: skip
     return rows
 

@@ -28,7 +28,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from dfcore.batch.predict import predict_files
 from dfcore.confidence import FileRange, OODDetector
-from dfcore.detectors.bundle import Card, OODRecord, Preprocess, Threshold, Training, now, write_bundle
+from dfcore.detectors.bundle import now, write_bundle
+from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
 from dfcore.exchange.optimize import optimize

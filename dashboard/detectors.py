@@ -14,7 +14,8 @@ import streamlit as st
 
 from dashboard import runtime_tuning
 from dashboard.stored import runs
-from dfcore.detectors.bundle import Card, read_card
+from dfcore.detectors.bundle import read_card
+from dfcore.detectors.card import Card
 from dfcore.detectors.library import default_name, is_shipped, list_bundles
 from dfcore.errors import BundleError, DfcoreError
 from dfcore.runs import Run, State, readable, summary

@@ -10,7 +10,7 @@ from dashboard import actions, detectors, inference_queue, prediction_sources, s
 from dfcore import figures, workspace
 from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
 from dfcore.evaluation.metrics import METRICS, summary
 from dfcore.evaluation.results import Measurement

@@ -1,4 +1,4 @@
-"""The functions of the package's face that belong to no one room: each is a few calls into the rooms below."""
+"""Top-level functions of `dfcore` that combine several subpackages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,23 +12,24 @@ if TYPE_CHECKING:
 
     from dfcore.architectures import Architecture
     from dfcore.datasets import Dataset
-    from dfcore.detectors.bundle import Card
+    from dfcore.detectors.card import Card
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation.paired import Comparison
     from dfcore.explanation import Heatmap
     from dfcore.imaging import Source
+    from dfcore.runs import Run
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a detector is worth on labelled images.
+    """Results of a detector on labelled images.
 
     Attributes:
-        metrics: plain data: images, real, fake, threshold, one entry for each key of `dfcore.evaluation.METRICS`,
-            `three_way` (shares of the three-way decisions), `groups` (a summary by generator or source) and the like.
-        predictions: one row an image: path, sha256, label, group, logit, score, is_ood.
+        metrics: Plain data: images, real, fake, threshold, one entry per key of `dfcore.evaluation.METRICS`,
+            `three_way` (rates of the three-way decision), `groups` (a summary per generator or source) and more.
+        predictions: One row per image: path, sha256, label, group, logit, score, is_ood.
     """
 
     metrics: dict[str, Any]
@@ -37,13 +38,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class DetectorInfo:
-    """A detector at hand.
+    """An available detector.
 
     Attributes:
-        name: what `Detector.load` takes.
-        folder: its bundle.
-        card: what is known of it: training, results, limits.
-        default: whether it is the one to take where nobody chooses.
+        name: Name that `Detector.load` accepts.
+        folder: Its bundle.
+        card: Its card: training, results, limits.
+        default: Whether it is the default detector.
     """
 
     name: str
@@ -53,10 +54,10 @@ class DetectorInfo:
 
 
 def list_detectors() -> list[DetectorInfo]:
-    """The detectors of this workspace and those that ship with the package, the default first.
+    """Lists the detectors of this workspace and those shipped with the package, the default first.
 
     Raises:
-        BundleError: when the card of one cannot be read.
+        BundleError: If a card cannot be read.
 
     Example:
         >>> import dfcore
@@ -71,7 +72,7 @@ def list_detectors() -> list[DetectorInfo]:
 
 
 def list_architectures() -> "list[Architecture]":
-    """All architectures that can be trained, the simple ones first; imports no TensorFlow.
+    """Lists all architectures that can be trained, the simplest first. Does not import TensorFlow.
 
     Example:
         >>> import dfcore
@@ -84,27 +85,30 @@ def list_architectures() -> "list[Architecture]":
 
 
 def evaluate(
-    detector: "Detector | str | Path",
+    detector: "Detector | Run | str | Path",
     dataset: "Dataset | str | Path",
     split: str | None = "test",
     *,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measures a detector on labelled images, at the thresholds of its card.
+    """Evaluates a detector on labelled images, at the thresholds of its card.
 
-    Splits that the folders do not tell are drawn as the detector's training drew them, so that nothing it learned from
-    is measured as test.
+    Splits not defined by the folders are drawn as they were for the detector's training, so that no training image is
+    used for testing.
 
     Args:
-        detector: loaded, or what `Detector.load` takes.
-        dataset: scanned, or its folder or manifest.
+        detector: A `Detector`, or anything `Detector.load` accepts.
+        dataset: A `Dataset`, or the path of its folder or manifest.
         split: "train", "validation" or "test"; None for all labelled images.
-        progress: called with (images done, images in all).
+        progress: Called with (images done, total images).
+
+    Returns:
+        Metrics and per-image predictions.
 
     Raises:
-        BundleError: when there is no such detector.
-        LayoutError: when there is no such data set.
-        DatasetError: when the split holds no usable image.
+        BundleError: If there is no such detector.
+        LayoutError: If there is no such data set.
+        DatasetError: If the split has no usable image.
 
     Example:
         >>> import dfcore
@@ -123,8 +127,8 @@ def evaluate(
 
 
 def compare(
-    first: "Detector | str | Path",
-    second: "Detector | str | Path",
+    first: "Detector | Run | str | Path",
+    second: "Detector | Run | str | Path",
     dataset: "Dataset | str | Path",
     split: str | None = "test",
     *,
@@ -133,18 +137,18 @@ def compare(
     """Tests whether the second detector is better than the first, on the same images.
 
     Args:
-        first: loaded, or what `Detector.load` takes.
-        second: the other one.
-        dataset: scanned, or its folder or manifest.
-        split: as for `evaluate`.
-        progress: as for `evaluate`; it runs twice.
+        first: A `Detector`, or anything `Detector.load` accepts.
+        second: The detector to compare with it.
+        dataset: A `Dataset`, or the path of its folder or manifest.
+        split: As for `evaluate`.
+        progress: As for `evaluate`; runs once per detector.
 
     Returns:
-        McNemar's exact test of the two-way answers and a paired bootstrap of the difference in ROC AUC, see
-        `dfcore.evaluation.paired.Comparison`; `dfcore.evaluation.paired.in_words` puts it into two sentences.
+        McNemar's exact test of the two-way decisions and a paired bootstrap of the difference in ROC AUC, see
+        `dfcore.evaluation.paired.Comparison`; `dfcore.evaluation.paired.in_words` summarises it in two sentences.
 
     Raises:
-        BundleError, LayoutError, DatasetError: as `evaluate` does.
+        BundleError, LayoutError, DatasetError: As for `evaluate`.
 
     Example:
         >>> import dfcore
@@ -163,29 +167,29 @@ def compare(
 
 
 def explain(
-    detector: "Detector | str | Path",
+    detector: "Detector | Run | str | Path",
     image: "Source",
     *,
     method: str = "gradcam",
     target: str = "fake",
     layer: str | None = None,
 ) -> "Heatmap":
-    """Where in an image a detector finds its evidence.
+    """Computes a heat-map of a detector's evidence in an image.
 
     Args:
-        detector: loaded, or what `Detector.load` takes.
-        image: a path, a file's bytes, a Pillow image, or RGB uint8 (H, W, 3).
+        detector: A `Detector`, or anything `Detector.load` accepts.
+        image: A path, the bytes of a file, a Pillow image, or RGB uint8 (H, W, 3).
         method: "gradcam", "gradcam++", "scorecam", "layercam" or "saliency".
-        target: evidence of "fake" or of "real".
-        layer: a convolutional layer by name; by default the last one before the head.
+        target: Evidence for "fake" or for "real".
+        layer: Name of a convolutional layer; by default the last one before the head.
 
     Returns:
-        A heat-map of the image's own size, (H, W) in [0, 1], NaN where the model did not look.
+        A heat-map of the image's size, (H, W) in [0, 1], NaN outside the region that the model sees.
 
     Raises:
-        BundleError: when there is no such detector.
-        ImageError: when the image cannot be decoded.
-        InputError: when method, target or layer is none of those that there are.
+        BundleError: If there is no such detector.
+        ImageError: If the image cannot be decoded.
+        InputError: If the method, target or layer is unknown.
 
     Example:
         >>> import dfcore, numpy as np
@@ -196,7 +200,7 @@ def explain(
     return _loaded(detector).explain(image, method=method, target=target, layer=layer)
 
 
-def _loaded(detector: "Detector | str | Path") -> "Detector":
+def _loaded(detector: "Detector | Run | str | Path") -> "Detector":
     from dfcore.detectors.detector import Detector
 
     return detector if isinstance(detector, Detector) else Detector.load(detector)

@@ -1,13 +1,13 @@
-"""Names of version 0.4 and earlier: the one place that still knows them.
+"""Names from version 0.4 and earlier, known only to this module.
 
-Cards, runs, predictions and saved models of earlier versions are read for good. Old spellings on the command line are
-accepted for one version, with a hint.
+Cards, runs, predictions and saved models of earlier versions remain readable. Old command-line spellings are accepted
+for one version, with a hint.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# Layers in saved models: name that the file holds -> class of today.
+# Layers in saved models: stored class name -> current class name.
 LAYERS = {"Statistics": "MeanStdPooling"}
 ARCHITECTURES = {
     "mobilenetv2_levels": "mobilenetv2_multiscale",
@@ -18,7 +18,9 @@ AUGMENTATIONS = {"patch": "random_crop"}
 SETTINGS = {"head_epochs": "freeze_epochs", "whole_epochs": "full_image_epochs", "mirrored": "tta_flip"}
 CARD = {"mirrored": "tta_flip", "operating": "decision_thresholds", "known": "ood", "fast": "openvino"}
 OPENVINO_RECORD = {"taken": "enabled", "steady": "thread_invariant", "evidence": "gradcam_difference"}
-# Shares of the three-way answers.
+# Rates of the three-way decision.
+BUDGET = {"false_alarms": "max_fpr", "misses": "max_fnr"}
+THRESHOLDS = {"undecided": "abstention_rate"}
 THREE_WAY = {
     "false_alarms": "fpr",
     "misses": "fnr",
@@ -27,7 +29,7 @@ THREE_WAY = {
     "accuracy_decided": "selective_accuracy",
 }
 ROBUSTNESS = {"undecided": "abstention_rate"}
-# What stood beside the figures of one image set in a card's list of measurements.
+# Extra keys in a card's list of measurements.
 MEASURED = {
     "false_alarms": "three_way_fpr",
     "misses": "three_way_fnr",
@@ -53,12 +55,12 @@ OPTIONS = {
 
 
 def rename_keys(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The same mapping with old keys under their names of today; a key of today counts before an old one."""
+    """Returns a copy with old keys renamed; where both are present, the current key wins."""
     return {names.get(key, key): value for key, value in values.items() if names.get(key) not in values}
 
 
 def renamed(**names: str) -> Callable[[Any], Any]:
-    """What a pydantic model runs before it validates, so that it reads old names of its fields too."""
+    """Returns a pydantic "before" validator that accepts old field names."""
 
     def rename(values: Any) -> Any:
         return rename_keys(values, names) if isinstance(values, Mapping) else values
@@ -67,7 +69,7 @@ def renamed(**names: str) -> Callable[[Any], Any]:
 
 
 def metrics(values: Any) -> Any:
-    """The metrics of one split, as any version wrote them."""
+    """Renames old keys in the metrics of one split."""
     if not isinstance(values, Mapping):
         return values
     result = dict(values)
@@ -79,17 +81,17 @@ def metrics(values: Any) -> Any:
 
 
 def robustness(row: Any) -> Any:
-    """One row of a robustness table, as any version wrote it."""
+    """Renames old keys in one row of a robustness table."""
     return rename_keys(row, ROBUSTNESS) if isinstance(row, Mapping) else row
 
 
 def measured(row: Any) -> Any:
-    """One row of a card's list of measurements, as any version wrote it."""
+    """Renames old keys in one row of a card's list of measurements."""
     return rename_keys(row, MEASURED) if isinstance(row, Mapping) else row
 
 
 def settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a training run, as any version wrote them."""
+    """Renames old keys and values in the settings of a training run."""
     result = rename_keys(values, SETTINGS)
     if "arch" in result:
         result["arch"] = architecture(result["arch"])
@@ -99,30 +101,30 @@ def settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def architecture(name: Any) -> Any:
-    """An architecture's name of today."""
+    """Returns an architecture's current name."""
     return ARCHITECTURES.get(name, name) if isinstance(name, str) else name
 
 
 def augmentation(text: str) -> str:
-    """An augmentation, its parts under their names of today."""
+    """Renames old steps in an augmentation string."""
 
-    def word(part: str) -> str:
-        name, mark, strength = part.partition(":")
-        return AUGMENTATIONS.get(name.strip().lower(), name) + mark + strength
+    def step(part: str) -> str:
+        name, colon, strength = part.partition(":")
+        return AUGMENTATIONS.get(name.strip().lower(), name) + colon + strength
 
     return (
-        ",".join(word(part) for part in text.split(",")) if any(old in text.lower() for old in AUGMENTATIONS) else text
+        ",".join(step(part) for part in text.split(",")) if any(old in text.lower() for old in AUGMENTATIONS) else text
     )
 
 
 def arguments(given: list[str]) -> tuple[list[str], list[str]]:
-    """Arguments of the command line with old spellings replaced, and a hint for each."""
+    """Replaces old spellings in command-line arguments; returns the new arguments and one hint per replacement."""
     result, hints = [], []
-    for place, word in enumerate(given):
-        option, mark, value = word.partition("=")
-        new = OPTIONS.get(option) or (COMMANDS.get(word) if place == 0 else None)
+    for position, argument in enumerate(given):
+        option, equals, value = argument.partition("=")
+        new = OPTIONS.get(option) or (COMMANDS.get(argument) if position == 0 else None)
         if new:
-            hints.append(f"'{option}' is called '{new}' now; the old name goes with the next version.")
-            word = new + mark + value
-        result.append(word)
+            hints.append(f"'{option}' is now '{new}'; the old name will be removed in the next version.")
+            argument = new + equals + value
+        result.append(argument)
     return result, hints

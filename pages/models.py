@@ -8,7 +8,7 @@ from dashboard import actions, detectors, error_reporting, roles, widgets
 from dashboard.navigation import require_front_door
 from dashboard.roles import Role
 from dfcore import figures
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.detectors.library import default_name
 from dfcore.evaluation import METRICS
 from dfcore.evaluation.metrics import summary

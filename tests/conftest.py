@@ -137,7 +137,8 @@ def untrained(seed: int):
 
 def make_card(**changes):
     """The card of such a network."""
-    from dfcore.detectors.bundle import Card, Preprocess, Threshold, Training, now
+    from dfcore.detectors.bundle import now
+    from dfcore.detectors.card import Card, Preprocess, Threshold, Training
 
     values = {
         "title": "Untrained",
@@ -157,7 +158,8 @@ def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
     """Untrained detectors with thresholds and a record of their images: of 32 pixels, and of about 300."""
     from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_thresholds
     from dfcore.datasets import scan
-    from dfcore.detectors.bundle import OODRecord, write_bundle
+    from dfcore.detectors.bundle import write_bundle
+    from dfcore.detectors.card import OODRecord
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import predict_split, predictions_path, write_predictions
 

@@ -29,7 +29,7 @@ class ResumeLog:
     Attributes:
         path: where it lies.
         judged: rows that stand in it.
-        taken_up: rows that stood in it before.
+        resumed: rows that stood in it before.
         failed: of those, how many tell an error.
     """
 
@@ -43,7 +43,7 @@ class ResumeLog:
         out = Path(out)
         self._out = out
         self.path = out.with_name(f".{out.name}.journal")
-        self.judged = self.failed = self.taken_up = self._struck = 0
+        self.judged = self.failed = self.resumed = self._struck = 0
         self._how = json.loads(json.dumps(how))
         self._known: Counter[bytes] = Counter()
         self._flushed = time.monotonic()
@@ -71,7 +71,7 @@ class ResumeLog:
             self._lock.release()
             raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
         try:
-            self._take_up()
+            self._resume()
         except OSError as error:
             self.__exit__()
             raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
@@ -89,7 +89,7 @@ class ResumeLog:
     @property
     def done(self) -> int:
         """Files that are behind us: rows of before that were struck off, and rows that were added."""
-        return self._struck + self.judged - self.taken_up
+        return self._struck + self.judged - self.resumed
 
     def strike(self, path: str) -> bool:
         """Whether a row of before is on this file, by the name that the row has; each row counts for one file."""
@@ -130,7 +130,7 @@ class ResumeLog:
         self.path.unlink(missing_ok=True)
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         """Reads what stands there; the rest of a line that a kill cut off goes."""
         self._file.seek(0)
         begun = self._file.readline()
@@ -153,7 +153,7 @@ class ResumeLog:
             self._known[_digest(row["path"])] += 1
             end += len(line)
         self._file.truncate(end)
-        self.taken_up = self.judged
+        self.resumed = self.judged
 
     def _count(self, row: Mapping[str, Any]) -> None:
         self.judged += 1

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from dfcore.confidence import ErrorBudget
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.errors import InputError
 
 BUNDLE_HELP = "bundle folder, run folder or id, or the name of a detector in the library (models/, and those that ship)"

@@ -1,4 +1,4 @@
-"""Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution images."""
+"""Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution detection."""
 
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
 from dfcore.confidence.ood import NOT_CHECKED, FileRange, OODDetector, OODResult, check_ood, flatness, saturation

@@ -1,8 +1,9 @@
-"""Thresholds of the three-way verdict, from the errors that somebody is willing to make.
+"""Decision thresholds of the three-way verdict, chosen for an error budget.
 
-An image is called likely fake from one score on and likely real below another; between them nothing is said.
-The thresholds are read off images that the network did not learn from, so that each error stays within its budget
-on further images *like those* (split conformal prediction, Vovk et al., 2005): on others nothing is promised.
+An image is called likely fake from one score on and likely real below another; in between the verdict is inconclusive.
+The thresholds are chosen on images the network was not trained on, so that each error rate stays within its budget on
+further images *from the same distribution* (split conformal prediction, Vovk et al., 2005). Nothing is guaranteed on
+others.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dfcore.compat import renamed
+from dfcore import compat
 from dfcore.labels import FAKE, REAL
 
 Decision = Literal["real", "inconclusive", "fake"]
@@ -21,11 +22,11 @@ DECISIONS: tuple[Decision, ...] = ("real", "inconclusive", "fake")
 
 
 class ErrorBudget(BaseModel):
-    """Errors that somebody is willing to make, as shares in [0, 0.5].
+    """Acceptable error rates, each in [0, 0.5].
 
     Attributes:
-        max_fpr: of real images, how many may be called likely fake (false-positive rate).
-        max_fnr: of fakes, how many may be called likely real (false-negative rate).
+        max_fpr: Highest share of real images that may be called likely fake (false-positive rate).
+        max_fnr: Highest share of fakes that may be called likely real (false-negative rate).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,19 +34,19 @@ class ErrorBudget(BaseModel):
     max_fpr: float = Field(default=0.05, ge=0, le=0.5, description="Share of real images that may be called fake.")
     max_fnr: float = Field(default=0.05, ge=0, le=0.5, description="Share of fakes that may be called real.")
 
-    _from_0_4 = model_validator(mode="before")(renamed(false_alarms="max_fpr", misses="max_fnr"))
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.BUDGET))
 
 
 class DecisionThresholds(BaseModel):
-    """The two thresholds of a verdict, and what they cost where they were chosen.
+    """The two thresholds of the three-way decision.
 
     Attributes:
-        real_below: below this score an image is called likely real.
-        fake_from: from this score on it is called likely fake; never less than `real_below`.
-        budget: what they were chosen for.
-        abstention_rate: share of the images in between, on the images that they were chosen on.
-        images: how many images those were.
-        chosen_on: which, in words.
+        real_below: An image with a score below this is called likely real.
+        fake_from: An image with this score or a higher one is called likely fake; never less than `real_below`.
+        budget: The error budget they were chosen for.
+        abstention_rate: Share of inconclusive images among those they were chosen on, in [0, 1].
+        images: Number of those images.
+        chosen_on: Description of those images.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -57,33 +58,33 @@ class DecisionThresholds(BaseModel):
     images: int = 0
     chosen_on: str = ""
 
-    _from_0_4 = model_validator(mode="before")(renamed(undecided="abstention_rate"))
+    _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.THRESHOLDS))
 
     @classmethod
     def single(cls, threshold: float) -> "DecisionThresholds":
-        """A two-way verdict at one threshold."""
+        """A two-way decision at one threshold."""
         return cls(real_below=threshold, fake_from=threshold)
 
 
 def fit_thresholds(
     labels: np.ndarray, scores: np.ndarray, budget: ErrorBudget, *, between: float = 0.5, chosen_on: str = ""
 ) -> DecisionThresholds:
-    """The thresholds with which as many images as possible are decided within the budget.
+    """Chooses the thresholds that decide as many images as possible within the budget.
 
     Args:
-        labels: 0 real, 1 fake, (N,).
-        scores: P(fake), (N,), of images that the network did not learn from.
-        budget: errors that are accepted. One that is too small for the number of images (one error in n+1 is
-            the least that n images can show) makes that side abstain altogether.
-        between: where both budgets can be kept without abstaining, the one threshold nearest to this is taken.
-        chosen_on: which images these are, for the card.
+        labels: 0 real, 1 fake, shape (N,).
+        scores: P(fake), shape (N,), of images the network was not trained on.
+        budget: Acceptable error rates. If one is below 1 / (n + 1), where n is the number of images of that class, it
+            cannot be verified, and that side abstains altogether.
+        between: If a single threshold keeps both budgets, the one nearest to this value is used.
+        chosen_on: Description of these images, for the card.
     """
     labels, scores = np.asarray(labels, int), np.asarray(scores, np.float64)
     fake_from = _upper(scores[labels == REAL], budget.max_fpr)
     real_below = -_upper(-scores[labels == FAKE], budget.max_fnr)
     if fake_from <= real_below:
         fake_from = real_below = float(np.clip(between, fake_from, real_below))
-    # Beyond the scale: a side that abstains. JSON has no infinity.
+    # JSON has no infinity: a threshold outside [0, 1] means that this side always abstains.
     fake_from, real_below = min(fake_from, 2.0), max(real_below, -1.0)
     thresholds = DecisionThresholds(
         real_below=real_below, fake_from=fake_from, budget=budget, images=len(scores), chosen_on=chosen_on
@@ -94,11 +95,11 @@ def fit_thresholds(
 
 @dataclass(frozen=True)
 class Policy:
-    """How scores become decisions, where somebody wants another way than the detector's card.
+    """How scores become decisions when the card's defaults are overridden.
 
     Attributes:
-        thresholds: None for the card's.
-        ignore_ood: whether an out-of-distribution image gets a decision all the same.
+        thresholds: Replaces the card's thresholds; None keeps them.
+        ignore_ood: Whether out-of-distribution images are decided by their score too.
     """
 
     thresholds: DecisionThresholds | None = None
@@ -108,16 +109,16 @@ class Policy:
 def decide(
     scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None, *, ignore_ood: bool = False
 ) -> np.ndarray:
-    """The three-way decisions: the one place where a score becomes an answer.
+    """Makes the three-way decisions. The only place where scores become decisions.
 
     Args:
-        scores: P(fake) in [0, 1], (N,).
-        thresholds: between which nothing is said.
-        is_ood: whether each image is out of distribution, bool (N,); those are inconclusive.
-        ignore_ood: decide those by their scores too.
+        scores: P(fake) in [0, 1], shape (N,).
+        thresholds: Scores between them are inconclusive.
+        is_ood: Whether each image is out of distribution, bool (N,); such images are inconclusive.
+        ignore_ood: Decide those by their scores too.
 
     Returns:
-        One of `DECISIONS` an image, text (N,).
+        One of `DECISIONS` for each image, str (N,).
     """
     s = np.asarray(scores, np.float64)
     by_score = np.where(
@@ -129,16 +130,16 @@ def decide(
 
 
 def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
-    """The two-way answer, bool (N,): an image is called fake from the threshold on."""
+    """The two-way decisions, bool (N,): fake where the score reaches the threshold."""
     return np.asarray(scores, np.float64) >= threshold
 
 
 def _upper(values: np.ndarray, share: float) -> float:
-    """The least threshold that a further value reaches with a chance of at most `share`; infinite if none."""
+    """The lowest threshold that a new value reaches with probability at most `share`; infinite if there is none."""
     allowed = math.floor(share * (len(values) + 1) + 1e-9) - 1
     if allowed < 0:
         return math.inf
     ordered = np.sort(values)[::-1]
-    # At most `allowed` values and the new one itself may stand above.
+    # At most `allowed` values, besides the new one, may be above it.
     highest_below = ordered[allowed] if allowed < len(ordered) else -math.inf
     return float(np.nextafter(highest_below, math.inf))

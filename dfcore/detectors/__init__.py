@@ -1,1 +1,1 @@
-"""Detectors: bundles on the disk, the library of them, and the loaded detector that gives verdicts."""
+"""Detectors: bundles on disk, the library of installed detectors, and loaded detectors that return verdicts."""

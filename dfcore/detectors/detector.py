@@ -1,4 +1,4 @@
-"""A detector: images in, verdicts out, with the pixels and the numbers of its training."""
+"""A detector: takes images, returns verdicts, with the same preprocessing and scores as in training."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,8 @@ from PIL import Image
 
 from dfcore import architectures, workspace
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
-from dfcore.detectors.bundle import MODEL, Card, read_ood_detector, read_openvino, verify
+from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, verify
+from dfcore.detectors.card import Card
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.model_validation import check_model, read_weights
 from dfcore.detectors.verdict import Scores, Verdict
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     import keras
 
     from dfcore.explanation import Explainer, Heatmap
+    from dfcore.runs import Run
 
 
 class Detector:
-    """A loaded bundle.
+    """A loaded detector bundle.
 
     Example:
         >>> import dfcore, numpy as np
@@ -57,47 +59,48 @@ class Detector:
         self.ood_detector = ood_detector
         self._model = model
         self._explainer: Explainer | None = None
-        self._making = threading.RLock()
+        self._lazy_lock = threading.RLock()
 
     @classmethod
-    def load(cls, bundle: str | Path, engine: EngineName = "auto") -> "Detector":
+    def load(cls, bundle: "str | Path | Run", engine: EngineName = "auto") -> "Detector":
         """Loads a bundle folder, a run, or a detector by its name in the library.
 
         Args:
-            bundle: which.
-            engine: "keras" is the reference; "openvino" is fast on CPUs; "auto" takes the fast one where the card says
-                that it answers alike and the bundle lies where only this workbench writes (its models, its runs, the
-                detectors that ship), and then imports TensorFlow only when the Keras model is asked for.
-                "openvino-bf16" computes in bfloat16, about twice as fast; what that costs stands on the card.
+            bundle: Folder, run or name.
+            engine: "keras" is the reference; "openvino" is faster on CPUs. "auto" uses OpenVINO if the card confirms
+                matching results and the bundle is in a folder that only this workbench writes (models, runs, shipped
+                detectors); TensorFlow is then imported only when the Keras model is needed. "openvino-bf16" computes
+                in bfloat16, about twice as fast; the card states the cost in accuracy.
 
         Raises:
-            BundleError: when it is missing, incomplete, altered, or cannot be loaded here.
-            InputError: when the engine asked for is not to be had.
-            MissingExtraError: when it is not installed.
+            BundleError: If the bundle is missing, incomplete, altered or cannot be loaded here.
+            InputError: If the requested engine is unknown or unavailable.
+            MissingExtraError: If the requested engine is not installed.
         """
         folder = find_bundle(bundle)
         card = verify(folder)
         openvino = _openvino_engine(folder, card, engine)
         detector = cls(card, openvino, None, folder) if openvino else _with_keras(folder, card)
-        _require_answer(detector)
+        _check_runs(detector)
         detector.ood_detector = read_ood_detector(folder, card)
         width = detector.engine.width
         if detector.ood_detector is not None and len(detector.ood_detector.mean) != width:
             raise BundleError(
-                f"{folder}: the record of training images has {len(detector.ood_detector.mean)} features, not {width}."
+                f"{folder}: the out-of-distribution data do not fit the network. Expected {width} features. Received: "
+                f"{len(detector.ood_detector.mean)}."
             )
         return detector
 
     @property
     def model(self) -> "keras.Model":
-        """The Keras model, loaded when first asked for.
+        """The Keras model, loaded on first access.
 
         Raises:
-            BundleError: when it cannot be loaded here.
+            BundleError: If it cannot be loaded here.
         """
-        with self._making:
+        with self._lazy_lock:
             if self._model is None:
-                assert self.folder is not None  # `load` gives the one or the other.
+                assert self.folder is not None  # `load` sets either the model or the folder.
                 if sha256_file(self.folder / MODEL) != self.card.model_sha256:
                     raise BundleError(f"{self.folder / MODEL} is not the model that its card was written for.")
                 self._model = _load_model(self.folder, self.card)
@@ -105,12 +108,12 @@ class Detector:
 
     @property
     def spec(self) -> PreprocessSpec:
-        """The preprocessing that this detector owns."""
+        """The preprocessing of this detector."""
         return self.card.spec
 
     @property
     def threshold(self) -> float:
-        """From this score on an image is called fake."""
+        """Score from which an image is called fake in the two-way decision."""
         return self.card.threshold.value
 
     def predict(
@@ -122,17 +125,17 @@ class Detector:
         progress: Callable[[int], None] | None = None,
         policy: Policy = Policy(),
     ) -> list[Verdict]:
-        """Judges images.
+        """Returns verdicts on images.
 
         Args:
-            sources: paths, bytes of files, Pillow images or uint8 arrays.
-            batch_size: images a forward pass; it does not change any score.
-            workers: threads that decode.
-            progress: called with the number of images done.
-            policy: how scores become decisions, by default as the card says.
+            sources: Paths, bytes of files, Pillow images or uint8 arrays.
+            batch_size: Images per forward pass; does not affect scores.
+            workers: Number of decoding threads.
+            progress: Called with the number of images done.
+            policy: How scores become decisions; by default as on the card.
 
         Returns:
-            One verdict an image, in order; an image that cannot be read has `error` instead of a score.
+            One verdict per image, in order. An image that cannot be read has `error` set and no score.
         """
         verdicts: list[Verdict] = []
         with ThreadPoolExecutor(workers) as pool:
@@ -144,7 +147,7 @@ class Detector:
         return verdicts
 
     def judge(self, batch: Sequence[PreparedImage | ImageError], policy: Policy = Policy()) -> list[Verdict]:
-        """Judges images that were prepared for this detector; an error becomes a verdict that tells it."""
+        """Returns verdicts on images prepared for this detector; an error becomes a verdict with `error` set."""
         good = [item for item in batch if isinstance(item, PreparedImage)]
         judged = iter(self._verdicts(good, policy) if good else ())
         return [
@@ -158,12 +161,12 @@ class Detector:
         shorter_sides: Sequence[int | None] | None = None,
         qualities: Sequence[float | None] | None = None,
     ) -> Scores:
-        """Logit, calibrated score and out-of-distribution check: the one way from pixels to scores.
+        """Computes logits, calibrated scores and out-of-distribution results. The only path from pixels to scores.
 
         Args:
-            pixels: preprocessed, uint8 (N, size, size, 3), N >= 1.
-            shorter_sides: of the files in pixels, None where unknown.
-            qualities: JPEG qualities, None where unknown.
+            pixels: Preprocessed, uint8 (N, size, size, 3), N >= 1.
+            shorter_sides: Shorter sides of the files in pixels, None where unknown.
+            qualities: JPEG qualities in [0, 100], None where unknown.
         """
         outputs = self.engine.outputs(pixels)
         scores = self.card.calibration.apply(outputs.logits)
@@ -183,12 +186,12 @@ class Detector:
     def explain(
         self, source: decoder.Source | PreparedImage, *, max_side: int | None = None, **options: Any
     ) -> "Heatmap":
-        """Where in an image the evidence lies.
+        """Computes a heat-map of the evidence in an image.
 
         Args:
-            source: as for `predict`, or an image that was prepared for this detector.
-            max_side: the heat-map is made for the image shrunk to so many pixels a side; None keeps its size.
-            options: as in `dfcore.explanation.Explainer.explain`.
+            source: As for `predict`, or an image prepared for this detector.
+            max_side: Compute the heat-map for the image scaled down to this longer side in pixels; None keeps its size.
+            options: As for `dfcore.explanation.Explainer.explain`.
         """
         if isinstance(source, (np.ndarray, Image.Image)):
             return self.explainer().explain(decoder.decode(source), **options)
@@ -200,18 +203,18 @@ class Detector:
         return self.explainer().explain_prepared(prepared.inputs[self.spec], size, factor, **options)
 
     def warm(self) -> None:
-        """Makes what the first heat-map needs: it takes seconds."""
+        """Prepares for the first heat-map, which takes seconds."""
         self.explainer().explain(np.zeros((self.spec.size, self.spec.size, 3), np.uint8))
 
     def explainer(self) -> "Explainer":
-        """The explainer of this detector, made once."""
+        """This detector's explainer, created on first use."""
         from dfcore.explanation import Explainer, Shortcut
 
-        with self._making:
+        with self._lazy_lock:
             if self._explainer is None:
                 engine, record, shortcut = self.engine, self.card.openvino, None
-                known = record is not None and self.card.cam_layer in record.layers
-                if record is not None and known and isinstance(engine, OpenVinoEngine) and engine.has_gradcam:
+                covered = record is not None and self.card.cam_layer in record.layers
+                if record is not None and covered and isinstance(engine, OpenVinoEngine) and engine.has_gradcam:
                     shortcut = Shortcut(engine.gradcam, record.layers)
                 self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut)
             return self._explainer
@@ -232,32 +235,35 @@ class Detector:
             yield Verdict(score, self.threshold, logit, None, thresholds, ood, policy.ignore_ood)
 
 
-def _openvino_engine(folder: Path, card: Card, asked: EngineName) -> OpenVinoEngine | None:
-    """The fast engine where it is to be taken, else None."""
-    if asked not in get_args(EngineName):
-        raise InputError(f"Expected an engine out of {', '.join(get_args(EngineName))}. Received: {asked!r}.")
-    # OpenVINO trusts what it reads; a graph that somebody else made is not given to it unasked.
+def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | None:
+    """The OpenVINO engine, or None if Keras is to be used."""
+    if requested not in get_args(EngineName):
+        raise InputError(f"Expected one of the engines {', '.join(get_args(EngineName))}. Received: {requested!r}.")
+    # OpenVINO does not validate graphs; one from elsewhere is loaded only on explicit request.
     enabled = card.openvino is not None and card.openvino.enabled and installed() and workspace.is_own(folder)
-    bfloat16 = asked == "openvino-bf16"
-    if asked == "keras" or (asked == "auto" and not enabled):
+    bfloat16 = requested == "openvino-bf16"
+    if requested == "keras" or (requested == "auto" and not enabled):
         return None
     files = read_openvino(folder, card)
-    if files is None and asked == "auto":
+    if files is None and requested == "auto":
         return None
-    extras.require("openvino", "openvino", f"The engine {asked!r}")
+    extras.require("openvino", "openvino", f"The engine {requested!r}")
     if files is None:
-        why = card.openvino.reason if card.openvino and card.openvino.reason else "it was made without"
-        raise InputError(f"{folder} has no network for OpenVINO ({why}). 'dfcore optimize' makes one.")
+        why = card.openvino.reason if card.openvino and card.openvino.reason else "none was created"
+        raise InputError(f"{folder} has no network for OpenVINO ({why}). Create one with 'dfcore optimize'.")
     graph, weights = files
-    assert card.openvino is not None  # There are files.
+    assert card.openvino is not None  # Otherwise there would be no files.
     if bfloat16 and not has_bfloat16():
-        raise InputError("This processor does not compute in bfloat16; use --engine openvino.")
+        raise InputError("This processor does not support bfloat16; use --engine openvino.")
     if bfloat16 and card.openvino.bfloat16 is None:
-        raise InputError(f"{folder}: what bfloat16 costs was not measured. 'dfcore optimize' does it.")
+        raise InputError(f"{folder}: the cost of bfloat16 has not been measured. Run 'dfcore optimize' first.")
     weights = weight_dedup.unpack(weights, read_weights(folder / MODEL))
     engine = OpenVinoEngine(graph, weights, thread_invariant=card.openvino.thread_invariant, bfloat16=bfloat16)
     if engine.size != card.preprocess.size or engine.tta_flip != card.tta_flip:
-        raise BundleError(f"{folder}: the network in OpenVINO's form takes other images than the card says.")
+        raise BundleError(
+            f"{folder}: the OpenVINO network does not match the card. Expected size {card.preprocess.size}, tta_flip "
+            f"{card.tta_flip}. Received: size {engine.size}, tta_flip {engine.tta_flip}."
+        )
     return engine
 
 
@@ -265,20 +271,23 @@ def _with_keras(folder: Path, card: Card) -> Detector:
     model = _load_model(folder, card)
     try:
         return Detector(card, KerasEngine(model, tta_flip=card.tta_flip), model, folder)
-    except Exception as error:  # A network whose ends are not where ours has them.
+    except Exception as error:  # A network with other inputs or outputs than ours.
         raise BundleError(f"{folder}: its network cannot be compiled: {printable(error)[:300]}") from error
 
 
-def _require_answer(detector: Detector) -> None:
-    """Judges a black image: what Keras or OpenVINO builds need not run."""
+def _check_runs(detector: Detector) -> None:
+    """Runs the network on a black image: a network that loads does not necessarily run."""
     size = detector.spec.size
     try:
         outputs = detector.engine.outputs(np.zeros((1, size, size, 3), np.uint8))
         shapes = outputs.logits.shape, outputs.features.shape
-    except Exception as error:  # Of all sorts.
+    except Exception as error:  # Keras and OpenVINO raise many exception types here.
         raise BundleError(f"{detector.folder}: its network does not run: {printable(error)[:300]}") from error
     if shapes != ((1,), (1, detector.engine.width)):
-        raise BundleError(f"{detector.folder}: its network gives {shapes}, expected a logit and features.")
+        raise BundleError(
+            f"{detector.folder}: its network has wrong outputs. Expected shapes {((1,), (1, detector.engine.width))} "
+            f"of logit and features. Received: {shapes}."
+        )
 
 
 def _load_model(folder: Path, card: Card) -> "keras.Model":
@@ -295,11 +304,12 @@ def _load_model(folder: Path, card: Card) -> "keras.Model":
         ) from None
     try:
         model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all sorts on a file that is no model of its own.
+    except Exception as error:  # Keras raises many exception types on files that are not valid models.
         raise BundleError(f"{folder / MODEL} cannot be loaded: {printable(error)[:300]}") from error
     expected = (card.preprocess.size, card.preprocess.size, 3)
     if model.input_shape[1:] != expected:
         raise BundleError(
-            f"{folder}: the card's preprocessing gives {expected}, the model takes {model.input_shape[1:]}."
+            f"{folder}: the model does not match the card's preprocessing. Expected input shape {expected}. Received: "
+            f"{model.input_shape[1:]}."
         )
     return model

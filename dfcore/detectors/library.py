@@ -1,8 +1,8 @@
-"""The library of detectors: a folder of bundles under plain names, one of them the default.
+"""The library of detectors: a folder of named bundles, one of which is the default.
 
-A bundle is named by its folder, by a run's folder, or by a name in this library. The detectors that ship with an
-installed package belong to the library too: they can be used and made the default, but neither renamed nor deleted. A
-detector of the workspace comes before a shipped one of the same name.
+A bundle can be given by its folder, by a run, or by its name in this library. The detectors that ship with an installed
+package belong to the library too: they can be used and made the default, but not renamed or deleted. A detector of the
+workspace takes precedence over a shipped one of the same name.
 """
 
 import re
@@ -14,19 +14,20 @@ from pathlib import Path
 from dfcore import workspace
 from dfcore.detectors.bundle import CARD, verify
 from dfcore.errors import BundleError
+from dfcore.runs.run import Run
 from dfcore.utils.files import lock, make_folder, share, write_text
 
 _DEFAULT = "default.txt"
 _LOCK = ".lock"
 
 
-def find_bundle(name: str | Path) -> Path:
-    """Finds a bundle: its folder, a run's folder or id, or a name in the library.
+def find_bundle(name: "str | Path | Run") -> Path:
+    """Finds a bundle by its folder, a run's folder or id, or a name in the library.
 
     Raises:
-        BundleError: naming the detectors that there are.
+        BundleError: If there is none; the message lists the available detectors.
     """
-    given = Path(name).expanduser()
+    given = Path(name.bundle if isinstance(name, Run) else name).expanduser()
     named = (folder / given for folder in workspace.model_folders())
     candidates = [given, given / "bundle", *named, workspace.runs_dir() / given / "bundle"]
     for folder in candidates:
@@ -88,7 +89,7 @@ def promote(source: Path, folder: Path, name: str) -> Path:
     """Copies a bundle into the folder of detectors under a new name.
 
     Raises:
-        BundleError: when the name is taken or no plain name, or the bundle is damaged.
+        BundleError: If the name is taken or invalid, or the bundle is damaged.
     """
     verify(source)
     free_place(folder, name)
@@ -110,8 +111,12 @@ def put(made: Path, folder: Path, name: str) -> Path:
 
 
 def rename(folder: Path, name: str, new: str) -> Path:
-    """Gives a detector another name."""
-    _own(folder, name)  # Refused before a lock is made; under it once more, since others may have been quicker.
+    """Renames a detector; it stays the default if it was.
+
+    Raises:
+        BundleError: If there is no such detector, it ships with the package, or the new name is taken or invalid.
+    """
+    _own(folder, name)  # Checked before a lock file is created, and again under the lock.
     free_place(folder, new)
     with lock(folder / _LOCK):
         source, target = _own(folder, name), free_place(folder, new)
@@ -123,7 +128,11 @@ def rename(folder: Path, name: str, new: str) -> Path:
 
 
 def delete(folder: Path, name: str) -> None:
-    """Deletes a detector for good."""
+    """Deletes a detector permanently.
+
+    Raises:
+        BundleError: If there is no such detector, or it ships with the package.
+    """
     _own(folder, name)
     with lock(folder / _LOCK):
         shutil.rmtree(_own(folder, name))
@@ -132,14 +141,14 @@ def delete(folder: Path, name: str) -> None:
 
 
 def free_place(folder: Path, name: str) -> Path:
-    """Where a new detector of that name will lie.
+    """Path for a new detector with this name.
 
     Raises:
-        BundleError: when the name is taken or no plain name.
+        BundleError: If the name is taken or invalid.
     """
-    _plain(name)
+    _check_name(name)
     if (folder / name).exists():
-        raise BundleError(f"There is a detector {name!r} already; choose another name.")
+        raise BundleError(f"There is already a detector named {name!r}; choose another name.")
     return folder / name
 
 
@@ -149,7 +158,7 @@ def _folders(folder: Path | None) -> Sequence[Path]:
 
 def _ships(folder: Path, name: str) -> bool:
     """Whether a name of the library stands for a shipped detector."""
-    _plain(name)
+    _check_name(name)
     folders = workspace.model_folders()
     return folder == folders[0] and not (folder / name / CARD).is_file() and (folders[-1] / name / CARD).is_file()
 
@@ -170,9 +179,9 @@ def _own(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _plain(name: str) -> None:
+def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise BundleError(
-            "Expected a name of at most 64 letters, digits, dots, dashes and underscores that begins with a "
-            f"letter or digit. Received: {name!r}."
+            "Expected a name of at most 64 letters, digits, dots, hyphens and underscores, starting with a letter or "
+            f"digit. Received: {name!r}."
         )

@@ -1,4 +1,4 @@
-"""Which detector fits an image: one that was trained on such images, and of several the most reliable."""
+"""Chooses the detector for an image: among those trained on similar images, the most reliable."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from dfcore.confidence import OODResult
 
 @dataclass(frozen=True)
 class Selection:
-    """A detector that was chosen for an image.
+    """The detector chosen for an image.
 
     Attributes:
-        name: of the detector.
-        fits: whether the image is like its training images; where none fits, the least unfit is chosen.
-        why: in words.
+        name: Its name.
+        fits: Whether the image is in distribution for it; if it is for none, the closest detector is chosen.
+        why: The reason for the choice, as a clause.
     """
 
     name: str
@@ -23,29 +23,32 @@ class Selection:
 
 
 def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float | None]) -> Selection:
-    """Chooses between detectors by how each finds the image, see `Detector.ood_results`.
+    """Chooses a detector by out-of-distribution results.
 
-    Of several that fit, the one with the best record is taken: a detector of faces and one of photographs may both
-    know a portrait. A detector without a record of its training images is taken only where no other fits.
+    If an image is in distribution for several detectors, the one with the best record is chosen: a portrait may suit
+    both a detector of faces and one of photographs. A detector without OOD data is chosen only if no other fits.
 
     Args:
-        known: how each detector finds the image.
-        records: ROC AUC of each on its own kind of images, None where it is not known.
+        known: Out-of-distribution result of each detector.
+        records: ROC AUC of each detector on its own kind of images, None if unknown.
+
+    Raises:
+        ValueError: If there is no detector.
     """
     if not known:
         raise ValueError("Expected at least one detector. Received: none.")
-    name = min(known, key=lambda one: _rank(known[one], records.get(one)))
+    name = min(known, key=lambda candidate: _rank(known[candidate], records.get(candidate)))
     result, record = known[name], records.get(name)
     if result.distance is None:
-        return Selection(name, False, "none of the detectors fits, and this one has no record of its training images")
+        return Selection(name, False, "no detector fits, and this one has no record of its training images")
     if result.is_ood:
-        return Selection(name, False, "none of the detectors was trained on such images; this one is the least far off")
+        return Selection(name, False, "no detector was trained on such images; this one comes closest")
     others = sum(not other.is_ood and other.distance is not None for other in known.values()) - 1
-    text = "it is the only one that was trained on such images"
+    why = "it is the only one trained on such images"
     if others:
         figure = "" if record is None else f" (ROC AUC {record:.3f} on its own kind)"
-        text = f"of those that were trained on such images it has the best record{figure}"
-    return Selection(name, True, text)
+        why = f"of the detectors trained on such images it has the best record{figure}"
+    return Selection(name, True, why)
 
 
 def _rank(result: OODResult, record: float | None) -> tuple[bool, int, float, float]:

@@ -1,4 +1,4 @@
-"""What a detector says of images: scores of a batch, and the verdict on one."""
+"""Results of a detector: scores of a batch, and the verdict on one image."""
 
 from dataclasses import dataclass, replace
 
@@ -10,16 +10,16 @@ from dfcore.labels import FAKE, REAL, name_of
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a detector says of one image.
+    """A detector's verdict on one image.
 
     Attributes:
-        score: P(fake) in [0, 1], calibrated where the card says so; None where the image cannot be judged.
-        threshold: from this score on the image is called fake where only two answers are allowed.
-        logit: the network's output before calibration and sigmoid.
-        error: why the image cannot be judged, or None.
-        thresholds: of the three-way decision; None for the one threshold.
-        ood: whether the image is out of distribution, where that is known.
-        ignore_ood: whether an out-of-distribution image gets a decision all the same.
+        score: P(fake) in [0, 1], calibrated if the card has a calibration; None if the image cannot be judged.
+        threshold: Score from which the image is called fake in the two-way decision.
+        logit: The network's output before calibration and sigmoid.
+        error: Why the image cannot be judged, or None.
+        thresholds: Thresholds of the three-way decision; None uses `threshold` alone.
+        ood: Out-of-distribution result, or `NOT_CHECKED`.
+        ignore_ood: Whether an out-of-distribution image is decided by its score too.
 
     Example:
         >>> import dfcore
@@ -39,14 +39,14 @@ class Verdict:
 
     @property
     def label(self) -> str | None:
-        """The two-way answer: "real", "fake", or None where the image cannot be judged."""
+        """The two-way decision: "real", "fake", or None if the image cannot be judged."""
         if self.score is None:
             return None
         return name_of(FAKE if is_fake(self.score, self.threshold) else REAL)
 
     @property
     def decision(self) -> Decision | None:
-        """The three-way answer: "real", "inconclusive", "fake", or None where the image cannot be judged."""
+        """The three-way decision: "real", "inconclusive", "fake", or None if the image cannot be judged."""
         if self.score is None:
             return None
         thresholds = self.thresholds or DecisionThresholds.single(self.threshold)
@@ -54,26 +54,26 @@ class Verdict:
 
     @property
     def reason(self) -> str | None:
-        """Why the answer is inconclusive, or None where it is not."""
+        """Why the decision is inconclusive, or None if it is not."""
         if self.decision != "inconclusive":
             return None
         if self.ood.is_ood and not self.ignore_ood:
             return "The image is unlike those that the detector was trained on: " + "; ".join(self.ood.reasons)
-        return "The score lies between the two thresholds"
+        return "The score is between the two thresholds"
 
     def under(self, policy: Policy) -> "Verdict":
-        """The same judgement under another policy: its score stays, its decision may change."""
+        """Returns the verdict under another policy: the score stays, the decision may change."""
         return replace(self, thresholds=policy.thresholds or self.thresholds, ignore_ood=policy.ignore_ood)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a detector makes of a batch of N images, before anything is decided.
+    """Scores of a batch of N images, before any decision.
 
     Attributes:
         logits: float32 (N,).
-        scores: calibrated P(fake), float64 (N,).
-        ood: of each image.
+        scores: Calibrated P(fake) in [0, 1], float64 (N,).
+        ood: Out-of-distribution result of each image.
     """
 
     logits: np.ndarray

@@ -1,4 +1,4 @@
-"""Engines: how a detector's forward pass runs. Importing it imports neither TensorFlow nor OpenVINO."""
+"""Engines that run a detector's forward pass. Importing this imports neither TensorFlow nor OpenVINO."""
 
 from dfcore.engines import weight_dedup
 from dfcore.engines.base import Engine, EngineName, Outputs, fake_logit

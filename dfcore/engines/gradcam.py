@@ -1,4 +1,4 @@
-"""Grad-CAM as a part of a graph of OpenVINO, which has no gradients of its own: reverse-mode differentiation.
+"""Grad-CAM inside an OpenVINO graph, by reverse-mode differentiation, since OpenVINO computes no gradients.
 
 Sources: Selvaraju et al., 2017, equations 1 and 2; Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.
 Importing this imports OpenVINO.
@@ -16,64 +16,64 @@ from dfcore.engines.base import GRADCAM, LOGITS, MAPS
 
 
 class GradientError(Exception):
-    """There is no rule for an operation that lies between the layer and the logits."""
+    """There is no gradient rule for an operation between the layer and the logits."""
 
 
 def add_gradcam(model: Any) -> Any:
-    """A graph that tells where the evidence lies, besides what it told.
+    """Adds a Grad-CAM output to a graph.
 
     Args:
-        model: with outputs "logits", (N, 1) or (N, 2), and "maps", (N, h, w, C): the layer that is looked at.
+        model: Graph with outputs "logits", (N, 1) or (N, 2), and "maps", (N, h, w, C): the activations of a layer.
 
     Returns:
-        The graph with the output "evidence", (N, h, w), in the place of "maps": evidence of fake where positive, of
-        real where negative; Grad-CAM before its rectifier.
+        The graph with "maps" replaced by "evidence", (N, h, w): Grad-CAM before its ReLU, positive for fake and
+        negative for real.
 
     Raises:
-        GradientError: naming the operation.
+        GradientError: Names the unsupported operation.
     """
-    maps, turns = model.output(MAPS).get_node().input_value(0), []
-    place = maps
-    while place.get_node().get_type_name() == "Transpose":  # What follows may hang on the layer before it is turned.
-        turns.append(_constant(place.get_node().input_value(1)))
-        place = place.get_node().input_value(0)
+    maps, permutations = model.output(MAPS).get_node().input_value(0), []
+    source = maps
+    while source.get_node().get_type_name() == "Transpose":  # Later layers may use the tensor before the transpose.
+        permutations.append(_constant(source.get_node().input_value(1)))
+        source = source.get_node().input_value(0)
     logits = model.output(LOGITS).get_node().input_value(0)
-    gradient = _gradient(model, logits, place)
-    for order in reversed(turns):
+    gradient = _gradient(model, logits, source)
+    for order in reversed(permutations):
         gradient = _out(op.transpose(gradient, order))
     weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
     evidence = op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
     evidence.get_tensor().set_names({GRADCAM})
-    saved = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
-    return ov.Model([*saved, op.result(evidence)], model.get_parameters(), "add_gradcam")
+    others = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
+    return ov.Model([*others, op.result(evidence)], model.get_parameters(), "add_gradcam")
 
 
-def _gradient(model: Any, logits: Any, place: Any) -> Any:
-    """Of the logit of fake less that of real, by the numbers at a place."""
+def _gradient(model: Any, logits: Any, source: Any) -> Any:
+    """Gradient of the fake logit minus the real logit with respect to a tensor."""
     count, columns = logits.get_shape()
     seed = np.tile(np.array([[1.0]] if columns == 1 else [[-1.0, 1.0]], np.float32), (count, 1))
-    between = _between(model, place.get_node())
-    if logits.get_node().get_friendly_name() not in between:
-        raise GradientError("the logits do not hang on the layer")
-    result: dict[str, list[Any]] = defaultdict(list)
-    result[_key(logits)].append(op.constant(seed).output(0))
-    for node in reversed(between.values()):
-        parts = result[_key(node.output(0))] if node is not place.get_node() else []
+    dependents = _dependents(model, source.get_node())
+    if logits.get_node().get_friendly_name() not in dependents:
+        raise GradientError("the logits do not depend on the layer")
+    gradients: dict[str, list[Any]] = defaultdict(list)
+    gradients[_key(logits)].append(op.constant(seed).output(0))
+    for node in reversed(dependents.values()):
+        parts = gradients[_key(node.output(0))] if node is not source.get_node() else []
         if not parts:
             continue
         rule = _RULES.get(node.get_type_name())
         if rule is None:
             raise GradientError(node.get_type_name())
         inputs = [node.input_value(number) for number in range(node.get_input_size())]
-        wanted = [value.get_node().get_friendly_name() in between for value in inputs]
+        wanted = [value.get_node().get_friendly_name() in dependents for value in inputs]
         for value, part in zip(inputs, rule(node, inputs, wanted, _sum(parts)), strict=False):
-            if part is not None and value.get_node().get_friendly_name() in between:
-                result[_key(value)].append(_fitted(part, value.get_shape()))
-    return _sum(result[_key(place)])
+            if part is not None and value.get_node().get_friendly_name() in dependents:
+                gradients[_key(value)].append(_unbroadcast(part, value.get_shape()))
+    return _sum(gradients[_key(source)])
 
 
-def _between(model: Any, first: Any) -> dict[str, Any]:
-    """The nodes that hang on one, which comes first, in the order of computation."""
+def _dependents(model: Any, first: Any) -> dict[str, Any]:
+    """A node and all nodes that depend on it, by name, in topological order."""
     result = {first.get_friendly_name(): first}
     for node in model.get_ordered_ops():
         sources = [node.input_value(number).get_node() for number in range(node.get_input_size())]
@@ -95,8 +95,8 @@ def _sum(parts: Sequence[Any]) -> Any:
     return total
 
 
-def _fitted(gradient: Any, shape: Sequence[int]) -> Any:
-    """Summed over the axes along which the input was repeated."""
+def _unbroadcast(gradient: Any, shape: Sequence[int]) -> Any:
+    """Sums a gradient over the axes along which its input was broadcast."""
     given, wanted = list(gradient.get_shape()), list(shape)
     if given == wanted:
         return gradient
@@ -116,22 +116,22 @@ def _reshaped(value: Any, shape: Sequence[int]) -> Any:
 def _constant(value: Any) -> np.ndarray:
     node = value.get_node()
     if node.get_type_name() != "Constant":
-        raise GradientError("an argument that is computed")
+        raise GradientError("a non-constant argument")
     return np.array(node.data)
 
 
-# === Rules: gradients by each input, None where there is none ===
+# === Rules: the gradient with respect to each input, None where there is none ===
 
 Rule = Callable[[Any, list[Any], list[bool], Any], list[Any]]
 _RULES: dict[str, Rule] = {}
 
 
 def _rule(*kinds: str) -> Callable[[Rule], Rule]:
-    def enter(rule: Rule) -> Rule:
+    def register(rule: Rule) -> Rule:
         _RULES.update(dict.fromkeys(kinds, rule))
         return rule
 
-    return enter
+    return register
 
 
 @_rule("Add")
@@ -198,17 +198,17 @@ def _erf(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> l
 def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     shape = list(inputs[0].get_shape())
     axes = [int(axis) % len(shape) for axis in _constant(inputs[1]).ravel()]
-    saved = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
+    reduced = _reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
     share = np.float32(1 / np.prod([shape[axis] for axis in axes]))
-    return [_out(op.broadcast(op.multiply(saved, share), np.array(shape, np.int64))), None]
+    return [_out(op.broadcast(op.multiply(reduced, share), np.array(shape, np.int64))), None]
 
 
 @_rule("MatMul")
 def _matmul(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    turned = node.get_attributes()
-    if wanted[1] or turned["transpose_a"] or len(inputs[1].get_shape()) != 2:
+    attributes = node.get_attributes()
+    if wanted[1] or attributes["transpose_a"] or len(inputs[1].get_shape()) != 2:
         raise GradientError("MatMul of two computed arrays")
-    return [_out(op.matmul(gradient, inputs[1], False, not turned["transpose_b"])), None]
+    return [_out(op.matmul(gradient, inputs[1], False, not attributes["transpose_b"])), None]
 
 
 @_rule("Reshape", "Squeeze", "Unsqueeze", "StridedSlice")
@@ -234,53 +234,54 @@ def _concat(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) ->
 def _convolution(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
     if wanted[1]:
         raise GradientError("a convolution with a computed kernel")
-    how = node.get_attributes()
-    strides, dilations = how["strides"], how["dilations"]
+    attributes = node.get_attributes()
+    strides, dilations = attributes["strides"], attributes["dilations"]
     (height, width), kernel = inputs[0].get_shape()[2:], inputs[1].get_shape()[-2:]
     first, last, rest = [], [], []
     for axis, size in enumerate((height, width)):
         reach, out = (kernel[axis] - 1) * dilations[axis] + 1, gradient.get_shape()[2 + axis]
-        before, after = _padding(how, axis, size, out, strides[axis], reach)
+        before, after = _padding(attributes, axis, size, out, strides[axis], reach)
         first.append(before)
         last.append(after)
         rest.append(size - (strides[axis] * (out - 1) + reach - before - after))
     grouped = node.get_type_name() == "GroupConvolution"
     channels = inputs[1].get_shape()[-4:-2]
     if channels[0] == channels[1] > 1:
-        # OpenVINO 2026.4 on CPUs takes such a kernel for the same one in both directions, and computes nonsense.
+        # OpenVINO 2026.4 on CPUs gives wrong results when a convolution and a transposed convolution share a kernel
+        # with equal numbers of input and output channels: use a convolution with the flipped kernel instead.
         if set(strides) != {1}:
-            raise GradientError("a convolution with a stride that keeps the number of channels")
-        turned = np.ascontiguousarray(np.swapaxes(_constant(inputs[1])[..., ::-1, ::-1], -4, -3))
+            raise GradientError("a strided convolution with equal numbers of input and output channels")
+        flipped = np.ascontiguousarray(np.swapaxes(_constant(inputs[1])[..., ::-1, ::-1], -4, -3))
         reaches = [(size - 1) * dilation for size, dilation in zip(kernel, dilations, strict=True)]
         first = [reach - pad for reach, pad in zip(reaches, first, strict=True)]
         last = [reach - pad for reach, pad in zip(reaches, last, strict=True)]
-        forth = op.group_convolution if grouped else op.convolution
-        return [_out(forth(gradient, turned, strides, first, last, dilations)), None]
-    # The kernel is read the other way round: what it gave it takes.
-    back = op.group_convolution_backprop_data if grouped else op.convolution_backprop_data
-    result = back(
+        convolve = op.group_convolution if grouped else op.convolution
+        return [_out(convolve(gradient, flipped, strides, first, last, dilations)), None]
+    transposed = op.group_convolution_backprop_data if grouped else op.convolution_backprop_data
+    result = transposed(
         gradient, inputs[1], strides=strides, pads_begin=first, pads_end=last, dilations=dilations, output_padding=rest
     )
     return [_out(result), None]
 
 
-def _padding(how: dict[str, Any], axis: int, size: int, out: int, stride: int, reach: int) -> tuple[int, int]:
-    if how["auto_pad"] == "explicit":
-        return how["pads_begin"][axis], how["pads_end"][axis]
-    total = max(0, (out - 1) * stride + reach - size) if how["auto_pad"].startswith("same") else 0
+def _padding(attributes: dict[str, Any], axis: int, size: int, out: int, stride: int, reach: int) -> tuple[int, int]:
+    mode = attributes["auto_pad"]
+    if mode == "explicit":
+        return attributes["pads_begin"][axis], attributes["pads_end"][axis]
+    total = max(0, (out - 1) * stride + reach - size) if mode.startswith("same") else 0
     less, more = total // 2, total - total // 2
-    return (less, more) if how["auto_pad"] == "same_upper" else (more, less)
+    return (less, more) if mode == "same_upper" else (more, less)
 
 
 @_rule("MaxPool")
 def _max_pool(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    """Where several numbers of a window are the largest, each gets its share; TensorFlow gives all to the first."""
-    how = node.get_attributes()
+    """Shares the gradient among tied maxima of a window; TensorFlow gives all of it to the first."""
+    attributes = node.get_attributes()
     count, channels, height, width = inputs[0].get_shape()
-    rows, columns = how["kernel"]
+    rows, columns = attributes["kernel"]
     out = list(node.output(0).get_shape())
-    if [*how["strides"]] != [rows, columns] or [out[2] * rows, out[3] * columns] != [height, width]:
-        raise GradientError("MaxPool with windows that overlap or are cut")
+    if [*attributes["strides"]] != [rows, columns] or [out[2] * rows, out[3] * columns] != [height, width]:
+        raise GradientError("MaxPool with overlapping or truncated windows")
     windows = _reshaped(inputs[0], [count, channels, out[2], rows, out[3], columns])
     spread = [count, channels, out[2], 1, out[3], 1]
     largest = op.convert(op.equal(windows, _reshaped(node.output(0), spread)), "f32")

@@ -1,4 +1,4 @@
-"""The reference engine: one compiled TensorFlow function over the Keras model."""
+"""The reference engine: one compiled TensorFlow function that wraps the Keras model."""
 
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class KerasEngine:
-    """Runs a Keras model that maps (N, size, size, 3) in [0, 255] to one logit or two."""
+    """Runs a Keras model that maps (N, size, size, 3) in [0, 255] to one or two logits."""
 
     name: EngineName = "keras"
 
     def __init__(self, model: "keras.Model", *, tta_flip: bool = False):
-        """Compiles the model; with `tta_flip` an image's outputs are the mean over it and its mirror image."""
+        """Compiles the model; with `tta_flip`, outputs are averaged over an image and its mirror image."""
         import keras
         import tensorflow as tf
 
@@ -40,9 +40,9 @@ class KerasEngine:
         def one_by_one(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.map_fn(one, pixels, fn_output_signature=(tf.float32, tf.float32))
 
-        # On a CPU kernels round differently with the size of a batch and the place in it. One image at a
-        # time inside one compiled function gives every image its own bits and costs about 3% there
-        # (measured); on a GPU it would waste the device, and scores may differ in the last bits.
+        # On CPUs, rounding depends on the batch size and the position in the batch. Mapping one image at a time
+        # inside one compiled function makes outputs bit-identical in any batch and costs about 3% (measured). On a
+        # GPU it would be wasteful, so whole batches are run and scores may differ in the last bits.
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._forward = tf.function(
             forward if on_gpu else one_by_one,

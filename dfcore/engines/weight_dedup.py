@@ -1,8 +1,8 @@
-"""The weights of a network in OpenVINO's form, told by those of the Keras model, so that a bundle holds them once.
+"""Derives an OpenVINO network's weights from those of the Keras model, so that a bundle stores them only once.
 
-The converter transposes weights, and multiplies those of a convolution with the scale of the batch normalisation behind
-it. So most of them follow from an array of the model, an order of its axes and a factor for each output channel.
-Whatever does not follow to the last bit is kept as it is.
+The converter transposes weights and multiplies those of a convolution by the scale of the batch normalisation that
+follows. Most can be derived from an array of the model, an axis order and a factor per output channel. Weights that
+cannot be reproduced bit for bit are stored unchanged.
 """
 
 import io
@@ -19,37 +19,37 @@ from dfcore.errors import ArchiveError, BundleError
 from dfcore.utils.archives import read_zip
 
 _MEMBERS, _MAX_BYTES = ("plan.npy", "scales.npy", "rest.npy"), 1024 * 2**20
-# Smaller ones are kept: telling them would take as much.
-_LEAST_BYTES = 1024
-# Factors are tried so many steps of the last bit around their estimate.
+# Smaller constants are stored unchanged: describing them would take as much space.
+_MIN_BYTES = 1024
+# Factors are searched within this many units in the last place of their estimate.
 _STEPS = 4
 
 Tensors = Mapping[str, np.ndarray]
 
 
 def pack(graph: bytes, weights: bytes, tensors: Tensors) -> bytes:
-    """What of the weights does not follow from the model's, and how the others do.
+    """Packs the weights that cannot be derived from the model, and instructions to derive the others.
 
     Args:
-        graph: as `convert` gives it, which tells where each constant lies.
-        weights: as `convert` gives them.
-        tensors: the weights of the Keras model by their paths.
+        graph: Graph from `convert`, which gives the offset of each constant.
+        weights: Weights from `convert`.
+        tensors: Weights of the Keras model by path.
     """
-    donors = defaultdict(list)
+    candidates = defaultdict(list)
     for path, tensor in tensors.items():
         if tensor.dtype == np.float32:
-            donors[tensor.size].append((path, tensor))
+            candidates[tensor.size].append((path, tensor))
     plan: list[Any] = []
     scales: list[np.ndarray] = []
     rest, end = [], 0
     for offset, size, channels in _constants(graph):
-        if offset < end:  # Two layers may share one constant.
+        if offset < end:  # Layers may share a constant.
             continue
         constant = np.frombuffer(weights, np.float32, size // 4, offset).reshape(channels, -1)
-        text = next(_ways(constant, donors[constant.size]), None)
-        if text is None:
+        derivation = next(_derivations(constant, candidates[constant.size]), None)
+        if derivation is None:
             continue
-        path, order, factors = text
+        path, order, factors = derivation
         plan.append([offset, path, order, channels, factors is not None])
         scales += [] if factors is None else [factors]
         rest.append(weights[end:offset])
@@ -66,10 +66,10 @@ def pack(graph: bytes, weights: bytes, tensors: Tensors) -> bytes:
 
 
 def unpack(packed: bytes, tensors: Tensors) -> bytes:
-    """The weights, to the last bit.
+    """Restores the weights, bit for bit.
 
     Raises:
-        BundleError: when it is nothing that `pack` made for these tensors.
+        BundleError: If the data was not written by `pack` for these tensors.
     """
     try:
         read_zip(packed, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
@@ -78,49 +78,49 @@ def unpack(packed: bytes, tensors: Tensors) -> bytes:
         return _filled(plan, scales, rest, tensors)
     except ArchiveError as error:
         raise BundleError(f"The weights for OpenVINO cannot be read: {error}") from None
-    except Exception as error:  # NumPy raises all sorts on what does not fit.
+    except Exception as error:  # NumPy raises many exception types on invalid data.
         raise BundleError(f"The weights for OpenVINO do not belong to the model ({type(error).__name__}).") from error
 
 
 def _filled(plan: dict[str, Any], scales: np.ndarray, rest: np.ndarray, tensors: Tensors) -> bytes:
     if not 0 <= plan["bytes"] <= _MAX_BYTES:
-        raise ValueError("a size that cannot be")
-    parts, end, scale, saved = [], 0, 0, 0
+        raise ValueError("an impossible size")
+    parts, end, scale, rest_end = [], 0, 0, 0
     for offset, path, order, channels, scaled in plan["parts"]:
         if not end <= offset <= plan["bytes"] - 4 * tensors[path].size:
-            raise ValueError("parts that do not lie one behind the other")
-        parts.append(rest[saved : saved + offset - end].tobytes())
-        saved += offset - end
+            raise ValueError("parts that overlap or are out of order")
+        parts.append(rest[rest_end : rest_end + offset - end].tobytes())
+        rest_end += offset - end
         array = np.ascontiguousarray(tensors[path].transpose(order)).reshape(channels, -1)
         if scaled:
             array = array * scales[scale : scale + channels, None]
             scale += channels
         parts.append(array.astype(np.float32, copy=False).tobytes())
         end = offset + 4 * array.size
-    weights = b"".join([*parts, rest[saved:].tobytes()])
+    weights = b"".join([*parts, rest[rest_end:].tobytes()])
     if len(weights) != plan["bytes"]:
-        raise ValueError("too few or too many")
+        raise ValueError("too few or too many bytes")
     return weights
 
 
 def _constants(graph: bytes) -> Iterator[tuple[int, int, int]]:
-    """Place, size in bytes and first axis of the larger float32 constants, by place."""
+    """Yields (offset, size in bytes, length of the first axis) of the larger float32 constants, by offset."""
     result = []
     for layer in ET.fromstring(graph).iter("layer"):  # nosec B314
         data = layer.find("data")
         if layer.get("type") != "Const" or data is None or data.get("element_type") != "f32":
             continue
         offset, size = int(data.get("offset", 0)), int(data.get("size", 0))
-        if size >= _LEAST_BYTES:
+        if size >= _MIN_BYTES:
             result.append((offset, size, int(data.get("shape", "1").split(",")[0] or 1)))
     yield from sorted(set(result))
 
 
-def _ways(
-    constant: np.ndarray, donors: list[tuple[str, np.ndarray]]
+def _derivations(
+    constant: np.ndarray, candidates: list[tuple[str, np.ndarray]]
 ) -> Iterator[tuple[str, list[int], np.ndarray | None]]:
-    """Ways in which a constant (channels, N) follows from one of the arrays: its path, the order of axes, factors."""
-    for path, tensor in donors:
+    """Yields derivations of a constant (channels, N) from the arrays: path, axis order and factors or None."""
+    for path, tensor in candidates:
         for order in itertools.permutations(range(tensor.ndim)):
             array = np.ascontiguousarray(tensor.transpose(order)).reshape(constant.shape)
             if np.array_equal(array, constant):
@@ -132,18 +132,18 @@ def _ways(
 
 
 def _factors(array: np.ndarray, constant: np.ndarray) -> np.ndarray | None:
-    """A factor for each channel with which the array becomes the constant to the last bit; None where there is none."""
+    """Factors per channel that turn the array into the constant bit for bit, or None if there are none."""
     estimate = _estimate(array, constant)
-    result, known = np.zeros_like(estimate), np.zeros(len(estimate), bool)
+    result, solved = np.zeros_like(estimate), np.zeros(len(estimate), bool)
     for step in range(-_STEPS, _STEPS + 1):
         factors = (estimate.view(np.int32) + np.int32(step)).view(np.float32)
-        right = (array * factors[:, None] == constant).all(1) & ~known
-        result[right], known[right] = factors[right], True
-    return result if known.all() else None
+        exact = (array * factors[:, None] == constant).all(1) & ~solved
+        result[exact], solved[exact] = factors[exact], True
+    return result if solved.all() else None
 
 
 def _estimate(array: np.ndarray, constant: np.ndarray) -> np.ndarray:
-    """The factors, from the largest number of each channel."""
+    """Estimates the factor of each channel from its element of largest magnitude."""
     rows, largest = np.arange(len(array)), np.abs(array).argmax(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.nan_to_num(constant[rows, largest] / array[rows, largest], nan=0.0, posinf=0.0, neginf=0.0)

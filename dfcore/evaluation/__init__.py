@@ -1,4 +1,4 @@
-"""Evaluation: per-image predictions, and metrics that are computed from them."""
+"""Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained

@@ -1,4 +1,4 @@
-"""Whether a score can be read as a probability: reliability, and the expected calibration error."""
+"""Reliability curve and expected calibration error: whether scores can be read as probabilities."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,10 +9,15 @@ BINS = 15
 
 
 def reliability(labels: ArrayLike, scores: ArrayLike, bins: int = BINS) -> dict[str, np.ndarray]:
-    """How many of the images with a score are fake, over equal bins of the score.
+    """Computes the share of fakes in equal-width bins of the score.
+
+    Args:
+        labels: 0 real, 1 fake, shape (N,).
+        scores: P(fake) in [0, 1], shape (N,).
+        bins: Number of bins.
 
     Returns:
-        Arrays over the bins that hold an image: score (their mean), share (of fakes among them), images.
+        Arrays over the non-empty bins: score (mean score), share (share of fakes), images (count).
     """
     y, s = check(labels, scores)
     number = np.minimum((s * bins).astype(int), bins - 1)
@@ -25,10 +30,10 @@ def reliability(labels: ArrayLike, scores: ArrayLike, bins: int = BINS) -> dict[
 
 
 def calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int = BINS) -> float | None:
-    """Expected calibration error (ECE; Naeini et al., 2015) of P(fake), or None without images.
+    """Expected calibration error (ECE; Naeini et al., 2015) of P(fake), in [0, 1]; None without images.
 
-    The mean distance between score and share of fakes over equal bins, weighted by their images. It is never
-    below zero: few images give a positive value even where the calibration is perfect.
+    The mean absolute difference between score and share of fakes over equal-width bins, weighted by bin counts. It is
+    biased upwards: with few images it is positive even if the calibration is perfect.
     """
     points = reliability(labels, scores, bins)
     if not len(points["images"]):

@@ -1,4 +1,4 @@
-"""What every figure of evaluation takes: labels and scores, checked in one place."""
+"""Validation of labels and scores, shared by all metrics."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,10 +8,10 @@ from dfcore.labels import FAKE, REAL
 
 
 def check(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Checks and converts labels (0 or 1) and scores (in [0, 1]) of equal length.
+    """Validates and converts labels (0 or 1) and scores (in [0, 1]) of equal length.
 
     Raises:
-        InputError: saying what was received.
+        InputError: If they are invalid; says what was received.
     """
     y, s = _numbers(labels, "labels 0 and 1"), _numbers(scores, "scores in [0, 1]")
     if y.shape != s.shape or y.ndim != 1:
@@ -19,7 +19,7 @@ def check(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     if not np.isin(y, (REAL, FAKE)).all():
         raise InputError(f"Expected labels 0 and 1. Received: [{', '.join(f'{v:g}' for v in np.unique(y)[:5])}].")
     if not (np.isfinite(s).all() and (s >= 0).all() and (s <= 1).all()):
-        raise InputError("Expected scores in [0, 1]. Received: scores outside of it or not finite.")
+        raise InputError("Expected scores in [0, 1]. Received: scores outside this range or not finite.")
     return y.astype(int), s
 
 

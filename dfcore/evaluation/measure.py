@@ -1,4 +1,4 @@
-"""Measures a detector on any data set, at the threshold that its card gives."""
+"""Evaluates a detector on a data set, at the thresholds of its card."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.scan import Dataset
-from dfcore.detectors.bundle import Card
+from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.predictions import predict_split
@@ -18,12 +18,12 @@ from dfcore.evaluation.three_way import three_way
 
 
 def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThresholds) -> dict[str, Any]:
-    """Metrics of a table of predictions: of `evaluate_scores`, with three_way, and the summary by group.
+    """Computes the metrics of a table of predictions, with the three-way rates and a summary by group.
 
     Args:
-        table: with label, score and, where known, is_ood and group.
-        threshold: of the two-way answer.
-        thresholds: of the three-way decision.
+        table: Predictions with columns label, score, group and, optionally, is_ood.
+        threshold: Threshold of the two-way decision.
+        thresholds: Thresholds of the three-way decision.
     """
     labels, scores = table.label.astype(int), table.score
     result = evaluate_scores(labels, scores, threshold).to_dict()
@@ -38,9 +38,9 @@ def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThre
 
 
 def splits_as_trained(card: Card, dataset: Dataset) -> Dataset:
-    """Gives a data set the splits that a detector's training gave it, were it the same data set.
+    """Splits a data set as the detector's training would have split it.
 
-    What was trained on stays training then, and is not measured as test.
+    If it is the training data set, no training image ends up in the test split.
     """
     config = compat.settings(card.training.config)
     names = {"validation": "validation_share", "test": "test_share", "valid_as_test": "valid_as_test", "seed": "seed"}
@@ -55,13 +55,13 @@ def measure(
     cache_dir: Path,
     progress: Progress | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Scores a split, or all usable images with None, and computes the metrics.
+    """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` with data set, split and detector; and the per-image predictions.
+        The metrics of `full_metrics` plus details of the data set, split and detector; and the per-image predictions.
 
     Raises:
-        DatasetError: when there is no usable image.
+        DatasetError: If there is no usable image.
     """
     table = predict_split(detector, dataset, split, cache_dir=cache_dir, progress=progress)
     metrics = full_metrics(table, detector.threshold, detector.card.thresholds)

@@ -1,9 +1,9 @@
-"""Metrics of binary detection, from per-image labels and scores alone: one registry, `METRICS`.
+"""Metrics of binary detection, computed from per-image labels and scores, in one registry, `METRICS`.
 
-Positive is FAKE; a score is P(fake) in [0, 1]; an image is called fake from the threshold on. With one
-class only, or no image, the metrics that need both classes are None and `not_computed` says why.
-Sources: scikit-learn for ROC AUC, average precision, log loss, Brier score and the classification report; EER and
-TPR at FPR are read off scikit-learn's ROC curve.
+The positive class is FAKE; a score is P(fake) in [0, 1]; an image whose score reaches the threshold is called fake.
+Metrics that need both classes are None if one is missing, and `not_computed` says why.
+Sources: scikit-learn for ROC AUC, average precision, log loss, Brier score and the classification report; EER and TPR
+at FPR are read off scikit-learn's ROC curve.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from dfcore.labels import FAKE, NAMES, REAL
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts at one threshold: called what, being what."""
+    """Confusion matrix at one threshold; each field names the outcome and the predicted class."""
 
     true_real: int
     false_fake: int
@@ -32,24 +32,24 @@ class Confusion:
 
     @property
     def real(self) -> int:
-        """Real images."""
+        """Number of real images."""
         return self.true_real + self.false_fake
 
     @property
     def fake(self) -> int:
-        """Fakes."""
+        """Number of fakes."""
         return self.true_fake + self.false_real
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled images as a metric sees them.
+    """Labelled images, as passed to a metric.
 
     Attributes:
         labels: 0 real, 1 fake, (N,).
-        scores: P(fake), (N,).
-        threshold: from which score on an image is called fake.
-        counts: the confusion matrix there.
+        scores: P(fake) in [0, 1], (N,).
+        threshold: Score from which an image is called fake.
+        counts: Confusion matrix at this threshold.
     """
 
     labels: np.ndarray
@@ -59,32 +59,32 @@ class Sample:
 
     @cached_property
     def roc(self) -> tuple[np.ndarray, np.ndarray]:
-        """False- and true-positive rates of the ROC curve; both classes must be there."""
+        """False-positive and true-positive rates of the ROC curve; requires both classes."""
         from sklearn.metrics import roc_curve
 
         fpr, tpr, _ = roc_curve(self.labels, self.scores, drop_intermediate=False)
         return fpr, tpr
 
     def tpr_at(self, fpr: float) -> float:
-        """The highest true-positive rate with at most this false-positive rate."""
+        """The highest true-positive rate at a false-positive rate of at most `fpr`."""
         rates, hits = self.roc
         return float(hits[rates <= fpr].max())
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a detector on labelled images.
+    """Definition of a metric.
 
     Attributes:
-        key: its name in files, on the command line and in code.
-        title: what people read.
-        help: what it means, and what a usual value is.
-        compute: from a sample; None where there is nothing to divide by.
-        needs_both_classes: whether it is undefined on images of one class.
-        format: of its value, as in `format(value, ".3f")`.
-        better: whether higher or lower values are.
-        headline: whether it stands among the first figures of a page.
-        summary: whether it stands in short tables: cards, groups, robustness, cross-evaluation.
+        key: Name in files, on the command line and in code.
+        title: Name shown to users.
+        help: What it means, with a reference value.
+        compute: Computes it from a sample; returns None if it would divide by zero.
+        needs_both_classes: Whether it is undefined on images of a single class.
+        format: Format specification of its value, e.g. ".3f".
+        better: Whether higher or lower values are better.
+        headline: Whether it is among the first figures of a page.
+        summary: Whether it appears in short tables: cards, groups, robustness, cross-evaluation.
     """
 
     key: str
@@ -98,7 +98,7 @@ class Metric:
     summary: bool = False
 
     def shown(self, value: float | None) -> str:
-        """A value as text."""
+        """Formats a value for display."""
         return "not computed" if value is None else format(value, self.format)
 
 
@@ -106,37 +106,37 @@ METRICS: dict[str, Metric] = {}
 
 
 def register(metric: Metric) -> Metric:
-    """Adds a metric to the registry; every list, page and table takes it from there.
+    """Adds a metric to the registry, from which every list, page and table is built.
 
     Raises:
-        InputError: when there is one with its key.
+        InputError: If its key is already registered.
     """
     if metric.key in METRICS:
-        raise InputError(f"Expected a new key for a metric. Received: {metric.key!r}, which is registered already.")
+        raise InputError(f"Expected a new key for a metric. Received: {metric.key!r}, which is already registered.")
     METRICS[metric.key] = metric
     return metric
 
 
 def headline() -> list[Metric]:
-    """The metrics that people look at first."""
+    """The metrics shown first."""
     return [metric for metric in METRICS.values() if metric.headline]
 
 
 def summary() -> list[Metric]:
-    """The metrics of short tables."""
+    """The metrics shown in short tables."""
     return [metric for metric in METRICS.values() if metric.summary]
 
 
 @dataclass(frozen=True)
 class MetricsResult:
-    """All metrics of one sample; `result[key]` finds what `to_dict` holds.
+    """All metrics of one sample; `result[key]` returns any entry of `to_dict`.
 
     Attributes:
-        images, real, fake: how many.
-        threshold: at which images are called fake.
-        values: by `Metric.key`, None where it could not be computed.
-        not_computed: why, by key.
-        confusion: counts at the threshold.
+        images, real, fake: Number of images, in total and by class.
+        threshold: Score from which images are called fake.
+        values: Value by `Metric.key`, None if not computed.
+        not_computed: Reason, by key.
+        confusion: Confusion matrix at the threshold.
         report: scikit-learn's classification report; None without images.
     """
 
@@ -150,7 +150,7 @@ class MetricsResult:
     report: str | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for a JSON file."""
+        """Converts to plain data for JSON."""
         counts = {"images": self.images, "real": self.real, "fake": self.fake, "threshold": self.threshold}
         rest = {"report": self.report, "confusion": asdict(self.confusion), "not_computed": self.not_computed}
         return counts | self.values | rest
@@ -160,7 +160,7 @@ class MetricsResult:
 
 
 def confusion(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Confusion:
-    """Counts correct and wrong answers at a threshold."""
+    """Computes the confusion matrix at a threshold."""
     y, s = check(labels, scores)
     called = is_fake(s, threshold)
     return Confusion(
@@ -177,10 +177,10 @@ def evaluate_scores(labels: ArrayLike, scores: ArrayLike, threshold: float) -> M
     Args:
         labels: 0 real, 1 fake, (N,).
         scores: P(fake) in [0, 1], (N,).
-        threshold: from which score on an image is called fake.
+        threshold: Score from which an image is called fake.
 
     Raises:
-        InputError: when labels or scores are none, or do not belong together.
+        InputError: If labels or scores are invalid or differ in length.
     """
     y, s = check(labels, scores)
     sample = Sample(y, s, float(threshold), confusion(y, s, threshold))
@@ -205,7 +205,7 @@ def evaluate_scores(labels: ArrayLike, scores: ArrayLike, threshold: float) -> M
 def _why_not(sample: Sample) -> str:
     real, fake = sample.counts.real, sample.counts.fake
     if real and fake:
-        return "No image was called fake, so that there is nothing to divide by."
+        return "No image was called fake, so it would divide by zero."
     return f"Needs both classes; there are {real} real and {fake} fake images."
 
 
@@ -216,7 +216,7 @@ def _report(sample: Sample) -> str:
     return classification_report(sample.labels, called, labels=[REAL, FAKE], target_names=list(NAMES), zero_division=0)
 
 
-# === The metrics, in the order in which they are shown ===
+# === The metrics, in display order ===
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -258,7 +258,7 @@ def _brier(sample: Sample) -> float:
 
 
 def equal_error_rate(fpr: np.ndarray, tpr: np.ndarray) -> float:
-    """Where false-positive and false-negative rate meet on the ROC curve, linearly interpolated."""
+    """The rate at which false-positive and false-negative rates are equal on the ROC curve, linearly interpolated."""
     difference = fpr - (1 - tpr)
     after = int(np.argmax(difference >= 0))
     before = max(after - 1, 0)
@@ -275,7 +275,7 @@ for _metric in (
     ),
     Metric(
         "roc_auc", "ROC AUC",
-        "Chance that a fake scores higher than a real image, whatever the threshold. 0.5 is guessing.",
+        "Probability that a fake scores higher than a real image, independent of the threshold. 0.5 is guessing.",
         _roc_auc, needs_both_classes=True, headline=True, summary=True,
     ),
     Metric(
@@ -290,13 +290,13 @@ for _metric in (
     ),
     Metric(
         "precision", "Precision",
-        "Of the images called fake, the share that is fake. It depends on how many fakes there are.",
+        "Share of fakes among the images called fake. It depends on the overall share of fakes.",
         lambda sample: _ratio(sample.counts.true_fake, sample.counts.true_fake + sample.counts.false_fake),
         headline=True,
     ),
     Metric("f1", "F1", "Harmonic mean of precision and recall for fakes.", _f1, headline=True),
     Metric(
-        "tpr_at_fpr_1", "Caught at 1% false alarms", "TPR at 1% FPR: what is caught when false alarms must be rare.",
+        "tpr_at_fpr_1", "Caught at 1% false alarms", "TPR at 1% FPR: share of fakes caught when false alarms are rare.",
         lambda sample: sample.tpr_at(0.01), needs_both_classes=True, headline=True,
     ),
     Metric(
@@ -304,7 +304,7 @@ for _metric in (
         lambda sample: sample.tpr_at(0.05), needs_both_classes=True, headline=True,
     ),
     Metric(
-        "accuracy", "Accuracy", "Share of all images that are called what they are.",
+        "accuracy", "Accuracy", "Share of all images that are classified correctly.",
         lambda sample: _ratio(sample.counts.true_real + sample.counts.true_fake, len(sample.labels)),
     ),
     Metric(
@@ -321,21 +321,22 @@ for _metric in (
         _average_precision, needs_both_classes=True,
     ),
     Metric(
-        "eer", "Equal error rate (EER)", "Where false alarms and missed fakes are equally frequent. Lower is better.",
+        "eer", "Equal error rate (EER)", "Error rate at which FPR and FNR are equal. Lower is better.",
         lambda sample: equal_error_rate(*sample.roc), needs_both_classes=True, better="lower",
     ),
     Metric(
-        "log_loss", "Log loss", "Penalty for confident mistakes. 0.69 is a constant 0.5; lower is better.",
+        "log_loss", "Log loss", "Penalises confident mistakes. A constant score of 0.5 gives 0.69; lower is better.",
         _log_loss, better="lower",
     ),
     Metric(
-        "brier", "Brier score", "Mean squared distance of score and truth. 0.25 is a constant 0.5; lower is better.",
+        "brier", "Brier score",
+        "Mean squared error of the score. A constant score of 0.5 gives 0.25; lower is better.",
         _brier, better="lower",
     ),
     Metric(
         "ece", "Calibration error (ECE)",
-        "Mean distance between the score and the share of fakes among images with that score. 0 is perfect; few images "
-        "give a value above 0 by chance alone.",
+        "Mean difference between the score and the share of fakes among images with that score. 0 is perfect; with few "
+        "images it is above 0 by chance alone.",
         lambda sample: calibration_error(sample.labels, sample.scores), better="lower",
     ),
 ):  # fmt: skip
@@ -346,7 +347,7 @@ for _metric in (
 
 
 def roc_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | None:
-    """ROC curve as arrays threshold, fpr, tpr, false_positives, true_positives; None without both classes."""
+    """ROC curve as arrays threshold, fpr, tpr, false_positives, true_positives; None if a class is missing."""
     y, s = check(labels, scores)
     if len(set(y.tolist())) < 2:
         return None
@@ -365,7 +366,7 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | 
 
 
 def precision_recall_points(labels: ArrayLike, scores: ArrayLike) -> dict[str, np.ndarray] | None:
-    """Precision-recall curve as arrays threshold, precision, recall; None without both classes."""
+    """Precision-recall curve as arrays threshold, precision, recall; None if a class is missing."""
     y, s = check(labels, scores)
     if len(set(y.tolist())) < 2:
         return None

@@ -1,6 +1,6 @@
-"""Whether one detector is better than another, tested on the same images.
+"""Paired tests of whether one detector is better than another, on the same images.
 
-Two figures from the same images share their luck: comparing their intervals wastes that. Both tests here are paired.
+Comparing separate confidence intervals ignores that both results come from the same images, and loses power.
 """
 
 from typing import TypedDict, cast
@@ -15,11 +15,11 @@ REPEATS = 2000
 
 
 class Comparison(TypedDict):
-    """How two detectors compare on the same images; the AUC figures are None without both classes.
+    """Comparison of two detectors on the same images; the AUC entries are None if a class is missing.
 
-    `only_a_right` and `only_b_right` count images; `mcnemar_p` (exact, two-sided; McNemar, 1947) and `bootstrap_p` are
-    the chances of such a lead where neither is better; `auc_difference` is b less a, with its 95% interval from
-    resampled images of each class.
+    `only_a_right` and `only_b_right` count images. `mcnemar_p` (exact, two-sided; McNemar, 1947) and `bootstrap_p` are
+    p-values under the null hypothesis that neither is better. `auc_difference` is b minus a, with a 95% confidence
+    interval from a bootstrap stratified by class.
     """
 
     images: int
@@ -37,10 +37,10 @@ class Comparison(TypedDict):
 
 
 def join(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """The images that both tables of predictions hold, by content: label, score_a, score_b.
+    """Joins two tables of predictions on image content (SHA-256): label, score_a, score_b.
 
     Raises:
-        InputError: when there are none.
+        InputError: If they have no image in common.
     """
     a = first.drop_duplicates("sha256")[["sha256", "label", "score"]]
     b = second.drop_duplicates("sha256")[["sha256", "score"]]
@@ -53,13 +53,13 @@ def join(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(both: pd.DataFrame, threshold_a: float, threshold_b: float, *, seed: int = 0) -> Comparison:
-    """McNemar's test of the calls, and a bootstrap of the difference in ROC AUC.
+    """McNemar's test of the two-way decisions, and a bootstrap of the difference in ROC AUC.
 
     Args:
-        both: as `join` gives it.
-        threshold_a: of the first one's two-way calls.
-        threshold_b: of the second one's.
-        seed: of the bootstrap.
+        both: Output of `join`.
+        threshold_a: Two-way threshold of the first detector.
+        threshold_b: Two-way threshold of the second detector.
+        seed: Seed of the bootstrap.
     """
     from scipy.stats import binomtest
 
@@ -98,7 +98,7 @@ def _auc_difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray, seed: int)
 
 
 def _auc(real: np.ndarray, fake: np.ndarray) -> float:
-    """ROC AUC by ranks (Mann-Whitney), ties counted half; far faster than a curve for a bootstrap."""
+    """ROC AUC by ranks (Mann-Whitney), ties counted half; much faster in a bootstrap than computing the curve."""
     ordered = np.sort(real)
     below = np.searchsorted(ordered, fake, "left")
     ties = np.searchsorted(ordered, fake, "right") - below
@@ -106,23 +106,23 @@ def _auc(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def in_words(result: Comparison) -> str:
-    """A comparison, as `compare` gives it, in two sentences."""
+    """Summarises a `Comparison` in two sentences."""
     p = result["mcnemar_p"]
-    calls = (
+    accuracy = (
         f"On the same {result['images']:,} images A is right on {result['accuracy_a']:.1%} and B on "
-        f"{result['accuracy_b']:.1%}: {result['only_a_right']} only A has right, {result['only_b_right']} only B "
-        f"(McNemar, p = {p:.2g}{_verdict(p)})."
+        f"{result['accuracy_b']:.1%}: only A is right on {result['only_a_right']}, only B on "
+        f"{result['only_b_right']} (McNemar, p = {p:.2g}{_significance(p)})."
     )
     if result["auc_difference"] is None:
-        return calls + " There is only one class: the ROC AUC cannot be compared."
-    chance = result["bootstrap_p"]
-    assert chance is not None  # It comes with the difference.
+        return accuracy + " There is only one class, so ROC AUC cannot be compared."
+    auc_p = result["bootstrap_p"]
+    assert auc_p is not None  # It is set whenever the difference is.
     return (
-        f"{calls} ROC AUC {result['auc_a']:.3f} and {result['auc_b']:.3f}: the difference of "
-        f"{result['auc_difference']:+.3f} lies between {result['auc_low']:+.3f} and {result['auc_high']:+.3f} with 95% "
-        f"confidence (paired bootstrap, p = {chance:.2g}{_verdict(chance)})."
+        f"{accuracy} ROC AUC is {result['auc_a']:.3f} and {result['auc_b']:.3f}: a difference of "
+        f"{result['auc_difference']:+.3f}, 95% confidence interval {result['auc_low']:+.3f} to "
+        f"{result['auc_high']:+.3f} (paired bootstrap, p = {auc_p:.2g}{_significance(auc_p)})."
     )
 
 
-def _verdict(p: float) -> str:
-    return "" if p < 0.05 else ", which chance alone may well give"
+def _significance(p: float) -> str:
+    return "" if p < 0.05 else ", not significant"

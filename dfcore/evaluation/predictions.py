@@ -1,4 +1,4 @@
-"""Per-image predictions as a table in a file, from which every figure can be computed again."""
+"""Per-image predictions, stored as tables from which every metric can be recomputed."""
 
 import json
 from collections.abc import Callable
@@ -33,20 +33,19 @@ def predict_split(
     cache: CacheMode = "disk",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Scores the usable images of a split (of all splits with None).
+    """Scores the usable images of a split, or of all splits if None.
 
     Returns:
-        A table with `COLUMNS` (`is_ood`: whether the image is out of distribution); one that can no
-        longer be read is left out and named in
-        `attrs["excluded"]`, {path: reason}.
+        A table with `COLUMNS`. Images that can no longer be read are left out and listed in `attrs["excluded"]`,
+        {path: reason}.
 
     Raises:
-        DatasetError: when the split holds no usable image.
+        DatasetError: If the split has no usable image.
     """
     rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
     if rows.empty:
-        there = ", ".join(dataset.counts().index) or "none"
-        raise DatasetError(f"{dataset.name} has no usable image in the split {split!r}. Received splits: {there}.")
+        available = ", ".join(dataset.counts().index) or "none"
+        raise DatasetError(f"{dataset.name} has no usable image in the split {split!r}. Received splits: {available}.")
     paths = [dataset.root / path for path in rows.path]
     # Nothing is scored yet, but whoever looks can stop it.
     decoding = None if progress is None else lambda _, __: progress(0, len(rows))
@@ -61,35 +60,34 @@ def score_rows(
     positions: np.ndarray,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Scores rows of a data set whose cached pixels stand at `positions`."""
-    good = pixels.rows[positions] >= 0
-    known = positions[good]
-
-    chosen_rows = rows[good]
-    sides = [int(side) for side in chosen_rows[["width", "height"]].min(axis=1)]
-    qualities = [None if pd.isna(quality) else int(quality) for quality in chosen_rows.quality]
+    """Scores rows of a data set whose cached pixels are at `positions`."""
+    readable = pixels.rows[positions] >= 0
+    cached = positions[readable]
+    readable_rows = rows[readable]
+    sides = [int(side) for side in readable_rows[["width", "height"]].min(axis=1)]
+    qualities = [None if pd.isna(quality) else int(quality) for quality in readable_rows.quality]
     results = []
-    for start in range(0, len(known), _BATCH):
+    for start in range(0, len(cached), _BATCH):
         batch = slice(start, start + _BATCH)
-        results.append(detector.score(pixels.gather(known[batch]), sides[batch], qualities[batch]))
+        results.append(detector.score(pixels.gather(cached[batch]), sides[batch], qualities[batch]))
         if progress:
-            progress(min(start + _BATCH, len(known)), len(known))
-    table = chosen_rows[["path", "sha256", "label", "group"]].reset_index(drop=True)
+            progress(min(start + _BATCH, len(cached)), len(cached))
+    table = readable_rows[["path", "sha256", "label", "group"]].reset_index(drop=True)
     table["logit"] = np.concatenate([np.empty(0, np.float32), *(result.logits for result in results)])
     table["score"] = np.concatenate([np.empty(0), *(result.scores for result in results)])
     table["is_ood"] = np.concatenate([np.empty(0, bool), *(result.is_ood for result in results)])
-    lost = zip(rows.path[~good], positions[~good], strict=True)
-    table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in lost}
+    unreadable = zip(rows.path[~readable], positions[~readable], strict=True)
+    table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in unreadable}
     return table
 
 
 def predictions_path(folder: Path, split: str) -> Path:
-    """Where the predictions of a split lie in a run's folder or a bundle."""
+    """Path of a split's predictions in a run's folder or a bundle."""
     return folder / f"predictions_{split}.parquet"
 
 
 def stored_splits(folder: Path) -> list[str]:
-    """The splits whose predictions lie in a run's folder or a bundle, test first."""
+    """Lists the splits with stored predictions in a run's folder or a bundle, test first."""
     result = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
     order = ("test", "validation", CROSS_VALIDATION)
     return sorted(result, key=lambda split: (order.index(split) if split in order else len(order), split))
@@ -132,51 +130,54 @@ EXPORT_FORMATS = tuple(_EXPORTS)
 
 
 def read_predictions(path: Path, *, scored: bool = True) -> pd.DataFrame:
-    """Reads predictions that `write_predictions` wrote.
+    """Reads predictions written by `write_predictions`.
 
     Args:
-        path: of the file.
-        scored: whether there must be scores; those of single folds are logits until they are calibrated together.
+        path: Path of the file.
+        scored: Whether scores are required; single folds hold only logits until they are calibrated together.
 
     Raises:
-        BundleError: when they are damaged, too many, or no predictions.
+        BundleError: If the file is damaged, too large, or does not contain predictions.
     """
     from pyarrow import parquet
 
     try:
-        text = parquet.read_metadata(path)
-        size = sum(text.row_group(i).total_byte_size for i in range(text.num_row_groups))
-        if text.num_rows > _MAX_ROWS or size > _MAX_TABLE:
-            raise BundleError(f"{path} holds {text.num_rows:,} rows of {size / 2**20:,.0f} MB: more than is read.")
-        # Without what pandas wrote beside it, which it would follow.
+        metadata = parquet.read_metadata(path)
+        size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+        if metadata.num_rows > _MAX_ROWS or size > _MAX_TABLE:
+            raise BundleError(
+                f"{path} is too large. Expected at most {_MAX_ROWS:,} rows and {_MAX_TABLE / 2**20:,.0f} MB. Received: "
+                f"{metadata.num_rows:,} rows and {size / 2**20:,.0f} MB."
+            )
+        # Drop pandas' metadata, which would change how columns are converted.
         stored = parquet.read_table(path).replace_schema_metadata(None)
-        stored.validate(full=True)  # Text that is no UTF-8, among others.
+        stored.validate(full=True)  # Catches invalid UTF-8, among others.
         table = stored.to_pandas().rename(columns=compat.PREDICTIONS)
     except BundleError:
         raise
-    except Exception as error:  # Arrow and pandas raise all sorts on damaged files.
+    except Exception as error:  # Arrow and pandas raise many exception types on damaged files.
         raise BundleError(f"{path} cannot be read: {printable(error)[:300]}.") from error
-    wanted = ("path", "sha256", "label", "logit", *(("score",) if scored else ()))
-    missing = [name for name in wanted if name not in table]
+    required = ("path", "sha256", "label", "logit", *(("score",) if scored else ()))
+    missing = [name for name in required if name not in table]
     if missing:
-        raise BundleError(f"{path} holds no predictions: it has no column {', '.join(missing)}.")
-    _require_sound(path, table)
+        raise BundleError(f"{path} has no predictions: missing column {', '.join(missing)}.")
+    _check_columns(path, table)
     return table
 
 
-def _require_sound(path: Path, table: pd.DataFrame) -> None:
-    """Checks what the columns hold.
+def _check_columns(path: Path, table: pd.DataFrame) -> None:
+    """Validates the values of the columns.
 
     Raises:
-        BundleError: naming the column.
+        BundleError: Names the invalid columns.
     """
     numbers = [name for name in ("label", "logit", "score") if name in table]
-    sound = {name: is_numeric_dtype(table[name]) and np.isfinite(table[name].to_numpy(float)).all() for name in numbers}
-    sound["label"] = sound["label"] and bool(table.label.isin([0, 1]).all())
-    if "score" in sound:
-        sound["score"] = sound["score"] and bool(table.score.between(0, 1).all())
+    valid = {name: is_numeric_dtype(table[name]) and np.isfinite(table[name].to_numpy(float)).all() for name in numbers}
+    valid["label"] = valid["label"] and bool(table.label.isin([0, 1]).all())
+    if "score" in valid:
+        valid["score"] = valid["score"] and bool(table.score.between(0, 1).all())
     for name in ("path", "sha256"):
-        sound[name] = all(isinstance(value, str) for value in table[name])
-    wrong = [name for name, holds in sound.items() if not holds]
+        valid[name] = all(isinstance(value, str) for value in table[name])
+    wrong = [name for name, ok in valid.items() if not ok]
     if wrong:
-        raise BundleError(f"{path} holds no predictions: its column {', '.join(wrong)} has values that cannot be.")
+        raise BundleError(f"{path} has no valid predictions: invalid values in column {', '.join(wrong)}.")

@@ -1,4 +1,4 @@
-"""Keeps what detectors were measured to do on other data sets: predictions with metrics beside them."""
+"""Stores evaluations of detectors on other data sets: per-image predictions, with their metrics alongside."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 @dataclass(frozen=True)
 class Measurement:
-    """One stored measurement.
+    """One stored evaluation.
 
     Attributes:
-        title: data set and split, for people.
-        metrics: as `dfcore.evaluation.measure` gives them, with the data set's root.
-        predictions: path of the per-image predictions.
+        title: Data set and split, for display.
+        metrics: Metrics from `dfcore.evaluation.measure`, with the data set's root.
+        predictions: Path of the per-image predictions.
     """
 
     title: str
@@ -26,12 +26,12 @@ class Measurement:
     predictions: Path
 
     def table(self) -> pd.DataFrame:
-        """The per-image predictions."""
+        """Reads the per-image predictions."""
         return read_predictions(self.predictions)
 
 
 def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.DataFrame) -> None:
-    """Stores a measurement of the model with this hash; one of the same data and split is replaced."""
+    """Stores an evaluation of the model with this hash, replacing one of the same data and split."""
     key = sha256_bytes(f"{metrics['fingerprint']} {metrics['split']}".encode())[:12]
     path = folder / model_sha256[:16] / f"{key}.parquet"
     write_predictions(path, table)
@@ -39,7 +39,7 @@ def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.Da
 
 
 def stored(folder: Path, model_sha256: str) -> list[Measurement]:
-    """All measurements of the model with this hash."""
+    """Lists all evaluations of the model with this hash."""
     result = []
     for path in sorted((folder / model_sha256[:16]).glob("*.json")):
         metrics = compat.metrics(read_json(path))

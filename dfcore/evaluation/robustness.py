@@ -1,7 +1,7 @@
-"""What happens to an image on its way through the world, and what that does to a detector.
+"""Robustness: how common image edits change a detector's scores.
 
-Each change is made to the decoded image, before the detector's own preprocessing, as it would reach the detector
-from a platform that recompressed, resized or photographed it off a screen.
+Each change is applied to the decoded image before the detector's own preprocessing, to simulate platforms that
+recompress or resize images, and screenshots.
 """
 
 import io
@@ -32,9 +32,9 @@ class Change:
     """One change of an image.
 
     Attributes:
-        name: what files call it.
-        title: what people read.
-        make: from an RGB image to another.
+        name: Name in files.
+        title: Name shown to users.
+        make: Function from an RGB image to the changed image.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Change:
     make: Callable[[Image.Image], Image.Image]
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
-        """Changes RGB uint8 (H, W, 3)."""
+        """Applies the change to RGB uint8 (H, W, 3)."""
         return np.asarray(self.make(Image.fromarray(rgb)).convert("RGB"))
 
 
@@ -65,7 +65,7 @@ def _half_and_back(image: Image.Image) -> Image.Image:
 
 def _noise(image: Image.Image) -> Image.Image:
     pixels, random = np.array(image), np.random.default_rng(0)
-    for start in range(0, len(pixels), 256):  # In bands, for the noise of a large image takes a gigabyte.
+    for start in range(0, len(pixels), 256):  # In bands: noise for a whole large image would take 1 GB.
         band = pixels[start : start + 256]
         band[:] = np.clip(np.rint(band + random.normal(0, 5, band.shape)), 0, 255)
     return Image.fromarray(pixels)
@@ -102,46 +102,46 @@ def robustness(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Measures a detector on images as they are, and after each of `CHANGES`.
+    """Evaluates a detector on unchanged images and after each of `CHANGES`.
 
     Args:
-        detector: with its threshold and calibration.
-        dataset: with the split, or all its usable images with None.
-        split: which images.
-        max_images: of more images than these a seeded sample is taken, with the shares of both classes kept.
-        seed: of the sample.
-        progress: called with (images done, images in all).
+        detector: The detector, used with its threshold and calibration.
+        dataset: A scanned data set.
+        split: Split to use; None for all usable images.
+        max_images: Maximum number of images; if there are more, a seeded sample stratified by class is used.
+        seed: Seed of the sample.
+        progress: Called with (images done, total images).
 
     Returns:
-        A row a change, the unchanged images first: change, title, images, every metric, and abstention_rate (by the
-        thresholds alone).
+        One row per change, the unchanged images first: change, title, images, every metric, and abstention_rate
+        (without out-of-distribution detection).
 
     Raises:
-        DatasetError: when there is no usable image.
+        DatasetError: If there is no usable image.
     """
     rows = dataset.usable if split is None else dataset.usable[dataset.usable.split == split]
     if rows.empty:
         raise DatasetError(f"{dataset.name} has no usable image in the split {split or 'all'!r}.")
     rows = _sample(rows, max_images, seed)
     scored = []
-    for done, part in _scored(detector, dataset, rows):
+    for done, part in _score_batches(detector, dataset, rows):
         scored.append(part)
         if progress:
             progress(done, len(rows))
     if not scored:
-        raise DatasetError(f"None of the {len(rows)} images of {dataset.name} can be read any more.")
+        raise DatasetError(f"None of the {len(rows)} images of {dataset.name} can be read any longer.")
     table = pd.concat(scored)
-    titles = {ORIGINAL: "As it is"} | {change.name: change.title for change in CHANGES}
+    titles = {ORIGINAL: "Unchanged"} | {change.name: change.title for change in CHANGES}
     return [_row(detector, name, title, table[["label", name]]) for name, title in titles.items()]
 
 
 def stability(detector: Detector, source: decoder.Source) -> list[dict[str, Any]]:
-    """The score of one image as it is and after each of `CHANGES`: change, title, score, decision."""
+    """Scores one image unchanged and after each of `CHANGES`: rows of change, title, score, decision."""
     if isinstance(source, (np.ndarray, Image.Image)):
         rgb = decoder.decode(source)
     else:
         rgb = sandbox.decode(decoder.read_bytes(source))
-    titles = [(ORIGINAL, "As it is"), *((change.name, change.title) for change in CHANGES)]
+    titles = [(ORIGINAL, "Unchanged"), *((change.name, change.title) for change in CHANGES)]
     scores = _scores(detector, [_variants(detector, rgb)])[0]
     decisions = decide(scores, detector.card.thresholds).tolist()
     return [
@@ -151,21 +151,21 @@ def stability(detector: Detector, source: decoder.Source) -> list[dict[str, Any]
 
 
 def _variants(detector: Detector, rgb: np.ndarray) -> np.ndarray:
-    """The image and its changes as the network sees them, uint8 (1 + changes, S, S, 3)."""
+    """The preprocessed image and its changes, uint8 (1 + changes, size, size, 3)."""
     return np.stack([detector.spec.apply(variant) for variant in (rgb, *(change.apply(rgb) for change in CHANGES))])
 
 
 def _scores(detector: Detector, variants: list[np.ndarray]) -> np.ndarray:
-    """Scores (images, 1 + changes)."""
+    """Scores, float64 (images, 1 + changes)."""
     return detector.score(np.concatenate(variants)).scores.reshape(len(variants), -1)
 
 
-def _scored(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+def _score_batches(detector: Detector, dataset: Dataset, rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     def read(path: str) -> np.ndarray | None:
         try:
             return _variants(detector, sandbox.decode(decoder.read_bytes(dataset.root / path)))
         except ImageError:
-            return None  # The scan has told what cannot be read; this file went since.
+            return None  # It was readable when scanned and has been damaged or removed since.
 
     names = [ORIGINAL, *(change.name for change in CHANGES)]
     with ThreadPoolExecutor(4) as pool:

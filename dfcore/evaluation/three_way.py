@@ -1,4 +1,4 @@
-"""What the three-way decision is worth on labelled images."""
+"""Quality of the three-way decision on labelled images."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from dfcore.confidence import DECISIONS, DecisionThresholds, decide
 from dfcore.evaluation.inputs import check
 from dfcore.labels import FAKE, NAMES, REAL
 
-# Shares of the answers, by their keys in `three_way`: what people read.
+# Display names of the rates in `three_way`, by key.
 SHARES = {
     "fpr": "false alarms on real",
     "fnr": "missed fakes",
@@ -21,12 +21,18 @@ SHARES = {
 def three_way(
     labels: ArrayLike, scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None
 ) -> dict[str, Any]:
-    """Counts and shares of the three-way decisions.
+    """Computes counts and rates of the three-way decisions.
+
+    Args:
+        labels: 0 real, 1 fake, shape (N,).
+        scores: P(fake) in [0, 1], shape (N,).
+        thresholds: Decision thresholds.
+        is_ood: Whether each image is out of distribution, bool (N,).
 
     Returns:
-        real_below and fake_from; counts, {actual: {decision: images}}; fpr (of real images called likely fake), fnr
-        (of fakes called likely real), abstention_rate and ood_rate (of all), each a share or None where there is no
-        such image; selective_accuracy of those that were decided.
+        real_below and fake_from; counts, {label: {decision: images}}; fpr (real images called likely fake), fnr
+        (fakes called likely real), abstention_rate and ood_rate (of all images) and selective_accuracy (of decided
+        images), each in [0, 1] or None if there is no such image.
     """
     y, s = check(labels, scores)
     decisions = decide(s, thresholds, is_ood)

@@ -1,1 +1,1 @@
-"""What leaves and enters a workspace: detectors as archives, and networks in other runtimes' forms."""
+"""Import and export: detectors as archives, and conversion to other runtimes."""

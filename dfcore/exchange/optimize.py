@@ -1,4 +1,4 @@
-"""Gives a bundle its network in OpenVINO's form, once it is shown that both answer alike."""
+"""Adds an OpenVINO network to a bundle, and enables it if its results match Keras."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ from PIL import Image
 
 from dfcore import workspace
 from dfcore.confidence import is_fake, sigmoid
-from dfcore.detectors.bundle import MODEL, Card, OpenVINORecord, PrecisionCost, write_openvino
+from dfcore.detectors.bundle import MODEL, write_openvino
+from dfcore.detectors.card import Card, OpenVINORecord, PrecisionCost
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import is_shipped
 from dfcore.detectors.model_validation import read_weights
@@ -17,31 +18,31 @@ from dfcore.explanation import Explainer, Target
 from dfcore.utils.files import lock
 from dfcore.utils.texts import printable
 
-# Largest difference of a score with which OpenVINO is used without being asked for.
+# OpenVINO is enabled by default only if scores differ by less than this from Keras...
 LIMIT = 1e-4
-# And of a feature, as a share of the largest.
+# ...and features by less than this, relative to the largest.
 FEATURES_LIMIT = 1e-3
-# And of a heat-map, as a share of its largest number. Where a rectifier's input is 0 but for rounding, its gradient is
-# there in the one and not in the other.
+# Its Grad-CAM is used only if it differs by less than this, relative to the maximum of the map. Where a ReLU's input is
+# zero up to rounding, its gradient may be 1 in one engine and 0 in the other.
 GRADCAM_LIMIT = 0.05
 _PATTERNS = 32
-# Each of the compared heat-maps takes as long as two verdicts.
+# Number of images whose heat-maps are compared, each of which costs as much as two verdicts.
 _EXPLAINED = 8
 
 
 def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
-    """Adds the network in OpenVINO's form to a bundle; its card says whether that is used. Keras stays the reference.
+    """Adds an OpenVINO network to a bundle; the card records whether it is enabled. Keras remains the reference.
 
     Args:
-        folder: of the bundle.
-        pixels: preprocessed images on which the engines are compared, uint8 (N, size, size, 3), best such as the
-            detector is made for; patterns of our own are compared besides.
+        folder: Folder of the bundle.
+        pixels: Preprocessed images to compare the engines on, ideally of the detector's own kind, uint8
+            (N, size, size, 3); built-in patterns are always compared too.
 
     Returns:
-        The card as written; `card.openvino.reason` says why it is not.
+        The card as written; if the network is not enabled, `card.openvino.reason` says why.
 
     Raises:
-        BundleError: when the bundle belongs to the installed package.
+        BundleError: If the bundle cannot be loaded, or belongs to the installed package.
     """
     if is_shipped(folder):
         raise BundleError(
@@ -63,7 +64,7 @@ def _store(folder: Path, card: Card, record: OpenVINORecord, files: tuple[bytes,
 
 
 def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
-    """Images from smooth to noisy and from black to white, always the same; uint8 (N, size, size, 3), then `pixels`."""
+    """Fixed images from smooth to noisy and from black to white, followed by `pixels`; uint8 (N, size, size, 3)."""
     random = np.random.default_rng(0)
     made = [np.full((size, size, 3), level, np.uint8) for level in (0, 128, 255)]
     for number in range(_PATTERNS - len(made)):
@@ -86,29 +87,31 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
         if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
             files, gradcam_difference = convert(detector.model, tta_flip=tta_flip), None
         result = OpenVinoEngine(*files).outputs(pixels)
-        alone = OpenVinoEngine(*files, thread_invariant=True)
-        thread_invariant = all(_alike(alone.outputs(pixels[[at]]), result, at) for at in range(len(pixels)))
+        two_threads = OpenVinoEngine(*files, thread_invariant=True)
+        thread_invariant = all(
+            _identical(two_threads.outputs(pixels[[index]]), result, index) for index in range(len(pixels))
+        )
     except BundleError as error:
         return OpenVINORecord(enabled=False, reason=str(error), version=version("openvino")), None
-    except Exception as error:  # OpenVINO raises all sorts where it cannot run a network.
+    except Exception as error:  # OpenVINO raises many exception types on networks it cannot run.
         text = printable(" ".join(str(error).split()))[-200:]
         return OpenVINORecord(
             enabled=False, reason=f"OpenVINO cannot run this network: {text}", version=version("openvino")
         ), None
     expected = detector.engine.outputs(pixels)
     cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
-    # The network's own scores too: a calibration may be flat where these images lie.
-    maps = (detector.card.calibration.apply, sigmoid)
-    difference = max(float(np.abs(to(result.logits) - to(expected.logits)).max()) for to in maps)
+    # Uncalibrated scores too: the calibration may be flat in the range of these logits.
+    scorings = (detector.card.calibration.apply, sigmoid)
+    difference = max(float(np.abs(score(result.logits) - score(expected.logits)).max()) for score in scorings)
     features = float(np.abs(result.features - expected.features).max() / np.abs(expected.features).max())
     reason = ""
-    if not difference < LIMIT:  # NaN too.
+    if not difference < LIMIT:  # Also true for NaN.
         reason = f"its scores differ from Keras's by up to {difference:.2g} (limit {LIMIT:g})"
     elif not features < FEATURES_LIMIT:
         reason = f"its features differ from Keras's by up to {features:.2g} of the largest (limit {FEATURES_LIMIT:g})"
-    known = difference if np.isfinite(difference) else None
+    finite = difference if np.isfinite(difference) else None
     record = OpenVINORecord(
-        enabled=not reason, reason=reason, difference=known, images=len(pixels), version=version("openvino"),
+        enabled=not reason, reason=reason, difference=finite, images=len(pixels), version=version("openvino"),
         gradcam_difference=gradcam_difference, layers=tuple(explainer.layers), thread_invariant=thread_invariant,
         bfloat16=cheaper and _cost(detector.card, expected, cheaper),
     )  # fmt: skip
@@ -127,13 +130,13 @@ def _cost(card: Card, expected: Outputs, result: Outputs) -> PrecisionCost | Non
     )
 
 
-def _alike(alone: Outputs, among: Outputs, at: int) -> bool:
-    """Whether one image's outputs are to the last bit those that it had among others."""
-    return all(np.array_equal(one[0], many[at]) for one, many in zip(alone, among, strict=True))
+def _identical(single: Outputs, batch: Outputs, index: int) -> bool:
+    """Whether an image's outputs are bit-identical on its own and in a batch."""
+    return all(np.array_equal(one[0], many[index]) for one, many in zip(single, batch, strict=True))
 
 
 def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
-    """The largest difference of a heat-map, as a share of its largest number; None where the engine makes none."""
+    """Largest difference between the engines' heat-maps, relative to the map's maximum; None without Grad-CAM."""
     if not engine.has_gradcam:
         return None
     differences = []
@@ -143,6 +146,6 @@ def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np
         for target, sign in targets:
             expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
             result = np.maximum(sign * evidence, 0)
-            most = max(expected.max(), result.max()) or 1.0
-            differences.append(np.abs(result - expected).max() / most)
-    return float(np.max(differences))  # NaN where one is.
+            peak = max(expected.max(), result.max()) or 1.0
+            differences.append(np.abs(result - expected).max() / peak)
+    return float(np.max(differences))  # NaN if any difference is.

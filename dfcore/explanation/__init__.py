@@ -1,4 +1,4 @@
-"""Explanation: heat-maps of the evidence, and how they are drawn."""
+"""Explanation: heat-maps of a detector's evidence, and their rendering."""
 
 from dfcore.explanation.explainer import Explainer, Heatmap, Shortcut, Target
 from dfcore.explanation.methods import METHODS, Method

@@ -1,7 +1,7 @@
-"""Where in an image a detector finds its evidence: the Grad-CAM family and saliency, Score-CAM through tf-keras-vis.
+"""Heat-maps of a detector's evidence: the Grad-CAM family and saliency, and Score-CAM through tf-keras-vis.
 
-A heat-map tells where the network's answer is sensitive. It does not prove that something there was
-manipulated, and it is only as fine as the layer it looks at.
+A heat-map shows where the network's output is sensitive. It does not prove that something there was manipulated, and
+its resolution is that of the layer it is computed at.
 """
 
 import threading
@@ -33,11 +33,11 @@ class Heatmap:
     """Evidence over an image.
 
     Attributes:
-        values: float32 (H, W) of the image's own size; 0 no evidence to 1 the image's strongest, NaN
-            where the network did not look (outside of its crop).
-        peak: the strongest evidence before it was scaled to 1, in the method's own unit; 0 means that
-            there is no evidence for the target at all and `values` is 0 everywhere.
-        method, target, layer: what was computed; layer is None where the method looks at the image itself.
+        values: float32 (H, W) of the image's size: 0 is no evidence, 1 the strongest in this image, NaN outside the
+            region the network sees.
+        peak: Strongest evidence before scaling to 1, in the method's own unit; 0 means there is no evidence for the
+            target, and `values` is 0 everywhere.
+        method, target, layer: What was computed; layer is None for methods that work on the input image.
     """
 
     values: np.ndarray
@@ -49,11 +49,11 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Shortcut:
-    """A way to Grad-CAM at the default layer without Keras.
+    """Grad-CAM at the default layer without Keras.
 
     Attributes:
-        gradcam: of preprocessed pixels, uint8 (size, size, 3): Grad-CAM of fake before its rectifier, (h, w).
-        layers: at which Keras could look.
+        gradcam: Maps preprocessed pixels, uint8 (size, size, 3), to Grad-CAM of fake before its ReLU, (h, w).
+        layers: Layers available in Keras.
     """
 
     gradcam: Callable[[np.ndarray], np.ndarray]
@@ -61,7 +61,7 @@ class Shortcut:
 
 
 class Explainer:
-    """Explains one model; keep it, for it holds the graphs that it needs. Threads may share it."""
+    """Explains one model. Reuse it: it caches compiled functions. Thread-safe."""
 
     def __init__(
         self,
@@ -70,8 +70,15 @@ class Explainer:
         default_layer: str,
         shortcut: Shortcut | None = None,
     ):
-        """Takes what gives the model, which is asked for when it is needed, and only then."""
-        self._given, self._making = model, threading.RLock()
+        """Creates an explainer.
+
+        Args:
+            model: Returns the Keras model; called only when the model is needed.
+            spec: Preprocessing of the model.
+            default_layer: Layer for heat-maps; the last available one if unknown.
+            shortcut: Replaces Keras for Grad-CAM at the default layer.
+        """
+        self._load_model, self._lazy_lock = model, threading.RLock()
         self._spec = spec
         self._shortcut = shortcut
         self.layers = list(shortcut.layers) if shortcut else heat_map_layers(model())
@@ -88,13 +95,13 @@ class Explainer:
         """Computes a heat-map.
 
         Args:
-            rgb: decoded pixels, uint8 (H, W, 3).
-            method: one of `METHODS`.
-            target: evidence of "fake" or of "real".
-            layer: one of `self.layers`; by default the last one before the head.
+            rgb: Decoded pixels, uint8 (H, W, 3).
+            method: One of `METHODS`.
+            target: Evidence for "fake" or "real".
+            layer: One of `self.layers`; by default the last one before the head.
 
         Raises:
-            InputError: naming what would be right.
+            InputError: If the method, target or layer is unknown; lists the valid ones.
         """
         return self.explain_prepared(self._spec.apply(rgb), rgb.shape[:2], method=method, target=target, layer=layer)
 
@@ -108,15 +115,15 @@ class Explainer:
         target: Target = "fake",
         layer: str | None = None,
     ) -> Heatmap:
-        """As `explain`, for an image that was preprocessed already.
+        """Like `explain`, for a preprocessed image.
 
         Args:
-            pixels: what the model sees of it, uint8 (size, size, 3).
-            size: height and width of the image.
-            factor: the map is made for the image shrunk by this factor, in (0, 1].
-            method: as for `explain`.
-            target: as for `explain`.
-            layer: as for `explain`.
+            pixels: Preprocessed pixels, uint8 (size, size, 3).
+            size: Height and width of the original image.
+            factor: Scale of the map relative to the original image, in (0, 1].
+            method: As for `explain`.
+            target: As for `explain`.
+            layer: As for `explain`.
         """
         layer = layer or self.default_layer
         for name, value, allowed in (
@@ -125,7 +132,7 @@ class Explainer:
             ("layer", layer, self.layers),
         ):
             if value not in allowed:
-                raise InputError(f"Expected a {name} out of {', '.join(allowed)}. Received: {value!r}.")
+                raise InputError(f"Expected one of the {name}s {', '.join(allowed)}. Received: {value!r}.")
         raw = np.maximum(np.nan_to_num(self.raw(pixels, method, target, layer)), 0.0)
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
@@ -133,22 +140,22 @@ class Explainer:
         return Heatmap(values, peak, method, target, None if METHODS[method].at_input else layer)
 
     def raw(self, pixels: np.ndarray, method: str, target: Target, layer: str) -> np.ndarray:
-        """The map of what the network sees, in its own unit and size; a number below 0 is no evidence."""
+        """The unscaled map at the network's resolution, in the method's own unit; negative values mean no evidence."""
         sign = 1.0 if target == "fake" else -1.0
         if self._shortcut and method == "gradcam" and layer == self.default_layer:
             return sign * self._shortcut.gradcam(pixels)
         batch = pixels.astype(np.float32)[None]
-        with self._making:
+        with self._lazy_lock:
             formula = METHODS[method].formula
-            tool: Any = self._gradients if formula else self._scorecam
+            backend: Any = self._gradients if formula else self._scorecam
         if formula:
-            return tool.map(batch, method, sign, layer)
+            return backend.map(batch, method, sign, layer)
         column = 1 if target == "fake" else 0
         with warnings.catch_warnings():
-            # Keras remarks on the list in which tf-keras-vis hands over its input.
+            # tf-keras-vis passes its input as a list, which Keras warns about.
             warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
-            # It has put the two logits through a softmax itself.
-            return tool(
+            # tf-keras-vis applies a softmax to the two logits.
+            return backend(
                 lambda outputs: outputs[:, column],
                 batch,
                 penultimate_layer=layer,
@@ -160,7 +167,7 @@ class Explainer:
 
     @cached_property
     def _model(self) -> "keras.Model":
-        return _two_logits(self._given())
+        return _two_logits(self._load_model())
 
     @cached_property
     def _gradients(self) -> Gradients:
@@ -174,7 +181,7 @@ class Explainer:
         return Scorecam(self._model, clone=False)
 
     def _place(self, values: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
-        """Lays a map of what the network saw over the whole image, bilinearly."""
+        """Resizes a map bilinearly and places it on the region of the image that the network sees."""
         left, top, right, bottom = (round(factor * edge) for edge in self._spec.region(height, width))
         height, width = max(1, round(factor * height)), max(1, round(factor * width))
         right, bottom = max(right, left + 1), max(bottom, top + 1)
@@ -186,15 +193,15 @@ class Explainer:
 
 
 def _two_logits(model: "keras.Model") -> "keras.Model":
-    """The same graph with the outputs (real, fake); one logit z becomes (0, z), which says the same."""
+    """The same graph with two logits (real, fake); a single logit z becomes the equivalent (0, z)."""
     import keras
 
     outputs = model.output
     if outputs.shape[-1] == 1:
-        nothing = keras.layers.Rescaling(0.0, dtype="float32", name="explain_real")(outputs)
-        outputs = keras.layers.Concatenate(dtype="float32", name="explain_logits")([nothing, outputs])
-    add_gradcam = keras.Model(model.inputs, outputs)
-    predict = add_gradcam.predict
-    # Score-CAM predicts without asking whether anybody wants to see a progress bar.
-    add_gradcam.predict = lambda *args, **options: predict(*args, **{"verbose": 0, **options})
-    return add_gradcam
+        zero = keras.layers.Rescaling(0.0, dtype="float32", name="explain_real")(outputs)
+        outputs = keras.layers.Concatenate(dtype="float32", name="explain_logits")([zero, outputs])
+    two_logits = keras.Model(model.inputs, outputs)
+    predict = two_logits.predict
+    # Score-CAM calls `predict` with its default progress bar.
+    two_logits.predict = lambda *args, **options: predict(*args, **{"verbose": 0, **options})
+    return two_logits

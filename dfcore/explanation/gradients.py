@@ -1,7 +1,7 @@
-"""Heat-maps by gradients, one compiled function for each method and layer: the formulas of the papers.
+"""Gradient-based heat-maps: the published formulas, with one compiled function per method and layer.
 
-tf-keras-vis gives the same maps (the tests hold them side by side); run eagerly, with a model built anew at each call,
-it takes many times as long.
+tf-keras-vis computes the same maps (tests compare them), but eagerly and with a model rebuilt on each call, which is
+many times slower.
 """
 
 import threading
@@ -16,22 +16,25 @@ if TYPE_CHECKING:
 
 
 class Gradients:
-    """Maps of one model; threads may share it."""
+    """Computes gradient-based maps of one model. Thread-safe."""
 
     def __init__(self, model: "keras.Model"):
-        """Takes a Functional model that ends in two logits, of real and of fake."""
+        """Takes a Functional model whose output is two logits, (real, fake)."""
         self._model = model
         self._functions: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
     def map(self, pixels: np.ndarray, method: str, sign: float, layer: str) -> np.ndarray:
-        """The map of one image, not scaled, (h, w) of the layer, or of the image where the method looks at it.
+        """Computes the unscaled map of one image.
 
         Args:
-            pixels: preprocessed, float32 (1, size, size, 3).
-            method: a key of `METHODS` that has a formula.
+            pixels: Preprocessed, float32 (1, size, size, 3).
+            method: A key of `METHODS` with a formula.
             sign: 1 for evidence of fake, -1 for evidence of real.
-            layer: by name.
+            layer: Name of the layer.
+
+        Returns:
+            float32 (h, w): the size of the layer's activations, or of the image for methods that work on the input.
         """
         key = (method, "" if METHODS[method].at_input else layer)
         with self._lock:
@@ -44,9 +47,9 @@ class Gradients:
         import tensorflow as tf
 
         model, formula, at_input = self._model, METHODS[method].formula, METHODS[method].at_input
-        assert formula is not None  # Score-CAM does not come here.
-        looked_at = model.inputs[0] if at_input else model.get_layer(layer).output
-        both = keras.Model(model.inputs, [looked_at, model.outputs[0]])
+        assert formula is not None  # Score-CAM is computed by tf-keras-vis.
+        activations = model.inputs[0] if at_input else model.get_layer(layer).output
+        both = keras.Model(model.inputs, [activations, model.outputs[0]])
 
         def compute(pixels: Any, sign: Any) -> Any:
             maps, logits = both(pixels, training=False)

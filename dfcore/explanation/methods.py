@@ -1,7 +1,7 @@
-"""The methods that explain: one registry, `METHODS`. Adding one is adding an entry here.
+"""Explanation methods, in one registry, `METHODS`. To add one, add an entry here.
 
-A gradient method is a formula over a layer's maps and the gradient of the evidence by them. Score-CAM needs no
-gradient; tf-keras-vis computes it.
+A gradient-based method is a formula over a layer's activations and the gradient of the evidence with respect to them.
+Score-CAM needs no gradient and is computed by tf-keras-vis.
 
 Sources: Grad-CAM (Selvaraju et al., 2017), Grad-CAM++ (Chattopadhay et al., 2018), Score-CAM (Wang et al., 2020),
 LayerCAM (Jiang et al., 2021), saliency (Simonyan et al., 2014).
@@ -14,15 +14,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Method:
-    """One way to explain.
+    """An explanation method.
 
     Attributes:
-        key: its name on the command line and in code.
-        title: what people read.
-        help: what it shows, in one sentence.
-        formula: from maps (1, h, w, C) and gradient (1, h, w, C), both float32 tensors, to a map (1, h, w); None for
-            Score-CAM.
-        at_input: whether it looks at the image's own pixels instead of a layer.
+        key: Name on the command line and in code.
+        title: Name shown to users.
+        help: What it shows, in one sentence.
+        formula: Maps activations (1, h, w, C) and their gradient (1, h, w, C), float32 tensors, to a map (1, h, w);
+            None for Score-CAM.
+        at_input: Whether it works on the input pixels instead of a layer.
     """
 
     key: str
@@ -41,7 +41,7 @@ def _gradcam(maps: Any, gradient: Any) -> Any:
 
 
 def _gradcam_plus_plus(maps: Any, gradient: Any) -> Any:
-    """Chattopadhay et al., 2018, equations 10 to 19; the exponential of the score, a common factor, is left out."""
+    """Chattopadhay et al., 2018, equations 10 to 19, without the common factor, the exponential of the score."""
     import tensorflow as tf
 
     second = gradient**2
@@ -70,10 +70,10 @@ def _saliency(_: Any, gradient: Any) -> Any:
 METHODS: dict[str, Method] = {
     method.key: method
     for method in (
-        Method("gradcam", "Grad-CAM", "The usual one: which parts of the layer's maps carry the evidence.", _gradcam),
-        Method("gradcam++", "Grad-CAM++", "Grad-CAM that shows several places at once better.", _gradcam_plus_plus),
-        Method("scorecam", "Score-CAM", "Without gradients: masks the image by each map. Slow.", None),
-        Method("layercam", "LayerCAM", "Sharper than Grad-CAM, and useful at early layers too.", _layercam),
-        Method("saliency", "Saliency", "How sensitive the score is to each single pixel.", _saliency, at_input=True),
+        Method("gradcam", "Grad-CAM", "The standard method: regions of the layer that carry the evidence.", _gradcam),
+        Method("gradcam++", "Grad-CAM++", "Like Grad-CAM, but better with several regions.", _gradcam_plus_plus),
+        Method("scorecam", "Score-CAM", "Gradient-free: masks the image with each activation map. Slow.", None),
+        Method("layercam", "LayerCAM", "Finer than Grad-CAM, and useful at early layers too.", _layercam),
+        Method("saliency", "Saliency", "How sensitive the score is to each pixel.", _saliency, at_input=True),
     )
 }

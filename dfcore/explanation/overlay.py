@@ -1,4 +1,4 @@
-"""Heat-maps as pictures: one perceptual colour map (inferno), over the image, with a colour bar."""
+"""Rendering of heat-maps: a perceptually uniform colour map (inferno) over the image, with a colour bar."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,19 +12,19 @@ _INFERNO = ("000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925"
 
 
 def colours(values: np.ndarray) -> np.ndarray:
-    """Maps values in [0, 1] (NaN allowed) to RGB uint8 by the inferno map; shape (..., 3)."""
+    """Maps values in [0, 1] or NaN, shape (...), to RGB uint8 (..., 3) by the inferno colour map."""
     table = _inferno()
     index = np.rint(np.nan_to_num(np.clip(values, 0, 1)) * (len(table) - 1)).astype(int)
     return table[index]
 
 
 def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarray:
-    """Lays a heat-map over its image.
+    """Blends a heat-map with its image.
 
     Args:
-        rgb: the image, uint8 (H, W, 3).
-        heatmap: for this image.
-        opacity: of the map, in [0, 1]; where the network did not look the image stays, darkened.
+        rgb: The image, uint8 (H, W, 3).
+        heatmap: Its heat-map.
+        opacity: Opacity of the map, in [0, 1]; regions the network does not see are darkened instead.
 
     Returns:
         uint8 (H, W, 3).
@@ -35,7 +35,7 @@ def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarr
 
 
 def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Image:
-    """The overlay at the image's own size with a colour bar beside it that says low and high evidence."""
+    """The overlay at the image's size, with a title and a colour bar from low to high evidence."""
     picture = overlay(rgb, heatmap, opacity)
     height, width = picture.shape[:2]
     size = float(np.clip(height // 20, 10, 28))

@@ -1,4 +1,4 @@
-"""Runs: their folders, their states, and starting, stopping and resuming them."""
+"""Training runs: folders, states, and starting, stopping and resuming."""
 
 from dfcore.runs.launch import estimate, resume, start
 from dfcore.runs.run import Run

@@ -1,4 +1,4 @@
-"""Starts, resumes and stops training processes. Imports no TensorFlow."""
+"""Starts and resumes training processes; does not import TensorFlow."""
 
 import json
 import subprocess
@@ -19,17 +19,28 @@ WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 
 
 def start(store: RunStore, config: dict, *, epochs: int) -> Run:
-    """Makes a run for a checked config and starts its process, which waits for its turn."""
+    """Creates a run and starts its process, which waits for its turn.
+
+    Args:
+        store: Where to create the run.
+        config: Validated configuration.
+        epochs: Number of planned epochs.
+
+    Raises:
+        StorageError: If the run cannot be created.
+        DfcoreError: If the process cannot be started.
+    """
     run = store.create(config, epochs=epochs)
     launch(run)
     return run
 
 
 def resume(run: Run) -> None:
-    """Starts a new process that goes on where the run was left.
+    """Starts a new process that continues a run.
 
     Raises:
-        RunError: when it is at work or completed.
+        RunError: If the run is active or completed.
+        DfcoreError: If the process cannot be started.
     """
     status = run.status()
     if status.state.active:
@@ -40,7 +51,12 @@ def resume(run: Run) -> None:
 
 
 def launch(run: Run) -> None:
-    """Starts the process of a run, detached, so that it outlives whoever started it."""
+    """Starts the process of a run, detached so that it outlives its parent process.
+
+    Raises:
+        DfcoreError: If the process cannot be started.
+        RunError: If another process is already training the run, or the run is completed.
+    """
     try:
         with open(run.log, "ab") as log:
             share(run.log)
@@ -65,10 +81,19 @@ def launch(run: Run) -> None:
 
 
 def estimate(config: dict, *, training_images: int, validation_images: int, timeout: float = 180) -> float:
-    """Seconds that an epoch of a checked config will take, measured on a few steps in another process.
+    """Estimates the duration of an epoch from a few steps in a separate process.
+
+    Args:
+        config: Validated configuration.
+        training_images: Number of training images.
+        validation_images: Number of validation images.
+        timeout: Time limit of the measurement in seconds.
+
+    Returns:
+        Seconds per epoch.
 
     Raises:
-        DfcoreError: when the network cannot be built or the measurement takes too long.
+        DfcoreError: If the network cannot be built or the measurement takes too long.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.json"
@@ -94,10 +119,10 @@ def estimate(config: dict, *, training_images: int, validation_images: int, time
 
 
 def _environment() -> dict[str, str]:
-    # The log is UTF-8, whatever the console of whoever starts it can show; names may be no UTF-8 at all.
+    # The log is UTF-8 whatever the encoding of the console; file names may not even be valid UTF-8.
     return environment(PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8:backslashreplace", TF_CPP_MIN_LOG_LEVEL="2")
 
 
 def _reap(process: subprocess.Popen) -> None:
-    """Waits for the child in the background, so that it leaves no zombie in a long-lived dashboard."""
+    """Waits for the child process in the background, so that no zombie remains in a long-lived dashboard."""
     threading.Thread(target=process.wait, daemon=True).start()

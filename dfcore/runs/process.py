@@ -1,4 +1,4 @@
-"""Which process is which: a pid alone is reused by the system, a pid with its start time and its place is not."""
+"""Identifies processes: a PID may be reused, but a PID with its start time and its PID namespace is unique."""
 
 import os
 import platform
@@ -11,13 +11,13 @@ _PROC = Path("/proc")
 
 
 def identity(pid: int | None = None) -> dict[str, float]:
-    """{"pid", "started"} of a process, this one by default."""
+    """Returns {"pid", "started"}: PID and start time (seconds) of a process, by default this one."""
     pid = pid or os.getpid()
     return {"pid": pid, "started": _started(pid)}
 
 
 def alive(pid: int | None, started: float | None) -> bool:
-    """Whether the process that was started then still runs in this place (a zombie does not)."""
+    """Whether the process with this PID and start time is still running here; False for a zombie."""
     if pid is None or started is None:
         return False
     try:
@@ -29,7 +29,7 @@ def alive(pid: int | None, started: float | None) -> bool:
 
 @cache
 def place() -> str:
-    """Where pids mean the same: this machine since it was started, and within it this container."""
+    """The scope in which PIDs are comparable: the current boot of this machine and, on Linux, the PID namespace."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
@@ -38,12 +38,12 @@ def place() -> str:
 
 
 def _started(pid: int) -> float:
-    """When a process was started, in seconds.
+    """Start time of a process in seconds: since boot on Linux, since the Unix epoch elsewhere.
 
-    On Linux since the machine's start: the time since 1970 moves when somebody sets the clock.
+    Unlike the latter, the time since boot does not change when the clock is set.
     """
     try:
-        # Behind the name in brackets, which may hold anything: state is field 3, the start in ticks is field 22.
+        # Parsed from after the name in parentheses, which may contain anything. Field 22 is the start time in ticks.
         fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
         return int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):

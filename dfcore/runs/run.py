@@ -1,9 +1,9 @@
-"""Run folders: the only code that reads and writes `runs/<id>/`. Imports no TensorFlow.
+"""Run folders: the files in `runs/<id>/`; does not import TensorFlow.
 
-A folder holds `config.json`, `status.json` (state, process, heartbeat, progress, reason),
-`history.csv` (a row an epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`,
-`predictions_<split>.parquet`, `excluded.csv`, `metrics.json`, `tensorboard/` and `bundle/`; also `created.json`,
-`data.json` (what it was begun with), `heartbeat`, `folds/`, and while it is at work `.reserve`.
+A folder contains `config.json`, `status.json` (state, process, heartbeat, progress, reason), `history.csv` (one row per
+epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`, `predictions_<split>.parquet`,
+`excluded.csv`, `metrics.json`, `tensorboard/`, `bundle/`, `created.json`, `data.json` (hash of the data at the start),
+`heartbeat`, `folds/`, and `.reserve` while the run is active.
 """
 
 import csv
@@ -25,24 +25,24 @@ from dfcore.utils.files import lock, read_json, remembered, sweep, write_bytes, 
 from dfcore.utils.texts import printable
 
 _STATUS_FIELDS = {field.name for field in fields(Status)}
-# A process in another place (container, machine, or this one before it was started anew) is known by its beats alone.
+# A process elsewhere (another container or machine, or before a reboot) can be checked only by its heartbeats.
 SILENT_SECONDS = 8.0
 _LAUNCH_SECONDS = 8.0
-# Frees some room for the last words when the disk is full.
+# Disk space that is released to record the outcome when the disk is full.
 _RESERVE_BYTES = 128 * 1024
 
 
-class LostRun(RunError):  # noqa: N818  (nobody's mistake: somebody else goes on with it)
-    """The run was given to another process meanwhile; this one must not write any more."""
+class LostRun(RunError):  # noqa: N818  (not an error: another process continues it)
+    """The run has been claimed by another process; this process must not write to it any more."""
 
 
 class Run:
-    """One run's folder.
+    """The folder of a run.
 
     Attributes:
-        folder: where it lies.
-        owner: pid and start of the process that writes in the run's name; when the run has been given to another
-            process meanwhile, nothing more is written. None for anybody else, who may look and ask.
+        folder: Path of the folder.
+        owner: PID and start time of the training process that uses this object; its writes fail once the run has been
+            claimed by another process. None in other processes, which read the run and may request a stop.
     """
 
     def __init__(self, folder: Path, owner: tuple[float, float] | None = None):
@@ -51,12 +51,12 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The folder's name."""
+        """Name of the folder."""
         return self.folder.name
 
     @property
     def bundle(self) -> Path:
-        """Where the finished detector lies, once there is one."""
+        """Folder of the finished detector; it may not exist yet."""
         return self.folder / "bundle"
 
     @property
@@ -66,17 +66,25 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What the process printed."""
+        """Log file with the output of the training process."""
         return self.folder / "log.txt"
 
     # === Reading ===
 
     def config(self) -> dict[str, Any]:
-        """The training config as plain data."""
+        """Returns the training configuration as a dictionary.
+
+        Raises:
+            RunError: If `config.json` is missing or damaged.
+        """
         return compat.settings(_remembered_object(self.folder / "config.json"))
 
     def metrics(self) -> dict[str, Any] | None:
-        """The final metrics by split, or None while there are none."""
+        """Returns the final metrics by split; None if there are none yet.
+
+        Raises:
+            RunError: If `metrics.json` is damaged.
+        """
         path = self.folder / "metrics.json"
         if not path.is_file():
             return None
@@ -86,8 +94,12 @@ class Run:
         return {split: compat.metrics(of_split) for split, of_split in metrics.items()}
 
     def status(self) -> Status:
-        """The state as it is: one whose process is gone is told, and noted, as interrupted."""
-        # Whoever writes reads anew, under the lock.
+        """Returns the current status; marks the run as interrupted if its process no longer exists.
+
+        Raises:
+            RunError: If `status.json` is missing or damaged.
+        """
+        # A cached status suffices here; writers read the file again under the lock.
         status = _remembered_status(self.folder / "status.json")
         if not status.state.active or self._process_alive(status):
             return status
@@ -103,33 +115,33 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name for people."""
+        """Display name."""
         config = self.config()
         return str(config.get("name") or f"{config.get('arch')} on {Path(str(config.get('data_root', ''))).name}")
 
     @property
     def created(self) -> datetime:
-        """When it was made, in UTC."""
+        """Time of creation, in UTC."""
         try:
             return datetime.fromtimestamp(_remembered_object(self.folder / "created.json")["time"], UTC)
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise RunError(f"Run {self.id}: created.json is damaged ({error!r:.100}).") from error
 
     def history(self) -> list[dict[str, float]]:
-        """One row an epoch: epoch, loss, val_loss, val_auc, val_accuracy, lr, seconds, images_per_second."""
+        """Returns one row per epoch: epoch, loss, accuracy, lr, images_per_second, val_loss, val_accuracy, val_auc."""
         return [row for row in self._csv("history.csv") if "epoch" in row]
 
     def steps(self) -> list[dict[str, float]]:
-        """Live rows: time, epoch, step, loss, lr, images_per_second."""
+        """Returns the live rows: time, epoch, step, steps, loss, lr, images_per_second, seconds_left."""
         return [row for row in self._csv("steps.csv") if "step" in row and "loss" in row]
 
     def notes(self) -> str:
-        """What people wrote about the run."""
+        """Returns the user's notes; empty if there are none."""
         path = self.folder / "notes.txt"
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def log_tail(self, characters: int = 20_000) -> str:
-        """The end of the log."""
+        """Returns the end of the log, at most `characters` bytes."""
         if not self.log.is_file():
             return ""
         with open(self.log, "rb") as file:
@@ -140,25 +152,25 @@ class Run:
     # === Writing ===
 
     def update(self, **changes: Any) -> Status:
-        """Changes some fields of the status, keeping the others, whoever else writes.
+        """Changes some fields of the status atomically and returns the new status.
 
         Raises:
-            LostRun: when this is the process of a run that was given to another one.
+            LostRun: If this is the training process and the run has been claimed by another one.
         """
         with self._lock():
             status = self._stored_status()
             self._require_own(status)
             if self.owner is not None and status.state is State.INTERRUPTED:
-                # Somebody in another place took a long silence for its end.
+                # An observer elsewhere missed the heartbeats and marked the run as interrupted.
                 changes = {"state": State(status.before or State.RUNNING), "reason": ""} | changes
             return self._write_status(status, heartbeat=time.time(), **changes)
 
     def beat(self) -> None:
-        """A sign of life of the process at work."""
+        """Records a heartbeat of the training process."""
         (self.folder / "heartbeat").touch()
 
     def silence(self) -> float:
-        """Seconds since the last sign of life, 0 or more; of a damaged status the heartbeat's file alone tells."""
+        """Returns the seconds since the last heartbeat, 0 or more; if the status is damaged, by the heartbeat file."""
         last = 0.0
         with suppress(RunError):
             last = self._stored_status().heartbeat
@@ -167,29 +179,29 @@ class Run:
         return max(time.time() - last, 0.0)
 
     def keep_reserve(self) -> None:
-        """Takes some room on the disk, so that a run that finds it full can still say so.
+        """Reserves disk space, so that the outcome can still be recorded when the disk is full.
 
         Raises:
-            StorageError: when there is no room.
+            StorageError: If there is no space.
         """
         self._require_own(self._stored_status())
         write_bytes(self.folder / ".reserve", bytes(_RESERVE_BYTES))
 
     def sweep(self) -> None:
-        """Removes what killed processes had been writing; notes, which people may be writing now, are left alone."""
+        """Deletes temporary files left by killed processes, except those of notes, which a user may be saving."""
         with self._lock():
             sweep(self.folder, spare="notes")
 
     def free_reserve(self) -> None:
-        """Gives that room back."""
+        """Releases the reserved disk space."""
         with suppress(OSError):
             (self.folder / ".reserve").unlink(missing_ok=True)
 
     def request_stop(self) -> Status:
-        """Asks the process to stop after its current step; safe to ask twice.
+        """Requests a stop after the current step and returns the new status; may be called repeatedly.
 
         Raises:
-            RunError: when the run is not at work.
+            RunError: If the run is not active.
         """
         status = self.status()
         if not status.state.active:
@@ -202,12 +214,17 @@ class Run:
         return status
 
     def claim(self, pid: int | None, started: float | None, epochs: int) -> None:
-        """Puts the run into the queue in the name of a process.
+        """Queues the run and records the process that will train it.
+
+        Args:
+            pid: PID of the process.
+            started: Start time of the process, see `dfcore.runs.process`.
+            epochs: Number of planned epochs.
 
         Raises:
-            RunError: when another process is at work on it.
+            RunError: If another process is training the run, or the run is completed.
         """
-        self.status()  # Notes what has died.
+        self.status()  # Marks the run as interrupted if its process no longer exists.
         with self._lock():
             status = self._stored_status()
             if status.state.active and (status.pid, status.started) != (pid, started) and status.pid is not None:
@@ -228,7 +245,7 @@ class Run:
             )
 
     def begin(self) -> bool:
-        """Turns queued into running; False when it was asked to stop meanwhile."""
+        """Changes the state from queued to running; returns False if a stop was requested meanwhile."""
         with self._lock():
             status = self._stored_status()
             self._require_own(status)
@@ -238,17 +255,17 @@ class Run:
             return True
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
-        """Replaces the history; it has a row an epoch, so that this is cheap."""
+        """Replaces the history."""
         self._require_own(self._stored_status())
         if rows:
             self._write_csv("history.csv", rows)
 
     def cut_steps(self, epochs: int, step: int) -> None:
-        """Drops live rows of steps that were lost with a process and will be made again.
+        """Deletes live rows after the last checkpoint, whose steps will be repeated.
 
         Args:
-            epochs: completed ones that are kept.
-            step: the last one that is kept of the epoch after them.
+            epochs: Number of completed epochs to keep.
+            step: Last step to keep of the next epoch.
         """
         self._require_own(self._stored_status())
         rows = self.steps()
@@ -257,7 +274,7 @@ class Run:
             self._write_csv("steps.csv", saved)
 
     def append_step(self, row: dict[str, float]) -> None:
-        """Adds one live row in a single write."""
+        """Appends a live row in a single write."""
         self._require_own(self._stored_status())
         path = self.folder / "steps.csv"
         line = ",".join(str(value) for value in row.values()) + "\n"
@@ -267,22 +284,22 @@ class Run:
                     line = ",".join(row) + "\n" + line
                 else:
                     file.seek(-1, io.SEEK_END)
-                    # A process that died may have left half a line.
+                    # A process that died may have left an incomplete line.
                     line = line if file.read(1) == b"\n" else "\n" + line
                 file.write(line.encode())
         except OSError as error:
             raise StorageError(f"{path} could not be written: {error.strerror}.") from error
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Stores the final metrics by split."""
+        """Writes the final metrics by split."""
         self._require_own(self._stored_status())
         write_json(self.folder / "metrics.json", metrics)
 
     def write_notes(self, text: str) -> None:
-        """Stores what people wrote about the run."""
+        """Writes the user's notes."""
         write_text(self.folder / "notes.txt", text)
 
-    # === Inside ===
+    # === Internals ===
 
     def _write_csv(self, name: str, rows: list[dict[str, float]]) -> None:
         text = io.StringIO()
@@ -310,7 +327,7 @@ class Run:
         return new
 
     def _process_alive(self, status: Status) -> bool:
-        # Between its making and the launch of its process a run belongs to nobody for a moment.
+        # A new run has no process until its launch.
         if status.pid is None:
             return time.time() - status.heartbeat < _LAUNCH_SECONDS
         if status.place == place():
@@ -323,7 +340,7 @@ class Run:
         if "\n" not in text:
             return []
         try:
-            # A line that is being written has no end yet.
+            # The last line may be incomplete while it is being written.
             lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
         except csv.Error as error:
             raise RunError(f"Run {self.id}: {name} is damaged ({error}).") from error
@@ -332,7 +349,7 @@ class Run:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of a run's folder."""
+    """Reads a JSON object; raises RunError if the file is missing or damaged."""
     try:
         result = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
@@ -355,12 +372,12 @@ def _read_status(path: Path) -> Status:
         raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged ({error!r}).") from error
 
 
-# A list of a thousand runs is drawn again every few seconds.
+# Cached, since a list of a thousand runs is redrawn every few seconds.
 _remembered_object, _remembered_status = remembered(most=20_000)(_read_object), remembered(most=10_000)(_read_status)
 
 
 def _numbers(names: list[str], values: list[str]) -> dict[str, float] | None:
-    """A row of numbers by name; None for one that was never written to its end."""
+    """Parses a row into numbers by column name; returns None for an incomplete row."""
     if len(values) != len(names):
         return None
     try:

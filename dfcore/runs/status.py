@@ -1,4 +1,4 @@
-"""What `status.json` says of a run: its state, its process, how far it is."""
+"""The status of a run, as stored in `status.json`: state, process and progress."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,29 +17,29 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """Whether a process should be at work on it."""
+        """Whether a process should be training or waiting to train the run."""
         return self in (State.QUEUED, State.RUNNING, State.STOPPING)
 
     @property
     def resumable(self) -> bool:
-        """Whether it can be resumed."""
+        """Whether the run can be resumed."""
         return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
 
 
 @dataclass(frozen=True)
 class Status:
-    """What `status.json` says.
+    """The content of `status.json`.
 
     Attributes:
-        state: see `State`.
-        pid, started, place: the process at work, see `dfcore.runs.process`.
-        heartbeat: when the status was last written (seconds since 1970).
-        phase: what it is doing, in words.
-        epoch, epochs, step, steps: progress; epoch counts from 1.
-        images_per_second: of training, over the last seconds.
-        seconds_left: estimate until the last epoch's end.
-        reason: why it stopped, failed or was interrupted.
-        before: the state in which it was when its process was taken for gone.
+        state: State of the run.
+        pid, started, place: The training process, see `dfcore.runs.process`.
+        heartbeat: Time of the last update by the training process, in seconds since the Unix epoch.
+        phase: Current activity, as text.
+        epoch, epochs, step, steps: Current epoch and step, from 1, and their totals.
+        images_per_second: Training speed.
+        seconds_left: Estimated time to the end of the last epoch.
+        reason: Why the run was stopped, failed or was interrupted.
+        before: The state before the run was marked as interrupted.
     """
 
     state: State
@@ -59,7 +59,7 @@ class Status:
 
     @property
     def fraction(self) -> float:
-        """Share of the planned steps that is done, in [0, 1]."""
+        """Share of the planned steps that are done, in [0, 1]."""
         if self.state is State.COMPLETED:
             return 1.0
         if not self.epochs:
@@ -69,10 +69,10 @@ class Status:
 
 
 def require_types(status: Status) -> None:
-    """Checks what a file says that anybody may have written.
+    """Checks the types and ranges of values read from an untrusted file.
 
     Raises:
-        ValueError: naming the field.
+        ValueError: If a field is invalid; names the field.
     """
     number: tuple[type, ...] = (int, float)
     wanted: dict[str, type | tuple[type, ...]] = {

@@ -1,4 +1,4 @@
-"""All runs in one folder: made, found, put in a queue, deleted."""
+"""The runs in a folder: creating, finding, queueing and deleting them."""
 
 import re
 import shutil
@@ -16,19 +16,23 @@ from dfcore.utils.files import make_folder, share, write_json
 
 
 class RunStore:
-    """All runs in one folder."""
+    """The runs in a folder."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).resolve()
 
     def create(self, config: dict[str, Any], *, epochs: int) -> Run:
-        """Makes a new run folder, queued, for a checked config.
+        """Creates a queued run.
+
+        Args:
+            config: Validated configuration.
+            epochs: Number of planned epochs.
 
         Raises:
-            StorageError: when it cannot be written.
+            StorageError: If the folder cannot be written.
         """
         try:
-            # Out of sight until it is whole.
+            # Hidden until it is complete.
             folder = self.folder / f".new-{uuid.uuid4().hex}"
             make_folder(self.folder)
             folder.mkdir()
@@ -43,10 +47,10 @@ class RunStore:
             raise StorageError(f"No run can be made in {self.folder}: {error.strerror}.") from error
 
     def get(self, run_id: str) -> Run:
-        """Finds a run by its id.
+        """Returns a run by its id.
 
         Raises:
-            RunError: when there is none.
+            RunError: If there is no such run.
         """
         folder = self.folder / run_id
         if not re.fullmatch(r"\w[\w.-]{0,199}", run_id) or not _is_run(folder):
@@ -55,16 +59,16 @@ class RunStore:
         return Run(folder)
 
     def __iter__(self) -> Iterator[Run]:
-        """All runs, the latest first."""
+        """Iterates over all runs, newest first."""
         if self.folder.is_dir():
             folders = [path for path in self.folder.iterdir() if not path.name.startswith(".") and _is_run(path)]
             yield from (Run(path) for path in sorted(folders, reverse=True))
 
     def delete(self, run_id: str) -> None:
-        """Deletes a run's folder for good; a damaged one too, once nobody gives a sign of life there.
+        """Deletes a run permanently; a damaged one only after its heartbeats have ceased.
 
         Raises:
-            RunError: while a process is at work on it.
+            RunError: If there is no such run, or it is active.
         """
         run = self.get(run_id)
         try:
@@ -73,17 +77,17 @@ class RunStore:
             active = run.silence() < SILENT_SECONDS
         if active:
             raise RunError(f"Run {run_id} is at work; stop it before deleting it.")
-        # First out of sight, so that nobody finds half a run.
+        # Hidden first, so that nobody sees a partly deleted run.
         aside = self.folder / f".deleted-{run_id}-{time.time_ns()}"
         run.folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
     def turn_of(self, run: Run) -> bool:
-        """Whether no run that was queued earlier is still waiting."""
+        """Whether no earlier run is still queued."""
         return all(other.id >= run.id for other in self if _waits(other))
 
     def _named(self, folder: Path, arch: str) -> Path:
-        """Gives a new folder its name, by which runs are sorted."""
+        """Renames a new folder to its unique name, which sorts by time; returns its path."""
         while True:
             stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
             named = self.folder / f"{stamp}-{arch}"
@@ -96,12 +100,12 @@ class RunStore:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, be it one that lost a file."""
+    """Whether a folder is a run, even if one of its files is missing."""
     return any((folder / name).is_file() for name in ("status.json", "config.json"))
 
 
 def _waits(run: Run) -> bool:
-    """Whether a run is in the queue; a damaged one, which Monitor shows as such, keeps nobody waiting."""
+    """Whether a run is queued; a damaged one does not block the queue."""
     try:
         return run.status().state is State.QUEUED
     except RunError:

@@ -1,6 +1,6 @@
-"""Runs as rows of a list: the one reading that every list, page and command shares.
+"""Summaries of runs for lists, shared by all pages and commands.
 
-Whatever is wrong with the files of one run is part of its row, so that it hides no other run.
+Damage to the files of a run is reported in its row, so that the other runs are still listed.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,29 +14,29 @@ from dfcore.utils.texts import printable
 
 _Result = TypeVar("_Result")
 
-# The state of a row whose run cannot be read; no `State`, since no run is ever put into it.
+# The state shown for a run that cannot be read; not a `State`, since it is never stored.
 DAMAGED = "damaged"
 
 
 def summaries(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Rows of runs, as `summary` gives them."""
+    """Returns the rows of several runs, see `summary`."""
     return [summary(run) for run in runs]
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """A run in one flat row of plain data, for lists; never raises for what its files hold.
+    """Summarises a run in a flat dictionary of plain data; damaged files do not raise.
 
     Returns:
-        id; name, for people; state, one of `State` or "damaged"; arch and data, None and "" where they cannot be read;
-        epoch, epochs (of all networks) and planned (of the detector's own); progress in [0, 1]; seconds_left or None;
-        reason, of the state or of the damage; created, in UTC, "" where it cannot be read.
+        id; name (display name); state, one of `State` or "damaged"; arch and data, None and "" if unreadable; epoch;
+        epochs (of all networks) and planned (of the detector's own network); progress in [0, 1]; seconds_left or None;
+        reason, of the state or the damage; created, ISO 8601 in UTC, "" if unreadable.
     """
     damage: list[str] = []
     status = readable(run.status, damage)
     config = readable(lambda: _settings(run), damage) or {}
     created = readable(lambda: run.created.isoformat(timespec="seconds"), damage) or ""
     data = Path(str(config.get("data_root", ""))).name
-    # A process at work is worth more than what is wrong beside it.
+    # An active run is shown as such even if other files are damaged.
     broken = bool(damage) and not (status and status.state.active)
     shown = status or Status(State.FAILED)
     return {
@@ -56,7 +56,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def readable(read: Callable[[], _Result], damage: list[str] | None = None) -> _Result | None:
-    """What one of a run's methods reads; None where its file is damaged, with the reason added to `damage`."""
+    """Calls a reading method of a run; on `RunError`, returns None and appends the message to `damage`."""
     try:
         return read()
     except RunError as error:
@@ -66,7 +66,7 @@ def readable(read: Callable[[], _Result], damage: list[str] | None = None) -> _R
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The config, with what lists need of it checked."""
+    """Returns the configuration after checking the fields that lists need."""
     config = run.config()
     epochs = config.get("epochs", 1)
     texts = {"arch": config.get("arch"), "data_root": config.get("data_root"), "name": config.get("name", "")}

@@ -1,1 +1,1 @@
-"""Training: config, trainer, checkpoints, and the process that trains."""
+"""Training: configuration, trainer, checkpoints and the worker process."""

@@ -1,7 +1,8 @@
-"""Checkpoints: every variable of model and optimiser with the trainer's own state, in one file.
+"""Checkpoints: all variables of the model and the optimiser and the state of the trainer, in one file.
 
-A file is written aside, flushed, named by its hash and renamed. Older ones go only when the new one has been
-read back from the disk; the one before always stays, and is used when the newest is damaged.
+A checkpoint is written to a temporary file, flushed and renamed to a name that contains its hash. Older checkpoints are
+deleted only after the new one has been read back from disk. The previous one is always kept, in case the newest is
+damaged.
 """
 
 import json
@@ -20,12 +21,15 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     """Writes a checkpoint.
 
     Args:
-        folder: of this run's checkpoints.
-        variables: lists of Keras variables or arrays by name; their order must be the same at `restore`.
-        state: plain data; `epoch` and `step` name the file.
+        folder: Folder for the checkpoints of this run.
+        variables: Lists of Keras variables or arrays by name. `Checkpoint.assign` expects them in the same order.
+        state: JSON-serialisable data; `epoch` and `step` become part of the file name.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        StorageError: when it cannot be written, or reads otherwise than it was written; the ones before stay.
+        StorageError: If the file cannot be written or does not read back as written; older checkpoints are kept.
     """
     arrays = {
         f"{name}/{index:05d}": np.asarray(variable)
@@ -34,7 +38,7 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     }
     arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
     stem = f"epoch-{state['epoch']:06d}-step-{state['step']:08d}"
-    # NumPy's stubs take names of arrays for its own options.
+    # NumPy's stubs mistake the array names for its own keyword arguments.
     path = write_hashed(folder, stem, ".npz", lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]
     if not is_intact(path):
         path.unlink(missing_ok=True)
@@ -44,10 +48,10 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
 
 
 def newest(folder: Path) -> "Checkpoint | None":
-    """Opens the newest sound checkpoint; None when there is none at all.
+    """Opens the newest intact checkpoint; returns None if there are no checkpoints.
 
     Raises:
-        DfcoreError: when there are some but none is sound.
+        DfcoreError: If there are checkpoints but none is intact.
     """
     sweep(folder)
     result = _newest_first(folder)
@@ -55,7 +59,7 @@ def newest(folder: Path) -> "Checkpoint | None":
     for number, path in enumerate(result):
         try:
             sound = Checkpoint(path)
-            _keep_one_of(result[number + 1 :])  # A kill may have come before `save` did that.
+            _keep_one_of(result[number + 1 :])  # `save` may have been killed before it did this.
             return sound
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reasons.append(f"{path.name}: {error}")
@@ -65,7 +69,7 @@ def newest(folder: Path) -> "Checkpoint | None":
 
 
 class Checkpoint:
-    """One sound checkpoint: `state`, and arrays for the variables."""
+    """An intact checkpoint: the `state` and the arrays of the variables."""
 
     def __init__(self, path: Path):
         if not is_intact(path):
@@ -77,14 +81,14 @@ class Checkpoint:
         self._arrays = arrays
 
     def arrays(self, name: str) -> list[np.ndarray]:
-        """The arrays of one list; none where there was no such list."""
+        """The arrays of one list; empty if there is no such list."""
         return [self._arrays[key] for key in sorted(self._arrays) if key.startswith(f"{name}/")]
 
     def assign(self, name: str, variables: Sequence[Any]) -> None:
-        """Puts the arrays of one list back into its variables.
+        """Assigns the arrays of one list to variables.
 
         Raises:
-            DfcoreError: when number or shapes differ, as after a change of the config.
+            DfcoreError: If their number or shapes differ, e.g. after a change of the configuration.
         """
         saved = self.arrays(name)
         shapes = [tuple(variable.shape) for variable in variables]
@@ -95,7 +99,7 @@ class Checkpoint:
 
 
 def _keep_one_of(older: list[Path]) -> None:
-    """Removes all but the first sound one."""
+    """Deletes all but the first intact checkpoint."""
     saved = next((path for path in older if is_intact(path)), None)
     for path in older:
         if path != saved:
@@ -103,6 +107,6 @@ def _keep_one_of(older: list[Path]) -> None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    # The same step may have been written twice, by sittings that rounded differently.
+    # The same step may have been written twice, if a resumed run rounded differently.
     result = [(path.name.partition(".")[0], path.stat().st_mtime_ns, path) for path in folder.glob("epoch-*.npz")]
     return [path for *_, path in sorted(result, reverse=True)]

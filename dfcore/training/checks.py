@@ -1,4 +1,4 @@
-"""Checks of a training config that take more than one field; fields alone are checked by pydantic."""
+"""Checks of a training configuration that involve several fields; pydantic checks single fields."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ from dfcore.imaging.preprocess import MIN_SIZE
 
 
 def misfits(values: dict[str, Any]) -> list[str]:
-    """What does not fit the architecture, or one another, told beside whatever is wrong with single fields."""
+    """Lists settings that are incompatible with the architecture or with each other.
+
+    Invalid values of single fields are ignored here: they are reported by pydantic.
+    """
     name = values.get("arch", "cnn")
     if name not in architectures.names():
         return []
@@ -35,12 +38,12 @@ def misfits(values: dict[str, Any]) -> list[str]:
 
 
 def _small_crops(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
-    """Patches on which the network could not be taught, though it takes the whole images."""
+    """Reports random crops that are too small for the architecture although full images are not."""
     text = str(values.get("augmentation", ""))
     try:
         side = augment.random_crop_side(text, int(size)) if augment.has_random_crop(text) else None
     except (ConfigError, TypeError, ValueError):
-        return []  # Told with the field itself.
+        return []  # Reported by the check of the field.
     if side is None or not architecture.any_size or side >= architecture.min_size or int(size) < architecture.min_size:
         return []
     return [

@@ -1,4 +1,4 @@
-"""One frozen, validated object for a training run: the same from the form, the command line and a file."""
+"""Training configuration: one frozen, validated object, whether from the form, the command line or a file."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from dfcore.training.checks import misfits
 from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
 
-# What people read for a choice, in the order of the menu.
+# Display names of the choices, in menu order.
 _RESIZE_TITLES = {
     "stretch": "stretching",
     "fit_crop": "fitting and cropping",
@@ -32,14 +32,14 @@ _CROSS_VALIDATION_TITLES = {
     "content": "cross-validation",
     "group": "leaving groups out",
 }
-# Replaced by the architecture's own size before anything is checked.
+# Replaced by the default size of the architecture before validation.
 _BY_ARCH: Any = None
 
 
 class TrainConfig(BaseModel):
-    """Everything that determines a training run, except the images themselves.
+    """All settings of a training run.
 
-    Every field has its meaning in its description, which the form and the command line show too.
+    The fields are documented by their descriptions, which the form and the command line also show.
 
     Example:
         >>> import dfcore
@@ -188,7 +188,7 @@ class TrainConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _size_of_arch(cls, values: Any) -> Any:
-        """The one place that gives a size where none is named."""
+        """Sets the image size if none is given; no other code does."""
         if not isinstance(values, dict) or values.get("image_size") is not None:
             return values
         rest = {name: value for name, value in values.items() if name != "image_size"}
@@ -223,26 +223,26 @@ class TrainConfig(BaseModel):
 
     @property
     def pretrained(self) -> bool:
-        """Whether training starts from weights that are kept frozen at first."""
+        """Whether training starts from pretrained weights."""
         return self.weights != "none"
 
     @property
     def spec(self) -> PreprocessSpec:
-        """The preprocessing that the model will own."""
+        """The preprocessing of the model."""
         return PreprocessSpec(self.image_size, self.resize)
 
     @property
     def split_policy(self) -> SplitPolicy:
-        """How splits are drawn where the folders give none."""
+        """How to split the images that the data set does not assign to a split."""
         return SplitPolicy(self.validation_share, self.test_share, self.valid_as_test, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for `config.json`."""
+        """The configuration as JSON-serialisable data, as stored in `config.json`."""
         return self.model_dump(mode="json")
 
 
 def form_fields() -> dict[str, FormField]:
-    """What a form shows for each field, by its name; `TrainConfig.model_fields` has bounds, choices and help."""
+    """Form metadata by field name; bounds, choices and help are in `TrainConfig.model_fields`."""
     return {
         name: next(part for part in field.metadata if isinstance(part, FormField))
         for name, field in TrainConfig.model_fields.items()
@@ -250,10 +250,10 @@ def form_fields() -> dict[str, FormField]:
 
 
 def make_config(values: dict[str, Any]) -> TrainConfig:
-    """Checks values and makes the config.
+    """Validates settings and creates the configuration.
 
     Raises:
-        ConfigError: with every problem at once, each with what was received and what is allowed.
+        ConfigError: If settings are invalid; lists all problems, each with the value received and what is allowed.
     """
     values = compat.settings(values)
     problems = misfits(values)
@@ -267,15 +267,19 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
 
 
 def load_config(path: str | Path) -> TrainConfig:
-    """Reads a config from a JSON file; raises ConfigError as `make_config` does."""
+    """Reads a configuration from a JSON file.
+
+    Raises:
+        ConfigError: If the file is not a JSON object or settings are invalid.
+    """
     return make_config(read_values(path))
 
 
 def read_values(path: str | Path) -> dict[str, Any]:
-    """The settings that a JSON file names, unchecked.
+    """Reads settings from a JSON file without validating them.
 
     Raises:
-        ConfigError: when it is no JSON object.
+        ConfigError: If the file is not a JSON object.
     """
     try:
         values = read_json(Path(path))
@@ -287,16 +291,19 @@ def read_values(path: str | Path) -> dict[str, Any]:
 
 
 def suggest(image_side: int, *, pretrained_weights: str | None = None) -> dict[str, Any]:
-    """Defaults that fit a data set, as values for `make_config`.
+    """Suggests architecture and image size for a data set.
 
     Args:
-        image_side: median of the images' shorter side in pixels.
-        pretrained_weights: a weights file for MobileNetV2, or "imagenet", where one is at hand.
+        image_side: Median of the shorter side of the images, in pixels.
+        pretrained_weights: Weights file for MobileNetV2, or "imagenet"; None to train from scratch.
+
+    Returns:
+        Settings for `make_config`.
     """
     if pretrained_weights and image_side > 64:
         size = 224 if image_side >= 160 else 128
         return {"arch": "mobilenetv2", "weights": pretrained_weights, "image_size": size}
-    # Shrinking blurs the traces; small images keep their size, large ones are kept affordable.
+    # Downscaling blurs the traces of generators, so small images keep their size; large ones would be too slow.
     size = next((size for size in (32, 64, 96) if image_side <= size), 128)
     return {"arch": "cnn", "image_size": size}
 

@@ -1,4 +1,4 @@
-"""The images of a training run: scanned, split, checked, decoded."""
+"""The images of a training run: scanned, split, checked and decoded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a trainer works on.
+    """Images and labels for training.
 
     Attributes:
-        dataset: with a split for every usable image.
-        rows: the usable rows whose pixels could be decoded, index 0, 1, ….
-        pixels: their pixels, in the same order.
-        excluded: path and reason of every image that takes no part.
+        dataset: The data set, with a split for every usable image.
+        rows: Rows of the images that could be decoded, with index 0, 1, ….
+        pixels: Their pixels, in the same order.
+        excluded: Path and error of every excluded image.
     """
 
     dataset: Dataset
@@ -32,29 +32,29 @@ class TrainingData:
     excluded: pd.DataFrame
 
     def positions(self, split: str) -> np.ndarray:
-        """Which rows belong to a split."""
+        """Row numbers of a split, int, shape (n,)."""
         return np.flatnonzero((self.rows.split == split).to_numpy())
 
     def labels(self, split: str) -> np.ndarray:
-        """Their labels, int (N,)."""
+        """Labels of a split, int, shape (n,): 0 real, 1 fake."""
         return self.rows.label.to_numpy(int)[self.positions(split)]
 
     def class_weights(self) -> np.ndarray:
-        """Weights (real, fake) with which both classes of the training split count the same."""
+        """Weights (real, fake) that balance the classes of the training split, shape (2,)."""
         counts = np.bincount(self.labels(TRAIN), minlength=2)
         return counts.sum() / (2 * counts)
 
 
 def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda *_: None) -> TrainingData:
-    """Reads, splits, checks and decodes the data set of a config.
+    """Scans, splits, checks and decodes a data set.
 
     Args:
-        config: says where it lies and how it is preprocessed.
-        tell: called with (what is being done, images done, images in all).
+        config: Configuration with the data set, the split policy and the preprocessing.
+        tell: Called with (current activity, images done, total number of images).
 
     Raises:
-        LayoutError, DatasetError: when it cannot be trained on.
-        StorageError: when the cache cannot be written.
+        LayoutError, DatasetError: If the data set cannot be used for training.
+        StorageError: If the cache cannot be written.
     """
     result = scan(config.data_root, progress=lambda done, total: tell("reading the data set", done, total))
     dataset = assign_splits(result, config.split_policy)
@@ -79,15 +79,15 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
 
 
 def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
-    """Checks that a run goes on with the images that it began with.
+    """Checks that the data of a resumed run have not changed.
 
     Args:
-        data: as it is now.
-        path: where the hash of the beginning is kept; written where the run has not `begun`.
-        begun: whether something was learned already.
+        data: The current data.
+        path: File with the number of images and the hash from the start of the run; written by this function.
+        begun: Whether the run already has checkpoints; if not, changes are allowed.
 
     Raises:
-        DatasetError: when images, labels, splits or their order have changed since.
+        DatasetError: If images, labels, groups, splits or their order have changed, or `path` cannot be read.
     """
     rows = data.rows[["sha256", "label", "split", "group"]].astype(object).map(str).agg(" ".join, axis=1)
     now = {"images": len(rows), "sha256": sha256_bytes("\n".join(rows).encode())}

@@ -1,4 +1,4 @@
-"""Foreign exceptions of a training, of TensorFlow, Keras and the system, in words that people can act on."""
+"""Translates exceptions of TensorFlow, Keras and the operating system into actionable messages."""
 
 import errno
 import re
@@ -16,7 +16,7 @@ _OUT_OF_MEMORY = re.compile(
     r"\bOOM\b|out of memory|out_of_memory|resource ?exhausted|failed to allocate|(cannot|unable to) allocate|bad_alloc",
     re.IGNORECASE,
 )
-# Lines of TensorFlow's messages that say where and not what.
+# Lines of TensorFlow's messages with the location of an error instead of its cause.
 _WHERE = re.compile(
     r"Graph execution error|Detected at node|File |\[\[|Hint:|Original stack|Call arguments|Arguments rec"
 )
@@ -24,21 +24,21 @@ _WHERE = re.compile(
 
 @contextmanager
 def translated(config: "TrainConfig") -> Iterator[None]:
-    """Within it, any foreign exception becomes a `DfcoreError` that says what to do; its cause stays with it.
+    """Context manager that translates foreign exceptions; the original one is kept as the cause.
 
     Raises:
-        DfcoreError: as itself, or for what was raised otherwise.
+        DfcoreError: Instead of any other exception, except `StoppedEarly`.
     """
     try:
         yield
     except (DfcoreError, StoppedEarly):
         raise
-    except Exception as error:  # Of all sorts, and from architectures of anybody.
+    except Exception as error:  # Third-party architectures may raise anything.
         raise in_words(error, config) from error
 
 
 def in_words(error: Exception, config: "TrainConfig") -> DfcoreError:
-    """What a foreign exception means for who trains with `config`."""
+    """Converts an exception into a `DfcoreError`; if memory ran out, it names the settings to lower."""
     if not is_out_of_memory(error):
         return DfcoreError(f"{type(error).__name__}: {_reason(error)}")
     lower = [f"batch_size (now {config.batch_size})", f"image_size (now {config.image_size})"]
@@ -49,7 +49,7 @@ def in_words(error: Exception, config: "TrainConfig") -> DfcoreError:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, that of the machine or of a GPU."""
+    """Whether the machine or a GPU ran out of memory."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     named = type(error).__name__ == "ResourceExhaustedError"
@@ -57,7 +57,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The line of a message that says what went wrong."""
+    """The line of a message that states the cause, at most 500 characters."""
     lines = [line.strip() for line in str(error).splitlines()]
     result = next((line for line in lines if line and not _WHERE.match(line)), "")
     return (result or "no reason was given")[:500]

@@ -1,4 +1,4 @@
-"""The end of a run: it measures itself on validation and test, and leaves a bundle."""
+"""The end of a run: calibrates and evaluates the model and writes the bundle."""
 
 import tempfile
 from dataclasses import dataclass
@@ -11,18 +11,8 @@ import pandas as pd
 from dfcore import architectures
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
-from dfcore.detectors.bundle import (
-    Card,
-    OODRecord,
-    Preprocess,
-    Threshold,
-    Training,
-    now,
-    place,
-    write_bundle,
-    write_card,
-    write_ood_detector,
-)
+from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector
+from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
@@ -37,20 +27,20 @@ if TYPE_CHECKING:
     import keras
 
 _CRITERION = "as likely fake as real, by the calibrated score"
-# Enough to know a kind of images by; the limit comes from others.
+# Training images that the OOD detector stores as references; its limit is fitted on the validation split.
 _REFERENCES = 2000
-# Images on which the engines are compared.
+# Number of images on which the engines are compared.
 _COMPARED = 64
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves.
+    """Result of training.
 
     Attributes:
-        model: the network with the weights of the best epoch.
-        progress: how it came about.
-        unseen: logits of the training images by networks that did not see them, from cross-validation.
+        model: The network with the weights of the best epoch.
+        progress: The progress of training, with the history.
+        unseen: Out-of-fold logits of the training images, None without cross-validation.
     """
 
     model: "keras.Model"
@@ -59,10 +49,10 @@ class Trained:
 
 
 def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, watcher: Watcher) -> None:
-    """Fits calibration, thresholds and the record of known images; measures; leaves the bundle.
+    """Fits calibration, thresholds and OOD detector, evaluates the detector and writes the bundle.
 
-    The scores come from the saved bundle and not from the model in memory, so that what is reported
-    is what users will get.
+    Scores are computed by the saved bundle, not by the model in memory, so that reported figures are those that users
+    get.
     """
     card = _card(config, data, trained.progress)
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=".finish-") as aside:
@@ -70,7 +60,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         write_bundle(made, trained.model, card)
         watcher.phase("optimizing for OpenVINO")
         card = optimize(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
-        # What users get, wherever the run's folder lies.
+        # The engine that users get; "auto" would not choose OpenVINO if the run's folder is outside the workspace.
         engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
         watcher.phase("fitting calibration and thresholds")
         card, ood_detector, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
@@ -85,7 +75,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         results = {split: {k: v for k, v in result.items() if k != "report"} for split, result in metrics.items()}
         write_card(made, card.model_copy(update={"results": results}))
         for split, table in tables.items():
-            # They travel with the detector, so that its curves can be drawn wherever it goes.
+            # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
             if len(table):
                 write_predictions(predictions_path(made, split), table)
         place(made, run.bundle)
@@ -96,7 +86,11 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
 def _fit(
     card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None
 ) -> tuple[Card, OODDetector, pd.DataFrame | None]:
-    """Fits what comes after the network; gives the card with it, and the unseen images with their scores."""
+    """Fits calibration, thresholds and OOD detector.
+
+    Returns:
+        The updated card, the OOD detector, and `unseen` with calibrated scores.
+    """
     held = data.positions(VALIDATION)
     validation, validation_features = _outputs(bare, data, held)
     if unseen is None:
@@ -138,7 +132,7 @@ def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:
-    """Lists the images that took no part in `excluded.csv`, each with its reason."""
+    """Writes the excluded images with their errors to `excluded.csv`."""
     write_text(run.folder / "excluded.csv", excluded.to_csv(index=False))
 
 
@@ -177,15 +171,15 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
 
 
 def _without_paths(config: TrainConfig) -> dict[str, Any]:
-    """The config as it may travel: names of files and folders without the paths of this machine."""
+    """The configuration for publication: without code and local paths, only the names of files and folders."""
     values = config.to_dict()
-    # A bundle names no code.
+    # A bundle must not refer to code.
     del values["arch_file"]
     return values | {"data_root": Path(config.data_root).name, "weights": Path(config.weights).name}
 
 
 def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
-    """What anybody who acts on the verdicts has to know, from what is known of the run."""
+    """Limitations of the detector that its users need to know."""
     test = len(data.positions(TEST))
     limits = [
         "It was measured on images from the same source as its training images. Other generators, other subjects, "

@@ -1,8 +1,8 @@
-"""Cross-validation: every training image is scored once by a network that has not seen it.
+"""Cross-validation: every training image is scored once by a network that was not trained on it.
 
-What calibration and thresholds are fitted on must not have been learned from, and with few images no split
-can be spared for it. Folds keep copies of an image together; held out by group, each fold is one group
-(a generator), and its scores say what the settings are worth on a generator that it never saw.
+Calibration and thresholds must be fitted on images that were not used for training, and a small data set cannot spare a
+split for that. Copies of an image are always in the same fold. With leave-one-group-out, each fold is one group (a
+generator), and its scores show how well the settings generalise to an unseen generator.
 """
 
 import shutil
@@ -26,16 +26,19 @@ HoldOut = Literal["content", "group"]
 
 
 def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.ndarray:
-    """The fold of every row, int (N,), from 0.
+    """Assigns every image to a fold.
 
     Args:
-        rows: with sha256, label and group.
-        folds: how many, where images are held out by content; by group there is one a group.
-        by: "content" draws folds that are alike in label and group; "group" holds out whole groups.
-        seed: of the draw.
+        rows: Table with sha256, label and group, N rows.
+        folds: Number of folds, for "content" only.
+        by: "content" for folds stratified by label and group; "group" for one fold per group.
+        seed: Random seed, for "content" only.
+
+    Returns:
+        Fold numbers from 0, int, shape (N,).
 
     Raises:
-        DatasetError: when there are fewer groups than two, or too few images of a class.
+        DatasetError: If there are fewer than two groups, images without a group, or too few images of a class.
     """
     group = rows.group.fillna("").to_numpy(str)
     if by == "group":
@@ -62,7 +65,7 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
 
 
 def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
-    """What every fold shall hold its share of: classes, and their groups where all are large enough for that."""
+    """Strata of the folds: label and group if every such stratum is large enough, else the label alone."""
     label = rows.label.astype(str)
     fine = label + " " + rows.group.fillna("")
     smallest = rows.assign(stratum=fine).groupby("stratum").sha256.nunique().min()
@@ -70,14 +73,14 @@ def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
 
 
 def fold_count(rows: pd.DataFrame, config: TrainConfig) -> int:
-    """How many networks cross-validation trains besides; 0 where it is off.
+    """Number of additional networks that cross-validation trains; 0 if it is off.
 
     Args:
-        rows: the images with sha256, label, group and split; those of the training split count.
-        config: of the training.
+        rows: Table with sha256, label, group and split; only the training split is used.
+        config: Configuration of the run.
 
     Raises:
-        DatasetError: when the folds cannot be made, or one would leave one class only to learn from.
+        DatasetError: If the folds cannot be made, or only one class would remain for training.
     """
     if config.cross_validation == "off":
         return 0
@@ -85,12 +88,12 @@ def fold_count(rows: pd.DataFrame, config: TrainConfig) -> int:
 
 
 def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, TrainingData]]:
-    """The training split once a fold, with the fold's images as validation; its name comes first.
+    """Yields the name and the data of each fold: the training split with the fold as its validation split.
 
-    A copy of a held-out image is left out of the training.
+    Copies of held-out images are excluded from training.
 
     Raises:
-        DatasetError: when a fold would leave one class only to learn from.
+        DatasetError: If the folds cannot be made, or only one class would remain for training.
     """
     positions = data.positions(TRAIN)
     for name, learned, held in _folds(data.rows.iloc[positions], folds, by, seed):
@@ -101,7 +104,7 @@ def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterato
 
 
 def _folds(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, which rows are learned from, and which are held out, of each fold."""
+    """Yields for each fold its name and the masks of the training and the held-out rows, bool, shape (N,)."""
     numbers = fold_numbers(rows, folds, by, seed)
     for number in range(numbers.max() + 1):
         held = numbers == number
@@ -122,13 +125,16 @@ def _require_classes(learned: pd.DataFrame, held: str) -> None:
 
 
 def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watcher: Watcher) -> pd.DataFrame | None:
-    """Trains on one fold and scores what it holds out: path, sha256, label, group, logit; None when stopped.
+    """Trains a network on one fold and scores the held-out images.
 
     Args:
-        config: of the training.
-        fold: as `fold_data` gives it.
-        folder: for checkpoints, from which a stopped training goes on.
-        watcher: told of the progress.
+        config: Configuration of the run.
+        fold: Data from `fold_data`.
+        folder: Folder for checkpoints; training continues from them.
+        watcher: Receives the progress.
+
+    Returns:
+        Table with path, sha256, label, group and logit; None if training was stopped.
     """
     from dfcore.engines import KerasEngine
     from dfcore.training.trainer import Trainer
@@ -145,12 +151,12 @@ def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watch
 
 
 def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher) -> pd.DataFrame | None:
-    """Scores every training image by a network that has not seen it; None when stopped.
+    """Scores every training image by a network that was not trained on it.
 
-    Folds that are done are kept in `folder`, and a resumed run goes on with the next.
+    The results of completed folds are stored in `folder`; a resumed run continues with the next fold.
 
     Returns:
-        path, sha256, label, group, logit and fold of the training split.
+        Table with path, sha256, label, group, logit and fold of the training split; None if training was stopped.
     """
     assert config.cross_validation != "off"
     tables = []
@@ -163,14 +169,14 @@ def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watche
             if table is None:
                 return None
             write_predictions(done, table.assign(fold=name))
-        # Also what a kill after the last writing left.
+        # Done for completed folds too: an earlier process may have been killed before it got here.
         shutil.rmtree(folder / str(number), ignore_errors=True)
         tables.append(read_predictions(done, scored=False))
     return pd.concat(tables, ignore_index=True)
 
 
 class Beside:
-    """Passes on the progress of a network that is trained besides the one of the run."""
+    """Forwards the progress of an additional network to the watcher of the run."""
 
     def __init__(self, watcher: Watcher, name: str, left: int):
         self._watcher, self._name, self._left = watcher, name, left
@@ -184,10 +190,10 @@ class Beside:
         self._watcher.beside(row, self._left)
 
     def beside(self, row: dict[str, float], left: int) -> None:
-        """Nothing is trained besides a fold."""
+        """Never called: the folds themselves are not cross-validated."""
 
     def epoch(self, history: list[dict[str, float]]) -> None:
-        """The history belongs to the run's own network."""
+        """Ignored: the history is that of the run's own network."""
 
     def should_stop(self) -> bool:
         """See `Watcher.should_stop`."""

@@ -1,4 +1,4 @@
-"""What a form shows for a setting: stands beside the field, as part of its annotation."""
+"""Form metadata of a setting, given in the annotation of its field."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,17 +8,17 @@ Group = Literal["main", "optimisation", "data", "machine"]
 
 @dataclass(frozen=True)
 class FormField:
-    """How a form shows one field of `TrainConfig`.
+    """Describes how a form shows a field of `TrainConfig`.
 
-    The help is the field's description; its bounds and choices are those that pydantic checks.
+    The help text, bounds and choices come from the pydantic field.
 
     Attributes:
-        label: what people read beside it.
-        group: the part of the form that it belongs to.
-        step: how far one click goes; None for whatever the form takes by itself.
-        format: how a number is written, in printf's notation; None for the form's own.
-        titles: what people read for each choice, in the order of the menu; empty where it is no choice.
-        hidden: why the form does not offer it; empty where it does.
+        label: Label of the input.
+        group: Section of the form.
+        step: Increment of a number; None for the form's default.
+        format: printf-style format of a number; None for the form's default.
+        titles: Display name of each choice, in menu order; empty if the field is not a choice.
+        hidden: The reason why the form does not show the field; empty if it does.
     """
 
     label: str

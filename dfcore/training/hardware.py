@@ -1,4 +1,4 @@
-"""What the machine offers: GPUs, mixed precision, a distribution strategy."""
+"""Hardware: GPUs, mixed precision and distribution strategy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from typing import Any
 
 
 def gpu_count() -> int:
-    """How many GPUs TensorFlow sees."""
+    """Number of GPUs visible to TensorFlow."""
     import tensorflow as tf
 
     return len(tf.config.list_physical_devices("GPU"))
 
 
 def apply_precision(precision: str) -> None:
-    """Sets Keras's dtype policy; "auto" is mixed_float16 on a GPU and float32 else."""
+    """Sets the dtype policy of Keras; "auto" is mixed_float16 on a GPU and float32 otherwise."""
     import keras
 
     if precision == "auto":
@@ -23,7 +23,7 @@ def apply_precision(precision: str) -> None:
 
 @contextmanager
 def own_precision() -> Iterator[None]:
-    """Gives Keras its dtype policy back afterwards, which belongs to the whole process."""
+    """Context manager that restores the global dtype policy of Keras on exit."""
     import keras
 
     before = keras.config.dtype_policy()
@@ -34,7 +34,7 @@ def own_precision() -> Iterator[None]:
 
 
 def make_strategy() -> Any:
-    """All GPUs of the machine through MirroredStrategy, or the default for one device."""
+    """Returns a MirroredStrategy if there are several GPUs, else the default strategy."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy() if gpu_count() > 1 else tf.distribute.get_strategy()

@@ -1,4 +1,4 @@
-"""Losses, targets, optimisers and learning-rate schedules, from a config to Keras objects."""
+"""Losses, targets, metrics, optimisers and learning-rate schedules of a configuration."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from dfcore.training.config import TrainConfig
 
 
 def make_loss(config: TrainConfig) -> Any:
-    """Cross-entropy on logits, binary or categorical with two units."""
+    """Returns the loss: cross-entropy of logits, binary on one unit or categorical on two."""
     import keras
 
     if config.loss == "binary":
@@ -17,14 +17,22 @@ def make_loss(config: TrainConfig) -> Any:
 
 
 def make_targets(config: TrainConfig, labels: np.ndarray) -> np.ndarray:
-    """Labels (N,) as the loss wants them: float32 (N, 1), or one-hot (N, 2) with real first."""
+    """Converts labels to targets of the loss.
+
+    Args:
+        config: Names the loss.
+        labels: 0 real, 1 fake, int, shape (N,).
+
+    Returns:
+        float32: shape (N, 1) for binary cross-entropy; one-hot, shape (N, 2), real first, for categorical.
+    """
     if config.loss == "binary":
         return labels.astype("float32")[:, None]
     return np.eye(2, dtype="float32")[labels]
 
 
 def make_accuracy(config: TrainConfig) -> Any:
-    """Accuracy at P(fake) = 0.5, from logits."""
+    """Returns the accuracy metric on logits, at a threshold of P(fake) = 0.5."""
     import keras
 
     if config.loss == "binary":
@@ -33,13 +41,13 @@ def make_accuracy(config: TrainConfig) -> Any:
 
 
 def make_optimizer(config: TrainConfig, *, head_only: bool, epochs: int, steps: int) -> Any:
-    """The optimiser of one stage of training.
+    """Returns the optimiser of one training stage.
 
     Args:
-        config: names optimiser, rates and schedule.
-        head_only: whether only the head is trained, at `head_lr` and without a schedule.
-        epochs: epochs of the stage, over which the cosine falls.
-        steps: steps an epoch.
+        config: Names the optimiser, the learning rates and the schedule.
+        head_only: Whether only the head is trained; `head_lr` is then used without a schedule.
+        epochs: Number of epochs in the stage, over which the cosine schedule decays.
+        steps: Steps per epoch.
     """
     import keras
 
@@ -59,7 +67,15 @@ def make_optimizer(config: TrainConfig, *, head_only: bool, epochs: int, steps: 
 
 
 def validation_figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and ROC AUC of logits of P(fake), keyed val_loss, val_accuracy, val_auc."""
+    """Computes cross-entropy, accuracy at 0.5 and ROC AUC.
+
+    Args:
+        labels: 0 real, 1 fake, shape (N,).
+        logits: Logits of P(fake), shape (N,).
+
+    Returns:
+        val_loss, val_accuracy and val_auc.
+    """
     from sklearn.metrics import roc_auc_score
 
     wide = logits.astype(np.float64)

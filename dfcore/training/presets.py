@@ -1,4 +1,4 @@
-"""Presets: named sets of training settings that were found by measurement, see `benchmarks/presets.md`."""
+"""Presets: named sets of training settings, chosen by experiments; see `benchmarks/presets.md`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,13 @@ from dfcore.errors import InputError
 
 @dataclass(frozen=True)
 class Preset:
-    """One preset.
+    """A named set of training settings.
 
     Attributes:
-        name: what the command line calls it.
-        title: what people read.
-        summary: what it is for, in one sentence.
-        values: settings for `dfcore.training.config.make_config`; whatever is not named keeps its default.
+        name: Name on the command line.
+        title: Display name.
+        summary: Its purpose, in one sentence.
+        values: Settings for `dfcore.training.config.make_config`; others keep their defaults.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Preset:
     values: dict[str, Any]
 
 
-# Nothing is chosen on validation, so that it can tell what calibration and thresholds are worth.
+# Nothing is selected on the validation split, so that it can be used to evaluate calibration and thresholds.
 _COMMON: dict[str, Any] = {
     "weights": "imagenet",
     "early_stopping": "off",
@@ -31,7 +31,7 @@ _COMMON: dict[str, Any] = {
     "cross_validation": "content",
     "tta_flip": True,
 }
-# For the whole network; where the head alone learns, its own constant rate counts.
+# For training the whole network; if only the head is trained, the constant `head_lr` is used.
 _RATES: dict[str, Any] = {"schedule": "cosine", "warmup_epochs": 1, "lr": 3e-4}
 PRESETS = (
     Preset(
@@ -89,15 +89,15 @@ PRESETS = (
 
 
 def names() -> tuple[str, ...]:
-    """All presets."""
+    """Names of all presets."""
     return tuple(preset.name for preset in PRESETS)
 
 
 def get(name: str) -> Preset:
-    """Looks a preset up.
+    """Returns a preset by name.
 
     Raises:
-        InputError: naming those that there are.
+        InputError: If there is no such preset.
     """
     result = next((preset for preset in PRESETS if preset.name == name), None)
     if result is None:

@@ -1,7 +1,7 @@
-"""How long an epoch would take, measured on a few steps: `python -m dfcore.training.probe CONFIG.json`.
+"""Measures training speed on a few steps: `python -m dfcore.training.probe CONFIG.json`.
 
-It runs in a process of its own, so that whoever asks need not import TensorFlow, and prints one line of
-JSON: images_per_second of training steps and of validation.
+It runs in a separate process, so that the caller need not import TensorFlow. It prints one line of JSON: images per
+second of `training` and of `validation`.
 """
 
 import json
@@ -23,7 +23,7 @@ _STEPS = 4
 
 
 def main(path: str) -> int:
-    """Measures and prints; what is wrong goes to stderr, in one line at the end."""
+    """Measures and prints the speed; returns the exit code. The last line on stderr is the error message."""
     import tensorflow  # noqa: F401  (before pandas, pyarrow and scikit-learn)
 
     from dfcore.training.failures import translated
@@ -41,7 +41,7 @@ def main(path: str) -> int:
 
 
 def _measure(config: "TrainConfig") -> dict[str, float]:
-    """Images a second, of training steps and of validation."""
+    """Images per second of training steps and of validation."""
     from dfcore import architectures
     from dfcore.engines import KerasEngine
     from dfcore.training.hardware import apply_precision
@@ -49,7 +49,7 @@ def _measure(config: "TrainConfig") -> dict[str, float]:
 
     apply_precision(config.precision)
     size, batch = config.image_size, config.batch_size
-    # Random weights take as long as pretrained ones.
+    # Random weights are as fast as pretrained ones.
     model = architectures.build_model(config.arch, size=size, loss=config.loss, dropout=config.dropout)
     optimizer = make_optimizer(config, head_only=False, epochs=1, steps=_STEPS)
     model.compile(optimizer, make_loss(config), metrics=[make_accuracy(config)], jit_compile=False)

@@ -1,4 +1,4 @@
-"""Where a run stands, and who is told of it."""
+"""Progress of a run, and the interface of those who watch it."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -6,18 +6,19 @@ from typing import Protocol
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Progress of training.
 
     Attributes:
-        epoch: epochs completed.
-        step: steps completed of the one that was begun.
-        loss_sum, accuracy_sum: over the images of those steps, with `images_seen`.
-        history: one row a completed epoch.
-        best_epoch, best_value: the best so far, by the figure that early stopping watches.
-        waited: epochs since then.
-        plateau_value: the lowest validation loss so far of the whole network, for the plateau schedule.
-        plateau_waited: epochs since then, or since the rate was halved.
-        lr_factor: what the plateau schedule has made of the learning rate.
+        epoch: Number of completed epochs.
+        step: Number of completed steps of the current epoch.
+        loss_sum, accuracy_sum: Sums over the images of these steps.
+        images_seen: Number of these images.
+        history: One row per completed epoch.
+        best_epoch, best_value: The best epoch so far, from 1, and its value of the metric that early stopping monitors.
+        waited: Epochs since the best one; those with frozen layers are not counted.
+        plateau_value: For the plateau schedule, the lowest validation loss of the epochs without frozen layers.
+        plateau_waited: Epochs since then, or since the learning rate was last halved.
+        lr_factor: Factor of the plateau schedule on the learning rate, in (0, 1].
     """
 
     epoch: int = 0
@@ -35,19 +36,19 @@ class Progress:
 
 
 class Watcher(Protocol):
-    """Who is told about a run's progress, and may stop it."""
+    """Receives the progress of a run and can stop it."""
 
     def phase(self, text: str) -> None:
-        """A new phase begins."""
+        """Called when a new phase begins."""
 
     def step(self, row: dict[str, float]) -> None:
-        """Some steps were made: epoch, step, steps, loss, lr, images_per_second, seconds_left."""
+        """Called after some steps, with time, epoch, step, steps, loss, lr, images_per_second, seconds_left."""
 
     def beside(self, row: dict[str, float], left: int) -> None:
-        """Steps of a network that is trained besides, for cross-validation; `left` more of them will follow."""
+        """Called after some steps of an additional network for cross-validation; `left` more networks will follow."""
 
     def epoch(self, history: list[dict[str, float]]) -> None:
-        """An epoch was completed."""
+        """Called after an epoch, with one row per completed epoch."""
 
     def should_stop(self) -> bool:
         """Whether to stop after the current step."""

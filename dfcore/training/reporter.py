@@ -1,4 +1,4 @@
-"""Within an epoch: counts steps, reports now and then, notices a wish to stop, and a loss that is no number."""
+"""Callback within an epoch: counts steps, reports progress, and checks for stop requests and a non-finite loss."""
 
 import math
 import time
@@ -14,11 +14,11 @@ _EVERY_SECONDS = 1.0
 
 
 class StepReporter(keras.callbacks.Callback):
-    """Keeps `progress` true step by step while `fit` runs one epoch.
+    """Updates `progress` at every step while `fit` runs one epoch.
 
     Attributes:
-        stopped: whether it ended the epoch early because the watcher wished so.
-        images_per_second: over the steps made.
+        stopped: Whether the epoch was ended early because the watcher requested it.
+        images_per_second: Average over the steps of this call of `fit`.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class StepReporter(keras.callbacks.Callback):
         self.config, self.watcher, self.eval_seconds = config, watcher, eval_seconds
         self.stopped = False
         self.images_per_second = 0.0
-        # `fit` averages over the steps that it makes; those of an earlier sitting are added here.
+        # `fit` averages over its own steps only; sums from before the run was resumed are added to them.
         self._before = (progress.loss_sum, progress.accuracy_sum, progress.images_seen)
         self._reported_at = self._began = time.monotonic()
         self._reported = self._before[0], self._before[2]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts a step; reports at most once a second, at the last step, and when asked to stop."""
+        """Counts a step; at most once per second and at the last step, reports and checks for a stop request."""
         progress = self.progress
         progress.step += 1
         progress.images_seen = min(progress.images_seen + self.config.batch_size, self.images)

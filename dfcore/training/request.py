@@ -1,6 +1,6 @@
-"""What people ask of a new run, made into a config: from the command line, a form, a file or Python.
+"""Validates the settings of a new run, whether from the command line, a form, a file or Python.
 
-Here alone settings are refused that would do nothing; a run that was begun, or its record, is read as it is.
+Settings that would have no effect are rejected only here, not in the configuration of an existing run.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from dfcore.training.config import TrainConfig, make_config, suggest
 
 
 class _Rule(NamedTuple):
-    """A setting that needs another one to do anything."""
+    """A setting that has an effect only in combination with others."""
 
     name: str
     works: Callable[[TrainConfig], bool]
@@ -49,7 +49,7 @@ def _all_full(config: TrainConfig) -> bool:
 
 
 def idle(config: TrainConfig) -> dict[str, str]:
-    """Settings that do nothing beside the others, whatever their values, each with what it needs."""
+    """Names of settings that have no effect, whatever their values, each with what it requires."""
     result: dict[str, str] = {}
     for rule in _RULES:
         if not rule.works(config):
@@ -58,13 +58,13 @@ def idle(config: TrainConfig) -> dict[str, str]:
 
 
 def without_effect(config: TrainConfig) -> dict[str, str]:
-    """Settings that differ from their defaults and would do nothing, each with what it needs."""
+    """Like `idle`, but only for settings that differ from their defaults."""
     return {name: needs for name, needs in idle(config).items()
             if getattr(config, name) != TrainConfig.model_fields[name].default}  # fmt: skip
 
 
 def idle_on(dataset: Dataset, config: TrainConfig) -> Iterator[tuple[str, str]]:
-    """The same of what depends on the splits that the folders give."""
+    """Like `idle`, for settings whose effect depends on the splits that the data set defines."""
     given = set(dataset.usable.split.dropna())
     drawn = bool(dataset.usable.split.isna().any())
     movable = VALIDATION in given and TEST not in given
@@ -84,20 +84,20 @@ def check_request(
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> TrainConfig:
-    """Checks everything that can be checked before a new run, and makes its config.
+    """Validates the settings and the data set of a new run and creates its configuration.
 
     Args:
-        asked: settings by name; what is missing is taken from the preset, then from what suits the images, then from
-            the defaults. A file named by `arch_file` is run.
-        preset: a preset to start from, by name.
-        dataset: that of `data_root`, where it was scanned before.
-        progress: called with (images read, images in all) where it is scanned here.
-        note: called with a sentence for each setting of the preset that does nothing any more.
+        asked: Settings by name. Missing ones are taken from the preset, then from what suits the images, then from the
+            defaults. The file named by `arch_file` is executed.
+        preset: Name of a preset to start from.
+        dataset: The data set in `data_root`, if it has already been scanned.
+        progress: Called with (images read, total number of images) during the scan.
+        note: Called with a message for each setting of the preset that has no effect.
 
     Raises:
-        ConfigError: with every problem at once; also for settings that were asked for and would do nothing.
-        LayoutError, DatasetError: when the images cannot be trained on.
-        InputError: when there is no such preset, or the architecture's file cannot be used.
+        ConfigError: If settings are invalid or requested settings would have no effect; lists all problems.
+        LayoutError, DatasetError: If the data set cannot be used for training.
+        InputError: If there is no such preset, or the architecture file cannot be loaded.
     """
     asked = compat.settings(asked)
     values = (presets.get(preset).values if preset else {}) | asked
@@ -131,11 +131,11 @@ def _refuse_idle(config: TrainConfig, idle: dict[str, str], asked: dict[str, Any
 
 
 def recorded_config(values: dict[str, Any]) -> TrainConfig:
-    """The config of a run that was begun, from its record; the file of its architecture is run.
+    """Restores the configuration of an existing run; its architecture file, if any, is executed.
 
     Raises:
-        ConfigError: when it cannot be read.
-        InputError: when the architecture's file is gone or fails.
+        ConfigError: If the settings are invalid.
+        InputError: If the architecture file is missing or fails.
     """
     if values.get("arch_file"):
         architectures.load_file(values["arch_file"])

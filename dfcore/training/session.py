@@ -1,6 +1,6 @@
-"""One training from the queue to the detector: in this process for `train`, in one of its own for the worker.
+"""Conducts a training run from the queue to the finished detector, for `train` and for the worker process.
 
-Nothing heavy is imported before the run has its turn, and then TensorFlow first.
+Heavy packages are imported only when it is the run's turn, TensorFlow first.
 """
 
 import shutil
@@ -39,31 +39,30 @@ def train(
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """Trains a detector in this process, and returns the finished run.
+    """Trains a detector in this process and returns the run.
 
-    It makes a run as `dfcore train` does, waits until no other training is at work in the folder of runs, and trains.
-    The run is seen, and can be stopped, by the dashboard and by `dfcore runs` meanwhile. Ctrl-C stops it after the
-    current step and keeps what was learned, a second one at once; `dfcore runs resume` goes on. Random numbers of
-    Python, NumPy and Keras are seeded by it.
+    Like `dfcore train`, it creates a run, waits until no other training is active in the folder of runs, and trains.
+    Meanwhile the dashboard and `dfcore runs` show the run and can stop it. Ctrl-C stops it after the current step and
+    saves a checkpoint; a second Ctrl-C stops it immediately. `dfcore runs resume` resumes it. The random number
+    generators of Python, NumPy and Keras are seeded.
 
     Args:
-        config: settings; or name them one by one.
-        runs_dir: folder of runs, by default that of the workspace.
-        progress: called with (steps made, steps in all), those of networks for cross-validation included.
-        settings: fields of `TrainConfig`; each overrules the one in `config`. `data_root`, the folder or manifest of
-            the images, must be named in one of them; without `arch` and `image_size` both are chosen to suit the
-            images.
+        config: Settings, as an alternative to `settings`.
+        runs_dir: Folder of runs; by default that of the workspace.
+        progress: Called with (steps done, total number of steps), including those of cross-validation.
+        settings: Fields of `TrainConfig`, which override those in `config`. `data_root`, the folder or manifest of the
+            images, is required. If neither `arch` nor `image_size` is given, both are chosen to suit the images.
 
     Returns:
-        The run: `run.bundle` is the folder that `Detector.load` takes, `run.metrics()` the figures by split,
-        `run.history()` a row an epoch, `run.folder` all of it. Its state is "completed", or "stopped" where somebody
-        else stopped it.
+        The run: `run.bundle` is the folder for `Detector.load`, `run.metrics()` are the metrics by split,
+        `run.history()` has one row per epoch, `run.folder` contains all files. Its state is "completed", or "stopped"
+        if it was stopped from elsewhere.
 
     Raises:
-        ConfigError: when settings are wrong or do nothing; all of them are told at once.
-        LayoutError, DatasetError: when the images cannot be trained on.
-        DfcoreError: when training failed, e.g. because memory ran out; the run is noted as failed, with the reason.
-        KeyboardInterrupt: after Ctrl-C; the run is noted as stopped.
+        ConfigError: If settings are invalid or have no effect; lists all problems.
+        LayoutError, DatasetError: If the data set cannot be used for training.
+        DfcoreError: If training fails, e.g. because memory runs out; the run is marked as failed, with the reason.
+        KeyboardInterrupt: After Ctrl-C; the run is marked as stopped.
 
     Example:
         >>> import dfcore
@@ -92,11 +91,16 @@ def train(
 
 
 def conduct(run: Run, watcher: RunWatcher) -> None:
-    """Trains a run that this process owns: waits for its turn, trains, and notes how it ended.
+    """Conducts a run that this process owns: waits for its turn, trains, and records the outcome.
+
+    Args:
+        run: The run, with `owner` set to this process.
+        watcher: Receives the progress; closed at the end.
 
     Raises:
-        LostRun: when it was given to another process meanwhile; nothing is noted then.
-        DfcoreError: when it failed, which is noted with the reason.
+        LostRun: If the run has been claimed by another process; nothing is recorded then.
+        DfcoreError: If training fails; the reason is recorded.
+        KeyboardInterrupt: If interrupted; the run is recorded as stopped.
     """
     ended = threading.Event()
     threading.Thread(target=_beat, args=(run, ended), daemon=True).start()
@@ -116,7 +120,7 @@ def conduct(run: Run, watcher: RunWatcher) -> None:
     except KeyboardInterrupt:
         _note_end(run, State.STOPPED, "Stopped at once; what the last checkpoint holds is kept.")
         raise
-    except Exception as error:  # Whatever it was, the run must say so.
+    except Exception as error:  # Any failure must be recorded in the run.
         watcher.say(traceback.format_exc())
         failure = error if isinstance(error, DfcoreError) else _unforeseen(error)
         _note_end(run, State.FAILED, str(failure))
@@ -135,14 +139,18 @@ def _unforeseen(error: Exception) -> DfcoreError:
 
 def _note_end(run: Run, state: State, reason: str) -> None:
     run.free_reserve()
-    # The disk may be full, or the folder gone: then the process's end tells it.
+    # If the disk is full or the folder deleted, the end of the process marks the run as interrupted.
     with suppress(DfcoreError, OSError):
         run.update(state=state, phase="", reason=reason, seconds_left=None)
 
 
 @contextmanager
 def _stopping_on_ctrl_c(run: Run) -> Iterator[list[bool]]:
-    """Within it the first Ctrl-C asks for a stop, and gives the key back to whom it belonged."""
+    """Context manager in which the first Ctrl-C requests a stop and then restores the previous handler.
+
+    Yields:
+        A list that is not empty once Ctrl-C has been pressed.
+    """
     pressed: list[bool] = []
     if threading.current_thread() is not threading.main_thread():
         yield pressed
@@ -150,13 +158,13 @@ def _stopping_on_ctrl_c(run: Run) -> Iterator[list[bool]]:
     before = signal.getsignal(signal.SIGINT)
 
     def ask() -> None:
-        with suppress(RunError):  # It has ended meanwhile.
+        with suppress(RunError):  # The run has already ended.
             run.request_stop()
 
     def stop(*_: Any) -> None:
         pressed.append(True)
         signal.signal(signal.SIGINT, before)
-        # In a thread of its own, since this may interrupt a write that holds the run's lock.
+        # In a separate thread, since the handler may interrupt a write that holds the lock of the run.
         threading.Thread(target=ask, daemon=True).start()
 
     signal.signal(signal.SIGINT, stop)
@@ -167,7 +175,7 @@ def _stopping_on_ctrl_c(run: Run) -> Iterator[list[bool]]:
 
 
 def _wait_for_turn(run: Run, lock: FileLock) -> bool:
-    """Takes the lock that only one training holds; False when asked to stop meanwhile."""
+    """Waits for the lock that only one training can hold; returns False if a stop is requested meanwhile."""
     store = RunStore(run.folder.parent)
     while True:
         if run.status().state is State.STOPPING:
@@ -186,7 +194,7 @@ def _wait_for_turn(run: Run, lock: FileLock) -> bool:
 
 
 def _beat(run: Run, ended: threading.Event) -> None:
-    """Gives signs of life until the training has ended or the folder is gone."""
+    """Sends heartbeats until training has ended or the folder is deleted."""
     while run.folder.is_dir() and not ended.is_set():
         with suppress(OSError):
             run.beat()
@@ -194,7 +202,7 @@ def _beat(run: Run, ended: threading.Event) -> None:
 
 
 def _clean_up(run: Run) -> None:
-    """Removes what an earlier process of this run left half-done."""
+    """Deletes incomplete files left by an earlier process of this run."""
     run.sweep()
     run.free_reserve()
     sweep(run.folder / "folds")
@@ -228,7 +236,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     watcher.phase("building the network")
     trainer = Trainer(config, data, run.checkpoints, watcher)
     watcher.plan(config, steps=trainer.steps, beside=fold_count(data.rows, config))
-    # The process before may have died between a checkpoint and what is told of it.
+    # An earlier process may have died after writing a checkpoint and before updating these files.
     run.write_history(trainer.progress.history)
     run.cut_steps(trainer.progress.epoch, trainer.progress.step)
     finished, unseen = trainer.run(), None
@@ -242,7 +250,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
         return
     progress = trainer.progress
     finish(run, config, data, Trained(trainer.best_model(), progress, unseen), watcher)
-    # Before the last word: nothing is to be left over, wherever a kill comes.
+    # Before the final status, so that no reserve is left behind if the process is killed in between.
     run.free_reserve()
     reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."
     run.update(state=State.COMPLETED, phase="", reason=reason, seconds_left=None)

@@ -1,7 +1,7 @@
-"""The trainer: epochs of `fit`, each judged on validation, each kept in a checkpoint.
+"""The trainer: runs `fit` epoch by epoch, with validation and a checkpoint after each.
 
-What decides about the rest of a run (stage, best epoch, patience, learning-rate factor, history) is one
-plain `Progress` that is stored with the variables, so that a resumed run goes on as if nothing had been.
+The state of training (best epoch, patience, learning-rate factor, history) is a `Progress`, which is stored with the
+variables, so that a resumed run continues as if it had not been interrupted.
 """
 
 import math
@@ -34,12 +34,15 @@ from dfcore.training.reporter import StepReporter
 if TYPE_CHECKING:
     import keras
 
-# An epoch counts as better only from this much on, so that noise does not keep a run alive.
+# Smallest change that counts as an improvement, so that noise does not prolong a run.
 _LEAST_GAIN = 1e-4
 
 
 class Trainer:
-    """Trains one model on prepared data; `run` may be called again after it was stopped."""
+    """Trains a model on prepared data, starting from the newest checkpoint in `folder` if there is one.
+
+    After a stop, `run` can be called again.
+    """
 
     def __init__(self, config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher):
         self.config, self.data, self.folder, self.watcher = config, data, folder, watcher
@@ -57,7 +60,7 @@ class Trainer:
     # === The run ===
 
     def run(self) -> bool:
-        """Trains until the last epoch or early stopping; False when it was stopped before."""
+        """Trains until the last epoch or early stopping; returns False if the watcher stopped it before."""
         while not self._finished():
             self._enter_stage(head_only=self._is_head_epoch(self.progress.epoch))
             with translated(self.config):
@@ -75,7 +78,7 @@ class Trainer:
         return True
 
     def best_model(self) -> "keras.Model":
-        """The model in float32 with the weights of the best epoch."""
+        """Builds the model in float32 with the weights of the best epoch; changes the global dtype policy."""
         import keras
 
         keras.config.set_dtype_policy("float32")
@@ -91,7 +94,7 @@ class Trainer:
         return progress.epoch >= config.epochs or tired
 
     def _train_epoch(self) -> float | None:
-        """Trains the next epoch from the step where it was left; images/s, or None when stopped in it."""
+        """Trains the current epoch from the current step; returns images per second, or None if stopped early."""
         config, progress = self.config, self.progress
         labels = self.data.labels(TRAIN)
         weights = self.data.class_weights()[labels] if config.class_weights else None
@@ -113,12 +116,15 @@ class Trainer:
         return None if reporter.stopped else reporter.images_per_second
 
     def _augmentation(self) -> str:
-        """That of the config; whole images at the end, since patches differ in statistics (Touvron et al., 2019)."""
+        """The augmentation; without random crops in the last epochs.
+
+        The activation statistics of crops differ from those of full images (Touvron et al., 2019).
+        """
         whole = self.progress.epoch >= self.config.epochs - self.config.full_image_epochs
         return augment.without_random_crop(self.config.augmentation) if whole else self.config.augmentation
 
     def _judge_epoch(self, images_per_second: float) -> None:
-        """Measures the epoch on validation, writes its row and decides whether it is the best."""
+        """Evaluates the epoch on validation, adds its row to the history and updates the best epoch."""
         config, progress = self.config, self.progress
         self.watcher.phase(f"validating epoch {progress.epoch + 1}")
         row = {
@@ -139,13 +145,13 @@ class Trainer:
             progress.best_epoch, progress.waited = progress.epoch, 0
             self._best = self.model.get_weights()
         elif not was_head:
-            # What the frozen head reaches says little about the whole network: patience counts from there on.
+            # Results with frozen layers say little about the whole network, so they do not use up patience.
             progress.waited += 1
         if config.schedule == "plateau" and not was_head:
             self._watch_plateau(row["val_loss"])
 
     def _is_better(self, row: dict[str, float]) -> bool:
-        """Notes a better figure; without early stopping the last epoch is always the best."""
+        """Whether the epoch is the best so far; updates `best_value`. Without early stopping the last one is best."""
         watched, progress = self.config.early_stopping, self.progress
         if watched == "off":
             return True
@@ -156,11 +162,14 @@ class Trainer:
             return True
         if watched == "loss" or value < best - _LEAST_GAIN:
             return False
-        # The AUC sees the order of images alone: where it is perfect, or the same, the network may still be learning.
+        # AUC depends only on the ranking of images: the loss may still fall when AUC is perfect or unchanged.
         return row["val_loss"] < progress.history[progress.best_epoch - 1]["val_loss"] - _LEAST_GAIN
 
     def _watch_plateau(self, loss: float) -> None:
-        """Halves the rate after so many epochs without a lower validation loss, whatever early stopping watches."""
+        """Halves the learning rate after `plateau_patience` epochs without a lower validation loss.
+
+        This is independent of the metric that early stopping monitors.
+        """
         progress = self.progress
         if progress.plateau_value is None or loss < progress.plateau_value - _LEAST_GAIN:
             progress.plateau_value, progress.plateau_waited = loss, 0
@@ -178,7 +187,7 @@ class Trainer:
         with self.strategy.scope():
             return architectures.build_model(
                 self.config.arch,
-                # Parts of images teach it, whole ones are judged.
+                # It is trained on crops and applied to full images.
                 size=None if augment.has_random_crop(self.config.augmentation) else self.config.image_size,
                 weights=self.config.weights,
                 loss=self.config.loss,
@@ -189,14 +198,14 @@ class Trainer:
         return self.config.pretrained and epoch < self.config.freeze_epochs
 
     def _enter_stage(self, *, head_only: bool) -> None:
-        """Freezes what the stage keeps frozen and compiles, once a stage."""
+        """Freezes the layers that the stage keeps frozen and compiles the model, once per stage."""
         import keras
 
         if head_only == self._head_only:
             return
         config = self.config
         for layer in architectures.backbone_layers(self.model):
-            # Moving averages of pretrained layers lag for hundreds of steps once they move: they stay.
+            # Pretrained batch normalisation stays frozen: its moving averages would lag for hundreds of steps.
             frozen_norm = config.pretrained and isinstance(layer, keras.layers.BatchNormalization)
             layer.trainable = not (head_only or frozen_norm)
         freeze_epochs = min(config.freeze_epochs, config.epochs) if config.pretrained else 0
@@ -225,13 +234,13 @@ class Trainer:
         ]
         return np.concatenate(parts)
 
-    # === What is kept ===
+    # === Checkpoints ===
 
     def _save(self) -> None:
         variables = {
             "model": self.model.variables,
             "optimizer": self.model.optimizer.variables,
-            # In the same file, so that weights and what is said of them cannot part.
+            # In the same file, so that the weights always match `best_epoch`.
             "best": self._best,
         }
         checkpoints.save(self.folder, variables, asdict(self.progress))
@@ -241,7 +250,7 @@ class Trainer:
         if saved is None:
             return
         self.progress = Progress(**saved.state)
-        # The optimiser in the file belongs to the stage of the last step that was made.
+        # The saved optimiser belongs to the stage of the last completed step.
         last = self.progress.epoch if self.progress.step else max(self.progress.epoch - 1, 0)
         self._enter_stage(head_only=self._is_head_epoch(last))
         saved.assign("model", self.model.variables)

@@ -1,4 +1,4 @@
-"""Who watches a run while it trains: tells its folder, and whoever started it."""
+"""Reports the progress of a run to its folder, its log and the caller."""
 
 import time
 from collections.abc import Callable
@@ -8,17 +8,18 @@ from dfcore.runs.run import Run
 from dfcore.runs.status import State
 
 
-class StoppedEarly(Exception):  # noqa: N818  (no error: somebody wished it)
-    """Somebody asked for a stop before training began."""
+class StoppedEarly(Exception):  # noqa: N818  (not an error: a stop was requested)
+    """A stop was requested before training began."""
 
 
 class RunWatcher:
-    """Writes a run's progress into its folder, and looks there for a wish to stop.
+    """Writes the progress of a run into its folder and checks there for stop requests.
 
     Args:
-        run: which.
-        say: takes a line for the log.
-        progress: called with (steps made, steps in all), as many for each network of cross-validation as for the run's.
+        run: The run.
+        say: Called with each text for the log.
+        progress: Called with (steps done, total number of steps); each network of cross-validation counts as many as
+            the run's own network.
     """
 
     def __init__(self, run: Run, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None):
@@ -28,18 +29,28 @@ class RunWatcher:
         self._epoch_count = self._batch_size = self._beside = self._steps = 0
 
     def plan(self, config: Any, *, steps: int, beside: int) -> None:
-        """Tells how much there is to do: steps an epoch of the run's own network, and so many networks besides."""
+        """Sets the amount of work.
+
+        Args:
+            config: Configuration of the run.
+            steps: Steps per epoch of the run's own network.
+            beside: Number of additional networks for cross-validation.
+        """
         self._steps = steps
         self._epoch_count, self._batch_size, self._beside = config.epochs, config.batch_size, beside
         self._run.update(epochs=config.epochs * (1 + beside))
 
     def phase(self, text: str) -> None:
-        """A new phase begins."""
+        """Records that a new phase begins."""
         self.say(text)
         self._run.update(phase=text)
 
     def preparing(self, text: str, done: int, total: int) -> None:
-        """Images are being read; a stop is heeded here too."""
+        """Records how many images have been read, at most once per second.
+
+        Raises:
+            StoppedEarly: If a stop was requested.
+        """
         if time.monotonic() - self._reported_at < 1 and done < total:
             return
         self._reported_at = time.monotonic()
@@ -48,12 +59,12 @@ class RunWatcher:
             raise StoppedEarly
 
     def step(self, row: dict[str, float]) -> None:
-        """Some steps were made."""
+        """Records steps of the run's own network; see `Watcher.step`."""
         self._run.append_step(row)
         self._tell(row, networks_left=self._beside, networks_done=0)
 
     def beside(self, row: dict[str, float], left: int) -> None:
-        """Some steps of a network for cross-validation were made."""
+        """Records steps of a network for cross-validation; see `Watcher.beside`."""
         self._tell(row, networks_left=left, networks_done=self._beside - left)
 
     def _tell(self, row: dict[str, float], *, networks_left: int, networks_done: int) -> None:
@@ -66,12 +77,12 @@ class RunWatcher:
             seconds_left=row["seconds_left"] + images_left / max(row["images_per_second"], 1e-6),
         )
         if self._progress:
-            # Networks beside learn from fewer images: their epochs count as much as those of the run's own.
+            # Networks of cross-validation see fewer images; each of their epochs counts as one of the run's own.
             epochs = row["epoch"] - 1 + networks_done * self._epoch_count + row["step"] / row["steps"]
             self._progress(round(epochs * self._steps), self._epoch_count * (1 + self._beside) * self._steps)
 
     def epoch(self, history: list[dict[str, float]]) -> None:
-        """An epoch was completed."""
+        """Records a completed epoch, also for TensorBoard."""
         self._run.write_history(history)
         row = history[-1]
         figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
@@ -79,11 +90,11 @@ class RunWatcher:
         self._to_tensorboard(row)
 
     def should_stop(self) -> bool:
-        """Whether somebody asked for it."""
+        """Whether a stop was requested."""
         return self._run.status().state is State.STOPPING
 
     def close(self) -> None:
-        """Closes what it has open."""
+        """Closes the TensorBoard writer."""
         if self._board is not None:
             self._board.close()
 

@@ -1,7 +1,7 @@
 """The process that trains one run: `python -m dfcore.training.worker RUN_FOLDER`.
 
-It waits for its turn without TensorFlow, then imports TensorFlow before anything else that is heavy, and
-never Streamlit. Whatever happens is told in `status.json`; the whole story stands in `log.txt`.
+It waits for its turn without importing TensorFlow, then imports TensorFlow before other heavy packages. The outcome is
+recorded in `status.json`, details in `log.txt`.
 """
 
 import signal
@@ -27,7 +27,7 @@ def main(folder: str) -> int:
         return 1
     share_all_made(run.folder)
     run.owner = (mine := identity())["pid"], mine["started"]
-    # In a thread of its own, since the handler may interrupt a write that holds the run's lock.
+    # In a separate thread, since the handler may interrupt a write that holds the lock of the run.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=run.request_stop, daemon=True).start())
     try:
         conduct(run, RunWatcher(run, partial(print, flush=True)))
@@ -38,7 +38,7 @@ def main(folder: str) -> int:
 
 
 def _is_mine(run: Run, patience: float = 30.0) -> bool:
-    """Waits until the launcher has entered this process into the status."""
+    """Waits up to `patience` seconds until the launcher has recorded this process in the status."""
     who = identity()
     mine = (who["pid"], who["started"])
     until = time.monotonic() + patience
@@ -46,7 +46,7 @@ def _is_mine(run: Run, patience: float = 30.0) -> bool:
         status = run.status()
         if (status.pid, status.started) == mine:
             return True
-        # The process of an earlier sitting may still stand there until the launcher has written.
+        # Until the launcher has updated the status, it may still name the process of an earlier attempt.
         if status.state.active and status.pid is not None:
             return False
         time.sleep(0.05)

@@ -43,6 +43,6 @@ def converted(name, large):
 @pytest.fixture(scope="session")
 def engine(name, converted) -> OpenVinoEngine:
     if name in INEXPRESSIBLE:
-        pytest.skip("OpenVINO cannot express it")
+        pytest.skip("OpenVINO cannot represent it")
     assert isinstance(converted, tuple), converted
     return OpenVinoEngine(*converted)

@@ -22,19 +22,18 @@ from dfcore.architectures import build_model
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector, sigmoid
 from dfcore.datasets.listing import list_images
-from dfcore.detectors import bundle, detector
+from dfcore.detectors import detector
 from dfcore.detectors.bundle import (
     CARD,
     MODEL,
     OOD_FILE,
     OPENVINO_FILES,
-    OODRecord,
-    OpenVINORecord,
     read_card,
     write_bundle,
     write_card,
     write_openvino,
 )
+from dfcore.detectors.card import Card, OODRecord, OpenVINORecord
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine, OpenVinoEngine, convert, has_bfloat16, openvino_engine, weight_dedup
 from dfcore.errors import BundleError, InputError
@@ -83,7 +82,7 @@ def another() -> Files:
 
 def test_the_fast_form_answers_as_keras_does_or_says_why_there_is_none(name, converted, reference):
     if name in INEXPRESSIBLE:
-        assert str(converted).startswith("OpenVINO cannot express this network: ")
+        assert str(converted).startswith("OpenVINO cannot represent this network: ")
         assert 45 < len(str(converted)) < 300
         assert str(converted).isprintable()
         return
@@ -674,7 +673,7 @@ def test_bfloat16_is_taken_only_when_asked_for_and_tells_what_it_costs(quick, im
 @in_bfloat16
 def test_bfloat16_whose_cost_nobody_knows_is_refused(own):
     claim(own, bfloat16=None)
-    with pytest.raises(InputError, match="what bfloat16 costs was not measured"):
+    with pytest.raises(InputError, match="the cost of bfloat16 has not been measured"):
         Detector.load(own, "openvino-bf16")
 
 
@@ -682,13 +681,13 @@ def test_a_processor_without_bfloat16_says_so(own, monkeypatch):
     for module in (detector, optimize):
         monkeypatch.setattr(module, "has_bfloat16", lambda: False)
     assert optimize.optimize(own).openvino.bfloat16 is None
-    with pytest.raises(InputError, match="does not compute in bfloat16; use --engine openvino"):
+    with pytest.raises(InputError, match="does not support bfloat16; use --engine openvino"):
         Detector.load(own, "openvino-bf16")
 
 
 @pytest.mark.parametrize("engine", ["", "tensorrt", "OpenVINO", None, 1])
 def test_an_engine_that_nobody_knows_is_refused(engine, quick):
-    with pytest.raises(InputError, match="Expected an engine out of auto, keras, openvino"):
+    with pytest.raises(InputError, match="Expected one of the engines auto, keras, openvino"):
         Detector.load(quick, engine)
 
 
@@ -700,7 +699,7 @@ def test_altered_files_are_refused(name, how, engine, own):
     content[len(content) // 2] ^= 1
     changed = {"a byte": bytes(content), "longer": (own / name).read_bytes() + b" ", "empty": b""}[how]
     (own / name).write_bytes(changed)
-    with pytest.raises(BundleError, match="not the network that its card was written for, and is refused"):
+    with pytest.raises(BundleError, match="not the network that its card was written for, and was refused"):
         Detector.load(own, engine)
     assert Detector.load(own, "keras").engine.name == "keras", "the reference is still there"
 
@@ -725,9 +724,13 @@ def test_a_file_too_large_for_the_memory_is_refused(name, own, safety_net):
 
 
 OTHER_FORMS: dict[str, tuple[Callable[[], Any], bool, str]] = {
-    "of another size": (lambda: build_model("cnn", size=40), False, "takes other images than the card says"),
-    "of mirror images": (lambda: build_model("cnn", size=SIZE), True, "takes other images than the card says"),
-    "with other features": (lambda: build_model("resnet18", size=SIZE), False, "128 features, not 512"),
+    "of another size": (lambda: build_model("cnn", size=40), False, "does not match the card"),
+    "of mirror images": (lambda: build_model("cnn", size=SIZE), True, "does not match the card"),
+    "with other features": (
+        lambda: build_model("resnet18", size=SIZE),
+        False,
+        r"Expected 512 features\. Received: 128",
+    ),
 }
 
 
@@ -871,7 +874,7 @@ def slow_one(plain, library, tmp_path) -> Path:
     return shutil.copytree(plain, library / tmp_path.name)
 
 
-def assert_not_enabled(folder: Path, card: bundle.Card, reason: str) -> None:
+def assert_not_enabled(folder: Path, card: Card, reason: str) -> None:
     assert card.openvino is not None and not card.openvino.enabled
     assert re.search(reason, card.openvino.reason), card.openvino.reason
     assert card.openvino.reason.isprintable()
@@ -953,7 +956,11 @@ def test_an_image_alone_has_two_threads_only_if_they_change_no_bit(slow_one, ima
 
     def outputs(self, pixels):
         result = judge(self, pixels)
-        return result._replace(logits=np.nextafter(result.logits, 9)) if self._steady and len(pixels) == 1 else result
+        return (
+            result._replace(logits=np.nextafter(result.logits, 9))
+            if self._thread_invariant and len(pixels) == 1
+            else result
+        )
 
     monkeypatch.setattr(OpenVinoEngine, "outputs", outputs)
     other = optimize.optimize(slow_one)
@@ -1012,13 +1019,13 @@ def test_without_openvino_there_is_no_form_and_the_card_says_so(slow_one, monkey
 def test_a_network_that_openvino_cannot_express_is_not_enabled(library):
     write_bundle(library / "spectral", lively("spectral_cnn"), make_card(arch="spectral_cnn"))
     card = optimize.optimize(library / "spectral")
-    assert_not_enabled(library / "spectral", card, "OpenVINO cannot express this network: ")
+    assert_not_enabled(library / "spectral", card, "OpenVINO cannot represent this network: ")
     assert card.openvino.sha256 == ()
 
 
 def test_a_form_that_was_there_before_is_not_taken_once_it_is_given_up(own, monkeypatch):
     def fail(*_arguments, **_options):
-        raise BundleError("OpenVINO cannot express this network: not today")
+        raise BundleError("OpenVINO cannot represent this network: not today")
 
     monkeypatch.setattr(optimize, "convert", fail)
     assert_not_enabled(own, optimize.optimize(own), "not today")
@@ -1061,7 +1068,9 @@ def test_optimize_says_why_it_is_not_enabled(slow_one, another, images, monkeypa
 
 def test_predict_with_an_engine_that_is_not_to_be_had_is_a_mistake(plain, images, capsys):
     assert main(["predict", str(plain), str(images[0]), "--engine", "openvino"]) == 2
-    assert "has no network for OpenVINO (it was made without). 'dfcore optimize' makes one" in capsys.readouterr().err
+    assert (
+        "has no network for OpenVINO (none was created). Create one with 'dfcore optimize'" in capsys.readouterr().err
+    )
 
 
 # === Passed on ===
@@ -1086,7 +1095,7 @@ def test_the_fast_form_is_not_passed_on(quick):
 
 @pytest.mark.parametrize("name", OPENVINO_FILES)
 def test_an_archive_with_a_fast_form_is_refused_before_anything_is_loaded(name, quick, library, monkeypatch):
-    monkeypatch.setattr(import_export, "_check_apart", pytest.fail)
+    monkeypatch.setattr(import_export, "_check_isolated", pytest.fail)
     content = members(pack(quick)) | {name: (quick / name).read_bytes()}
     with pytest.raises(BundleError, match="no place here"):
         unpack(zipped(content), library, "with-a-form")
@@ -1122,7 +1131,7 @@ def assert_made_here(folder: Path, original: Path, images: list[Path]) -> None:
 def test_what_is_taken_in_gets_a_fast_form_that_was_made_here(case, quick, images, library, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(import_export, "limit_memory", lambda _: None)
-    monkeypatch.setattr(import_export, "_check_apart", lambda folder: read.append(import_export._look_at(folder)))
+    monkeypatch.setattr(import_export, "_check_isolated", lambda folder: read.append(import_export._problem(folder)))
     assert_made_here(taken_in(members(pack(quick)), CLAIMS[case], library / tmp_path.name), quick, images)
     assert read == [None]
 

@@ -312,10 +312,10 @@ def test_no_evidence_is_an_empty_map_and_no_noise(method):
 # === What is refused ===
 
 WRONG = {
-    "method": ({"method": "lime"}, r"Expected a method out of gradcam, .*Received: 'lime'"),
-    "target": ({"target": "dog"}, r"Expected a target out of fake, real.*Received: 'dog'"),
-    "layer": ({"layer": "conv_99"}, r"Expected a layer out of conv_1, conv_last.*Received: 'conv_99'"),
-    "a layer without a map": ({"layer": "head_dense"}, r"Expected a layer out of conv_1"),
+    "method": ({"method": "lime"}, r"Expected one of the methods gradcam, .*Received: 'lime'"),
+    "target": ({"target": "dog"}, r"Expected one of the targets fake, real.*Received: 'dog'"),
+    "layer": ({"layer": "conv_99"}, r"Expected one of the layers conv_1, conv_last.*Received: 'conv_99'"),
+    "a layer without a map": ({"layer": "head_dense"}, r"Expected one of the layers conv_1"),
 }
 
 

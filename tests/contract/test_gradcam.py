@@ -264,5 +264,5 @@ def test_where_it_gives_none_or_another_map_keras_makes_it(how, library, tmp_pat
 def test_a_graph_whose_evidence_has_another_shape_is_refused():
     graph, weights = convert(lively("cnn"), tta_flip=False)
     claimed = graph.replace(b'names="features"', b'names="evidence"')
-    with pytest.raises(Exception, match="other inputs and outputs than expected"):
+    with pytest.raises(Exception, match="unexpected inputs or outputs"):
         OpenVinoEngine(claimed, weights)

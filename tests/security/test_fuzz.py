@@ -1287,7 +1287,8 @@ def _domains(draw: st.DrawFn) -> bytes:
 @_check("domains")
 def _check_domain(data: bytes) -> str:
     from dfcore.confidence import FileRange
-    from dfcore.detectors.bundle import OOD_FILE, OODRecord, read_ood_detector
+    from dfcore.detectors.bundle import OOD_FILE, read_ood_detector
+    from dfcore.detectors.card import OODRecord
     from dfcore.errors import BundleError
     from dfcore.utils.files import sha256_bytes
     from tests.conftest import make_card

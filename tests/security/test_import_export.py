@@ -72,7 +72,7 @@ def not_loaded(monkeypatch):
     def never(_: Path) -> None:
         raise AssertionError("it was loaded")
 
-    monkeypatch.setattr(import_export, "_check_apart", never)
+    monkeypatch.setattr(import_export, "_check_isolated", never)
 
 
 def refused(data: bytes, library: Path, match: str, name: str = "taken-in") -> str:
@@ -131,7 +131,7 @@ def test_a_damaged_detector_is_not_passed_on(packed, tmp_path):
 
 def test_a_name_that_is_taken_is_refused(packed, library, not_loaded):
     (library / "taken-in").mkdir()
-    refused(packed, library, "There is a detector 'taken-in' already")
+    refused(packed, library, "There is already a detector named 'taken-in'")
 
 
 HOSTILE_NAMES = ["", ".", "..", "../evil", "a/b", "a\\b", "/evil", ".hidden", "-rf", "a" * 65, "a\0b", "a\nb", "a b",
@@ -157,8 +157,8 @@ CASES: dict[str, tuple[Callable[[Members], Members], str]] = {
     "traversal": (lambda content: content | {f"../{MODEL}": b"evil"}, "no place here"),
     "card-is-no-json": (lambda content: content | {CARD: b"{"}, "cannot be read"),
     "card-nested-deep": (lambda content: content | {CARD: b"[" * 100_000}, "cannot be read"),
-    "card-is-a-list": (lambda content: content | {CARD: b"[]"}, "no card of schema version 1"),
-    "card-of-tomorrow": (lambda content: with_card(content, schema_version=2), "no card of schema version 1"),
+    "card-is-a-list": (lambda content: content | {CARD: b"[]"}, "not a valid card of schema version 1"),
+    "card-of-tomorrow": (lambda content: with_card(content, schema_version=2), "not a valid card of schema version 1"),
     "card-not-utf-8": (lambda content: content | {CARD: b"\xff\xfe"}, "cannot be read"),
     "card-too-large": (lambda content: with_card(content, description="x" * 4 * MB), "would unpack to 4 MB"),
     "size-of-no-network": (lambda content: with_card(content, preprocess={"size": 10**6, "resize": "x"}), "not valid"),
@@ -173,7 +173,7 @@ def test_what_is_wrong_from_outside_is_refused_before_it_is_loaded(packed, libra
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\5\6" + bytes(17)], ids=["empty", "text", "cut"])
 def test_what_is_no_archive_is_refused(library, not_loaded, data):
-    refused(data, library, "The bundle is refused: Expected a zip archive")
+    refused(data, library, "The bundle was refused: Expected a zip archive")
 
 
 def test_a_link_in_place_of_a_table_is_refused(packed, library, not_loaded):
@@ -202,14 +202,14 @@ def test_a_name_that_was_taken_meanwhile_is_refused(packed, library, monkeypatch
         (library / "taken-in").mkdir()
         (library / "taken-in" / CARD).write_text("of somebody else")
 
-    monkeypatch.setattr(import_export, "_check_apart", slow)
-    with pytest.raises(BundleError, match="There is a detector 'taken-in' already"):
+    monkeypatch.setattr(import_export, "_check_isolated", slow)
+    with pytest.raises(BundleError, match="There is already a detector named 'taken-in'"):
         unpack(packed, library, "taken-in")
     assert [path.name for path in library.rglob("*") if path.name != ".lock"] == ["taken-in", CARD]
 
 
 def test_a_folder_of_detectors_that_is_not_there_is_made(packed, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_export, "_check_apart", lambda _: None)
+    monkeypatch.setattr(import_export, "_check_isolated", lambda _: None)
     assert read_card(unpack(packed, tmp_path / "new" / "models", "taken-in")).title == "Thumbnails"
 
 
@@ -222,7 +222,7 @@ def test_a_hostile_model_whose_card_matches_is_refused_in_the_process_that_loads
     content = members(packed)
     evil = hostile_model("code/lambda-marshalled", content[MODEL], marker)
     content = with_card(content | {MODEL: evil}, model_sha256=sha256_bytes(evil))
-    text = refused(zipped(content), library, r"The bundle is refused: .*model\.keras is refused: ")
+    text = refused(zipped(content), library, r"The bundle was refused: .*model\.keras is refused: ")
     assert "asks for an object that no detector is made of" in text
     assert not marker.exists()
 
@@ -235,7 +235,7 @@ DAMAGED_TABLES = {"no-parquet": b"PAR1 and nothing else", "empty": b"", "cut": N
 def test_damaged_predictions_are_refused(packed, library, kind):
     content = members(packed)
     content[TABLE] = content[TABLE][:-9] if kind == "cut" else DAMAGED_TABLES[kind]
-    refused(zipped(content), library, r"The bundle is refused: .*predictions_validation\.parquet cannot be read")
+    refused(zipped(content), library, r"The bundle was refused: .*predictions_validation\.parquet cannot be read")
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_an_altered_record_of_training_images_is_refused(packed, library):
     refused(
         zipped(content | {OOD_FILE: content[OOD_FILE][:-1] + b"!"}),
         library,
-        "not the one that its card was written for",
+        "not the file that its card was written for",
     )
 
 
@@ -255,7 +255,7 @@ def test_a_detector_that_takes_too_long_is_refused(packed, library, monkeypatch)
 
 def test_a_detector_that_ends_the_process_that_loads_it_is_refused(packed, library, monkeypatch):
     monkeypatch.setattr(import_export.sys, "executable", "/bin/false")
-    refused(packed, library, "loading it ended its process")
+    refused(packed, library, "loading it crashed the process")
 
 
 # === What a process that reads strangers' files is told ===
@@ -382,7 +382,7 @@ NO_FIGURES = {
 @pytest.mark.parametrize("case", NO_FIGURES)
 def test_a_card_without_sound_figures_is_refused_or_breaks_no_page(models_page, packed, library, monkeypatch, case):
     """A page that breaks on a card cannot be used to delete it."""
-    monkeypatch.setattr(import_export, "_check_apart", lambda _: None)
+    monkeypatch.setattr(import_export, "_check_isolated", lambda _: None)
     try:
         unpack(zipped(with_card(members(packed), **NO_FIGURES[case])), library, "taken-in")
     except BundleError:

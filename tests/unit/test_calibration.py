@@ -119,7 +119,7 @@ def test_logits_that_tell_nothing_give_the_share_of_fakes(method):
 def test_without_both_classes_nothing_is_fitted_nor_claimed(labels, method):
     result = fit(labels, np.linspace(-1, 1, len(labels)), method)
     assert result == Calibration()
-    assert "no calibrated probability" in result.description
+    assert "not a calibrated probability" in result.description
 
 
 CHOSEN = [

@@ -18,7 +18,8 @@ from PIL import Image
 from dfcore import workspace
 from dfcore.cli import main
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import Training, read_card, write_bundle
+from dfcore.detectors.bundle import read_card, write_bundle
+from dfcore.detectors.card import Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import promote
 from dfcore.evaluation.robustness import CHANGES
@@ -576,7 +577,7 @@ def test_compare_tells_whether_chance_may_have_done_it(dfcore, answer, knowing, 
     code, out, _ = dfcore("compare", knowing["thumbnails"], knowing["thumbnails"], *asked)
     assert code == 0
     assert out.splitlines()[:2] == ["A: Thumbnails", "B: Thumbnails"]
-    assert "p = 1, which chance alone may well give" in out, "one detector is no better than itself"
+    assert "p = 1, not significant" in out, "one detector is no better than itself"
 
 
 def test_evaluate_with_one_class_tells_what_is_missing(dfcore, bundle, small_dataset, tmp_path):
@@ -663,7 +664,7 @@ REFUSED = {
     "evaluate: a budget that is no number": ("evaluate B --data-root D --max-fnr few", "--max-fnr.*: invalid float"),
     "evaluate: nothing to choose thresholds on": (
         "evaluate B --data-root D --max-fnr 0.1",
-        "Untrained brought no predictions of unseen images",
+        "Untrained has no stored predictions on unseen images",
     ),
     "evaluate: too few for robustness": (
         "evaluate B --data-root D --max-images 1",
@@ -681,7 +682,7 @@ REFUSED = {
     "predict: a negative budget": ("predict B N --max-fpr -0.1", "Expected error budgets between 0 and 0.5"),
     "predict: nothing to choose thresholds on": (
         "predict B N --max-fpr 0.1",
-        "Untrained brought no predictions of unseen images",
+        "Untrained has no stored predictions on unseen images",
     ),
     "evaluate: no data": ("evaluate B", "--data-root"),
     "predict: no such image": ("predict B gone.png", "There is no file or folder gone.png"),
@@ -695,9 +696,12 @@ REFUSED = {
         "--batch-size.*: expected auto or a number of at least 1. Received: 0",
     ),
     "predict: names that are no numbers": ("predict B NAMED --out out.json", "needs names that are numbers.*'photo'"),
-    "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected a method out of gradcam, "),
-    "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected a target out of fake, real"),
-    "explain: unknown layer": ("explain B N/1.png --layer x --out o.png", "Expected a layer out of conv_1, conv_last"),
+    "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected one of the methods gradcam, "),
+    "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected one of the targets fake, real"),
+    "explain: unknown layer": (
+        "explain B N/1.png --layer x --out o.png",
+        "Expected one of the layers conv_1, conv_last",
+    ),
     "explain: no picture": ("explain B N/1.png --out o.jpg", "Expected --out FILE ending in .png"),
     "explain: no image": ("explain B ODD --out o.png", "Not an image"),
     "no such command": ("dance", "invalid choice"),

@@ -25,16 +25,8 @@ from dfcore.confidence import (
 from dfcore.datasets import TEST, scan
 from dfcore.detectors import bundle as bundles
 from dfcore.detectors import library
-from dfcore.detectors.bundle import (
-    Card,
-    OODRecord,
-    Preprocess,
-    Threshold,
-    Training,
-    read_card,
-    write_bundle,
-    write_card,
-)
+from dfcore.detectors.bundle import read_card, write_bundle, write_card
+from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.verdict import Verdict
@@ -388,7 +380,10 @@ SPOILT = {
     "no model": (lambda folder: (folder / "model.keras").unlink(), "it has no model.keras"),
     "no card": (lambda folder: (folder / "card.json").unlink(), "There is no detector"),
     "card that is no JSON": (lambda folder: (folder / "card.json").write_text("{"), "cannot be read"),
-    "card that is a list": (lambda folder: (folder / "card.json").write_text("[]"), "no card of schema version 1"),
+    "card that is a list": (
+        lambda folder: (folder / "card.json").write_text("[]"),
+        "not a valid card of schema version 1",
+    ),
     "another schema": (lambda folder: change_card(folder, schema_version=2), "schema version 1.*schema_version"),
     "threshold above one": (
         lambda folder: change_card(folder, threshold={"value": 2, "chosen_on": "", "criterion": ""}),
@@ -400,7 +395,7 @@ SPOILT = {
     ),
     "another size": (
         lambda folder: change_card(folder, preprocess={"size": 64, "resize": "stretch"}),
-        r"preprocessing gives \(64, 64, 3\), the model takes \(32, 32, 3\)",
+        r"Expected input shape \(64, 64, 3\)\. Received: \(32, 32, 3\)",
     ),
     "a hash that fits a file that is no model": (use_no_model, "Expected a zip archive"),
     "calibration of an unknown kind": (
@@ -453,7 +448,7 @@ def pickled() -> bytes:
 
 
 SPOILT_RECORDS = {
-    "altered": (altered_domain, "not the one that its card was written for, and is refused"),
+    "altered": (altered_domain, "not the file that its card was written for, and was refused"),
     "gone": (lambda folder: (folder / "domain.npz").unlink(), "cannot be read"),
     "no record": (use_no_domain, "cannot be read"),
     "a pickled object": (lambda folder: use_no_domain(folder, pickled()), "cannot be read"),
@@ -598,9 +593,9 @@ def test_a_name_is_given_once_and_only_to_what_is_there(bundle, own):
     models = workspace.models_dir()
     library.promote(bundle, models, "one")
     library.promote(bundle, models, "two")
-    with pytest.raises(BundleError, match="'one' already"):
+    with pytest.raises(BundleError, match="already a detector named 'one'"):
         library.promote(bundle, models, "one")
-    with pytest.raises(BundleError, match="'one' already"):
+    with pytest.raises(BundleError, match="already a detector named 'one'"):
         library.rename(models, "two", "one")
     for attempt in (library.delete, library.set_default):
         with pytest.raises(BundleError, match="no detector 'gone'"):

@@ -194,7 +194,7 @@ def test_flatness_is_the_share_of_pixels_like_their_neighbours():
 FAMILIAR = [
     pytest.param(0.4, FITTING, [], id="alike"),
     pytest.param(1.0, FITTING, [], id="at-the-limit"),
-    pytest.param(2.34, FITTING, ["2.3 times the usual distance"], id="far-off"),
+    pytest.param(2.34, FITTING, ["2.3 times the distance limit"], id="far-off"),
     pytest.param(0.4, FITTING | {"side": 20}, ["20 pixels"], id="another-size"),
     pytest.param(3.0, FITTING | {"side": 20}, ["20 pixels", "3.0 times"], id="both"),
 ]

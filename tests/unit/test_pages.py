@@ -269,9 +269,9 @@ def test_the_detector_that_fits_the_image_is_chosen(library):
     assert app.selectbox(key="detector").value == "auto"
     for side, title in ((32, "Thumbnails"), (300, "Photographs")):
         upload(app, sized(side))
-        assert f"Judged by **{title}**: it is the only one that was trained on such images" in words(app), side
+        assert f"Judged by **{title}**: it is the only one trained on such images" in words(app), side
     upload(app, sized(100))
-    assert "none of the detectors was trained on such images" in words(app)
+    assert "no detector was trained on such images" in words(app)
     assert "Inconclusive" in heading(app)
 
 

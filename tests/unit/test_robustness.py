@@ -6,7 +6,7 @@ from PIL import Image
 
 from dfcore.confidence import Calibration, DecisionThresholds, decide
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import Card, Preprocess, Threshold, Training
+from dfcore.detectors.card import Card, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.engines import Outputs
 from dfcore.evaluation import METRICS, evaluate_scores, robustness, stability, three_way
