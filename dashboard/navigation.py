@@ -34,6 +34,11 @@ def pages() -> dict[str, list]:
     }
 
 
+def names() -> list[str]:
+    """The names of all pages, which are those of their files."""
+    return [name for entries in _GROUPS.values() for name, *_ in entries]
+
+
 @contextmanager
 def front_door() -> Iterator[None]:
     """Around what `streamlit_app.py` does after it has asked who somebody is."""

@@ -23,7 +23,7 @@ from dfcore.training import presets
 from dfcore.utils.files import write_json
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
-PAGES = ("home", "inspect", "datasets", "train", "monitor", "evaluate", "models")
+PAGES = navigation.names()
 
 
 @pytest.fixture(scope="module")
