@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, evidence
+from dashboard import detectors, evidence, navigation
 from dfcore.cli import main
 from dfcore.evaluation.robustness import CHANGES
 from dfcore.runs import Run, RunStore
