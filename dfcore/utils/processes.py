@@ -36,7 +36,7 @@ def cores() -> int:
 
 
 def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
-    """Limits the address space of this process and disables core dumps; does nothing on unsupported systems.
+    """Limits the address space of this process (Linux only) and disables core dumps (not on Windows).
 
     Args:
         more: Bytes allowed in addition to current use.
