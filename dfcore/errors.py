@@ -36,7 +36,7 @@ class ConfigError(InputError):
 
 
 class BundleError(InputError):
-    """A detector bundle is missing, incomplete, altered or of another origin."""
+    """A detector bundle is missing, incomplete, altered or otherwise invalid."""
 
 
 class ArchiveError(InputError):
