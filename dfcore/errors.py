@@ -1,34 +1,34 @@
-"""Errors that people read: what was wrong, what was received, what would be right.
+"""Exceptions with messages for the user: what was wrong, what was received, what would be right.
 
-`InputError` and its children are somebody's mistake (exit code 2 on the command line); any other
-`DfcoreError` is a failure on our side of the line (exit code 1).
+`InputError` and its subclasses are user errors (exit code 2 on the command line); any other `DfcoreError` is a failure
+of the workbench or the system (exit code 1).
 """
 
 from collections.abc import Sequence
 
 
 class DfcoreError(Exception):
-    """Base of all errors that dfcore raises on purpose; its text is meant for the user."""
+    """Base class of all exceptions raised by dfcore; the message is meant for the user."""
 
 
 class InputError(DfcoreError):
-    """What was given cannot be used as it is."""
+    """The input is invalid."""
 
 
 class ImageError(InputError):
-    """One image cannot be decoded; the text says why."""
+    """An image cannot be decoded; the message says why."""
 
 
 class LayoutError(InputError):
-    """A folder is no data set that `dfcore.datasets` recognises."""
+    """A folder is not a data set that `dfcore.datasets` recognises."""
 
 
 class DatasetError(InputError):
-    """A data set was recognised but cannot serve the purpose, e.g. it has one class only."""
+    """A data set was recognised but is unsuitable, e.g. it has a single class."""
 
 
 class ConfigError(InputError):
-    """A training configuration was refused; `problems` holds every finding, not just the first."""
+    """A training configuration is invalid; `problems` lists every problem, not just the first."""
 
     def __init__(self, problems: Sequence[str]):
         self.problems = list(problems)
@@ -36,28 +36,28 @@ class ConfigError(InputError):
 
 
 class BundleError(InputError):
-    """A detector bundle is missing, incomplete, altered or not ours."""
+    """A detector bundle is missing, incomplete, altered or otherwise invalid."""
 
 
 class ArchiveError(InputError):
-    """An archive is damaged, too large, or holds what has no place in it."""
+    """An archive is damaged, too large, or has members that are not allowed."""
 
 
 class AccessError(InputError):
-    """Somebody may not do or read what was asked for."""
+    """Access denied to an action or a path."""
 
 
 class BusyError(DfcoreError):
-    """Too much is asked of the server at this moment."""
+    """The server has too many requests at the moment."""
 
 
 class MissingExtraError(InputError):
-    """What was asked for needs an optional dependency; the text names the command that installs it."""
+    """An optional dependency is missing; the message names the command that installs it."""
 
 
 class RunError(InputError):
-    """A run does not exist or is not in a state that allows what was asked."""
+    """A run does not exist, or its state does not allow the operation."""
 
 
 class StorageError(DfcoreError):
-    """Nothing more could be written: the disk is full or the folder is gone."""
+    """Writing failed, e.g. the disk is full or the folder is missing."""

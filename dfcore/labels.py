@@ -1,6 +1,6 @@
-"""The two classes and their numbers: everything else in the workbench refers to this file.
+"""The two classes and their numbers, defined only here.
 
-A score is P(fake), a number in [0, 1]; the positive class of every metric is FAKE.
+A score is P(fake) in [0, 1]; the positive class of every metric is FAKE.
 """
 
 REAL = 0

@@ -1,8 +1,8 @@
-"""Where the workbench keeps things, and which folders it may read.
+"""Folders of the workbench, and which folders it may read.
 
-`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CACHE` and `DFCORE_LOGS` name other folders than those under the
-current one. `DFCORE_ROOTS` lists the folders that may be read (separated as in PATH); without it all may be, which
-suits the command line. The dashboard always sets it, and what it starts inherits it.
+`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CACHE` and `DFCORE_LOGS` override the defaults, which are
+subfolders of the current one. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
+command line, every folder is readable. The dashboard always sets it, and its child processes inherit it.
 """
 
 import os
@@ -20,7 +20,7 @@ def runs_dir() -> Path:
 
 
 def measurements_dir() -> Path:
-    """Folder of what detectors were measured to do on other data sets, within that of the runs."""
+    """Folder of detectors' evaluation results on other data sets, inside the runs folder."""
     return runs_dir() / ".measurements"
 
 
@@ -30,25 +30,25 @@ def models_dir() -> Path:
 
 
 def checkout() -> Path | None:
-    """The checkout that this package lies in; None where it was installed."""
+    """The checkout that contains this package; None if the package is installed."""
     return None if (_PACKAGE / "_models").is_dir() else _PACKAGE.parent
 
 
 def shipped_models_dir() -> Path:
-    """Folder of the detectors that ship: within the installed package, or `models/` of the checkout."""
+    """Folder of the shipped detectors: inside the installed package, or `models/` of the checkout."""
     root = checkout()
     return root / "models" if root else _PACKAGE / "_models"
 
 
 def app_script() -> Path:
-    """The dashboard's main script: within the installed package, or at the top of the checkout."""
+    """The dashboard's main script: inside the installed package, or at the top of the checkout."""
     return (checkout() or _PACKAGE / "_app") / "streamlit_app.py"
 
 
 def model_folders() -> list[Path]:
-    """Where detectors are looked up by name: the workspace's models, then those that ship.
+    """Folders searched for detectors by name: the workspace's models, then the shipped ones.
 
-    Where `DFCORE_MODELS` names a folder, that one alone.
+    If `DFCORE_MODELS` is set, only that folder.
     """
     own = models_dir()
     if os.environ.get("DFCORE_MODELS") or own == shipped_models_dir():
@@ -57,12 +57,12 @@ def model_folders() -> list[Path]:
 
 
 def data_dir() -> Path:
-    """Folder for data sets that the workbench makes, `data/` by default."""
+    """Folder of data sets that the workbench generates, `data/` by default."""
     return _folder("DFCORE_DATA", "data")
 
 
 def cache_dir() -> Path:
-    """Folder of decoded pixels and scans, `.cache/` by default; it can be deleted at any time."""
+    """Folder of cached pixels and scans, `.cache/` by default; can be deleted at any time."""
     return _folder("DFCORE_CACHE", ".cache")
 
 
@@ -72,13 +72,13 @@ def logs_dir() -> Path:
 
 
 def is_own(path: Path) -> bool:
-    """Whether it lies among the models, the runs, or the detectors that ship, links resolved."""
+    """Whether a path is inside the models, runs or shipped models folder, after resolving links."""
     real = Path(path).resolve()
     return any(real.is_relative_to(folder) for folder in (models_dir(), runs_dir(), shipped_models_dir()))
 
 
 def roots() -> list[Path] | None:
-    """The folders that may be read, or None for all; the workspace's own and the shipped models always may."""
+    """The readable folders, always including the workspace's own and the shipped models; None for all folders."""
     named = _named_roots()
     if named is None:
         return None
@@ -86,20 +86,20 @@ def roots() -> list[Path] | None:
 
 
 def readable(path: Path) -> bool:
-    """Whether a file or folder may be read, links resolved."""
+    """Whether a file or folder may be read, after resolving links."""
     allowed = roots()
     try:
         real = Path(path).resolve()
-    except (OSError, RuntimeError, ValueError):  # Links in a circle, a zero byte in the name.
+    except (OSError, RuntimeError, ValueError):  # Circular links, or a zero byte in the name.
         return False
     return allowed is None or any(real.is_relative_to(root) for root in allowed)
 
 
 def require_readable(path: Path) -> None:
-    """Checks that a file or folder may be read, links resolved.
+    """Checks that a file or folder may be read, after resolving links.
 
     Raises:
-        AccessError: naming the folders that may be.
+        AccessError: If not; the text lists the readable folders.
     """
     if not readable(path):
         text = ", ".join(str(root) for root in _named_roots() or ()) or "none but the workspace's own"

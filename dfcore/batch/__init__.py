@@ -1,1 +1,1 @@
-"""Any number of files at once: prediction in constant memory, resumed after a kill, written as a table."""
+"""Batch prediction for any number of files: constant memory, resumable after a kill, written as a table."""

@@ -1,7 +1,7 @@
-"""Judging any number of files: decoding on all cores beside the network, rows as they come, in constant memory.
+"""Prediction for any number of files in constant memory, with decoding on all cores in parallel with the network.
 
-Threads read files and let the decoding processes decode them; one thread runs the network on a batch while the next
-one is gathered. What waits between them is bounded.
+Threads read files and pass them to the decoding processes; one thread runs the network on a batch while the next is
+collected. All queues are bounded.
 """
 
 from collections import deque
@@ -22,19 +22,19 @@ from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import storable
 
-# Bytes of pixels in one batch, and images in it.
+# Maximum bytes of pixels in a batch, and limits on its number of images.
 _BATCH_BYTES, _FEWEST, _MOST = 16 * 2**20, 8, 64
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How files are judged.
+    """Options of batch prediction.
 
     Attributes:
-        batch_size: images a forward pass, None for what fits; it changes no score.
-        workers: files that are read and decoded at once, None for one for each core and one more.
-        ordered: whether rows come in the order of the files, or as soon as they are there.
-        policies: how scores become decisions, by detector, where that is not as its card says.
+        batch_size: Images per forward pass; None chooses by input size. Does not affect scores.
+        workers: Number of files read and decoded at once; None for the number of decoding processes plus one.
+        ordered: Whether rows follow the order of the files or come as soon as they are ready.
+        policies: Decision policies by detector name, where they differ from the card's.
     """
 
     batch_size: int | None = None
@@ -53,15 +53,17 @@ class _File:
 def predict_files(
     paths: Iterable[Path], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> Iterator[list[dict[str, Any]]]:
-    """Judges files; yields rows, a batch at a time, one for each file.
+    """Predicts on files; yields a list of rows per batch, one row per file.
 
-    A row holds path, sha256, score, verdict (the three-way answer), label (the two-way one), reason (why it is
-    inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, and error (why a file cannot be judged).
+    A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
+    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, and error (why the file could
+    not be judged).
 
     Args:
-        paths: files; taken as they are needed.
-        detectors: by name; of several the one that fits an image gives its verdict, see `dfcore.detectors.selection`.
-        options: see there.
+        paths: Files; consumed lazily.
+        detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
+            `dfcore.detectors.selection`.
+        options: See `BatchOptions`.
     """
     options = options or BatchOptions()
     workers = options.workers or sandbox.processes() + 1
@@ -87,7 +89,7 @@ def predict_files(
 
 
 def _batch_size(detectors: Mapping[str, Detector]) -> int:
-    """As many as keep a many-core machine busy and memory small."""
+    """Batch size that keeps a many-core machine busy within `_BATCH_BYTES`."""
     of_one = sum(3 * detector.spec.size**2 for detector in detectors.values())
     return max(_FEWEST, min(_MOST, _BATCH_BYTES // of_one))
 
@@ -95,7 +97,7 @@ def _batch_size(detectors: Mapping[str, Detector]) -> int:
 def _read(
     paths: Iterable[Path], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
 ) -> Iterator[_File]:
-    """Files as the networks take them, with so many on their way at once."""
+    """Reads and preprocesses files, with at most `ahead` in progress."""
     specs = [detector.spec for detector in detectors]
 
     def read(path: Path) -> _File:

@@ -1,7 +1,7 @@
-"""Verdicts on their way into a file: written as they come, and taken up again after a kill, each exactly once.
+"""Resume log of batch prediction: rows are saved as they come, so a killed run resumes with each file judged once.
 
-While it lasts they stand in a journal beside the file that was asked for: JSON, one row a line, the first line telling
-how they are made. A line that a kill cut off is dropped and its image judged again.
+The log is a JSON Lines journal next to the output file; its first line states the settings. A line truncated by a kill
+is dropped and its image judged again.
 """
 
 import json
@@ -19,26 +19,26 @@ from filelock import Timeout
 from dfcore.errors import InputError, StorageError
 from dfcore.utils.files import lock, make_folder, sweep_of
 
-# Rows that a crash of the whole machine may take, in seconds.
+# Seconds of work that a crash of the machine may lose.
 _FLUSH_SECONDS = 2.0
 
 
 class ResumeLog:
-    """The journal of one file of verdicts; a context manager, for one process at a time.
+    """The journal of an output file; a context manager, for one process at a time.
 
     Attributes:
-        path: where it lies.
-        judged: rows that stand in it.
-        resumed: rows that stood in it before.
-        failed: of those, how many tell an error.
+        path: Path of the journal.
+        judged: Number of rows in it.
+        resumed: Number of rows from earlier runs.
+        failed: Number of rows with an error.
     """
 
     def __init__(self, out: Path, how: Mapping[str, Any]):
-        """Opens or begins it.
+        """Creates the log; `with` opens it.
 
         Args:
-            out: the file that was asked for.
-            how: what the rows depend on, as plain data; rows that were made in another way are not mixed with these.
+            out: Output file.
+            how: Settings that the rows depend on, as plain data; a journal with other settings is refused.
         """
         out = Path(out)
         self._out = out
@@ -50,11 +50,11 @@ class ResumeLog:
         self._file: IO[bytes]
 
     def __enter__(self) -> Self:
-        """Takes it for this process.
+        """Locks the journal, then reads or creates it.
 
         Raises:
-            InputError: when another process writes it, or its rows were made in another way.
-            StorageError: when it cannot be written.
+            InputError: If another process is writing it, or its rows were made with other settings.
+            StorageError: If it cannot be written.
         """
         try:
             make_folder(self.path.parent)
@@ -81,18 +81,18 @@ class ResumeLog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leaves it as it is, to be taken up again."""
-        with suppress(OSError):  # What a full disk does not take was told by `add`.
+        """Closes the journal, which stays for a later run."""
+        with suppress(OSError):  # `add` has already reported a full disk.
             self._file.close()
         self._lock.release()
 
     @property
     def done(self) -> int:
-        """Files that are behind us: rows of before that were struck off, and rows that were added."""
+        """Number of files done: earlier rows matched by `strike`, and rows added."""
         return self._struck + self.judged - self.resumed
 
     def strike(self, path: str) -> bool:
-        """Whether a row of before is on this file, by the name that the row has; each row counts for one file."""
+        """Whether an earlier row has this path; each earlier row matches once."""
         digest = _digest(path)
         if not self._known.get(digest):
             return False
@@ -101,10 +101,10 @@ class ResumeLog:
         return True
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Writes rows; after this a kill does not take them.
+        """Writes rows; they survive a kill of the process from then on.
 
         Raises:
-            StorageError: when the disk is full.
+            StorageError: If they cannot be written, e.g. because the disk is full.
         """
         try:
             self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
@@ -118,20 +118,20 @@ class ResumeLog:
             self._count(row)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows, in the order in which they came."""
+        """Iterates over all rows in the order written."""
         self._file.flush()
         with open(self.path, "rb") as file:
             next(file)
             yield from map(json.loads, file)
 
     def remove(self) -> None:
-        """Takes it away, when its rows stand in the file that was asked for."""
+        """Deletes the journal, once its rows are in the output file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
-    def _resume(self) -> None:
-        """Reads what stands there; the rest of a line that a kill cut off goes."""
+    def _take_up(self) -> None:
+        """Reads an existing journal and removes a truncated last line; starts a new one if there is none."""
         self._file.seek(0)
         begun = self._file.readline()
         if not begun.endswith(b"\n"):
@@ -161,7 +161,7 @@ class ResumeLog:
 
 
 def _digest(path: str) -> bytes:
-    """A million names would take several times the memory."""
+    """Digest stored instead of the path, to save memory."""
     return blake2b(path.encode(), digest_size=16).digest()
 
 

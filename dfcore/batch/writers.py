@@ -1,4 +1,4 @@
-"""Verdicts as a file, its format told by the ending of its name."""
+"""Writes rows of predictions to a file; the suffix selects the format."""
 
 import csv
 import json
@@ -15,12 +15,12 @@ _PARQUET_ROWS = 10_000
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes `COLUMNS` of rows: .jsonl, .csv and .parquet as they are, .json as the competition wants it.
+    """Writes rows to a file: `COLUMNS` to .jsonl, .csv and .parquet, the competition's format to .json.
 
-    Rows are taken one after the other; only .json holds them in memory.
+    Rows are streamed, except for .json, which needs all of them in memory.
 
     Raises:
-        InputError: when the ending is none of `FORMATS`, or .json is asked for names that are no numbers.
+        InputError: If the suffix is not in `FORMATS`, or the file names are not distinct numbers as .json requires.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
@@ -62,9 +62,9 @@ FORMATS = tuple(_WRITERS)
 
 
 def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The competition's list [{"index": 1, "prediction": "fake"}, …], by index; unreadable images are left out.
+    """The competition's list [{"index": 1, "prediction": "fake"}, …], sorted by index, without unreadable images.
 
-    It knows two answers only: the prediction is the label, not the three-way verdict.
+    The prediction is the two-way label, since the format has no third answer.
     """
     require_numbers([Path(row["path"]) for row in rows])
     pairs = [(int(Path(row["path"]).stem), row["label"]) for row in rows if not row["error"]]
@@ -72,10 +72,10 @@ def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def require_numbers(paths: Sequence[Path]) -> None:
-    """Checks that every name is a number of its own, as the competition's list wants it.
+    """Checks that file names are distinct numbers, as the competition's format requires.
 
     Raises:
-        InputError: naming what is not.
+        InputError: If a name is not a number or a number occurs twice.
     """
     stems = [path.stem for path in paths]
     odd = [stem for stem in stems if not (stem.isascii() and stem.isdecimal())]

@@ -1,9 +1,10 @@
-"""What a `model.keras` must be before Keras may load it.
+"""Validates a `model.keras` file before Keras loads it.
 
-Keras builds what the file's config names, and a config can name code. So the config is read as plain data first:
-every object in it must be one of those that our architectures are made of, with plain values. Then the weights: an
-HDF5 file of plain arrays, without links out of it. Then the sizes: the network is built without memory for its
-weights, and what it would take is counted. Whatever is refused says why.
+Keras instantiates the objects named in the file's config, which can include arbitrary code. Three checks come first:
+    1. Config, read as plain data: only objects that our architectures use, with plain values.
+    2. Weights: an HDF5 file of plain arrays, without links.
+    3. Sizes: the network is built without allocating its weights, and its memory use is computed.
+A refusal states its reason.
 
 Sources: the advisories on Keras's model loading (CVE-2024-3660, CVE-2025-1550, CVE-2025-8747, CVE-2025-9905,
 CVE-2025-9906, CVE-2025-12058, CVE-2025-12060), and Keras's own `keras/src/saving/serialization_lib.py`.
@@ -25,14 +26,14 @@ KERAS = (3, 15)
 _MEMBERS = {"metadata.json": 2**16, "config.json": 4 * 2**20, "model.weights.h5": 512 * 2**20}
 _MAX_DEPTH, _MAX_LAYERS, _MAX_TEXT, _MAX_LIST = 40, 2000, 1000, 4096
 _MAX_INTEGER = 2**31
-# Layers that make arrays of the sizes in the config before anybody can count.
+# Limits on Normalization layers, which allocate arrays of sizes from the config before sizes are checked.
 _FEW, _MAX_NORMALIZATION = 16, 4 * 2**20
-# Numbers for one image: in one tensor (256 MB), and in all together.
+# Maximum elements per image: in one tensor (256 MB), and in all tensors together.
 _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 64 * 2**20, 2**30
 _MAX_PARAMETERS = 128 * 2**20
 _MAX_DATASETS, _MAX_GROUPS_DEEP = 20_000, 50
 
-# What our architectures are made of: (module, class, registered name).
+# Objects that our architectures use: (module, class, registered name).
 _OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling")
 _LAYERS = """Activation Add BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout Flatten
     GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization MaxPooling2D AveragePooling2D
@@ -58,18 +59,18 @@ _ACTIVATIONS = {
     "softplus", "swish", "tanh",
 }  # fmt: skip
 _DTYPES = {"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "uint8", "int32"}
-# Keys whose text Keras looks up as the name of an object; ours hold an object or nothing.
+# Keys under which Keras looks up text as the name of an object; in our models the value is an object or None.
 _OBJECT_KEY = re.compile(r".*(initializer|regularizer|constraint|quantization_config)$")
 
 
 def check_model(path: Path) -> None:
-    """Refuses a model file that is anything but one of our networks with its weights.
+    """Checks that a model file contains only a network of supported objects and its weights.
 
     Args:
-        path: of a `model.keras`.
+        path: Path of a `model.keras`.
 
     Raises:
-        BundleError: saying what was found and what is allowed.
+        BundleError: If the file is refused; the message states the reason.
     """
     try:
         members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
@@ -86,7 +87,7 @@ def check_model(path: Path) -> None:
 
 
 class _Refused(Exception):  # noqa: N818  (becomes a BundleError that names the file)
-    """The file is not what is allowed."""
+    """The file failed a check; the message states the reason."""
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -94,7 +95,7 @@ def _require(holds: bool, otherwise: str) -> None:
         raise _Refused(otherwise)
 
 
-# === What it says of itself ===
+# === Metadata ===
 
 
 def _json(content: bytes, name: str) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _check_version(metadata: dict[str, Any]) -> None:
         _require(result is not None and (int(result[1]), int(result[2])) >= KERAS, text)
 
 
-# === The network as plain data ===
+# === Config ===
 
 
 def _check_config(config: dict[str, Any]) -> None:
@@ -136,7 +137,7 @@ def _check_config(config: dict[str, Any]) -> None:
 
 
 def _check_calls(calls: Any) -> None:
-    """How a layer is called: with tensors of the network, and single values besides, so that nothing runs here."""
+    """Checks that a layer is called only with tensors of the network and scalars, so that loading computes nothing."""
     _require(isinstance(calls, list), "a layer does not say how it is called")
     for call in calls:
         _require(isinstance(call, dict) and set(call) == {"args", "kwargs"}, "a layer is called in an unknown way")
@@ -151,7 +152,7 @@ def _check_calls(calls: Any) -> None:
 
 
 def _walk(value: Any, key: str, depth: int) -> None:
-    """Checks a value and all within it."""
+    """Checks a value and everything nested in it."""
     _require(depth <= _MAX_DEPTH, f"the config is nested more than {_MAX_DEPTH} deep")
     if isinstance(value, dict):
         if any(name in value for name in _NAMING):
@@ -173,12 +174,12 @@ def _walk(value: Any, key: str, depth: int) -> None:
     elif isinstance(value, float):
         _require(math.isfinite(value), f"the number of {key[:40]!r} is not finite")
     elif isinstance(value, int):
-        # Keras gives shared objects the address that they had as their number.
+        # Keras uses the memory address of a shared object as its id.
         _require(abs(value) <= _MAX_INTEGER or key == "shared_object_id", f"the number of {key[:40]!r} is too large")
 
 
 def _check_object(value: dict[str, Any]) -> None:
-    """An object of Keras: one of those that are allowed, spelled exactly so."""
+    """Checks that a serialized Keras object is an allowed one, with an exact match of its names."""
     result = _triple(value)
     if result == (None, _TENSOR, None):
         return
@@ -197,8 +198,8 @@ def _check_object(value: dict[str, Any]) -> None:
 
 
 def _is_known(named: tuple[str | None, str | None, str | None]) -> bool:
-    """Whether our networks are made of it, or an architecture that is registered here brought it as its layer."""
-    # Only what carries a package's name is looked for outside: no import for what Keras has itself.
+    """Whether the object is on the allow-list or a layer of a registered architecture."""
+    # Looks up only names with a package prefix, so that Keras's own objects cause no imports.
     return named in _ALLOWED or (">" in (named[2] or "") and named in architectures.own_layers())
 
 
@@ -211,7 +212,7 @@ def _triple(value: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 
 
 def _check_named(key: str, value: Any) -> None:
-    """Text that Keras would look up as the name of something."""
+    """Checks text that Keras would look up as a name."""
     if key == "activation":
         _require(
             value is None or (isinstance(value, str) and value in _ACTIVATIONS), f"an activation {str(value)[:60]!r}"
@@ -227,14 +228,14 @@ def _check_named(key: str, value: Any) -> None:
         _require(False, f"an entry {key!r}, which no layer of a detector has")
 
 
-# === The weights ===
+# === Weights ===
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """The arrays of a `model.keras` by their paths, without Keras.
+    """Reads the weights of a `model.keras`, by HDF5 path, without Keras.
 
     Raises:
-        BundleError: when they are not plain arrays.
+        BundleError: If the file cannot be read or its weights are not plain arrays.
     """
     try:
         member = "model.weights.h5"
@@ -255,7 +256,7 @@ def _check_weights(content: bytes) -> dict[str, Any]:
             return _arrays(file)
     except _Refused:
         raise
-    except Exception as error:  # h5py raises all sorts on damaged files.
+    except Exception as error:  # h5py raises arbitrary exceptions on damaged files.
         raise _Refused(f"its weights cannot be read ({str(error)[:200]})") from None
 
 
@@ -295,11 +296,11 @@ def _check_group(top: Any, most: int) -> None:
             _require(size <= most, "its weights claim to be larger than their file")
 
 
-# === What it would take ===
+# === Sizes ===
 
 
 def _check_sizes(config: dict[str, Any]) -> None:
-    """Builds the network without memory for its weights, and counts."""
+    """Builds the network without allocating its weights and checks its parameters and activations."""
     import keras
     from keras.src.backend.common import global_state
 
@@ -315,10 +316,10 @@ def _check_sizes(config: dict[str, Any]) -> None:
             elements = [size for operation in model.operations for size in _elements(operation)]
     except _Refused:
         raise
-    except Exception as error:  # Keras raises all sorts on values that do not fit together.
+    except Exception as error:  # Keras raises arbitrary exceptions on inconsistent values.
         raise _Refused(f"the network cannot be built ({type(error).__name__}: {str(error)[:200]})") from None
     finally:
-        # Else Keras would give them memory the next time that it looks.
+        # Otherwise Keras would allocate these variables later.
         global_state.set_global_attribute(pending, before)
     _require(parameters <= _MAX_PARAMETERS, f"{parameters:,} weights. At most {_MAX_PARAMETERS:,} are loaded")
     largest, together = max(elements), sum(elements)
@@ -328,7 +329,7 @@ def _check_sizes(config: dict[str, Any]) -> None:
 
 
 def _elements(operation: Any) -> list[int]:
-    """How many numbers an operation gives for an image, at each of its calls; for attention the scores too."""
+    """Elements per image in the outputs of an operation, for each call; for attention also its score matrix."""
     result = []
     for node in operation._inbound_nodes:
         for tensor in node.output_tensors:

@@ -1,4 +1,4 @@
-"""What works on this machine: packages, engines, decoding processes, folders. Imports no TensorFlow."""
+"""Checks what works on this machine: packages, engines, sandbox, fonts, folders. Does not import TensorFlow."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,6 +19,6 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def diagnose() -> Iterator[Finding]:
-    """Examines one thing after the other; takes some seconds, for TensorFlow is started in a process of its own."""
+    """Runs all checks lazily; takes some seconds, since TensorFlow starts in a separate process."""
     for check in _CHECKS:
         yield from check()

@@ -1,4 +1,4 @@
-"""Which engines run here, and on what: each is tried in a process of its own."""
+"""Checks which engines run here and on which devices; each is tried in a separate process."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 180
 
 
 def engine_findings() -> Iterator[Finding]:
-    """Keras, the GPUs, OpenVINO and bfloat16."""
+    """Findings on Keras, GPUs, OpenVINO and bfloat16."""
     answer = probe("keras")
     advice = "pip install --force-reinstall tensorflow keras installs both anew." if "error" in answer else ""
     yield Finding("engines", "keras", not advice, answer.get("error") or answer["version"], advice, core=True)
@@ -26,7 +26,7 @@ def engine_findings() -> Iterator[Finding]:
 
 
 def probe(engine: str) -> dict[str, Any]:
-    """What `dfcore.diagnostics.probe` says of an engine; {"error": why} where it gives no answer."""
+    """Output of `dfcore.diagnostics.probe` for an engine, or {"error": reason} if it fails."""
     command = [sys.executable, "-m", _PROBE, engine]
     try:
         done = subprocess.run(

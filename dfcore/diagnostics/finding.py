@@ -1,19 +1,19 @@
-"""One thing that was examined."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing.
+    """The result of checking one item.
 
     Attributes:
         area: "packages", "extras", "engines", "sandbox", "fonts" or "folders".
-        name: what was examined.
-        works: whether it works here.
-        detail: what it is, or what is wrong with it.
-        advice: what to do about it, a sentence; empty where it works.
-        core: whether the library is of no use without it.
+        name: The item checked.
+        works: Whether it works here.
+        detail: Its version or state, or what is wrong with it.
+        advice: What to do about it, as a sentence; empty if it works.
+        core: Whether the library is unusable without it.
     """
 
     area: str

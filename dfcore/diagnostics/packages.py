@@ -1,4 +1,4 @@
-"""What is installed, held against what dfcore declares."""
+"""Compares installed packages with the requirements of dfcore."""
 
 import tomllib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _PURPOSES = {
 
 
 def package_findings() -> Iterator[Finding]:
-    """One finding for each package of the core, then one for each extra."""
+    """A finding per package of the core, then one per extra."""
     for requirement in requirements():
         problem = problem_of(requirement)
         advice = f"pip install '{requirement.name}{requirement.specifier}' installs one that fits." if problem else ""
@@ -36,7 +36,7 @@ def package_findings() -> Iterator[Finding]:
 
 
 def requirements(extra: str = "") -> list[Requirement]:
-    """What the core needs on this system, or what an extra needs beyond it, extras that it includes among it."""
+    """Requirements on this system of the core, or those an extra adds, with the extras that it includes."""
     result = []
     for requirement in _declared(extra):
         if requirement.name == "dfcore":
@@ -47,7 +47,7 @@ def requirements(extra: str = "") -> list[Requirement]:
 
 
 def problem_of(requirement: Requirement) -> str:
-    """What is wrong with an installed package; empty where it fits."""
+    """What is wrong with a requirement's package; empty if it is satisfied."""
     version = _version(requirement.name)
     if version is None:
         return f"{requirement.name} is not installed"
@@ -64,7 +64,7 @@ def _version(name: str) -> str | None:
 
 
 def _declared(extra: str) -> list[Requirement]:
-    """From the checkout's pyproject.toml, where this is one, else from the installed package."""
+    """Requirements from pyproject.toml in a checkout, otherwise from the metadata of the installed package."""
     root = workspace.checkout()
     if root:
         table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -1,6 +1,6 @@
-"""Runs a tiny network on one engine and prints what came of it as JSON: `python -m dfcore.diagnostics.probe ENGINE`.
+"""Runs a tiny network on one engine and prints the result as JSON: `python -m dfcore.diagnostics.probe ENGINE`.
 
-A process of its own, for an engine that does not fit the processor ends it.
+Runs in a separate process, since an engine built for another CPU crashes it.
 """
 
 import json
@@ -13,7 +13,7 @@ _INPUT = np.array([[-1.0, 2.0]], np.float32)
 
 
 def keras() -> dict[str, Any]:
-    """Keras on TensorFlow, and the GPUs that it sees."""
+    """Checks Keras on TensorFlow; returns the version and the visible GPUs."""
     import keras
     import tensorflow as tf
 
@@ -30,7 +30,7 @@ def keras() -> dict[str, Any]:
 
 
 def openvino() -> dict[str, Any]:
-    """OpenVINO in float32, and whether this processor computes in bfloat16."""
+    """Checks OpenVINO in float32; returns the version and whether this CPU supports bfloat16."""
     from dfcore.engines import has_bfloat16
 
     bfloat16 = has_bfloat16()
@@ -47,10 +47,10 @@ ENGINES = {"keras": keras, "openvino": openvino}
 
 
 def main() -> None:
-    """Prints one line of JSON, last."""
+    """Prints the result as the last line of output, in JSON."""
     try:
         result = ENGINES[sys.argv[1]]()
-    except Exception as error:  # Whatever an engine that does not work here raises.
+    except Exception as error:  # An unusable engine may raise anything.
         result = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(result))
 

@@ -1,4 +1,4 @@
-"""What the system offers: limits for the decoding processes, fonts, image formats, folders and space."""
+"""Checks the system: sandbox limits, image formats, fonts, folders and free space."""
 
 import io
 import os
@@ -18,12 +18,12 @@ from dfcore.imaging import sandbox
 from dfcore.utils.processes import limits
 
 _LITTLE_SPACE = 2**30
-# Pillow's names of what our decoder reads.
+# Pillow's codec names of the formats that the decoder reads.
 _CODECS = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF"}
 
 
 def sandbox_findings() -> Iterator[Finding]:
-    """Whether an image is decoded in a process of its own, and what limits that process."""
+    """Findings on sandboxed decoding, its resource limits and image formats."""
     yield _decoding()
     for name, limited in limits().items():
         advice = "" if limited else "Decode images from strangers on Linux, where all limits hold."
@@ -52,7 +52,7 @@ def _decoding() -> Finding:
 
 
 def font_findings() -> Iterator[Finding]:
-    """Whether heat-maps can be labelled."""
+    """Whether heat-map labels can be drawn."""
     try:
         ImageFont.load_default(12.0).getlength("low")
     except (ImportError, OSError) as error:
@@ -63,7 +63,7 @@ def font_findings() -> Iterator[Finding]:
 
 
 def folder_findings() -> Iterator[Finding]:
-    """The detectors at hand, and whether the workspace's folders can be written to."""
+    """Findings on the available detectors and on the workspace's folders (writable, free space)."""
     names = [path.name for path in list_bundles()]
     advice = "" if names else "Train one, or unset DFCORE_MODELS to see those that ship."
     yield Finding("folders", "detectors", bool(names), ", ".join(names) or "none", advice)

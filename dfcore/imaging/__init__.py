@@ -1,4 +1,4 @@
-"""Images: bytes in, pixels as a model takes them out; files from strangers are decoded in a sandbox."""
+"""Images: decoding, preprocessing, and the sandbox in which untrusted files are decoded."""
 
 from dfcore.imaging.decoder import SUFFIXES, ImageFacts, Source, decode, describe, read_bytes
 from dfcore.imaging.prepared import PreparedImage

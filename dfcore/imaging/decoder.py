@@ -1,9 +1,8 @@
-"""Untrusted bytes or a path in, RGB uint8 of shape (H, W, 3) out: the only decoder of the workbench.
+"""Decodes untrusted bytes or files to RGB uint8 of shape (H, W, 3): the only decoder of the workbench.
 
-Training and inference both come through here, so that the same file always gives the same pixels.
-What is done, in this order: format allow-list and size caps from the header, decoding of the first
-frame, EXIF orientation, 16-bit to 8-bit by the high byte, transparency over white, conversion to RGB
-(palette, grey, CMYK and the like; embedded colour profiles are not applied).
+Training and inference share it, so the same file always gives the same pixels. Steps, in order: format allow-list and
+size limits from the header; first frame; EXIF orientation; 16 to 8 bits by the high byte; transparency over white;
+conversion to RGB (from palette, greyscale, CMYK, ...; embedded colour profiles are ignored).
 """
 
 import io
@@ -26,11 +25,11 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
 )
 MAX_BYTES = 64 * 2**20
-# Decoded, 50 megapixels are 150 MB. Pillow itself warns only far above that.
+# 150 MB when decoded. Pillow's own limit is far higher.
 MAX_PIXELS = 50_000_000
 _BAND_PIXELS = 1_000_000
 _NO_MEMORY = "There was not enough memory to decode the image."
-# How pixels are turned to stand upright, by EXIF orientation.
+# Transforms to upright pixels, by EXIF orientation.
 _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda rgb: rgb[:, ::-1],
     3: lambda rgb: rgb[::-1, ::-1],
@@ -41,29 +40,29 @@ _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
 }
 _EXIF_VALUE_LENGTH = 200
-# Of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
+# Sum of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
 _LUMINANCE_SUM = 3688
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
-# Pillow's own warning about large images is an error here, told in our words.
+# Pillow only warns about large images; here it is an error, reported as an ImageError.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a file says of itself, read from its header and metadata.
+    """Properties of an image file, read from its header and metadata.
 
     Attributes:
         format: Pillow's name of the format, e.g. "JPEG".
-        width, height: in pixels, as displayed (after EXIF orientation).
-        mode: Pillow's pixel mode in the file, e.g. "CMYK".
-        bytes: size of the file.
-        sha256: of the file's content.
-        animated: whether there are more frames than the first, which is the one that is judged.
-        jpeg_quality: of a JPEG, estimated from its luminance table on the scale of libjpeg: about 11, where its
-            tables saturate, to 100.
-        exif: readable tags and their values as text; empty when there are none.
+        width, height: Size in pixels, as displayed (after EXIF orientation).
+        mode: Pillow's pixel mode of the file, e.g. "CMYK".
+        bytes: File size in bytes.
+        sha256: SHA-256 of the file's content, hexadecimal.
+        animated: Whether there are several frames; only the first is decoded.
+        jpeg_quality: For a JPEG, the quality estimated from its luminance table on libjpeg's scale, from about 11
+            (where the tables saturate) to 100; otherwise None.
+        exif: Readable EXIF tags and their values as text; may be empty.
     """
 
     format: str
@@ -81,14 +80,14 @@ def decode(source: Source) -> np.ndarray:
     """Decodes one image.
 
     Args:
-        source: a path, the bytes of a file, a binary stream, a Pillow image, or a uint8 array of
-            shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
+        source: Path, file content as bytes, binary stream, Pillow image, or uint8 array of shape (H, W), (H, W, 1),
+            (H, W, 3) or (H, W, 4).
 
     Returns:
-        RGB pixels, uint8, shape (H, W, 3), contiguous.
+        RGB pixels, uint8, shape (H, W, 3), C-contiguous.
 
     Raises:
-        ImageError: when it is no image of an allowed format, too large, or damaged.
+        ImageError: If it is not an image in an allowed format, too large, or damaged.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
@@ -99,20 +98,20 @@ def decode(source: Source) -> np.ndarray:
 
 
 def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
-    """Reads a file's header and metadata.
+    """Reads the header and metadata of a file.
 
     Raises:
-        ImageError: as `decode` does.
+        ImageError: See `decode`.
     """
     with opened(source) as image:
         return image.facts()
 
 
 class Opened:
-    """A file whose header was read and found acceptable.
+    """An image file whose header has been read and accepted.
 
     Attributes:
-        area: width times height in pixels.
+        area: Width times height, in pixels.
     """
 
     def __init__(self, image: Image.Image, data: bytes):
@@ -120,19 +119,19 @@ class Opened:
         self.area = image.width * image.height
 
     def facts(self) -> ImageFacts:
-        """What the file says of itself.
+        """Properties of the file.
 
         Raises:
-            ImageError: when it is damaged.
+            ImageError: If the file is damaged.
         """
         image = self._image
         with _damage_told():
             if image.format == "PNG":
-                # Pillow looks for EXIF behind its pixels too, and would not tell again that they are damaged.
+                # Reading EXIF decodes the pixels (the chunk may follow them) and would hide that they are damaged.
                 image.load()
             width, height = image.size
             exif = _exif(image)
-            # Pillow tells the displayed size of a TIFF by itself.
+            # For TIFF, Pillow already returns the displayed size.
             if image.format != "TIFF" and exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
                 width, height = height, width
             return ImageFacts(
@@ -148,20 +147,20 @@ class Opened:
             )
 
     def pixels(self) -> np.ndarray:
-        """RGB, as `decode` gives it; the last thing that can be asked.
+        """RGB pixels, as from `decode`; closes the image, so call it last.
 
         Raises:
-            ImageError: when it is damaged.
+            ImageError: If the file is damaged.
         """
         return _load(self._image, spent=True)
 
 
 @contextmanager
 def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> Iterator[Opened]:
-    """Opens a file and reads its header; nothing is decoded yet.
+    """Opens a file and reads its header, without decoding pixels.
 
     Raises:
-        ImageError: as `decode` does.
+        ImageError: See `decode`.
     """
     data = read_bytes(source)
     with _open(data) as image:
@@ -169,10 +168,10 @@ def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> It
 
 
 def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> bytes:
-    """Reads a file's content, refusing what is missing, empty or above `MAX_BYTES`.
+    """Reads the content of a file.
 
     Raises:
-        ImageError: with the reason.
+        ImageError: If it is missing, unreadable, empty or larger than `MAX_BYTES`.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
@@ -195,7 +194,7 @@ def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -
 def _read_path(path: Path) -> bytes:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # A named pipe would keep us waiting for ever.
+            # Reading a named pipe could block forever.
             raise ImageError(f"{path} is no regular file.")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -208,7 +207,7 @@ def _read_path(path: Path) -> bytes:
 
 
 def _open(data: bytes) -> Image.Image:
-    # Pillow opens MPO through its JPEG plugin and knows no such name here.
+    # Pillow opens MPO through its JPEG plugin and does not accept the name here.
     formats = [name for name in FORMATS if name != "MPO" and (name != "AVIF" or features.check("avif"))]
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
@@ -218,8 +217,8 @@ def _open(data: bytes) -> Image.Image:
         raise ImageError(f"Not an image in a format that is read here ({', '.join(formats)}).") from None
     except MemoryError:
         raise ImageError(_NO_MEMORY) from None
-    except Exception as error:  # Pillow's plugins raise all sorts on hostile headers.
-        # WebP's decoder takes its memory here, and says the same of too little of it as of damage.
+    except Exception as error:  # Pillow's plugins raise arbitrary exceptions on hostile headers.
+        # WebP's decoder allocates its memory here and reports a failed allocation like damage.
         raise ImageError(f"The image's header is damaged, or it needs too much memory: {_words(error)}.") from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -228,7 +227,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _load(image: Image.Image, *, spent: bool = False) -> np.ndarray:
-    """RGB; an image that is `spent` gives its memory back before it is turned."""
+    """Decodes to RGB; with `spent`, the image is closed before the orientation is applied, to save memory."""
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
@@ -242,14 +241,14 @@ def _load(image: Image.Image, *, spent: bool = False) -> np.ndarray:
 
 @contextmanager
 def _damage_told() -> Iterator[None]:
-    """Turns whatever a decoder raises into our own error."""
+    """Converts any exception from a decoder to an ImageError."""
     try:
         yield
     except ImageError:
         raise
     except MemoryError:
         raise ImageError(_NO_MEMORY) from None
-    except Exception as error:  # Decoders raise all sorts on damaged data.
+    except Exception as error:  # Decoders raise arbitrary exceptions on damaged data.
         raise ImageError(f"The image is damaged or incomplete: {_words(error)}.") from error
 
 
@@ -258,17 +257,17 @@ def _words(error: Exception) -> str:
 
 
 def _exif(image: Image.Image) -> Image.Exif:
-    """The EXIF data; none where they cannot be read, for sound pixels are not spoilt by them."""
+    """The EXIF data; empty if unreadable, since the pixels may still be valid."""
     try:
         return image.getexif()
     except MemoryError:
         raise
-    except Exception:  # As many kinds as there are ways to write them wrongly.
+    except Exception:  # Pillow raises arbitrary exceptions on malformed EXIF.
         return Image.Exif()
 
 
 def _jpeg_quality(image: Image.Image) -> int | None:
-    """The quality whose table, scaled as libjpeg does, has the same sum as the file's."""
+    """The quality at which libjpeg's scaled luminance table has the same sum as the file's."""
     table = getattr(image, "quantization", {}).get(0)
     if not table:
         return None
@@ -279,7 +278,7 @@ def _jpeg_quality(image: Image.Image) -> int | None:
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if not isinstance(image.info.get("transparency", 0), (bytes, int, tuple)):
-        del image.info["transparency"]  # A comment of that name.
+        del image.info["transparency"]  # A text chunk of that name.
     if image.mode.startswith("I;16"):
         return _grey_to_rgb((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
@@ -287,7 +286,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         raise ImageError(f"{kind} pixels have no defined range; save the image with 8 or 16 bits.")
     if image.width * image.height <= _BAND_PIXELS:
         return _flat_rgb(image)
-    # In bands, since several copies of a large image would not fit into the memory that a decoder may take.
+    # In bands: several full copies of a large image would exceed the decoder's memory limit.
     rgb = np.empty((image.height, image.width, 3), np.uint8)
     columns = min(image.width, _BAND_PIXELS)
     rows = _BAND_PIXELS // columns

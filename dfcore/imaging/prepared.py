@@ -1,4 +1,4 @@
-"""One image decoded and ready for the models that look at it."""
+"""An image decoded and preprocessed for the models that judge it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from dfcore.imaging.preprocess import PreprocessSpec
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image decoded once, for all models that judge it and for showing.
+    """An image decoded once, for display and for all models that judge it.
 
     Attributes:
-        width, height: of the image in pixels, as displayed.
-        inputs: what each model sees, by its preprocessing: uint8 (size, size, 3).
-        facts: what the file says of itself; None for pixels that came from no file.
-        preview: for showing, RGB uint8 (H, W, 3); None where none was asked for.
+        width, height: Size of the image in pixels, as displayed.
+        inputs: Model inputs by preprocessing, uint8 (size, size, 3).
+        facts: Properties of the file; None if the pixels did not come from a file.
+        preview: RGB uint8 (H, W, 3) for display; None if not requested.
     """
 
     width: int
@@ -28,16 +28,16 @@ class PreparedImage:
 
     @classmethod
     def from_pixels(cls, rgb: np.ndarray, specs: Sequence[PreprocessSpec]) -> "PreparedImage":
-        """Prepares RGB uint8 (H, W, 3) for some models."""
+        """Preprocesses RGB uint8 (H, W, 3) once per spec."""
         height, width = rgb.shape[:2]
         return cls(width, height, {spec: spec.apply(rgb) for spec in specs})
 
     @property
     def shorter_side(self) -> int:
-        """In pixels."""
+        """The shorter side in pixels."""
         return min(self.width, self.height)
 
     @property
     def jpeg_quality(self) -> int | None:
-        """Estimated, where it came from a JPEG."""
+        """Estimated JPEG quality; None if it did not come from a JPEG."""
         return self.facts.jpeg_quality if self.facts else None

@@ -1,7 +1,7 @@
-"""What happens to decoded pixels before a model sees them: owned by the model, applied here only.
+"""Preprocessing of decoded pixels: specified by the model, applied here only.
 
-Scaling of pixel values (to [0, 1] or [-1, 1]) is a layer inside each model, so that what leaves this
-file is uint8 and can be cached, shown and compared as it is.
+Scaling of pixel values (to [0, 1] or [-1, 1]) is a layer inside each model, so the output of this module is uint8 and
+can be cached, displayed and compared directly.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,12 +24,12 @@ MIN_SIZE, MAX_SIZE = 16, 1024
 
 @dataclass(frozen=True)
 class PreprocessSpec:
-    """How an image of any size becomes the square that a model takes.
+    """How an image of any size is converted to the square input of a model.
 
     Attributes:
-        size: side of the square in pixels, 16 to 1024.
-        resize: "stretch", "fit_crop" or "native_crop", see `RESIZE_HELP`. Resampling is Pillow's
-            bilinear filter, which averages when it shrinks.
+        size: Side of the square in pixels, 16 to 1024.
+        resize: "stretch", "fit_crop" or "native_crop", see `RESIZE_HELP`. Resampling is bilinear (Pillow), with
+            antialiasing when downscaling.
     """
 
     size: int = 224
@@ -46,12 +46,12 @@ class PreprocessSpec:
 
     @property
     def key(self) -> str:
-        """A short name for caches that changes whenever the pixels could."""
+        """Short name for cache keys; changes whenever the pixels could."""
         text = f"v1 pillow-bilinear {self.size} {self.resize}"
         return f"{self.size}px-{self.resize}-{sha256_bytes(text.encode())[:8]}"
 
     def region(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """The part of an image that the model sees: (left, top, right, bottom) in its pixels."""
+        """The part of an image that the model sees: (left, top, right, bottom) in image pixels."""
         if self.resize == "stretch":
             return 0, 0, width, height
         side = min(height, width)
@@ -70,5 +70,5 @@ class PreprocessSpec:
         return np.asarray(image)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data for a card or a config."""
+        """Plain data for a card or a config."""
         return asdict(self)

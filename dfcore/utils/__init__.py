@@ -1,1 +1,1 @@
-"""What every room uses: files, archives, processes, texts."""
+"""Shared utilities: files, archives, processes, text, optional dependencies."""

@@ -1,4 +1,4 @@
-"""Zip archives from strangers: names and sizes are judged before a byte is unpacked; nothing is unpacked to disk."""
+"""Reads untrusted zip archives in memory; names and sizes are checked before anything is unpacked."""
 
 import io
 import stat
@@ -19,17 +19,17 @@ def read_zip(
     """Reads all members of a zip archive into memory.
 
     Args:
-        source: the archive's bytes, or its file.
-        limit: how many bytes a member of that name may unpack to; 0 where it has no place in such an archive,
-            which refuses the whole.
-        most_members: how many there may be.
+        source: Content of the archive, or its path.
+        limit: Maps a member's name to its maximum unpacked size in bytes; 0 if the name is not allowed, in which case
+            the archive is refused.
+        most_members: Maximum number of members.
 
     Returns:
-        {name: content}, in the order of the archive.
+        {name: content}, in archive order.
 
     Raises:
-        ArchiveError: when it is no zip archive, damaged, encrypted, too large, or has members with names that are
-            not allowed, that stand twice, or that are links.
+        ArchiveError: If it is not a zip archive, is damaged, encrypted or too large, or has members that are links,
+            duplicates or have a name that is not allowed.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
@@ -38,7 +38,7 @@ def read_zip(
             return {member.filename: _read(archive, member, limit(member.filename)) for member in members}
     except ArchiveError:
         raise
-    except Exception as error:  # The library raises all sorts on damaged archives.
+    except Exception as error:  # zipfile raises arbitrary exceptions on damaged archives.
         raise ArchiveError(f"Expected a zip archive. Received one that cannot be read: {error}.") from error
 
 
@@ -48,7 +48,7 @@ def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], 
     seen: set[str] = set()
     for member in members:
         name = member.filename
-        # The name that was written, before the library cut it at a zero byte.
+        # The name as stored, before zipfile truncates it at a zero byte.
         most = limit(name)
         if not most or member.orig_filename != name:
             raise ArchiveError(f"A member has a name that has no place here: {member.orig_filename[:100]!r}.")
@@ -71,7 +71,7 @@ def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], 
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
-    """Reads one member, whatever its header says of its size."""
+    """Reads a member without trusting the size in its header."""
     parts, size = [], 0
     with archive.open(member) as file:
         while part := file.read(_PIECE):

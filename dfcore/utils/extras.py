@@ -1,4 +1,4 @@
-"""Optional dependencies: what to install for what is missing."""
+"""Optional dependencies: whether they are installed, and how to install them."""
 
 from importlib.util import find_spec
 
@@ -6,7 +6,7 @@ from dfcore.errors import MissingExtraError
 
 
 def installed(module: str) -> bool:
-    """Whether a package can be imported, without importing it; one that was blocked in this process cannot."""
+    """Whether a package can be imported (not if blocked in `sys.modules`); does not import it."""
     try:
         return find_spec(module) is not None
     except (ImportError, ValueError):  # Blocked by None in sys.modules.
@@ -14,20 +14,20 @@ def installed(module: str) -> bool:
 
 
 def require(module: str, extra: str, purpose: str) -> None:
-    """Checks that a package is installed which only an extra of dfcore installs.
+    """Checks that an optional dependency is installed.
 
     Args:
-        module: its name.
-        extra: which installs it.
-        purpose: what needs it, to begin a sentence with.
+        module: Name of the package.
+        extra: The extra of dfcore that installs it.
+        purpose: What needs it, as the beginning of a sentence.
 
     Raises:
-        MissingExtraError: with the command that installs it.
+        MissingExtraError: If it is not installed; the text states the command that installs it.
     """
     if not installed(module):
         raise MissingExtraError(f"{purpose} needs {module}, which is not installed. {install(extra)} installs it.")
 
 
 def install(extra: str) -> str:
-    """The command that installs an extra."""
+    """Command that installs an extra."""
     return f"pip install 'dfcore[{extra}]'"

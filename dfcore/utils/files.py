@@ -1,11 +1,11 @@
-"""Atomic writes, locks, folders, content hashes: the one place where the workbench writes whole files.
+"""Atomic writes, locks, folders and content hashes; all whole files of the workbench are written here.
 
-A file is written beside its target, flushed to the disk and renamed over it, so that a reader sees
-the old content or the new, never half of either (POSIX `rename`; `os.replace` elsewhere). A process that
-is killed on the way leaves the file aside; `sweep` takes such away.
+A file is written to a temporary file next to its target, flushed to disk and renamed over the target, so readers see
+the old or the new content, never a mixture (POSIX `rename`; `os.replace` elsewhere). A killed process may leave its
+temporary file behind; `sweep` removes such files.
 
-Several accounts may share one workspace: whoever may write in a folder may also write the files, locks and folders
-that the workbench makes in it.
+Several accounts may share a workspace: accounts that may write to a folder may also write to the files, locks and
+folders that the workbench creates in it.
 """
 
 import hashlib
@@ -28,26 +28,26 @@ from filelock import FileLock
 from dfcore.errors import StorageError
 
 T = TypeVar("T")
-# What is being written aside begins so.
+# Prefix of temporary files.
 _ASIDE = ".aside-"
 _NAME_DIGITS = 16
 _SETTLED_SECONDS = 2.0
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a temporary file next to `path`, then moves it into place.
+    """Calls `write` with a temporary file next to `path`, then moves that file into place.
 
     Raises:
-        StorageError: when the disk is full or the folder cannot be written; `path` is untouched.
+        StorageError: If the disk is full or the folder is not writable; `path` is then unchanged.
     """
     _write_aside(Path(path), write, lambda _: Path(path))
 
 
 def write_hashed(folder: Path, stem: str, suffix: str, write: Callable[[Path], None]) -> Path:
-    """As `write_atomic`, to a file whose name holds the beginning of its SHA-256; returns its path.
+    """Like `write_atomic`, for a file whose name contains the first digits of its SHA-256; returns its path.
 
     Raises:
-        StorageError: as `write_atomic` does.
+        StorageError: See `write_atomic`.
     """
 
     def name(temporary: Path) -> Path:
@@ -57,17 +57,17 @@ def write_hashed(folder: Path, stem: str, suffix: str, write: Callable[[Path], N
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a file that `write_hashed` wrote has the content that its name tells.
+    """Whether the content of a file written by `write_hashed` matches the hash in its name.
 
     Raises:
-        OSError: when it cannot be read.
+        OSError: If it cannot be read.
     """
     text = Path(path).suffixes[-2:-1]
     return text == [f".{sha256_file(path)[:_NAME_DIGITS]}"]
 
 
 def sweep(folder: Path, spare: str | None = None) -> None:
-    """Removes files that a killed process had written aside in a folder, but those for a file with the stem `spare`."""
+    """Removes temporary files of killed processes from a folder, except those for a file with the stem `spare`."""
     for path in Path(folder).glob(f"{_ASIDE}*"):
         if spare is None or not path.name.startswith(f"{_ASIDE}{spare}-"):
             with suppress(OSError):
@@ -75,7 +75,7 @@ def sweep(folder: Path, spare: str | None = None) -> None:
 
 
 def sweep_of(path: Path) -> None:
-    """Removes what killed processes had written aside for one file; nobody may be writing it."""
+    """Removes temporary files of killed processes for one file, which must not be being written."""
     name = re.compile(re.escape(f"{_ASIDE}{path.stem}-") + r"[a-z0-9_]{8}" + re.escape(path.suffix))
     for other in path.parent.iterdir():
         if name.fullmatch(other.name):
@@ -86,7 +86,7 @@ def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path
     temporary: Path | None = None
     try:
         make_folder(path.parent)
-        # The suffix is kept, since some writers (Keras) go by it.
+        # Same suffix as the target: some writers (Keras) choose the format by it.
         handle, text = tempfile.mkstemp(dir=path.parent, prefix=f"{_ASIDE}{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(text)
@@ -105,10 +105,10 @@ def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder and those above it; accounts that may write in the folder above may write in it.
+    """Creates a folder and its parents, each writable by the accounts that may write to its parent.
 
     Raises:
-        OSError: when it cannot be made.
+        OSError: If it cannot be created.
     """
     path = Path(path)
     if not path.is_dir():
@@ -118,32 +118,32 @@ def make_folder(path: Path) -> None:
 
 
 def share(path: Path) -> None:
-    """Lets the accounts that may write in its folder write a file or folder too, where it belongs to this one."""
+    """Makes a path writable by the accounts that may write to its folder; ignored unless this account owns it."""
     with suppress(OSError):
         path.chmod(stat.S_IMODE(path.stat().st_mode) | _shared_bits(path.parent))
 
 
 def share_all_made(folder: Path) -> None:
-    """From now on what this process makes is shared as `folder` is; for processes that work in one folder alone."""
+    """Sets the umask so that new files of this process are shared like `folder`; for processes that use one folder."""
     with suppress(OSError):
         os.umask(os.umask(0o077) & ~_shared_bits(folder))
 
 
 def lock(path: Path, timeout: float = -1) -> FileLock:
-    """A lock between processes, for all accounts that may write in its folder.
+    """A lock between processes, usable by all accounts that may write to its folder.
 
     Args:
-        path: of the lock's file, which stays.
-        timeout: seconds to wait for it, -1 for as long as it takes.
+        path: Lock file; it is not removed.
+        timeout: Seconds to wait for the lock; -1 waits indefinitely.
 
     Raises:
-        OSError: when there is no such folder.
+        OSError: If the folder does not exist.
     """
     return FileLock(path, timeout=timeout, mode=0o644 | _shared_bits(path.parent), thread_local=False)
 
 
 def _shared_bits(folder: Path) -> int:
-    """Who besides the owner may write in a folder, as bits of a mode; nobody where each keeps their own (sticky)."""
+    """Write permissions of a folder for group and others, as mode bits; 0 if its sticky bit is set."""
     mode = stat.S_IMODE(folder.stat().st_mode)
     return 0 if mode & stat.S_ISVTX else mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -164,7 +164,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON from `path`; raises OSError or ValueError as `open` and `json` do, also for numbers without end."""
+    """Reads JSON from `path`; raises OSError, or ValueError for invalid JSON and non-finite numbers."""
     return json.loads(Path(path).read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
 
 
@@ -176,13 +176,13 @@ def _finite(text: str) -> float:
 
 
 def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
-    """Keeps what a function read from a file for as long as the file stays the same; a decorator.
+    """Decorator that caches what a function reads from a file until the file changes.
 
-    What was written a moment ago is read anew each time, since within one tick of the clock a file may change twice.
-    What it returns is shared and must not be changed.
+    Recently written files are not cached, since a file may change twice within one timestamp. Cached values are shared
+    and must not be modified.
 
     Args:
-        most: files that are remembered, the first ones forgotten first.
+        most: Maximum number of cached files; the oldest entry is dropped first.
     """
 
     def decorate(read: Callable[[Path], T]) -> Callable[[Path], T]:
@@ -212,7 +212,7 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
 
 
 def _settled(path: Path) -> tuple[int, int, int] | None:
-    """What tells that a file is the same; None where it is too new to be sure, or not there."""
+    """Inode, modification time and size; None if the file is missing or too new to tell versions apart."""
     try:
         result = path.stat()
     except OSError:
@@ -225,18 +225,18 @@ def _settled(path: Path) -> tuple[int, int, int] | None:
 
 
 def sha256_bytes(data: bytes) -> str:
-    """The SHA-256 of `data` as 64 hexadecimal digits."""
+    """SHA-256 of `data` as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's content, read in pieces."""
+    """SHA-256 of a file's content as 64 hexadecimal digits; reads it in chunks."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flush(path: Path) -> None:
-    """Makes sure that a file, or the names in a folder, are on the disk."""
+    """Flushes a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What our own child processes have in common: the way to the package, what they are told, what they may take."""
+"""Child processes: their environment and resource limits."""
 
 import os
 import signal
@@ -7,23 +7,23 @@ from pathlib import Path
 
 try:
     import resource
-except ImportError:  # Windows, which has no such limits.
-    resource = None  # type: ignore[assignment]  # mypy takes the name for a module only
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]  # mypy allows only a module here
 
-# What an interpreter needs to start; of the rest a process that reads strangers' files learns nothing.
+# Variables that an interpreter needs; a process that reads untrusted files gets no others.
 _BARE = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "HOME")
 
 
-# How much memory this process has, in pages; Linux alone tells.
+# Memory of this process in pages (Linux only).
 _STATM = Path("/proc/self/statm")
 
 
 def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
-    """The environment of a child process that imports dfcore, which may be used without being installed.
+    """Environment of a child process that imports dfcore, even if dfcore is not installed.
 
     Args:
-        bare: keep keys, passwords and everything else that an interpreter can do without from it.
-        more: further variables.
+        bare: Pass only the variables that an interpreter needs, so no keys or passwords.
+        more: Additional variables.
     """
     own = {name: os.environ[name] for name in _BARE if name in os.environ} if bare else dict(os.environ)
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -31,23 +31,23 @@ def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
-    """This process may take so many bytes of address space above what it has; it leaves no core file.
+    """Limits the address space of this process (Linux only) and disables core dumps (not on Windows).
 
     Args:
-        more: bytes.
-        most: up to which it may be changed later, `more` by default.
+        more: Bytes allowed in addition to current use.
+        most: Maximum to which the limit can be changed later, in the same terms; `more` by default.
 
     Returns:
-        What changes it.
+        A function that changes the limit.
     """
 
     def set_more(_: int) -> None:
-        """Nothing tells how much there is."""
+        """Does nothing: the current use is unknown here."""
 
     if resource is None:
         return set_more
@@ -65,15 +65,16 @@ def limit_memory(more: int, most: int | None = None) -> Callable[[int], None]:
 
 
 def limits() -> dict[str, bool]:
-    """What of a child process this system can limit: memory, processor time, files (written) and core dumps."""
+    """Which resources this system can limit: memory, processor time, files (written) and core dumps."""
     posix = resource is not None
     return {"memory": posix and _STATM.exists(), "processor time": posix, "files": posix, "core dumps": posix}
 
 
 def limit_time(seconds: int) -> None:
-    """From now on this process may take so many seconds of processor time; the system ends it after them."""
+    """Limits this process to `seconds` of CPU time from now; the system kills it afterwards."""
     if resource is not None:
-        # Its signal ends the process. The limit below counts whole seconds, but nobody can catch what comes of it.
+        # The timer's signal ends the process. The limit below is coarser (whole seconds), but a backstop in case that
+        # signal is ignored.
         signal.setitimer(signal.ITIMER_PROF, seconds)
         used = resource.getrusage(resource.RUSAGE_SELF)
         limit = int(used.ru_utime + used.ru_stime) + seconds + 1
@@ -81,6 +82,6 @@ def limit_time(seconds: int) -> None:
 
 
 def forbid_files() -> None:
-    """From now on this process writes no byte into any file."""
+    """Forbids this process to write to files."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,4 +1,4 @@
-"""Decoding of untrusted files in processes of their own: a hostile file can at most fail itself."""
+"""Decodes untrusted files in separate, limited processes: a hostile file can only make its own decoding fail."""
 
 from dfcore.imaging.sandbox.pool import check, decode, prepare, processes
 

@@ -1,7 +1,7 @@
-"""The process that decodes: `python -m dfcore.imaging.sandbox.child`, told on stdin, answering on stdout.
+"""The decoding process, `python -m dfcore.imaging.sandbox.child`: requests on stdin, answers on stdout.
 
-It limits itself before it reads a byte from strangers: memory, processor time an image, no files, no core dumps.
-Where the system has no such limits (Windows), only the parent's patience limits it.
+Before reading untrusted bytes it limits itself: memory, CPU time per image, no file writes, no core dumps. On systems
+without such limits (Windows) only the parent's timeout applies.
 """
 
 import os
@@ -19,22 +19,22 @@ from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.imaging.sandbox.protocol import receive, send
 from dfcore.utils.processes import forbid_files, limit_memory, limit_time
 
-# Above what the interpreter and its libraries take, for images below and above `LARGE_PIXELS`. One of 50 megapixels
-# with transparency needs about 400 MB.
+# In addition to what the interpreter and its libraries use, for images below and from `LARGE_PIXELS`. 50 megapixels
+# with transparency need about 400 MB.
 MEMORY_BYTES, LARGE_MEMORY_BYTES = 300 * 2**20, 680 * 2**20
 CPU_SECONDS = 4
-# From here on one image alone, whatever the number of processes; the parent sees to that.
+# From this size on, the parent lets only one process decode at a time.
 LARGE_PIXELS = 12_000_000
 
 
 def main() -> None:
-    """Answers requests until stdin ends."""
-    # What a library prints must not stand between the answers.
+    """Answers requests until stdin is closed."""
+    # Output printed by libraries goes to stderr, not between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     set_memory = limit_memory(MEMORY_BYTES, LARGE_MEMORY_BYTES)
     forbid_files()
-    # A thread's stack counts as memory, and there may be many cores.
+    # The stack of each thread counts towards the memory limit.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     while True:
         try:
@@ -66,11 +66,11 @@ def _answer(
     try:
         result = decode(large=False)
     except (ImageError, MemoryError):
-        # Some decoders take the memory for the whole image before they tell its size.
+        # Some decoders allocate memory for the whole image before reporting its size.
         result = None
     if result is None:
         send(answers, {"large": True})
-        receive(sys.stdin.buffer)  # The permission.
+        receive(sys.stdin.buffer)  # Permission from the parent.
         set_memory(LARGE_MEMORY_BYTES)
         result = decode(large=True)
     assert result is not None

@@ -1,4 +1,4 @@
-"""The decoding processes: a few, started when first needed, replaced when they die, shared by all threads."""
+"""The pool of decoding processes: started on demand, replaced when they die, shared by all threads."""
 
 import atexit
 import queue
@@ -24,33 +24,33 @@ from dfcore.utils.processes import cores, environment
 from dfcore.utils.texts import printable
 
 _MOST_PROCESSES = 8
-# Processor time is limited in the process itself; this only ends one that does nothing at all.
+# CPU time is limited in the process itself; this timeout ends a process that hangs.
 _PATIENCE_SECONDS = 60.0
 _MAX_WORDS = 500
 _CHILD = "dfcore.imaging.sandbox.child"
-# Before the pixels of `prepare`: height and width of the picture.
+# Bytes before the pixels of `prepare`: height and width of the preview, uint32.
 _HEADER = 8
 
 
 def check(data: bytes) -> ImageFacts:
-    """Decodes a file's bytes to see whether they are sound, and tells what the file says of itself.
+    """Decodes an image completely to check that it is valid, and returns its properties.
 
     Raises:
-        ImageError: as `dfcore.imaging.decoder.decode` does, and when decoding takes too long or too much memory.
+        ImageError: See `dfcore.imaging.decoder.decode`; also if decoding takes too much time or memory.
     """
     return _ask(data, {"want": "check"})[0]
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0) -> PreparedImage:
-    """Decodes a file's bytes once, for several models and for showing.
+    """Decodes an image once, for display and for several models.
 
     Args:
-        data: the file's content.
-        specs: of the models.
-        preview_side: the preview has at most so many pixels a side; 0 for none.
+        data: Content of the file.
+        specs: Preprocessing of the models.
+        preview_side: Maximum side of the preview in pixels; 0 for no preview.
 
     Raises:
-        ImageError: as `check` does.
+        ImageError: See `check`.
     """
     specs = list(dict.fromkeys(specs))
     request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side}
@@ -66,10 +66,10 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0)
 
 
 def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
-    """Decodes a file's bytes to RGB uint8 (H, W, 3), shrunk where a side has more than `max_side` pixels.
+    """Decodes an image to RGB uint8 (H, W, 3), downscaled if a side exceeds `max_side` pixels.
 
     Raises:
-        ImageError: as `check` does.
+        ImageError: See `check`.
     """
     return _ask(data, {"want": "picture", "most": max_side})[1]
 
@@ -80,7 +80,7 @@ def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
 
 
 def _understood(answer: dict[str, Any], content: bytes, data: bytes) -> tuple[ImageFacts, np.ndarray]:
-    """What an answer says; what is known here is not taken from a process that hostile bytes may have got hold of."""
+    """Parses an answer. Size and hash are computed here: hostile bytes may have taken over the process."""
     if "error" in answer:
         raise ImageError(printable(answer["error"])[:_MAX_WORDS] or "The image cannot be decoded.")
     facts = ImageFacts(**(answer["facts"] | {"bytes": len(data), "sha256": sha256_bytes(data)}))
@@ -88,23 +88,23 @@ def _understood(answer: dict[str, Any], content: bytes, data: bytes) -> tuple[Im
 
 
 class _Pool:
-    """Processes that wait for images. A thread borrows one, and gives it back."""
+    """Waiting processes; a thread borrows one and returns it."""
 
     def __init__(self, size: int):
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         self._room = _Room()
         for _ in range(size):
-            self._idle.put(None)  # A place for one, started when first borrowed.
+            self._idle.put(None)  # A slot; its process starts when first borrowed.
         self._started: list[_Process] = []
         self._list = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def ask(self, request: dict[str, Any], data: bytes) -> tuple[ImageFacts, np.ndarray]:
-        """Lets one process answer."""
+        """Sends the request to one process and returns its answer."""
         process = self._idle.get()
         try:
             if process is not None and not process.alive:
-                process.end()  # It was ended from outside; its pipes are closed here.
+                process.end()  # Killed from outside; closes its pipes.
             if process is None or not process.alive:
                 process = _Process()
                 with self._list:
@@ -120,13 +120,13 @@ class _Pool:
                 process.watch()
 
     def close(self) -> None:
-        """Ends all."""
+        """Kills all processes."""
         for process in self._started:
             process.kill()
 
 
 class _Room:
-    """The memory that decoding may take: for some small images together, or one large one."""
+    """Memory budget of decoding: several small images at once, or a single large one."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -134,7 +134,7 @@ class _Room:
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Waits until no large image is decoded, and none waits, for small ones may never end."""
+        """Waits until no large image is being decoded or waiting, so that small ones cannot starve it."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._large or self._large_waiting))
             self._small += 1
@@ -147,7 +147,7 @@ class _Room:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Waits until nothing is decoded."""
+        """Waits until nothing is being decoded."""
         with self._changed:
             self._large_waiting += 1
             self._changed.wait_for(lambda: not (self._large or self._small))
@@ -162,7 +162,7 @@ class _Room:
 
 
 class _Process:
-    """One decoding process."""
+    """A decoding process."""
 
     def __init__(self) -> None:
         alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="1")
@@ -182,14 +182,14 @@ class _Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> tuple[ImageFacts, np.ndarray]:
-        """Sends one request and waits for its answer; ends the process where it does not come.
+        """Sends a request and waits for the answer; ends the process on failure.
 
         Raises:
-            ImageError: when the process died or was silent for too long.
+            ImageError: If the image cannot be decoded, or the process died, timed out or sent an invalid answer.
         """
         try:
             with room.shared():
@@ -206,16 +206,16 @@ class _Process:
             raise ImageError(self._why()) from None
 
     def kill(self) -> None:
-        """Ends it, whatever it does."""
+        """Kills the process without waiting."""
         self._process.kill()
 
     def end(self) -> None:
-        """Ends it and waits until it is gone."""
+        """Kills the process and waits until it has exited."""
         self.kill()
         self._process.communicate()
 
     def watch(self) -> None:
-        """Kills it when it is silent for too long; whoever waits for it is told."""
+        """Kills the process if its deadline has passed; the waiting thread gets an error."""
         deadline = self.deadline
         if deadline is not None and time.monotonic() > deadline:
             self._overdue = True
@@ -240,7 +240,7 @@ class _Process:
 
 
 def processes() -> int:
-    """How many images can be decoded at once."""
+    """Number of images that can be decoded at once."""
     return min(cores(), _MOST_PROCESSES)
 
 
@@ -249,7 +249,7 @@ _making = threading.Lock()
 
 
 def _pool() -> _Pool:
-    """The one pool of this process, whichever threads ask for it first."""
+    """The pool of this process, created once, thread-safe."""
     global _shared
     with _making:
         if _shared is None:

@@ -1,29 +1,29 @@
-"""What is said between the workbench and its decoding processes: a line of JSON, then bytes whose length it tells.
+"""Messages between the workbench and its decoding processes: a line of JSON, then as many bytes as it states.
 
-Nothing is unpickled: whoever takes a decoding process over can send wrong pixels, but no code.
+Nothing is unpickled: a compromised decoding process can send wrong pixels, but no code.
 """
 
 import json
 from typing import IO, Any
 
-# An answer's line holds facts at most; pixels follow as bytes.
+# The line holds at most the image's properties; pixels follow as bytes.
 _MAX_LINE = 1 << 20
 _MAX_BYTES = 1 << 28
 
 
 def send(stream: IO[bytes], message: dict[str, Any], content: bytes | memoryview = b"") -> None:
-    """Writes one message."""
+    """Writes a message."""
     stream.write(json.dumps(message | {"bytes": len(content)}).encode() + b"\n")
     stream.write(content)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    """Reads one message.
+    """Reads a message.
 
     Raises:
-        EOFError: when the other side has gone.
-        ValueError: when it does not speak this language.
+        EOFError: If the other side has closed the stream.
+        ValueError: If the message is malformed.
     """
     line = stream.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
