@@ -606,7 +606,7 @@ def test_a_detector_is_measured_on_another_data_set(filled):
     assert any(option.endswith(", all") for option in measured.options)
     # Then it stands in the matrix too.
     assert "No detector was measured" not in words(app)
-    assert "Of data that a detector was trained on, all images are measured" in words(app)
+    assert "Cells marked as trained on it include training images" in words(app)
     for figure in ("balanced_accuracy", "false_positive_rate"):
         app.segmented_control(key="matrix_figure").set_value(figure).run()
         assert not app.exception
@@ -639,7 +639,7 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['fpr']:.1%}"
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
-    assert shown["Right when decided"] == "none", "nothing was decided"
+    assert shown["Accuracy when decided"] == "none", "nothing was decided"
     assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
     app.session_state["evaluate_more"] = True
