@@ -65,7 +65,7 @@ def _notes(run: Run) -> None:
 def _confirm_delete(run: Run) -> None:
     name = widgets.plain(summary(run)["name"])
     st.markdown(
-        f"**{name}** ({widgets.plain(run.id)}) will be deleted for good, with its checkpoints, predictions and "
+        f"**{name}** ({widgets.plain(run.id)}) will be deleted permanently, with its checkpoints, predictions and "
         "detector. A detector promoted to the library is kept."
     )
     st.button("Delete for good", type="primary", icon=":material/delete:", on_click=_delete, args=(run,))

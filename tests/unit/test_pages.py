@@ -172,7 +172,7 @@ def test_an_uploaded_image_gets_verdict_heat_map_and_result(filled):
     app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
     assert not app.exception
     assert "Score **" in words(app)
-    assert "test images of its own kind of data" in words(app)
+    assert "test images like its training data" in words(app)
     assert "Thresholds for at most 5% false alarms and 5% missed fakes" in words(app)
     assert app.get("download_button")
 
@@ -237,7 +237,7 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "shorter side has 300 pixels" in words(app)
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely" in heading(app)
-    assert "Decided all the same" in words(app), "the warning stays"
+    assert "Decided although out of distribution" in words(app), "the warning stays"
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
@@ -694,8 +694,8 @@ def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     known = {card["Training images"] for card in cards}
     assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}
     for card in cards:
-        assert card["Thresholds of three answers"].startswith("likely real below ")
-        assert "at most 5% false alarms and 5% misses" in card["Thresholds of three answers"]
+        assert card["Three-way thresholds"].startswith("likely real below ")
+        assert "at most 5% false alarms and 5% misses" in card["Three-way thresholds"]
         assert card["Calibration"].startswith("none")
     assert [item.label for item in app.button].count("Delete") == 2
 
