@@ -70,8 +70,8 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
         )
     whole = widgets.duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
     st.info(
-        f"About {widgets.duration(seconds)} per epoch, at most {whole} for {config.epochs} epochs, measured just now on "
-        "this machine, plus the time to read the images for the first time.",
+        f"About {widgets.duration(seconds)} per epoch, at most {whole} for {config.epochs} epochs, measured just now "
+        "on this machine, plus the time to read the images for the first time.",
         icon=":material/timer:",
     )
 

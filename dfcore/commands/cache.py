@@ -1,4 +1,4 @@
-"""`dfcore cache`: what decoded images take on the disk, and how to free it."""
+"""`dfcore cache`: shows and frees the disk space used by decoded images."""
 
 import argparse
 from dataclasses import asdict
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
-    command(commands, "info", _info, "sizes, last use, and what is in use now")
-    command(commands, "clear", _clear, "remove all that no process uses; it is decoded again when it is needed")
+    command(commands, "info", _info, "show sizes, last use and what is in use")
+    command(commands, "clear", _clear, "remove everything not in use; images are decoded again when needed")
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`dfcore data`: look at a data set, make the demonstration set."""
+"""`dfcore data`: inspects a data set, makes the demonstration set."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from dfcore.utils.texts import printable
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
-    scan = command(commands, "scan", _scan, "layout, counts and problems of a data set")
+    scan = command(commands, "scan", _scan, "show layout, counts and problems of a data set")
     scan.add_argument("root", metavar="ROOT", help="folder or manifest")
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
