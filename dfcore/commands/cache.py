@@ -31,7 +31,7 @@ def _info(options: argparse.Namespace) -> None:
         print_json({"folder": str(folder), "limit_bytes": limit, "bytes": taken, "scan_bytes": scans, "entries": rows})
         return
     print(printable(f"{folder}: {_megabytes(taken)} of decoded images, at most {_megabytes(limit)} (DFCORE_CACHE_GB)"))
-    print(f"What is remembered of scans: {_megabytes(scans)}")
+    print(f"Cached scan results: {_megabytes(scans)}")
     if rows:
         print_table([_in_words(row) for row in rows])
 

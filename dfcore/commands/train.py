@@ -94,7 +94,7 @@ def _print_answers(answers: list[dict[str, Any]]) -> None:
 def _tell(run: Any) -> None:
     if run.status().state == "completed":
         print_figures(run.metrics() or {})
-        print(f"The detector lies in {run.bundle}")
+        print(f"Detector saved in {run.bundle}")
 
 
 def _follow(run: Any, *, quiet: bool) -> None:

@@ -291,7 +291,7 @@ def test_an_address_can_ask_for_a_detector(library):
     assert app.selectbox(key="detector").value == "photographs"
 
 
-# === Stability and the whole result ===
+# === Stability and the full result ===
 
 
 def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown(library, results):
@@ -655,7 +655,7 @@ def test_robustness_is_measured_once_and_kept(filled):
     assert not app.error
     for _ in range(2):
         table = next(table.value for table in app.dataframe if table.value.index.name == "Change")
-        assert list(table.index) == ["As it is", *(change.title for change in CHANGES)]
+        assert list(table.index) == ["Unchanged", *(change.title for change in CHANGES)]
         assert "20 images of the test split" in words(app).replace("\\", "")
         app = open_tab("Robustness")
     assert button(app, "Measure again", "robust_go")
