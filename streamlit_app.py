@@ -1,4 +1,4 @@
-"""The dashboard's front door: page navigation and chrome, nothing else."""
+"""Entry point of the dashboard: sign-in, navigation and page frame."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dashboard.runtime_tuning import return_memory
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
 return_memory()
-# A file of our own: Streamlit fetches the pictures of its named icons from the network.
+# A local file: Streamlit would fetch its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 with widgets.errors(stop=True):
     streamlit_private.keep_networks()

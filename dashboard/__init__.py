@@ -1,1 +1,1 @@
-"""What the dashboard's pages share."""
+"""Modules shared by the dashboard's pages."""

@@ -1,6 +1,6 @@
-"""Everything that changes something or takes the machine's time: the one place where roles are checked and noted.
+"""Actions that change state or use significant compute: the only place where roles are checked and actions logged.
 
-Pages call these and nothing else of the kind; a test holds it.
+Pages go through these functions for every such action; a test enforces it.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,13 @@ _Result = TypeVar("_Result")
 
 
 def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
-    """Lets only those with a role through, and notes who did what where that is wanted."""
+    """Decorator that requires a role and, if `noted`, logs who did what.
+
+    Args:
+        role: Lowest role that may call the function.
+        what: Name of the action, for the log and for the error.
+        noted: Whether each call is logged.
+    """
 
     def decorate(function: Callable[..., _Result]) -> Callable[..., _Result]:
         @wraps(function)
@@ -46,12 +52,12 @@ def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..
 
 @needs(Role.ANALYST, "Judging images", noted=False)
 def require_judging() -> None:
-    """Before images are judged; each single one is not noted."""
+    """Call before judging images; not logged per image."""
 
 
 @needs(Role.ANALYST, "Measuring a detector", noted=False)
 def require_measuring() -> None:
-    """Before a detector is measured on a data set."""
+    """Call before measuring a detector on a data set."""
 
 
 # === Data sets ===
@@ -59,7 +65,7 @@ def require_measuring() -> None:
 
 @needs(Role.TRAINER, "Making the demonstration set")
 def make_demo(progress: Callable[[int, int], None]) -> Path:
-    """Makes the demonstration set and registers it."""
+    """Creates the demonstration set and registers it."""
     from dfcore.datasets import demo, registry
 
     return registry.register(demo.make_demo(registry.demo_folder(), progress=progress))
@@ -100,7 +106,7 @@ def estimate(config: "TrainConfig", *, training_images: int, validation_images: 
 
 @needs(Role.TRAINER, "Stopping a training run")
 def stop(run_id: str) -> None:
-    """See `Run.request_stop`; a run that has ended meanwhile needs no stop."""
+    """See `Run.request_stop`; does nothing if the run has already ended."""
     run = _run(run_id)
     if run.status().state.active:
         run.request_stop()
@@ -108,7 +114,7 @@ def stop(run_id: str) -> None:
 
 @needs(Role.TRAINER, "Resuming a training run")
 def resume(run_id: str) -> None:
-    """See `dfcore.runs.resume`; one that is at work again already needs no second one."""
+    """See `dfcore.runs.resume`; does nothing if the run is already active."""
     run = _run(run_id)
     if not run.status().state.active:
         runs.resume(run)
@@ -143,7 +149,10 @@ def take_in(name: str, data: bytes) -> None:
 
 @needs(Role.ANALYST, "Passing a detector on", noted=False)
 def pack(folder: Path) -> Callable[[], bytes]:
-    """What packs a detector when somebody downloads it, of which Streamlit tells no session: the role is asked now."""
+    """Returns a function that packs a detector on download.
+
+    Streamlit calls it outside any session, so the role is checked here.
+    """
     return partial(import_export.pack, folder)
 
 

@@ -1,4 +1,4 @@
-"""Images that are looked at now, decoded once for all that a page shows and judges of them."""
+"""Cache of recently viewed images, each decoded once for both display and inference."""
 
 import threading
 from collections import OrderedDict
@@ -10,17 +10,21 @@ from dfcore.errors import ImageError
 from dfcore.imaging import ImageFacts, PreparedImage, PreprocessSpec, sandbox
 from dfcore.utils.files import sha256_bytes
 
-# Pixels a side of what is shown, and images that are kept.
+# Longest side of a preview in pixels, and maximum number of cached images.
 SIDE, _MOST = 900, 16
 _cache: OrderedDict[str, PreparedImage | ImageError] = OrderedDict()
 _lock = threading.Lock()
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
-    """Decodes an image for these models and for showing, unless that was done a moment ago.
+    """Decodes an image for these models and for display, or returns it from the cache.
+
+    Args:
+        data: Contents of an image file.
+        specs: Preprocessing of each model that will see the image.
 
     Raises:
-        ImageError: why it cannot be decoded.
+        ImageError: If the image cannot be decoded; failures are cached too.
     """
     key = sha256_bytes(data)
     with _lock:
@@ -28,7 +32,7 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
     if isinstance(image, ImageError):
         raise image
     if image is None or not set(specs) <= set(image.inputs):
-        # What was asked for before will be asked for again.
+        # Keep the inputs requested earlier: they are likely to be requested again.
         image = _decode(data, list({*specs, *(image.inputs if image else ())}))
         with _lock:
             _cache[key] = image
@@ -40,16 +44,16 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
 
 
 def preview(data: bytes) -> np.ndarray:
-    """Decoded pixels for showing, RGB uint8, at most `SIDE` a side; raises as `prepare` does."""
+    """Decoded pixels for display, (H, W, 3) RGB uint8, at most `SIDE` per side; raises like `prepare`."""
     image = prepare(data).preview
-    assert image is not None  # `prepare` asks for one.
+    assert image is not None  # `prepare` requests one.
     return image
 
 
 def facts(data: bytes) -> ImageFacts:
-    """What a file says of itself; raises as `prepare` does."""
+    """Format, size and metadata of an image file; raises like `prepare`."""
     result = prepare(data).facts
-    assert result is not None  # It came from a file.
+    assert result is not None  # Set for every image decoded from a file.
     return result
 
 

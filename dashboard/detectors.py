@@ -1,6 +1,6 @@
-"""The detectors that pages offer, and those that are loaded; one in memory however many sessions look at it.
+"""Available detectors, and the cache of loaded ones, shared by all sessions.
 
-TensorFlow is imported by what needs it: Home is painted without.
+TensorFlow is imported lazily: Home renders without it.
 """
 
 import threading
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from dfcore.detectors.detector import Detector
     from dfcore.explanation import Explainer
 
-# Detectors that are held loaded.
+# Maximum number of loaded detectors.
 _IN_MEMORY = 4
-# Those that the memory was settled with.
+# Loaded objects already covered by `runtime_tuning.settle`.
 _settled: "weakref.WeakSet[Detector | Explainer]" = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A detector that can be chosen: one of the library, or a finished run's.
+    """A selectable detector, from the library or from a completed run.
 
     Attributes:
-        key: what stands in the address: "name" or "run:id".
-        folder: the bundle.
-        title: for people.
-        card: its card.
-        run: the run it came from, if it is not in the library.
+        key: Identifier in the URL: "name" or "run:id".
+        folder: Bundle folder.
+        title: Name shown to users.
+        card: Model card.
+        run: Run that produced it; None for a library detector.
     """
 
     key: str
@@ -51,17 +51,17 @@ class Entry:
 
     @property
     def version(self) -> str:
-        """A hash of all that its card says: of model, calibration and thresholds."""
+        """Hash of its card, which covers model, calibration and thresholds."""
         return sha256_bytes(self.card.model_dump_json().encode())
 
     @property
     def shipped(self) -> bool:
-        """Whether it belongs to the installed package, so that it can be neither renamed nor deleted."""
+        """Whether it ships with the package and so cannot be renamed or deleted."""
         return is_shipped(self.folder)
 
 
 def library() -> tuple[list[Entry], list[str]]:
-    """Detectors of the workspace and those that ship, the default first; and what is wrong with those left out."""
+    """Detectors of the workspace and of the package, the default first, and error messages for unreadable ones."""
     result, problems = [], []
     default = default_name()
     for path in list_bundles():
@@ -76,13 +76,13 @@ def library() -> tuple[list[Entry], list[str]]:
 
 
 def detectors() -> list[Entry]:
-    """All detectors at hand: the library's, then those of completed runs."""
+    """All available detectors: the library's, then those of completed runs."""
     result = library()[0]
     for run in runs():
         status = readable(run.status)
         if status is None or status.state is not State.COMPLETED:
             continue
-        with suppress(BundleError):  # Monitor shows the run.
+        with suppress(BundleError):  # Monitor reports the damage.
             title = f"Run {run.id}: {summary(run)['name']}"
             result.append(Entry(f"run:{run.id}", run.bundle, title, read_card(run.bundle), run))
     return result
@@ -96,28 +96,28 @@ def _load(folder: str, version: str) -> "Detector":
 
 
 def detector(entry: Entry) -> "Detector":
-    """The loaded detector; one in memory however many sessions look at it."""
+    """The loaded detector, shared by all sessions."""
     result = _load(str(entry.folder), entry.version)
     _settle_with(result)
     return result
 
 
 def explainer(entry: Entry) -> "Explainer":
-    """What makes a detector's heat-maps, which the detector holds; the first one takes seconds."""
+    """The explainer that computes a detector's heat-maps; building it takes seconds the first time."""
     result = detector(entry).explainer()
     _settle_with(result)
     return result
 
 
 def _settle_with(new: "Detector | Explainer") -> None:
-    """Settles the memory when something is there for the first time: by now the cache has let the oldest go."""
+    """Calls `runtime_tuning.settle` once per loaded object, after the cache has evicted the oldest."""
     if new not in _settled:
         _settled.add(new)
         runtime_tuning.settle()
 
 
 def warm(entries: list[Entry]) -> None:
-    """Gets detectors ready, and in the background what they need for heat-maps, before the first image asks for it."""
+    """Loads detectors before the first image arrives, and prepares their heat-maps in the background."""
     _warm([detector(entry) for entry in entries[:_IN_MEMORY]], tuple(entry.version for entry in entries[:_IN_MEMORY]))
 
 
@@ -125,7 +125,7 @@ def warm(entries: list[Entry]) -> None:
 def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thread:
     def work() -> None:
         for one in _loaded:
-            # Whoever asks for a heat-map is told what is wrong.
+            # The error is shown when a heat-map is requested.
             with suppress(DfcoreError):
                 one.warm()
         runtime_tuning.settle()

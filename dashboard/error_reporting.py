@@ -1,4 +1,4 @@
-"""What nobody foresaw: a reference number for the browser, the whole story for the log."""
+"""Unexpected errors: a reference number in the browser, the traceback in the log."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ _LEAST_SECRET = 6
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Shows a number instead of an unforeseen error, and logs the error under it.
+    """Logs an unexpected error under a reference number and shows only the number.
 
-    With `DFCORE_DEBUG` set it is raised instead, for those who mend it.
+    With `DFCORE_DEBUG` set, the error is raised instead.
     """
     try:
         yield
@@ -31,14 +31,14 @@ def reported() -> Iterator[None]:
         reference = secrets.token_hex(4).upper()
         log().error("Reference %s", reference, exc_info=error)
         st.error(
-            f"An unexpected error occurred. Nothing that was saved is lost. Whoever runs this server "
-            f"finds the cause in its log under the reference **{reference}**.",
+            f"An unexpected error occurred. Saved data is not affected. The server's administrator can find the "
+            f"cause in its log under reference **{reference}**.",
             icon=":material/bug_report:",
         )
 
 
 def fragment(**options: Any) -> Callable[[Callable], Callable]:
-    """`st.fragment`, which Streamlit reruns alone, with its unforeseen errors told like those of a page."""
+    """`st.fragment` wrapped in `reported`: Streamlit reruns fragments outside the page's own error handling."""
 
     def decorate(function: Callable) -> Callable:
         @wraps(function)
@@ -53,7 +53,7 @@ def fragment(**options: Any) -> Callable[[Callable], Callable]:
 
 @cache
 def log() -> logging.Logger:
-    """The dashboard's log, `dashboard.log` in the folder of logs; without a place to write it goes to the terminal."""
+    """The dashboard's logger: writes `dashboard.log` in the logs folder, or to stderr if that is not writable."""
     logger = logging.getLogger("dashboard")
     logger.setLevel(logging.INFO)
     handler: logging.Handler
@@ -70,10 +70,10 @@ def log() -> logging.Logger:
 
 
 class _WithoutSecrets(logging.Formatter):
-    """Keeps what stands in Streamlit's secrets out of the log, wherever it may turn up."""
+    """Formatter that redacts the values of Streamlit's secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record, with a mark in the place of each secret."""
+        """Formats one record, with every secret replaced by "[secret]"."""
         text = super().format(record)
         for secret in _secrets(_all_secrets()):
             text = text.replace(secret, "[secret]")
@@ -90,7 +90,7 @@ def _all_secrets() -> Any:
 def _secrets(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for name, part in value.items():
-            # Who has which role is no secret, and names are what the log is read for.
+            # Addresses listed under roles are not secret, and the log needs them.
             if name != "roles":
                 yield from _secrets(part, name)
     elif isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What Inspect shows of one image beside its verdict: the heat-map, its stability, the file's facts, all as data."""
+"""Evidence shown by Inspect next to the verdict: heat-map, score stability, file facts, and all of it as JSON."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHODS, Heatmap, figure
 from dfcore.imaging.decoder import ImageFacts
 
-# Pixels a side of what can be magnified.
+# Longest side of the magnifier's image, in pixels.
 _MAGNIFIED = 4096
 
 
 def is_explained() -> bool:
-    """Whether the heat-map is wanted."""
+    """Toggle for the heat-map; returns whether it is on."""
     return st.toggle(
         "Show what the detector looked at", value=True, key="inspect_explain", persist_state="session",
-        help="A heat-map of where the evidence lies. It shows where the network is sensitive, not proof of editing.",
+        help="A heat-map of the evidence. It shows where the network is sensitive; it is no proof of editing.",
     )  # fmt: skip
 
 
 def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatmap:
-    """Choices, then image, overlay and magnifier."""
+    """Shows the heat-map's settings, then image, overlay and magnifier; returns the heat-map."""
     which, how, strength = st.columns([5, 4, 4])
     wanted = which.segmented_control(
         "Evidence of", ["verdict", "fake", "real"], default="verdict", required=True, key="inspect_target",
@@ -42,13 +42,13 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
         "Opacity of the map", 0.0, 1.0, 0.5, 0.05, key="inspect_opacity", persist_state="session",
         help="0 shows the image alone, 1 the map alone.",
     )  # fmt: skip
-    with st.spinner("Getting the network ready for heat-maps; the first time takes some seconds …"):
+    with st.spinner("Preparing the network for heat-maps; this takes a few seconds the first time …"):
         explainer = detectors.explainer(entry)
     layers, default = explainer.layers, explainer.default_layer
     with st.expander(f"More settings (layer: {default} unless changed)"):
         layer = st.selectbox(
             "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}",
-            help="Later layers see whole structures, earlier ones see texture. The last one is the usual choice.",
+            help="Later layers respond to structure, earlier ones to texture. The last one is the usual choice.",
         )  # fmt: skip
     rgb = inference.picture(data)
     result = inference.heatmap(entry, data, method, target, layer)
@@ -60,7 +60,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
             icon=":material/info:",
         )
     left, right = st.columns(2)
-    left.image(_shrunk(rgb), caption="The image as it was decoded", width="stretch")
+    left.image(_shrunk(rgb), caption="Decoded image", width="stretch")
     right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
     if magnifier := widgets.folded("Magnifier", "inspect_magnifier"):
         _magnify(magnifier, data, np.asarray(picture))
@@ -69,7 +69,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
 
 def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:
     with place:
-        st.caption("Turn the mouse wheel to magnify, drag to move, double-click to reset.")
+        st.caption("Scroll to zoom, drag to pan, double-click to reset.")
         what = st.segmented_control(
             "Look at", ["image", "overlay"], default="image", required=True, key="inspect_magnify",
             help="The image itself or the image under its heat-map.",
@@ -79,14 +79,14 @@ def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:
 
 
 def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
-    """The score of this image after small changes: a verdict that tips over on them is a weak one."""
+    """Shows the image's score after small changes, and returns the rows; a verdict that flips is a weak one."""
     wanted = st.toggle(
         "Show how stable the score is", key="inspect_stability", persist_state="session",
-        help="Judges the image again after recompression, resizing, blur, noise, brightness and cropping.",
+        help="Rescores the image after recompression, resizing, blur, noise, brightness and cropping.",
     )  # fmt: skip
     if not wanted:
         return None
-    # By the thresholds of the verdict that is shown, not by those of the card.
+    # Use the displayed verdict's thresholds, which may differ from the card's.
     thresholds = verdict.thresholds or entry.card.thresholds
     rows = inference.stability(entry, data)
     decisions = decide([row["score"] for row in rows], thresholds).tolist()
@@ -101,7 +101,7 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> lis
 
 
 def show_facts(data: bytes) -> ImageFacts:
-    """Format, size, hash and EXIF of the file."""
+    """Shows and returns format, size, hash and EXIF data of the file."""
     facts = inference.facts(data)
     with st.expander("File facts"):
         rows = {
@@ -112,7 +112,7 @@ def show_facts(data: bytes) -> ImageFacts:
         } | {f"EXIF {name}": value for name, value in facts.exif.items()}
         st.dataframe({"Fact": list(rows), "Value": list(rows.values())}, hide_index=True)
         if not facts.exif:
-            st.caption("The file has no EXIF data. Most platforms strip it on upload: that proves nothing.")
+            st.caption("The file has no EXIF data. Most platforms strip it on upload, so this proves nothing.")
     return facts
 
 
@@ -124,7 +124,7 @@ def whole_result(
     heatmap: Heatmap | None,
     stability: list[dict[str, Any]] | None,
 ) -> dict[str, Any]:
-    """Everything that the page says, as plain data."""
+    """Everything the page shows, as a JSON-serialisable dict."""
     thresholds = verdict.thresholds
     result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
@@ -156,7 +156,7 @@ def whole_result(
 
 
 def _shrunk(rgb: np.ndarray) -> Any:
-    """Large images are shrunk for display, small ones enlarged with their pixels kept."""
+    """Resizes for display: large images are downscaled, small ones enlarged with nearest-neighbour."""
     from PIL import Image
 
     picture = Image.fromarray(rgb)

@@ -1,4 +1,4 @@
-"""What pages ask of detectors, cached by the image's content: verdicts, thresholds, stability, heat-maps, pixels."""
+"""Detector results for the pages, cached by image content: verdicts, thresholds, stability, heat-maps, pixels."""
 
 from typing import TYPE_CHECKING
 
@@ -27,19 +27,20 @@ def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry
         image = decode_cache.prepare(_data, [one.spec for one in loaded])
     except ImageError as error:
         image = error
-    # One turn for all: whoever has waited once need not wait again for the next detector.
+    # One turn for all detectors, so that a request queues only once.
     with inference_queue.inference.take():
         return [one.judge([image])[0] for one in loaded]
 
 
 def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
-    """The detector that fits an image, why it, and its verdict, by the image's content.
+    """Selects the detector that fits an image.
 
-    With one detector to choose from it is that one, and nothing need be said.
+    Returns:
+        The detector, the reason for choosing it ("" if there is only one), and its verdict.
 
     Raises:
-        AccessError: when whoever asks may not judge images.
-        BusyError: when too many wait already.
+        AccessError: If the user may not judge images.
+        BusyError: If too many requests are waiting.
     """
     actions.require_judging()
     verdicts = _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
@@ -59,14 +60,14 @@ def _thresholds(version: str, max_fpr: float, max_fnr: float, _entry: Entry) -> 
 
 
 def thresholds(entry: Entry, budget: ErrorBudget) -> DecisionThresholds:
-    """The thresholds that keep an error budget; the card's where the detector brought nothing to choose others on."""
+    """Thresholds that meet an error budget; the card's if the detector has no stored predictions to choose them on."""
     try:
         return _thresholds(entry.version, budget.max_fpr, budget.max_fnr, entry)
     except InputError:
         return entry.card.thresholds
 
 
-@st.cache_data(max_entries=128, show_spinner="Judging the image after small changes …")
+@st.cache_data(max_entries=128, show_spinner="Rescoring the image after small changes …")
 def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> list[dict]:
     from dfcore.evaluation import stability
 
@@ -76,12 +77,12 @@ def _stability(version: str, image_sha256: str, _entry: Entry, _data: bytes) -> 
 
 
 def stability(entry: Entry, data: bytes) -> list[dict]:
-    """The scores of an image after small changes, by its content; raises as `verdict` does."""
+    """Scores of an image after small changes; raises like `verdict`."""
     actions.require_judging()
     return _stability(entry.version, sha256_bytes(data), entry, data)
 
 
-# Each holds 3 MB, and takes some tens of milliseconds to be made anew.
+# Each takes 3 MB, and tens of milliseconds to recompute.
 @st.cache_data(max_entries=8, show_spinner="Computing the heat-map …")
 def _heatmap(
     version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
@@ -93,13 +94,13 @@ def _heatmap(
 
 
 def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
-    """The heat-map of an image as `picture` shows it, by content and choices; raises as `verdict` does."""
+    """The heat-map of an image, at the size of `picture`; raises like `verdict`."""
     actions.require_judging()
     return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
 
 
 def picture(data: bytes) -> "np.ndarray":
-    """Decoded pixels for showing, at most `decode_cache.SIDE` a side."""
+    """Decoded pixels for display, (H, W, 3) RGB uint8, at most `decode_cache.SIDE` per side."""
     return decode_cache.preview(data)
 
 
@@ -109,10 +110,10 @@ def _pixels(image_sha256: str, max_side: int, _data: bytes) -> "np.ndarray":
 
 
 def pixels(data: bytes, max_side: int) -> "np.ndarray":
-    """Decoded pixels for magnifying, at most so many a side, by content."""
+    """Decoded pixels for the magnifier, (H, W, 3) RGB uint8, at most `max_side` per side."""
     return _pixels(sha256_bytes(data), max_side, data)
 
 
 def facts(data: bytes) -> ImageFacts:
-    """What a file says of itself."""
+    """Format, size and metadata of an image file."""
     return decode_cache.facts(data)

@@ -1,6 +1,6 @@
-"""Taking turns: a few inferences at once, some waiting, and a clear word to whoever comes when the room is full.
+"""Bounded queue for inference: limits how many requests run and wait, and refuses the rest with a clear message.
 
-TensorFlow uses all cores for one image already; more at once would only take more memory and make each slower.
+TensorFlow already uses all cores for one image; running more at once would only use more memory and slow each down.
 """
 
 import threading
@@ -17,9 +17,9 @@ class Turns:
     """A bounded queue.
 
     Args:
-        active: how many may be at work at once.
-        waiting: how many may wait for them.
-        patience: seconds after which somebody who waits is sent away.
+        active: Maximum number of running tasks.
+        waiting: Maximum number of waiting tasks.
+        patience: Seconds after which a waiting task is refused.
     """
 
     def __init__(self, active: int = ACTIVE, waiting: int = WAITING, patience: float = PATIENCE_SECONDS):
@@ -29,10 +29,10 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Waits for one's turn.
+        """Waits for a free slot and holds it inside the `with` block.
 
         Raises:
-            BusyError: when too many wait already, or the turn does not come in time.
+            BusyError: If the queue is full or the wait exceeds `patience`.
         """
         if not self._room.acquire(blocking=False):
             ahead = f"{self._waiting} others are waiting already" if self._waiting else "another one is running"
@@ -50,6 +50,6 @@ class Turns:
             self._room.release()
 
 
-# One each for the whole server. A measurement takes minutes: nobody is kept waiting for its end.
+# One of each for the whole server. A measurement takes minutes, so nothing queues behind it.
 inference = Turns()
 measuring = Turns(waiting=0)

@@ -1,4 +1,4 @@
-"""Which pages there are, in which groups."""
+"""The pages and their groups in the navigation."""
 
 import threading
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ import streamlit as st
 
 from dashboard import streamlit_private
 
-# Each run of the app has a thread of its own.
+# Each script run has its own thread.
 _here = threading.local()
 _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
-    "": [("home", "Home", "home", "Where things stand, and a place to drop an image")],
+    "": [("home", "Home", "home", "Overview, and upload of an image")],
     "Investigate": [("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image")],
     "Build": [
-        ("datasets", "Data sets", "photo_library", "Register folders, see their layout, counts and problems"),
+        ("datasets", "Data sets", "photo_library", "Register folders; check their layout, counts and problems"),
         ("train", "Train", "model_training", "Start a training run"),
         ("monitor", "Monitor", "monitoring", "Watch, stop, resume and compare runs"),
     ],
@@ -41,7 +41,7 @@ def names() -> list[str]:
 
 @contextmanager
 def front_door() -> Iterator[None]:
-    """Around what `streamlit_app.py` does after it has asked who somebody is."""
+    """Marks the part of `streamlit_app.py` that runs after the sign-in check."""
     _here.inside = True
     try:
         yield
@@ -50,11 +50,10 @@ def front_door() -> Iterator[None]:
 
 
 def require_front_door() -> None:
-    """The first line of every page: goes back to `streamlit_app.py` where Streamlit ran the page alone.
+    """Called first by every page: reruns `streamlit_app.py` if Streamlit ran the page on its own.
 
-    A server that has just been started takes the files under `pages/` for pages of the old kind until
-    `st.navigation` was called once: whoever opens a shared address first would see a page without its chrome, and
-    without being asked who he is.
+    Until the first call of `st.navigation`, a new server treats the files under `pages/` as old-style pages: the first
+    visitor to a deep link would see the page without navigation and, worse, without signing in.
     """
     if not getattr(_here, "inside", False):
         streamlit_private.leave_pages_directory()
@@ -62,5 +61,5 @@ def require_front_door() -> None:
 
 
 def path(name: str) -> str:
-    """The file of a page, as `st.switch_page` and `st.page_link` take it."""
+    """File of a page, as expected by `st.switch_page` and `st.page_link`."""
     return f"pages/{name}.py"

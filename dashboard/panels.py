@@ -1,4 +1,4 @@
-"""What Evaluate shows beside the curves: calibration and answers, robustness, the matrix, a comparison of two."""
+"""Panels of Evaluate: calibration and decisions, robustness, cross-evaluation matrix, comparison of two detectors."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from dfcore.evaluation.results import Measurement
 
 
 def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -> None:
-    """Whether the score can be read as a probability, and what the three-way verdict answers."""
+    """Shows calibration, and the error and abstention rates of three-way decisions."""
     table = prediction_sources.table(source)
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
     result = three_way(labels, scores, entry.card.thresholds, table.get("is_ood"))
     ece = calibration_error(labels, scores)
     if ece is None:
-        st.info("There is no image.")
+        st.info("There are no images.")
         return
     st.caption(f"{len(table):,} images of the {widgets.plain(source.title)}. {widgets.plain(_fitted(entry.card))}")
     budget = entry.card.thresholds.budget
@@ -32,23 +32,23 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     message = [
         names,
         ("fnr", f"Missed fakes (budget {budget.max_fnr:.0%})", "Of fakes, the share called likely real."),
-        ("abstention_rate", "Inconclusive", "Share of all images that are called inconclusive."),
-        ("selective_accuracy", "Right when decided", "Of the images that got an answer, the share that is right."),
+        ("abstention_rate", "Inconclusive", "Share of all images called inconclusive."),
+        ("selective_accuracy", "Accuracy when decided", "Of the images that were decided, the share called correctly."),
     ]
     with widgets.tiles():
         for key, title, text in message:
             widgets.tile(title, "none" if result[key] is None else f"{result[key]:.1%}", text)
     left, right = st.columns(2)
     with left:
-        st.caption("Reliability: where the score keeps what it says, the points lie on the line")
+        st.caption("Reliability: for calibrated scores, the points lie on the diagonal")
         st.plotly_chart(
             figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability"
         )
     with right:
-        st.caption("What real and fake images were called")
+        st.caption("Decisions on real and fake images")
         st.plotly_chart(figures.answers(result), key="answers")
         if result["ood_rate"]:
-            st.caption(f"{result['ood_rate']:.1%} are inconclusive: out of distribution (unlike the training images).")
+            st.caption(f"{result['ood_rate']:.1%} are out of distribution (unlike the training images): inconclusive.")
 
 
 def _fitted(card: Card) -> str:
@@ -56,21 +56,21 @@ def _fitted(card: Card) -> str:
 
 
 def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -> None:
-    """What recompression, resizing and the like do to the detector, measured once and kept."""
+    """Shows metrics after recompression, resizing and other changes; measures them on request and stores the result."""
     rows = prediction_sources.robustness_of(entry, source)
     if rows:
-        st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, changed and judged again.")
+        st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, rescored after each change.")
         st.plotly_chart(figures.robustness(rows, widgets.titles(summary())), key="robustness")
         columns = {metric.key: metric.title for metric in summary()} | {"abstention_rate": "Inconclusive"}
         table = pd.DataFrame(rows).set_index("title").rename_axis("Change")[list(columns)]
         st.dataframe(table.rename(columns=columns), column_config={
             name: st.column_config.NumberColumn(format="%.3f") for name in columns.values()})  # fmt: skip
     else:
-        st.markdown("Not measured on these images yet: each image is judged eleven times more, after small changes.")
+        st.markdown("Not measured on these images yet. Measuring rescores each image after eleven small changes.")
     if source.root is None:
-        st.info("The images are not known on this machine. Register their folder under Data sets to measure it.")
+        st.info("The images' folder is unknown on this machine. Register it under Data sets to measure robustness.")
         return
-    most = st.number_input("Images, at most", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
+    most = st.number_input("Maximum images", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
         actions.require_measuring()
         progress = widgets.progress("Loading the detector …")
@@ -91,12 +91,12 @@ def measure_elsewhere(entry: detectors.Entry) -> None:
 
     folders = [str(path) for path in registered()]
     if not folders:
-        widgets.empty("Register the other data set first.", "datasets", "Data sets", "photo_library")
+        widgets.empty("Register another data set first.", "datasets", "Data sets", "photo_library")
         return
     a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
     root = Path(a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
                             help="Registered under Data sets."))  # fmt: skip
-    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all takes every labelled image.")
+    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all: every labelled image.")
     if c.button("Measure", icon=":material/play_arrow:"):
         actions.require_measuring()
         dataset = splits_as_trained(entry.card, stored.dataset(root))
@@ -112,14 +112,14 @@ def measure_elsewhere(entry: detectors.Entry) -> None:
 
 
 def show_matrix() -> None:
-    """All detectors against all data sets that any was measured on."""
+    """Shows one metric of every detector on every data set it was measured on."""
     rows = [row for entry in detectors.detectors() for row in _matrix_rows(entry)]
     if not rows:
         st.info("No detector was measured on another data set yet. Measure one above.", icon=":material/grid_on:")
         return
     titles = widgets.titles(summary())
     key = st.segmented_control("Metric", list(titles), format_func=titles.__getitem__, default="roc_auc",
-                               required=True, key="matrix_figure", help="What the cells show.")  # fmt: skip
+                               required=True, key="matrix_figure", help="The metric shown in the cells.")  # fmt: skip
     cells = []
     for row in rows:
         value = row["metrics"].get(key)
@@ -127,7 +127,7 @@ def show_matrix() -> None:
         text = "one class only" if value is None else f"{value:.3f}{own}<br>{row['metrics']['images']:,} images"
         cells.append({"detector": row["detector"], "data set": row["data set"], "value": value, "text": text})
     st.plotly_chart(figures.cross_evaluation(cells), key="matrix")
-    st.caption("Of data that a detector was trained on, all images are measured: those figures are far too good.")
+    st.caption("Cells marked as trained on it include training images: those figures are far too optimistic.")
 
 
 def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:
@@ -136,18 +136,18 @@ def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:
 
 
 def measured(entry: detectors.Entry) -> list[Measurement]:
-    """What the detector was measured to do on other data sets."""
+    """Stored measurements of a detector on other data sets."""
     return results.stored(workspace.measurements_dir(), entry.card.model_sha256)
 
 
 def show_comparison(entry: detectors.Entry, source: prediction_sources.Source) -> None:
-    """Whether another detector is better on the same images."""
+    """Tests whether another detector is better on the same images."""
     others = {one.key: one for one in detectors.detectors() if one.key != entry.key}
     if not others:
         st.info("There is no second detector to compare with.", icon=":material/compare_arrows:")
         return
     key = st.selectbox("Compare with", list(others), format_func=lambda name: others[name].title, key="compare_with",
-                       help="Both are tested on the images that both were measured on.")  # fmt: skip
+                       help="The test uses the images that both were measured on.")  # fmt: skip
     other = others[key]
     thresholds = (entry.card.threshold.value, other.card.threshold.value)
     for theirs in prediction_sources.sources(other):

@@ -1,4 +1,4 @@
-"""What Evaluate looks at: stored predictions of a detector, and the images behind them."""
+"""Sources of Evaluate: stored predictions of a detector, and the images they belong to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ from dfcore.utils.files import read_json, write_json
 
 @dataclass(frozen=True)
 class Source:
-    """One table of predictions that can be looked at.
+    """One stored table of predictions.
 
     Attributes:
-        key: what stands in the address.
-        title: for people.
-        predictions: the file.
-        root: where the images lie on this machine, if that is known.
+        key: Identifier in the URL.
+        title: Name shown to users.
+        predictions: File of the table.
+        root: Folder of the images; None if unknown on this machine.
         split: "train", "validation" or "test" of the data set, or "all".
     """
 
@@ -39,7 +39,7 @@ class Source:
 
 
 def sources(entry: detectors.Entry) -> list[Source]:
-    """The splits of a detector's own data set, then the other data sets that it was measured on."""
+    """Splits of a detector's own data set, then the other data sets it was measured on."""
     folder, own = entry.folder, _own_root(entry)
     result = [
         Source(split, _title(split, entry), predictions_path(folder, split), own, _split_of(split))
@@ -64,19 +64,19 @@ def _split_of(name: str) -> str:
 
 
 def used_for(entry: detectors.Entry) -> str:
-    """What the validation split decided about, hence how far its figures are too good."""
+    """States what was chosen on the validation split, which makes its metrics optimistic."""
     decided = []
     if entry.card.training.config.get("early_stopping", "auc") != "off":
         decided.append("the best epoch")
     if entry.card.training.config.get("cross_validation", "off") == "off":
         decided.append("calibration and thresholds")
     if not decided:
-        return "Nothing was chosen on this split but the limit of the distance to the training images."
-    return f"This split decided about {' and '.join(decided)}: its figures are somewhat too good."
+        return "Only the out-of-distribution limit was chosen on this split."
+    return f"This split was used to choose {' and '.join(decided)}, so its figures are somewhat optimistic."
 
 
 def robustness_of(entry: detectors.Entry, source: Source) -> list[dict[str, Any]]:
-    """What was measured on these images after small changes; empty where nothing was."""
+    """Robustness rows measured on these images; empty if not measured."""
     path = _robustness_path(entry, source)
     if path.is_file():
         return read_json(path)
@@ -85,7 +85,7 @@ def robustness_of(entry: detectors.Entry, source: Source) -> list[dict[str, Any]
 
 
 def keep_robustness(entry: detectors.Entry, source: Source, rows: list[dict[str, Any]]) -> None:
-    """Keeps it for the next visit."""
+    """Stores robustness rows for `robustness_of`."""
     write_json(_robustness_path(entry, source), rows)
 
 
@@ -101,21 +101,21 @@ def _measured_robustness(entry: detectors.Entry, source: Source) -> list[dict[st
 
 
 def table(source: Source) -> pd.DataFrame:
-    """The predictions."""
+    """The predictions of a source, cached."""
     return stored.predictions(str(source.predictions), stored.stamp(source.predictions))
 
 
 def image_path(source: Source, path: str) -> Path | None:
-    """Where an image of the table lies; None where its path, which may come from strangers, leads out of the folder."""
+    """Path of an image in the table; None if the untrusted `path` leads outside the folder or may not be read."""
     if source.root is None or Path(path).is_absolute() or ".." in Path(path).parts:
         return None
     return source.root / path if workspace.readable(source.root / path) else None
 
 
 def cell_rows(predictions: pd.DataFrame, cell: str, threshold: float) -> pd.DataFrame:
-    """The images of one cell of the confusion matrix, the hardest first.
+    """Images in one cell of the confusion matrix: worst errors first, or most borderline correct calls first.
 
-    For wrong calls these are the ones farthest beyond the threshold, for correct calls the narrowest.
+    Errors are sorted by descending distance of the score from the threshold, correct calls by ascending distance.
     """
     called = is_fake(predictions.score, threshold)
     actual = FAKE if cell in ("false_real", "true_fake") else REAL

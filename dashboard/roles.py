@@ -1,14 +1,14 @@
-"""Who may do what: sign-in through Streamlit's own OpenID Connect, and three roles.
+"""Access control: sign-in through Streamlit's OpenID Connect support, and three roles.
 
-Without `[auth]` in Streamlit's secrets there is no sign-in, and whoever reaches the server may do everything: it binds
-to this machine alone then. With it, `[roles]` says who has which role:
+Without `[auth]` in Streamlit's secrets there is no sign-in and every visitor has full access; the server then listens
+on localhost only. With `[auth]`, `[roles]` assigns roles:
 
     [roles]
     trainer = ["ada@example.org"]
     analyst = ["*@news.example.org"]
     viewer = ["*"]
 
-Who is in none of them may not come in. The first role that fits, from the top, counts.
+Users without a role are refused. If several roles match, the highest one applies.
 """
 
 from enum import IntEnum
@@ -24,7 +24,7 @@ from dfcore.errors import AccessError
 
 
 class Role(IntEnum):
-    """What somebody may do; each role includes those below."""
+    """Permission levels; each includes those below it."""
 
     NONE = 0
     VIEWER = 1
@@ -33,12 +33,12 @@ class Role(IntEnum):
 
 
 def has_sign_in() -> bool:
-    """Whether this server asks who somebody is."""
+    """Whether this server requires sign-in."""
     return _secrets("auth") is not None
 
 
 def current() -> Role:
-    """The role of whoever looks at this page."""
+    """The role of the current user."""
     try:
         if not has_sign_in():
             return Role.TRAINER
@@ -46,14 +46,19 @@ def current() -> Role:
         return Role.NONE
     if not st.user.is_logged_in:
         return Role.NONE
-    # A provider that says that it did not check the address vouches for nothing.
+    # An address that the provider has not verified proves nothing.
     if str(st.user.get("email_verified", True)).lower() != "true" or not st.user.get("email"):
         return Role.NONE
     return role_of(str(st.user["email"]), _secrets("roles") or {})
 
 
 def role_of(email: str, roles: dict[str, Any]) -> Role:
-    """The highest role under which an address stands, or fits a pattern."""
+    """The highest role that lists an address or a pattern matching it.
+
+    Args:
+        email: Address of the user; case is ignored.
+        roles: {role: address or pattern, or a list of them}.
+    """
     address = email.strip().lower()
     for role in sorted(Role, reverse=True):
         listed = roles.get(role.name.lower(), ())
@@ -64,31 +69,35 @@ def role_of(email: str, roles: dict[str, Any]) -> Role:
 
 
 def who() -> str:
-    """The address of whoever is signed in, for the log."""
+    """The current user's address, for the log; "local user" without sign-in."""
     return str(st.user.get("email", "unknown")) if has_sign_in() and st.user.is_logged_in else "local user"
 
 
 def require(role: Role, what: str) -> None:
-    """Checks that whoever asks has a role.
+    """Checks that the current user has a role.
+
+    Args:
+        role: Lowest role that suffices.
+        what: Name of the action, for the error.
 
     Raises:
-        AccessError: with the role that it takes.
+        AccessError: If not; names the required role.
     """
     if current() < role:
         error_reporting.log().warning("Refused to %s (%s): %s", who(), current().name.lower(), what)
         raise AccessError(
             f"{what} requires the role of {role.name.lower()}; you have that of {current().name.lower()}. "
-            "Whoever runs this server can give it to you."
+            "The server's administrator can assign it."
         )
 
 
 def may(role: Role) -> bool:
-    """Whether whoever looks has a role; for what a page offers, not for what it does."""
+    """Whether the current user has a role; decides what a page offers, while `require` protects the action."""
     return current() >= role
 
 
 def offer(role: Role, what: str) -> bool:
-    """Whether to offer something; says what it takes where not."""
+    """Whether the current user has a role; if not, shows which one is required."""
     if may(role):
         return True
     st.info(
@@ -98,7 +107,7 @@ def offer(role: Role, what: str) -> bool:
 
 
 def gate() -> None:
-    """Asks for sign-in where there is one, and ends the page for those who may not come in."""
+    """Requires sign-in if it is configured; stops the page for users without a role."""
     try:
         if not has_sign_in():
             return
@@ -107,7 +116,7 @@ def gate() -> None:
         st.stop()
     if not st.user.is_logged_in:
         st.title("Deepfake workbench")
-        st.markdown("Sign in to go on.")
+        st.markdown("Sign in to continue.")
         st.button("Sign in", on_click=st.login, type="primary", icon=":material/login:")
         st.stop()
     role = current()
@@ -115,20 +124,20 @@ def gate() -> None:
         st.caption(f"{plain(who())}, {role.name.lower()}")
         st.button("Sign out", on_click=st.logout, type="tertiary", icon=":material/logout:")
     if role is Role.NONE:
-        st.error("You are signed in, but have no role here. Whoever runs this server can give you one.")
+        st.error("You are signed in, but have no role here. The server's administrator can assign one.")
         st.stop()
 
 
 def _secrets(section: str) -> dict[str, Any] | None:
-    """A section of Streamlit's secrets, None where there is none; an empty one is one.
+    """A section of Streamlit's secrets; None if it does not exist, {} if it is empty.
 
     Raises:
-        AccessError: when there are some that cannot be read: nobody comes in until they can.
+        AccessError: If the secrets exist but cannot be read; access is then refused to everyone.
     """
     try:
         return dict(st.secrets[section]) if section in st.secrets else None
-    except FileNotFoundError:  # Streamlit says so of damaged ones too.
+    except FileNotFoundError:  # Streamlit raises it for damaged secrets too.
         if any(Path(file).exists() for file in st.get_option("secrets.files")):
             error_reporting.log().exception("The secrets cannot be read")
-            raise AccessError("This server's secrets cannot be read, so nobody may come in until they can.") from None
+            raise AccessError("This server's secrets cannot be read; access is refused until they can.") from None
         return None

@@ -1,4 +1,4 @@
-"""Which folders of the server the dashboard may read, where nobody has said so."""
+"""Default folders that the dashboard may read on the server."""
 
 import os
 from pathlib import Path
@@ -7,5 +7,5 @@ from dfcore.workspace import ROOTS
 
 
 def set_roots() -> None:
-    """Sets `DFCORE_ROOTS`, which training runs inherit: the home folder and the one that the server was started in."""
+    """Sets `DFCORE_ROOTS`, unless it is set, to the home and the current folder; training runs inherit it."""
     os.environ.setdefault(ROOTS, os.pathsep.join([str(Path.home()), str(Path.cwd())]))

@@ -1,4 +1,4 @@
-"""What can be done with a run: stop, resume, train again, evaluate, delete (asked twice), notes, log."""
+"""Actions on a run: stop, resume, train again, evaluate, delete (with confirmation), notes, log."""
 
 import streamlit as st
 
@@ -8,12 +8,12 @@ from dfcore.runs import Run, State, readable, summary
 
 
 def show(run: Run) -> None:
-    """The buttons of a run, its notes, settings and log; of a damaged one what its files still allow."""
+    """Shows a run's buttons, notes, settings and log; for a damaged run, whatever its files still allow."""
     status, config = readable(run.status), readable(run.config)
     state = status.state if status else None
     with st.container(horizontal=True):
         if state in (State.QUEUED, State.RUNNING) and st.button(
-            "Stop", icon=":material/stop:", help="Ends after the current step. What was learned is kept."
+            "Stop", icon=":material/stop:", help="Stops after the current step. Progress is saved."
         ):
             actions.stop(run.id)
             st.rerun()
@@ -30,7 +30,7 @@ def show(run: Run) -> None:
         if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
             st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
         if config and st.button(
-            "Train again with changes", icon=":material/tune:", help="Opens Train with the settings of this run."
+            "Train again with changes", icon=":material/tune:", help="Opens Train with this run's settings."
         ):
             st.session_state["train_again"] = config
             st.session_state["train_again_id"] = run.id
@@ -65,8 +65,8 @@ def _notes(run: Run) -> None:
 def _confirm_delete(run: Run) -> None:
     name = widgets.plain(summary(run)["name"])
     st.markdown(
-        f"**{name}** ({widgets.plain(run.id)}) will be deleted for good, with its checkpoints, predictions and "
-        "detector. A detector that was promoted to the library stays."
+        f"**{name}** ({widgets.plain(run.id)}) will be deleted permanently, with its checkpoints, predictions and "
+        "detector. A detector promoted to the library is kept."
     )
     st.button("Delete for good", type="primary", icon=":material/delete:", on_click=_delete, args=(run,))
 

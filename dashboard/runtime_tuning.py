@@ -1,18 +1,18 @@
-"""How memory is handled by a server whose models stay: what the collector and the C library do."""
+"""Memory tuning for a long-running server: garbage collector and C allocator."""
 
 import ctypes
 import gc
 from contextlib import suppress
 
-# Names of glibc's `malloc.h`.
+# Constants of glibc's `malloc.h`.
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 
 def return_memory() -> None:
-    """Lets the C library give large blocks back to the system at once, and keep few heaps (glibc; nothing elsewhere).
+    """Makes glibc return large blocks to the system at once and use few arenas; does nothing elsewhere.
 
-    Every run of a page has a thread of its own, and pictures come and go in all of them: the heaps grew by some
-    14 MB a minute under load.
+    Every page run has its own thread, and all of them allocate images: without this, memory grew by about 14 MB per
+    minute under load.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
@@ -21,11 +21,11 @@ def return_memory() -> None:
 
 
 def settle() -> None:
-    """Collects garbage once, and takes what is left in memory out of the collector's later rounds.
+    """Collects garbage once, then excludes the surviving objects from later collections (`gc.freeze`).
 
-    Streamlit collects garbage after every run. With TensorFlow and networks loaded there are half a million objects
-    that stay, and a round took 0.4 s, in which nobody else could do anything. What was frozen before takes part this
-    once: networks are full of cycles, and a frozen one that no cache holds any more would never be freed.
+    Streamlit collects garbage after every run. With TensorFlow and networks loaded, half a million objects survive and
+    a collection blocked every session for 0.4 s. Previously frozen objects are unfrozen first: networks contain
+    reference cycles, so a frozen network evicted from the cache would never be freed.
     """
     gc.unfreeze()
     gc.collect()

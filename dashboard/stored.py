@@ -1,4 +1,4 @@
-"""What pages read from the disk, cached: runs, data sets, thumbnails, predictions."""
+"""Data that pages read from disk: runs, data sets, thumbnails, predictions. Expensive reads are cached."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 def store() -> RunStore:
-    """All runs of this workspace."""
+    """The run store of this workspace."""
     return RunStore(workspace.runs_dir())
 
 
 def runs() -> list[Run]:
-    """All runs, the latest first."""
+    """All runs, newest first."""
     return list(store())
 
 
 def run_title(row: dict[str, Any]) -> str:
-    """A run in a list to choose from, of its row in `dfcore.runs.summaries`."""
+    """Title of a run in a select box, from its row in `dfcore.runs.summaries`."""
     mark = ", damaged" if row["state"] == DAMAGED else ""
     return row["id"] + mark if row["name"] == row["id"] else f"{row['name']}  ({row['id']}{mark})"
 
 
 def dataset(root: Path) -> "Dataset":
-    """A data set as it is on the disk now; unchanged files are not read again. Shows progress.
+    """Scans a data set, with a progress bar; unchanged files are not read again.
 
     Raises:
-        LayoutError: when it is none.
+        LayoutError: If the folder is not a data set.
     """
     from dfcore.datasets import scan
 
@@ -54,13 +54,19 @@ def dataset(root: Path) -> "Dataset":
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
-    """A small PNG of an image, or None where it cannot be read; `stamp` is the file's time."""
+    """Square PNG thumbnail of an image; None if it cannot be read.
+
+    Args:
+        path: Image file.
+        stamp: The file's modification time, see `stamp`; part of the cache key.
+        side: Width and height in pixels.
+    """
     import io
 
     from PIL import Image
 
     try:
-        # More than is shown, since the last resizing is another for enlarging.
+        # Decode larger than shown: the final resize below depends on whether it enlarges.
         picture = Image.fromarray(sandbox.decode(decoder.read_bytes(path), 4 * side))
     except ImageError:
         return None
@@ -76,7 +82,7 @@ def thumbnail(path: str, stamp: float, side: int = 160) -> bytes | None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def predictions(path: str, stamp: float) -> "pd.DataFrame":
-    """Stored predictions; `stamp` is the file's time."""
+    """Stored predictions; `stamp` is the file's modification time, part of the cache key."""
     from dfcore.evaluation import read_predictions
 
     return read_predictions(Path(path))
@@ -86,7 +92,7 @@ def predictions(path: str, stamp: float) -> "pd.DataFrame":
 def comparison(
     first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]
 ) -> "Comparison | None":
-    """How two detectors compare on the images that both stored predictions hold; None where there are none."""
+    """Compares two detectors on the images present in both stored predictions; None if there are none."""
     from dfcore.evaluation import paired
 
     a, b = predictions(first, first_stamp), predictions(second, second_stamp)
@@ -96,7 +102,7 @@ def comparison(
 
 
 def stamp(path: str | Path) -> float:
-    """A file's time of modification, as the key of a cache; 0 where there is none."""
+    """A file's modification time in seconds, used in cache keys; 0 if the file does not exist."""
     try:
         return Path(path).stat().st_mtime
     except OSError:

@@ -1,6 +1,6 @@
-"""Private parts of Streamlit that the dashboard changes: the one place that knows them, and checks that they are there.
+"""Private Streamlit attributes that the dashboard patches, collected in one module that checks they exist.
 
-There is no public way to do what they do; another version may lack them.
+Streamlit has no public alternative; another version may lack them.
 """
 
 import importlib
@@ -10,7 +10,7 @@ import streamlit as st
 
 from dfcore.errors import DfcoreError
 
-# {what the dashboard does with it: (module, object in it or "", attribute)}.
+# {purpose: (module, object in it or "", attribute)}.
 PARTS = {
     "keeps networks in memory": ("streamlit.runtime.scriptrunner.script_runner", "", "_clean_problem_modules"),
     "asks who somebody is before it shows a page": (
@@ -20,10 +20,10 @@ PARTS = {
 
 
 def require() -> None:
-    """Checks that this version of Streamlit has all of them.
+    """Checks that this version of Streamlit has all of `PARTS`.
 
     Raises:
-        DfcoreError: naming the version, what it lacks, and what the dashboard cannot do without.
+        DfcoreError: If any is missing; names the version, the missing attributes and what they are needed for.
     """
     missing = [f"{_name(part)}, by which the dashboard {use}" for use, part in PARTS.items() if not _has(part)]
     if missing:
@@ -34,16 +34,16 @@ def require() -> None:
 
 
 def keep_networks() -> None:
-    """Leaves Keras's session alone.
+    """Stops Streamlit from clearing the Keras session.
 
-    Streamlit clears it after every run, since many scripts build a model in each. Ours are shared by all sessions: each
-    would be compiled anew for the next heat-map, and while Keras cleared, everybody waited.
+    Streamlit clears it after every run, because many scripts build a model each time. Here models are shared by all
+    sessions: each would be recompiled for the next heat-map, and clearing blocks every session.
     """
     _set("keeps networks in memory", _nothing)
 
 
 def leave_pages_directory() -> None:
-    """Has Streamlit take the pages from `st.navigation`, and not each file under `pages/` by itself."""
+    """Makes Streamlit take pages from `st.navigation` only, not from the files under `pages/`."""
     _set("asks who somebody is before it shows a page", False)
 
 
@@ -69,4 +69,4 @@ def _name(part: tuple[str, str, str]) -> str:
 
 
 def _nothing() -> None:
-    """Takes the place of the clearing."""
+    """Replaces Streamlit's clearing of the Keras session."""

@@ -1,7 +1,7 @@
-"""The form of a training run, made from the fields of `TrainConfig`: few controls in sight, the rest folded.
+"""The training form, generated from the fields of `TrainConfig`: a few controls visible, the rest folded.
 
-Labels, help, bounds and choices stand beside the fields, and which fields do nothing beside which others is known to
-`dfcore.training.request`; what is here is the few controls that a field's type alone does not make.
+Labels, help, bounds and choices are defined with the fields, and `dfcore.training.request` knows which fields have no
+effect in which combination. Defined here are only the controls that cannot be derived from a field's type.
 """
 
 from collections.abc import Callable
@@ -18,19 +18,19 @@ from dfcore.training.config import TrainConfig, form_fields
 from dfcore.training.request import idle, idle_on
 
 _GROUPS = {"optimisation": "Optimisation", "data": "Data", "machine": "Machine"}
-# The nearest to a bound that is not allowed itself.
+# Offset from an exclusive bound to the nearest allowed value.
 _NEXT = 1e-9
 
 
 def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
-    """Shows the form and returns its values for `make_config`, without those that would do nothing.
+    """Shows the form and returns its values for `make_config`, without fields that would have no effect.
 
     Args:
-        defaults: values to begin with; what is missing, or not allowed, is the config's own default.
-        dataset: what will be trained on.
+        defaults: Initial values; missing or invalid ones fall back to the default of `TrainConfig`.
+        dataset: Data set to train on.
     """
     start = {name: _allowed(name, defaults) for name in TrainConfig.model_fields}
-    # New defaults mean new widgets: otherwise the old values would stay.
+    # New defaults need new widget keys: otherwise the old values would persist.
     form = _Form(start, dataset, f"{dataset.root}-{hash(str(sorted(defaults.items())))}")
     form.draw("main", columns=2)
     with st.expander(_summary(form.present), key=f"more-{form.key}"):
@@ -41,7 +41,7 @@ def form_values(defaults: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
 
 
 def _allowed(name: str, values: dict[str, Any]) -> Any:
-    """A value to begin with; an earlier run may hold what is no longer allowed, or was never."""
+    """Initial value of a field, or its default: an earlier run may hold a value that is missing or no longer valid."""
     field = TrainConfig.model_fields[name]
     checked: Any = Annotated[field.annotation, *field.metadata]
     try:
@@ -60,13 +60,13 @@ def _summary(present: Callable[[str], Any]) -> str:
 
 @dataclass
 class _Form:
-    """A form that is being drawn.
+    """State of the form while it is drawn.
 
     Attributes:
-        start: values to begin with, one for each field.
-        dataset: what will be trained on.
-        key: what the keys of the widgets end with.
-        values: what the widgets say so far.
+        start: Initial value of each field.
+        dataset: Data set to train on.
+        key: Suffix of the widget keys.
+        values: Values of the widgets drawn so far.
     """
 
     start: dict[str, Any]
@@ -77,11 +77,11 @@ class _Form:
         self.values: dict[str, Any] = {}
 
     def present(self, name: str) -> Any:
-        """The value of a field that may be drawn further down."""
+        """Current value of a field, even if it is drawn further down."""
         return st.session_state.get(f"{name}-{self.key}", self.start[name])
 
     def draw(self, group: str, *, columns: int) -> None:
-        """Draws the fields of a group that matter, in rows: the name last, and toggles, whose texts are long."""
+        """Draws the fields of a group that have an effect, in rows: the name last, and wider rows for toggles."""
         names = [name for name, field in form_fields().items() if field.group == group and not field.hidden]
         toggles = [name for name in names if isinstance(self.start[name], bool)]
         others = sorted(set(names) - set(toggles), key=lambda name: (name == "name", names.index(name)))
@@ -93,22 +93,22 @@ class _Form:
                     self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
 
     def idle(self) -> set[str]:
-        """Fields that would do nothing beside what is set now: they are neither shown nor sent."""
+        """Fields that have no effect with the current values; they are neither shown nor submitted."""
         values = {name: self.present(name) for name in self.start} | self.values
         try:
             augment.parse(values["augmentation"])
-        except ConfigError:  # Told when the run is asked for.
+        except ConfigError:  # Reported when the run is requested.
             values["augmentation"] = "none"
         config = TrainConfig.model_construct(**values)
         return {*idle(config), *(name for name, _ in idle_on(self.dataset, config))}
 
     def help(self, name: str) -> str:
-        """What a field means."""
+        """Help text of a field."""
         return TrainConfig.model_fields[name].description or ""
 
 
 def _control(form: _Form, place: Any, name: str) -> Any:
-    """The control that a field's type asks for."""
+    """Draws the default control for a field's type and returns its value."""
     field, value = form_fields()[name], form.start[name]
     options: dict[str, Any] = {"key": f"{name}-{form.key}", "help": form.help(name)}
     if field.titles:
@@ -132,14 +132,14 @@ def _bound(name: str, kind: str) -> Any:
 
 
 def _bounds(name: str) -> tuple[float, float]:
-    """The least and the greatest value of a number, as the config checks them."""
+    """Smallest and largest allowed value of a numeric field."""
     whole = TrainConfig.model_fields[name].annotation is int
     step = 1 if whole else _NEXT
     low, above, high, below = (_bound(name, kind) for kind in ("ge", "gt", "le", "lt"))
     return low if above is None else above + step, high if below is None else below - step
 
 
-# === Controls that a field's type alone does not make ===
+# === Controls that cannot be derived from a field's type ===
 
 
 def _arch(form: _Form, place: Any, name: str) -> str:
@@ -154,7 +154,7 @@ def _arch(form: _Form, place: Any, name: str) -> str:
 
 
 def _image_size(form: _Form, place: Any, name: str) -> int:
-    """Bounded by the architecture too, whose own size it is by default; a new choice makes a new control."""
+    """Image size, bounded and preset by the architecture; a new architecture gets a new control."""
     chosen, field = architectures.get(form.values["arch"]), form_fields()[name]
     low, high = chosen.min_size, int(_bounds(name)[1])
     return place.number_input(
@@ -186,7 +186,7 @@ def _augmentation(form: _Form, place: Any, name: str) -> str:
     picked = place.selectbox(
         form_fields()[name].label, options, options.index(now), key=f"{name}-{form.key}",
         help="Random changes of training images. light only mirrors; standard also crops, recompresses and recolours; "
-        "strong does all there is; singly lets you choose.",
+        "strong applies all changes; singly lets you choose them.",
     )  # fmt: skip
     if picked != "singly":
         return picked

@@ -1,4 +1,4 @@
-"""The verdict on one image: in words, on its scale, with what it is worth, and the errors that are accepted."""
+"""The verdict on one image: in words, on a scale, with its reliability; and the error budget."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from dfcore.figures import DECISION_COLOURS
 
 @dataclass(frozen=True)
 class Strictness:
-    """What the analyst set.
+    """Settings of the analyst.
 
     Attributes:
-        budget: errors that are accepted, or None for those of the card.
-        ignore_ood: whether an image unlike the training images gets a verdict all the same.
+        budget: Maximum error rates; None for those of the card.
+        ignore_ood: Whether out-of-distribution images get a verdict too.
     """
 
     budget: ErrorBudget | None
@@ -24,43 +24,42 @@ class Strictness:
 
 
 def choose_strictness() -> Strictness:
-    """How many errors are accepted; few controls, folded, with their present values told."""
+    """Shows the error-budget settings, folded, with their current values in the heading; returns the choice."""
     own = st.session_state.get("inspect_own_budget", False)
     share = st.session_state.get("inspect_max_fpr", 5.0), st.session_state.get("inspect_max_fnr", 5.0)
-    now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "those of the detector's card"
-    with st.expander(f"Accepted errors (now: {now})", icon=":material/tune:"):
+    now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "from the detector's card"
+    with st.expander(f"Error budget (now: {now})", icon=":material/tune:"):
         own = st.toggle(
-            "Set them myself", key="inspect_own_budget", persist_state="session",
-            help="Each detector's card names the errors that its thresholds accept; a less reliable one accepts fewer, "
-            "and leaves more images undecided.",
+            "Set my own error budget", key="inspect_own_budget", persist_state="session",
+            help="By default, the error budget on the detector's card applies. Less reliable detectors have stricter "
+            "budgets and leave more images undecided.",
         )  # fmt: skip
         left, right = st.columns(2)
         max_fpr = left.number_input(
             "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fpr", disabled=not own,
             persist_state="session",
-            help="Of real images, how many may be called likely fake. Fewer leave more images undecided.",
+            help="Maximum share of real images called likely fake. Lower values leave more images undecided.",
         )  # fmt: skip
         max_fnr = right.number_input(
             "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fnr", disabled=not own, persist_state="session",
-            help="Of fakes, how many may be called likely real. Fewer leave more images undecided.",
+            help="Maximum share of fakes called likely real. Lower values leave more images undecided.",
         )  # fmt: skip
         ignore_ood = st.toggle(
-            "Decide on out-of-distribution images too (unlike its training images)", key="inspect_ignore_ood",
+            "Also decide on out-of-distribution images (unlike the training images)", key="inspect_ignore_ood",
             persist_state="session",
-            help="Such an image is inconclusive. With this, its score decides all the same: nobody has measured what "
-            "that is worth.",
+            help="By default such an image is inconclusive. With this on, its score decides, with unknown reliability.",
         )  # fmt: skip
     return Strictness(ErrorBudget(max_fpr=max_fpr / 100, max_fnr=max_fnr / 100) if own else None, ignore_ood)
 
 
 def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str = "") -> None:
-    """The answer first: in words, with score, thresholds, detector and how far to trust it.
+    """Shows the verdict in words, with score, thresholds, detector and its reliability.
 
     Args:
-        entry: the detector.
-        name: of the file.
-        verdict: what it says.
-        why: why this detector judges, where it was chosen automatically.
+        entry: The detector.
+        name: File name of the image.
+        verdict: Its verdict.
+        why: Reason for the automatic choice of this detector; "" if the user chose it.
     """
     with st.container(border=True):
         st.markdown(f"## {widgets.verdict_words(verdict.decision)}")
@@ -81,10 +80,10 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
 
 def _show_unlike(verdict: Verdict) -> None:
     reasons = "; ".join(widgets.plain(reason) for reason in verdict.ood.reasons)
-    start = "Decided all the same: the" if verdict.ignore_ood else "Out of distribution: the"
+    start = "Decided although out of distribution: the" if verdict.ignore_ood else "Out of distribution: the"
     st.warning(
-        f"{start} image is unlike those that this detector was trained on: {reasons}. What its score is worth here was "
-        "never measured.",
+        f"{start} image is unlike those that this detector was trained on: {reasons}. The score's reliability on such "
+        "images is unknown.",
         icon=":material/explore_off:",
     )
 
@@ -99,9 +98,9 @@ def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
 def _calibration(entry: detectors.Entry) -> str:
     calibration = entry.card.calibration
     if calibration.method == "none":
-        return "The score is the network's own output and no probability: this detector is not calibrated."
+        return "This detector is not calibrated: the score is the network's raw output, not a probability."
     return (
-        "Calibrated: of images like its training images with a score of 0.8, about 80% are fake, where half of all "
+        "Calibrated: among images like its training images that score 0.8, about 80% are fake, if half of all "
         f"images are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
     )
 
@@ -113,20 +112,20 @@ def _promise(thresholds: DecisionThresholds) -> str:
     return (
         f"Thresholds for at most {budget.max_fpr:.0%} false alarms and {budget.max_fnr:.0%} missed fakes, chosen "
         f"on {thresholds.images:,} images ({widgets.plain(thresholds.chosen_on)}), of which "
-        f"{thresholds.abstention_rate:.0%} stay inconclusive. That holds for images like those, and for no others."
+        f"{thresholds.abstention_rate:.0%} are inconclusive. This holds only for images like those."
     )
 
 
 def _trust(entry: detectors.Entry, why: str) -> str:
-    """One sentence on the detector's record, with split and number of images."""
+    """The detector's measured performance, with split and number of images, as Markdown."""
     split, text = entry.card.record
     title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
     if not text:
-        return f"{title}. Its card has no figures for both classes: treat the verdict with care."
+        return f"{title}. Its card has no metrics on both classes: treat the verdict with caution."
     return (
-        f"{title}. On {text['images']:,} {split} images of its own kind of data it called "
-        f"{text['accuracy_fake']:.0%} of fakes fake and {text['false_positive_rate']:.0%} of real images fake when it "
-        "had to decide. On other kinds of images it can be far worse."
+        f"{title}. On {text['images']:,} {split} images like its training data it called "
+        f"{text['accuracy_fake']:.0%} of fakes and {text['false_positive_rate']:.0%} of real images fake when forced "
+        "to decide. On other kinds of images it can be far worse."
     )
 
 

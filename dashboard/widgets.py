@@ -1,4 +1,4 @@
-"""Small pieces that several pages show alike: badges, empty states, errors, galleries, numbers."""
+"""Widgets shared by several pages: badges, empty states, errors, galleries, metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,8 @@ from dfcore.errors import BusyError, ConfigError, DfcoreError
 if TYPE_CHECKING:
     from dfcore.evaluation import Metric
 
-_TILE = 230  # pixels wide: room for the longest title, and four in a row within a frame on a page of 1440
+# Width in pixels: fits the longest title, and four tiles in a frame on a 1440-pixel page.
+_TILE = 230
 
 VERDICTS = {"fake": "Likely fake", "real": "Likely real", "inconclusive": "Inconclusive", None: "No verdict"}
 VERDICT_STYLES = {
@@ -37,7 +38,7 @@ STATE_COLOURS: dict[str, Any] = {
 
 @contextmanager
 def errors(*, stop: bool = False) -> Iterator[None]:
-    """Shows our own errors as messages instead of breaking the page; with `stop` nothing is shown after one."""
+    """Shows a `DfcoreError` as a message instead of breaking the page; `stop` ends the page after it."""
     try:
         yield
     except ConfigError as error:
@@ -52,31 +53,31 @@ def errors(*, stop: bool = False) -> Iterator[None]:
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:
-    """What to do next where there is nothing to show yet."""
+    """Empty state: a message and a link to the page with the next step."""
     with st.container(border=True):
         st.markdown(text)
         st.page_link(path(link), label=label, icon=f":material/{icon}:")
 
 
 def state_badge(state: str) -> None:
-    """A run's state with its icon."""
+    """Shows a run's state as a badge with an icon."""
     st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
 
 
 def verdict_words(decision: str | None) -> str:
-    """Markdown of a verdict in words, with icon and colour."""
+    """Verdict in words, as Markdown with icon and colour."""
     icon, colour = VERDICT_STYLES[decision]
     return f":{colour}[:material/{icon}: {VERDICTS[decision]}]"
 
 
 def choose_detector(key: str = "detector") -> detectors.Entry | None:
-    """The detector to use; the choice stands in the address. None, with advice, where there is none."""
+    """Select box for a detector, stored in the URL. Without detectors, shows the empty state and returns None."""
     chosen = choose_detectors(key, automatic=False)
     return chosen[0] if chosen else None
 
 
 def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[detectors.Entry]:
-    """The detector to use, or with the automatic choice all of the library; none, with advice, where there is none."""
+    """Like `choose_detector`, but returns a list: the chosen detector, or the whole library for "Automatic"."""
     entries = {entry.key: entry for entry in detectors.detectors()}
     if not entries:
         empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
@@ -87,26 +88,26 @@ def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[d
         "Detector",
         offered | {name: entry.title for name, entry in entries.items()},
         key,
-        help="Which trained network judges. Its card says on what it was trained and how far to trust it.",
+        help="The detector that scores the images. Its card states what it was trained on and how reliable it is.",
     )
     return library if chosen == "auto" else [entries[chosen]]
 
 
 def addressed(label: str, options: dict[str, str], name: str, *, help: str, place: Any = st) -> str:
-    """A choice that always stands in the page's address under `name`, so that the view can be shared.
+    """Select box whose value is always in the URL under `name`, so that the view can be shared.
 
-    Streamlit's own binding leaves the first option out of the address; here the first option is the
-    latest run, which tomorrow is another one.
+    Streamlit's own binding omits the first option from the URL; here the first option is the latest run, which changes
+    over time.
 
     Args:
-        label: of the box.
-        options: {value in the address: text for people}.
-        name: of the parameter.
-        help: what is chosen.
-        place: where the box goes.
+        label: Label of the box.
+        options: {value in the URL: text shown}.
+        name: Name of the query parameter.
+        help: Help text.
+        place: Container to draw into.
     """
     asked = st.query_params.get(name)
-    # An address that was not written by this box is an order; later the box decides.
+    # A URL value not written by this box overrides it; afterwards the box decides.
     if asked in options and asked != st.session_state.get(f"{name}_written"):
         st.session_state[name] = asked
     if st.session_state.get(name) not in options:
@@ -119,7 +120,7 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
 
 
 def show_metrics(metrics: Mapping[str, Any], shown: "Iterable[Metric]") -> None:
-    """Metrics as tiles, each with its meaning; what cannot be computed says why."""
+    """Shows metrics as tiles with help; for a metric that is not computed, the help says why."""
     why = metrics.get("not_computed", {})
     with tiles():
         for metric in shown:
@@ -128,42 +129,42 @@ def show_metrics(metrics: Mapping[str, Any], shown: "Iterable[Metric]") -> None:
 
 
 def titles(shown: "Iterable[Metric]") -> dict[str, str]:
-    """{key: title} of metrics."""
+    """Titles of metrics, {key: title}."""
     return {metric.key: metric.title for metric in shown}
 
 
 def tiles() -> Any:
-    """A place for tiles: four in a row on a wide page, two on a narrow one."""
+    """Container for tiles: four per row on a wide page, two on a narrow one."""
     return st.container(horizontal=True)
 
 
 def tile(title: str, shown: str, help: str | None = None) -> None:
-    """One figure with its title, which is never cut off."""
+    """Shows one value with its title, wide enough not to truncate it."""
     st.metric(title, shown, help=help, border=True, width=_TILE)
 
 
 def folded(label: str, key: str, **options: Any) -> Any | None:
-    """A part to be opened, where it is open: what stands in it is not even made before.
+    """Expander whose contents are computed only while it is open.
 
     Args:
-        label: what is inside.
-        key: of its state.
-        options: of `st.expander`.
+        label: Label of the expander.
+        key: Key of its state.
+        options: Further arguments of `st.expander`.
 
     Returns:
-        The place to draw into, none while it is closed.
+        Container to draw into; None while closed.
     """
     place = st.expander(label, key=key, on_change="rerun", **options)
     return place if place.open else None
 
 
 def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: int = 6) -> str | None:
-    """Thumbnails of equal size with a caption each, paged; returns the path whose button was pressed.
+    """Paged thumbnails with captions; returns the path whose button was pressed, or None.
 
     Args:
-        items: (path, caption, PNG bytes or None).
-        key: of the widgets.
-        columns: pictures a row; a page has three rows.
+        items: (path, caption, PNG bytes or None if unreadable).
+        key: Prefix of the widget keys.
+        columns: Thumbnails per row; a page has three rows.
     """
     page_size = 3 * columns
     pages = max(1, -(-len(items) // page_size))
@@ -195,7 +196,7 @@ def inspect(name: str, data: bytes) -> None:
 
 
 def progress(text: str) -> Callable[[int, int], None]:
-    """A bar that counts images, with a text until the first is done."""
+    """Progress bar that counts images; shows `text` until the first one is done."""
     bar = st.progress(0.0, text)
 
     def show(done: int, total: int) -> None:
@@ -205,7 +206,7 @@ def progress(text: str) -> Callable[[int, int], None]:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in words: "40 s", "3 min", "2 h 5 min"."""
+    """Formats seconds: "40 s", "3 min", "2 h 5 min"; "" for None."""
     if seconds is None:
         return ""
     if seconds < 90:

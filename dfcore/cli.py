@@ -1,6 +1,6 @@
-"""The command `dfcore …`, same as `python -m dfcore …`: which commands there are, and how they fail.
+"""The `dfcore` command line, also `python -m dfcore`: dispatches commands and reports errors.
 
-Exit code 0 when it was done, 1 for a failure, 2 for bad input; errors go to stderr in one line.
+Exit code 0 for success, 1 for a failure, 2 for invalid input; errors are printed to stderr in one line.
 """
 
 import argparse
@@ -19,7 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
+    """Runs one command and returns its exit code.
+
+    Args:
+        arguments: Command-line arguments; `sys.argv[1:]` by default.
+    """
     _escape_what_cannot_be_shown()
     given, hints = compat.arguments(list(sys.argv[1:] if arguments is None else arguments))
     options = _parser().parse_args(given)
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _escape_what_cannot_be_shown() -> None:
-    """A console of few characters, or a name that is no UTF-8, must end no command: it shows escapes instead."""
+    """Prints characters that the console cannot encode, and names that are not UTF-8, as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -57,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="dfcore", description="Tells real images from machine-made ones.")
     parser.add_argument("--version", action="version", version=f"dfcore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    data.add(commands.add_parser("data", help="look at a data set, or make the demonstration set"))
-    cache.add(commands.add_parser("cache", help="what decoded images take on the disk, and how to free it"))
+    data.add(commands.add_parser("data", help="inspect a data set, or make the demonstration set"))
+    cache.add(commands.add_parser("cache", help="show or free the disk space used by decoded images"))
     train.add(commands.add_parser("train", help="train a detector"))
     runs.add(commands.add_parser("runs", help="list, show, stop, resume and delete training runs"))
     evaluate.add(commands)

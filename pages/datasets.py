@@ -1,4 +1,4 @@
-"""Data sets: register folders, see what is in them, make the demonstration set."""
+"""Data sets: register folders, check their contents, make the demonstration set."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def add_folder() -> None:
         text = st.text_input(
             "Folder or manifest on this machine",
             placeholder="/data/my-images",
-            help="Folders that may be read here: "
+            help="Readable folders: "
             + (", ".join(widgets.plain(root) for root in roots) if roots else "all")
             + ". Known layouts: "
             + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS),
@@ -63,8 +63,8 @@ def show(root: Path) -> None:
     dataset = assign_splits(result)
     if dataset.demonstration:
         st.info(
-            "This is a demonstration: its fakes are simulated from photographs. A detector trained on it says nothing "
-            "about real deepfakes.",
+            "This is a demonstration: its fakes are simulated from photographs. A detector trained on it cannot "
+            "be expected to work on real deepfakes.",
             icon=":material/science:",
         )
     bad, usable = dataset.unreadable, dataset.usable
@@ -72,22 +72,22 @@ def show(root: Path) -> None:
         widgets.tile("Usable images", f"{len(usable):,}")
         widgets.tile("Real", f"{(usable.label == 0).sum():,}")
         widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
-        widgets.tile("Cannot be used", f"{len(bad):,}", "Unreadable or not placed; see below.")
+        widgets.tile("Unusable", f"{len(bad):,}", "Unreadable, or without a label or split; see below.")
     st.markdown(f"Layout: {widgets.plain(dataset.layout)}")
     unlabelled = int((dataset.table.split == "unlabelled").sum())
     counts, sizes = st.columns(2)
     counts.dataframe(dataset.counts())
     if result.usable.split.isna().any():
-        counts.caption("The splits are drawn automatically: stratified, by seed, copies of an image kept together.")
+        counts.caption("Splits are drawn automatically: seeded, stratified, with copies of an image in the same split.")
     if unlabelled:
-        counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` judges them.")
+        counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
     sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
     common = sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index()
     sizes.dataframe(common, hide_index=True)
     for note in dataset.notes:
         st.warning(widgets.plain(note), icon=":material/report:")
     if len(bad):
-        with st.expander(f"{len(bad):,} images that cannot be used, with reasons"):
+        with st.expander(f"{len(bad):,} unusable images, with reasons"):
             st.dataframe(bad[["path", "error"]], hide_index=True)
     there = [split for split in SPLITS if (usable.split == split).any()]
     if there:
@@ -106,7 +106,7 @@ if not folders:
 with st.container(horizontal=True, vertical_alignment="bottom"):
     if not demo_folder().exists() and st.button(
         "Make the demonstration set", type="primary", icon=":material/science:",
-        help="Crops of two photographs; fakes are simulated by a generator-like decoder. Takes seconds.",
+        help="Crops of two photographs, with fakes simulated by a generator-like decoder. Takes seconds.",
     ):  # fmt: skip
         make_demonstration()
 with st.expander("Register a folder", expanded=not folders, icon=":material/create_new_folder:"):
@@ -118,7 +118,7 @@ if folders:
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
             persist_state="session", help="Registered folders.",
         )  # fmt: skip
-        if st.button("Forget", help="Takes it off this list; its files stay.", icon=":material/remove:"):
+        if st.button("Forget", help="Removes it from this list; its files are kept.", icon=":material/remove:"):
             with widgets.errors():
                 actions.forget(Path(picked))
                 st.rerun()

@@ -1,4 +1,4 @@
-"""Evaluate: what a detector's scores are worth, at any threshold, image by image."""
+"""Evaluate: metrics, curves and errors of a detector, at any threshold and image by image."""
 
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ _EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo":
 
 
 def move_threshold(entry: detectors.Entry) -> float:
-    """The threshold to look at, in the address; the detector's own until it is moved."""
+    """Slider for the threshold, stored in the URL; starts at the detector's own."""
     if st.session_state.setdefault("threshold_of", entry.key) != entry.key:
         st.session_state["threshold_of"] = entry.key
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
-    text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it changes nothing but this page."
-    return st.slider("Call an image fake from this score on", 0.0, 1.0, own, 0.001, format="%.3f", key="threshold",
-                     bind="query-params", help=text)  # fmt: skip
+    text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it affects this page only."
+    return st.slider("Threshold: scores from here on are called fake", 0.0, 1.0, own, 0.001, format="%.3f",
+                     key="threshold", bind="query-params", help=text)  # fmt: skip
 
 
 def show_curves(
@@ -36,19 +36,19 @@ def show_curves(
     roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
     left, right = st.columns(2)
     if roc is None or precision is None:
-        st.warning("There is only one class: curves need both.", icon=":material/report:")
+        st.warning("Curves need both classes; these images have only one.", icon=":material/report:")
     else:
         with left:
-            st.caption("ROC: fakes caught against false alarms")
+            st.caption("ROC curve: fakes caught against false alarms")
             st.plotly_chart(figures.roc(roc, metrics, titles, split=source.key), key="roc", config=_EXPORT)
         with right:
-            st.caption("Precision and recall")
+            st.caption("Precision-recall curve")
             st.plotly_chart(
                 figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT
             )
     left, right = st.columns(2)
     with left:
-        st.caption("How the scores spread")
+        st.caption("Score distribution")
         st.plotly_chart(figures.score_histogram(labels, scores, metrics["threshold"]), key="scores", config=_EXPORT)
     with right:
         st.caption("Confusion matrix: click a cell to see its images")
@@ -59,22 +59,22 @@ def show_curves(
 
 
 def chosen_cell() -> str | None:
-    """The cell that was clicked, or chosen with the keyboard."""
+    """The cell of the confusion matrix that was clicked or selected below it."""
     points = st.session_state.get("cells", {}).get("selection", {}).get("points", [])
     clicked = points[0]["customdata"][0] if points else None
     return st.pills(
         "Images of", figures.CELLS, default=clicked, format_func=figures.CELL_TITLES.__getitem__, key=f"cell_{clicked}",
-        help="Same as clicking a cell: the hardest errors come first.",
+        help="Same as clicking a cell: worst errors first.",
     )  # fmt: skip
 
 
 def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, cell: str, threshold: float) -> None:
     rows = prediction_sources.cell_rows(predictions, cell, threshold)
     if rows.empty:
-        st.caption("No image is in this cell.")
+        st.caption("There are no images in this cell.")
         return
     if source.root is None:
-        st.info("The images are not known on this machine. Register their folder under Data sets to see them.")
+        st.info("The images' folder is unknown on this machine. Register it under Data sets to see them.")
         st.dataframe(rows[["path", "score"]], hide_index=True)
         return
     items = []
@@ -136,14 +136,14 @@ if chosen:
         if known:
             picked = st.segmented_control(
                 "Measured on", list(known), format_func=lambda key: known[key].title, default=next(iter(known)),
-                required=True, key="split", bind="query-params", help="Which images the figures below are from.",
+                required=True, key="split", bind="query-params", help="The images behind the figures below.",
             )  # fmt: skip
             show_all(chosen, known[picked])
         else:
-            st.info("This detector brought no predictions. Measure it on a data set below.", icon=":material/info:")
+            st.info("This detector has no stored predictions. Measure it on a data set below.", icon=":material/info:")
         with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
             panels.measure_elsewhere(chosen)
-        title = "All detectors against all data sets"
+        title = "Cross-evaluation: all detectors on all data sets"
         if matrix := widgets.folded(title, "evaluate_matrix", icon=":material/grid_on:"):
             with matrix:
                 panels.show_matrix()

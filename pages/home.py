@@ -1,4 +1,4 @@
-"""Home: where things stand, and a place to drop an image at once."""
+"""Home: overview of detectors and runs, and image upload."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ require_front_door()
 st.title("Is it real or machine-made?")
 
 if uploads.may_judge() and uploads.choose(
-    "Drop an image to have it judged",
+    "Drop an image to check it",
     "home_upload",
     help="It stays on this machine. Inspect opens with the verdict and a heat-map of the evidence.",
 ):
@@ -20,7 +20,7 @@ if uploads.may_judge() and uploads.choose(
 left, right = st.columns(2, gap="large")
 
 with left:
-    st.subheader("Detectors at hand")
+    st.subheader("Available detectors")
     entries, problems = detectors.library()
     for problem in problems:
         st.warning(widgets.plain(problem), icon=":material/warning:")
@@ -32,7 +32,7 @@ with left:
             split, metrics = entry.card.record
             if metrics:
                 st.caption(
-                    f"ROC AUC {metrics['roc_auc']:.3f} on {metrics['images']:,} {split} images of its own kind of data"
+                    f"ROC AUC {metrics['roc_auc']:.3f} on {metrics['images']:,} {split} images like its training data"
                 )
             if entry.card.limits:
                 st.caption(widgets.plain(entry.card.limits[0]))
@@ -43,7 +43,7 @@ with right:
     rows = summaries(stored.runs()[:6])
     if not rows:
         widgets.empty(
-            "No runs yet. Without data of your own, make the demonstration data set first: it takes seconds.",
+            "No runs yet. If you have no data of your own, make the demonstration data set first; it takes seconds.",
             "datasets",
             "Data sets",
             "photo_library",

@@ -1,4 +1,4 @@
-"""Inspect: one image or several; the verdict first, then the evidence, then the settings."""
+"""Inspect one image or several: the verdict first, then the evidence, then the settings."""
 
 import json
 
@@ -24,16 +24,16 @@ def choose_images() -> list[tuple[str, bytes]]:
     upload, camera, sample = st.tabs([":material/upload: Upload", ":material/photo_camera: Camera", "Sample"])
     with upload:
         uploads.choose(
-            "Images to judge", "inspect_upload",
+            "Images to check", "inspect_upload",
             help="JPEG, PNG, WebP, BMP, TIFF, GIF, MPO or AVIF, up to 64 MB each. They stay on this machine.",
         )  # fmt: skip
     with camera:
         if st.toggle("Use the camera", help="The browser asks for permission first."):
-            photo = st.camera_input("Photograph to judge", label_visibility="collapsed")
+            photo = st.camera_input("Photo to check", label_visibility="collapsed")
             if photo:
                 uploads.keep([("camera.jpg", photo.getvalue())])
     with sample:
-        st.caption("Two photographs that scikit-learn ships, and one of them after a simulated generator decoder.")
+        st.caption("Two photographs from scikit-learn, and one of them passed through a simulated generator decoder.")
         with st.container(horizontal=True):
             for name in samples():
                 if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
@@ -43,7 +43,7 @@ def choose_images() -> list[tuple[str, bytes]]:
 
 
 def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -> tuple[detectors.Entry, str, Verdict]:
-    """The detector that judges, why it, and its verdict with the analyst's strictness."""
+    """The chosen detector, the reason for the choice, and its verdict under the analyst's settings."""
     entry, why, result = inference.verdict(entries, data)
     thresholds = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
     return entry, why, result.under(Policy(thresholds, strictness.ignore_ood))
@@ -52,7 +52,7 @@ def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -
 def choose_one(
     entries: list[detectors.Entry], images: list[tuple[str, bytes]], strictness: Strictness
 ) -> tuple[str, bytes]:
-    """The image to look at closely; with several, after a table of all verdicts."""
+    """The image to show in detail; several images are first listed with their verdicts."""
     if len(images) == 1:
         return images[0]
     rows = []
@@ -66,7 +66,7 @@ def choose_one(
         column_config={"Score": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")},
     )
     number = st.selectbox(
-        "Look closely at", range(len(images)), format_func=lambda i: images[i][0], key="inspect_which",
+        "Show in detail", range(len(images)), format_func=lambda i: images[i][0], key="inspect_which",
         help="The image whose evidence is shown below.",
     )  # fmt: skip
     return images[number]
@@ -82,8 +82,8 @@ def show(entries: list[detectors.Entry], name: str, data: bytes, strictness: Str
     facts = evidence.show_facts(data)
     result = evidence.whole_result(entry, name, match, facts, heatmap, stability)
     st.download_button(
-        "Download the whole result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
-        on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map as data.",
+        "Download the full result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
+        on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map.",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Models: every detector with its card; promote a run, rename, set the default, delete."""
+"""Models: all detectors and their cards; promote a run, rename, set the default, delete."""
 
 import os
 
@@ -17,11 +17,11 @@ require_front_door()
 
 
 def measured_columns() -> dict[str, str]:
-    """Columns of what was measured on other images: {key in the card: title}."""
+    """Columns of the table of measurements on other images, {key in the card: title}."""
     ece = METRICS["ece"].title
     return {"data set": "Data set", "real": "Real", "fake": "Fake"} | {
         "roc_auc": METRICS["roc_auc"].title, "balanced_accuracy": METRICS["balanced_accuracy"].title, "ece": ece,
-        "three_way_fpr": "Likely fake, being real", "three_way_fnr": "Likely real, being fake",
+        "three_way_fpr": "Real, called likely fake", "three_way_fnr": "Fake, called likely real",
         "abstention_rate": "Inconclusive", "ood_rate": "Out of distribution",
     }  # fmt: skip
 
@@ -56,7 +56,7 @@ def show_card(card: Card, key: str) -> None:
 def show_robustness(card: Card, key: str) -> None:
     result = card.robustness[0]
     if place := widgets.folded(
-        f"After recompression, resizing and the like, on {result['split']}", f"robustness_{key}"
+        f"Robustness to recompression, resizing and other changes, on {result['split']}", f"robustness_{key}"
     ):
         place.plotly_chart(figures.robustness(result["rows"], widgets.titles(summary())), key=f"robust_{key}")
 
@@ -67,21 +67,21 @@ def show_whole(card: Card, key: str) -> None:
     rows = {
         "Architecture": card.arch,
         "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
-        "Threshold of two answers": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
-        "Thresholds of three answers": _thresholds(card),
+        "Binary threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
+        "Three-way thresholds": _thresholds(card),
         "Calibration": card.calibration.description,
         "Training images": _training_images(card),
         "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
-        "Images left out": str(training.excluded),
-        "Epochs": f"{training.epochs_run}, the best was {training.best_epoch}",
+        "Excluded images": str(training.excluded),
+        "Epochs": f"{training.epochs_run}, best epoch {training.best_epoch}",
         "Licence": card.licence or "none stated",
-        "Made": card.created,
+        "Created": card.created,
         "SHA-256 of the model": card.model_sha256,
-        "Made with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
+        "Created with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
-    if whole := widgets.folded("The whole card", f"card_{key}"):
+    if whole := widgets.folded("Full card", f"card_{key}"):
         text = [widgets.plain(value) for value in rows.values()]
         whole.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal")
         whole.json(card.model_dump(mode="json"), expanded=False)
@@ -100,7 +100,7 @@ def _thresholds(card: Card) -> str:
 
 def _training_images(card: Card) -> str:
     if card.ood is None:
-        return "no record: it cannot tell when an image is unlike its training images (out of distribution)"
+        return "not recorded: it cannot detect images unlike its training images (out of distribution)"
     files = card.ood.files
     quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
     return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
@@ -111,7 +111,7 @@ def _engine(card: Card) -> str:
     if record is None or not record.enabled:
         return f"Keras{f'; not OpenVINO: {record.reason}' if record else ''}"
     text = f"on {record.images} images its scores were within {record.difference:.0e} of Keras's"
-    cheaper = f"; in bfloat16, only if asked for, {record.bfloat16}" if record.bfloat16 else ""
+    cheaper = f"; in bfloat16, only on request, {record.bfloat16}" if record.bfloat16 else ""
     return f"OpenVINO {record.version} in float32 where it is installed: {text}{cheaper}"
 
 
@@ -124,14 +124,14 @@ def act(entry: detectors.Entry) -> None:
                 actions.set_default(entry.key)
                 st.rerun()
         if entry.shipped:
-            st.caption("It ships with the package: it can be neither renamed nor deleted.")
+            st.caption("It ships with the package and cannot be renamed or deleted.")
         else:
             change(entry)
         if roles.may(Role.ANALYST):
             st.download_button(
                 "Download", actions.pack(entry.folder), f"{entry.key}.zip", "application/zip", on_click="ignore",
                 icon=":material/download:", key=f"download_{entry.key}",
-                help="The whole detector as one archive, to be passed on.",
+                help="The complete detector as one archive, for sharing.",
             )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def change(entry: detectors.Entry) -> None:
 
 @st.dialog("Delete this detector?")
 def confirm_delete(entry: detectors.Entry) -> None:
-    st.markdown(f"**{widgets.plain(entry.title)}** will be deleted for good.")
+    st.markdown(f"**{widgets.plain(entry.title)}** will be deleted permanently.")
     st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete, args=(entry.key,))
 
 
@@ -164,7 +164,7 @@ def promote() -> None:
         return
     with st.form("promote", border=False):
         picked = st.selectbox("Completed run", list(finished), format_func=finished.__getitem__,
-                              help="Its detector is copied into the library; the run stays.")  # fmt: skip
+                              help="Its detector is copied into the library; the run is kept.")  # fmt: skip
         name = st.text_input("Name in the library", placeholder="faces-2026", help="Letters, digits, . - and _")
         if st.form_submit_button("Promote", icon=":material/upload:"):
             with widgets.errors():
@@ -174,14 +174,14 @@ def promote() -> None:
 
 def take_in() -> None:
     st.caption(
-        "A detector from somebody else: the archive that Download gives. It is loaded in a process of its own first, "
-        "and refused if it is anything but one of our networks with its card. What its card claims nobody has checked."
+        "Import a shared detector, from an archive made with Download. It is first loaded in a separate process, and "
+        "rejected unless it holds a supported network with its card. The claims on its card are not verified."
     )
     with st.form("take_in", border=False):
         file = st.file_uploader("Archive", type=["zip"], help="model.keras, card.json, domain.npz, predictions.")
         name = st.text_input("Name in the library", placeholder="faces-from-ada", help="Letters, digits, . - and _")
         if st.form_submit_button("Import", icon=":material/upload_file:") and file:
-            with widgets.errors(), st.spinner("Loading it in a process of its own …"):
+            with widgets.errors(), st.spinner("Loading it in a separate process …"):
                 actions.take_in(name, file.getvalue())
                 st.rerun()
 

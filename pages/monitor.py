@@ -1,4 +1,4 @@
-"""Monitor: all runs and their states, live curves, and what can be done with a run."""
+"""Monitor: all runs and their states, live curves, and actions on a run."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ require_front_door()
 
 _EVERY_SECONDS = 2
 _SILENT_SECONDS = 30
-# Settings that a legend names.
+# Maximum number of settings named in a legend.
 _MOST_DIFFERENCES = 3
 _ACTIVE = {str(state) for state in State if state.active}
 _CURVES = {
@@ -48,11 +48,11 @@ def show_progress(run: Run) -> None:
     left = f", at most {widgets.duration(status.seconds_left)} left" if status.state == "running" else ""
     speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
     step = f", step {status.step:g} of {status.steps:g}" if status.steps and status.state.active else ""
-    beside = " (those for cross-validation included)" if status.epochs > row["planned"] else ""
+    beside = " (including cross-validation)" if status.epochs > row["planned"] else ""
     silent = run.silence() if status.state.active else 0
     if silent > _SILENT_SECONDS:
         st.warning(
-            f"Its process is alive, but has given no sign for {widgets.duration(silent)}: the machine may be "
+            f"Its process is alive, but has not reported for {widgets.duration(silent)}: the machine may be "
             "overloaded, asleep, or out of memory.",
             icon=":material/hourglass_disabled:",
         )
@@ -63,14 +63,12 @@ def show_curves(runs: list[Run]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         smoothing = st.slider(
             "Smoothing", 0.0, 0.95, 0.0, 0.05, key="monitor_smoothing", persist_state="session", width=260,
-            help="Weight of the past in the curve; the raw one stays visible behind it.",
+            help="Weight of past values in the curve; the raw curve stays visible behind it.",
         )  # fmt: skip
-        log = st.toggle(
-            "Logarithmic loss", key="monitor_log", persist_state="session", help="Shows small losses apart."
-        )
+        log = st.toggle("Logarithmic loss", key="monitor_log", persist_state="session", help="Separates small losses.")
     histories = {run.id: readable(run.history) or [] for run in runs}
     if not any(histories.values()):
-        st.info("The first curve points appear when the first epoch is done.", icon=":material/hourglass_empty:")
+        st.info("Curves appear after the first epoch.", icon=":material/hourglass_empty:")
         return
     rows = summaries(runs)
     epochs = max(row["planned"] or len(histories[row["id"]]) for row in rows)
@@ -87,7 +85,7 @@ def show_curves(runs: list[Run]) -> None:
 
 
 def legends(runs: list[Run]) -> dict[str, str]:
-    """{id: name with what tells the run from others of its name}, each another one."""
+    """Unique legend entries, {run id: name}; runs of the same name get the settings in which they differ."""
     names = {row["id"]: row["name"] for row in summaries(runs)}
     settings = {run.id: readable(run.config) or {} for run in runs}
     result = {}
@@ -103,9 +101,9 @@ def legends(runs: list[Run]) -> dict[str, str]:
 
 
 def show_steps(run: Run) -> None:
-    """Open until the first epoch is done, since there is no other curve yet; then whoever wants it opens it."""
+    """Shows the loss per step; open until the first epoch ends, since there is no other curve yet."""
     st.session_state.setdefault("monitor_steps", not readable(run.history))
-    if place := widgets.folded("Training loss, step by step", "monitor_steps"):
+    if place := widgets.folded("Training loss by step", "monitor_steps"):
         rows = readable(run.steps)
         place.caption(f"{len(rows):,} reports, each the mean over a second" if rows else "No step was reported yet.")
         if rows:
@@ -125,14 +123,14 @@ by_id = {run.id: run for run in every}
 with widgets.errors():
     left, right = st.columns([3, 2])
     titles = {row["id"]: stored.run_title(row) for row in summaries(every)}
-    picked = widgets.addressed("Run", titles, "run", help="The run that is shown below.", place=left)
+    picked = widgets.addressed("Run", titles, "run", help="The run shown below.", place=left)
     others = right.multiselect(
         "Overlay", [name for name in by_id if name != picked], format_func=titles.__getitem__, key="overlay",
-        max_selections=len(figures.SERIES_COLOURS) - 1, help="Other runs to draw into the same curves.",
+        max_selections=len(figures.SERIES_COLOURS) - 1, help="Other runs to draw in the same charts.",
     )  # fmt: skip
     run = by_id[picked]
     active = any_active(every)
-    paused = st.toggle("Pause live updates", help="Keeps zoomed curves as they are.") if active else False
+    paused = st.toggle("Pause live updates", help="Keeps the zoom of the charts.") if active else False
 
     @error_reporting.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
     def live() -> None:
@@ -142,7 +140,7 @@ with widgets.errors():
             show_curves([run, *(by_id[name] for name in others)])
             show_steps(run)
         if active and not any_active(every):
-            st.rerun()  # The last one has ended: no more updates are needed.
+            st.rerun()  # The last active run has ended: stop updating.
 
     live()
     run_actions.show(run)

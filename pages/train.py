@@ -1,4 +1,4 @@
-"""Train: choose, estimate, start."""
+"""Train: choose data and settings, estimate the time, start a run."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ require_front_door()
 
 
 def choose_dataset(before: dict[str, Any]) -> Path | None:
-    """The data set to train on; an earlier run's is offered too when one trains again."""
+    """The data set to train on; when repeating a run, its data set is offered too."""
     folders = [str(folder) for folder in registered()]
     earlier = before.get("data_root")
     if earlier and earlier not in folders and Path(earlier).exists():
@@ -43,16 +43,16 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
 
 
 def choose_preset(before: dict[str, Any]) -> dict[str, Any]:
-    """Settings to begin with: those of a preset, or none."""
+    """Initial settings from a preset; {} if none is chosen."""
     if before:
         return {}
-    titles = {"": "None: settings that suit the images' size"} | {
+    titles = {"": "None: settings suited to the image size"} | {
         name: presets.get(name).title for name in presets.names()
     }
     picked = st.selectbox(
         "Preset", list(titles), format_func=titles.__getitem__, key="train_preset", persist_state="session",
-        help="Settings chosen by measurement on such images. They start from ImageNet weights and train further "
-        "networks for honest thresholds, so they take longer. Everything can be changed below.",
+        help="Settings chosen by experiments on such images. They start from ImageNet weights and cross-validate for "
+        "unbiased thresholds, so they take longer. Everything can be changed below.",
     )  # fmt: skip
     if not picked:
         return {}
@@ -70,8 +70,8 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
         )
     whole = widgets.duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
     st.info(
-        f"About {widgets.duration(seconds)} an epoch, at most {whole} for {config.epochs} epochs. Measured just now on "
-        "this machine; reading the images for the first time comes on top.",
+        f"About {widgets.duration(seconds)} per epoch, at most {whole} for {config.epochs} epochs, measured just now "
+        "on this machine, plus the time to read the images for the first time.",
         icon=":material/timer:",
     )
 
@@ -80,7 +80,7 @@ def act(values: dict[str, Any], dataset: Dataset) -> None:
     with st.container(horizontal=True):
         wants_start = st.button("Start training", type="primary", icon=":material/play_arrow:")
         wants_time = st.button(
-            "Estimate the time", icon=":material/timer:", help="Runs a few steps in another process and tells how long."
+            "Estimate the time", icon=":material/timer:", help="Times a few steps in a separate process."
         )
     if not (wants_start or wants_time):
         return

@@ -1,1 +1,1 @@
-"""The commands of `dfcore …`, one file a task: arguments in, library calls, answers out."""
+"""Commands of the `dfcore` command line, one module per task: parse arguments, call the library, print results."""

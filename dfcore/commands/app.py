@@ -1,4 +1,4 @@
-"""`dfcore app`: starts the dashboard, from any folder."""
+"""`dfcore app`: starts the dashboard from any folder."""
 
 import argparse
 import os
@@ -13,21 +13,21 @@ from dfcore.utils.processes import environment
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    text = "start the dashboard on this machine; runs, models and data are those of the current folder"
+    text = "start the dashboard on this machine, with the runs, models and data of the current folder"
     parser = commands.add_parser("app", help="start the dashboard", description=text)
     parser.set_defaults(command=_app)
     parser.add_argument("--port", type=_port, metavar="N", help="port to listen on (default: 8501)")
     parser.add_argument(
         "--host", metavar="ADDRESS",
-        help="address to listen on (default: 127.0.0.1, which only this machine reaches); set up sign-in before others "
-        "can reach it, see docs/security.md",
+        help="address to listen on (default: 127.0.0.1, reachable from this machine only); set up sign-in before "
+        "exposing it to others, see docs/security.md",
     )  # fmt: skip
 
 
 def _app(options: argparse.Namespace) -> None:
     for module in ("streamlit", "plotly"):
         extras.require(module, "app", "The dashboard")
-    # -P: what lies in the current folder must not stand in for a module.
+    # -P: files in the current folder must not shadow modules.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(workspace.app_script())]
     for option, value in (("port", options.port), ("address", options.host)):
         if value is not None:
@@ -36,7 +36,7 @@ def _app(options: argparse.Namespace) -> None:
 
 
 def _become(command: list[str]) -> None:
-    """Runs a command in place of this process, so that signals reach it alone; Windows has no such thing."""
+    """Replaces this process with a command, so that signals reach it directly; on Windows, runs it as a child."""
     sys.stdout.flush()
     if sys.platform != "win32":
         os.execve(command[0], command, environment())  # nosec B606

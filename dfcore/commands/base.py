@@ -1,4 +1,4 @@
-"""What every command's arguments share."""
+"""Argument parsing shared by the commands."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -11,42 +11,46 @@ from dfcore.confidence import ErrorBudget
 from dfcore.detectors.card import Card
 from dfcore.errors import InputError
 
-BUNDLE_HELP = "bundle folder, run folder or id, or the name of a detector in the library (models/, and those that ship)"
+BUNDLE_HELP = "bundle folder, run folder or id, or name of a detector in the library (models/ or shipped with dfcore)"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses in one line."""
+    """Argument parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends with exit code 2."""
+        """Prints the message and exits with code 2."""
         self.exit(2, f"dfcore: {message}. See '{self.prog} --help'.\n")
 
 
 def command(commands: Any, name: str, call: Callable, text: str) -> argparse.ArgumentParser:
-    """Adds a command that can answer in JSON."""
+    """Adds a command with a `--json` option."""
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=call)
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
 def subcommands(parser: argparse.ArgumentParser) -> Any:
-    """Where the commands below another one are added."""
+    """Adds a level of subcommands; returns the object to add them to."""
     return parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
 
 def at_least_one(text: str) -> int | str:
-    """A number of images or of workers, or "auto"."""
+    """Parses a positive integer or "auto"."""
     if text != "auto" and not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected auto or a number of at least 1. Received: {text}")
     return text if text == "auto" else int(text)
 
 
 def out_file(text: str, formats: Sequence[str]) -> Path:
-    """The file after --out, its format told by the ending of its name; checked before anything is computed.
+    """Validates the argument of --out, before anything is computed.
+
+    Args:
+        text: File name; its suffix chooses the format.
+        formats: Allowed suffixes, with the dot.
 
     Raises:
-        InputError: when the ending is none of `formats`, or a folder has that name.
+        InputError: If the suffix is not in `formats`, or the path is a folder.
     """
     path = Path(text)
     if path.suffix.lower() not in formats:
@@ -57,29 +61,29 @@ def out_file(text: str, formats: Sequence[str]) -> Path:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """What runs the network."""
+    """Adds `--engine`."""
     parser.add_argument(
         "--engine",
         default="auto",
         choices=("auto", "keras", "openvino", "openvino-bf16"),
-        help="what runs the network: keras is the reference, openvino is fast on CPUs, openvino-bf16 twice as fast and "
-        "less precise (default: auto, the fast one where the detector's card says that both answer alike)",
+        help="inference engine: keras is the reference, openvino is fast on CPUs, openvino-bf16 twice as fast but less "
+        "precise (default: auto, openvino if the detector's card records that both agree)",
     )
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
-    """The errors that somebody is willing to make."""
+    """Adds the options of the error budget."""
     for name, field in ErrorBudget.model_fields.items():
         flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
-        text = f"{field.description} It chooses the thresholds (default: the card's)."
+        text = f"{field.description} Used to choose the thresholds (default: the card's)."
         parser.add_argument(*flags, type=float, metavar="SHARE", help=text)
 
 
 def budget_of(options: argparse.Namespace, card: Card) -> ErrorBudget | None:
-    """The budget that was asked for, or None; a part that was not is the card's.
+    """The error budget from the options, completed from the card; None if no option was given.
 
     Raises:
-        InputError: when a share is out of its range.
+        InputError: If a rate is out of range.
     """
     asked = {name: value for name in ErrorBudget.model_fields if (value := getattr(options, name)) is not None}
     if not asked:
@@ -92,15 +96,15 @@ def budget_of(options: argparse.Namespace, card: Card) -> ErrorBudget | None:
 
 
 def add_arch_file(parser: argparse.ArgumentParser) -> None:
-    """The file of an architecture that is not dfcore's own, without which a detector of it cannot be loaded."""
+    """Adds `--arch-file`, needed to load a detector with an external architecture."""
     parser.add_argument(
         "--arch-file",
         "--arch_file",
         metavar="FILE",
-        help="a Python file that registers the detector's architecture; it is run",
+        help="Python file that registers the detector's architecture; it is executed",
     )
 
 
 def add_runs_dir(parser: argparse.ArgumentParser) -> None:
-    """The folder of runs."""
-    parser.add_argument("--runs-dir", "--runs_dir", metavar="DIR", help="where runs are kept (default: runs)")
+    """Adds `--runs-dir`."""
+    parser.add_argument("--runs-dir", "--runs_dir", metavar="DIR", help="folder of runs (default: runs)")

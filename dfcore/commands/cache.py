@@ -1,4 +1,4 @@
-"""`dfcore cache`: what decoded images take on the disk, and how to free it."""
+"""`dfcore cache`: shows and frees the disk space used by decoded images."""
 
 import argparse
 from dataclasses import asdict
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
-    command(commands, "info", _info, "sizes, last use, and what is in use now")
-    command(commands, "clear", _clear, "remove all that no process uses; it is decoded again when it is needed")
+    command(commands, "info", _info, "show sizes, last use and what is in use")
+    command(commands, "clear", _clear, "remove everything not in use; images are decoded again when needed")
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -31,7 +31,7 @@ def _info(options: argparse.Namespace) -> None:
         print_json({"folder": str(folder), "limit_bytes": limit, "bytes": taken, "scan_bytes": scans, "entries": rows})
         return
     print(printable(f"{folder}: {_megabytes(taken)} of decoded images, at most {_megabytes(limit)} (DFCORE_CACHE_GB)"))
-    print(f"What is remembered of scans: {_megabytes(scans)}")
+    print(f"Cached scan results: {_megabytes(scans)}")
     if rows:
         print_table([_in_words(row) for row in rows])
 

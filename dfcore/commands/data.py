@@ -1,4 +1,4 @@
-"""`dfcore data`: look at a data set, make the demonstration set."""
+"""`dfcore data`: inspects a data set, makes the demonstration set."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from dfcore.utils.texts import printable
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
-    scan = command(commands, "scan", _scan, "layout, counts and problems of a data set")
+    scan = command(commands, "scan", _scan, "show layout, counts and problems of a data set")
     scan.add_argument("root", metavar="ROOT", help="folder or manifest")
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
@@ -46,10 +46,10 @@ def _scan(options: argparse.Namespace) -> None:
     print(dataset.counts().to_string())
     if drawn:
         print("The splits are drawn automatically, stratified, with seed 0.")
-    print(f"Without a label: {int((dataset.table.split == 'unlabelled').sum())}")
+    print(f"Unlabelled images: {int((dataset.table.split == 'unlabelled').sum())}")
     for note in dataset.notes:
         print(f"Note: {printable(note)}")
-    print(f"Images that cannot be used: {len(bad)}")
+    print(f"Unusable images: {len(bad)}")
     for path, error in bad[["path", "error"]].itertuples(index=False):
         print(f"  {printable(path)}: {printable(error)}")
 
@@ -61,5 +61,5 @@ def _demo(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"root": str(folder.resolve())})
     else:
-        print(f"A DEMONSTRATION data set with simulated fakes lies in {folder}.")
+        print(f"Made a DEMONSTRATION data set with simulated fakes in {folder}.")
         print(f"Train on it with: dfcore train --data-root {folder}")

@@ -1,4 +1,4 @@
-"""`dfcore doctor`: what works on this machine, and what to do about what does not."""
+"""`dfcore doctor`: checks what works on this machine, and advises on what does not."""
 
 import argparse
 from dataclasses import asdict
@@ -12,11 +12,11 @@ from dfcore.utils.texts import printable
 
 def add(commands: Any) -> None:
     """Adds the command."""
-    command(commands, "doctor", _doctor, "say what works on this machine, and what to do about what does not")
+    command(commands, "doctor", _doctor, "check what works on this machine, with advice on what does not")
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    """Exit code 0 when the core works, else 1."""
+    """Returns exit code 0 if the core works, else 1."""
     from dfcore.diagnostics import diagnose
 
     findings, area = [], ""

@@ -1,4 +1,4 @@
-"""`dfcore evaluate`, `dfcore cross-eval` and `dfcore compare`: what detectors are worth on labelled images."""
+"""`dfcore evaluate`, `dfcore cross-eval` and `dfcore compare`: measure detectors on labelled images."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from dfcore.errors import InputError
 from dfcore.utils.texts import printable
 
 _SPLITS = ("train", "validation", "test", "all")
-# Of the three-way decisions: column in the table of `cross-eval`.
+# {key of the three-way metrics: column in the table of `cross-eval`}.
 _THREE_WAY = {
     "fpr": "three_way_fpr", "fnr": "three_way_fnr", "abstention_rate": "abstention_rate", "ood_rate": "ood_rate",
 }  # fmt: skip
@@ -23,12 +23,19 @@ def add(commands: Any) -> None:
     add_arch_file(evaluate)
     evaluate.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     _add_data(evaluate)
-    evaluate.add_argument("--out", metavar="FILE", help="write the per-image predictions too: .csv, .jsonl or .parquet")
+    evaluate.add_argument("--out", metavar="FILE", help="also write per-image predictions: .csv, .jsonl or .parquet")
     evaluate.add_argument(
-        "--robustness", action="store_true", help="measure after recompression, resizing, blur, noise and the like too"
+        "--robustness",
+        action="store_true",
+        help="also measure after recompression, resizing, blur, noise and other changes",
     )
     evaluate.add_argument(
-        "--max-images", "--max_images", type=int, default=1000, metavar="N", help="images for that, at most"
+        "--max-images",
+        "--max_images",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="maximum images for --robustness (default: 1000)",
     )
     add_budget(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
@@ -49,13 +56,13 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple[dict[str, Any], Any]:
-    """Measures and keeps the measurement, so that the dashboard shows it too."""
+    """Measures a detector on a data set and stores the result for the dashboard; returns metrics and predictions."""
     from dfcore.datasets import scan
     from dfcore.evaluation import measure, results, robustness, splits_as_trained
 
     if split not in _SPLITS:
         raise InputError(f"Expected --split {', '.join(_SPLITS)}. Received: {split!r}.")
-    # Nothing that it was trained on is measured as test.
+    # Restore the detector's own splits, so that no training image counts as test.
     dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")))
     part = None if split == "all" else split
     bar = progress_bar("measuring")
@@ -103,7 +110,7 @@ def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.evaluation.metrics import summary
 
     rows = []
-    # A misspelt name is told before anything is measured.
+    # Resolve all names first, so that a misspelt one fails before any measurement.
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:

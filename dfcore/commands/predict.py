@@ -1,4 +1,4 @@
-"""`dfcore predict`, `dfcore explain` and `dfcore optimize`: verdicts, heat-maps, a faster network."""
+"""`dfcore predict`, `dfcore explain` and `dfcore optimize`: verdicts, heat-maps, faster inference."""
 
 import argparse
 import json
@@ -22,28 +22,31 @@ from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable, storable
 
-# A bundle's name that leaves the choice to the images.
+# Bundle name that selects a detector for each image.
 AUTO = "auto"
 
 
 def add(commands: Any) -> None:
     """Adds the commands."""
-    predict = command(commands, "predict", _predict, "judge images")
+    predict = command(commands, "predict", _predict, "classify images as real, fake or inconclusive")
     add_arch_file(predict)
-    predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto takes the one that fits each image")
+    predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto selects the one that fits each image")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
     predict.add_argument(
         "--batch-size", "--batch_size", type=at_least_one, default="auto", metavar="N",
-        help="images a forward pass (default: auto); it changes no score",
+        help="images per forward pass (default: auto); does not affect scores",
     )  # fmt: skip
     predict.add_argument(
-        "--workers", type=at_least_one, metavar="N", help="files read and decoded at once (default: by the cores)"
+        "--workers",
+        type=at_least_one,
+        metavar="N",
+        help="files decoded in parallel (default: by the number of cores)",
     )
-    predict.add_argument("--unordered", action="store_true", help="rows as soon as they are there, in any order")
+    predict.add_argument("--unordered", action="store_true", help="output rows as soon as they are ready, in any order")
     add_engine(predict)
     add_budget(predict)
-    predict.add_argument("--ignore-ood", action="store_true", help="decide on images unlike the training images too")
+    predict.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
     add_arch_file(explain)
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -51,17 +54,17 @@ def add(commands: Any) -> None:
     explain.add_argument(
         "--method", default="gradcam", help="gradcam (default), gradcam++, scorecam, layercam or saliency"
     )
-    explain.add_argument("--target", default="fake", help="evidence of fake or of real")
+    explain.add_argument("--target", default="fake", help="class to show evidence for: fake (default) or real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
     explain.add_argument("--out", required=True, metavar="FILE.png")
-    optimize = command(commands, "optimize", _optimize, "give a detector its network for the fast engine (OpenVINO)")
+    optimize = command(commands, "optimize", _optimize, "prepare a detector for fast inference with OpenVINO")
     add_arch_file(optimize)
     optimize.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     optimize.add_argument(
         "paths",
         metavar="PATH",
         nargs="*",
-        help="images, or folders, to compare the engines on",
+        help="images or folders to compare the engines on",
     )
 
 
@@ -75,7 +78,7 @@ def _predict(options: argparse.Namespace) -> None:
         require_numbers(list_images(options.paths))
     total = sum(1 for _ in iter_images(options.paths))
     if not total:
-        list_images(options.paths)  # Says what was expected.
+        list_images(options.paths)  # Raises the error.
     detectors, how = _detectors(options)
     bar = progress_bar("judging")
     if out is None:
@@ -85,7 +88,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> None:
-    """Prints rows as they come, as JSON in one list."""
+    """Prints rows as they arrive, as text or as one JSON list."""
     done = 0
     for batch in batches:
         for row in batch:
@@ -102,7 +105,7 @@ def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *
 def _write(
     out: Path, options: argparse.Namespace, detectors: dict[str, Any], how: Any, total: int, bar: Progress
 ) -> None:
-    """Writes rows to a file; what a kill left is gone on with."""
+    """Writes rows to a file; resumes if an earlier attempt was killed."""
     from dfcore.batch.predict import predict_files
     from dfcore.batch.resume_log import ResumeLog
     from dfcore.batch.writers import write_rows
@@ -129,7 +132,7 @@ def _write(
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
-    """The detectors that judge, by name, and how."""
+    """Loads the detectors, {name: detector}, and the batch options."""
     from dfcore.batch.predict import BatchOptions
     from dfcore.confidence import Policy
     from dfcore.detectors.detector import Detector
@@ -151,7 +154,7 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
 
 
 def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:
-    """What the verdicts depend on."""
+    """Everything the verdicts depend on; a resumed batch must match it."""
     cards = {name: sha256_bytes(detector.card.model_dump_json().encode()) for name, detector in detectors.items()}
     return {
         "detectors": cards,

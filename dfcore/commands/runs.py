@@ -12,16 +12,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
     for name, call, text in (
-        ("list", _list, "all runs, the latest first"),
-        ("show", _show, "state, settings and figures of a run"),
-        ("stop", _stop, "stop a run after its current step; what was learned is kept"),
-        ("resume", _resume, "go on with a stopped, failed or interrupted run"),
-        ("delete", _delete, "delete a run for good"),
+        ("list", _list, "list runs, newest first"),
+        ("show", _show, "show state, settings and metrics of a run"),
+        ("stop", _stop, "stop a run after its current step; progress is saved"),
+        ("resume", _resume, "resume a stopped, failed or interrupted run"),
+        ("delete", _delete, "delete a run permanently"),
     ):
         one = command(commands, name, call, text)
         add_runs_dir(one)
         if name != "list":
-            one.add_argument("run", metavar="RUN", help="id of a run, as 'dfcore runs list' prints it")
+            one.add_argument("run", metavar="RUN", help="run id, as listed by 'dfcore runs list'")
 
 
 def _store(options: argparse.Namespace) -> Any:
@@ -45,7 +45,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def shown(run: Any) -> dict[str, Any]:
-    """All that is known of a run, as plain data; None in the place of what cannot be read."""
+    """Everything known about a run, as JSON-serialisable data; unreadable parts are None."""
     from dfcore.runs import readable, summary
 
     return summary(run) | {

@@ -1,4 +1,4 @@
-"""How the command line answers: JSON, figures in words, a progress line."""
+"""Terminal output of the commands: JSON, metrics, tables, a progress line."""
 
 import json
 import statistics
@@ -14,12 +14,16 @@ Progress = Callable[[int, int], None]
 
 
 def print_json(value: Any) -> None:
-    """Prints plain data."""
+    """Prints a JSON-serialisable value."""
     print(json.dumps(value, indent=2))
 
 
 def print_figures(metrics: dict[str, Any]) -> None:
-    """Prints metrics by split, and why some could not be computed."""
+    """Prints metrics by split; for those not computed, the reason.
+
+    Args:
+        metrics: {split: metrics}.
+    """
     from dfcore.evaluation.metrics import METRICS
     from dfcore.evaluation.three_way import SHARES
 
@@ -27,7 +31,7 @@ def print_figures(metrics: dict[str, Any]) -> None:
         print(f"{split}: {result['images']} images ({result['real']} real, {result['fake']} fake), ", end="")
         print(f"threshold {result['threshold']:.4f}")
         for key, metric in METRICS.items():
-            if key not in result:  # Runs of earlier versions know fewer figures.
+            if key not in result:  # Runs of earlier versions have fewer metrics.
                 continue
             value, why = result[key], result["not_computed"].get(key)
             print(f"  {metric.title:<27} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
@@ -44,7 +48,7 @@ def print_figures(metrics: dict[str, Any]) -> None:
 
 
 def print_spread(runs: Sequence[dict[str, Any]]) -> None:
-    """Prints mean and standard deviation of the figures over several runs, by split."""
+    """Prints mean and standard deviation of the metrics over several runs, by split."""
     from dfcore.evaluation.metrics import METRICS
 
     for split in ("cross-validation", "validation", "test"):
@@ -59,7 +63,7 @@ def print_spread(runs: Sequence[dict[str, Any]]) -> None:
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Prints rows of figures under their names."""
+    """Prints rows as an aligned table, with the keys as headings."""
     shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
     widths = {name: max(len(name), *(len(row[name]) for row in shown)) for name in shown[0]} if shown else {}
     print("  ".join(name.ljust(width) for name, width in widths.items()))
@@ -74,7 +78,7 @@ def _cell(value: Any) -> str:
 
 
 def progress_bar(text: str) -> Progress:
-    """A progress line on stderr, for people only: how far, how fast, how long still."""
+    """Progress line on stderr, only on a terminal: percentage, rate, time left."""
     began: list[tuple[float, int]] = []
 
     def show(done: int, total: int) -> None:

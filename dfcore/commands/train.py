@@ -1,4 +1,4 @@
-"""`dfcore train`: check everything first, start the process, follow it."""
+"""`dfcore train`: validates the request, starts the run and follows it."""
 
 import argparse
 import sys
@@ -13,18 +13,18 @@ from dfcore.errors import DfcoreError, InputError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Adds the options: one a setting of the training config, and some of the command itself."""
+    """Adds the options: one per field of `TrainConfig`, and those of the command itself."""
     from dfcore.training import presets
     from dfcore.training.config import TrainConfig
 
     parser.set_defaults(command=_train)
-    parser.add_argument("--preset", metavar="NAME", help=f"a preset to start from: {', '.join(presets.names())}")
-    parser.add_argument("--config", metavar="FILE", help="JSON file with settings; options below overrule it")
+    parser.add_argument("--preset", metavar="NAME", help=f"preset to start from: {', '.join(presets.names())}")
+    parser.add_argument("--config", metavar="FILE", help="JSON file with settings; the options below override it")
     add_runs_dir(parser)
-    parser.add_argument("--detach", action="store_true", help="return at once; the run goes on by itself")
-    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--detach", action="store_true", help="return at once; the run continues in the background")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
-        "--repeat", type=int, default=1, metavar="N", help="train N times, with seeds from --seed on; tells the spread"
+        "--repeat", type=int, default=1, metavar="N", help="train N times, with seeds from --seed on; print the spread"
     )
     for name, field in TrainConfig.model_fields.items():
         if name == "schema_version":
@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _requested(options: argparse.Namespace) -> Any:
-    """The config that was asked for by file and options, the later overruling the earlier, over a preset's."""
+    """The requested config: options override the config file, which overrides the preset."""
     from dfcore.training.config import TrainConfig, read_values
     from dfcore.training.request import check_request
 
@@ -87,18 +87,18 @@ def _requested(options: argparse.Namespace) -> Any:
 
 
 def _print_answers(answers: list[dict[str, Any]]) -> None:
-    """One run's answer by itself, those of several as a list."""
+    """Prints one answer as an object, several as a list."""
     print_json(answers[0] if len(answers) == 1 else answers)
 
 
 def _tell(run: Any) -> None:
     if run.status().state == "completed":
         print_figures(run.metrics() or {})
-        print(f"The detector lies in {run.bundle}")
+        print(f"Detector saved in {run.bundle}")
 
 
 def _follow(run: Any, *, quiet: bool) -> None:
-    """Shows a run until it ends; Ctrl-C stops it gracefully, keeping what was learned."""
+    """Shows a run's progress until it ends; Ctrl-C stops it gracefully, with its progress saved."""
     shown, epochs = 0, run.config()["epochs"]
     bar = progress_bar("training")
     print(f"Run {run.id}", file=sys.stderr)

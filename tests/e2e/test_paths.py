@@ -72,7 +72,7 @@ def test_upload_to_heat_map(page, tmp_path):
     settle(page)
     no_error(page)
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the whole result").click()
+        page.get_by_role("button", name="Download the full result").click()
     result = waiting.value.path().read_text()
     assert '"heatmap"' in result
     assert '"sha256"' in result

@@ -193,7 +193,7 @@ def shows_nothing_but_the_button(page) -> None:
     assert heading(page) == ["Deepfake workbench"]
     assert page.get_by_role("button", name="Sign in").count() == 1
     assert re.sub(r"\s+", " ", re.sub(r"\blogin\b", "", main(page))).strip() == (
-        "Deepfake workbench Sign in to go on. Sign in"
+        "Deepfake workbench Sign in to continue. Sign in"
     )
     assert page.get_by_test_id("stFileUploader").count() == 0
 
@@ -228,7 +228,7 @@ def test_the_very_first_address_that_a_server_is_asked_for_shows_nothing_either(
 def test_a_viewer_sees_pages_but_is_offered_no_upload_and_no_training(page, provider):
     sign_in(page, provider, VIEWER)
     assert f"{VIEWER}, viewer" in page.get_by_test_id("stSidebar").inner_text().replace("\N{WORD JOINER}", "")
-    assert "Detectors at hand" in main(page)
+    assert "Available detectors" in main(page)
     assert page.get_by_test_id("stFileUploader").count() == 0
     go(page, "Inspect")
     assert "Judging images requires the role of analyst; yours is viewer." in main(page)
@@ -306,7 +306,7 @@ def test_somebody_without_a_role_is_kept_out_of_every_page(page, provider, addre
         assert (
             main(page)
             .strip()
-            .endswith("You are signed in, but have no role here. Whoever runs this server can give you one.")
+            .endswith("You are signed in, but have no role here. The server's administrator can assign one.")
         )
         assert heading(page) == []
 

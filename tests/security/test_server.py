@@ -340,7 +340,7 @@ def test_without_sign_in_whoever_reaches_the_server_may_do_everything():
 def test_with_sign_in_nothing_is_shown_before_it():
     app = open_page("models", secrets={"auth": AUTH, "roles": {"trainer": ["*"]}}, user={"is_logged_in": False})
     assert labels(app) == {"Sign in"}
-    assert words(app) == "Deepfake workbench Sign in to go on."
+    assert words(app) == "Deepfake workbench Sign in to continue."
 
 
 KEPT_OUT = [
@@ -357,7 +357,7 @@ def test_who_has_no_role_is_kept_out(user):
     app = visit(given={"trainer": [ADDRESS]}, **user)
     assert labels(app) == {"Sign out"}
     assert [error.value for error in app.error] == [
-        "You are signed in, but have no role here. Whoever runs this server can give you one."
+        "You are signed in, but have no role here. The server's administrator can assign one."
     ]
     assert not app.title
 
@@ -732,7 +732,7 @@ def test_one_image_under_any_of_its_names_is_taken(name, library, tmp_path):
 def test_more_images_than_are_held_are_told_and_the_first_are_judged(library, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_FILES", 2)
     app = drop(open_page("inspect"), 5)
-    assert "The first 2 images were taken. 3 more were left out: at most 2 images" in words(app)
+    assert "Only the first 2 images were loaded; 3 more exceed the limit of 2 images" in words(app)
     assert list(app.dataframe[0].value.File) == ["0.png", "1.png"]
 
 
@@ -741,15 +741,15 @@ def test_more_bytes_than_are_held_are_told_and_the_first_are_judged(library, mon
     drop(app, 1, size=600)
     monkeypatch.setattr(uploads, "MOST_BYTES", 2 * 2**20)
     drop(app, 4, size=600)  # About a megabyte each.
-    assert "The first 1 images were taken. 3 more were left out" in words(app)
-    assert "of 2 MB together" in words(app)
+    assert "Only the first 1 images were loaded; 3 more exceed the limit" in words(app)
+    assert "or 2 MB in total" in words(app)
     assert [name for name, _ in app.session_state["inspect_images"]] == ["0.png"]
 
 
 def test_as_many_as_are_held_are_taken_without_a_word(library, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_FILES", 3)
     app = drop(open_page("inspect"), 3)
-    assert "more were left out" not in words(app)
+    assert "exceed the limit" not in words(app)
     assert len(app.dataframe[0].value) == 3
 
 
@@ -759,7 +759,7 @@ def test_what_was_left_out_on_home_is_told_too(library, monkeypatch):
     app = drop(open_page("home"), 3, key="home_upload")
     assert app.title[0].value == "Inspect"
     assert len(app.session_state["inspect_images"]) == 2
-    assert "The first 2 images were taken" in words(app)
+    assert "Only the first 2 images were loaded" in words(app)
 
 
 def test_the_bounds_are_those_that_are_told():

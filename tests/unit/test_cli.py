@@ -117,7 +117,7 @@ def test_scan_tells_layout_counts_and_problems(dfcore, small_dataset, tmp_path):
     assert (code, err) == (0, "")
     assert "Layout: class folders, split into folders" in out
     assert re.search(r"validation\s+12\s+12", out)
-    assert "Images that cannot be used: 1" in out
+    assert "Unusable images: 1" in out
     assert "train/real/broken.png: Not an image" in out
 
 
@@ -219,7 +219,7 @@ def test_train_repeated_tells_the_spread(dfcore, answer, small_dataset, no_proce
     assert "test, 2 runs (mean ± standard deviation):" in out
     both = [run["metrics"]["test"]["roc_auc"] for run in runs]
     assert f"{np.mean(both):.4f} ± {np.std(both, ddof=1):.4f}" in out
-    assert out.count("The detector lies in") == 2
+    assert out.count("Detector saved in") == 2
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ def test_an_uploaded_image_gets_verdict_heat_map_and_result(filled):
     app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
     assert not app.exception
     assert "Score **" in words(app)
-    assert "test images of its own kind of data" in words(app)
+    assert "test images like its training data" in words(app)
     assert "Thresholds for at most 5% false alarms and 5% missed fakes" in words(app)
     assert app.get("download_button")
 
@@ -237,7 +237,7 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "shorter side has 300 pixels" in words(app)
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely" in heading(app)
-    assert "Decided all the same" in words(app), "the warning stays"
+    assert "Decided although out of distribution" in words(app), "the warning stays"
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
@@ -291,7 +291,7 @@ def test_an_address_can_ask_for_a_detector(library):
     assert app.selectbox(key="detector").value == "photographs"
 
 
-# === Stability and the whole result ===
+# === Stability and the full result ===
 
 
 def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown(library, results):
@@ -606,7 +606,7 @@ def test_a_detector_is_measured_on_another_data_set(filled):
     assert any(option.endswith(", all") for option in measured.options)
     # Then it stands in the matrix too.
     assert "No detector was measured" not in words(app)
-    assert "Of data that a detector was trained on, all images are measured" in words(app)
+    assert "Cells marked as trained on it include training images" in words(app)
     for figure in ("balanced_accuracy", "false_positive_rate"):
         app.segmented_control(key="matrix_figure").set_value(figure).run()
         assert not app.exception
@@ -639,7 +639,7 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['fpr']:.1%}"
     assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
-    assert shown["Right when decided"] == "none", "nothing was decided"
+    assert shown["Accuracy when decided"] == "none", "nothing was decided"
     assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
     app = open_page("evaluate")
     app.session_state["evaluate_more"] = True
@@ -694,8 +694,8 @@ def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     known = {card["Training images"] for card in cards}
     assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}
     for card in cards:
-        assert card["Thresholds of three answers"].startswith("likely real below ")
-        assert "at most 5% false alarms and 5% misses" in card["Thresholds of three answers"]
+        assert card["Three-way thresholds"].startswith("likely real below ")
+        assert "at most 5% false alarms and 5% misses" in card["Three-way thresholds"]
         assert card["Calibration"].startswith("none")
     assert [item.label for item in app.button].count("Delete") == 2
 
