@@ -130,7 +130,7 @@ class ResumeLog:
         self.path.unlink(missing_ok=True)
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         """Reads an existing journal and removes a truncated last line; starts a new one if there is none."""
         self._file.seek(0)
         begun = self._file.readline()

@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Callable[[Members], Members], str]] = {
     "card-of-tomorrow": (lambda content: with_card(content, schema_version=2), "not a valid card of schema version 1"),
     "card-not-utf-8": (lambda content: content | {CARD: b"\xff\xfe"}, "cannot be read"),
     "card-too-large": (lambda content: with_card(content, description="x" * 4 * MB), "would unpack to 4 MB"),
-    "size-of-no-network": (lambda content: with_card(content, preprocess={"size": 10**6, "resize": "x"}), "invalid prepro"),
+    "size-of-no-network": (lambda content: with_card(content, preprocess={"size": 10**6, "resize": "x"}), "size: exp"),
 }  # fmt: skip
 
 
