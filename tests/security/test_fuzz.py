@@ -1602,6 +1602,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
     result.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_whatever_comes_in(target: str, lab: Lab, record: Record):
     outcomes = record.outcomes.setdefault(target, Counter())

@@ -208,7 +208,13 @@ def out_of_memory(*_, **__):
     return tf.zeros((10**8, 10**8), tf.uint8)
 
 
-@pytest.mark.parametrize("where", ["make_loss", "validation_figures"], ids=["training", "validation"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("make_loss", id="training"),
+        pytest.param("validation_figures", id="validation", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_out_of_memory_is_noted_as_failed_with_what_to_lower(where, small_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer_module, where, out_of_memory)
     with pytest.raises(DfcoreError, match=r"Memory ran out. Lower batch_size \(now 8\)"):
@@ -219,6 +225,7 @@ def test_a_run_out_of_memory_is_noted_as_failed_with_what_to_lower(where, small_
     assert "ResourceExhaustedError" in run.log_tail(), "the log has the whole story"
 
 
+@pytest.mark.slow
 def test_the_measurement_of_a_few_steps_says_what_to_lower(tmp_path):
     """In a process of its own, through an architecture that asks for more than any machine has."""
     file = tmp_path / "huge.py"
