@@ -19,7 +19,14 @@ _SAFETY_NET = 4 * 2**30
 
 # Of each family one light member goes through every contract in `make test`; `make test-all` takes them all. These
 # contracts hold for the others in `make test` too.
-_HEAVY = {"resnet18", "resnet50", "efficientnetv2b0", "convnext_tiny", "mobilenetv2_multiscale", "mobilenetv2_multiscale_fine"}
+_HEAVY = {
+    "resnet18",
+    "resnet50",
+    "efficientnetv2b0",
+    "convnext_tiny",
+    "mobilenetv2_multiscale",
+    "mobilenetv2_multiscale_fine",
+}
 _FOR_ALL = ("test_ends_in_logits_without_activation", "test_saves_and_reloads_to_the_same_numbers")
 
 
