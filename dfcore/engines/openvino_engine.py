@@ -82,6 +82,7 @@ def convert(model: "keras.Model", *, tta_flip: bool, layer: str | None = None) -
     if layer is not None:
         outputs[MAPS] = model.get_layer(layer).output
     try:
+        _mend_converter()
         converted = ov.convert_model(keras.Model(model.inputs, outputs))
         converted.reshape([2 if tta_flip else 1, size, size, 3])
         steps = ov.preprocess.PrePostProcessor(converted)
@@ -287,6 +288,14 @@ def _check(model: Any) -> None:
         raise BundleError(f"A graph with unexpected shapes: {model.input(0).shape} to {logits}, {features}")
     if len(names) == 3 and (len(evidence := [*model.output(GRADCAM).shape]) != 3 or evidence[0] != views):
         raise BundleError(f"A graph with unexpected shapes: evidence of {evidence}")
+
+
+def _mend_converter() -> None:
+    """Lets OpenVINO 2026.4 convert on Python 3.13, where its `exec("del tensorflow")` is a NameError (PEP 667)."""
+    if sys.version_info >= (3, 13):
+        from openvino.frontend.tensorflow import utils
+
+        utils.exec = lambda statement: None  # It imports TensorFlow, which Keras has done, and deletes the name.
 
 
 def _openvino() -> Any:
