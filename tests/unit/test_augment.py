@@ -112,7 +112,7 @@ def test_every_operation_keeps_the_shape_and_follows_its_seed(text):
 @pytest.mark.parametrize("text", OPERATIONS)
 def test_standard_changes_are_small(text):
     if text in ("flip", "random_crop"):
-        pytest.skip("a tta_flip or moved image is another one, pixel by pixel")
+        pytest.skip("a flipped or moved image is another one, pixel by pixel")
     images = batch()
     assert np.abs(augmented(text, images).astype(int) - images).mean() < 25
 
