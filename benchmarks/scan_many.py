@@ -31,7 +31,8 @@ seconds = time.perf_counter() - begun
 drawn = assign_splits(data)
 split = time.perf_counter() - begun - seconds
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-print(f"  {len(data.table)} images, {len(data.table) / seconds:.0f} images/s, splits in {split:.1f} s, peak {peak:.0f} MB")
+rate = len(data.table) / seconds
+print(f"  {len(data.table)} images, {rate:.0f} images/s, splits in {split:.1f} s, peak {peak:.0f} MB")
 """
 
 
