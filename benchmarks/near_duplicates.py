@@ -83,6 +83,13 @@ def spread_out(paths: list[Path], most: int) -> list[Path]:
     return [paths[k] for k in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
 
 
+def pictures_of(data: Path, name: str, most: int) -> list[np.ndarray]:
+    """Images of a folder; of "NAME at 32 px", made as small as CIFAR's."""
+    folder, _, small = name.partition(" at ")
+    images = [decoder.decode(path) for path in spread_out(files(data / folder), most)]
+    return [np.array(Image.fromarray(rgb).resize((32, 32), Image.Resampling.BICUBIC)) for rgb in images] if small else images
+
+
 def recalls(originals: list[np.ndarray], edit: Edit) -> tuple[float, float]:
     """Shares of planted copies found: by `find`, and by pHash alone (of the picture and its mirror image)."""
     rng = np.random.default_rng(0)
@@ -96,7 +103,7 @@ def recalls(originals: list[np.ndarray], edit: Edit) -> tuple[float, float]:
 
 
 def print_recall(data: Path, sources: tuple[str, ...]) -> None:
-    pictures = {name: [decoder.decode(path) for path in spread_out(files(data / name), PLANTED)] for name in sources}
+    pictures = {name: pictures_of(data, name, PLANTED) for name in sources}
     print("Recall of planted copies (in brackets: pHash with a distance of at most 10, mirror image included)")
     print("| copies | " + " | ".join(f"{name} ({len(images)})" for name, images in pictures.items()) + " |")
     for title, edit in EDITS.items():
@@ -147,7 +154,7 @@ def made(data: Path, sources: tuple[str, ...], count: int) -> list[Signature]:
         shares = rng.dirichlet((1, 1, 1))
         other = np.roll(thumbs[rng.integers(len(thumbs))], rng.integers(32, size=2), (0, 1))
         thumb = (shares[0] * a + shares[1] * b[:, ::-1] + shares[2] * other).astype(np.uint8)
-        result.append(Signature(thumb, perceptual_hashes(thumb), 1.0, thumb.mean((0, 1), dtype=np.float32), 50.0))
+        result.append(Signature(256, thumb, perceptual_hashes(thumb), 1.0, thumb.mean((0, 1), dtype=np.float32), 50.0))
     return result
 
 
@@ -176,7 +183,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="folder for pictures of the pairs found where nothing was planted")
     arguments = parser.parse_args()
     sources = DEVELOPMENT if arguments.development else REPORTED
-    print_recall(arguments.data, sources)
+    print_recall(arguments.data, (*sources, *[f"{name} at 32 px" for name in DEVELOPMENT if name in sources]))
     print_distinct(arguments.data, sources, arguments.pairs)
     if arguments.size:
         print_scale(arguments.data, sources, arguments.size)

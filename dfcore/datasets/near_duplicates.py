@@ -51,11 +51,12 @@ def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -
     terms = _terms(signatures)
     kept = np.flatnonzero(detailed(terms[:, 0]))
     terms = terms[kept]
+    sides = np.array([signatures[k].side for k in kept], np.float32)
     found = [_no_pairs()]
     if len(kept) > 1:
-        index = near_search.Index(terms[:, 0])
+        index = near_search.Index(terms[:, 0], sides)
         for originals, copies, flipped, windows in index.search():
-            found.append(_matching(terms, originals, copies, flipped, windows))
+            found.append(_matching(terms, sides, originals, copies, flipped, windows))
             if progress:
                 progress(min(int(copies.max(initial=0)) + 1, len(kept)), len(signatures))
     pairs = pd.concat(found, ignore_index=True)
@@ -91,7 +92,12 @@ def _terms(signatures: Sequence[Signature]) -> np.ndarray:
 
 
 def _matching(
-    terms: np.ndarray, originals: np.ndarray, copies: np.ndarray, flipped: np.ndarray, windows: np.ndarray
+    terms: np.ndarray,
+    sides: np.ndarray,
+    originals: np.ndarray,
+    copies: np.ndarray,
+    flipped: np.ndarray,
+    windows: np.ndarray,
 ) -> pd.DataFrame:
     """The candidates that are near-duplicates."""
     found = [_no_pairs()]
@@ -100,7 +106,8 @@ def _matching(
         shown = terms[copies[part]]
         turned = flipped[part]
         shown[turned] = near_match.mirrored(shown[turned])
-        result = near_match.match(terms[originals[part]], shown, near_search.WINDOWS[windows[part]])
+        shortest = np.minimum(sides[originals[part]], sides[copies[part]])
+        result = near_match.match(terms[originals[part]], shown, near_search.WINDOWS[windows[part]], shortest)
         found.append(_accepted(originals[part], copies[part], turned, result))
     return pd.concat(found)
 

@@ -15,6 +15,8 @@ from dfcore.imaging.signature import SIDE
 TERMS, COARSE, FINE = 16, 8, 11
 _STEPS = 3
 _SAMPLES = 24
+# A picture of s pixels holds s terms; resizing leaves this share of them as they were.
+_SHARP = 0.6
 _YCBCR = np.float32([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
 
 
@@ -77,34 +79,36 @@ def window_transform(start: np.ndarray, end: np.ndarray, count: int) -> tuple[np
     )
 
 
-def match(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray) -> Match:
+def match(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, sides: np.ndarray) -> Match:
     """Aligns each copy with a window of its original, starting from the one given, and compares them.
 
     Args:
         originals, copies: terms, each (N, 3, TERMS, TERMS).
         windows: (N, 4), see `Match`.
+        sides: (N,), the shortest side of both pictures, in pixels: of tiny ones only coarse terms are compared.
     """
     windows = windows.astype(np.float32)
+    finest = np.minimum(FINE - 1, _SHARP * sides)[:, None, None]
     for _ in range(_STEPS):
-        windows = _step(originals[:, 0], copies[:, 0], windows)
+        windows = _step(originals[:, 0], copies[:, 0], windows, finest)
     left, top, right, bottom = windows.T
     rows = window_transform(top, bottom, FINE)[0]
     columns = window_transform(left, right, FINE)[0]
     seen = rows[:, None] @ originals @ columns.transpose(0, 2, 1)[:, None]
     shown = copies[:, :, :FINE, :FINE]
-    weight = frequencies(FINE) * (frequencies(FINE) < FINE)
+    weight = frequencies(FINE) * (frequencies(FINE) <= finest)
     a, b = (_unit((part[:, 0] * weight).reshape(len(part), -1))[0] for part in (seen, shown))
-    return Match(windows, 1 - (a * b).sum(1), _colour_difference(seen, shown))
+    return Match(windows, 1 - (a * b).sum(1), _colour_difference(seen, shown, finest))
 
 
-def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray) -> np.ndarray:
+def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest: np.ndarray) -> np.ndarray:
     """One Gauss-Newton step of the windows."""
     left, top, right, bottom = windows.T
     rows, rows_top, rows_bottom = window_transform(top, bottom, COARSE)
     columns, columns_left, columns_right = window_transform(left, right, COARSE)
     across = originals @ columns.transpose(0, 2, 1)
     down = rows @ originals
-    weight = frequencies(COARSE)
+    weight = frequencies(COARSE) * (frequencies(COARSE) <= finest)
     seen = rows @ across
     changes = (down @ columns_left.transpose(0, 2, 1), rows_top @ across)
     changes += (down @ columns_right.transpose(0, 2, 1), rows_bottom @ across)
@@ -121,11 +125,11 @@ def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray) -> np.
     return np.clip(windows, [-0.05, -0.05, 0.8, 0.8], [0.2, 0.2, 1.05, 1.05]).astype(np.float32)
 
 
-def _colour_difference(seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def _colour_difference(seen: np.ndarray, shown: np.ndarray, finest: np.ndarray) -> np.ndarray:
     half = np.where(np.arange(COARSE), 0.5, 1.0).astype(np.float32)
-    energy = half[:, None] * half
+    energy = half[:, None] * half * (frequencies(COARSE) <= finest)
     seen, shown = seen[..., :COARSE, :COARSE], shown[..., :COARSE, :COARSE]
-    difference = ((seen - shown) ** 2 * energy).sum((1, 2, 3))
+    difference = ((seen - shown) ** 2 * energy[:, None]).sum((1, 2, 3))
     contrast = (shown[:, 0] ** 2 * energy).sum((1, 2)) - shown[:, 0, 0, 0] ** 2
     return np.sqrt(difference / np.maximum(contrast, 1e-6))
 

@@ -15,6 +15,8 @@ from dfcore.datasets.near_match import COARSE, frequencies, mirrored, window_tra
 # Correlation of two descriptions from which on a pair is compared closely. Of planted copies in the development images
 # (photos_train, faces/train) the lowest had 0.84.
 ALIKE = 0.8
+# The same for pictures of fewer than `_TINY` pixels, which lack the finer terms.
+ALIKE_TINY, _TINY = 0.6, 20
 # Most pairs of one picture that are compared closely, those with the highest correlation.
 MOST = 24
 # Cuts on the two sides of an axis, as shares of it. Together they are no further than 3% from any cut of up to 10%.
@@ -44,9 +46,10 @@ class Index:
     A search looks only into the cells that are nearest to it: 6% of them, and all where there are few.
     """
 
-    def __init__(self, brightness: np.ndarray, *, seed: int = 0):
-        """Describes and sorts the pictures with these terms, (N, TERMS, TERMS)."""
+    def __init__(self, brightness: np.ndarray, sides: np.ndarray, *, seed: int = 0):
+        """Describes and sorts the pictures with these terms, (N, TERMS, TERMS), and shorter sides, (N,), in pixels."""
         self._whole = describe(brightness)
+        self._alike = np.where(sides < _TINY, ALIKE_TINY, ALIKE).astype(np.float32)[:, None]
         count = len(brightness)
         cells = max(1, min(1000, count // _PER_CELL))
         chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))
@@ -104,7 +107,7 @@ class Index:
         windows = self._windows.reshape(-1, COARSE**2)[members].astype(np.float32)
         likeness = queries[rows] @ windows.T
         pictures = members // len(WINDOWS)
-        limit = np.float32(ALIKE)
+        limit = self._alike[own[rows]]
         most = MOST * len(WINDOWS)
         if likeness.shape[1] > most and np.count_nonzero(likeness >= limit) > MOST * len(rows):
             # A crowd of like pictures: only the best of each query.

@@ -13,7 +13,7 @@ from PIL import Image
 SIDE = 32
 _TERMS = 8
 _MOST = 384
-_TAIL = struct.Struct("<2Q5f")
+_TAIL = struct.Struct("<H2Q5f")
 _LUMA = np.float32([0.299, 0.587, 0.114])
 _COSINES = np.cos(np.pi * np.arange(_TERMS)[:, None] * (np.arange(SIDE) + 0.5) / SIDE).astype(np.float32)
 _BITS = 1 << np.arange(_TERMS**2, dtype=np.uint64)
@@ -24,6 +24,7 @@ class Signature:
     """Properties of an image's pixels.
 
     Attributes:
+        side: the shorter side of the image, in pixels (65,535 for all that are larger).
         thumb: uint8 (SIDE, SIDE, 3), RGB: the image squeezed into a square, each pixel the mean of its area.
         hashes: uint64 (2,), perceptual hashes (pHash) of the image and of its mirror image: the bits tell which of its
             8 x 8 lowest cosine terms are above their median. Few bits differ between re-encoded or resized copies.
@@ -33,6 +34,7 @@ class Signature:
         spread: standard deviation of brightness, in grey levels; about 0 for a blank image.
     """
 
+    side: int
     thumb: np.ndarray = field(repr=False)
     hashes: np.ndarray
     blockiness: float
@@ -41,7 +43,7 @@ class Signature:
 
     def to_bytes(self) -> bytes:
         """The signature in `SIZE` bytes."""
-        tail = _TAIL.pack(*map(int, self.hashes), self.blockiness, *map(float, self.mean), self.spread)
+        tail = _TAIL.pack(self.side, *map(int, self.hashes), self.blockiness, *map(float, self.mean), self.spread)
         return self.thumb.tobytes() + tail
 
     @classmethod
@@ -54,8 +56,8 @@ class Signature:
         if len(data) != SIZE:
             raise ValueError(f"Expected a signature of {SIZE} bytes. Received: {len(data)}.")
         thumb = np.frombuffer(data, np.uint8, SIDE * SIDE * 3).reshape(SIDE, SIDE, 3)
-        first, second, blockiness, *mean, spread = _TAIL.unpack_from(data, thumb.size)
-        return cls(thumb, np.array([first, second], np.uint64), blockiness, np.array(mean, np.float32), spread)
+        side, first, second, blockiness, *mean, spread = _TAIL.unpack_from(data, thumb.size)
+        return cls(side, thumb, np.array([first, second], np.uint64), blockiness, np.array(mean, np.float32), spread)
 
 
 SIZE = SIDE * SIDE * 3 + _TAIL.size
@@ -63,10 +65,13 @@ SIZE = SIDE * SIDE * 3 + _TAIL.size
 
 def signature(rgb: np.ndarray) -> Signature:
     """The signature of an image, uint8 (H, W, 3)."""
-    thumb = np.asarray(Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BOX))
+    side = min(rgb.shape[:2])
+    # Enlarged by the box filter, a tiny image would show edges of pixels that it does not have.
+    sampling = Image.Resampling.BOX if side >= SIDE else Image.Resampling.BICUBIC
+    thumb = np.asarray(Image.fromarray(rgb).resize((SIDE, SIDE), sampling))
     grey = _centre(rgb) @ _LUMA
     mean = thumb.mean((0, 1), dtype=np.float32)
-    return Signature(thumb, perceptual_hashes(thumb), _blockiness(grey), mean, float(grey.std()))
+    return Signature(min(side, 65535), thumb, perceptual_hashes(thumb), _blockiness(grey), mean, float(grey.std()))
 
 
 def perceptual_hashes(thumb: np.ndarray) -> np.ndarray:
