@@ -87,7 +87,11 @@ def pictures_of(data: Path, name: str, most: int) -> list[np.ndarray]:
     """Images of a folder; of "NAME at 32 px", made as small as CIFAR's."""
     folder, _, small = name.partition(" at ")
     images = [decoder.decode(path) for path in spread_out(files(data / folder), most)]
-    return [np.array(Image.fromarray(rgb).resize((32, 32), Image.Resampling.BICUBIC)) for rgb in images] if small else images
+    return (
+        [np.array(Image.fromarray(rgb).resize((32, 32), Image.Resampling.BICUBIC)) for rgb in images]
+        if small
+        else images
+    )
 
 
 def recalls(originals: list[np.ndarray], edit: Edit) -> tuple[float, float]:
@@ -119,23 +123,35 @@ def print_distinct(data: Path, sources: tuple[str, ...], shown: Path | None) -> 
     decoded = time.perf_counter()
     signatures = {name: [signature(rgb) for rgb in group] for name, group in pictures.items()}
     count = sum(map(len, paths.values()))
-    print(f"\n{1e3 * (decoded - started) / count:.2f} ms to decode an image, {SIZE} bytes and "
-          f"{1e3 * (time.perf_counter() - decoded) / count:.2f} ms a signature")
+    print(
+        f"\n{1e3 * (decoded - started) / count:.2f} ms to decode an image, {SIZE} bytes and "
+        f"{1e3 * (time.perf_counter() - decoded) / count:.2f} ms a signature"
+    )
     print("Pairs found where nothing was planted (in brackets: pHash with a distance of at most 10)")
-    for name, group in [*signatures.items(), ("all together", [s for group in signatures.values() for s in group])]:
+    for name, group in [*signatures.items(), ("all together", [one for some in signatures.values() for one in some])]:
         pairs = near_duplicates.find(group)
         hashes = np.array([item.hashes for item in group])
         close = np.bitwise_count(hashes[:, None, 0] ^ hashes[None, :, 0]) <= DISTANCE
         close |= np.bitwise_count(hashes[:, None, 1] ^ hashes[None, :, 0]) <= DISTANCE
         alone = int(np.triu(close, 1).sum())
-        print(f"| {name} | {len(group)} images | {len(pairs)} pairs, {1000 * len(pairs) / len(group):.2f} per 1,000 "
-              f"({alone}, {1000 * alone / len(group):.1f} per 1,000) |", flush=True)
+        print(
+            f"| {name} | {len(group)} images | {len(pairs)} pairs, {1000 * len(pairs) / len(group):.2f} per 1,000 "
+            f"({alone}, {1000 * alone / len(group):.1f} per 1,000) |",
+            flush=True,
+        )
         if name in pictures:
             for pair in pairs.itertuples():
-                print(f"    {pair.kind}, {pair.distance:.3f}: {paths[name][pair.i].relative_to(data)} | "
-                      f"{paths[name][pair.j].relative_to(data)}")
+                print(
+                    f"    {pair.kind}, {pair.distance:.3f}: {paths[name][pair.i].relative_to(data)} | "
+                    f"{paths[name][pair.j].relative_to(data)}"
+                )
                 if shown:
-                    save_pair(shown, f"{name.replace('/', '_')}-{pair.i}-{pair.j}", pictures[name][pair.i], pictures[name][pair.j])
+                    save_pair(
+                        shown,
+                        f"{name.replace('/', '_')}-{pair.i}-{pair.j}",
+                        pictures[name][pair.i],
+                        pictures[name][pair.j],
+                    )
 
 
 def save_pair(folder: Path, name: str, *both: np.ndarray) -> None:
@@ -154,7 +170,7 @@ def made(data: Path, sources: tuple[str, ...], count: int) -> list[Signature]:
         shares = rng.dirichlet((1, 1, 1))
         other = np.roll(thumbs[rng.integers(len(thumbs))], rng.integers(32, size=2), (0, 1))
         thumb = (shares[0] * a + shares[1] * b[:, ::-1] + shares[2] * other).astype(np.uint8)
-        result.append(Signature(256, thumb, perceptual_hashes(thumb), 1.0, thumb.mean((0, 1), dtype=np.float32), 50.0))
+        result.append(Signature(thumb, perceptual_hashes(thumb), 0.0, thumb.mean((0, 1), dtype=np.float32), 50.0, 256))
     return result
 
 
@@ -171,8 +187,12 @@ def print_scale(data: Path, sources: tuple[str, ...], count: int) -> None:
 
     started = time.perf_counter()
     pairs = near_duplicates.find(signatures, progress=progress)
-    print(f"\n{count} signatures: {time.perf_counter() - started:.0f} s, {len(pairs)} pairs, memory {before / 2**20:.0f} MB "
-          f"before (signatures: {count * SIZE / 2**20:.0f}), at most {most[0] / 2**20:.0f} MB; {len(steps)} reports")
+    seconds = time.perf_counter() - started
+    size, before, peak = (round(number / 2**20) for number in (count * SIZE, before, most[0]))
+    print(
+        f"\n{count} signatures ({size} MB): {seconds:.0f} s, {len(pairs)} pairs, {len(steps)} reports of progress; "
+        f"memory {before} MB before, at most {peak} MB"
+    )
 
 
 def main() -> None:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfcore.imaging.signature import SIDE
+from dfcore.imaging.signature import THUMB
 
 # Cosine terms kept of a thumbnail; terms by which windows are aligned; terms by which they are compared at last.
 TERMS, COARSE, FINE = 16, 8, 11
+WHOLE = np.array([0, 0, 1, 1], np.float32)
 _STEPS = 3
 _SAMPLES = 24
 # A picture of s pixels holds s terms; resizing leaves this share of them as they were.
 _SHARP = 0.6
-_YCBCR = np.float32([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
+_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def cosine_terms(thumbs: np.ndarray) -> np.ndarray:
     """Cosine series of thumbnails.
 
     Args:
-        thumbs: uint8 (N, SIDE, SIDE, 3).
+        thumbs: uint8 (N, THUMB, THUMB, 3).
 
     Returns:
         float32 (N, 3, TERMS, TERMS) of brightness and two colours: terms (a, b) of the sum of
         c[a, b] * cos(pi * a * y) * cos(pi * b * x) for y, x in [0, 1].
     """
     colours = thumbs.astype(np.float32) @ _YCBCR.T
-    return np.einsum("ai,nijc,bj->ncab", _transform(TERMS, SIDE), colours, _transform(TERMS, SIDE), optimize=True)
+    return np.einsum("ai,nijc,bj->ncab", _transform(TERMS, THUMB), colours, _transform(TERMS, THUMB), optimize=True)
 
 
 def mirrored(terms: np.ndarray) -> np.ndarray:
@@ -83,7 +84,8 @@ def match(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, sides:
     """Aligns each copy with a window of its original, starting from the one given, and compares them.
 
     Args:
-        originals, copies: terms, each (N, 3, TERMS, TERMS).
+        originals: terms, (N, 3, TERMS, TERMS).
+        copies: terms, (N, 3, TERMS, TERMS).
         windows: (N, 4), see `Match`.
         sides: (N,), the shortest side of both pictures, in pixels: of tiny ones only coarse terms are compared.
     """
@@ -110,8 +112,12 @@ def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest
     down = rows @ originals
     weight = frequencies(COARSE) * (frequencies(COARSE) <= finest)
     seen = rows @ across
-    changes = (down @ columns_left.transpose(0, 2, 1), rows_top @ across)
-    changes += (down @ columns_right.transpose(0, 2, 1), rows_bottom @ across)
+    changes = (
+        down @ columns_left.transpose(0, 2, 1),
+        rows_top @ across,
+        down @ columns_right.transpose(0, 2, 1),
+        rows_bottom @ across,
+    )
     flat = [(part * weight).reshape(len(windows), -1) for part in (seen, copies[:, :COARSE, :COARSE], *changes)]
     now, norm = _unit(flat[0])
     wanted, _ = _unit(flat[1])

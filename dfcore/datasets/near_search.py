@@ -2,29 +2,47 @@
 
 A picture is described by the coarse terms of its cosine series; one that is a copy of a part of it resembles one of
 `WINDOWS`, sixteen parts of it. As one number for each of 64 terms, not one bit (the usual perceptual hash), the
-description still holds a window and a crop together that lie 3% of the side apart, where distinct pictures are rare.
+description still holds a window and a crop together that lie 3% of a side apart, where distinct pictures are rare.
 """
 
 from collections.abc import Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from dfcore.datasets.near_match import COARSE, frequencies, mirrored, window_transform
 
 # Correlation of two descriptions from which on a pair is compared closely. Of planted copies in the development images
-# (photos_train, faces/train) the lowest had 0.84.
+# (photos_train, faces/train) hardly any has less than 0.84.
 ALIKE = 0.8
 # The same for pictures of fewer than `_TINY` pixels, which lack the finer terms.
 ALIKE_TINY, _TINY = 0.6, 20
 # Most pairs of one picture that are compared closely, those with the highest correlation.
 MOST = 24
-# Cuts on the two sides of an axis, as shares of it. Together they are no further than 3% from any cut of up to 10%.
-_CUTS = ((0.02, 0.02), (0.02, 0.08), (0.08, 0.02), (0.08, 0.08))
-WINDOWS = np.float32([(x[0], y[0], 1 - x[1], 1 - y[1]) for y, x in product(_CUTS, _CUTS)])
+# Cuts on the two sides of an axis, as shares of it. Any cut of up to 11% is within 3.5% of one of them.
+_CUTS = ((0.02, 0.02), (0.02, 0.09), (0.09, 0.02), (0.09, 0.09))
+WINDOWS = np.array([(x[0], y[0], 1 - x[1], 1 - y[1]) for y, x in product(_CUTS, _CUTS)], np.float32)
 _QUERIES = 4096
-_PER_CELL = 400
-_PROBED = 0.06
+_PER_CELL = 100
+_PROBED = 0.03
+_LEAST = 12
+
+
+class Candidates(NamedTuple):
+    """Pairs that may be near-duplicates, in arrays of one length.
+
+    Attributes:
+        originals: Indices of pictures.
+        copies: Indices of pictures that resemble a part of the original.
+        windows: Indices into `WINDOWS`, the parts.
+        flipped: Whether the copies do so after being turned around from left to right.
+    """
+
+    originals: np.ndarray
+    copies: np.ndarray
+    windows: np.ndarray
+    flipped: bool
 
 
 def describe(brightness: np.ndarray) -> np.ndarray:
@@ -34,8 +52,8 @@ def describe(brightness: np.ndarray) -> np.ndarray:
 
 def describe_windows(brightness: np.ndarray) -> np.ndarray:
     """Descriptions of each picture's `WINDOWS`, float32 (N, 16, COARSE ** 2) of length 1."""
-    starts, ends = np.float32(_CUTS)[:, 0], 1 - np.float32(_CUTS)[:, 1]
-    parts = window_transform(starts, ends, COARSE)[0]
+    cuts = np.array(_CUTS, np.float32)
+    parts = window_transform(cuts[:, 0], 1 - cuts[:, 1], COARSE)[0]
     terms = np.einsum("yab,nbc,xdc->nyxad", parts, brightness, parts, optimize=True)
     return _described(terms.reshape(-1, COARSE, COARSE)).reshape(len(brightness), len(WINDOWS), -1)
 
@@ -43,7 +61,7 @@ def describe_windows(brightness: np.ndarray) -> np.ndarray:
 class Index:
     """The windows of N pictures, sorted into cells around some of the pictures.
 
-    A search looks only into the cells that are nearest to it: 6% of them, and all where there are few.
+    A search looks only into the cells that are nearest to it: 3% of them, and at least 12.
     """
 
     def __init__(self, brightness: np.ndarray, sides: np.ndarray, *, seed: int = 0):
@@ -67,36 +85,23 @@ class Index:
     def __len__(self) -> int:
         return len(self._whole)
 
-    def search(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        """Candidates, some pictures at a time.
-
-        Yields:
-            originals, copies: indices of pictures; the copy resembles a window of the original.
-            flipped: whether the copy does so after being turned around from left to right.
-            windows: indices into `WINDOWS`.
-        """
+    def search(self) -> Iterator[Candidates]:
+        """Candidates, those of some thousand pictures at a time."""
         signs = mirrored(np.ones((COARSE, COARSE), np.float32)).ravel()
         for start in range(0, len(self), _QUERIES):
-            found = []
-            copies = np.arange(start, min(start + _QUERIES, len(self)))
-            for flipped in (False, True):
-                queries = self._whole[copies] * (signs if flipped else 1)
-                rows, originals, likeness = self._nearest(queries, copies)
-                windows = self._best_window(queries, rows, originals)
-                found.append((originals, copies[rows], np.full(len(rows), flipped), windows))
-            originals, copies, turned, windows = (np.concatenate(part) for part in zip(*found, strict=True))
-            yield originals, copies, turned, windows
+            own = np.arange(start, min(start + _QUERIES, len(self)))
+            yield self._candidates(self._whole[own], own, False)
+            yield self._candidates(self._whole[own] * signs, own, True)
 
-    def _nearest(self, queries: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row of the query, picture and correlation, for at most `MOST` pictures of each query."""
+    def _candidates(self, queries: np.ndarray, own: np.ndarray, flipped: bool) -> Candidates:
         cells = len(self._pivots)
-        probed = min(cells, max(12, round(_PROBED * cells)))
+        probed = min(cells, max(_LEAST, round(_PROBED * cells)))
         nearest = np.argpartition(queries @ self._pivots.T, cells - probed, axis=1)[:, cells - probed :]
         asked = np.zeros((len(queries), cells), bool)
         np.put_along_axis(asked, nearest, True, axis=1)
         found = [self._in_cell(cell, queries, np.flatnonzero(asked[:, cell]), own) for cell in range(cells)]
-        rows, pictures, likeness = (np.concatenate(part) for part in zip(*found, strict=True))
-        return _best(rows, pictures, likeness)
+        rows, pictures = _best(*(np.concatenate(part) for part in zip(*found, strict=True)))
+        return Candidates(pictures, own[rows], self._best_window(queries, rows, pictures), flipped)
 
     def _in_cell(
         self, cell: int, queries: np.ndarray, rows: np.ndarray, own: np.ndarray
@@ -112,7 +117,7 @@ class Index:
         if likeness.shape[1] > most and np.count_nonzero(likeness >= limit) > MOST * len(rows):
             # A crowd of like pictures: only the best of each query.
             limit = np.maximum(limit, np.partition(likeness, -most, axis=1)[:, -most, None])
-        row, column = np.nonzero(likeness >= limit)
+        row, column = np.divmod(np.flatnonzero(likeness >= limit), likeness.shape[1])
         others = pictures[column] != own[rows[row]]
         row, column = row[others], column[others]
         return rows[row], pictures[column], likeness[row, column]
@@ -121,22 +126,23 @@ class Index:
         best = np.empty(len(rows), np.int64)
         for start in range(0, len(rows), _QUERIES):
             part = slice(start, start + _QUERIES)
-            best[part] = np.einsum("nwd,nd->nw", self._windows[pictures[part]].astype(np.float32), queries[rows[part]]).argmax(1)
+            best[part] = np.einsum(
+                "nwd,nd->nw", self._windows[pictures[part]].astype(np.float32), queries[rows[part]]
+            ).argmax(1)
         return best
 
 
-def _best(rows: np.ndarray, pictures: np.ndarray, likeness: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each pair of row and picture once, with its highest value; of each row the `MOST` highest."""
+def _best(rows: np.ndarray, pictures: np.ndarray, likeness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of row and picture: each once, and of each row the `MOST` with the highest values."""
     order = np.lexsort((-likeness, pictures, rows))
     rows, pictures, likeness = rows[order], pictures[order], likeness[order]
     first = np.ones(len(rows), bool)
     first[1:] = (rows[1:] != rows[:-1]) | (pictures[1:] != pictures[:-1])
     rows, pictures, likeness = rows[first], pictures[first], likeness[first]
     order = np.lexsort((-likeness, rows))
-    rows, pictures, likeness = rows[order], pictures[order], likeness[order]
-    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = rank < MOST
-    return rows[kept], pictures[kept], likeness[kept]
+    rows, pictures = rows[order], pictures[order]
+    kept = np.arange(len(rows)) - np.searchsorted(rows, rows) < MOST
+    return rows[kept], pictures[kept]
 
 
 def _described(terms: np.ndarray) -> np.ndarray:
