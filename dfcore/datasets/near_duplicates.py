@@ -21,6 +21,8 @@ RECODED, CROPPED, MIRRORED = "re-encoded or resized", "cropped", "mirrored"
 # Chosen on photos_train and faces/train (benchmarks/near_duplicates.py): planted copies stay below 0.055 and 0.18; the
 # nearest distinct pictures, aligned portraits, begin at 0.067 and 0.28, and none has both below these limits.
 MOST_DETAIL, MOST_COLOUR = 0.09, 0.25
+# The same where the smaller picture has fewer than `near_search.TINY` pixels: JPEG changes its colours more.
+MOST_DETAIL_TINY, MOST_COLOUR_TINY = 0.04, 0.45
 # With details as equal as this, brightness and colour may have been changed.
 SAME_DETAIL = 0.01
 # A side cut by more than this share makes a copy a crop; one pixel of a thumbnail is 0.03.
@@ -132,20 +134,26 @@ def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> p
         shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
         shortest = np.minimum(sides[originals], sides[copies])
         result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
-        found.append(_accepted(originals, copies, candidates.flipped, result))
+        accepted = _same(result, shortest < near_search.TINY)
+        found.append(_pairs(originals, copies, candidates.flipped, result)[accepted])
     return pd.concat(found)
 
 
-def _accepted(originals: np.ndarray, copies: np.ndarray, flipped: bool, result: Match) -> pd.DataFrame:
+def _same(result: Match, tiny: np.ndarray) -> np.ndarray:
+    detail = np.where(tiny, MOST_DETAIL_TINY, MOST_DETAIL)
+    colour = np.where(tiny, MOST_COLOUR_TINY, MOST_COLOUR)
+    return (result.detail <= detail) & (result.colour <= colour) | (result.detail <= SAME_DETAIL)
+
+
+def _pairs(originals: np.ndarray, copies: np.ndarray, flipped: bool, result: Match) -> pd.DataFrame:
     cut = np.abs(result.windows - near_match.WHOLE).max(1) > _CUT
-    same = (result.detail <= MOST_DETAIL) & (result.colour <= MOST_COLOUR) | (result.detail <= SAME_DETAIL)
     table = {
         "i": np.minimum(originals, copies),
         "j": np.maximum(originals, copies),
         "kind": np.full(len(copies), MIRRORED) if flipped else np.where(cut, CROPPED, RECODED),
         "distance": np.maximum(result.detail, 0),
     }
-    return pd.DataFrame(table)[same]
+    return pd.DataFrame(table)
 
 
 def _no_pairs() -> pd.DataFrame:
