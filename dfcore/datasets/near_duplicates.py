@@ -30,8 +30,8 @@ _CUT = 0.015
 # Least contrast of detail, in grey levels, and number of cosine terms that carry it.
 _LEAST_DETAIL, _LEAST_TERMS = 4.0, 3.0
 _BLOCK = 4096
-# Up to this number of images, `sources` takes less time than reading them.
-MOST_IN_SCAN = 20_000
+# Raised when other pairs are found.
+VERSION = 1
 
 Progress = Callable[[int, int], None]
 
@@ -76,35 +76,44 @@ def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
 
 
 def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:
-    """Gives near-duplicates a common source, so that they are never parted.
+    """Gives near-duplicates a common source, so that they are never parted; see `joined`.
+
+    Args:
+        table: `Dataset.table`.
+        signatures: by `pixels_sha256`.
+        progress: see `find`.
+    """
+    keys = sorted(set(table.pixels_sha256[table.error.isna()]) & signatures.keys())
+    return joined(table, keys, find([signatures[key] for key in keys], progress=progress))
+
+
+def joined(table: pd.DataFrame, keys: Sequence[str], pairs: pd.DataFrame) -> pd.Series:
+    """The column `source_id` after images that are pairs were given a common source.
 
     Args:
         table: `Dataset.table`; rows with an error are passed over.
-        signatures: by `pixels_sha256`.
-        progress: see `find`.
+        keys: distinct values of `pixels_sha256`.
+        pairs: columns i and j, indices into `keys`.
 
     Returns:
-        The column `source_id`: near-duplicates, and all images of their sources, get the same one, the first of these
-        sources, or "copies of …" if there is none; other images keep theirs. It does not depend on names or order of
-        files.
+        Near-duplicates, and all images of their sources, get the same source: the first of these sources, or
+        "copies of …" if there is none. Other images keep theirs. It does not depend on names or order of files.
     """
-    used = table.error.isna()
-    keys = pd.Index(sorted(set(table.pixels_sha256[used]) & signatures.keys()), dtype="str")
-    known = pd.Index(sorted(set(table.source_id[used].dropna())), dtype="str")
-    found = find([signatures[key] for key in keys], progress=progress)
-    if found.empty:
+    if pairs.empty:
         return table.source_id.astype("str")
+    used = table.error.isna()
+    known = pd.Index(sorted(set(table.source_id[used].dropna())), dtype="str")
     # A graph of contents and, after them, of the sources known before.
-    content = keys.get_indexer(table.pixels_sha256.where(used))
-    source = known.get_indexer(table.source_id.where(used))
+    content = pd.Index(list(keys), dtype="str").get_indexer(pd.Index(table.pixels_sha256.where(used)))
+    source = known.get_indexer(pd.Index(table.source_id.where(used)))
     both = (content >= 0) & (source >= 0)
     links = pd.DataFrame({"i": content[both], "j": len(keys) + source[both]})
-    labels = clusters(pd.concat([found[["i", "j"]], links]), len(keys) + len(known))
+    labels = clusters(pd.concat([pairs[["i", "j"]], links]), len(keys) + len(known))
     names = pd.Series([*known, *(f"copies of {key[:16]}" for key in keys)], index=np.roll(labels, len(known)))
     names = names[~names.index.duplicated()]
     node = np.where(content >= 0, content, np.where(source >= 0, len(keys) + source, -1))
     label = pd.Series(np.where(node >= 0, labels[node], -1), index=table.index)
-    changed = label.isin(labels[found.i.to_numpy()])
+    changed = label.isin(labels[pairs.i.to_numpy(int)])
     return table.source_id.astype("str").mask(changed, label.map(names)).astype("str")
 
 
