@@ -158,31 +158,36 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
         return row | {"error": refused}
     if not workspace.readable(root / path):
         return row | {"error": "It lies, or links to a file, outside of the folders that may be read here."}
-    read = memory.recall(path)
-    if read is None:
-        read, settled = _read_image(root / path)
-        if settled:
-            memory.keep(path, read)
-    row |= read
+    row |= _read_image(root, memory, path)
     if row["error"] is None and place.label is None and place.split != UNLABELLED:
         row["error"] = "No folder on its path names a class."
     return row
 
 
-def _read_image(path: Path) -> tuple[dict[str, Any], bool]:
-    """What a file holds, and whether that is a fact about its content, to be remembered."""
+def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
+    """What a file holds (the keys `READ`), decoded unless that is remembered."""
+    stamp = memory.stamp(path)  # Before the content: whatever is written after this is noticed.
+    known = memory.recall(path, stamp)
+    if known is not None:
+        return known
     read: dict[str, Any] = dict.fromkeys(READ)
     try:
-        data = decoder.read_bytes(path)
+        data = decoder.read_bytes(root / path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
-        facts = sandbox.check(data)
+        known = memory.recall_content(read["sha256"])
+        if known is not None:
+            memory.note(path, stamp, read["sha256"])
+            return known
+        facts, signature = sandbox.look(data)
         read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
         read["pixels_sha256"] = facts.pixels_sha256
+        memory.keep(path, stamp, read, signature)
     except ImageError as error:
         read["error"] = str(error)
         # What could not even be opened may be there the next time; an accident may not happen again.
-        return read, read["sha256"] is not None and not isinstance(error, TransientImageError)
-    return read, True
+        if read["sha256"] is not None and not isinstance(error, TransientImageError):
+            memory.keep(path, stamp, read)
+    return read
 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
