@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from dfcore.datasets import near_match, near_search
 from dfcore.datasets.near_match import COARSE, TERMS, Match
@@ -71,6 +69,9 @@ def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -
 
 def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
     """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 

@@ -16,6 +16,7 @@ from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
 from dfcore.datasets.scan_cache import READ, ScanMemory
+from dfcore.datasets.scan_copies import with_sources
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
@@ -71,10 +72,12 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places)
-    memory = ScanMemory(cache or workspace.cache_dir(), folder)
+    cache = cache or workspace.cache_dir()
+    memory = ScanMemory(cache, folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
-    notes += _notes(folder, table)
+    table, found = with_sources(table, memory.signatures, cache, folder)
+    notes += _notes(folder, table) + found
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
 
 
