@@ -17,6 +17,7 @@ from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
 from dfcore.datasets.reading import Reading, recall
 from dfcore.datasets.scan_cache import READ, ScanMemory
+from dfcore.datasets.scan_copies import with_sources
 from dfcore.datasets.units import joined
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
@@ -73,12 +74,13 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places)
-    memory = ScanMemory(cache or workspace.cache_dir(), folder)
+    cache = cache or workspace.cache_dir()
+    memory = ScanMemory(cache, folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
-    reading = recall(root)
-    table, told = _with_sources(table, reading)
-    notes += [*told, *_notes(folder, table)]
+    table, told = _with_named_sources(table, recall(root))
+    table, found = with_sources(table, memory.signatures, cache, folder)
+    notes += [*told, *_notes(folder, table), *found]
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
 
 
@@ -194,7 +196,7 @@ def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
     return read
 
 
-def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+def _with_named_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
     """The table with the source of each image: as its row says, as its path tells, and as the audit found."""
     found, told = grouping.sources(table.path.tolist(), reading.groups)
     given = table.source_id.where(table.source_id != "")
