@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.confidence import Policy
+from dfcore.datasets.walk import Found, LeftOut
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
@@ -45,13 +46,13 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class _File:
-    path: Path
+    path: str | Path
     sha256: str | None
     image: PreparedImage | ImageError
 
 
 def predict_files(
-    paths: Iterable[Path], detectors: Mapping[str, Detector], options: BatchOptions | None = None
+    paths: Iterable[Found], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> Iterator[list[dict[str, Any]]]:
     """Predicts on files; yields a list of rows per batch, one row per file.
 
@@ -60,7 +61,7 @@ def predict_files(
     not be judged).
 
     Args:
-        paths: Files; consumed lazily.
+        paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
         detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
             `dfcore.detectors.selection`.
         options: See `BatchOptions`.
@@ -95,12 +96,14 @@ def _batch_size(detectors: Mapping[str, Detector]) -> int:
 
 
 def _read(
-    paths: Iterable[Path], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
+    paths: Iterable[Found], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
 ) -> Iterator[_File]:
     """Reads and preprocesses files, with at most `ahead` in progress."""
     specs = [detector.spec for detector in detectors]
 
-    def read(path: Path) -> _File:
+    def read(path: Found) -> _File:
+        if isinstance(path, LeftOut):
+            return _File(path.path, None, ImageError(path.reason))
         digest = None
         try:
             content = decoder.read_bytes(path)

@@ -211,6 +211,20 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
     return decorate
 
 
+def stamp(path: Path) -> str | None:
+    """Size, times and inode of a file as text, which differ once its content does; follows links.
+
+    None if the file is missing, or changed so recently that a further change may leave them as they are.
+    """
+    try:
+        result = path.stat()
+    except (OSError, ValueError):
+        return None
+    if time.time() - max(result.st_mtime, result.st_ctime) < _SETTLED_SECONDS:
+        return None
+    return f"{result.st_size} {result.st_mtime_ns} {result.st_ctime_ns} {result.st_dev}:{result.st_ino}"
+
+
 def _settled(path: Path) -> tuple[int, int, int] | None:
     """Inode, modification time and size; None if the file is missing or too new to tell versions apart."""
     try:
