@@ -19,7 +19,7 @@ from filelock import Timeout
 
 from dfcore.errors import ImageError, InputError, StorageError
 from dfcore.imaging import decoder
-from dfcore.utils.files import lock, make_folder, sha256_bytes, stamp, sweep_of
+from dfcore.utils.files import explained, lock, make_folder, sha256_bytes, share, stamp, sweep_of
 from dfcore.utils.texts import storable
 
 # Seconds of work that a crash of the machine may lose.
@@ -87,21 +87,22 @@ class ResumeLog:
             make_folder(self.path.parent)
             self._lock = lock(self._out.with_name(f".{self._out.name}.lock"), timeout=0)
         except OSError as error:
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         try:
             self._lock.acquire()
             sweep_of(self._out)
             self._file = open(self.path, "a+b")  # Closed by `__exit__`.
+            share(self.path)
         except Timeout:
             raise InputError(f"{self.path} is being written by another process; wait for it or stop it.") from None
         except OSError as error:
             self._lock.release()
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         try:
             self._resume()
         except OSError as error:
             self.__exit__()
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         except BaseException:
             self.__exit__()
             raise
@@ -154,7 +155,7 @@ class ResumeLog:
                 os.fsync(self._file.fileno())
                 self._flushed = time.monotonic()
         except OSError as error:
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         self._new += len(rows)
         for row in stamped:
             self._count(row)

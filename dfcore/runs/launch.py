@@ -7,12 +7,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from dfcore.errors import DfcoreError, RunError
+from dfcore.errors import DfcoreError, RunError, StorageError
 from dfcore.runs.process import identity
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
-from dfcore.utils.files import share, write_json
+from dfcore.utils.files import explained, share, write_json
 from dfcore.utils.processes import environment
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
@@ -68,6 +68,8 @@ def launch(run: Run) -> None:
                 env=_environment(),
                 start_new_session=True,
             )
+    except PermissionError as error:  # Another account's run.
+        raise StorageError(f"Run {run.id} cannot be started: {explained(error, run.log)}.") from error
     except OSError as error:
         run.update(state=State.FAILED, reason=f"Its process could not be started: {error}.")
         raise DfcoreError(f"The training process could not be started: {error}.") from error
