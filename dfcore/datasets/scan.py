@@ -41,6 +41,8 @@ class Dataset:
             error is the reason why a row cannot be used, or missing.
         notes: things about the whole that a person should know.
         demonstration: whether the folder says that it is a demonstration data set.
+        left_out: what lies in the folder and is no row: links that are not followed, folders that cannot be read,
+            files that are no images; paths relative to `root`.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Dataset:
     table: pd.DataFrame
     notes: tuple[str, ...] = field(default_factory=tuple)
     demonstration: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def name(self) -> str:
@@ -122,6 +125,7 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         folder, paths, places, reasons = read_manifest(manifest)
         layout = f"manifest ({manifest.name})"
         notes: list[str] = []
+        left_out: list[LeftOut] = []
     else:
         folder = root
         result, left_out = _list_images(root)
@@ -130,12 +134,12 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, result, strict=True)]
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
-    _require_labels(root, paths, places)
+    _require_labels(root, paths, places, left_out)
     memory = ScanMemory(cache or workspace.cache_dir(), folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
     notes += _notes(folder, table)
-    return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
+    return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file(), tuple(left_out))
 
 
 def _list_images(root: Path) -> tuple[list[str], list[LeftOut]]:
@@ -169,10 +173,12 @@ def _natural(path: Path) -> tuple[str, int, str]:
     return str(path.parent), *number_first(path.name)
 
 
-def _require_labels(root: Path, paths: list[str], places: list[Place]) -> None:
+def _require_labels(root: Path, paths: list[str], places: list[Place], left_out: list[LeftOut]) -> None:
     known = "\n  ".join(KNOWN_LAYOUTS)
+    missed = "; ".join(f"{left.path}: {left.reason}" for left in left_out if left.missed)
     if not paths:
-        raise LayoutError(f"No images were found in {root}. Layouts that are known:\n  {known}")
+        told = f" Left out: {missed}" if missed else ""
+        raise LayoutError(f"No images were found in {root}.{told} Layouts that are known:\n  {known}")
     if not any(place.label is not None for place in places):
         folders = sorted({str(PurePosixPath(path).parent) for path in paths})
         raise LayoutError(

@@ -39,7 +39,7 @@ def resume(run: Run) -> None:
     """Starts a new process that continues a run.
 
     Raises:
-        RunError: If the run is active or completed.
+        RunError: If the run is active or completed, or its data set is not where it was.
         DfcoreError: If the process cannot be started.
     """
     status = run.status()
@@ -47,7 +47,22 @@ def resume(run: Run) -> None:
         raise RunError(f"Run {run.id} is {status.state} already.")
     if not status.state.resumable:
         raise RunError(f"Run {run.id} is {status.state}; only a stopped, failed or interrupted one can be resumed.")
+    require_data(run)
     launch(run)
+
+
+def require_data(run: Run) -> None:
+    """Checks that the data set of a run is still there.
+
+    Raises:
+        RunError: If not; the text names the command that tells the run where it is now.
+    """
+    root = run.config().get("data_root")
+    if isinstance(root, str) and not Path(root).exists():
+        raise RunError(
+            f"The data set of run {run.id} is not there any more: {root}. If it was moved, tell where to: dfcore runs "
+            f"relocate {run.id} NEW_ROOT"
+        )
 
 
 def launch(run: Run) -> None:

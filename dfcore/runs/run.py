@@ -311,6 +311,20 @@ class Run:
         self._require_own(self._stored_status())
         write_json(self.folder / "metrics.json", metrics)
 
+    def change_config(self, **changes: Any) -> None:
+        """Changes some fields of the stored configuration atomically.
+
+        Raises:
+            RunError: If the run is active or its configuration is damaged.
+            StorageError: If it cannot be written.
+        """
+        with self._lock():
+            status = self._stored_status()
+            if status.state.active:
+                raise RunError(f"Run {self.id} is {status.state}; stop it before its settings are changed.")
+            path = self.folder / "config.json"
+            write_json(path, _read_object(path) | changes)
+
     def write_notes(self, text: str) -> None:
         """Writes the user's notes."""
         write_text(self.folder / "notes.txt", text)

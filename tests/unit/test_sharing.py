@@ -342,7 +342,7 @@ def test_two_accounts_train_one_after_the_other_in_one_folder(shared_place, umas
         "damaged" not in listed[1].replace(f"{theirs}  damaged", "") if umask == 0o077 else "damaged" not in listed[1]
     )
     assert shown[0] == 0
-    if os.stat(shared_place / "runs").st_mode & stat.S_ISVTX:
+    if (shared_place / "runs").stat().st_mode & stat.S_ISVTX:
         assert deleted[0] == 1
         assert "cannot be deleted: " in deleted[1]
         assert "belongs to 1234:" in deleted[1]
