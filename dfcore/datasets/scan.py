@@ -15,7 +15,7 @@ from dfcore.datasets import layouts
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, SPLITS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
 from dfcore.datasets.scan_cache import READ, ScanMemory
-from dfcore.datasets.walk import Found, LeftOut, number_first, pictures, relative, walk
+from dfcore.datasets.walk import Found, LeftOut, is_image, number_first, pictures, relative, walk
 from dfcore.errors import ImageError, LayoutError
 from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
@@ -128,10 +128,13 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         left_out: list[LeftOut] = []
     else:
         folder = root
-        result, left_out = _list_images(root)
+        found, left_out = _list_images(root)
         notes = []
-        paths = [storable(path) for path in result]
-        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, result, strict=True)]
+        paths = [storable(path) for path in found]
+        reasons = [
+            reason or (None if path == name else _NO_UTF8)
+            for path, (name, reason) in zip(paths, found.items(), strict=True)
+        ]
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
     _require_labels(root, paths, places, left_out)
@@ -142,16 +145,17 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file(), tuple(left_out))
 
 
-def _list_images(root: Path) -> tuple[list[str], list[LeftOut]]:
-    """The images by their paths relative to `root`, and what is left out."""
+def _list_images(root: Path) -> tuple[dict[str, str | None], list[LeftOut]]:
+    """{path relative to `root`: why it cannot be read, or None} of the images, and what else is left out."""
     if not root.is_dir():
         raise LayoutError(f"Expected a folder or a .csv or .parquet manifest. Received: {root}.")
     found = list(pictures(root))
     if through := _class_links(root, found):
         found = list(pictures(root, through))
-    paths = [one for one in found if isinstance(one, Path)]
-    left_out = [relative(one, root, storable) for one in found if isinstance(one, LeftOut)]
-    return [path.relative_to(root).as_posix() for path in sorted(paths, key=_natural)], left_out
+    refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one)}
+    images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
+    left_out = [relative(one, root, storable) for one in found if isinstance(one, LeftOut) and not is_image(one)]
+    return {path.relative_to(root).as_posix(): refused.get(path) for path in images}, left_out
 
 
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:

@@ -87,6 +87,12 @@ def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
     yield from _gathered(others)
 
 
+def is_image(left: LeftOut) -> bool:
+    """Whether it is one image by its name, such as a link that leads nowhere; a hidden one is not."""
+    path = PurePath(left.path)
+    return left.missed and left.files == 1 and path.suffix.lower() in kinds.PICTURES and not _is_hidden(path.name)
+
+
 def walk(root: Path) -> Iterator[Path]:
     """All files under a folder but hidden ones, folder by folder, 2.png before 10.png."""
     return (found for found in walk_all(root) if isinstance(found, Path))
@@ -169,8 +175,9 @@ def _trouble_of_link(path: Path, root: Path) -> LeftOut | None:
         round_and_round = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
         if isinstance(error, PermissionError):
             return LeftOut(str(path), f"A link that could not be followed: {_words(error)}.")
-        where = "round in a circle" if round_and_round else f"to {path.readlink()}, which does not exist"
-        return LeftOut(str(path), f"A link that leads {where}.")
+        if round_and_round:
+            return LeftOut(str(path), "A link that leads round in a circle.")
+        return LeftOut(str(path), f"There is no file or folder {path.readlink()}, to which this link leads.")
     if not workspace.readable(target):
         return LeftOut(str(path), "A link that leads outside of the folders that may be read here.")
     if not target.is_dir():

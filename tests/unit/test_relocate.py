@@ -17,7 +17,6 @@ from dfcore.training.record import NAME, write_record
 from dfcore.training.relocate import relocate, relocate_all
 from tests.conftest import make_image
 
-
 SMALL = Path(__file__).parents[2] / "models" / "small"
 
 

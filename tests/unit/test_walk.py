@@ -77,9 +77,9 @@ def test_links_to_files_are_files(tmp_path):
         ("in/loop", "../in", "read there"),
         ("in/top", "../../set", "read once"),
         ("self", "self", "round in a circle"),
-        ("gone", "nowhere", "to nowhere, which does not exist"),
-        ("gone.png", "../nowhere/1.png", "does not exist"),
-        ("in/deep", "/proc/self/nothing", "does not exist"),
+        ("gone", "nowhere", "There is no file or folder nowhere"),
+        ("gone.png", "../nowhere/1.png", "There is no file"),
+        ("in/deep", "/proc/self/nothing", "There is no file"),
     ],
 )
 def test_a_link_that_is_not_followed_is_told_and_nothing_is_read_twice(name, target, why, tmp_path):
@@ -89,7 +89,7 @@ def test_a_link_that_is_not_followed_is_told_and_nothing_is_read_twice(name, tar
     assert images == ["2.png", "in/1.png"]
     assert list(told) == [name]
     assert why in told[name]
-    assert (missed(tmp_path / "set") == {name}) == ("exist" in why or "circle" in why)
+    assert (missed(tmp_path / "set") == {name}) == ("There is no" in why or "circle" in why)
 
 
 @posix
