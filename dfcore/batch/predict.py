@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.confidence import Policy
-from dfcore.datasets.walk import Found, LeftOut
+from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.walk import Found
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import ImageError
+from dfcore.errors import ImageError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
@@ -58,7 +59,7 @@ def predict_files(
 
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
     (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, and error (why the file could
-    not be judged).
+    not be judged); and accident, true, only where that may lie with the machine and not the file.
 
     Args:
         paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
@@ -138,7 +139,8 @@ def _judge(
 
 
 def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
-    return {
+    accident = {"accident": True} if isinstance(file.image, TransientImageError) else {}
+    return accident | {
         "path": storable(file.path),
         "sha256": file.sha256,
         "score": verdict.score,

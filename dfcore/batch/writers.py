@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dfcore.datasets.walk import LeftOut
+from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError
 from dfcore.utils.files import write_atomic, write_text
 from dfcore.utils.texts import storable

@@ -27,7 +27,8 @@ from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.batch.resume_log import ResumeLog
-    from dfcore.datasets.walk import Found, LeftOut
+    from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.walk import Found
 
 # Bundle name that selects a detector for each image.
 AUTO = "auto"
@@ -110,8 +111,8 @@ class _Found:
         self.counted: list[LeftOut] = []
 
     def __iter__(self) -> "Iterator[Found]":
+        from dfcore.datasets.dataset import LeftOut
         from dfcore.datasets.listing import iter_found
-        from dfcore.datasets.walk import LeftOut
 
         self.counted = []
         for found in iter_found(self._paths):

@@ -7,11 +7,12 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from dfcore import workspace
 from dfcore.datasets import kinds
+from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.kinds import Kind
 
 # Hidden folders of tools, in which nobody keeps pictures to be judged.
@@ -26,23 +27,6 @@ _REASONS = {
     Kind.VIDEO: "A video; extract the frames that are to be judged.",
     Kind.ARCHIVE: "An archive; unpack it first.",
 }
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Something in a folder that is not read.
-
-    Attributes:
-        path: What it is; for several files, the folder and a pattern.
-        reason: Why, as a sentence.
-        files: Number of files; 1 for a folder or link that leads to an unknown number.
-        missed: Whether a picture may be missed because of it.
-    """
-
-    path: str
-    reason: str
-    files: int = 1
-    missed: bool = True
 
 
 Found = Path | LeftOut

@@ -1,6 +1,7 @@
 """Tells runs where their data set is now, once it is known to be the same by content."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.datasets import Dataset, assign_splits, scan
+from dfcore.datasets.reading import Reading, recall, remember
 from dfcore.errors import DatasetError, DfcoreError, LayoutError, RunError
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig, make_config
@@ -57,9 +59,10 @@ def relocate(run: Run, root: str | Path) -> Relocation:
         raise LayoutError(f"There is no folder or manifest {root}.")
     root = root.resolve()
     config = make_config(_known_settings(run) | {"data_root": str(root)})
-    dataset = assign_splits(scan(root), config.split_policy)
-    added = _require_same_images(run, dataset, exactly=status.state.resumable)
-    run.change_config(data_root=str(root))
+    with _read_as_before(data_root(run), root):
+        dataset = assign_splits(scan(root), config.split_policy)
+        added = _require_same_images(run, dataset, exactly=status.state.resumable)
+        run.change_config(data_root=str(root))
     return Relocation(run.id, root, len(dataset.usable) - added, added)
 
 
@@ -90,6 +93,21 @@ def data_root(run: Run) -> Path | None:
     except RunError:
         return None
     return Path(root) if isinstance(root, str) else None
+
+
+@contextmanager
+def _read_as_before(old: Path | None, new: Path) -> Iterator[None]:
+    """Reads the data set as its user said of the old place, and remembers that for the new one if all goes well."""
+    said = recall(old) if old else Reading()
+    if said == Reading() or recall(new) != Reading():
+        yield
+        return
+    remember(new, said)
+    try:
+        yield
+    except BaseException:
+        remember(new, Reading())
+        raise
 
 
 def _known_settings(run: Run) -> dict[str, object]:

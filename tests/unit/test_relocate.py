@@ -9,6 +9,7 @@ import pytest
 from dfcore import workspace
 from dfcore.cli import main
 from dfcore.datasets import registry
+from dfcore.datasets.reading import Reading, recall, remember
 from dfcore.errors import DatasetError, LayoutError, RunError
 from dfcore.runs import Run, RunStore, State, resume
 from dfcore.training.config import make_config
@@ -169,6 +170,19 @@ def test_all_runs_and_registered_sets_below_a_folder(root, tmp_path, capsys):
     assert registry.missing() == []
     assert registry.registered() == [new / "set", other, new / "deep"]
     assert relocate_all(runs, tmp_path / "old", new)[0].problem
+
+
+def test_what_was_said_of_the_data_holds_at_their_new_place(root, tmp_path):
+    run = run_on(root, State.COMPLETED)
+    remember(root, said := Reading(groups=r"(\d+)\.png"))
+    now = root.rename(tmp_path / "new")
+    make_image(now / "real" / "0.png", seed=99)
+    with pytest.raises(DatasetError):
+        relocate(run, now)
+    assert recall(now) == Reading()
+    make_image(now / "real" / "0.png", seed=0)
+    relocate(run, now)
+    assert recall(now) == said
 
 
 def test_what_needs_the_data_asks_for_their_new_place(root, tmp_path, capsys):

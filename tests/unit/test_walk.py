@@ -11,9 +11,10 @@ from PIL import Image
 
 from dfcore import workspace
 from dfcore.datasets import kinds
+from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.kinds import Kind
 from dfcore.datasets.listing import iter_found
-from dfcore.datasets.walk import LeftOut, pictures, walk
+from dfcore.datasets.walk import pictures, walk
 from tests.conftest import make_image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links and modes are Unix's")
@@ -149,7 +150,7 @@ def test_special_files_are_told_and_not_opened(tmp_path):
 UNREADABLE = """
 import os, sys
 from pathlib import Path
-from dfcore.datasets.walk import LeftOut, pictures
+from dfcore.datasets.dataset import LeftOut; from dfcore.datasets.walk import pictures
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(4321); os.setuid(4321)
 for one in pictures(Path(sys.argv[1])):
