@@ -68,7 +68,7 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     else:
         st.markdown("Not measured on these images yet. Measuring rescores each image after eleven small changes.")
     if source.root is None:
-        st.info("The images' folder is unknown on this machine. Register it under Data sets to measure robustness.")
+        st.info(prediction_sources.unknown_root(entry, source))
         return
     most = st.number_input("Maximum images", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):

@@ -53,6 +53,14 @@ def sources(entry: detectors.Entry) -> list[Source]:
     return result
 
 
+def unknown_root(entry: detectors.Entry, source: Source) -> str:
+    """What to do where the images of a source are not known on this machine."""
+    text = "The images' folder is unknown on this machine. Register it under Data sets"
+    if entry.run is None or source.key not in stored_splits(entry.folder):
+        return f"{text}."
+    return f"{text}, or, if it was moved, tell the run: `dfcore runs relocate {entry.run.id} NEW_ROOT`."
+
+
 def _title(split: str, entry: detectors.Entry) -> str:
     if split == CROSS_VALIDATION:
         return f"cross-validation within the training split of {entry.card.training.dataset}"
@@ -128,5 +136,7 @@ def _own_root(entry: detectors.Entry) -> Path | None:
     settings = readable(entry.run.config) if entry.run is not None else None
     if settings and isinstance(settings.get("data_root"), str):
         root = Path(settings["data_root"])
-        return root if root.is_dir() else root.parent
+        if root.exists():
+            return root if root.is_dir() else root.parent
+        return None
     return next((path for path in registered() if path.name == entry.card.training.dataset and path.is_dir()), None)

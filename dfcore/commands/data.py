@@ -1,8 +1,9 @@
 """`dfcore data`: inspects a data set, makes the demonstration set."""
 
 import argparse
+from dataclasses import asdict
 
-from dfcore.commands.base import command, subcommands
+from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command, subcommands
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.utils.texts import printable
 
@@ -11,18 +12,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Adds the commands."""
     commands = subcommands(parser)
     scan = command(commands, "scan", _scan, "show layout, counts and problems of a data set")
+    scan.epilog = INCOMPLETE_HELP.format("every image found can be used", "images cannot, or were left out")
     scan.add_argument("root", metavar="ROOT", help="folder or manifest")
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
     demo.add_argument("--seed", type=int, default=0)
 
 
-def _scan(options: argparse.Namespace) -> None:
+def _scan(options: argparse.Namespace) -> int:
     from dfcore.datasets import assign_splits, scan
 
     result = scan(options.root, progress=progress_bar("reading"))
     dataset = assign_splits(result)
     bad = dataset.unreadable
+    code = INCOMPLETE if len(bad) or any(one.missed for one in dataset.left_out) else 0
     drawn = bool(result.usable.split.isna().any())
     if options.json:
         counts = dataset.counts()
@@ -35,11 +38,12 @@ def _scan(options: argparse.Namespace) -> None:
                 "splits_drawn": drawn,
                 "unlabelled": int((dataset.table.split == "unlabelled").sum()),
                 "unreadable": bad[["path", "error"]].to_dict("records"),
+                "left_out": [asdict(one) for one in dataset.left_out],
                 "notes": list(dataset.notes),
                 "fingerprint": dataset.fingerprint,
             }
         )
-        return
+        return code
     print(f"{printable(dataset.root)}\nLayout: {printable(dataset.layout)}")
     if dataset.demonstration:
         print("This is a DEMONSTRATION data set; its fakes are simulated.")
@@ -52,6 +56,9 @@ def _scan(options: argparse.Namespace) -> None:
     print(f"Unusable images: {len(bad)}")
     for path, error in bad[["path", "error"]].itertuples(index=False):
         print(f"  {printable(path)}: {printable(error)}")
+    for one in dataset.left_out:
+        print(f"Left out: {printable(one.path)}: {printable(one.reason)}")
+    return code
 
 
 def _demo(options: argparse.Namespace) -> None:

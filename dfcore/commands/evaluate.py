@@ -1,13 +1,14 @@
 """`dfcore evaluate`, `dfcore cross-eval` and `dfcore compare`: measure detectors on labelled images."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
-from dfcore.errors import InputError
+from dfcore.errors import InputError, LayoutError
 from dfcore.utils.texts import printable
 
 _SPLITS = ("train", "validation", "test", "all")
@@ -62,8 +63,10 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
 
     if split not in _SPLITS:
         raise InputError(f"Expected --split {', '.join(_SPLITS)}. Received: {split!r}.")
+    _require_there(root)
     # Restore the detector's own splits, so that no training image counts as test.
     dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")))
+    _tell_left_out(dataset)
     part = None if split == "all" else split
     bar = progress_bar("measuring")
     metrics, table = measure(detector, dataset, part, cache_dir=workspace.cache_dir(), progress=bar)
@@ -74,6 +77,31 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
         )
     results.store(workspace.measurements_dir(), detector.card.model_sha256, metrics, table)
     return metrics, table
+
+
+def _require_there(root: str) -> None:
+    """Checks that a data set exists; if runs were trained on it, the error names the command for one that moved."""
+    from dfcore.runs import RunStore
+    from dfcore.training.relocate import data_root
+
+    path = Path(root).expanduser()
+    if path.exists() or not workspace.readable(path):
+        return  # What may not be read is the scan's to tell.
+    own = [run.id for run in RunStore(workspace.runs_dir()) if data_root(run) == path.absolute()]
+    if own:
+        raise LayoutError(
+            f"There is no folder or manifest {root}. {len(own)} runs, such as {own[0]}, were trained on it. If it was "
+            f"moved, tell where to: dfcore runs relocate --all {root} NEW_ROOT"
+        )
+
+
+def _tell_left_out(dataset: Any) -> None:
+    """Says on stderr that images were not measured; their reasons are those of `dfcore data scan`."""
+    unusable = len(dataset.unreadable)
+    missed = sum(one.files for one in dataset.left_out if one.missed)
+    if unusable or missed:
+        text = f"{unusable} images that cannot be used, and {missed} files, folders or links that were left out"
+        print(printable(f"dfcore: {dataset.root}: {text}. See: dfcore data scan {dataset.root}"), file=sys.stderr)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

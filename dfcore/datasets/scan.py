@@ -1,10 +1,9 @@
 """Reads a folder or a manifest into one table with a row for every image, good or bad."""
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,14 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.datasets import grouping, layouts
-from dfcore.datasets.dataset import COLUMNS, Dataset
+from dfcore.datasets.dataset import COLUMNS, Dataset, LeftOut
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
 from dfcore.datasets.reading import Reading, recall
 from dfcore.datasets.scan_cache import READ, ScanMemory
 from dfcore.datasets.scan_copies import with_sources
 from dfcore.datasets.units import joined
+from dfcore.datasets.walk import Found, is_image, number_first, pictures, relative, walk
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
@@ -66,65 +66,69 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
         folder, paths, places, reasons = read_manifest(manifest)
         layout = f"manifest ({manifest.name})"
         notes: list[str] = []
+        left_out: list[LeftOut] = []
     else:
         folder = root
-        result, notes = _list_images(root)
-        paths = [storable(path) for path in result]
-        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, result, strict=True)]
+        found, left_out = _list_images(root)
+        notes = []
+        paths = [storable(path) for path in found]
+        reasons = [
+            reason or (None if path == name else _NO_UTF8)
+            for path, (name, reason) in zip(paths, found.items(), strict=True)
+        ]
         places = layouts.place_all(paths)
         layout = layouts.layout_name(paths, places)
-    _require_labels(root, paths, places)
+    _require_labels(root, paths, places, left_out)
     cache = cache or workspace.cache_dir()
     memory = ScanMemory(cache, folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
     table, told = _with_named_sources(table, recall(root))
-    table, found = with_sources(table, memory.signatures, cache, folder)
-    notes += [*told, *_notes(folder, table), *found]
-    return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
+    table, near = with_sources(table, memory.signatures, cache, folder)
+    notes += [*told, *_notes(folder, table), *near]
+    return Dataset(
+        folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file(), left_out=tuple(left_out)
+    )
 
 
-def _list_images(root: Path) -> tuple[list[str], list[str]]:
+def _list_images(root: Path) -> tuple[dict[str, str | None], list[LeftOut]]:
+    """{path relative to `root`: why it cannot be read, or None} of the images, and what else is left out."""
     if not root.is_dir():
         raise LayoutError(f"Expected a folder or a .csv or .parquet manifest. Received: {root}.")
-    paths, skipped = walk_images(root)
-    notes = [f"{skipped} files are no images by their names and were passed over."] if skipped else []
-    return [path.relative_to(root).as_posix() for path in paths], notes
+    found = list(pictures(root))
+    if through := _class_links(root, found):
+        found = list(pictures(root, through))
+    refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one)}
+    images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
+    left_out = [relative(one, root, storable) for one in found if isinstance(one, LeftOut) and not is_image(one)]
+    return {path.relative_to(root).as_posix(): refused.get(path) for path in images}, left_out
 
 
-def walk_images(root: Path) -> tuple[list[Path], int]:
-    """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
-    result, skipped = [], 0
-    for path in walk(root):
-        if path.suffix.lower() in decoder.SUFFIXES:
-            result.append(path)
-        elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
-            skipped += 1
-    return sorted(result, key=_natural), skipped
+def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
+    """{link: folder} of links that tell a class, to folders in the root that tell none."""
+    links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
+    targets = {link: link.resolve() for link in links if link.is_dir()}
+    return {
+        link: target
+        for link, target in targets.items()
+        if target.is_relative_to(root) and _tells_class(link, root) and not _tells_class(target, root)
+    }
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """All files under a folder but hidden ones, folder by folder, 2.png before 10.png; one folder's names in memory."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        for name in sorted(files, key=_number_first):
-            if not name.startswith("."):
-                yield Path(folder, name)
+def _tells_class(folder: Path, root: Path) -> bool:
+    return any(layouts.parse_label(name) is not None for name in folder.relative_to(root).parts)
 
 
 def _natural(path: Path) -> tuple[str, int, str]:
-    return str(path.parent), *_number_first(path.name)
+    return str(path.parent), *number_first(path.name)
 
 
-def _number_first(name: str) -> tuple[int, str]:
-    stem = PurePath(name).stem
-    return int(stem) if stem.isdecimal() else -1, name
-
-
-def _require_labels(root: Path, paths: list[str], places: list[Place]) -> None:
+def _require_labels(root: Path, paths: list[str], places: list[Place], left_out: list[LeftOut]) -> None:
     known = "\n  ".join(KNOWN_LAYOUTS)
+    missed = "; ".join(f"{left.path}: {left.reason}" for left in left_out if left.missed)
     if not paths:
-        raise LayoutError(f"No images were found in {root}. Layouts that are known:\n  {known}")
+        told = f" Left out: {missed}" if missed else ""
+        raise LayoutError(f"No images were found in {root}.{told} Layouts that are known:\n  {known}")
     if not any(place.label is not None for place in places):
         folders = sorted({str(PurePosixPath(path).parent) for path in paths})
         raise LayoutError(

@@ -112,6 +112,7 @@ def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
     if begun and then != now:
         raise DatasetError(
             f"The data set {data.dataset.root} has changed since this run began: then {then['images']:,} images took "
-            f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there."
+            f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there. "
+            f"If the images were moved, tell where to: dfcore runs relocate {path.parent.name} NEW_ROOT"
         )
     write_json(path, now)
