@@ -23,7 +23,7 @@ from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
-from dfcore.imaging.signature import signature
+from dfcore.imaging.signature import Signature, signature
 from dfcore.utils import extras
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
@@ -254,11 +254,16 @@ class Detector:
         """Whether it was trained on these images; looks are compared where there is a preview to tell them by."""
         if self.trained_on is None:
             return [Seen.UNKNOWN] * len(batch)
+
+        def looks(positions: list[int]) -> Iterator[Signature | None]:
+            previews = (batch[position].preview for position in positions)
+            return (None if preview is None else signature(preview) for preview in previews)
+
         facts = [item.facts for item in batch]
-        looks = (None if item.preview is None else signature(item.preview) for item in batch)
-        return self.trained_on.find(
-            [each and each.pixels_sha256 for each in facts], [each and each.sha256 for each in facts], looks
-        )
+        pixels, files = ([each and getattr(each, name) for each in facts] for name in ("pixels_sha256", "sha256"))
+        found = self.trained_on.find(pixels, files, looks)
+        # Images without facts came as pixels, of which nothing is known.
+        return [Seen.UNKNOWN if each is None else seen for each, seen in zip(facts, found, strict=True)]
 
 
 def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | None:

@@ -7,10 +7,9 @@ has an image can ask whether it was among them.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 import numpy as np
 
@@ -74,7 +73,7 @@ def in_words(seen: Seen) -> str:
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """Hashes of the N images of a detector's training and validation splits, sorted by `pixels`, then `held`.
+    """Hashes of the N images of a detector's training and validation splits.
 
     Attributes:
         pixels, files: The first 8 bytes of the SHA-256 of each image's pixels and of its file, uint64 (N,).
@@ -109,47 +108,37 @@ class TrainedOn:
         """
         marks = [_looks(signature)[0] for signature in signatures]
         looks, colours = np.array(marks, np.uint64).reshape(-1, 2).T
-        columns = (_numbers(pixels), _numbers(files), looks, colours, np.array(held, bool))
-        order = np.lexsort((columns[-1], columns[0]))
-        return cls(*(column[order] for column in columns))
+        return cls(_numbers(pixels), _numbers(files), looks, colours, np.array(held, bool))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def find(
-        self, pixels: Sequence[str | None], files: Sequence[str | None], signatures: Iterable[Signature | None]
+        self,
+        pixels: Sequence[str | None],
+        files: Sequence[str | None],
+        looks: Callable[[list[int]], Iterable[Signature | None]],
     ) -> list[Seen]:
-        """Tells for each image whether it was among these; arguments as for `of`.
+        """Tells for each image whether it was among these. The same pixels are the same image, whatever the file.
 
-        The same pixels count as the same image, whatever the file. Otherwise looks decide, where they are known.
+        Args:
+            pixels, files: As for `of`.
+            looks: Gives the signatures of the images at some positions; asked once, for those that are not found by
+                their hashes.
         """
-        result = []
-        exact = zip(self._held(self.pixels, _numbers(pixels)), self._held_file(_numbers(files)), strict=True)
-        for (by_pixels, by_file), signature in zip(exact, signatures, strict=True):
-            held = min((each for each in (by_pixels, by_file) if each is not None), default=None)
-            if held is not None:
-                result.append(Seen.VALIDATION if held else Seen.TRAIN)
-            else:
-                result.append(self._alike(signature))
+        train, validation = (
+            _within(self.pixels[self.held == held], pixels) | _within(self.files[self.held == held], files)
+            for held in (False, True)
+        )
+        kinds = np.array([Seen.NOT_FOUND, Seen.VALIDATION, Seen.TRAIN], object)
+        result = kinds[np.where(train, 2, validation.astype(int))].tolist()
+        rest = [position for position, seen in enumerate(result) if seen is Seen.NOT_FOUND]
+        if rest and self.version == VERSION:
+            for position, signature in zip(rest, looks(rest), strict=True):
+                result[position] = self._alike(signature)
         return result
 
-    def _held(self, sorted_hashes: np.ndarray, wanted: np.ndarray, order: np.ndarray | None = None) -> list[bool | None]:
-        """For each hash, `held` of its first entry, or None if there is none (or the hash is unknown: 0)."""
-        places = np.minimum(np.searchsorted(sorted_hashes, wanted), len(sorted_hashes) - 1)
-        there = (sorted_hashes[places] == wanted) & (wanted != 0)
-        held = self.held[places if order is None else order[places]]
-        return [bool(value) if found else None for value, found in zip(held, there, strict=True)]
-
-    def _held_file(self, wanted: np.ndarray) -> list[bool | None]:
-        return self._held(self.files[self._by_file], wanted, self._by_file)
-
-    @cached_property
-    def _by_file(self) -> np.ndarray:
-        return np.lexsort((self.held, self.files))
-
     def _alike(self, signature: Signature | None) -> Seen:
-        if signature is None or self.version != VERSION:
-            return Seen.NOT_FOUND
         found: set[bool] = set()
         for look, colour in _looks(signature):  # As it is, and mirrored: training mirrors its images.
             if colour != _PLAIN:
@@ -190,8 +179,7 @@ class TrainedOn:
             all(column.shape == (len(self.held),) for column in (*hashes, self.held))
             and all(column.dtype == np.uint64 for column in hashes)
             and self.held.dtype == bool
-            and len(self.held) > 0
-            and (self.pixels[:-1] <= self.pixels[1:]).all()
+            and 0 < len(self.held) <= MOST_IMAGES
         )
 
 
@@ -201,6 +189,12 @@ _PLAIN = np.uint64(2**64 - 1)
 def _numbers(hashes: Sequence[str | None]) -> np.ndarray:
     """The first 8 bytes of each hash, uint64; 0 where it is unknown."""
     return np.array([int(value[:16], 16) if isinstance(value, str) and value else 0 for value in hashes], np.uint64)
+
+
+def _within(listed: np.ndarray, hashes: Sequence[str | None]) -> np.ndarray:
+    """Which hashes are listed; an unknown one never is."""
+    numbers = _numbers(hashes)
+    return np.isin(numbers, listed) & (numbers != 0)
 
 
 def _looks(signature: Signature | None) -> list[tuple[int, int]]:
