@@ -11,6 +11,11 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.figures import DECISION_COLOURS
 
 
+UNLISTED = (
+    "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
+)
+
+
 @dataclass(frozen=True)
 class Strictness:
     """Settings of the analyst.
@@ -78,8 +83,7 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
         st.markdown(_trust(entry, why))
         st.caption(_promise(thresholds))
         if verdict.seen is Seen.UNKNOWN:
-            st.caption("Whether this image was among those that the detector was trained on is unknown: its bundle does "
-                       "not list them.")  # fmt: skip
+            st.caption(UNLISTED)
         if entry.card.limits:
             st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
 

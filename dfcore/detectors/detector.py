@@ -260,8 +260,11 @@ class Detector:
             return (None if preview is None else signature(preview) for preview in previews)
 
         facts = [item.facts for item in batch]
-        pixels, files = ([each and getattr(each, name) for each in facts] for name in ("pixels_sha256", "sha256"))
-        found = self.trained_on.find(pixels, files, looks)
+        found = self.trained_on.find(
+            [each.pixels_sha256 if each else None for each in facts],
+            [each.sha256 if each else None for each in facts],
+            looks,
+        )
         # Images without facts came as pixels, of which nothing is known.
         return [Seen.UNKNOWN if each is None else seen for each, seen in zip(facts, found, strict=True)]
 

@@ -102,7 +102,8 @@ class TrainedOn:
         """Takes down images, one entry of each argument per image.
 
         Args:
-            pixels, files: SHA-256 of the pixels and of the file, in hexadecimal digits; None if unknown.
+            pixels: SHA-256 of its pixels, in hexadecimal digits; None if unknown.
+            files: SHA-256 of its file, likewise.
             signatures: How each looks; None if unknown.
             held: Whether it belongs to the validation split.
         """
@@ -122,7 +123,8 @@ class TrainedOn:
         """Tells for each image whether it was among these. The same pixels are the same image, whatever the file.
 
         Args:
-            pixels, files: As for `of`.
+            pixels: As for `of`.
+            files: As for `of`.
             looks: Gives the signatures of the images at some positions; asked once, for those that are not found by
                 their hashes.
         """
@@ -164,8 +166,8 @@ class TrainedOn:
         read_zip(data, limit=lambda name: _MAX_ARRAY if name in names else 0)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                *columns, version = (file[name] for name in _ARRAYS)
-            result = cls(*columns, version=int(version))
+                arrays = {name: file[name] for name in _ARRAYS}
+            result = cls(**arrays | {"version": int(arrays["version"])})
             valid = result._is_valid()
         except Exception as error:  # NumPy raises many exception types on damaged files.
             raise ValueError(f"no readable arrays ({type(error).__name__})") from error

@@ -87,5 +87,6 @@ def _joined(parts: list[str]) -> str:
 def _rest(unseen: dict[str, Any]) -> str:
     if not unseen["images"]:
         return "There are no others."
-    figures = ", ".join(f"{METRICS[key].title} {METRICS[key].shown(unseen[key])}" for key in ("roc_auc", "balanced_accuracy"))
+    metrics = METRICS["roc_auc"], METRICS["balanced_accuracy"]
+    figures = ", ".join(f"{metric.title} {metric.shown(unseen[metric.key])}" for metric in metrics)
     return f"On the other {unseen['images']:,} ({unseen['real']:,} real, {unseen['fake']:,} fake): {figures}."

@@ -125,7 +125,8 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     if len(rows) > MOST_IMAGES:
         return None
     signatures = looks(data.dataset.root, rows.path.tolist())
-    return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, (rows.split == VALIDATION).tolist())
+    held = (rows.split == VALIDATION).tolist()
+    return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
 
 def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
