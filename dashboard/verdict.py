@@ -10,7 +10,6 @@ from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.figures import DECISION_COLOURS
 
-
 UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
 )

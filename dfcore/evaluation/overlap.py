@@ -66,7 +66,10 @@ def in_words(result: dict[str, Any] | None, *, same_data: bool = False) -> str:
         )  # fmt: skip
     count = found(result)
     if not count:
-        return f"None of these {result['images']:,} images was found among those that the detector was trained on."
+        return (
+            f"Neither these {result['images']:,} images nor re-saved, resized or mirrored copies of them were found among "
+            "those that the detector was trained on."
+        )
     parts = [text.format(f"{result[key]:,}") for key, text in _PARTS.items() if result[key]]
     verb = "flatter" if result["train"] or result["like_train"] else "are somewhat optimistic"
     return f"Of {result['images']:,} images {_joined(parts)}: the figures {verb}. {_rest(result['unseen'])}"
