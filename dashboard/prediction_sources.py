@@ -29,6 +29,7 @@ class Source:
         predictions: File of the table.
         root: Folder of the images; None if unknown on this machine.
         split: "train", "validation" or "test" of the data set, or "all".
+        measured: Metrics of a stored measurement; None for a split that the bundle holds itself.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Source:
     predictions: Path
     root: Path | None
     split: str
+    measured: dict[str, Any] | None = None
 
 
 def sources(entry: detectors.Entry) -> list[Source]:
@@ -49,7 +51,9 @@ def sources(entry: detectors.Entry) -> list[Source]:
         root = Path(measured.metrics["root"])
         split = measured.metrics["split"]
         place = root if root.exists() else None
-        result.append(Source(measured.predictions.stem, measured.title, measured.predictions, place, split))
+        result.append(
+            Source(measured.predictions.stem, measured.title, measured.predictions, place, split, measured.metrics)
+        )
     return result
 
 

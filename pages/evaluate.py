@@ -106,6 +106,8 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
     )
     if source.key == "validation":
         st.caption(widgets.plain(prediction_sources.used_for(entry)))
+    elif source.measured:
+        panels.show_overlap(source, predictions, threshold)
     widgets.show_metrics(metrics, headline())
     if more := widgets.folded("More metrics", "evaluate_more"):
         with more:

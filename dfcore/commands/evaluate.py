@@ -107,6 +107,7 @@ def _tell_left_out(dataset: Any) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import three_way, thresholds_for
+    from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
     out = out_file(options.out, EXPORT_FORMATS) if options.out else None
@@ -125,6 +126,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))
     print(metrics["report"])
     if metrics["groups"]:
         print_table([{"group": name} | result for name, result in metrics["groups"].items()])
@@ -136,33 +138,48 @@ def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
     from dfcore.evaluation.metrics import summary
+    from dfcore.evaluation.overlap import cell, found, in_words
 
-    rows = []
+    rows, remarks = [], []
     # Resolve all names first, so that a misspelt one fails before any measurement.
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:
             metrics, _ = _measured(detector, root, options.split)
-            three = metrics["three_way"]
+            three, seen = metrics["three_way"], metrics["trained_on"]
+            same = {"same_data": metrics["same_data_as_training"]}
             rows.append(
                 {"detector": Path(name).name, "data set": metrics["dataset"], "images": metrics["images"]}
                 | {metric.key: metrics[metric.key] for metric in summary()}
                 | {"ece": metrics["ece"]}
                 | {column: three[key] for key, column in _THREE_WAY.items()}
-                | {"trained on it": "yes" if metrics["same_data_as_training"] else "no"}
+                | {"trained on it": cell(seen, **same)}
+                | ({"trained_on": seen} if options.json else {})
             )
-    print_json(rows) if options.json else print_table(rows)
+            if found(seen):
+                remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
+    if options.json:
+        print_json(rows)
+        return
+    print_table(rows)
+    print(*map(printable, remarks), sep="\n", end="\n" if remarks else "")
 
 
 def _compare(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import paired
+    from dfcore.evaluation.overlap import found, in_words
 
     detectors = [Detector.load(name) for name in (options.first, options.second)]
-    tables = [_measured(detector, options.data_root, options.split)[1] for detector in detectors]
+    measured = [_measured(detector, options.data_root, options.split) for detector in detectors]
+    tables = [table for _, table in measured]
+    seen = {letter: metrics["trained_on"] for letter, (metrics, _) in zip("ab", measured, strict=True)}
     result = paired.compare(paired.join(*tables), detectors[0].threshold, detectors[1].threshold)
     names = {"a": detectors[0].card.title, "b": detectors[1].card.title}
     if options.json:
-        print_json(result | {"detectors": names})
+        print_json(result | {"detectors": names, "trained_on": seen})
         return
     print(f"A: {printable(names['a'])}\nB: {printable(names['b'])}\n{paired.in_words(result)}")
+    for letter, overlap in seen.items():
+        if found(overlap):
+            print(f"{letter.upper()}: {in_words(overlap)}")

@@ -247,7 +247,13 @@ def _library() -> list[str]:
 
 def _in_words(row: dict[str, Any]) -> str:
     text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
-    return f"{text}. {row['reason']}." if row["reason"] else text
+    return " ".join([f"{text}. {row['reason']}." if row["reason"] else text, *filter(None, [_seen(row)])])
+
+
+def _seen(row: dict[str, Any]) -> str:
+    from dfcore.detectors.trained_on import Seen, in_words
+
+    return in_words(Seen(row["trained_on"]))
 
 
 def _explain(options: argparse.Namespace) -> None:
