@@ -49,7 +49,15 @@ def enough(labels: np.ndarray, groups: np.ndarray) -> bool:
     return min(len(np.unique(groups[labels == label])) for label in (0, 1)) >= LEAST
 
 
-def cross_validate(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, fit: Fit, *, seed: int = 0) -> Auc:
+def cross_validate(
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    fit: Fit,
+    *,
+    seed: int = 0,
+    repeats: int | None = None,
+) -> Auc:
     """Cross-validates a classifier.
 
     Args:
@@ -58,9 +66,10 @@ def cross_validate(features: np.ndarray, labels: np.ndarray, groups: np.ndarray,
         groups: Group number of each image, (N,).
         fit: Learns, and scores held-out images.
         seed: Seed of folds and bootstrap.
+        repeats: Number of divisions; by default `REPEATS`, or 1 from 3,000 images.
     """
     divisions = []
-    for repeat in range(REPEATS if len(labels) < 3000 else 1):
+    for repeat in range(repeats or (REPEATS if len(labels) < 3000 else 1)):
         folds = fold_numbers(labels, groups, seed + 1000 * repeat)
         scores = np.zeros(len(labels))
         for fold in np.unique(folds):
