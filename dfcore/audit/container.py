@@ -85,7 +85,9 @@ def _png(data: bytes) -> Iterator[str]:
         length, kind = struct.unpack(">I4s", data[at : at + 8])
         name = kind.decode("latin-1")
         if name == "IDAT":
-            yield f"data in pieces of {length}" if length in (8192, 16384, 32768, 65536, 524288) else "data in one piece"
+            yield (
+                f"data in pieces of {length}" if length in (8192, 16384, 32768, 65536, 524288) else "data in one piece"
+            )
             return
         if name not in ("IHDR", "PLTE"):
             yield _PNG_CHUNKS.get(name, f"{name} chunk")

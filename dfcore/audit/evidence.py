@@ -130,7 +130,7 @@ def file_facts(folder: Path, rows: pd.DataFrame, progress: Callable[[int], None]
             facts, signature = sandbox.look(data)
         except ImageError:
             return None
-        row = {"width": facts.width, "height": facts.height, "bytes": facts.bytes, "format": facts.format}
+        row = {"path": path, "width": facts.width, "height": facts.height, "bytes": facts.bytes, "format": facts.format}
         row |= {"mode": facts.mode, "quality": facts.jpeg_quality, "subsampling": facts.subsampling}
         return row | {"blockiness": signature.blockiness}, words(data) | exif_kinds(facts.exif)
 

@@ -62,7 +62,10 @@ def doubts(scores: np.ndarray, labels: np.ndarray) -> Doubts:
     starts = [(slope, noise) for slope in (0.7, 1.8) for noise in (-3.0, -5.0)]
     noisy = min((minimize(loss, [a, 0.0, e, e], method="Nelder-Mead") for a, e in starts), key=lambda fit: fit.fun)
     right = min(
-        (minimize(lambda p: loss(np.array([*p, -_BOUND, -_BOUND])), [a, 0.0], method="Nelder-Mead") for a in (0.7, 1.8)),
+        (
+            minimize(lambda p: loss(np.array([*p, -_BOUND, -_BOUND])), [a, 0.0], method="Nelder-Mead")
+            for a in (0.7, 1.8)
+        ),
         key=lambda fit: fit.fun,
     )
     support = 2 * float(right.fun - noisy.fun)

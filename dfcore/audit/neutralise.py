@@ -93,7 +93,9 @@ def plan_for(dataset: Dataset, *, how: How | None = None, side: int | None = Non
     """
     rows = dataset.usable
     if rows.label.nunique() < 2:
-        raise DatasetError(f"{dataset.name} cannot be neutralised. Expected images of both classes. Received: one class.")
+        raise DatasetError(
+            f"{dataset.name} cannot be neutralised. Expected images of both classes. Received: one class."
+        )
     if side is not None and not _MIN_SIDE <= side <= _MAX_SIDE:
         raise InputError(f"Expected a side of {_MIN_SIDE} to {_MAX_SIDE} pixels. Received: {side}.")
     how = how or ("resize" if _sizes_tell(rows, seed) else "native")

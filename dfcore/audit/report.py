@@ -58,7 +58,7 @@ def _page(audit: Audit, parts: list[str]) -> str:
     notes = "".join(f"<p>{_text(note)}</p>" for note in audit.notes)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">"
         f"<title>Audit of {_text(audit.dataset)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>Audit of {_text(audit.dataset)}</h1>"
