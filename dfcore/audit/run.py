@@ -7,13 +7,12 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.audit import basics, content, duplicates, labels, shortcuts
-from dfcore.audit.evidence import MOST_PROBED, Evidence, file_facts, read_signatures, related, sample
+from dfcore.audit.evidence import MOST_PROBED, Evidence, copy_pairs, file_facts, read_signatures, related, sample
 from dfcore.audit.facts import table_of
 from dfcore.audit.finding import Audit, Finding, ordered
 from dfcore.audit.labels import MOST_JUDGED
 from dfcore.audit.probe import Auc, cross_validate, enough, forest
 from dfcore.datasets import Dataset
-from dfcore.datasets.near_duplicates import find as find_near_duplicates
 from dfcore.detectors.bundle import now
 from dfcore.errors import DatasetError
 
@@ -64,7 +63,7 @@ def gather(dataset: Dataset, seed: int, steps: "_Steps") -> Evidence:
     """Signatures, near-duplicates, and what belongs together."""
     rows, signatures = read_signatures(dataset, workspace.cache_dir(), steps.done)
     steps.stage(1)
-    pairs = find_near_duplicates(signatures, progress=lambda done, _: steps.done(done))
+    pairs = copy_pairs(rows, signatures, lambda done, _: steps.done(done))
     return Evidence(dataset, rows, signatures, related(rows, pairs), pairs, seed)
 
 

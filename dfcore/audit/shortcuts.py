@@ -51,7 +51,8 @@ def find(
     """Runs the probe.
 
     Args:
-        files, words: Facts, see `facts.table_of`; and the column path.
+        files: Facts, see `facts.table_of`, and the column path.
+        words: Further facts of each file, see there.
         labels: 0 real, 1 fake, (N,).
         groups: Numbers of groups of images that belong together, (N,).
         seed: Seed of folds and forests.

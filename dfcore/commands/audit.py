@@ -33,8 +33,8 @@ def add(commands: Any) -> None:
     neutral.add_argument("out", metavar="OUT", help="a new or empty folder; a stopped copy goes on where it was")
     neutral.add_argument(
         "--how", choices=("native", "resize"),
-        help="native cuts windows without resizing, resize shrinks centre squares (default: native if sizes do not tell "
-        "the classes apart)",
+        help="native cuts windows without resizing, resize shrinks centre squares (default: native if sizes do "
+        "not tell the classes apart)",
     )  # fmt: skip
     neutral.add_argument("--side", type=int, metavar="PIXELS", help="side of the new images (default: chosen)")
     neutral.add_argument("--seed", type=int, default=0, help="seed of windows and folds (default: 0)")
@@ -98,9 +98,8 @@ def _neutralise(options: argparse.Namespace) -> int:
         )  # fmt: skip
     else:
         way = "windows at native size" if plan.how == "native" else "centre squares, shrunk"
-        print(
-            f"Made {printable(result.folder)}: {result.images:,} images, {way}, {plan.side} pixels, JPEG {plan.quality}."
-        )
+        print(f"Made {printable(result.folder)}: {result.images:,} images, {way}.")
+        print(f"Each has {plan.side} x {plan.side} pixels in JPEG of quality {plan.quality}.")
         print(f"Shortcut probe before: AUC {before or 'not computed, too few images'}")
         print(f"Shortcut probe after:  AUC {after or 'not computed, too few images'}")
         print(f"Left out: {len(result.left_out)}")
