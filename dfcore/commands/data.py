@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict
 
+from dfcore.commands import audit
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command, subcommands
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.utils.texts import printable
@@ -14,6 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     scan = command(commands, "scan", _scan, "show layout, counts and problems of a data set")
     scan.epilog = INCOMPLETE_HELP.format("every image found can be used", "images cannot, or were left out")
     scan.add_argument("root", metavar="ROOT", help="folder or manifest")
+    audit.add(commands)
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
     demo.add_argument("--seed", type=int, default=0)
