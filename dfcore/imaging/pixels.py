@@ -55,8 +55,8 @@ class Tones:
         samples = np.arange(2**bits)
         if self.gamma is None:
             return (samples >> (bits - 8)).astype(np.uint8)
-        light = (samples / (2**bits - 1)) ** (1 / self.gamma)
-        coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        # As libpng does for a screen of gamma 2.2.
+        coded = (samples / (2**bits - 1)) ** (1 / (2.2 * self.gamma))
         return np.rint(255 * coded).astype(np.uint8)
 
 
