@@ -1,6 +1,5 @@
 """What a user has said of a data set that its folders and tables do not tell, remembered for its root."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dfcore import workspace
 from dfcore.datasets.layouts import Place
-from dfcore.errors import LayoutError
 from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 ClassName = Literal["real", "fake"]
@@ -49,34 +47,14 @@ def turned(place: Place, reading: Reading) -> Place:
 
 
 def apply_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    """The rows of a data set as a user said: turned around, grouped by a pattern, without what was excluded.
-
-    Raises:
-        LayoutError: If the pattern is none.
-    """
+    """The rows of a data set as a user said: turned around, without what was excluded."""
     table = table.copy()
     if reading.swapped:
         table["label"] = 1 - table.label
-    if reading.groups:
-        matches = table.path.map(pattern(reading.groups).search)
-        found = matches.map(lambda match: (match[1] if match.re.groups else match[0]) if match else None)
-        table["source_id"] = found.astype("str").where(found.notna(), table.source_id)
     if reading.excluded:
         out = table.pixels_sha256.isin(reading.excluded) & table.error.isna()
         table.loc[out, "error"] = EXCLUDED
     return table
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """Compiles the pattern of `Reading.groups`.
-
-    Raises:
-        LayoutError: If it is no regular expression.
-    """
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise LayoutError(f"Expected a regular expression for groups. Received: {text!r} ({error}).") from None
 
 
 def reading_notes(reading: Reading, table: pd.DataFrame) -> list[str]:
@@ -89,11 +67,6 @@ def reading_notes(reading: Reading, table: pd.DataFrame) -> list[str]:
         if said_of:
             said = ", ".join(f"{name} is {label}" for name, label in said_of.items())
             result.append(f"{what} are read as was said: {said}.")
-    if reading.groups:
-        count = table.path.map(lambda path: bool(pattern(reading.groups).search(path))).sum()
-        sources = table.source_id.nunique()
-        result.append(f"Images are grouped by {reading.groups!r}, as was said: {count} of {len(table)} match, in "
-                      f"{sources} groups.")  # fmt: skip
     if reading.swapped:
         result.append("Real and fake are turned around, as was said.")
     if reading.excluded:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -81,13 +82,13 @@ def scan(
     memory = ScanMemory(cache or workspace.cache_dir(), folder)
     table = _read_table(folder, memory, understood, progress, workers)
     memory.store()
-    table = apply_reading(table, reading)
-    notes = (*understood.notes, *reading_notes(reading, table), *_notes(folder, table))
-    doubts = list(understood.doubts)
-    data = Dataset(folder, understood.layout, table, notes, (folder / "DEMONSTRATION.txt").is_file(), reading=reading)
-    doubts += separated_classes(data.usable)
+    table, told = _with_sources(apply_reading(table, reading), reading)
+    notes = (*understood.notes, *reading_notes(reading, table), *told, *_notes(folder, table))
     tree = folder_tree(understood.paths, [turned(place, reading) for place in understood.places])
-    return replace(data, left_out=tuple(understood.left_out), doubts=tuple(doubts), tree=tree)
+    demonstration = (folder / "DEMONSTRATION.txt").is_file()
+    left_out = tuple(understood.left_out)
+    data = Dataset(folder, understood.layout, table, notes, demonstration, left_out, tree=tree, reading=reading)
+    return replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
 
 
 def _list(root: Path) -> Listed:
@@ -172,6 +173,22 @@ def _read_image(path: Path) -> tuple[dict[str, Any], bool]:
         # What could not even be opened may be there the next time; an accident may not happen again.
         return read, read["sha256"] is not None and not isinstance(error, TransientImageError)
     return read, True
+
+
+def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+    """The table with the source of each image: as its row says, and as the user's pattern finds it in its path."""
+    if not reading.groups:
+        return table, []
+    try:
+        pattern = re.compile(reading.groups)
+    except re.error as error:
+        raise LayoutError(
+            f"Expected a regular expression for groups. Received: {reading.groups!r} ({error})."
+        ) from None
+    matches = table.path.map(pattern.search)
+    found = matches.map(lambda match: (match[1] if pattern.groups else match[0]) if match else None).astype("str")
+    told = f"{found.notna().sum()} of {len(table)} images are in {found.nunique()} groups by {reading.groups!r}."
+    return table.assign(source_id=found.fillna(table.source_id).astype("str")), [told]
 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:

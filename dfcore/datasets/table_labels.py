@@ -99,6 +99,12 @@ def _as_said(cells: "pd.Series[str]", said: Mapping[str, str], column: str) -> R
     meaning = {number_text(value): NAMES.index(label) for value, label in said.items()}
     labels = [meaning.get(number_text(value)) for value in cells]
     known = ", ".join(f"{value} ({label})" for value, label in said.items())
+    if not any(label is not None for label in labels):
+        there = Counter(str(value)[:60] for value in cells).most_common(_SHOWN)
+        raise LayoutError(
+            f"Expected the column {column} to hold one of the labels that were given: {known}. Received: "
+            f"{', '.join(f'{value!r} in {count} rows' for value, count in there)}."
+        )
     return _with_reasons(cells, labels, column, f"Expected one of the labels that were given: {known}")
 
 

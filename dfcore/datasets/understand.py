@@ -12,6 +12,7 @@ from dfcore.datasets.manifest import Folders, Rows, rows_of
 from dfcore.datasets.masks import without_masks
 from dfcore.datasets.reading import Reading
 from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
+from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
 from dfcore.errors import LayoutError
@@ -77,7 +78,7 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
     left_out = [*listed.left_out, *masks]
     if rows.labelled:
         left_out += _unnamed(images, rows)
-        words = f"{'manifest' if len(rows.labelled) == 1 else 'manifests'} ({some(rows.labelled)})"
+        words = _table_words([sheet for sheet in sheets if sheet.name in rows.labelled])
         doubts = rows.doubts + _one_class(rows)
     else:
         words = layout_name(rows.paths, rows.places)
@@ -103,9 +104,7 @@ def understand_table(file: Path, list_images: Callable[[], Sequence[str]], readi
     rows = rows_of([sheet], Folders(paths, layout), reading, asked=True)
     _require_labels(root, rows, [sheet], [])
     doubts = rows.doubts + _one_class(rows)
-    return Understood(
-        rows.paths, rows.places, rows.reasons, f"manifest ({file.name})", rows.notes, doubts, [], rows.used
-    )
+    return Understood(rows.paths, rows.places, rows.reasons, _table_words([sheet]), rows.notes, doubts, [], rows.used)
 
 
 def require_table(file: Path) -> None:
@@ -125,6 +124,16 @@ def _layout(images: Sequence[str], reading: Reading) -> tuple[Layout | None, Lay
         return place_all(images, reading.class_folders), None
     except LayoutError as error:
         return None, error
+
+
+def _table_words(sheets: Sequence[Sheet]) -> str:
+    """The tables in words, with the columns that were read."""
+    names = some(dict.fromkeys(sheet.name for sheet in sheets))
+    columns = dict.fromkeys(
+        f"{key} in {name}" for sheet in sheets for key, name in sheet.columns.items() if key != name
+    )
+    said = f"; {', '.join(columns)}" if columns else ""
+    return f"{'manifest' if len(sheets) == 1 else 'manifests'} ({names}{said})"
 
 
 def _unnamed(images: Sequence[str], rows: Rows) -> list[LeftOut]:
