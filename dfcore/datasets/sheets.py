@@ -135,7 +135,7 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
         column = find() if key not in columns else None
         if column and column not in columns.values():
             columns[key] = column
-    videos = plain(path) not in ("id", "key", "index")
+    videos = _names_videos(path)
     return Sheet(name, table, columns, [finder.find(text, folder, videos=videos) for text in table[path]])
 
 
@@ -165,6 +165,11 @@ def _by_name(table: pd.DataFrame, names: str, taken: Mapping[str, str]) -> str |
     return next((name for name in named(table.columns, names) if name not in taken.values()), None)
 
 
+def _names_videos(column: str) -> bool:
+    """Whether names without suffix in a column may be those of videos, or of folders of frames."""
+    return any(word in plain(column) for word in ("video", "clip", "folder", "sequence"))
+
+
 def _path_column(table: pd.DataFrame, folder: str, finder: Finder, said: Mapping[str, str]) -> str | None:
     """The column whose cells lead to the most images, of those named like one; or any that leads to images."""
     column = chosen(table.columns, said, "path")
@@ -173,12 +178,13 @@ def _path_column(table: pd.DataFrame, folder: str, finder: Finder, said: Mapping
     by_name = named(table.columns, PATHS)
     sample = table.iloc[:: max(len(table) // _SAMPLE, 1)]
 
-    def share(name: str, *, videos: bool) -> float:
-        return sum(finder.find(text, folder, videos=videos).there for text in sample[name]) / max(len(sample), 1)
+    def share(name: str) -> float:
+        found = [finder.find(text, folder, videos=_names_videos(name)) for text in sample[name]]
+        return sum(one.there for one in found) / max(len(sample), 1)
 
-    best = max(by_name, key=lambda name: share(name, videos=True), default=None)
-    if best is not None and share(best, videos=True) > 0:
+    best = max(by_name, key=share, default=None)
+    if best is not None and share(best) > 0:
         return best
     others = [name for name in table.columns if name not in by_name
               and sample[name].str.contains(r"/|\\|\.\w{2,5}$", regex=True).mean() > 0.5]  # fmt: skip
-    return next((name for name in others if share(name, videos=False) > 0.5), best)
+    return next((name for name in others if share(name) > 0.5), best)

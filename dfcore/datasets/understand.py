@@ -130,7 +130,7 @@ def _table_words(sheets: Sequence[Sheet]) -> str:
     """The tables in words, with the columns that were read."""
     names = some(dict.fromkeys(sheet.name for sheet in sheets))
     columns = dict.fromkeys(
-        f"{key} in {name}" for sheet in sheets for key, name in sheet.columns.items() if key != name
+        f"{key} in {name}" for sheet in sheets for key, name in sheet.columns.items() if key != plain(name)
     )
     said = f"; {', '.join(columns)}" if columns else ""
     return f"{'manifest' if len(sheets) == 1 else 'manifests'} ({names}{said})"
