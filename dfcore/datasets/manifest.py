@@ -70,11 +70,14 @@ def rows_of(sheets: Sequence[Sheet], folders: Folders, reading: Reading, *, aske
         LayoutError: If what the tables say is unclear.
     """
     result = Rows()
+    told: set[str] = set()
     labelled = [sheet for sheet in sheets if "label" in sheet.columns and (sheet.leads_here or asked)]
     if reading.class_folders:
         labelled = []
     elif folders.is_sound and not asked and labelled:
-        labelled = _weighty(labelled, folders, result)
+        weighty = _weighty(labelled, folders, result)
+        told |= {sheet.name for sheet in labelled if sheet not in weighty}
+        labelled = weighty
     for group in _same_columns(labelled):
         try:
             labels = _labels(group, folders, reading)
@@ -82,6 +85,7 @@ def rows_of(sheets: Sequence[Sheet], folders: Folders, reading: Reading, *, aske
             if not folders.is_sound or asked or reading.columns or reading.labels or _is_meant(group):
                 raise
             result.notes.append(f"{error} The folders were read instead.")
+            told |= {sheet.name for sheet in group}
             continue
         _add_rows(result, group, labels, folders)
     if not result.labelled:
@@ -91,7 +95,7 @@ def rows_of(sheets: Sequence[Sheet], folders: Folders, reading: Reading, *, aske
     for sheet in sheets:
         if sheet.name not in result.labelled and sheet.adds:
             _add_from(result, sheet, folders)
-        elif sheet.name not in result.labelled and "label" not in sheet.columns:
+        elif sheet.name not in told and sheet.name not in result.labelled:
             result.notes.append(sheet.problem)
     _settle(result)
     return result

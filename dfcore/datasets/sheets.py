@@ -14,7 +14,7 @@ from dfcore.datasets.table_columns import GROUPS, PATHS, SOURCES, SPLITS, chosen
 from dfcore.datasets.table_files import is_submission, read_table
 from dfcore.datasets.table_labels import label_column
 from dfcore.datasets.table_paths import Finder, Found
-from dfcore.datasets.words import parse_split, read_name
+from dfcore.datasets.words import parse_label, parse_split, read_name
 from dfcore.errors import LayoutError
 
 # A column `group` names sources if it has so many values, none of which holds more than this share of its class.
@@ -53,7 +53,10 @@ class Sheet:
         """Why it does not describe the data set."""
         columns = ", ".join(map(str, self.table.columns)) or "no columns"
         if "path" not in self.columns or "label" not in self.columns:
-            return f"{self.name}: expected columns for path and label (split and group if wanted). Received: {columns}."
+            return (
+                f"{self.name}: expected columns for path and label (split and group if wanted). Received: {columns}. "
+                "If it is a table of these images, say which they are with --columns path=…,label=…."
+            )
         return f"{self.name}: none of its {len(self.table)} rows names a file here. Received: {columns}."
 
     def cell(self, row: int, key: str) -> str:
@@ -78,6 +81,8 @@ class Sheet:
         if not said and split is None:
             split = read_name(PurePosixPath(self.name).stem).split
         group = self.cell(row, "group") or (folder.group if "group" not in self.columns else None)
+        if group and self.columns.get("group") == self.columns.get("label") and parse_label(group) is not None:
+            group = None
         return Place(label, split, group, self._source(row), folder.depth), reason
 
     def _source(self, row: int) -> str | None:
@@ -129,11 +134,12 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
         "split": lambda: split_column(table),
         "source": lambda: _by_name(table, SOURCES, columns),
         "group": lambda: _by_name(table, GROUPS, columns),
-        "label": lambda: label_column(table, {*columns.values()}),
+        "label": lambda: label_column(table, {*columns.values()}, reading.labels),
     }
     for key, find in finders.items():
         column = find() if key not in columns else None
-        if column and column not in columns.values():
+        # A column of generators may tell the label as well as the group.
+        if column and (column not in columns.values() or column == columns.get("group")):
             columns[key] = column
     videos = _names_videos(path)
     return Sheet(name, table, columns, [finder.find(text, folder, videos=videos) for text in table[path]])
@@ -151,6 +157,7 @@ def read_sheets(
     missing: list[str] = []
     for file in files:
         if is_submission(file):
+            tell(f"{file.name}: an example of an answer, by its name; it was not used.")
             continue
         try:
             result.append(read_sheet(root, file, finder, reading))

@@ -82,6 +82,7 @@ def split_column(table: pd.DataFrame) -> str | None:
     return None
 
 
+_MOST_GENERATORS = 100
 _YES = {"1", "true", "yes", "y", "t"}
 _NO = {"0", "false", "no", "n", "f", "-1"}
 
@@ -110,3 +111,17 @@ def labels_by_direction(cells: "pd.Series[str]", column: str) -> list[int | None
     other = FAKE if means == REAL else REAL
     result = {value: (means if yes else other) for value, yes in said.items()}
     return [result.get(value) for value in cells]
+
+
+def labels_by_generator(cells: "pd.Series[str]") -> list[int | None] | None:
+    """Labels by a column of known generators beside a word for real; None where it is none."""
+    labels: dict[str, int] = {}
+    names = {value: read_name(value) for value in cells.unique()} if cells.nunique() <= _MOST_GENERATORS else {}
+    if not any(name.generator for name in names.values()):
+        return None
+    for value, name in names.items():
+        if name.generator or (name.label is not None and not name.rest and name.strong):
+            labels[value] = FAKE if name.generator else int(name.label or 0)
+        elif value.strip():
+            return None
+    return [labels.get(value) for value in cells] if {*labels.values()} == {REAL, FAKE} else None

@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from dfcore.datasets.table_columns import LABELS, MEANT, labels_by_direction, named, number_text, word_share
+from dfcore.datasets.table_columns import (
+    GROUPS,
+    LABELS,
+    MEANT,
+    labels_by_direction,
+    labels_by_generator,
+    named,
+    number_text,
+    word_share,
+)
 from dfcore.datasets.words import parse_label
 from dfcore.errors import ConventionUnknown, LayoutError
 from dfcore.labels import FAKE, NAMES, REAL
@@ -39,14 +48,25 @@ class RowLabels:
     doubts: list[str] = field(default_factory=list)
 
 
-def label_column(table: pd.DataFrame, taken: set[str]) -> str | None:
-    """The column that holds the labels: by words, by a name such as is_fake, or by a name such as label."""
+def label_column(table: pd.DataFrame, taken: set[str], said: Mapping[str, str]) -> str | None:
+    """The column that holds the labels.
+
+    The one with the values that a user explained; or else one of words, one with a name such as is_fake, one of
+    generators and "real", or one with a name such as label.
+    """
     free = [name for name in table.columns if name not in taken]
     by_name = named(free, LABELS)
+    if said:
+        meant = {number_text(value) for value in said}
+        holding = {name: table[name].map(number_text).isin(meant).mean() for name in [*by_name, *free]}
+        best = max(holding, key=lambda name: holding[name], default=None)
+        return best if best is not None and holding[best] > 0 else next(iter(by_name), None)
     words = [name for name in by_name if word_share(table[name]) >= 0.5]
     words += [name for name in free if name not in by_name and word_share(table[name], strong=True) >= _NEARLY_ALL]
     directed = [name for name in free if labels_by_direction(table[name], name) is not None]
-    return next(iter([*words, *directed, *by_name]), None)
+    generators = [name for name in table.columns if name in {*by_name, *named(table.columns, GROUPS)}
+                  and labels_by_generator(table[name])]  # fmt: skip
+    return next(iter([*words, *directed, *generators, *by_name]), None)
 
 
 def read_labels(
@@ -77,6 +97,11 @@ def read_labels(
     cells = table[column]
     if said:
         return _as_said(cells, said, column)
+    by_generator = labels_by_generator(cells)
+    if by_generator:
+        result = _with_reasons(cells, by_generator, column, "Expected real or a generator")
+        doubt = f"{name}: the column {column} names generators beside real images; their images are read as fake."
+        return _against_paths(RowLabels(result.labels, result.reasons, [], [doubt]), by_path, column, name)
     if word_share(cells) >= 0.5:
         labels = [parse_label(value) for value in cells]
         result = _with_reasons(cells, labels, column, "Expected the label real or fake")
@@ -156,7 +181,7 @@ def _against_paths(result: RowLabels, by_path: Labels, column: str, name: str) -
             "meaning; choose it with --labels real=…,fake=… or --class-folders real=…,fake=…."
         )
     doubts = [_disagreement(differ, len(both), column, name)] if differ else []
-    return RowLabels(result.labels, result.reasons, result.notes, doubts)
+    return RowLabels(result.labels, result.reasons, result.notes, [*result.doubts, *doubts])
 
 
 def _disagreement(differ: int, rows: int, column: str, name: str) -> str:
