@@ -247,7 +247,8 @@ def _opened(data: bytes) -> Opened:
         return Opened(image, data, heif.notes(image), lambda: _open(data, kind))
     if kind == "TIFF":
         return _opened_tiff(data)
-    content, notes = data, []
+    content = data
+    notes: list[str] = []
     if kind == "PNG":
         content, notes = png.mended(data)
     found = jpeg.check_header(data) if kind == "JPEG" else None
@@ -280,9 +281,7 @@ def _opened_tiff(data: bytes) -> Opened:
         return tiff.planes_apart(_open(found.data, "TIFF"), found.page)
 
     tones = Tones(None, found.page.depth, (8, 10, 12), found.page.inverted)
-    return Opened(
-        reopen(), data, found.notes, reopen, animated=found.pages > 1, turn=found.orientation, tones=tones
-    )
+    return Opened(reopen(), data, found.notes, reopen, animated=found.pages > 1, turn=found.orientation, tones=tones)
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
