@@ -104,7 +104,7 @@ def require_readable(path: Path) -> None:
     if not readable(path):
         text = ", ".join(str(root) for root in _named_roots() or ()) or "none but the workspace's own"
         raise AccessError(
-            f"{path} lies outside of the folders that may be read here ({text}). Whoever runs the server can add "
+            f"{path} lies outside of the folders that may be read here ({text}). The operator of the server can add "
             f"others with {ROOTS}."
         )
 

@@ -1,4 +1,4 @@
-"""Backbones from `keras.applications`, inlined into one flat graph, with ImageNet weights if wanted."""
+"""Backbones from `keras.applications`, inlined into one flat graph, optionally with ImageNet weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def _inline(build: Callable[..., Any], x: Any, weights: str, **options: Any) -> 
     any_size=True,
 )
 def mobilenetv2(inputs: Any, weights: str) -> Any:
-    """Sandler et al., 2018."""
+    """MobileNetV2 (Sandler et al., 2018)."""
     import keras
 
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)
@@ -43,7 +43,7 @@ def mobilenetv2(inputs: Any, weights: str) -> Any:
     any_size=True,
 )
 def resnet50(inputs: Any, weights: str) -> Any:
-    """He et al., 2016."""
+    """ResNet-50 (He et al., 2016)."""
     import keras
 
     from dfcore.architectures.layers import CaffeInput
@@ -61,7 +61,7 @@ def resnet50(inputs: Any, weights: str) -> Any:
     any_size=True,
 )
 def efficientnetv2b0(inputs: Any, weights: str) -> Any:
-    """Tan and Le, 2021; scales its input itself."""
+    """EfficientNetV2-B0 (Tan and Le, 2021); rescales its input itself."""
     import keras
 
     return _features(_inline(keras.applications.EfficientNetV2B0, inputs, weights))
@@ -77,7 +77,7 @@ def efficientnetv2b0(inputs: Any, weights: str) -> Any:
     any_size=True,
 )
 def convnext_tiny(inputs: Any, weights: str) -> Any:
-    """Liu et al., 2022; scales its input itself. Keras nests its stem and down-sampling: unnested here."""
+    """ConvNeXt-Tiny (Liu et al., 2022); rescales its input itself. Its nested stem and down-sampling are unnested."""
     import keras
 
     nested = _inline(keras.applications.ConvNeXtTiny, inputs, weights)
@@ -107,7 +107,7 @@ def _leaves(model: Any) -> Any:
 
 
 def _fresh(layer: Any) -> Any:
-    """A copy of a layer without its place in the old graph; a Sequential's parts are copied too."""
+    """Copies a layer without its connections; the parts of a Sequential are copied too."""
     import keras
 
     if isinstance(layer, keras.Sequential):

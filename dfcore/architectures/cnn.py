@@ -1,4 +1,4 @@
-"""The classic of this field: convolution, max-pooling, flatten, dropout, dense."""
+"""A plain convolutional network: convolution, max-pooling, flatten, dropout, dense."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _LAST_MAP = 8
 
 
 def convolutions(x: Any, *, prefix: str) -> Any:
-    """Blocks of 3x3 convolution, ReLU and 2x2 max-pooling until the map is at most 8 wide.
+    """Blocks of 3x3 convolution, ReLU and 2x2 max-pooling until the feature map is at most 8 pixels wide.
 
     The last convolution is named `{prefix}_last`.
     """

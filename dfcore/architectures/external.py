@@ -1,4 +1,4 @@
-"""Architectures that are not dfcore's own: files that register some, and the layers that they bring."""
+"""Architectures from outside dfcore: Python files that register them, and their custom layers."""
 
 import re
 import sys
@@ -13,13 +13,13 @@ from dfcore.errors import InputError
 
 
 def load_file(path: str | Path) -> Path:
-    """Runs a Python file that registers architectures; once, however often it is asked for.
+    """Runs a Python file that registers architectures. Runs each file only once.
 
     Returns:
         Its full path.
 
     Raises:
-        InputError: when it is no such file, or fails.
+        InputError: If it is not a Python file, or fails.
     """
     file = Path(path).expanduser().resolve()
     if file.suffix != ".py" or not file.is_file():
@@ -42,19 +42,19 @@ def _run(file: Path, module_name: str) -> None:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # Anybody's code.
+    except Exception as error:  # Third-party code may raise anything.
         del sys.modules[module_name]
         raise InputError(f"{file} cannot be used: {type(error).__name__}: {error}") from error
 
 
 def own_layers() -> frozenset[tuple[str, str, str]]:
-    """The layers that architectures registered as theirs: module, class, registered name. Imports Keras."""
+    """Custom layers of all registered architectures: module, class, registered name. Imports Keras."""
     result = set()
     for architecture in map(get, names()):
         for layer in architecture.layers:
             try:
                 result.add(_identified(architecture, layer))
-            except Exception as error:  # Anybody's code.
+            except Exception as error:  # Third-party code may raise anything.
                 warnings.warn(f"{layer} of the architecture {architecture.name!r} is left out: {error}", stacklevel=2)
     return frozenset(result)
 

@@ -1,4 +1,4 @@
-"""The few layers that Keras does not have. Importing this file imports Keras and registers them."""
+"""Custom layers that Keras lacks. Importing this module imports Keras and registers them."""
 
 import keras
 from keras import ops
@@ -8,17 +8,17 @@ from dfcore import compat
 
 @keras.saving.register_keras_serializable(package="dfcore")
 class LogSpectrum(keras.layers.Layer):
-    """The centred log-magnitude spectrum of the grey image, standardised image by image.
+    """Centred log-magnitude spectrum of the greyscale image, standardised per image.
 
-    Up-sampling in generators leaves periodic replicas in it (Durall et al., 2020). Input (N, H, W, 3),
-    output (N, H, W, 1) in float32, the zero frequency in the middle.
+    Up-sampling in generators leaves periodic replicas in it (Durall et al., 2020). Input (N, H, W, 3), output
+    (N, H, W, 1) in float32, with the zero frequency in the centre.
     """
 
     def __init__(self, **options):
         super().__init__(**{"dtype": "float32", **options})
 
     def call(self, images):
-        """Maps images to spectra."""
+        """Computes the spectra."""
         images = ops.cast(images, "float32")
         grey = ops.mean(images, axis=-1)
         grey = grey - ops.mean(grey, axis=(1, 2), keepdims=True)
@@ -38,10 +38,10 @@ class LogSpectrum(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="dfcore")
 class CaffeInput(keras.layers.Layer):
-    """What Keras's ResNet50 weights expect: BGR, less the mean of ImageNet, from RGB in [0, 255]."""
+    """Converts RGB in [0, 255] to the input of Keras's ResNet50 weights: BGR minus the mean of ImageNet."""
 
     def call(self, images):
-        """Maps RGB (N, H, W, 3) to centred BGR."""
+        """Converts RGB (N, H, W, 3) to centred BGR."""
         return ops.flip(images, axis=-1) - ops.convert_to_tensor([103.939, 116.779, 123.68], self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -51,14 +51,14 @@ class CaffeInput(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="dfcore")
 class MeanStdPooling(keras.layers.Layer):
-    """Mean and standard deviation of every channel over the image; (N, H, W, C) to (N, 2C)."""
+    """Mean and standard deviation of each channel over the image; (N, H, W, C) to (N, 2C)."""
 
     def call(self, maps):
         """Pools feature maps."""
         mean = ops.mean(maps, axis=(1, 2), keepdims=True)
-        # Not as the mean of the squares less the square of the mean: of a flat image that leaves rounding alone.
+        # Not the mean of squares minus the square of the mean: on a flat image that leaves only rounding error.
         variance = ops.mean(ops.square(maps - mean), axis=(1, 2))
-        # The constant keeps the root's slope finite where a channel is silent.
+        # The constant keeps the root's slope finite where a channel is constant.
         return ops.concatenate([mean[:, 0, 0], ops.sqrt(variance + 1e-5)], axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -71,7 +71,7 @@ class PositionEmbedding(keras.layers.Layer):
     """Adds a learned vector to each token; (N, T, D) to (N, T, D)."""
 
     def build(self, input_shape):
-        """Makes one vector a token."""
+        """Creates one vector per token."""
         self.embedding = self.add_weight(
             shape=(1, *input_shape[1:]),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
@@ -79,7 +79,7 @@ class PositionEmbedding(keras.layers.Layer):
         )
 
     def call(self, tokens):
-        """Adds them."""
+        """Adds the vectors."""
         return tokens + self.embedding
 
     def compute_output_shape(self, input_shape):
@@ -87,6 +87,6 @@ class PositionEmbedding(keras.layers.Layer):
         return input_shape
 
 
-# Saved models of earlier versions name some layers otherwise.
+# Models saved by earlier versions use other names for some layers.
 for _old, _new in compat.LAYERS.items():
     keras.saving.get_custom_objects()[f"dfcore>{_old}"] = globals()[_new]

@@ -1,10 +1,10 @@
-"""MobileNetV2 judged at all its depths: generators leave traces in textures as much as in things."""
+"""MobileNetV2 with features from all depths: generators leave traces in textures as well as in objects."""
 
 from typing import Any
 
 from dfcore.architectures.registry import HEAD, register_architecture
 
-# From the first edges to whole objects; expanded layers hold most of what separates fakes.
+# From edges to whole objects; the expanded layers hold most of what separates fakes.
 SCALES = (
     "Conv1_relu",
     "block_1_expand_relu",
@@ -34,7 +34,7 @@ def _multiscale(inputs: Any, weights: str, stem_stride: int) -> Any:
 
 
 def _without_stem_stride(backbone: Any, inputs: Any) -> Any:
-    """The same network whose first convolution skips no pixel; the same weights fit."""
+    """The same network with stride 1 in its first convolution; the same weights fit."""
     import keras
 
     def copy(layer: Any) -> Any:
@@ -56,7 +56,7 @@ def _without_stem_stride(backbone: Any, inputs: Any) -> Any:
     any_size=True,
 )
 def mobilenetv2_multiscale(inputs: Any, weights: str) -> Any:
-    """Sandler et al., 2018, with mean and deviation of the channels of `SCALES` as features."""
+    """MobileNetV2 (Sandler et al., 2018) with the channels' means and standard deviations at `SCALES` as features."""
     return _multiscale(inputs, weights, stem_stride=2)
 
 
@@ -70,5 +70,5 @@ def mobilenetv2_multiscale(inputs: Any, weights: str) -> Any:
     any_size=True,
 )
 def mobilenetv2_multiscale_fine(inputs: Any, weights: str) -> Any:
-    """As `mobilenetv2_multiscale`; a first layer that skips no pixel keeps finer traces (Gragnaniello et al., 2021)."""
+    """`mobilenetv2_multiscale` with stride 1 first, which keeps finer traces (Gragnaniello et al., 2021)."""
     return _multiscale(inputs, weights, stem_stride=1)

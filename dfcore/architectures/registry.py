@@ -1,8 +1,8 @@
-"""Which architectures there are, and the one function that builds any of them.
+"""The registry of architectures, and the one function that builds them.
 
-A family's file registers a function that turns the input tensor into a feature vector; the head is
-the same for all: dropout, then one dense unit (a logit of P(fake)) or two (logits of real and fake).
-Listing architectures imports no TensorFlow.
+Each family's file registers a function that maps the input tensor to a feature vector. The head is the same for all:
+dropout, then one dense unit (the logit of P(fake)) or two (logits of real and fake). Listing architectures does not
+import TensorFlow.
 """
 
 import re
@@ -29,16 +29,16 @@ class Architecture:
     """One entry of the registry.
 
     Attributes:
-        name: what configs and the command line call it.
-        title: what people read.
-        summary: one sentence: what it is good for.
-        image_size: side in pixels that suits it when the data do not say otherwise.
-        min_size: smallest side it can be built for.
-        pretrained: whether Keras offers ImageNet weights for it.
+        name: Name in configurations and on the command line.
+        title: Displayed name.
+        summary: One sentence on what it is good for.
+        image_size: Default side of the input in pixels.
+        min_size: Smallest side it can be built for.
+        pretrained: Whether Keras offers ImageNet weights for it.
         features: (inputs, weights) -> feature vector; weights is "none", "imagenet" or a file.
-        cam_layer: the layer that heat-maps look at by default, by name.
-        any_size: whether it pools over the image, so that one set of weights takes images of any size.
-        layers: layers of its own that its saved models may hold: classes, or "module:Class".
+        cam_layer: Name of the default layer for heat-maps.
+        any_size: Whether it pools over the image, so that the same weights take images of any size.
+        layers: Custom layers that its saved models may contain: classes, or "module:Class".
     """
 
     name: str
@@ -69,31 +69,31 @@ def register_architecture(
     any_size: bool = False,
     layers: Sequence[type | str] = (),
 ) -> Callable[[Features], Features]:
-    """Enters the decorated function into the registry, so that the network can be trained everywhere.
+    """Registers the decorated function as an architecture that can be trained.
 
-    The function takes the input tensor, RGB in [0, 255], (N, size, size, 3), and what to start from ("none",
+    The function takes the input tensor, RGB in [0, 255], (N, size, size, 3), and the initial weights ("none",
     "imagenet" or the path of a weights file), and returns a feature vector, (N, F). Dropout and the logit of P(fake)
-    are added to it. It should import Keras within, so that a list of architectures needs no TensorFlow.
+    are added to it. It should import Keras inside, so that listing architectures does not need TensorFlow.
 
-    A package that is installed beside dfcore registers by an entry point of the group `dfcore.architectures` whose
+    Another installed package registers by an entry point of the group `dfcore.architectures` whose
     value is the module to import, e.g. `tiny = "my_package.networks"` under
     `[project.entry-points."dfcore.architectures"]`. A file can be named instead: `dfcore train --arch-file FILE.py`.
 
     Args:
-        name: what configs and the command line call it: small letters, digits and underscores.
-        title: what people read.
-        summary: one sentence: what it is good for.
-        cam_layer: the layer that heat-maps look at by default, by name: its output is (N, H, W, C).
-        image_size: side in pixels that a training takes where none is named.
-        min_size: smallest side in pixels that it can be built for.
-        pretrained: whether it takes "imagenet" as weights.
-        any_size: whether it pools over the image, so that one set of weights takes images of any size.
-        layers: layers of its own, each a class, "module:Class", or ":Class" for the function's own module, registered
-            with `keras.saving.register_keras_serializable(package=...)`. Saved models may hold them, beside the
-            layers of Keras that dfcore's own networks are made of, and nothing else.
+        name: Name in configurations and on the command line: lower-case letters, digits and underscores.
+        title: Displayed name.
+        summary: One sentence on what it is good for.
+        cam_layer: Name of the default layer for heat-maps; its output is (N, H, W, C).
+        image_size: Default side in pixels for training.
+        min_size: Smallest side in pixels it can be built for.
+        pretrained: Whether it accepts "imagenet" as weights.
+        any_size: Whether it pools over the image, so that the same weights take images of any size.
+        layers: Custom layers, each a class, "module:Class", or ":Class" for the function's own module, registered with
+            `keras.saving.register_keras_serializable(package=...)`. Saved models may contain these and the Keras
+            layers that dfcore's own networks use, nothing else.
 
     Raises:
-        InputError: when the name cannot be used or is taken.
+        InputError: If the name is invalid or taken.
 
     Example:
         >>> import dfcore
@@ -134,12 +134,12 @@ _installed_loaded = False
 
 
 def _load_installed() -> None:
-    """Imports what installed packages register, once; what is broken is named in a warning and left out."""
+    """Imports the architectures of installed packages, once; a broken one is reported in a warning and skipped."""
     global _installed_loaded
     with _installed_lock:
         if _installed_loaded:
             return
-        _installed_loaded = True  # Before the imports: these may ask for names themselves.
+        _installed_loaded = True  # Before the imports, since they may call `names` themselves.
         for entry in entry_points(group=GROUP):
             before = set(_REGISTRY)
             try:
@@ -155,16 +155,16 @@ def _load_installed() -> None:
 
 
 def names() -> tuple[str, ...]:
-    """All registered names: those of dfcore, the simple ones first, then those of installed packages and files."""
+    """All registered names: dfcore's own, simplest first, then those of installed packages and files."""
     _load_installed()
     return tuple(_REGISTRY)
 
 
 def get(name: str) -> Architecture:
-    """Looks an architecture up.
+    """Returns an architecture by name.
 
     Raises:
-        InputError: naming those that there are.
+        InputError: If there is no such architecture; lists those that exist.
     """
     _load_installed()
     if name not in _REGISTRY:
@@ -180,18 +180,18 @@ def build_model(
     loss: Loss = "binary",
     dropout: float = 0.3,
 ) -> "keras.Model":
-    """Builds one flat Functional model from RGB pixels in [0, 255], (N, size, size, 3), to logits.
+    """Builds a flat Functional model from RGB pixels in [0, 255], shape (N, size, size, 3), to logits.
 
     Args:
-        name: a registered architecture.
-        size: side of the input in pixels; None for any, where the architecture allows it.
+        name: A registered architecture.
+        size: Side of the input in pixels; None for any size, where the architecture allows it.
         weights: "none" (random), "imagenet" (Keras's download) or the path of a weights file.
         loss: "binary" ends in one logit, shape (N, 1); "categorical" in two, shape (N, 2), real first.
-        dropout: rate before the last layer, in [0, 1).
+        dropout: Rate before the last layer, in [0, 1).
 
     Raises:
-        InputError: when the weights file does not fit.
-        DfcoreError: when ImageNet weights cannot be downloaded.
+        InputError: If the weights file does not fit.
+        DfcoreError: If ImageNet weights cannot be downloaded.
     """
     import keras
 
@@ -226,12 +226,12 @@ def build_model(
 
 
 def backbone_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
-    """The layers in front of the head."""
+    """The layers before the head."""
     return [layer for layer in model.layers if not layer.name.startswith(HEAD)]
 
 
 def heat_map_layers(model: "keras.Model") -> list[str]:
-    """Names of the layers that heat-maps can look at: convolutions and token maps, from input to output."""
+    """Names of the layers that heat-maps can be computed at: convolutions and token maps, from input to output."""
     import keras
 
     convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -243,7 +243,7 @@ def heat_map_layers(model: "keras.Model") -> list[str]:
 
 
 def _shorten_batch_norm_memory(model: "keras.Model") -> None:
-    """Lets moving averages follow within some tens of steps; at 0.99 or 0.999 short runs never catch up."""
+    """Lets moving averages converge within tens of steps; with 0.99 or 0.999 they never do in short runs."""
     import keras
 
     for layer in model.layers:

@@ -1,4 +1,4 @@
-"""ResNet-18 (He et al., "Deep Residual Learning for Image Recognition", 2016), which Keras has not."""
+"""ResNet-18 (He et al., "Deep Residual Learning for Image Recognition", 2016), which Keras lacks."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def _block(x: Any, width: int, stride: int, name: str) -> Any:
     min_size=16,
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register_architecture`. Up to 64 pixels the stem keeps the resolution, as is usual for CIFAR."""
+    """See `register_architecture`. Up to 64 pixels the stem keeps the resolution, as usual for CIFAR."""
     from keras import layers
 
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(inputs)

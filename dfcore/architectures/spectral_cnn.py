@@ -1,4 +1,4 @@
-"""Two branches: what the image shows, and its log spectrum, where up-sampling leaves its replicas."""
+"""A network with two branches: the image, and its log spectrum, in which up-sampling leaves replicas."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A small vision transformer (Dosovitskiy et al., 2021) whose tokens end as a map, for heat-maps."""
+"""A small vision transformer (Dosovitskiy et al., 2021); its tokens are reshaped to a map for heat-maps."""
 
 from typing import Any
 

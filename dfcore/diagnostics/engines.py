@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 180
 def engine_findings() -> Iterator[Finding]:
     """Findings on Keras, GPUs, OpenVINO and bfloat16."""
     answer = probe("keras")
-    advice = "pip install --force-reinstall tensorflow keras installs both anew." if "error" in answer else ""
+    advice = "Reinstall both: pip install --force-reinstall tensorflow keras" if "error" in answer else ""
     yield Finding("engines", "keras", not advice, answer.get("error") or answer["version"], advice, core=True)
     yield _gpus(answer.get("gpus", []))
     yield from _openvino()

@@ -26,7 +26,7 @@ def sandbox_findings() -> Iterator[Finding]:
     """Findings on sandboxed decoding, its resource limits and image formats."""
     yield _decoding()
     for name, limited in limits().items():
-        advice = "" if limited else "Decode images from strangers on Linux, where all limits hold."
+        advice = "" if limited else "Decode untrusted images on Linux, where all limits hold."
         detail = "limited" if limited else "this system cannot limit it"
         yield Finding("sandbox", f"limit of {name}", limited, detail, advice)
     missing = [title for codec, title in _CODECS.items() if not features.check(codec)]

@@ -1,7 +1,7 @@
-"""The colour language and the frame of every figure: blue is real, orange is fake, grey undecided, and nothing else is.
+"""Colours and layout shared by all figures: blue means real, orange fake, grey undecided, and nothing else uses them.
 
-The colours are legible on light and on dark ground; background, font and grid are left to whoever shows
-the figure. Axes of rates run from 0 to 1, and every curve tells its threshold and counts on hover.
+The colours are legible on light and dark backgrounds; background, font and grid are left to the caller. Axes of rates
+run from 0 to 1, and curves show threshold and counts on hover.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ def graph_objects() -> Any:
     """Plotly's graph objects, imported when the first figure is made.
 
     Raises:
-        MissingExtraError: when Plotly is not installed.
+        MissingExtraError: If Plotly is not installed.
     """
     extras.require("plotly", "app", "A figure")
     import plotly.graph_objects as go
@@ -33,14 +33,14 @@ def graph_objects() -> Any:
 
 
 def line(x: list[float], y: list[float], name: str) -> Any:
-    """A dashed reference line, such as that of chance."""
+    """A dashed reference line, such as chance level."""
     go = graph_objects()
     style = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
     return go.Scatter(x=x, y=y, mode="lines", name=name, line=style, hoverinfo="skip")
 
 
 def laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] | None = None) -> "go.Figure":
-    """Titles, margins and legend of a figure."""
+    """Sets titles, margins and legend of a figure."""
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -55,7 +55,7 @@ def laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] |
 def square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
     """Both axes from 0 to 1 at the same scale."""
     laid_out(figure, x, y, x_range=(-0.01, 1.01))
-    # How wide the ticks are is known, so that the browser need not measure and lay out each axis again.
+    # The width of the ticks is known, so the browser need not measure and lay out each axis again.
     figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain", automargin=False)
     figure.update_xaxes(constrain="domain", automargin=False)
     figure.update_layout(height=430, margin={"l": 56, "r": 8, "t": 32, "b": 44})

@@ -1,4 +1,4 @@
-"""Figures of how sure a detector may be: calibration, three-way answers, robustness, one image's stability."""
+"""Figures of confidence: calibration, three-way decisions, robustness, stability of a single image."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,11 @@ _SYMBOLS = {"real": "circle", "inconclusive": "square-open", "fake": "diamond"}
 
 
 def reliability(points: Mapping[str, np.ndarray], ece: str = "") -> "go.Figure":
-    """Reliability diagram: the share of fakes among the images of a score, beside the score.
+    """Reliability diagram: the share of fakes among images of similar score, against the score.
 
     Args:
-        points: as `dfcore.evaluation.reliability` gives them.
-        ece: expected calibration error of the same scores with its title, as text; empty without images.
+        points: From `dfcore.evaluation.reliability`.
+        ece: Expected calibration error of the same scores with its title, as text; empty without images.
     """
     go = graph_objects()
     images = points["images"]
@@ -49,10 +49,10 @@ def reliability(points: Mapping[str, np.ndarray], ece: str = "") -> "go.Figure":
 
 
 def answers(three_way: Mapping[str, Any]) -> "go.Figure":
-    """What real and what fake images were called, as one bar each.
+    """Three-way decisions on real and on fake images, one bar each.
 
     Args:
-        three_way: as `dfcore.evaluation.three_way` gives it.
+        three_way: From `dfcore.evaluation.three_way`.
     """
     go = graph_objects()
     figure = go.Figure()
@@ -79,11 +79,11 @@ def answers(three_way: Mapping[str, Any]) -> "go.Figure":
 
 
 def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> "go.Figure":
-    """Metrics after each change.
+    """Metrics under each perturbation.
 
     Args:
-        rows: as `dfcore.evaluation.robustness` gives them.
-        titles: {key in the rows: what people read}, of the metrics to draw.
+        rows: From `dfcore.evaluation.robustness`.
+        titles: {key in the rows: displayed name} of the metrics to draw.
     """
     go = graph_objects()
     figure = go.Figure()
@@ -106,12 +106,12 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
 
 
 def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float) -> "go.Figure":
-    """The score of one image as it is and after changes, between the thresholds.
+    """Score of one image, unchanged and under perturbations, relative to the thresholds.
 
     Args:
-        rows: as `dfcore.evaluation.stability` gives them.
-        real_below: below this score an image is called likely real.
-        fake_from: from this score on it is called likely fake.
+        rows: From `dfcore.evaluation.stability`.
+        real_below: Score below which an image is called likely real.
+        fake_from: Score from which an image is called likely fake.
     """
     go = graph_objects()
     figure = go.Figure()

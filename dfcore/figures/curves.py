@@ -1,4 +1,4 @@
-"""Figures of evaluation and training, from plain data."""
+"""Figures of evaluation and training, made from plain data."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -36,13 +36,13 @@ CELL_TITLES = {
 def roc(
     points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str], *, split: str
 ) -> "go.Figure":
-    """ROC curve with the line of chance and the point of the threshold.
+    """ROC curve with chance level and the operating point at the threshold.
 
     Args:
-        points: as `dfcore.evaluation.roc_points` gives them.
-        metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
-        titles: {key of a metric: what people read}, of roc_auc, false_positive_rate and recall.
-        split: what the curve was measured on.
+        points: From `dfcore.evaluation.roc_points`.
+        metrics: From `dfcore.evaluation.evaluate_scores` for the same scores.
+        titles: {metric: displayed name} of roc_auc, false_positive_rate and recall.
+        split: Split that the curve was measured on.
     """
     go = graph_objects()
     alarms, caught = titles["false_positive_rate"], titles["recall"]
@@ -69,12 +69,12 @@ def roc(
 def precision_recall(
     points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str]
 ) -> "go.Figure":
-    """Precision-recall curve with the line of chance (the share of fakes) and the point of the threshold.
+    """Precision-recall curve with chance level (the share of fakes) and the operating point at the threshold.
 
     Args:
-        points: as `dfcore.evaluation.precision_recall_points` gives them.
-        metrics: as `dfcore.evaluation.evaluate_scores` gives them for the same scores.
-        titles: {key of a metric: what people read}, of average_precision, recall and precision.
+        points: From `dfcore.evaluation.precision_recall_points`.
+        metrics: From `dfcore.evaluation.evaluate_scores` for the same scores.
+        titles: {metric: displayed name} of average_precision, recall and precision.
     """
     go = graph_objects()
     caught, precise = titles["recall"], titles["precision"]
@@ -96,7 +96,7 @@ def precision_recall(
 
 
 def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) -> "go.Figure":
-    """How the scores of real and of fake images spread, with the threshold."""
+    """Histogram of the scores of real and fake images, with the threshold."""
     go = graph_objects()
     edges = np.linspace(0, 1, 41)
     figure = go.Figure()
@@ -120,7 +120,7 @@ def score_histogram(labels: np.ndarray, scores: np.ndarray, threshold: float) ->
 
 
 def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
-    """The four cells as bars, green where right, whole cells being clickable; `customdata` names the cell."""
+    """Confusion matrix as four clickable cells, green where correct; `customdata` names the cell."""
     go = graph_objects()
     rows = {"real": counts["true_real"] + counts["false_fake"], "fake": counts["true_fake"] + counts["false_real"]}
     texts, fills = [], []
@@ -158,7 +158,7 @@ def confusion_matrix(counts: Mapping[str, int]) -> "go.Figure":
 
 
 def thinned(values: Sequence[float], most: int = 1000) -> dict[str, list[float]]:
-    """A long series as at most so many points, each the mean of its neighbours: {"report": [...], "loss": [...]}."""
+    """Reduces a series to at most `most` points, each the mean of its neighbours: {"report": [...], "loss": [...]}."""
     parts = np.array_split(np.asarray(values, float), min(most, len(values)))
     ends = np.cumsum([len(part) for part in parts])
     return {"report": ends.tolist(), "loss": [float(part.mean()) for part in parts]}
@@ -175,15 +175,15 @@ def training_curves(
     log: bool = False,
     unit_range: bool = False,
 ) -> "go.Figure":
-    """Curves over epochs of one or several runs.
+    """Training curves of one or several runs, over epochs.
 
     Args:
-        runs: history rows by run id.
-        figures: columns of the history to draw, with their names for people.
-        title: of the vertical axis.
-        epochs: end of the horizontal axis, fixed so that nothing jumps while epochs arrive.
-        names: {run id: what people read}, of several runs; the id where it is missing.
-        smoothing: weight of the past in an exponential mean, in [0, 1); the raw curve stays visible.
+        runs: History rows by run id.
+        figures: Columns of the history to draw, with displayed names.
+        title: Title of the vertical axis.
+        epochs: End of the horizontal axis, fixed so that the figure does not jump as epochs arrive.
+        names: {run id: displayed name} if there are several runs; the id where missing.
+        smoothing: Weight of the past in an exponential moving average, in [0, 1); the raw curve stays visible.
         log: logarithmic vertical axis.
         unit_range: vertical axis from 0 to 1.
     """
@@ -221,7 +221,7 @@ def training_curves(
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:
-    """Exponential mean with bias correction, as training monitors draw it; weight in [0, 1)."""
+    """Exponential moving average with bias correction; weight in [0, 1)."""
     mean, smoothed = 0.0, []
     for count, value in enumerate(values, 1):
         mean = weight * mean + (1 - weight) * value
@@ -230,7 +230,7 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 
 def zoomable(rgb: np.ndarray, height: int = 520) -> "go.Figure":
-    """An image to look into: drag moves, the wheel magnifies, pixels stay pixels."""
+    """Zoomable image: drag to move, scroll to zoom, without interpolation."""
     import base64
     import io
 

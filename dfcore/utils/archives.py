@@ -59,7 +59,7 @@ def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], 
             )
         plain = unicodedata.normalize("NFKC", name).casefold()
         if plain in seen:
-            raise ArchiveError(f"The member {name!r} stands there twice.")
+            raise ArchiveError(f"The member {name!r} occurs twice.")
         seen.add(plain)
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
