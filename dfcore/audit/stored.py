@@ -1,0 +1,46 @@
+"""The latest audit of each data set, kept in the workspace."""
+
+from pathlib import Path
+
+from dfcore import workspace
+from dfcore.audit.finding import Audit
+from dfcore.datasets import Dataset
+from dfcore.errors import InputError
+from dfcore.utils.files import sha256_bytes
+
+
+def keep(audit: Audit) -> None:
+    """Stores an audit in place of an earlier one of the same folder.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    audit.write(_file(Path(audit.root)))
+
+
+def recall(root: Path) -> Audit | None:
+    """The stored audit of a folder; None if there is none, or none that can be read."""
+    try:
+        return Audit.from_json(_file(root).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
+
+
+def is_stale(audit: Audit, dataset: Dataset) -> bool:
+    """Whether images, labels or splits have changed since the audit."""
+    return audit.fingerprint != dataset.fingerprint
+
+
+def notes(dataset: Dataset) -> tuple[str, ...]:
+    """What the user of a detector trained on a data set must be told of its audit; one sentence each."""
+    audit = recall(dataset.root)
+    if audit is None:
+        return ("The data set was not audited.",)
+    serious = audit.of("high", "medium")
+    found = tuple(f"Audit, {finding.severity}: {finding.title}" for finding in serious)
+    stale = ("The data set has changed since its audit.",) if is_stale(audit, dataset) else ()
+    return stale + (found or ("The audit found no severe fault.",))
+
+
+def _file(root: Path) -> Path:
+    return workspace.data_dir() / "audits" / f"{sha256_bytes(str(root).encode('utf-8', 'surrogateescape'))[:24]}.json"
