@@ -3,12 +3,14 @@
 Pages go through these functions for every such action; a test enforces it.
 """
 
-from collections.abc import Callable
+import itertools
+import threading
+from collections.abc import Callable, Collection
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dashboard import error_reporting, roles
+from dashboard import background, error_reporting, roles
 from dashboard.roles import Role
 from dfcore import runs, workspace
 from dfcore.detectors import library
@@ -17,6 +19,8 @@ from dfcore.exchange import import_export
 from dfcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    from dfcore.datasets import Dataset
+    from dfcore.datasets.reading import Reading
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
@@ -85,6 +89,82 @@ def forget(root: Path) -> None:
     from dfcore.datasets import registry
 
     registry.forget(root)
+
+
+@needs(Role.TRAINER, "Confirming how a data set is read")
+def confirm(root: Path, confirmed: bool) -> None:
+    """Remembers whether a person has confirmed what was understood."""
+    _change_reading(root, lambda _: {"confirmed": confirmed})
+
+
+@needs(Role.TRAINER, "Turning around real and fake")
+def swap(root: Path) -> None:
+    """Turns around real and fake; a second time turns them back. What was confirmed before no longer is."""
+    _change_reading(root, lambda reading: {"swapped": not reading.swapped, "confirmed": False})
+
+
+@needs(Role.TRAINER, "Changing how a data set is read")
+def read_as(root: Path, **changes: Any) -> None:
+    """Remembers columns, labels, class folders or groups of a data set; what was confirmed before no longer is."""
+    _change_reading(root, lambda _: changes | {"confirmed": False})
+
+
+@needs(Role.TRAINER, "Taking images out of the index")
+def exclude(root: Path, hashes: Collection[str]) -> None:
+    """Takes images out of use by the hashes of their pixels, without touching files."""
+    _change_reading(root, lambda reading: {"excluded": tuple(dict.fromkeys((*reading.excluded, *hashes)))})
+
+
+@needs(Role.TRAINER, "Putting images back into the index")
+def include(root: Path, hashes: Collection[str]) -> None:
+    """Undoes `exclude`."""
+    _change_reading(root, lambda reading: {"excluded": tuple(one for one in reading.excluded if one not in hashes)})
+
+
+@needs(Role.TRAINER, "Keeping images together")
+def keep_together(root: Path, groups: Collection[tuple[str, ...]]) -> None:
+    """Remembers groups of images, by the hashes of their pixels, that never part between splits."""
+    _change_reading(root, lambda reading: {"together": tuple(dict.fromkeys((*reading.together, *groups)))})
+
+
+@needs(Role.TRAINER, "Letting images part")
+def part(root: Path, groups: Collection[tuple[str, ...]]) -> None:
+    """Undoes `keep_together`."""
+    _change_reading(root, lambda reading: {"together": tuple(one for one in reading.together if one not in groups)})
+
+
+@needs(Role.TRAINER, "Auditing a data set")
+def start_audit(root: Path, dataset: "Dataset") -> None:
+    """Audits a data set in the background and stores the result; does nothing if that is under way."""
+    from dfcore.audit import audit, stored
+
+    def work(task: background.Task) -> None:
+        stored.keep(root, audit(dataset, progress=task.report))
+
+    background.start(background.audit_key(root), f"Auditing {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Making a neutralised copy")
+def start_neutralising(root: Path, dataset: "Dataset") -> None:
+    """Makes and registers a neutralised copy in the background; does nothing if that is under way."""
+    from dfcore.audit import neutralise
+    from dfcore.datasets import registry
+
+    def work(task: background.Task) -> Any:
+        folder = _free_folder(workspace.data_dir() / f"{dataset.name}-neutralised")
+        made = neutralise(dataset, folder, progress=task.report)
+        registry.register(folder)
+        return made
+
+    background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Stopping long work")
+def stop_work(key: str) -> None:
+    """Asks work in the background to stop; does nothing if it has ended."""
+    task = background.find(key)
+    if task is not None:
+        task.stop()
 
 
 # === Runs ===
@@ -172,6 +252,24 @@ def rename(name: str, new: str) -> None:
 def delete_detector(name: str) -> None:
     """See `dfcore.detectors.library.delete`."""
     library.delete(workspace.models_dir(), name)
+
+
+_reading_lock = threading.Lock()
+
+
+def _change_reading(root: Path, change: "Callable[[Reading], dict[str, Any]]") -> None:
+    """Changes what is remembered of a data set; `change` gives the new values, by name."""
+    from dfcore.datasets import reading
+
+    with _reading_lock:
+        before = reading.recall(root)
+        reading.remember(root, before.model_copy(update=change(before)))
+
+
+def _free_folder(folder: Path) -> Path:
+    """The folder, or the first with a number behind its name that does not exist yet."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return folder if not folder.exists() else next(other for other in numbered if not other.exists())
 
 
 def _run(run_id: str) -> Run:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from pathlib import Path
+
 import streamlit as st
 
-from dashboard import audit_work, error_reporting, remedies, stored, widgets
+from dashboard import audit_work, background, error_reporting, remedies, stored, widgets
 from dfcore.audit import Audit, Finding, Severity
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
@@ -41,21 +43,21 @@ def counts(audit: Audit) -> None:
             badge(severity, f"{number} {STYLES[severity].word.lower()}")
 
 
-def show(dataset: Dataset) -> None:
+def show(root: Path, dataset: Dataset) -> None:
     """Shows the stored audit of a data set, or how to make one."""
-    audit = recall(dataset.root)
-    if audit_work.watch(audit_work.audit_key(dataset.root)):
+    if audit_work.watch(background.audit_key(root)):
         return
+    audit = recall(root)
     if audit is None:
         st.markdown(
             "Not audited yet. The audit asks what a detector could learn from these images **instead of** the traces "
             "of generators: the file format, the subjects, copies in both training and test, wrong labels."
         )
-        audit_work.offer(dataset, "Audit this data set", primary=True)
+        audit_work.offer(root, dataset, "Audit this data set", primary=True)
         return
-    _header(dataset, audit)
+    _header(root, dataset, audit)
     for finding in audit.of("high", "medium", "low"):
-        _finding(dataset, finding)
+        _finding(root, dataset, finding)
     sound = audit.of("ok")
     if sound:
         with st.expander(f"{len(sound)} checks without a fault", icon=":material/check_circle:"):
@@ -65,7 +67,7 @@ def show(dataset: Dataset) -> None:
         st.caption(widgets.plain(note))
 
 
-def _header(dataset: Dataset, audit: Audit) -> None:
+def _header(root: Path, dataset: Dataset, audit: Audit) -> None:
     stale = is_stale(audit, dataset)
     if stale:
         st.warning(
@@ -76,12 +78,12 @@ def _header(dataset: Dataset, audit: Audit) -> None:
         counts(audit)
         when = audit.created.replace("T", " ")[:16]
         st.caption(f"{audit.images:,} images, audited {when} UTC", width="content")
-        audit_work.offer(dataset, "Audit again", primary=stale)
+        audit_work.offer(root, dataset, "Audit again", primary=stale)
         remedies.downloads(dataset, audit)
 
 
 @error_reporting.fragment()
-def _finding(dataset: Dataset, finding: Finding) -> None:
+def _finding(root: Path, dataset: Dataset, finding: Finding) -> None:
     key = f"{finding.kind} {finding.title}"
     with st.container(border=True), widgets.errors():
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -96,7 +98,7 @@ def _finding(dataset: Dataset, finding: Finding) -> None:
             _images(dataset, finding.images, finding.count, key)
         if finding.advice:
             st.markdown(f":material/build: **What to do:** {widgets.plain(finding.advice)}")
-        remedies.offer(dataset, finding, key)
+        remedies.offer(root, dataset, finding, key)
 
 
 def _pairs(dataset: Dataset, pairs: Sequence[tuple[str, str]], count: int, key: str) -> None:

@@ -11,16 +11,6 @@ from dfcore.datasets import Dataset
 _EVERY_SECONDS = 1.0
 
 
-def audit_key(root: Path) -> str:
-    """Key of the background work that audits a data set."""
-    return f"audit {root}"
-
-
-def neutralise_key(root: Path) -> str:
-    """Key of the background work that makes a neutralised copy of a data set."""
-    return f"neutralise {root}"
-
-
 def watch(key: str) -> bool:
     """Shows work under way with a way to stop it, or how it ended; returns whether it is under way."""
     task = background.find(key)
@@ -33,6 +23,7 @@ def watch(key: str) -> bool:
         st.info(f"{task.what} was stopped. Nothing was changed.", icon=":material/stop_circle:")
     elif task.error is not None:
         st.error(widgets.plain(task.error), icon=":material/error:")
+    background.drop(key)  # Told once.
     return False
 
 
@@ -62,7 +53,7 @@ def _progress(key: str) -> None:
             st.caption("It goes on while you visit other pages.")
 
 
-def offer(dataset: Dataset, label: str, *, primary: bool = False) -> None:
+def offer(root: Path, dataset: Dataset, label: str, *, primary: bool = False) -> None:
     """Button that starts the audit of a data set."""
     if st.button(
         label, icon=":material/fact_check:", type="primary" if primary else "secondary",
@@ -71,5 +62,5 @@ def offer(dataset: Dataset, label: str, *, primary: bool = False) -> None:
         "duplicates, wrong labels. Takes seconds to minutes; can be stopped. Requires the role of trainer.",
     ):  # fmt: skip
         with widgets.errors():
-            actions.start_audit(dataset.root, dataset)
+            actions.start_audit(root, dataset)
             st.rerun()

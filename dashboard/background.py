@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dashboard import error_reporting, inference_queue
@@ -147,3 +148,13 @@ def drop(key: str) -> None:
         task = _tasks.get(key)
         if task is not None and not task.running:
             del _tasks[key]
+
+
+def audit_key(root: Path) -> str:
+    """Key of the background work that audits a data set."""
+    return f"audit {root}"
+
+
+def neutralise_key(root: Path) -> str:
+    """Key of the background work that makes a neutralised copy of a data set."""
+    return f"neutralise {root}"

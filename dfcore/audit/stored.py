@@ -1,5 +1,6 @@
 """The latest audit of each data set, kept in the workspace."""
 
+import os
 from pathlib import Path
 
 from dfcore import workspace
@@ -9,17 +10,17 @@ from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
 
 
-def keep(audit: Audit) -> None:
-    """Stores an audit in place of an earlier one of the same folder.
+def keep(root: Path, audit: Audit) -> None:
+    """Stores the audit of a folder or manifest in place of an earlier one.
 
     Raises:
         StorageError: If it cannot be written.
     """
-    audit.write(_file(Path(audit.root)))
+    audit.write(_file(root))
 
 
 def recall(root: Path) -> Audit | None:
-    """The stored audit of a folder; None if there is none, or none that can be read."""
+    """The stored audit of a folder or manifest; None if there is none, or none that can be read."""
     try:
         return Audit.from_json(_file(root).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, InputError):
@@ -31,9 +32,14 @@ def is_stale(audit: Audit, dataset: Dataset) -> bool:
     return audit.fingerprint != dataset.fingerprint
 
 
-def notes(dataset: Dataset) -> tuple[str, ...]:
-    """What the user of a detector trained on a data set must be told of its audit; one sentence each."""
-    audit = recall(dataset.root)
+def notes(root: Path, dataset: Dataset) -> tuple[str, ...]:
+    """What the user of a detector trained on a data set must be told of its audit; one sentence each.
+
+    Args:
+        root: Folder or manifest that was scanned.
+        dataset: What the scan found.
+    """
+    audit = recall(root)
     if audit is None:
         return ("The data set was not audited.",)
     serious = audit.of("high", "medium")
@@ -43,4 +49,5 @@ def notes(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _file(root: Path) -> Path:
-    return workspace.data_dir() / "audits" / f"{sha256_bytes(str(root).encode('utf-8', 'surrogateescape'))[:24]}.json"
+    name = sha256_bytes(os.fsencode(root.expanduser().resolve()))[:24]
+    return workspace.data_dir() / "audits" / f"{name}.json"
