@@ -263,7 +263,7 @@ def _change_reading(root: Path, change: "Callable[[Reading], dict[str, Any]]") -
 
     with _reading_lock:
         before = reading.recall(root)
-        reading.remember(root, before.model_copy(update=change(before)))
+        reading.remember(root, reading.Reading.model_validate(before.model_dump() | change(before)))
 
 
 def _free_folder(folder: Path) -> Path:

@@ -1,0 +1,134 @@
+"""Asks a user how a data set is to be read: columns, labels, class folders, groups; remembered for its folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import actions, error_reporting, roles, widgets
+from dashboard.roles import Role
+from dfcore.datasets.preview import Preview, preview, try_pattern
+from dfcore.datasets.reading import Reading
+from dfcore.labels import FAKE, NAMES, REAL
+
+_ROLES = {
+    "path": ("Image file", "The column with the path or name of each image."),
+    "label": ("Class", "The column that says which images are real and which are fake."),
+    "split": ("Split", "The column with training, validation or test. Without it, splits are drawn at random."),
+    "group": ("Generator or subject", "Figures are told for each group, and every split gets a share of each."),
+    "source": ("Belongs together", "The column that names what an image was taken from: a video, a person, a picture. "
+               "Images of one source are never split between training and test."),
+}  # fmt: skip
+_OWN = "own"
+_PATTERNS = {
+    "": "As the folders tell",
+    r"([^/]+)/[^/]+$": "All images of one folder",
+    r"([^/]+?)[_\-. ]*\d+\.\w+$": "Same file name but for the number at its end",
+    r"([^/_\-]+)[^/]*$": "Same start of the file name, up to _ or -",
+    _OWN: "A pattern of my own",
+}
+_SHOWN_FOLDERS = 200
+
+
+@error_reporting.fragment()
+def show(root: Path, reading: Reading) -> None:
+    """Shows first rows or folder names with what each was taken for; saves what the user changes.
+
+    Args:
+        root: Folder or manifest.
+        reading: What is remembered of it.
+    """
+    with widgets.errors():
+        seen = preview(root)
+        changes = _table(root, seen, reading) if seen.table else _folders(root, seen, reading)
+        pattern = _groups(root, seen, reading)
+        if st.button(
+            "Read it this way", type="primary", icon=":material/save:", key=f"read {root}",
+            disabled=not roles.may(Role.TRAINER),
+            help="Remembered for this data set. Afterwards look at what was understood, and confirm it.",
+        ):  # fmt: skip
+            actions.read_as(root, groups=pattern, **changes)
+            st.rerun()
+
+
+def _table(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
+    st.caption(f"The first rows of {widgets.plain(seen.table)}")
+    st.dataframe(seen.rows, hide_index=True)
+    columns: dict[str, str] = {}
+    for place, (role, (title, text)) in zip(st.columns(len(_ROLES)), _ROLES.items(), strict=True):
+        options = ["", *seen.columns]
+        now = reading.columns.get(role) or _likely(role, seen)
+        picked = place.selectbox(
+            title, options, options.index(now) if now in options else 0, key=f"column {role} {root}", help=text,
+            format_func=lambda name: name or "found by itself",
+        )  # fmt: skip
+        if picked:
+            columns[role] = picked
+    label = columns.get("label")
+    values = seen.columns.get(label, {}) if label else {}
+    if label and not values:
+        st.warning(
+            f"The column {widgets.plain(label)} has too many different values to be the class of an image.",
+            icon=":material/help:",
+        )
+    return {"columns": columns, "labels": _sides("value", root, values, reading.labels) if values else {}}
+
+
+def _likely(role: str, seen: Preview) -> str:
+    """The column that bears the name of a role, in any case; "" if none does."""
+    return next((name for name in seen.columns if name.strip().lower() == role), "")
+
+
+def _folders(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
+    shown = dict(list(seen.folders.items())[:_SHOWN_FOLDERS])
+    if not shown:
+        st.markdown("All images lie directly in this folder: nothing names their class. Sort them into two folders.")
+        return {}
+    if len(seen.folders) > len(shown):
+        st.caption(f"The {len(shown)} most frequent of {len(seen.folders):,} folder names.")
+    return {"class_folders": _sides("folder", root, shown, reading.class_folders)}
+
+
+def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str, str]) -> dict[str, str]:
+    """Two lists: what means real and what means fake; what stands in neither is not used."""
+    result: dict[str, str] = {}
+    for place, label in zip(st.columns(2), (REAL, FAKE), strict=True):
+        name = NAMES[label]
+        icon, colour = widgets.VERDICT_STYLES[name]
+        taken = [value for value in before if before[value] == name and value in counts]
+        picked = place.multiselect(
+            f":{colour}[:material/{icon}: Means {name}]", list(counts), taken, key=f"{what} {name} {root}",
+            format_func=lambda value: f"{value}  ({counts[value]:,} images)",
+            help=f"Every {what} whose images are {name}. What stands in neither list is read as before, or left out.",
+        )  # fmt: skip
+        for value in picked:
+            if result.get(value, name) != name:
+                place.error(f"{widgets.plain(value)} stands on both sides; take it out of one.")
+            result[value] = name
+    return result
+
+
+def _groups(root: Path, seen: Preview, reading: Reading) -> str:
+    """Asks which images belong together, with an example of what the answer matches."""
+    if not seen.paths:
+        return reading.groups
+    options, now = list(_PATTERNS), reading.groups
+    start = options.index(now if now in _PATTERNS else _OWN)
+    picked = st.selectbox(
+        "Images that belong together", options, start, format_func=_PATTERNS.__getitem__, key=f"groups {root}",
+        help="Frames of one video, crops of one face, variants of one picture: they are never split between training "
+        "and test, because a detector would recognise them there.",
+    )  # fmt: skip
+    if picked == _OWN:
+        picked = st.text_input(
+            "Pattern", now if now not in _PATTERNS else "", key=f"pattern {root}", max_chars=200,
+            placeholder=r"(\d+)_frame", help="A regular expression searched in each path. Images with the same text in "
+            "its first group in parentheses (without one, in the whole match) belong together.",
+        )  # fmt: skip
+    if picked:
+        made = try_pattern(picked, seen.paths)
+        st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
+        if made.examples:
+            st.dataframe([{"Image": path, "Belongs to": group} for path, group in made.examples], hide_index=True)
+    return picked
