@@ -91,6 +91,22 @@ def forget(root: Path) -> None:
     registry.forget(root)
 
 
+@needs(Role.TRAINER, "Saying where a data set is now")
+def move_dataset(old: Path, new: str) -> Path:
+    """Puts a data set's new place on the list; what was said of it and its audit go along."""
+    from dfcore.audit import stored
+    from dfcore.datasets import reading, registry
+
+    place = registry.move(old, new)
+    with _reading_lock:
+        if reading.recall(place) == reading.Reading():
+            reading.remember(place, reading.recall(old))
+    audit = stored.recall(old)
+    if audit is not None and stored.recall(place) is None:
+        stored.keep(place, audit)
+    return place
+
+
 @needs(Role.TRAINER, "Confirming how a data set is read")
 def confirm(root: Path, confirmed: bool) -> None:
     """Remembers whether a person has confirmed what was understood."""

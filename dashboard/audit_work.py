@@ -43,14 +43,17 @@ def _progress(key: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if task.stopping:
                 st.caption("Stopping after the current piece of work …")
-            elif st.button(
-                "Stop", icon=":material/stop:", key=f"stop {key}", disabled=not roles.may(Role.TRAINER),
-                help="Ends it; what was finished before is kept.",
-            ):  # fmt: skip
-                with widgets.errors():
-                    actions.stop_work(key)
-                    st.rerun(scope="fragment")
+            else:
+                st.button(
+                    "Stop", icon=":material/stop:", key=f"stop {key}", disabled=not roles.may(Role.TRAINER),
+                    help="Ends it; what was stored before is kept.", on_click=_stop, args=(key,),
+                )  # fmt: skip
             st.caption("It goes on while you visit other pages.")
+
+
+def _stop(key: str) -> None:
+    with error_reporting.reported(), widgets.errors():
+        actions.stop_work(key)
 
 
 def offer(root: Path, dataset: Dataset, label: str, *, primary: bool = False) -> None:

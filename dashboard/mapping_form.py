@@ -91,21 +91,19 @@ def _folders(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
 
 
 def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str, str]) -> dict[str, str]:
-    """Two lists: what means real and what means fake; what stands in neither is not used."""
+    """Two lists: what means real and what means fake; what is put into the first leaves the second."""
     result: dict[str, str] = {}
     for place, label in zip(st.columns(2), (REAL, FAKE), strict=True):
         name = NAMES[label]
         icon, colour = widgets.VERDICT_STYLES[name]
-        taken = [value for value in before if before[value] == name and value in counts]
+        options = [value for value in counts if value not in result]
         picked = place.multiselect(
-            f":{colour}[:material/{icon}: Means {name}]", list(counts), taken, key=f"{what} {name} {root}",
+            f":{colour}[:material/{icon}: Means {name}]", options,
+            [value for value in options if before.get(value) == name], key=f"{what} {name} {root}",
             format_func=lambda value: f"{value}  ({counts[value]:,} images)",
             help=f"Every {what} whose images are {name}. What stands in neither list is read as before, or left out.",
         )  # fmt: skip
-        for value in picked:
-            if result.get(value, name) != name:
-                place.error(f"{widgets.plain(value)} stands on both sides; take it out of one.")
-            result[value] = name
+        result |= dict.fromkeys(picked, name)
     return result
 
 

@@ -11,7 +11,7 @@ from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
 from dfcore.errors import BusyError, ConfigError, DfcoreError
-from dfcore.labels import FAKE, NAMES, REAL
+from dfcore.labels import NAMES
 
 if TYPE_CHECKING:
     from dfcore.evaluation import Metric
@@ -73,9 +73,9 @@ def verdict_words(decision: str | None) -> str:
 
 def class_words(label: object) -> str:
     """Class of an image as Markdown, with icon and colour; for anything but 0 and 1, that it has none."""
-    if label is None or pd.isna(label) or label not in (REAL, FAKE):
+    name = dict(zip(("0", "1"), NAMES, strict=True)).get(str(label))
+    if name is None:
         return ":gray[no class]"
-    name = NAMES[int(str(label))]
     icon, colour = VERDICT_STYLES[name]
     return f":{colour}[:material/{icon}: {name}]"
 

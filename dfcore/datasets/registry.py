@@ -20,6 +20,11 @@ def registered() -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
+def missing() -> list[Path]:
+    """Registered folders and manifests that no longer exist."""
+    return [path for path in map(Path, _stored()) if not path.exists()]
+
+
 def register(root: str | Path) -> Path:
     """Adds a folder or manifest to the list; returns its full path.
 
@@ -44,6 +49,18 @@ def forget(root: Path) -> None:
     """Takes a folder off the list; its files stay."""
     with _lock():
         write_json(_file(), [text for text in _stored() if text != str(root)])
+
+
+def move(old: Path, new: str | Path) -> Path:
+    """Replaces a folder or manifest in the list by its new place; returns the new full path.
+
+    Raises:
+        AccessError: when the new place lies outside of the folders that may be read.
+        LayoutError: when there is no such thing.
+    """
+    path = register(new)
+    forget(old)
+    return path
 
 
 def demo_folder() -> Path:
