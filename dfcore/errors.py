@@ -19,6 +19,10 @@ class ImageError(InputError):
     """An image cannot be decoded; the message says why."""
 
 
+class TransientImageError(ImageError):
+    """Decoding failed for a reason that may lie with the machine, not the file; it may succeed when tried again."""
+
+
 class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
 

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
@@ -13,75 +12,17 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.datasets import layouts
-from dfcore.datasets.layouts import KNOWN_LAYOUTS, SPLITS, UNLABELLED, Place
+from dfcore.datasets.dataset import COLUMNS, Dataset
+from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
 from dfcore.datasets.scan_cache import READ, ScanMemory
-from dfcore.errors import ImageError, LayoutError
+from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
-from dfcore.labels import NAMES
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable, storable
 
-COLUMNS = ("path", "label", "split", "group", "width", "height", "format", "quality", "bytes", "sha256", "error")
 Progress = Callable[[int, int], None]
 _NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What `scan` found.
-
-    Attributes:
-        root: the folder that `table.path` is relative to.
-        layout: the layout in words.
-        table: one row an image, columns `COLUMNS`: label 0 real, 1 fake or missing; split "train",
-            "validation", "test", "unlabelled" or missing where a split is still to be drawn; group
-            where the folders tell a generator or source; width and height in pixels as displayed;
-            quality the estimated JPEG quality, missing for other formats;
-            error is the reason why a row cannot be used, or missing.
-        notes: things about the whole that a person should know.
-        demonstration: whether the folder says that it is a demonstration data set.
-    """
-
-    root: Path
-    layout: str
-    table: pd.DataFrame
-    notes: tuple[str, ...] = field(default_factory=tuple)
-    demonstration: bool = False
-
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return self.root.name
-
-    @property
-    def usable(self) -> pd.DataFrame:
-        """The rows that can be trained on or measured: labelled and readable."""
-        return self.table[self.table.label.notna() & self.table.error.isna()]
-
-    @property
-    def unreadable(self) -> pd.DataFrame:
-        """The rows that cannot be used, each with its reason."""
-        return self.table[self.table.error.notna()]
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash over content, label and split of the usable rows; the order of files does not matter."""
-        rows = self.usable[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
-        return sha256_bytes("\n".join(sorted(rows)).encode())
-
-    def counts(self) -> pd.DataFrame:
-        """Number of usable images by split (rows) and class (columns "real", "fake")."""
-        split = self.usable.split.fillna("not yet split")
-        label = self.usable.label.map(lambda value: NAMES[int(value)])
-        table = pd.crosstab(split, label)
-        order = [name for name in (*SPLITS, "not yet split") if name in table.index]
-        table = table.reindex(index=order, columns=list(NAMES), fill_value=0)
-        return table.rename_axis(index="split", columns=None)
-
-    def with_table(self, table: pd.DataFrame) -> "Dataset":
-        """The same data set with another table."""
-        return replace(self, table=table)
 
 
 def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4, cache: Path | None = None) -> Dataset:
@@ -205,7 +146,7 @@ def _read_table(
             if progress and (len(rows) % 50 == 0 or len(rows) == len(paths)):
                 progress(len(rows), len(paths))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    text = dict.fromkeys(("path", "split", "group", "format", "sha256", "error"), "str")
+    text = dict.fromkeys(("path", "split", "group", "source_id", "format", "sha256", "pixels_sha256", "error"), "str")
     numbers = {"label": "Int8", "width": "Int32", "height": "Int32", "quality": "Int32", "bytes": "Int64"}
     return table.astype(text | numbers)
 
@@ -219,8 +160,8 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
         return row | {"error": "It lies, or links to a file, outside of the folders that may be read here."}
     read = memory.recall(path)
     if read is None:
-        read = _read_image(root / path)
-        if read["sha256"]:  # What could not even be opened may be there the next time.
+        read, settled = _read_image(root / path)
+        if settled:
             memory.keep(path, read)
     row |= read
     if row["error"] is None and place.label is None and place.split != UNLABELLED:
@@ -228,16 +169,20 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
     return row
 
 
-def _read_image(path: Path) -> dict[str, Any]:
+def _read_image(path: Path) -> tuple[dict[str, Any], bool]:
+    """What a file holds, and whether that is a fact about its content, to be remembered."""
     read: dict[str, Any] = dict.fromkeys(READ)
     try:
         data = decoder.read_bytes(path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
         facts = sandbox.check(data)
         read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
+        read["pixels_sha256"] = facts.pixels_sha256
     except ImageError as error:
         read["error"] = str(error)
-    return read
+        # What could not even be opened may be there the next time; an accident may not happen again.
+        return read, read["sha256"] is not None and not isinstance(error, TransientImageError)
+    return read, True
 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 
 from dfcore.errors import StorageError
+from dfcore.imaging import decoder
 from dfcore.utils.files import sha256_bytes, write_atomic
 
-READ = ("width", "height", "format", "quality", "bytes", "sha256", "error")
-_VERSION = "3"
+READ = ("width", "height", "format", "quality", "bytes", "sha256", "pixels_sha256", "error")
+_VERSION = f"4 {decoder.VERSION}"
 
 
 class ScanMemory:

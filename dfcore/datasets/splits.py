@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dfcore.datasets.dataset import Dataset
 from dfcore.datasets.layouts import SPLITS, TEST, TRAIN, VALIDATION
-from dfcore.datasets.scan import Dataset
 from dfcore.errors import DatasetError
 from dfcore.labels import NAMES
 from dfcore.utils.files import sha256_bytes

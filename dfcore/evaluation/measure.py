@@ -9,7 +9,7 @@ from dfcore import compat
 from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
-from dfcore.datasets.scan import Dataset
+from dfcore.datasets.dataset import Dataset
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation.metrics import evaluate_scores, summary

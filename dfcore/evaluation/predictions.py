@@ -10,7 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from dfcore import compat
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
-from dfcore.datasets.scan import Dataset
+from dfcore.datasets.dataset import Dataset
 from dfcore.detectors.detector import Detector
 from dfcore.errors import BundleError, DatasetError, InputError
 from dfcore.utils.files import write_atomic

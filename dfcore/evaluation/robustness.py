@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from dfcore.confidence import decide
 from dfcore.datasets.cache import Progress
-from dfcore.datasets.scan import Dataset
+from dfcore.datasets.dataset import Dataset
 from dfcore.detectors.detector import Detector
 from dfcore.errors import DatasetError, ImageError
 from dfcore.evaluation.metrics import evaluate_scores

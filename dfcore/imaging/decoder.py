@@ -5,6 +5,7 @@ size limits from the header; first frame; EXIF orientation; 16 to 8 bits by the 
 conversion to RGB (from palette, greyscale, CMYK, ...; embedded colour profiles are ignored).
 """
 
+import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, features
+from PIL import ExifTags, Image, JpegImagePlugin, features
 
 from dfcore.errors import ImageError
 from dfcore.utils.files import sha256_bytes
@@ -24,6 +25,8 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
 )
+# Raised when the pixels decoded from any file change; part of the keys of everything remembered about files.
+VERSION = 2
 MAX_BYTES = 64 * 2**20
 # 150 MB when decoded. Pillow's own limit is far higher.
 MAX_PIXELS = 50_000_000
@@ -39,6 +42,7 @@ _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
     8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
 }
+_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _EXIF_VALUE_LENGTH = 200
 # Sum of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
 _LUMINANCE_SUM = 3688
@@ -62,6 +66,9 @@ class ImageFacts:
         animated: Whether there are several frames; only the first is decoded.
         jpeg_quality: For a JPEG, the quality estimated from its luminance table on libjpeg's scale, from about 11
             (where the tables saturate) to 100; otherwise None.
+        pixels_sha256: SHA-256 of the decoded pixels, see `pixels_digest`; empty where only the header was read.
+        subsampling: Chroma subsampling of a JPEG, e.g. "4:2:0"; otherwise empty.
+        notes: What a person should know of how the pixels were read.
         exif: Readable EXIF tags and their values as text; may be empty.
     """
 
@@ -74,6 +81,9 @@ class ImageFacts:
     animated: bool = False
     jpeg_quality: int | None = None
     exif: dict[str, str] = field(default_factory=dict)
+    pixels_sha256: str = ""
+    subsampling: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def decode(source: Source) -> np.ndarray:
@@ -95,6 +105,17 @@ def decode(source: Source) -> np.ndarray:
         return _load(source)
     with opened(source) as image:
         return image.pixels()
+
+
+def pixels_digest(rgb: np.ndarray) -> str:
+    """SHA-256 of decoded pixels with their shape: the identity of a picture, however its file is packed.
+
+    Args:
+        rgb: uint8, shape (H, W, 3), C-contiguous.
+    """
+    digest = hashlib.sha256(np.array(rgb.shape, "<u4").tobytes())
+    digest.update(rgb.data)
+    return digest.hexdigest()
 
 
 def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
@@ -144,6 +165,7 @@ class Opened:
                 animated=bool(getattr(image, "is_animated", False)),
                 jpeg_quality=_jpeg_quality(image),
                 exif=_readable_exif(exif),
+                subsampling=_subsampling(image),
             )
 
     def pixels(self) -> np.ndarray:
@@ -274,6 +296,12 @@ def _jpeg_quality(image: Image.Image) -> int | None:
     scale = 100 * sum(table) / _LUMINANCE_SUM
     quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
     return round(min(max(quality, 1), 100))
+
+
+def _subsampling(image: Image.Image) -> str:
+    if image.format not in ("JPEG", "MPO"):
+        return ""
+    return _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image), "other")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

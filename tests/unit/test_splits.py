@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from dfcore.datasets import SplitPolicy, assign_splits, require_trainable
-from dfcore.datasets.scan import COLUMNS, Dataset
+from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.errors import DatasetError
 
 

@@ -17,6 +17,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.imaging.sandbox.protocol import receive, send
+from dfcore.imaging.signature import signature
 from dfcore.utils.processes import forbid_files, limit_memory, limit_time
 
 # In addition to what the interpreter and its libraries use, for images below and from `LARGE_PIXELS`. 50 megapixels
@@ -61,7 +62,8 @@ def _answer(
         with decoder.opened(data) as image:
             if image.area >= LARGE_PIXELS and not large:
                 return None
-            return asdict(image.facts()), image.pixels()
+            facts, rgb = asdict(image.facts()), image.pixels()
+            return facts | {"pixels_sha256": decoder.pixels_digest(rgb)}, rgb
 
     try:
         result = decode(large=False)
@@ -77,6 +79,8 @@ def _answer(
     text, rgb = result
     if request["want"] == "check":
         return text, None
+    if request["want"] == "look":
+        return text, np.frombuffer(signature(rgb).to_bytes(), np.uint8)
     picture = _shrunk(rgb, request["most"])
     if request["want"] == "picture":
         return text, picture

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from dfcore.errors import DfcoreError, ImageError
+from dfcore.errors import DfcoreError, ImageError, TransientImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.decoder import ImageFacts
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.imaging.sandbox.protocol import receive, send
+from dfcore.imaging.signature import Signature
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.processes import cores, environment
 from dfcore.utils.texts import printable
@@ -39,6 +40,19 @@ def check(data: bytes) -> ImageFacts:
         ImageError: See `dfcore.imaging.decoder.decode`; also if decoding takes too much time or memory.
     """
     return _ask(data, {"want": "check"})[0]
+
+
+def look(data: bytes) -> tuple[ImageFacts, Signature]:
+    """Decodes an image completely and returns its properties and the signature of its pixels.
+
+    Raises:
+        ImageError: See `check`.
+    """
+    facts, content = _ask(data, {"want": "look"})
+    try:
+        return facts, Signature.from_bytes(content.tobytes())
+    except ValueError as error:
+        raise ImageError(f"The decoding process gave a wrong answer ({error}).") from None
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0) -> PreparedImage:
@@ -83,7 +97,8 @@ def _understood(answer: dict[str, Any], content: bytes, data: bytes) -> tuple[Im
     """Parses an answer. Size and hash are computed here: hostile bytes may have taken over the process."""
     if "error" in answer:
         raise ImageError(printable(answer["error"])[:_MAX_WORDS] or "The image cannot be decoded.")
-    facts = ImageFacts(**(answer["facts"] | {"bytes": len(data), "sha256": sha256_bytes(data)}))
+    notes = tuple(printable(note) for note in answer["facts"].pop("notes", ()))
+    facts = ImageFacts(**(answer["facts"] | {"notes": notes, "bytes": len(data), "sha256": sha256_bytes(data)}))
     return facts, np.frombuffer(content, np.uint8).reshape(answer["shape"] or (0,))
 
 
@@ -203,7 +218,7 @@ class _Process:
             raise ImageError(f"The decoding process gave a wrong answer ({printable(error)[:100]}).") from None
         except (EOFError, OSError):
             self.end()
-            raise ImageError(self._why()) from None
+            raise self._why() from None
 
     def kill(self) -> None:
         """Kills the process without waiting."""
@@ -230,13 +245,19 @@ class _Process:
         finally:
             self.deadline = None
 
-    def _why(self) -> str:
+    def _why(self) -> ImageError:
         code = self._process.returncode
         if self._overdue:
-            return f"Decoding gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up."
+            return TransientImageError(f"Decoding gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up.")
         if code in (-getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGPROF", 0)):
-            return "Decoding took more processor time than an image may take; it was given up."
-        return f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
+            return TransientImageError("Decoding took more processor time than an image may take; it was given up.")
+        if code == -getattr(signal, "SIGKILL", 0):
+            return TransientImageError(
+                "The decoding process was killed, perhaps because the machine ran out of memory."
+            )
+        return ImageError(
+            f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
+        )
 
 
 def processes() -> int:
