@@ -12,7 +12,10 @@ DEMO = "demo"
 
 
 def registered() -> list[Path]:
-    """Registered folders and manifests that still exist, in order of registration; the demo set included."""
+    """Registered folders and manifests that still exist, in order of registration; the demo set included.
+
+    Those that do not are in `missing`.
+    """
     paths = [Path(text) for text in _stored()]
     demo = demo_folder()
     if demo.is_dir() and demo not in paths:
@@ -21,8 +24,30 @@ def registered() -> list[Path]:
 
 
 def missing() -> list[Path]:
-    """Registered folders and manifests that no longer exist."""
+    """Registered folders and manifests that are not there any more: moved, deleted, or on a disk that is away."""
     return [path for path in map(Path, _stored()) if not path.exists()]
+
+
+def relocate(old: str | Path, new: str | Path) -> list[Path]:
+    """Registers what moved from `old`, or from below it, at its place in `new`; returns the new paths.
+
+    Raises:
+        AccessError: when it lies outside of the folders that may be read.
+        LayoutError: when it is not there.
+    """
+    before, now = Path(old).expanduser().absolute(), Path(new).expanduser()
+    workspace.require_readable(now)
+    if not now.exists():
+        raise LayoutError(f"Expected an existing folder or manifest on this machine. Received: {str(new)!r}.")
+    now = now.resolve()
+    with _lock():
+        stored = _stored()
+        moved = {
+            text: str(now / Path(text).relative_to(before)) for text in stored if Path(text).is_relative_to(before)
+        }
+        moved = {text: path for text, path in moved.items() if Path(path).exists()}
+        write_json(_file(), list(dict.fromkeys(moved.get(text, text) for text in stored)))
+    return [Path(path) for path in moved.values()]
 
 
 def register(root: str | Path) -> Path:
@@ -49,18 +74,6 @@ def forget(root: Path) -> None:
     """Takes a folder off the list; its files stay."""
     with _lock():
         write_json(_file(), [text for text in _stored() if text != str(root)])
-
-
-def move(old: Path, new: str | Path) -> Path:
-    """Replaces a folder or manifest in the list by its new place; returns the new full path.
-
-    Raises:
-        AccessError: when the new place lies outside of the folders that may be read.
-        LayoutError: when there is no such thing.
-    """
-    path = register(new)
-    forget(old)
-    return path
 
 
 def demo_folder() -> Path:
