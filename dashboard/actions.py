@@ -92,12 +92,12 @@ def forget(root: Path) -> None:
 
 
 @needs(Role.TRAINER, "Saying where a data set is now")
-def move_dataset(old: Path, new: str) -> Path:
+def relocate(old: Path, new: str) -> Path:
     """Puts a data set's new place on the list; what was said of it and its audit go along."""
     from dfcore.audit import stored
     from dfcore.datasets import reading, registry
 
-    place = registry.move(old, new)
+    place = next(iter(registry.relocate(old, new.strip() or "(nothing)")))
     with _reading_lock:
         if reading.recall(place) == reading.Reading():
             reading.remember(place, reading.recall(old))
@@ -168,8 +168,12 @@ def start_neutralising(root: Path, dataset: "Dataset") -> None:
 
     def work(task: background.Task) -> Any:
         folder = _free_folder(workspace.data_dir() / f"{dataset.name}-neutralised")
-        made = neutralise(dataset, folder, progress=task.report)
-        registry.register(folder)
+        made = neutralise.neutralise(
+            dataset, folder, neutralise.plan_for(dataset), progress=task.report, should_stop=lambda: task.stopping
+        )
+        if made is None:
+            raise background.Stopped
+        registry.register(made.folder)
         return made
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)

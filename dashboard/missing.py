@@ -30,7 +30,7 @@ def _one(root: Path) -> None:
         )  # fmt: skip
         if st.button("It is here now", key=f"relocate {root}", icon=":material/drive_file_move:", disabled=not may):
             with widgets.errors():
-                st.session_state["dataset"] = str(actions.move_dataset(root, place))
+                st.session_state["dataset"] = str(actions.relocate(root, place))
                 st.rerun()
         if st.button("Forget", key=f"forget {root}", icon=":material/remove:", disabled=not may):
             with widgets.errors():
