@@ -155,26 +155,29 @@ def start_audit(root: Path, dataset: "Dataset") -> None:
     from dfcore.audit import audit, stored
 
     def work(task: background.Task) -> None:
-        stored.keep(root, audit(dataset, progress=task.report))
+        stored.keep(root, audit(dataset, progress=task.step("Auditing")))
 
     background.start(background.audit_key(root), f"Auditing {dataset.name}", work)
 
 
 @needs(Role.TRAINER, "Making a neutralised copy")
 def start_neutralising(root: Path, dataset: "Dataset") -> None:
-    """Makes and registers a neutralised copy in the background; does nothing if that is under way."""
-    from dfcore.audit import neutralise
-    from dfcore.datasets import registry
+    """Makes, registers and probes a neutralised copy in the background; does nothing if that is under way."""
+    from dfcore.audit import audit, neutralise, stored
+    from dfcore.datasets import registry, scan
 
-    def work(task: background.Task) -> Any:
-        folder = _free_folder(workspace.data_dir() / f"{dataset.name}-neutralised")
+    def work(task: background.Task) -> None:
+        folder = _free_folder(workspace.data_dir() / f"{dataset.name}{background.NEUTRALISED}")
         made = neutralise.neutralise(
-            dataset, folder, neutralise.plan_for(dataset), progress=task.report, should_stop=lambda: task.stopping
-        )
+            dataset, folder, neutralise.plan_for(dataset), progress=task.step("Making images alike"),
+            should_stop=lambda: task.stopping,
+        )  # fmt: skip
         if made is None:
             raise background.Stopped
-        registry.register(made.folder)
-        return made
+        copy = registry.register(made.folder)
+        # Whether labels can still be told without looking at the pictures.
+        found = audit(scan(copy, progress=task.step("Reading the copy")), progress=task.step("Auditing the copy"), networks=False)
+        stored.keep(copy, found)
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
 

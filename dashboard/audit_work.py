@@ -33,11 +33,11 @@ def _progress(key: str) -> None:
     if task is None or not task.running:
         st.rerun()
         return
-    text = task.step or task.what
+    text = task.title or task.what
     if task.total:
         text += f": {task.done:,} of {task.total:,}"
     if left := widgets.duration(task.seconds_left()):
-        text += f", about {left} left in this step"
+        text += f", about {left} left"
     with st.container(border=True):
         st.progress(min(task.done / task.total, 1.0) if task.total else 0.0, widgets.plain(text))
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -12,6 +12,8 @@ from dashboard import error_reporting, inference_queue
 from dfcore.errors import BusyError, DfcoreError
 
 _KEPT = 32
+# End of the name of a folder with a neutralised copy.
+NEUTRALISED = "-neutralised"
 
 
 class Stopped(Exception):
@@ -25,7 +27,7 @@ class Task:
     Attributes:
         what: What is done, in words.
         began: When it began, in seconds of the monotonic clock.
-        step: The step at work, in words; "" while there is only one.
+        title: The step at work, in words.
         done: Units done of this step.
         total: Units of this step; 0 while unknown.
         error: Why it failed; None if it did not.
@@ -34,7 +36,7 @@ class Task:
 
     what: str
     began: float = field(default_factory=time.monotonic)
-    step: str = ""
+    title: str = ""
     done: int = 0
     total: int = 0
     error: Exception | None = None
@@ -68,17 +70,20 @@ class Task:
         """Waits for its end; returns whether it came."""
         return self._ended.wait(seconds)
 
-    def report(self, done: int, total: int, step: str = "") -> None:
-        """Notes progress; called by the work.
+    def step(self, title: str) -> Callable[[int, int], None]:
+        """Begins a step; the work calls the result with (units done, units in all).
 
         Raises:
-            Stopped: If it was asked to stop.
+            Stopped: From the result, if it was asked to stop.
         """
-        if self._asked_to_stop.is_set():
-            raise Stopped
-        if step != self.step or done < self.done:
-            self._step_began = time.monotonic()
-        self.step, self.done, self.total = step, done, total
+        self.title, self.done, self.total, self._step_began = title, 0, 0, time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            if self._asked_to_stop.is_set():
+                raise Stopped
+            self.done, self.total = done, total
+
+        return report
 
     def seconds_left(self) -> float | None:
         """Estimated seconds until the end of this step; None while nothing is known."""
@@ -110,7 +115,7 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
     Args:
         key: What tells this work from other work.
         what: What is done, in words.
-        work: Called with the task; should call `Task.report` often.
+        work: Called with the task; should report its progress, see `Task.step`, often.
 
     Raises:
         BusyError: If other long work is running on this server.

@@ -22,7 +22,7 @@ def show(root: Path, dataset: Dataset) -> None:
         if st.button(
             "Look at it in Data sets", icon=":material/photo_library:", type="tertiary", key="look at data set"
         ):
-            st.session_state["dataset"] = str(root)
+            st.session_state["open_dataset"] = str(root)
             st.switch_page(path("datasets"))
 
 

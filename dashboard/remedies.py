@@ -1,18 +1,21 @@
 """What can be done about a finding with one click, and undone; and the audit as files."""
 
-from collections.abc import Iterable
-
+import re
+import tempfile
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import actions, audit_work, background, roles, widgets
 from dashboard.roles import Role
+from dfcore import workspace
 from dfcore.audit import Audit, Finding
+from dfcore.audit.stored import recall
 from dfcore.datasets import Dataset
+from dfcore.datasets.registry import registered
 
-# Findings that a neutralised copy is meant for.
-NEUTRALISED = ("shortcuts",)
+# The finding that a neutralised copy is meant for.
+SHORTCUTS = "shortcuts"
 
 
 def offer(root: Path, dataset: Dataset, finding: Finding, key: str) -> None:
@@ -23,8 +26,8 @@ def offer(root: Path, dataset: Dataset, finding: Finding, key: str) -> None:
             _exclude(root, dataset, finding, key, may)
         if finding.together:
             _together(root, dataset, finding, key, may)
-    if finding.kind in NEUTRALISED and finding.severity != "ok":
-        _neutralise(root, dataset, key, may)
+    if finding.kind == SHORTCUTS and finding.severity != "ok":
+        _neutralise(root, dataset, finding, key, may)
 
 
 def _exclude(root: Path, dataset: Dataset, finding: Finding, key: str, may: bool) -> None:
@@ -60,25 +63,64 @@ def _together(root: Path, dataset: Dataset, finding: Finding, key: str, may: boo
         st.rerun()
 
 
-def _neutralise(root: Path, dataset: Dataset, key: str, may: bool) -> None:
-    work = background.neutralise_key(root)
-    if audit_work.watch(work):
+def _neutralise(root: Path, dataset: Dataset, finding: Finding, key: str, may: bool) -> None:
+    if audit_work.watch(background.neutralise_key(root)):
         return
+    for copy in _copies(dataset):
+        after = next(iter(found.kind(SHORTCUTS)), None) if (found := recall(copy)) else None
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":material/content_copy: **{widgets.plain(copy.name)}**, without looking at the pictures: "
+                f"AUC {_auc(finding)} before, **{_auc(after)}** after (0.5 is guessing)",
+                width="content",
+            )
+            if st.button("Open the copy", key=f"open {copy} {key}", type="tertiary", icon=":material/arrow_forward:"):
+                st.session_state["open_dataset"] = str(copy)
+                st.rerun()
     if st.button(
-        "Make a neutralised copy", icon=":material/content_copy:", key=f"neutralise {key}", disabled=not may,
+        "Make another neutralised copy" if _copies(dataset) else "Make a neutralised copy",
+        icon=":material/content_copy:", key=f"neutralise {key}", disabled=not may,
         help="Takes both classes through the same crop, resize and coding, in a new folder that is registered as a "
-        "data set. The original files are not touched.",
+        "data set, and probes it again. The original files are not touched.",
     ):  # fmt: skip
         actions.start_neutralising(root, dataset)
         st.rerun()
 
 
+def _copies(dataset: Dataset) -> list[Path]:
+    """Registered neutralised copies of a data set, by their names."""
+    name = re.compile(re.escape(dataset.name + background.NEUTRALISED) + r"(-\d+)?")
+    return [root for root in registered() if root.parent == workspace.data_dir() and name.fullmatch(root.name)]
+
+
+def _auc(finding: Finding | None) -> str:
+    """An AUC with its interval, from the figures of a probe."""
+    figures = finding.figures if finding else {}
+    if "auc" not in figures:
+        return "not measured"
+    low, high = figures.get("auc_low"), figures.get("auc_high")
+    return f"{figures['auc']:.2f}" + (f" ({low:.2f} to {high:.2f})" if low is not None and high is not None else "")
+
+
 def downloads(dataset: Dataset, audit: Audit) -> None:
     """Buttons that save the audit as a report and as JSON."""
     st.download_button(
-        "JSON", audit.to_json(), f"audit-{dataset.name}.json", "application/json", on_click="ignore",
-        icon=":material/download:", help="The whole audit, for other programs.",
+        "Report", lambda: _report(audit), f"audit-{dataset.name}.html", "text/html", on_click="ignore",
+        icon=":material/download:", help="One HTML file with all findings and their images, to pass on or print.",
     )  # fmt: skip
+    st.download_button(
+        "JSON", audit.to_json(), f"audit-{dataset.name}.json", "application/json", on_click="ignore",
+        icon=":material/data_object:", help="The whole audit, for other programs.",
+    )  # fmt: skip
+
+
+def _report(audit: Audit) -> bytes:
+    from dfcore.audit.report import write_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "report.html"
+        write_report(audit, file)
+        return file.read_bytes()
 
 
 def _images(number: int) -> str:

@@ -65,6 +65,8 @@ with st.expander("Register a folder", expanded=not folders, icon=":material/crea
 missing.show()
 if folders:
     names = [str(folder) for folder in folders]
+    if (asked := st.session_state.pop("open_dataset", None)) in names:
+        choose(Path(asked))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         picked = st.selectbox(
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
