@@ -57,7 +57,7 @@ def _balance(rows: pd.DataFrame) -> Finding:
         return Finding(
             kind="balance", severity="medium" if ratio > 10 else "low", figures=figures,
             title=f"The classes differ in number by a factor of {ratio:.1f}: {text}.",
-            meaning="Accuracy and precision lean to the larger class; scores are weakly calibrated for the smaller one.",
+            meaning="Accuracy and precision lean to the larger class; scores are badly calibrated for the other one.",
             advice="Judge by balanced accuracy and ROC AUC; add images of the smaller class or weigh the classes.",
         )  # fmt: skip
     if min(counts) < _FEW:
@@ -105,13 +105,15 @@ def _groups(rows: pd.DataFrame) -> Iterator[Finding]:
         yield _lone_groups(known, lone) if len(lone) else _ok("groups", "Every group is in more than one split.")
     classes = known.groupby("group").label.agg(["nunique", "first", "size"])
     single = classes[classes["nunique"] == 1]
-    both = 0 < len(single) and single["first"].nunique() == 2
+    both = len(single) > 0 and single["first"].nunique() == 2
     if both and len(single) == len(classes):
         yield Finding(
             kind="groups", severity="low", title="No group holds both classes.", count=len(single),
             meaning="Whatever a source leaves in its images (camera, coding, subjects) goes with the class.",
             advice="Trust the shortcut and content probes; measure on sources that hold both classes.",
-            details=tuple(f"{name}: {row['size']:,} {NAMES[int(row['first'])]}." for name, row in single.head(20).iterrows()),
+            details=tuple(
+                f"{name}: {row['size']:,} {NAMES[int(row['first'])]}." for name, row in single.head(20).iterrows()
+            ),
         )  # fmt: skip
 
 
@@ -123,7 +125,9 @@ def _lone_groups(known: pd.DataFrame, lone: pd.DataFrame) -> Finding:
         "That is right if it is meant, and a mistake if it is not.",
         advice="Check that these groups were held out on purpose.", count=len(images),
         images=tuple(images.drop_duplicates("group").path.head(MOST_SHOWN)),
-        details=tuple(f"{name}: {row['size']:,} images, all in {row['first']}." for name, row in lone.head(20).iterrows()),
+        details=tuple(
+            f"{name}: {row['size']:,} images, all in {row['first']}." for name, row in lone.head(20).iterrows()
+        ),
     )  # fmt: skip
 
 
@@ -134,8 +138,8 @@ def _sizes(rows: pd.DataFrame) -> Iterator[Finding]:
     tiny = (side < _TINY_SIDE) | (side < min(middle / _FACTOR, 256))
     huge = width * height >= _HUGE_PIXELS
     for kind, mask, limit, meaning in (
-        ("tiny", tiny, f"far below the median of {middle:.0f} px", "Enlarged to the network's input they hold no trace of a generator."),
-        ("huge", huge, "24 megapixels or more", "Shrunk to the network's input they lose the traces of a generator."),
+        ("tiny", tiny, f"far below the median of {middle:.0f} px", "Enlarged for a network they hold no traces."),
+        ("huge", huge, "24 megapixels or more", "Shrunk for a network they lose their traces."),
     ):  # fmt: skip
         if not mask.any():
             yield _ok(kind, f"No image is {kind}.")

@@ -1,7 +1,7 @@
 """What a file's container says beside its pixels: its segments or chunks, and how it was coded. Nothing is decoded.
 
-Each property is one word, e.g. "JPEG: Exif" or "PNG: interlaced". Whatever tool wrote the files of only one class leaves
-a word that only this class has. Damaged and unknown files just have fewer words.
+Each property is one word, e.g. "JPEG: Exif" or "PNG: interlaced". A tool that wrote the files of only one class leaves
+words that only this class has. Damaged and unknown files just have fewer words.
 """
 
 import struct
@@ -20,6 +20,7 @@ _APP = {
 }
 _STANDARD_HUFFMAN = 4 * 17 + 2 * 12 + 2 * 162  # Bytes of libjpeg's four default tables.
 _TIFF_TAGS = {34675: "ICC profile", 34665: "Exif", 700: "XMP", 305: "software"}
+_PIECES = (8192, 16384, 32768, 65536, 524288)
 _PNG_CHUNKS = {"eXIf": "Exif", "iCCP": "ICC profile", "tEXt": "text", "zTXt": "text", "iTXt": "text", "caBX": "C2PA"}
 
 
@@ -74,7 +75,7 @@ def _jpeg(data: bytes) -> Iterator[str]:
 
 
 def _png(data: bytes) -> Iterator[str]:
-    depth, colour, _, filtering, interlaced = data[24:29]
+    depth, colour, _, _, interlaced = data[24:29]
     yield f"{depth} bits, colour type {colour}"
     if interlaced:
         yield "interlaced"
@@ -85,7 +86,7 @@ def _png(data: bytes) -> Iterator[str]:
         length, kind = struct.unpack(">I4s", data[at : at + 8])
         name = kind.decode("latin-1")
         if name == "IDAT":
-            yield f"data in pieces of {length}" if length in (8192, 16384, 32768, 65536, 524288) else "data in one piece"
+            yield f"data in pieces of {length}" if length in _PIECES else "data in one piece"
             return
         if name not in ("IHDR", "PLTE"):
             yield _PNG_CHUNKS.get(name, f"{name} chunk")

@@ -11,8 +11,8 @@ import numpy as np
 
 from dfcore.audit.finding import Finding, Severity
 from dfcore.audit.probe import Auc, Fit, cross_validate, enough, forest
-from dfcore.audit.shortcuts import cannot_say
-from dfcore.imaging.signature import SIDE, Signature
+from dfcore.audit.shortcuts import cannot_say, telling_images
+from dfcore.imaging.signature import THUMB, Signature
 
 KIND = "content"
 _COMPONENTS = 48
@@ -27,15 +27,20 @@ _ADVICE = (
 )
 
 
-def find(signatures: Sequence[Signature], labels: np.ndarray, groups: np.ndarray, seed: int) -> Finding:
-    """Runs the probe on images by their signatures, labels (N,) and groups (N,)."""
+def find(
+    paths: Sequence[str], signatures: Sequence[Signature], labels: np.ndarray, groups: np.ndarray, seed: int
+) -> Finding:
+    """Runs the probe on images by their paths, signatures, labels (N,) and groups (N,)."""
     if not enough(labels, groups):
         return cannot_say(KIND, "Whether subjects tell the classes apart cannot be said", labels)
     colours = np.array([[*item.mean, item.spread] for item in signatures], np.float32)
     thumbs = np.stack([item.thumb for item in signatures]).reshape(len(signatures), -1).astype(np.float32)
     by_colour = cross_validate(colours, labels, groups, forest(seed, 50), seed=seed)
     by_thumb = cross_validate(thumbs, labels, groups, _picture_classifier(seed), seed=seed)
-    return _finding(by_colour, by_thumb, float(np.median([item.side for item in signatures])))
+    finding = _finding(by_colour, by_thumb, float(np.median([item.side for item in signatures])))
+    scores = max(by_colour, by_thumb, key=lambda auc: auc.value).scores
+    shown = () if finding.severity == "ok" else telling_images(paths, labels, scores)
+    return finding.model_copy(update={"images": shown, "count": len(labels) if shown else 0})
 
 
 def severity_of(auc: Auc) -> Severity:
@@ -69,7 +74,9 @@ def _picture_classifier(seed: int) -> Fit:
 
 def _finding(by_colour: Auc, by_thumb: Auc, side: float) -> Finding:
     better, what = max(
-        (by_colour, "mean colour and contrast"), (by_thumb, "pictures shrunk to 32 pixels"), key=lambda pair: pair[0].value
+        (by_colour, "mean colour and contrast"),
+        (by_thumb, "pictures shrunk to 32 pixels"),
+        key=lambda pair: pair[0].value,
     )
     figures = {"auc": better.value, "auc_low": better.low, "auc_high": better.high}
     for name, auc in (("colour", by_colour), ("32 px", by_thumb)):
@@ -80,7 +87,7 @@ def _finding(by_colour: Auc, by_thumb: Auc, side: float) -> Finding:
         meaning = f"The better of two classifiers reaches an AUC of {better}; 0.5 is guessing."
         return Finding(kind=KIND, severity="ok", title=_FINE, meaning=meaning, figures=figures, details=details)
     title, meaning = f"{what[0].upper()}{what[1:]} tell the classes apart: AUC {better}.", _MEANING
-    if side < 2 * SIDE:
+    if side < 2 * THUMB:
         severity = "low" if severity == "high" else severity
         meaning = (
             f"The images have a side of about {side:.0f} pixels, so pictures of 32 pixels still hold traces of "

@@ -1,6 +1,7 @@
 """Copies and near-duplicates: within and across splits and classes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pandas as pd
 from dfcore.audit.evidence import Evidence
 from dfcore.audit.finding import MOST_SHOWN, Finding, Severity
 from dfcore.datasets import SPLITS, TRAIN
+from dfcore.datasets.copies import SAME_PIXELS
+from dfcore.datasets.near_duplicates import clusters
 from dfcore.labels import NAMES
 
 LEAK_MEANING = (
@@ -19,26 +22,9 @@ _ORDER = {name: number for number, name in enumerate(SPLITS)}
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """Finds equal and near-equal images, and says where they stand."""
-    rows = evidence.rows
-    exact = _exact_pairs(rows)
-    yield from _findings(rows, exact, "copies", "exact copies")
-    pixels = rows.pixels_sha256.to_numpy()
-    near = evidence.pairs[pixels[evidence.pairs.i] != pixels[evidence.pairs.j]]
-    yield from _findings(rows, near.sort_values("distance", kind="stable"), "near-duplicates", "near-duplicates")
-
-
-def _exact_pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Pairs each image with the first one of the same pixels in each other split and class, and within its own."""
-    copies = rows[rows.duplicated("pixels_sha256", keep=False)]
-    keys = copies.assign(split=copies.split.fillna(""), number=copies.index)
-    cells = keys.groupby(["pixels_sha256", "split", "label"], sort=False).number
-    inner = pd.DataFrame({"i": cells.transform("first"), "j": keys.number})
-    first = cells.first().reset_index()
-    leaders = first.groupby("pixels_sha256", sort=False).number.transform("first")
-    outer = pd.DataFrame({"i": leaders, "j": first.number})
-    pairs = pd.concat([inner, outer], ignore_index=True)
-    pairs = pairs[pairs.i != pairs.j].drop_duplicates(["i", "j"])
-    return pairs.assign(kind="exact", distance=0.0)
+    same = evidence.pairs.kind == SAME_PIXELS
+    yield from _findings(evidence.rows, evidence.pairs[same], "copies", "exact copies")
+    yield from _findings(evidence.rows, evidence.pairs[~same], "near-duplicates", "near-duplicates")
 
 
 def _findings(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Iterator[Finding]:
@@ -82,12 +68,8 @@ def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: st
     held = rows.split.notna() & (rows.split != TRAIN)
     concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
     share = float(held.iloc[concerned].sum() / max(held.sum(), 1))
-    named = ", ".join(
-        f"{count} between {first} and {second}"
-        for (first, second), count in pd.Series(zip(rows.split.iloc[pairs.i], rows.split.iloc[pairs.j], strict=True))
-        .value_counts()
-        .items()
-    )
+    both = pd.Series(rows.split.iloc[pairs.i].to_numpy() + " and " + rows.split.iloc[pairs.j].to_numpy())
+    named = ", ".join(f"{count:,} between {names}" for names, count in both.value_counts().items())
     return _found(
         rows, pairs, kind, "high" if share >= 0.01 else "medium",
         f"{_many(pairs)} of {words} stand in two splits ({named}).",
@@ -128,12 +110,12 @@ def _found(
     title: str,
     meaning: str,
     advice: str,
-    **more: object,
+    **more: Any,
 ) -> Finding:
     shown = pairs.head(MOST_SHOWN)
     names = tuple(zip(rows.path.iloc[shown.i], rows.path.iloc[shown.j], strict=True))
     details = []
-    if (pairs.kind != "exact").any():
+    if (pairs.kind != SAME_PIXELS).any():
         details.append(", ".join(f"{count} {name}" for name, count in pairs.kind.value_counts().items()) + ".")
     labels = rows.label.iloc[np.unique(np.concatenate([pairs.i, pairs.j]))]
     details.append(", ".join(f"{int((labels == k).sum())} {name}" for k, name in enumerate(NAMES)) + " images.")
@@ -158,9 +140,8 @@ def _hashes(rows: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
 
 def _together(rows: pd.DataFrame, pairs: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Groups of pixel hashes that hang together by pairs."""
-    from dfcore.datasets.near_duplicates import clusters
-
     concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
-    numbers = clusters(pairs[["i", "j"]].apply(lambda column: np.searchsorted(concerned, column)), len(concerned))
+    places = {name: np.searchsorted(concerned, pairs[name]) for name in ("i", "j")}
+    numbers = clusters(pd.DataFrame(places), len(concerned))
     hashes = rows.pixels_sha256.iloc[concerned]
     return tuple(tuple(sorted(set(part))) for _, part in hashes.groupby(numbers))

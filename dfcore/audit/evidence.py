@@ -1,4 +1,4 @@
-"""What the audit looks at: usable rows, which of them belong together, their signatures, and a sample for the probes."""
+"""What the audit looks at: usable rows, their signatures, which of them belong together, and file facts."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from dfcore.audit.container import words
 from dfcore.audit.facts import exif_kinds
-from dfcore.datasets import Dataset
+from dfcore.datasets import Dataset, copies
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.signature import Signature
@@ -33,7 +33,7 @@ class Evidence:
         rows: Its usable rows that could be read once more, N, with index 0 to N - 1.
         signatures: Signature of each row.
         related: Number of the group of images that belong together, (N,): same pixels, `source_id` or near-duplicates.
-        pairs: Near-duplicates among different pixels, columns of `near_duplicates.find`.
+        pairs: Copies and near-duplicates, from `copy_pairs`.
         seed: Seed of samples and folds.
     """
 
@@ -68,7 +68,7 @@ def related(rows: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
 
     Args:
         rows: Columns pixels_sha256 and source_id, N rows.
-        pairs: Near-duplicates, columns i and j.
+        pairs: Near-duplicates, columns i and j, row numbers.
     """
     count = len(rows)
     links = [(pairs.i.to_numpy(int), pairs.j.to_numpy(int))]
@@ -110,6 +110,15 @@ def read_signatures(
     return rows.iloc[kept].reset_index(drop=True), [item for item in signatures if item is not None]
 
 
+def copy_pairs(rows: pd.DataFrame, signatures: Sequence[Signature], progress: Progress | None) -> pd.DataFrame:
+    """Pairs of copies and near-duplicates: row numbers i and j, kind and distance, see `copies.pairs`."""
+    by_pixels = dict(zip(rows.pixels_sha256, signatures, strict=True))
+    found = copies.pairs(rows, by_pixels, progress=progress)
+    numbers = pd.Series(rows.index, index=rows.path)
+    columns = {"i": found.a.map(numbers), "j": found.b.map(numbers)}
+    return pd.DataFrame(columns).astype(int).assign(kind=found.kind, distance=found.distance)
+
+
 def file_facts(folder: Path, rows: pd.DataFrame, progress: Callable[[int], None]) -> tuple[pd.DataFrame, list]:
     """Reads facts of files for the shortcut probe.
 
@@ -130,7 +139,7 @@ def file_facts(folder: Path, rows: pd.DataFrame, progress: Callable[[int], None]
             facts, signature = sandbox.look(data)
         except ImageError:
             return None
-        row = {"width": facts.width, "height": facts.height, "bytes": facts.bytes, "format": facts.format}
+        row = {"path": path, "width": facts.width, "height": facts.height, "bytes": facts.bytes, "format": facts.format}
         row |= {"mode": facts.mode, "quality": facts.jpeg_quality, "subsampling": facts.subsampling}
         return row | {"blockiness": signature.blockiness}, words(data) | exif_kinds(facts.exif)
 

@@ -97,6 +97,7 @@ def _judged(
     flagged = result.flagged
     if not len(flagged) and recall < _LEAST_RECALL:
         return _cannot_say(f"{text}, but hard images look like wrong labels to them. {trial}".rstrip("."), figures)
+    expected = min(result.precision, precision) if recall else result.precision
     details = (f"{text[0].upper()}{text[1:]}.", trial)
     if not len(flagged):
         return Finding(
@@ -106,11 +107,11 @@ def _judged(
     return Finding(
         kind=KIND, severity="high" if len(flagged) > 0.02 * len(labels) else "medium",
         title=f"{len(flagged):,} of {len(labels):,} labels are contradicted by predictions; about "
-        f"{result.precision:.0%} of them are expected to be wrong.",
+        f"{expected:.0%} of them are expected to be wrong.",
         meaning="A network learns wrong labels by heart, and figures measured with them are wrong.",
         advice="Look at each; correct the label (move the file) or take the image out.",
         count=len(flagged), images=evidence.paths(numbers[flagged[:MOST_SHOWN]]),
-        figures=figures | {"expected precision": result.precision, "support": result.support},
+        figures=figures | {"expected precision": expected, "support": result.support},
         details=(*details, _by_label(labels[flagged])), exclude=evidence.paths(numbers[flagged]),
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def plan_for(dataset: Dataset, *, how: How | None = None, side: int | None = Non
     """
     rows = dataset.usable
     if rows.label.nunique() < 2:
-        raise DatasetError(f"{dataset.name} cannot be neutralised. Expected images of both classes. Received: one class.")
+        raise DatasetError(f"{dataset.name} cannot be neutralised. Expected both classes. Received: images of one.")
     if side is not None and not _MIN_SIDE <= side <= _MAX_SIDE:
         raise InputError(f"Expected a side of {_MIN_SIDE} to {_MAX_SIDE} pixels. Received: {side}.")
     how = how or ("resize" if _sizes_tell(rows, seed) else "native")
@@ -121,7 +121,7 @@ def _sizes_tell(rows: pd.DataFrame, seed: int) -> bool:
 def _common_side(rows: pd.DataFrame, how: How) -> int:
     shorter = rows[["width", "height"]].min(axis=1).astype(float)
     limit = float(shorter.groupby(rows.label).quantile(_SMALLEST).min())
-    # Windows begin anywhere in a block of 8 pixels, so that blocks of earlier JPEG coding do not lie alike in one class.
+    # Windows begin anywhere in a block of 8 pixels, so that blocks of earlier coding lie alike in neither class.
     limit = 0.9 * limit if how == "resize" else limit - 8
     side = min(int(limit) // 8 * 8, _MAX_SIDE)
     if side >= 64:

@@ -20,7 +20,8 @@ WORDS = {"high": "High", "medium": "Medium", "low": "Low", "ok": "Passed"}
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-section { border: 1px solid #8886; border-left-width: 6px; border-radius: 6px; padding: .2rem 1rem .8rem; margin: 1rem 0; }
+section { border: 1px solid #8886; border-left-width: 6px; border-radius: 6px; }
+section { padding: .2rem 1rem .8rem; margin: 1rem 0; }
 .high { border-left-color: #c0392b; } .medium { border-left-color: #d68910; } .low { border-left-color: #b7950b; }
 .ok { border-left-color: #7f8c8d; }
 .badge { font-size: .8rem; font-weight: 600; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .6rem; }
@@ -58,7 +59,7 @@ def _page(audit: Audit, parts: list[str]) -> str:
     notes = "".join(f"<p>{_text(note)}</p>" for note in audit.notes)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">"
         f"<title>Audit of {_text(audit.dataset)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>Audit of {_text(audit.dataset)}</h1>"

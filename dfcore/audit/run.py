@@ -7,11 +7,12 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.audit import basics, content, duplicates, labels, shortcuts
-from dfcore.audit.evidence import MOST_PROBED, Evidence, file_facts, read_signatures, related, sample
+from dfcore.audit.evidence import MOST_PROBED, Evidence, copy_pairs, file_facts, read_signatures, related, sample
+from dfcore.audit.facts import table_of
 from dfcore.audit.finding import Audit, Finding, ordered
 from dfcore.audit.labels import MOST_JUDGED
+from dfcore.audit.probe import Auc, cross_validate, enough, forest
 from dfcore.datasets import Dataset
-from dfcore.datasets.near_duplicates import find as find_near_duplicates
 from dfcore.detectors.bundle import now
 from dfcore.errors import DatasetError
 
@@ -62,8 +63,32 @@ def gather(dataset: Dataset, seed: int, steps: "_Steps") -> Evidence:
     """Signatures, near-duplicates, and what belongs together."""
     rows, signatures = read_signatures(dataset, workspace.cache_dir(), steps.done)
     steps.stage(1)
-    pairs = find_near_duplicates(signatures, progress=lambda done, _: steps.done(done))
+    pairs = copy_pairs(rows, signatures, lambda done, _: steps.done(done))
     return Evidence(dataset, rows, signatures, related(rows, pairs), pairs, seed)
+
+
+def shortcut_auc(dataset: Dataset, *, seed: int = 0, seeds: int = 5) -> Auc | None:
+    """The AUC of the shortcut probe, as a mean over seeds of its folds; None with too few images.
+
+    Near-duplicates are not looked for; same pixels and `source_id` stay together.
+
+    Args:
+        dataset: The data set.
+        seed: First seed.
+        seeds: Number of seeds.
+    """
+    rows = dataset.usable.reset_index(drop=True)
+    rows = rows.iloc[sample(rows.label.to_numpy(int), MOST_PROBED, seed)].reset_index(drop=True)
+    groups = related(rows, pd.DataFrame({"i": [], "j": []}, dtype=int))
+    files, words = file_facts(dataset.root, rows, lambda _: None)
+    kept = files.index.to_numpy(int)
+    labels = rows.label.to_numpy(int)[kept]
+    if not enough(labels, groups[kept]):
+        return None
+    values = table_of(files, words).values
+    each = [cross_validate(values, labels, groups[kept], forest(seed + k), seed=seed + k) for k in range(seeds)]
+    low, value, high = (float(np.mean([getattr(auc, name) for auc in each])) for name in ("low", "value", "high"))
+    return Auc(value, low, high, each[0].scores)
 
 
 def _probes(evidence: Evidence, steps: "_Steps") -> Iterator[Finding]:
@@ -73,7 +98,9 @@ def _probes(evidence: Evidence, steps: "_Steps") -> Iterator[Finding]:
     kept = files.index.to_numpy(int)
     yield shortcuts.find(files, words, evidence.labels[kept], evidence.related[kept], evidence.seed)
     signatures = [evidence.signatures[number] for number in chosen]
-    yield content.find(signatures, evidence.labels[chosen], evidence.related[chosen], evidence.seed)
+    yield content.find(
+        evidence.paths(chosen), signatures, evidence.labels[chosen], evidence.related[chosen], evidence.seed
+    )
 
 
 def _notes(evidence: Evidence, count: int, networks: bool) -> Iterator[str]:

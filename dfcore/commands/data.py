@@ -2,6 +2,7 @@
 
 import argparse
 
+from dfcore.commands import audit
 from dfcore.commands.base import command, subcommands
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.utils.texts import printable
@@ -12,6 +13,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     commands = subcommands(parser)
     scan = command(commands, "scan", _scan, "show layout, counts and problems of a data set")
     scan.add_argument("root", metavar="ROOT", help="folder or manifest")
+    audit.add(commands)
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
     demo.add_argument("--seed", type=int, default=0)
