@@ -152,7 +152,8 @@ def part(root: Path, groups: Collection[tuple[str, ...]]) -> None:
 @needs(Role.TRAINER, "Auditing a data set")
 def start_audit(root: Path, dataset: "Dataset") -> None:
     """Audits a data set in the background and stores the result; does nothing if that is under way."""
-    from dfcore.audit import audit, stored
+    from dfcore.audit import stored
+    from dfcore.audit.run import audit
 
     def work(task: background.Task) -> None:
         stored.keep(root, audit(dataset, progress=task.step("Auditing")))
@@ -163,7 +164,8 @@ def start_audit(root: Path, dataset: "Dataset") -> None:
 @needs(Role.TRAINER, "Making a neutralised copy")
 def start_neutralising(root: Path, dataset: "Dataset") -> None:
     """Makes, registers and probes a neutralised copy in the background; does nothing if that is under way."""
-    from dfcore.audit import audit, neutralise, stored
+    from dfcore.audit import neutralise, stored
+    from dfcore.audit.run import audit
     from dfcore.datasets import registry, scan
 
     def work(task: background.Task) -> None:

@@ -231,13 +231,13 @@ def test_a_damaged_audit_counts_as_none(audited, content):
 
 
 def test_an_audit_runs_in_the_background_and_its_result_is_shown(small, monkeypatch):
-    import dfcore.audit
+    import dfcore.audit.run
 
     def audit(dataset, *, progress, **_):
         progress(1, 2)
         return made_audit(small, finding(title="Found by the audit"))
 
-    monkeypatch.setattr(dfcore.audit, "audit", audit, raising=False)
+    monkeypatch.setattr(dfcore.audit.run, "audit", audit)
     app = tab(open_page("datasets"), "Audit")
     click(app, "Audit this data set")
     assert background.find(background.audit_key(small)) is None or background.find(
@@ -249,7 +249,7 @@ def test_an_audit_runs_in_the_background_and_its_result_is_shown(small, monkeypa
 
 
 def test_an_audit_shows_its_progress_and_can_be_stopped(small, monkeypatch):
-    import dfcore.audit
+    import dfcore.audit.run
 
     go_on, began = threading.Event(), threading.Event()
 
@@ -260,7 +260,7 @@ def test_an_audit_shows_its_progress_and_can_be_stopped(small, monkeypatch):
         progress(31, 72)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(dfcore.audit, "audit", audit, raising=False)
+    monkeypatch.setattr(dfcore.audit.run, "audit", audit)
     app = tab(open_page("datasets"), "Audit")
     click(app, "Audit this data set")
     assert began.wait(30)
