@@ -28,6 +28,7 @@ def show(root: Path) -> None:
             "be expected to work on real deepfakes.",
             icon=":material/science:",
         )
+    understood.headline(scanned)
     _numbers(dataset)
     for tab, draw in zip(st.tabs(TABS, key="datasets_tab", on_change="rerun"),
                          (_understood, audit_view.show, _images, _left_out), strict=True):  # fmt: skip

@@ -8,14 +8,17 @@ from dashboard import actions, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets.registry import missing
 
+_NAMED = 3
+
 
 def show() -> None:
     """Lists registered data sets that no longer exist, each with two ways on."""
     gone = missing()
     if not gone:
         return
-    title = "1 registered data set is missing" if len(gone) == 1 else f"{len(gone)} registered data sets are missing"
-    with st.expander(title, expanded=True, icon=":material/folder_off:"):
+    names = ", ".join(widgets.plain(root.name) for root in gone[:_NAMED]) + (" …" if len(gone) > _NAMED else "")
+    title = "1 data set is missing" if len(gone) == 1 else f"{len(gone)} data sets are missing"
+    with st.expander(f"{title}: {names}", icon=":material/folder_off:"):
         for root in gone:
             _one(root)
 

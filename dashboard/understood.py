@@ -13,7 +13,7 @@ from dashboard.roles import Role
 from dfcore.datasets import Dataset, FolderReading
 from dfcore.labels import FAKE, NAMES, REAL
 
-_LARGEST, _SAMPLES, _SIDE = 20, 3, 72
+_LARGEST, _SAMPLES, _SIDE, _ROWS_IN_SIGHT = 20, 3, 60, 7
 _CLASS_COLOURS = {NAMES[REAL]: "blue", NAMES[FAKE]: "orange", "none": "gray"}
 
 
@@ -30,8 +30,13 @@ def state(dataset: Dataset) -> None:
         st.badge("Turned around", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
 
 
-def doubts(dataset: Dataset) -> None:
-    """Shows what a person must look at before use."""
+def headline(dataset: Dataset) -> None:
+    """Shows whether it was confirmed, the layout in words, and what a person must look at before use."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state(dataset)
+        st.markdown(f"Read as: {widgets.plain(dataset.layout)}", width="content")
+    if dataset.reading.confirmed:
+        return
     for doubt in dataset.doubts:
         st.warning(widgets.plain(doubt), icon=":material/help:")
 
@@ -39,9 +44,7 @@ def doubts(dataset: Dataset) -> None:
 def show(root: Path, dataset: Dataset) -> None:
     """Shows what was understood, with a click to confirm it and a click to turn it around."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        state(dataset)
         _act(root, dataset)
-    doubts(dataset)
     _tree(dataset)
 
 
@@ -87,11 +90,17 @@ def _table(dataset: Dataset, folders: Sequence[FolderReading]) -> None:
         pictures = [_picture(dataset.root / path) for path in folder.samples[:_SAMPLES]]
         pictures += [None] * (_SAMPLES - len(pictures))
         rows.append(_row(folder) | {f"Image {number + 1}": picture for number, picture in enumerate(pictures)})
-    shown = {f"Image {number + 1}": st.column_config.ImageColumn(" " * number, width=_SIDE + 16)
-             for number in range(_SAMPLES)}  # fmt: skip
+    shown = {
+        f"Image {number + 1}": st.column_config.ImageColumn(
+            " " * number or "Examples", width=_SIDE + 12, help="Double click to enlarge."
+        )
+        for number in range(_SAMPLES)
+    }
+    table = pd.DataFrame(rows)
+    empty = [column for column in ("Group",) if not table[column].any()]
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, row_height=_SIDE, column_config=_columns() | shown,
-        height=min(37 + _SIDE * len(rows), 37 + _SIDE * 6), alt="Folders with their class, split, group and images",
+        table.drop(columns=empty), hide_index=True, row_height=_SIDE, column_config=_columns() | shown,
+        height=39 + _SIDE * min(len(rows), _ROWS_IN_SIGHT), alt="Folders with their class, split, group and images",
     )  # fmt: skip
 
 
@@ -107,7 +116,7 @@ def _row(folder: FolderReading) -> dict[str, Any]:
 
 def _columns() -> dict[str, Any]:
     return {
-        "Folder": st.column_config.TextColumn(help="Relative to the data set's folder.", width="medium"),
+        "Folder": st.column_config.TextColumn(help="Relative to the data set's folder.", width=300),
         "Class": st.column_config.MultiselectColumn(
             options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=90,
             help="What its images count as; none: they are not used.",
@@ -117,7 +126,7 @@ def _columns() -> dict[str, Any]:
             "every time.",
             width=120,
         ),
-        "Group": st.column_config.TextColumn(help="Generator, subject or source, where the folders tell."),
+        "Group": st.column_config.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
         "Images": st.column_config.NumberColumn(format="localized", width=80),
     }  # fmt: skip
 

@@ -47,31 +47,27 @@ def add_folder() -> None:
                 st.rerun()
 
 
-st.title("Data sets")
-folders = registered()
-if not folders:
-    st.markdown(
-        "No data set yet. **Make the demonstration set** to try everything in a few minutes, or register a folder "
-        "with real and fake images."
-    )
-with st.container(horizontal=True, vertical_alignment="bottom"):
+def offer_demonstration(first: bool) -> None:
     if not demo_folder().exists() and st.button(
-        "Make the demonstration set", type="primary" if not folders else "secondary", icon=":material/science:",
+        "Make the demonstration set", type="primary" if first else "secondary", icon=":material/science:",
         help="Crops of two photographs, with fakes simulated by a generator-like decoder. Takes seconds.",
     ):  # fmt: skip
         make_demonstration()
-with st.expander("Register a folder", expanded=not folders, icon=":material/create_new_folder:"):
-    add_folder()
-missing.show()
-if folders:
+
+
+def pick(folders: list[Path]) -> Path:
+    """The chosen data set, beside what adds to the list and takes off it."""
     names = [str(folder) for folder in folders]
     if (asked := st.session_state.pop("open_dataset", None)) in names:
         choose(Path(asked))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         picked = st.selectbox(
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
-            persist_state="session", help="Registered folders.",
+            persist_state="session", help="Registered folders and manifests.",
         )  # fmt: skip
+        with st.popover("Register a folder", icon=":material/create_new_folder:"):
+            add_folder()
+        offer_demonstration(first=False)
         if st.button(
             "Forget", help="Removes it from this list; its files are kept.", icon=":material/remove:",
             disabled=not roles.may(Role.TRAINER),
@@ -79,6 +75,23 @@ if folders:
             with widgets.errors():
                 actions.forget(Path(picked))
                 st.rerun()
+    return Path(picked)
+
+
+st.title("Data sets")
+there = registered()
+if there:
+    chosen = pick(there)
+    missing.show()
     with widgets.errors():
-        dataset_view.show(Path(picked))
+        dataset_view.show(chosen)
         st.page_link(path("train"), label="Train on a data set", icon=":material/model_training:")
+else:
+    st.markdown(
+        "No data set yet. **Make the demonstration set** to try everything in a few minutes, or register a folder "
+        "with real and fake images."
+    )
+    offer_demonstration(first=True)
+    with st.expander("Register a folder", expanded=True, icon=":material/create_new_folder:"):
+        add_folder()
+    missing.show()
