@@ -32,18 +32,17 @@ _NEUTRAL = """image images img imgs pic pics picture pictures face faces facial 
     videos sequence sequences data dataset datasets set sets class classes label labels labelled labeled folder dir file
     files sample samples example examples jpg jpeg png all only subset cifake resized aligned extracted raw
     audio preprocessed processed portrait portraits art arts artwork artworks painting paintings by the of for and"""
-_HEDGES = """not non no un never anti without minus isnt neither nor pseudo semi quasi almost nearly maybe perhaps possibly
-    probably likely partly partially half mixed unsure unknown unverified doubtful suspected alleged false wrong like
+_HEDGES = """not non no un never anti without minus isnt neither nor pseudo semi quasi almost nearly maybe perhaps
+    possibly probably likely partly partially half mixed unsure unknown unverified doubtful suspected alleged false wrong like
     hyper sur photoreal esrgan unlabelled unlabeled"""
-GENERATORS = frozenset(
-    """adm glide vqdm wukong midjourney mj dalle dalle2 dalle3 dall ldm ddpm ddim iddpm pndm sd sdv1 sdv2 sdxl sd14 sd15
+_GENERATORS = """adm glide vqdm wukong midjourney mj dalle dalle2 dalle3 dall ldm ddpm ddim iddpm pndm sd sdv1 sdv2 sdxl sd14 sd15
     sd21 sd3 flux firefly imagen ideogram kandinsky deepfloyd stable diffusion stablediffusion biggan gigagan progan
     stylegan stylegan2 stylegan3 stargan cyclegan gaugan whichfaceisreal attgan stgan projectedgan vqgan galip lafite
     guided pixart playground deepfakes faceswap face2face neuraltextures faceshifter fsgan simswap wav2lip latent
-    taming transformer""".split()
-)
-_SOURCES = frozenset("celeb youtube ffhq celeba celebahq coco mscoco imagenet lsun raise laion flickr wiki dfdc".split())
+    taming transformer"""
+_SOURCES = "celeb youtube ffhq celeba celebahq coco mscoco imagenet lsun raise laion flickr wiki dfdc"
 
+GENERATORS, _KNOWN_SOURCES = frozenset(_GENERATORS.split()), frozenset(_SOURCES.split())
 _CLASSES = {word: label for label, words in ((REAL, _REAL), (FAKE, _FAKE)) for word in words.split()}
 _WEAK = {word: label for label, words in ((REAL, _REAL_WEAKLY), (FAKE, _FAKE_WEAKLY)) for word in words.split()}
 _SPLIT_WORDS = {word: split for split, words in _SPLITS.items() for word in words.split()}
@@ -51,7 +50,7 @@ _NEUTRALS, _HEDGE_WORDS = frozenset(_NEUTRAL.split()), frozenset(_HEDGES.split()
 _KNOWN = frozenset((*_CLASSES, *_WEAK, *_SPLIT_WORDS, *_NEUTRALS))
 _SIGNS = re.compile(r"[^\w\s\-.,()\[\]&+]|^\s*[-+]|-\s*$")
 _NUMBER = re.compile(r"v?\d+|id\d+|c\d+")
-_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]")
+_CAMEL = re.compile(r"[vV]\d+(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]")
 _LIKELY_SPLIT = re.compile(
     r"(fold|split|part|partition|sub_?set|set|batch|chunk|phase|round|session|shard|cv|seen|unseen)_?([0-9]+|[a-z])?"
     r"|x?(train|test|val|valid|dev|eval)_?[a-z0-9]{1,2}|cross_?val.*"
@@ -126,7 +125,7 @@ def read_name(text: str) -> Name:
         return Name(rest=text, known=False)  # Both classes, or several splits.
     rest = _rest(text, pieces, words)
     foreign = [piece.lower() for piece, some in zip(pieces, words, strict=True) if some is None]
-    known = all(_is_generator(piece) or piece in _SOURCES for piece in foreign)
+    known = all(_is_generator(piece) or piece in _KNOWN_SOURCES for piece in foreign)
     generator = label is None and split is None and bool(foreign) and all(map(_is_generator, foreign))
     return Name(label, strong, split, rest, known, generator)
 
@@ -138,6 +137,8 @@ def _is_generator(piece: str) -> bool:
 def _words(piece: str) -> list[str] | None:
     """The known words of a piece between separators; None where it holds an unknown one."""
     lower = piece.lower()
+    if lower in GENERATORS and lower not in _CLASSES:
+        return None
     if lower in _KNOWN or lower in _HEDGE_WORDS or _NUMBER.fullmatch(lower):
         return [lower]
     glued = _unglue(lower)
