@@ -152,10 +152,11 @@ def part(root: Path, groups: Collection[tuple[str, ...]]) -> None:
 @needs(Role.TRAINER, "Auditing a data set")
 def start_audit(root: Path, dataset: "Dataset") -> None:
     """Audits a data set in the background and stores the result; does nothing if that is under way."""
-    from dfcore.audit import stored
-    from dfcore.audit.run import audit
 
     def work(task: background.Task) -> None:
+        from dfcore.audit import stored
+        from dfcore.audit.run import audit
+
         stored.keep(root, audit(dataset, progress=task.step("Auditing")))
 
     background.start(background.audit_key(root), f"Auditing {dataset.name}", work)
@@ -164,11 +165,12 @@ def start_audit(root: Path, dataset: "Dataset") -> None:
 @needs(Role.TRAINER, "Making a neutralised copy")
 def start_neutralising(root: Path, dataset: "Dataset") -> None:
     """Makes, registers and probes a neutralised copy in the background; does nothing if that is under way."""
-    from dfcore.audit import neutralise, stored
-    from dfcore.audit.run import audit
-    from dfcore.datasets import registry, scan
 
     def work(task: background.Task) -> None:
+        from dfcore.audit import neutralise, stored
+        from dfcore.audit.run import audit
+        from dfcore.datasets import registry, scan
+
         folder = _free_folder(workspace.data_dir() / f"{dataset.name}{background.NEUTRALISED}")
         made = neutralise.neutralise(
             dataset, folder, neutralise.plan_for(dataset), progress=task.step("Making images alike"),
@@ -178,8 +180,8 @@ def start_neutralising(root: Path, dataset: "Dataset") -> None:
             raise background.Stopped
         copy = registry.register(made.folder)
         # Whether labels can still be told without looking at the pictures.
-        found = audit(scan(copy, progress=task.step("Reading the copy")), progress=task.step("Auditing the copy"), networks=False)
-        stored.keep(copy, found)
+        read = scan(copy, progress=task.step("Reading the copy"))
+        stored.keep(copy, audit(read, progress=task.step("Auditing the copy"), networks=False))
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
 

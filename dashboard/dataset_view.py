@@ -39,11 +39,15 @@ def show(root: Path) -> None:
 
 def _ask(root: Path, error: LayoutError) -> None:
     """Tells what was not understood, and asks."""
+    first, *more = str(error).splitlines() or [""]
     st.badge("Not understood", icon=":material/help:", color="red")
-    st.error(widgets.plain(error), icon=":material/help:")
+    st.error(widgets.plain(first), icon=":material/help:")
+    if more:
+        with st.expander("More on this", icon=":material/info:"):
+            st.markdown("\n".join(f"- {widgets.plain(line.strip())}" for line in more))
     st.subheader("Say how it is to be read")
     st.session_state["datasets_tab"] = TABS[0]  # Where the answer is shown.
-    mapping_form.show(root, recall(root))
+    mapping_form.show(root, recall(root), None)
 
 
 def _numbers(dataset: Dataset) -> None:
@@ -77,7 +81,7 @@ def _understood(root: Path, scanned: Dataset) -> None:
         st.markdown(f":material/info: {widgets.plain(note)}")
     if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
         with other:
-            mapping_form.show(root, scanned.reading)
+            mapping_form.show(root, scanned.reading, scanned)
 
 
 def _left_out(root: Path, scanned: Dataset) -> None:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard import actions, error_reporting, roles, widgets
 from dashboard.roles import Role
-from dfcore.datasets.preview import Preview, preview, try_pattern
+from dfcore.datasets import Dataset
+from dfcore.datasets.preview import Preview, preview, try_pattern, understood_folders, understood_values
 from dfcore.datasets.reading import Reading
 from dfcore.labels import FAKE, NAMES, REAL
 
@@ -28,33 +29,47 @@ _PATTERNS = {
     r"([^/_\-]+)[^/]*$": "Same start of the file name, up to _ or -",
     _OWN: "A pattern of my own",
 }
-_SHOWN_FOLDERS = 200
+_SHOWN_FOLDERS, _FIRST_ROWS = 200, 6
 
 
 @error_reporting.fragment()
-def show(root: Path, reading: Reading) -> None:
+def show(root: Path, reading: Reading, dataset: Dataset | None) -> None:
     """Shows first rows or folder names with what each was taken for; saves what the user changes.
 
     Args:
         root: Folder or manifest.
         reading: What is remembered of it.
+        dataset: What was understood; None if it was not.
     """
     with widgets.errors():
         seen = preview(root)
-        changes = _table(root, seen, reading) if seen.table else _folders(root, seen, reading)
+        ask = _table if seen.table else _folders
+        changes = ask(root, seen, reading, dataset)
         pattern = _groups(root, seen, reading)
-        if st.button(
+        save, forget = st.container(horizontal=True), bool(_said(reading))
+        if save.button(
             "Read it this way", type="primary", icon=":material/save:", key=f"read {root}",
             disabled=not roles.may(Role.TRAINER),
             help="Remembered for this data set. Afterwards look at what was understood, and confirm it.",
         ):  # fmt: skip
             actions.read_as(root, groups=pattern, **changes)
             st.rerun()
+        if forget and save.button(
+            "Forget what was said", type="tertiary", icon=":material/undo:", key=f"unsay {root}",
+            disabled=not roles.may(Role.TRAINER), help="Reads the data set as if nothing had been said of it here.",
+        ):  # fmt: skip
+            actions.read_as(root, **dict.fromkeys(("columns", "labels", "class_folders"), {}), groups="")
+            st.rerun()
 
 
-def _table(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
+def _said(reading: Reading) -> dict[str, Any]:
+    """What a user has said of columns, values, folders and groups."""
+    return reading.model_dump(include={"columns", "labels", "class_folders", "groups"}, exclude_defaults=True)
+
+
+def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
     st.caption(f"The first rows of {widgets.plain(seen.table)}")
-    st.dataframe(seen.rows, hide_index=True)
+    st.dataframe(seen.rows.head(_FIRST_ROWS), hide_index=True)
     columns: dict[str, str] = {}
     for place, (role, (title, text)) in zip(st.columns(len(_ROLES)), _ROLES.items(), strict=True):
         options = ["", *seen.columns]
@@ -72,7 +87,10 @@ def _table(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
             f"The column {widgets.plain(label)} has too many different values to be the class of an image.",
             icon=":material/help:",
         )
-    return {"columns": columns, "labels": _sides("value", root, values, reading.labels) if values else {}}
+    before = reading.labels
+    if not before and values and dataset is not None and "path" in columns:
+        before = understood_values(seen, columns["path"], label or "", dataset)
+    return {"columns": columns, "labels": _sides("value", root, values, before) if values else {}}
 
 
 def _likely(role: str, seen: Preview) -> str:
@@ -80,14 +98,15 @@ def _likely(role: str, seen: Preview) -> str:
     return next((name for name in seen.columns if name.strip().lower() == role), "")
 
 
-def _folders(root: Path, seen: Preview, reading: Reading) -> dict[str, Any]:
+def _folders(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
     shown = dict(list(seen.folders.items())[:_SHOWN_FOLDERS])
     if not shown:
         st.markdown("All images lie directly in this folder: nothing names their class. Sort them into two folders.")
         return {}
     if len(seen.folders) > len(shown):
         st.caption(f"The {len(shown)} most frequent of {len(seen.folders):,} folder names.")
-    return {"class_folders": _sides("folder", root, shown, reading.class_folders)}
+    before = reading.class_folders or (understood_folders(seen, dataset) if dataset else {})
+    return {"class_folders": _sides("folder", root, shown, before)}
 
 
 def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str, str]) -> dict[str, str]:
@@ -124,7 +143,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
             placeholder=r"(\d+)_frame", help="A regular expression searched in each path. Images with the same text in "
             "its first group in parentheses (without one, in the whole match) belong together.",
         )  # fmt: skip
-    if picked:
+    if picked and roles.may(Role.TRAINER):
         made = try_pattern(picked, seen.paths)
         st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
         if made.examples:

@@ -100,7 +100,7 @@ def _table(dataset: Dataset, folders: Sequence[FolderReading]) -> None:
     empty = [column for column in ("Group",) if not table[column].any()]
     st.dataframe(
         table.drop(columns=empty), hide_index=True, row_height=_SIDE, column_config=_columns() | shown,
-        height=39 + _SIDE * min(len(rows), _ROWS_IN_SIGHT), alt="Folders with their class, split, group and images",
+        height=37 + _SIDE * min(len(rows), _ROWS_IN_SIGHT), alt="Folders with their class, split, group and images",
     )  # fmt: skip
 
 

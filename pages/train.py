@@ -34,7 +34,8 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
             "photo_library",
         )
         return None
-    index = folders.index(earlier) if earlier in folders else 0
+    wanted = earlier or st.session_state.get("dataset")  # The one chosen in Data sets.
+    index = folders.index(wanted) if wanted in folders else 0
     picked = st.selectbox(
         "Data set", folders, index=index, format_func=lambda name: f"{Path(name).name}  ({name})",
         key=f"train_dataset_{st.session_state.get('train_again_id', '')}", help="Registered under Data sets.",

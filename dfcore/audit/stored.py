@@ -33,19 +33,20 @@ def is_stale(audit: Audit, dataset: Dataset) -> bool:
 
 
 def notes(root: Path, dataset: Dataset) -> tuple[str, ...]:
-    """What the user of a detector trained on a data set must be told of its audit; one sentence each.
+    """What users of a detector trained on a data set must be told of its reading and its audit; one sentence each.
 
     Args:
         root: Folder or manifest that was scanned.
         dataset: What the scan found.
     """
+    told = [] if dataset.reading.confirmed else ["Nobody has confirmed how the data set was read.", *dataset.doubts]
     audit = recall(root)
     if audit is None:
-        return ("The data set was not audited.",)
-    serious = audit.of("high", "medium")
-    found = tuple(f"Audit, {finding.severity}: {finding.title}" for finding in serious)
-    stale = ("The data set has changed since its audit.",) if is_stale(audit, dataset) else ()
-    return stale + (found or ("The audit found no severe fault.",))
+        return (*told, "The data set was not audited.")
+    if is_stale(audit, dataset):
+        told.append("The data set has changed since its audit.")
+    found = [f"Audit, {finding.severity}: {finding.title}" for finding in audit.of("high", "medium")]
+    return (*told, *(found or ["The audit found no severe fault."]))
 
 
 def _file(root: Path) -> Path:

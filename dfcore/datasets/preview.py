@@ -9,11 +9,13 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from dfcore import workspace
+from dfcore.datasets.dataset import Dataset
 from dfcore.datasets.manifest import _read, find_manifest
 from dfcore.datasets.scan import walk_images
 from dfcore.errors import ConfigError
+from dfcore.labels import NAMES
 
-_ROWS, _VALUES, _PATHS, _EXAMPLES = 8, 40, 20_000, 3
+_VALUES, _PATHS, _EXAMPLES = 40, 20_000, 3
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Preview:
 
     Attributes:
         table: Name of the manifest; "" for folders.
-        rows: The first rows of the manifest; empty for folders.
+        rows: All rows of the manifest; empty for folders.
         columns: {column: {value: rows}} for each column of the manifest; without values where there are too many.
         folders: {folder name: images below it}, the most frequent first.
         paths: Paths of images (at most 20,000), relative to the data set's folder.
@@ -48,7 +50,7 @@ def preview(root: Path) -> Preview:
     if manifest is not None:
         table = _read(manifest)
         table.columns = [str(name) for name in table.columns]
-        return Preview(manifest.name, table.head(_ROWS), {name: _values(table[name]) for name in table.columns})
+        return Preview(manifest.name, table, {name: _values(table[name]) for name in table.columns})
     paths = [path.relative_to(root).as_posix() for path in walk_images(root)[0]]
     folders = Counter(name for path in paths for name in set(PurePosixPath(path).parent.parts))
     return Preview(folders=dict(folders.most_common()), paths=tuple(paths[:_PATHS]))
@@ -57,6 +59,38 @@ def preview(root: Path) -> Preview:
 def _values(column: pd.Series) -> dict[str, int]:
     counts = column.astype(str).value_counts()
     return {} if len(counts) > _VALUES else {str(value): int(number) for value, number in counts.items()}
+
+
+def understood_values(seen: Preview, path: str, label: str, dataset: Dataset) -> dict[str, str]:
+    """What each value of a manifest's column was taken for, {value: "real" or "fake"}.
+
+    Args:
+        seen: The manifest.
+        path: Column with the images' paths.
+        label: Column with the values.
+        dataset: What was understood.
+    """
+    labels = dict(zip(dataset.table.path, dataset.table.label, strict=True))
+    paths = seen.rows[path].astype(str).str.replace("\\", "/", regex=False)
+    votes: dict[str, Counter[int]] = {}
+    for value, name in zip(seen.rows[label].astype(str), paths, strict=True):
+        if (known := labels.get(name)) is not None and not pd.isna(known):
+            votes.setdefault(value, Counter())[int(known)] += 1
+    return {value: NAMES[count.most_common(1)[0][0]] for value, count in votes.items()}
+
+
+def understood_folders(seen: Preview, dataset: Dataset) -> dict[str, str]:
+    """Names of the folders that told the classes, {name: "real" or "fake"}; as few names as explain every folder."""
+    labels: dict[str, set[int | None]] = {}
+    for folder in dataset.tree:
+        for name in PurePosixPath(folder.folder).parts:
+            labels.setdefault(name, set()).add(folder.label)
+    result: dict[str, str] = {}
+    for folder in dataset.tree:
+        names = [name for name in PurePosixPath(folder.folder).parts if len(labels[name]) == 1]
+        if names and folder.label is not None:
+            result[max(names, key=lambda name: seen.folders.get(name, 0))] = NAMES[folder.label]
+    return result
 
 
 @dataclass(frozen=True)
