@@ -12,7 +12,9 @@ from dfcore.audit import Audit, Finding, Severity
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
 
-_PAIRS, _IMAGES = 3, 6
+_PAIRS, _IMAGES = 3, 7
+# Width of a thumbnail in pixels, and characters of its name.
+_WIDTH, _NAME = 124, 15
 
 
 class _Style(NamedTuple):
@@ -104,19 +106,19 @@ def _finding(root: Path, dataset: Dataset, finding: Finding) -> None:
 def _pairs(dataset: Dataset, pairs: Sequence[tuple[str, str]], count: int, key: str) -> None:
     shown = _page(pairs, _PAIRS, max(count, len(pairs)), "pairs", key)
     facts = _facts(dataset, [path for pair in shown for path in pair])
-    for place, pair in zip(st.columns(_PAIRS), shown, strict=False):
-        with place.container(border=True, gap="small"):
-            for side, path in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
-                with side:
-                    _thumbnail(dataset, path, facts)
+    with st.container(horizontal=True):
+        for number, pair in enumerate(shown):
+            with st.container(border=True, horizontal=True, gap="small", width=2 * _WIDTH + 48):
+                for side, path in enumerate(pair):
+                    _thumbnail(dataset, path, facts, f"{key} {number} {side}")
 
 
 def _images(dataset: Dataset, images: Sequence[str], count: int, key: str) -> None:
     shown = _page(images, _IMAGES, max(count, len(images)), "images", key)
     facts = _facts(dataset, shown)
-    for place, path in zip(st.columns(_IMAGES, gap="small"), shown, strict=False):
-        with place:
-            _thumbnail(dataset, path, facts)
+    with st.container(horizontal=True, gap="small"):
+        for number, path in enumerate(shown):
+            _thumbnail(dataset, path, facts, f"{key} {number}")
 
 
 def _page(items: Sequence[Any], size: int, count: int, what: str, key: str) -> Sequence[Any]:
@@ -139,14 +141,20 @@ def _facts(dataset: Dataset, paths: Sequence[str]) -> dict[str, Any]:
     return {str(row.path): row for row in rows.itertuples()}
 
 
-def _thumbnail(dataset: Dataset, path: str, facts: dict[str, Any]) -> None:
-    file = str(dataset.root / path)
-    picture = stored.thumbnail(file, stored.stamp(file))
+def _thumbnail(dataset: Dataset, path: str, facts: dict[str, Any], key: str) -> None:
+    """An image with its class, its split and its name; a click on the name opens Inspect."""
+    file = dataset.root / path
+    picture = stored.thumbnail(str(file), stored.stamp(file))
     row = facts.get(path)
-    with st.container(gap=None):
+    with st.container(gap=None, width=_WIDTH):
         if picture is None:
             st.caption(":material/broken_image: not readable")
         else:
             st.image(picture, width="stretch", alt=path)
         told = [widgets.class_words(row.label), row.split] if row is not None else ["no longer there"]
-        st.caption(", ".join(str(part) for part in told if isinstance(part, str)), help=widgets.plain(path))
+        st.caption(", ".join(part for part in told if isinstance(part, str)))
+        name = path if len(path) <= _NAME else f"…{path[1 - _NAME :]}"
+        if picture is not None and st.button(
+            widgets.plain(name), key=f"open {key} {path}", type="tertiary", help=f"Inspect {widgets.plain(path)}"
+        ):
+            widgets.inspect(file.name, file.read_bytes())

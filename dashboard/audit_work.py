@@ -34,10 +34,12 @@ def _progress(key: str) -> None:
         st.rerun()
         return
     text = task.title or task.what
-    if task.total:
+    if task.total and task.done:
         text += f": {task.done:,} of {task.total:,}"
-    if left := widgets.duration(task.seconds_left()):
-        text += f", about {left} left"
+    if speed := task.per_second():
+        text += f", {speed:,.0f} a second, about {widgets.duration((task.total - task.done) / speed)} left"
+    else:
+        text += f", for {widgets.duration(task.seconds())} so far"
     with st.container(border=True):
         st.progress(min(task.done / task.total, 1.0) if task.total else 0.0, widgets.plain(text))
         with st.container(horizontal=True, vertical_alignment="center"):

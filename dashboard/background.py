@@ -85,12 +85,13 @@ class Task:
 
         return report
 
-    def seconds_left(self) -> float | None:
-        """Estimated seconds until the end of this step; None while nothing is known."""
-        passed = time.monotonic() - self._step_began
-        if not self.done or not self.total or passed < 1:
-            return None
-        return passed / self.done * max(self.total - self.done, 0)
+    def seconds(self) -> float:
+        """Seconds since this step began."""
+        return time.monotonic() - self._step_began
+
+    def per_second(self) -> float | None:
+        """Units done in a second of this step; None while nothing is known."""
+        return self.done / self.seconds() if self.done and self.total and self.seconds() > 1 else None
 
     def run(self, work: Callable[["Task"], Any]) -> None:
         """Does the work in the calling thread; keeps its result or its error."""

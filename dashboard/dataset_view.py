@@ -39,7 +39,7 @@ def show(root: Path) -> None:
 
 def _ask(root: Path, error: LayoutError) -> None:
     """Tells what was not understood, and asks."""
-    first, *more = str(error).splitlines() or [""]
+    first, *more = str(error).splitlines()
     st.badge("Not understood", icon=":material/help:", color="red")
     st.error(widgets.plain(first), icon=":material/help:")
     if more:
@@ -84,8 +84,8 @@ def _understood(root: Path, scanned: Dataset) -> None:
             mapping_form.show(root, scanned.reading, scanned)
 
 
-def _left_out(root: Path, scanned: Dataset) -> None:
-    understood.show_left_out(root, scanned)
+def _left_out(_: Path, scanned: Dataset) -> None:
+    understood.show_left_out(scanned)
 
 
 @error_reporting.fragment()

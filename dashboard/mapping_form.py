@@ -17,8 +17,8 @@ _ROLES = {
     "path": ("Image file", "The column with the path or name of each image."),
     "label": ("Class", "The column that says which images are real and which are fake."),
     "split": ("Split", "The column with training, validation or test. Without it, splits are drawn at random."),
-    "group": ("Generator or subject", "Figures are told for each group, and every split gets a share of each."),
-    "source": ("Belongs together", "The column that names what an image was taken from: a video, a person, a picture. "
+    "group": ("Group", "The column with the generator or the subject. Figures are told for each group, and every split gets a share of each."),
+    "source": ("Source", "The column that names what an image was taken from: a video, a person, a picture. "
                "Images of one source are never split between training and test."),
 }  # fmt: skip
 _OWN = "own"
@@ -71,12 +71,12 @@ def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None)
     st.caption(f"The first rows of {widgets.plain(seen.table)}")
     st.dataframe(seen.rows.head(_FIRST_ROWS), hide_index=True)
     columns: dict[str, str] = {}
-    for place, (role, (title, text)) in zip(st.columns(len(_ROLES)), _ROLES.items(), strict=True):
+    for place, (role, (title, text)) in zip(st.columns(len(_ROLES), gap="small"), _ROLES.items(), strict=True):
         options = ["", *seen.columns]
         now = reading.columns.get(role) or _likely(role, seen)
         picked = place.selectbox(
             title, options, options.index(now) if now in options else 0, key=f"column {role} {root}", help=text,
-            format_func=lambda name: name or "found by itself",
+            format_func=lambda name: name or "automatic",
         )  # fmt: skip
         if picked:
             columns[role] = picked
@@ -120,7 +120,7 @@ def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str
             f":{colour}[:material/{icon}: Means {name}]", options,
             [value for value in options if before.get(value) == name], key=f"{what} {name} {root}",
             format_func=lambda value: f"{value}  ({counts[value]:,} images)",
-            help=f"Every {what} whose images are {name}. What stands in neither list is read as before, or left out.",
+            placeholder=f"Choose {what}s", help=f"Every {what} whose images are {name}. What stands in neither list is read as before, or left out.",
         )  # fmt: skip
         result |= dict.fromkeys(picked, name)
     return result

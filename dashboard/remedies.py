@@ -31,7 +31,7 @@ def offer(root: Path, dataset: Dataset, finding: Finding, key: str) -> None:
 
 
 def _exclude(root: Path, dataset: Dataset, finding: Finding, key: str, may: bool) -> None:
-    number = len(finding.exclude)
+    number = int(dataset.table.pixels_sha256.isin(finding.exclude).sum())
     if set(finding.exclude) <= set(dataset.reading.excluded):
         st.markdown(f":green[:material/check:] {_images(number)} taken out of the index", width="content")
         if st.button("Put back", icon=":material/undo:", key=f"include {key}", disabled=not may):

@@ -81,20 +81,20 @@ def _tree(dataset: Dataset) -> None:
         images = sum(folder.images for folder in rest)
         if more := widgets.folded(f"… {len(rest):,} more folders with {images:,} images", f"more folders {dataset.root}"):
             with more:
-                st.dataframe(pd.DataFrame([_row(folder) for folder in rest]), hide_index=True, column_config=_columns())
+                table = pd.DataFrame([_row(folder) for folder in rest])
+                st.dataframe(table[[*_columns()]], hide_index=True, column_config=_columns())
 
 
 def _table(dataset: Dataset, folders: Sequence[FolderReading]) -> None:
-    rows = []
-    for folder in folders:
-        pictures = [_picture(dataset.root / path) for path in folder.samples[:_SAMPLES]]
-        pictures += [None] * (_SAMPLES - len(pictures))
-        rows.append(_row(folder) | {f"Image {number + 1}": picture for number, picture in enumerate(pictures)})
+    rows = [_row(folder) for folder in folders]
+    names = [f"Image {number + 1}" for number in range(_SAMPLES)]
+    for row in rows:
+        row |= {name: _picture(dataset.root / row[name]) if row[name] else None for name in names}
     shown = {
-        f"Image {number + 1}": st.column_config.ImageColumn(
+        name: st.column_config.ImageColumn(
             " " * number or "Examples", width=_SIDE + 12, help="Double click to enlarge."
         )
-        for number in range(_SAMPLES)
+        for number, name in enumerate(names)
     }
     table = pd.DataFrame(rows)
     empty = [column for column in ("Group",) if not table[column].any()]
@@ -105,18 +105,20 @@ def _table(dataset: Dataset, folders: Sequence[FolderReading]) -> None:
 
 
 def _row(folder: FolderReading) -> dict[str, Any]:
+    samples = [*folder.samples[:_SAMPLES], *[""] * _SAMPLES][:_SAMPLES]
     return {
         "Folder": folder.folder or ".",
         "Class": [NAMES[folder.label] if folder.label is not None else "none"],
+        "Images": folder.images,
+        **{f"Image {number + 1}": path for number, path in enumerate(samples)},
         "Split": folder.split or "drawn when used",
         "Group": folder.group or "",
-        "Images": folder.images,
     }
 
 
 def _columns() -> dict[str, Any]:
     return {
-        "Folder": st.column_config.TextColumn(help="Relative to the data set's folder.", width=300),
+        "Folder": st.column_config.TextColumn(help="Relative to the data set's folder.", width=230),
         "Class": st.column_config.MultiselectColumn(
             options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=90,
             help="What its images count as; none: they are not used.",
@@ -127,7 +129,7 @@ def _columns() -> dict[str, Any]:
             width=120,
         ),
         "Group": st.column_config.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
-        "Images": st.column_config.NumberColumn(format="localized", width=80),
+        "Images": st.column_config.NumberColumn(format="localized", width=75),
     }  # fmt: skip
 
 

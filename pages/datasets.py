@@ -65,9 +65,9 @@ def pick(folders: list[Path]) -> Path:
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
             persist_state="session", help="Registered folders and manifests.",
         )  # fmt: skip
-        with st.popover("Register a folder", icon=":material/create_new_folder:"):
+        with st.popover("Add", icon=":material/add:", help="Register a folder, or make the demonstration set."):
             add_folder()
-        offer_demonstration(first=False)
+            offer_demonstration(first=False)
         if st.button(
             "Forget", help="Removes it from this list; its files are kept.", icon=":material/remove:",
             disabled=not roles.may(Role.TRAINER),

@@ -357,7 +357,9 @@ def test_train_says_that_nobody_audited_and_offers_it(small):
     app = open_page("train")
     assert "Not audited" in text(app)
     assert button(app, "Audit now")
-    assert stored.notes(small, scan(small)) == ("The data set was not audited.",)
+    assert stored.notes(small, scan(small)) == (
+        "Nobody has confirmed how the data set was read.", "The data set was not audited.",
+    )  # fmt: skip
 
 
 def test_train_leads_to_the_data_set(audited, small):
@@ -385,3 +387,108 @@ def test_a_viewer_sees_everything_and_changes_nothing(audited, monkeypatch):
     }
     with pytest.raises(InputError):
         actions.swap(audited)
+
+
+# === Reading it differently ===
+
+
+def test_what_was_understood_stands_in_the_form(tmp_path):
+    root = folder_set(tmp_path / "sets" / "plain", {"train/real": 3, "train/fake": 3, "test/real": 1, "test/fake": 1})
+    app = open_page("datasets")
+    app.session_state[f"differently {root}"] = True
+    app.run()
+    assert app.multiselect(key=f"folder real {root}").value == ["real"]
+    assert app.multiselect(key=f"folder fake {root}").value == ["fake"]
+    click(app, "Read it this way")
+    assert recall(root).class_folders == {"real": "real", "fake": "fake"}
+    app.session_state[f"differently {root}"] = True
+    app.run()
+    click(app, "Forget what was said")
+    assert recall(root) == Reading()
+
+
+def test_a_pattern_shows_what_it_matches_before_it_is_saved(tmp_path):
+    root = folder_set(tmp_path / "sets" / "clips", {"real/a": 3, "real/b": 2, "fake/c": 4})
+    app = open_page("datasets")
+    app.session_state[f"differently {root}"] = True
+    app.run()
+    app.selectbox(key=f"groups {root}").set_value(r"([^/]+)/[^/]+$").run()
+    assert "9 of 9 images fall into 3 groups" in text(app)
+    app.selectbox(key=f"groups {root}").set_value("own").run()
+    app.text_input(key=f"pattern {root}").set_value("([").run()
+    assert "expected a regular expression" in text(app)
+    app.text_input(key=f"pattern {root}").set_value(r"real/(\w)").run()
+    assert "5 of 9 images fall into 2 groups" in text(app)
+    click(app, "Read it this way")
+    assert recall(root).groups == r"real/(\w)"
+
+
+@pytest.mark.parametrize("values", [("0", "1"), ("-1", "1"), ("x", "y")])
+def test_values_of_a_table_are_mapped_once(tmp_path, values):
+    root = tmp_path / "sets" / "table"
+    rows = ["file;what;clip"]
+    for number in range(6):
+        make_image(root / "pictures" / f"{number}.png", seed=number)
+        rows.append(f"pictures/{number}.png;{values[number % 2]};c{number // 2}")
+    (root / "manifest.csv").write_text("\n".join(rows))
+    registry.register(root)
+    app = open_page("datasets")
+    assert "The first rows of manifest.csv" in text(app)
+    for role, column in (("path", "file"), ("label", "what"), ("source", "clip")):
+        app.selectbox(key=f"column {role} {root}").set_value(column).run()
+    app.multiselect(key=f"value real {root}").set_value([values[1]]).run()
+    app.multiselect(key=f"value fake {root}").set_value([values[0]]).run()
+    click(app, "Read it this way")
+    assert not app.error
+    said = recall(root)
+    assert said.labels == {values[1]: "real", values[0]: "fake"}
+    assert said.columns == {"path": "file", "label": "what", "source": "clip"}
+    usable = scan(root).usable
+    assert dict(zip(usable.path, usable.label, strict=True))["pictures/0.png"] == 1
+    assert usable.source_id.nunique() == 3
+
+
+# === Left out, copies, notes ===
+
+
+def test_what_was_left_out_is_counted_by_reason_and_listed(small):
+    for name in ("broken.png", "worse.png"):
+        (small / "train" / "real" / name).write_bytes(b"no image")
+    app = tab(open_page("datasets"), "Left out")
+    reasons = table_with(app, "Reason")
+    assert reasons.Files.sum() == int(tile(app, "Left out")) >= 2
+    app.session_state[f"left out {small}"] = True
+    app.run()
+    assert {"train/real/broken.png", "train/real/worse.png"} <= set(table_with(app, "Path").Path)
+
+
+def test_a_neutralised_copy_is_registered_and_shows_what_it_brought(small, monkeypatch):
+    stored.keep(small, made_audit(small, finding(kind="shortcuts", title="Told by format", figures={"auc": 0.991})))
+
+    def audit(dataset, **_):
+        return made_audit(dataset.root, finding(kind="shortcuts", severity="ok", figures={"auc": 0.5}))
+
+    monkeypatch.setattr("dfcore.audit.run.audit", audit)
+    app = tab(open_page("datasets"), "Audit")
+    click(app, "Make a neutralised copy")
+    task = background.find(background.neutralise_key(small))
+    assert task is None or task.wait(60)
+    app.run()
+    assert "AUC 0.99 before, **0.50** after" in text(app)
+    copy = registry.demo_folder().parent / "small-neutralised"
+    assert copy in registry.registered()
+    click(app, "Open the copy")
+    assert tile(app, "Usable images") == "72"
+    assert app.selectbox(key="dataset").value == str(copy)
+
+
+def test_the_card_will_tell_reading_and_audit(audited):
+    from dfcore.training.config import TrainConfig
+    from dfcore.training.data import prepare
+
+    notes = prepare(TrainConfig(data_root=str(audited), image_size=32)).dataset.notes
+    assert "Nobody has confirmed how the data set was read." in notes
+    assert "Audit, high: Two splits share 2 images" in notes
+    assert "The data set has changed since its audit." not in notes
+    remember(audited, Reading(confirmed=True))
+    assert not any("Nobody" in note for note in prepare(TrainConfig(data_root=str(audited))).dataset.notes)
