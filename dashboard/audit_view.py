@@ -64,7 +64,9 @@ def show(root: Path, dataset: Dataset) -> None:
     if sound:
         with st.expander(f"{len(sound)} checks without a fault", icon=":material/check_circle:"):
             for finding in sound:
-                st.markdown(f":green[:material/check:] **{widgets.plain(finding.title)}** {widgets.plain(finding.meaning)}")
+                st.markdown(
+                    f":green[:material/check:] **{widgets.plain(finding.title)}** {widgets.plain(finding.meaning)}"
+                )
     for note in audit.notes:
         st.caption(widgets.plain(note))
 
@@ -124,7 +126,9 @@ def _images(dataset: Dataset, images: Sequence[str], count: int, key: str) -> No
 def _page(items: Sequence[Any], size: int, count: int, what: str, key: str) -> Sequence[Any]:
     """One page of a gallery, with a control for the others if there are any."""
     pages = -(-len(items) // size)
-    listed = f"{len(items):,} of {count:,} {what}, the most telling first" if count > len(items) else f"{count:,} {what}"
+    listed = (
+        f"{len(items):,} of {count:,} {what}, the most telling first" if count > len(items) else f"{count:,} {what}"
+    )
     if pages < 2:
         st.caption(listed)
         return items

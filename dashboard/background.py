@@ -130,7 +130,9 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
             turn.enter_context(inference_queue.measuring.take())
         except BusyError:
             running = next((task.what for task in _tasks.values() if task.running), "a measurement")
-            raise BusyError(f"The server is busy with other long work: {running}. Try again when it has ended.") from None
+            raise BusyError(
+                f"The server is busy with other long work: {running}. Try again when it has ended."
+            ) from None
         task = _tasks[key] = Task(what)
         for old in [name for name, other in _tasks.items() if not other.running][: max(len(_tasks) - _KEPT, 0)]:
             del _tasks[old]

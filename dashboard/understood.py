@@ -79,7 +79,9 @@ def _tree(dataset: Dataset) -> None:
     _table(dataset, folders[:_LARGEST])
     if rest:
         images = sum(folder.images for folder in rest)
-        if more := widgets.folded(f"… {len(rest):,} more folders with {images:,} images", f"more folders {dataset.root}"):
+        if more := widgets.folded(
+            f"… {len(rest):,} more folders with {images:,} images", f"more folders {dataset.root}"
+        ):
             with more:
                 table = pd.DataFrame([_row(folder) for folder in rest])
                 st.dataframe(table[[*_columns()]], hide_index=True, column_config=_columns())

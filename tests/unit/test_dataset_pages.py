@@ -240,9 +240,7 @@ def test_an_audit_runs_in_the_background_and_its_result_is_shown(small, monkeypa
     monkeypatch.setattr(dfcore.audit.run, "audit", audit)
     app = tab(open_page("datasets"), "Audit")
     click(app, "Audit this data set")
-    assert background.find(background.audit_key(small)) is None or background.find(
-        background.audit_key(small)
-    ).wait(30)
+    assert background.find(background.audit_key(small)) is None or background.find(background.audit_key(small)).wait(30)
     app.run()
     assert "Found by the audit" in text(app)
     assert stored.recall(small).findings[0].title == "Found by the audit"
