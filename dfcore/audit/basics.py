@@ -151,7 +151,7 @@ def _sizes(rows: pd.DataFrame) -> Iterator[Finding]:
             kind=kind, severity="medium" if share > 0.1 and middle >= _TINY_SIDE else "low",
             title=f"{len(numbers):,} images are {kind}: {limit}.", meaning=meaning, count=len(numbers),
             advice="Look at them; take them out if they are thumbnails, icons or scans.",
-            images=tuple(rows.path.iloc[numbers[:MOST_SHOWN]]), exclude=tuple(rows.path.iloc[numbers]),
+            images=tuple(rows.path.iloc[numbers[:MOST_SHOWN]]), exclude=tuple(rows.pixels_sha256.iloc[numbers].unique()),
             details=(_both(rows, numbers),),
         )  # fmt: skip
 
@@ -166,7 +166,7 @@ def _blank(evidence: Evidence) -> Finding:
         kind="blank", severity=severity, title=f"{len(numbers):,} images are blank: they show one colour.",
         meaning="They hold no evidence of either class; often a download or a generator failed.",
         advice="Take them out.", count=len(numbers), images=evidence.paths(numbers[:MOST_SHOWN]),
-        exclude=evidence.paths(numbers), details=(_both(evidence.rows, numbers),),
+        exclude=evidence.hashes(numbers), details=(_both(evidence.rows, numbers),),
     )  # fmt: skip
 
 

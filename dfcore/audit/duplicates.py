@@ -58,7 +58,7 @@ def _across_classes(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: s
 
 
 def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
-    kind = f"{kind} across splits"
+    kind, exact = f"{kind} across splits", kind == "copies"
     if pairs.empty:
         title = f"No {words} stand in more than one split."
         return _passed(kind, title if rows.split.notna().any() else f"{title} The splits are still to be drawn.")
@@ -74,8 +74,8 @@ def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: st
         rows, pairs, kind, "high" if share >= 0.01 else "medium",
         f"{_many(pairs)} of {words} stand in two splits ({named}).",
         f"{LEAK_MEANING} {share:.1%} of the images held out for validation and test are concerned.",
-        "Take the copies out of the earlier split (training before validation before test); no file is touched.",
-        exclude=tuple(rows.path.iloc[np.unique(pairs.i)]), figures={"share of held-out images": share},
+        f"Take {'these images' if exact else 'those of the earlier split'} out of the index; no file is touched.",
+        exclude=tuple(sorted(set(rows.pixels_sha256.iloc[pairs.i]))), figures={"share of held-out images": share},
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> F
     share = len(concerned) / len(rows)
     open_splits = bool(rows.split.iloc[concerned].isna().any())
     meaning = f"They count more than once: {share:.1%} of the images are concerned."
-    advice = "Nothing must be done; copies may be taken out."
+    advice = "Nothing must be done; surplus files may be removed."
     severity: Severity = "medium" if share > 0.1 else "low"
     if open_splits and exact:
         meaning += " When splits are drawn, exact copies are kept together."
@@ -97,7 +97,6 @@ def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> F
         advice = "Keep them together: they are then always drawn into the same split and fold."
     return _found(
         rows, pairs, kind, severity, f"{_many(pairs)} of {words} stand within one split and class.", meaning, advice,
-        exclude=tuple(rows.path.iloc[np.unique(pairs.j)]) if exact else (),
         together=_together(rows, pairs) if not exact else (), figures={"share of images": share},
     )  # fmt: skip
 

@@ -53,6 +53,10 @@ class Evidence:
         """Paths of some rows, relative to the data set's folder."""
         return tuple(self.rows.path.iloc[list(numbers)])
 
+    def hashes(self, numbers: Sequence[int] | np.ndarray) -> tuple[str, ...]:
+        """Their distinct pixel hashes."""
+        return tuple(self.rows.pixels_sha256.iloc[list(numbers)].unique())
+
 
 def sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Draws row numbers, sorted; of each class at most half of `most`, or what the other class leaves over."""

@@ -32,7 +32,7 @@ class Finding(BaseModel):
         pairs: Pairs of paths to be shown side by side, the most alike first; at most `MOST_SHOWN`.
         figures: Numbers behind the finding by name, e.g. auc, auc_low, auc_high.
         details: Sentences with particulars, e.g. which facts tell the classes apart.
-        exclude: What to add to `Reading.excluded` to settle it without touching files.
+        exclude: Pixel hashes to add to `Reading.excluded`, which settles it without touching files.
         together: Groups of pixel hashes to add to `Reading.together`, so that they never part between splits.
     """
 

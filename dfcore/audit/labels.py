@@ -17,10 +17,10 @@ KIND = "label doubts"
 # Images run through a network.
 MOST_JUDGED = 3000
 # Below this AUC the features do not know the difference between the classes, so they cannot know a wrong label.
-_LEAST_AUC = 0.7
+_LEAST_AUC = 0.8
 # The check is made once more with this share of labels swapped on purpose, to see what it would find.
 _SWAPPED = 0.05
-_LEAST_RECALL = 0.3
+_LEAST_RECALL, _LEAST_PRECISION = 0.3, 0.5
 
 
 def find(evidence: Evidence, progress: Callable[[int], None] | None) -> Iterator[Finding]:
@@ -93,17 +93,16 @@ def _judged(
     trial = f"In a trial with {_SWAPPED:.0%} of the labels swapped on purpose it found {recall:.0%} of them"
     trial += f", and {precision:.0%} of what it flagged was swapped." if recall else "."
     figures |= {"trial recall": recall, "trial precision": precision}
-    result = label_noise.doubts(auc.scores, labels)
-    flagged = result.flagged
-    if not len(flagged) and recall < _LEAST_RECALL:
+    if recall < _LEAST_RECALL or precision < _LEAST_PRECISION:
         return _cannot_say(f"{text}, but hard images look like wrong labels to them. {trial}".rstrip("."), figures)
-    expected = min(result.precision, precision) if recall else result.precision
-    details = (f"{text[0].upper()}{text[1:]}.", trial)
+    result = label_noise.doubts(auc.scores, labels)
+    flagged, details = result.flagged, (f"{text[0].upper()}{text[1:]}.", trial)
     if not len(flagged):
         return Finding(
             kind=KIND, severity="ok", title="No label is contradicted by cross-validated predictions.", meaning=trial,
             figures=figures, details=details,
         )  # fmt: skip
+    expected = min(result.precision, precision)
     return Finding(
         kind=KIND, severity="high" if len(flagged) > 0.02 * len(labels) else "medium",
         title=f"{len(flagged):,} of {len(labels):,} labels are contradicted by predictions; about "
@@ -112,7 +111,7 @@ def _judged(
         advice="Look at each; correct the label (move the file) or take the image out.",
         count=len(flagged), images=evidence.paths(numbers[flagged[:MOST_SHOWN]]),
         figures=figures | {"expected precision": expected, "support": result.support},
-        details=(*details, _by_label(labels[flagged])), exclude=evidence.paths(numbers[flagged]),
+        details=(*details, _by_label(labels[flagged])), exclude=evidence.hashes(numbers[flagged]),
     )  # fmt: skip
 
 
