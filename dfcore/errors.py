@@ -27,7 +27,7 @@ class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
 
 
-class ConventionUnknown(LayoutError):
+class ConventionUnknown(LayoutError):  # noqa: N818
     """Nothing tells which of a table's values is real and which is fake.
 
     Attributes:

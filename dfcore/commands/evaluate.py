@@ -6,6 +6,7 @@ from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
+from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError
 from dfcore.utils.texts import printable
@@ -38,6 +39,7 @@ def add(commands: Any) -> None:
         help="maximum images for --robustness (default: 1000)",
     )
     add_budget(evaluate)
+    add_reading(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
     add_arch_file(cross)
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
@@ -88,7 +90,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     budget = budget_of(options, detector.card)
     thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
     robust = options.max_images if options.robustness else 0
-    metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
+    with applied_reading(options, options.data_root):
+        metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
     if out:

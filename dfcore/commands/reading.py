@@ -14,7 +14,7 @@ from dfcore.utils.texts import printable
 _COLUMNS = ("path", "label", "split", "group", "source")
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: argparse.ArgumentParser, *, confirm: bool = False) -> None:
     """Adds the options; `reading_of` reads them."""
     group = parser.add_argument_group("how the data set is read (remembered for its folder)")
     for flag, form, text in (
@@ -32,6 +32,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
                        help="turn around real and fake")  # fmt: skip
     group.add_argument("--forget-reading", "--forget_reading", dest="reading_forget", action="store_true",
                        help="forget what was said of it before")  # fmt: skip
+    if confirm:
+        group.add_argument("--confirm", dest="reading_confirm", action="store_true",
+                           help="say that what was understood is right")  # fmt: skip
 
 
 def reading_of(options: argparse.Namespace, before: Reading | None = None) -> Reading:
@@ -88,11 +91,11 @@ def _pairs(flag: str, texts: list[str], keys: tuple[str, ...]) -> list[tuple[str
     """The `key=value` parts of an option, which may be given several times; a value may hold commas."""
     result: list[tuple[str, str]] = []
     for text in texts:
-        for part in text.split(","):
+        for number, part in enumerate(text.split(",")):
             key, sign, value = part.partition("=")
             if sign and key.strip().lower() in keys:
                 result.append((key.strip().lower(), value))
-            elif result and part != texts[0]:
+            elif number:
                 result[-1] = (result[-1][0], f"{result[-1][1]},{part}")
             else:
                 raise InputError(f"Expected {flag} with {'=…, '.join(keys)}=…. Received: {text!r}.")

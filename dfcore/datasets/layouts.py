@@ -60,11 +60,18 @@ class Layout:
 
     Attributes:
         places: one for each file.
+        splits: the split that each file's folders name, labelled or not.
         doubts: what a person should look at, one sentence each.
     """
 
     places: list[Place]
+    splits: list[str | None]
     doubts: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the folders name both classes."""
+        return len({place.label for place in self.places} - {None}) == 2
 
 
 def place_all(paths: Iterable[str], class_folders: Mapping[str, str] | None = None) -> Layout:
@@ -84,7 +91,8 @@ def place_all(paths: Iterable[str], class_folders: Mapping[str, str] | None = No
     splits, doubts = read_splits(tree, lambda parts: classes.name_at(parts).label is not None)
     placed = {parts: _place(parts, tree, classes, splits) for parts in tree.images}
     placed = _without_lone_group(placed)
-    return Layout([placed[parts] for parts in folders], classes.doubts(placed) + doubts + _likely_splits(tree, placed))
+    doubts = classes.doubts(placed) + doubts + _likely_splits(tree, placed)
+    return Layout([placed[parts] for parts in folders], [splits[parts][0] for parts in folders], doubts)
 
 
 def layout_name(paths: Iterable[str], places: list[Place]) -> str:

@@ -36,9 +36,11 @@ class Found:
 class Finder:
     """Finds images under one root."""
 
-    def __init__(self, root: Path, images: Callable[[], Sequence[str]]):
+    def __init__(self, root: Path, images: Sequence[str] | Callable[[], Sequence[str]]):
+        """Takes the paths of all images, or how to list them, which is then done only where it is needed."""
         self._root = root
-        self._list = images
+        self._list = images if callable(images) else lambda: images
+        self._listed = frozenset[str]() if callable(images) else frozenset(images)
 
     def find(self, text: str, folder: str, *, videos: bool = False) -> Found:
         """Finds what a cell names.
@@ -53,12 +55,12 @@ class Finder:
             return Found(("",), "The row names no file.", there=False)
         suffix = PurePosixPath(text).suffix.lower()
         for path in dict.fromkeys((_within(folder, text), _within("", text))):
-            if path is not None and self._is_file(path):
+            if path is not None and (path in self._listed or self._is_file(path)):
                 return Found((path,))
         known = suffix in decoder.SUFFIXES
-        found = self._by_end(_key(text), self._ends) if known else None
+        found = self._by_end(text, self._ends) if known else None
         if not known and suffix not in _VIDEOS:
-            found = self._by_end(_key(text), self._stems)
+            found = self._by_end(text, self._stems)
         if found is None and (suffix in _VIDEOS or (videos and not known)):
             found = self._frames(_key(text), folder)
         return found or self._missing(text, folder)
@@ -80,20 +82,18 @@ class Finder:
             return Found((text,), LEADS_OUT, there=False)
         return Found((path if folder else text,), None, there=False)
 
-    def _by_end(self, key: str, ends: dict[str, list[str]]) -> Found | None:
+    def _by_end(self, text: str, ends: dict[str, list[str]]) -> Found | None:
         """The image whose path has the longest common end with a path of another folder or machine."""
-        parts = [part for part in key.split("/") if part not in ("", ".", "..")]
+        parts = [part for part in _key(text).split("/") if part not in ("", ".", "..")]
         for length in range(len(parts), 0, -1):
             found = ends.get("/".join(parts[-length:]))
             if not found:
                 continue
-            whole = length == len(parts) or any("/" not in path for path in found) or length > 1
-            if not whole:
-                return None
+            if length == 1 < len(parts) and all("/" in path for path in found):
+                return None  # Only the file's own name is the same.
             if len(found) > 1:
-                return Found(
-                    (key,), f"The path fits {len(found)} files, such as {found[0]} and {found[1]}.", there=False
-                )
+                reason = f"The path fits {len(found)} files, such as {found[0]} and {found[1]}."
+                return Found((text,), reason, there=False)
             return Found((found[0],))
         return None
 

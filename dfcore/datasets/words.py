@@ -33,13 +33,13 @@ _NEUTRAL = """image images img imgs pic pics picture pictures face faces facial 
     files sample samples example examples jpg jpeg png all only subset cifake resized aligned extracted raw
     audio preprocessed processed portrait portraits art arts artwork artworks painting paintings by the of for and"""
 _HEDGES = """not non no un never anti without minus isnt neither nor pseudo semi quasi almost nearly maybe perhaps
-    possibly probably likely partly partially half mixed unsure unknown unverified doubtful suspected alleged false wrong like
-    hyper sur photoreal esrgan unlabelled unlabeled"""
-_GENERATORS = """adm glide vqdm wukong midjourney mj dalle dalle2 dalle3 dall ldm ddpm ddim iddpm pndm sd sdv1 sdv2 sdxl sd14 sd15
-    sd21 sd3 flux firefly imagen ideogram kandinsky deepfloyd stable diffusion stablediffusion biggan gigagan progan
-    stylegan stylegan2 stylegan3 stargan cyclegan gaugan whichfaceisreal attgan stgan projectedgan vqgan galip lafite
-    guided pixart playground deepfakes faceswap face2face neuraltextures faceshifter fsgan simswap wav2lip latent
-    taming transformer"""
+    possibly probably likely partly partially half mixed unsure unknown unverified doubtful suspected alleged false
+    wrong like hyper sur photoreal esrgan unlabelled unlabeled"""
+_GENERATORS = """adm glide vqdm wukong midjourney mj dalle dalle2 dalle3 dall ldm ddpm ddim iddpm pndm sd sdv1 sdv2 sdxl
+    sd14 sd15 sd21 sd3 flux firefly imagen ideogram kandinsky deepfloyd stable diffusion stablediffusion
+    biggan gigagan progan stylegan stylegan2 stylegan3 stargan cyclegan gaugan whichfaceisreal attgan stgan
+    projectedgan vqgan galip lafite guided pixart playground deepfakes faceswap face2face neuraltextures
+    faceshifter fsgan simswap wav2lip latent taming transformer"""
 _SOURCES = "celeb youtube ffhq celeba celebahq coco mscoco imagenet lsun raise laion flickr wiki dfdc"
 
 GENERATORS, _KNOWN_SOURCES = frozenset(_GENERATORS.split()), frozenset(_SOURCES.split())

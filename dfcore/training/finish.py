@@ -164,7 +164,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
             epochs_run=progress.epoch,
             best_epoch=progress.best_epoch,
             excluded=len(data.excluded),
-            notes=list(dataset.notes),
+            notes=[*dataset.notes, *dataset.doubts],
         ),
         limits=_limits(config, data),
     )
