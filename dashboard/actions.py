@@ -3,7 +3,6 @@
 Pages go through these functions for every such action; a test enforces it.
 """
 
-import itertools
 import threading
 from collections.abc import Callable, Collection
 from functools import partial, wraps
@@ -125,28 +124,16 @@ def read_as(root: Path, **changes: Any) -> None:
     _change_reading(root, lambda _: changes | {"confirmed": False})
 
 
-@needs(Role.TRAINER, "Taking images out of the index")
-def exclude(root: Path, hashes: Collection[str]) -> None:
-    """Takes images out of use by the hashes of their pixels, without touching files."""
-    _change_reading(root, lambda reading: {"excluded": tuple(dict.fromkeys((*reading.excluded, *hashes)))})
+@needs(Role.TRAINER, "Taking images out of the index, or putting them back")
+def exclude(root: Path, hashes: Collection[str], *, out: bool) -> None:
+    """Takes images out of use by the hashes of their pixels, without touching files, or puts them back."""
+    _change_reading(root, lambda reading: {"excluded": _with(reading.excluded, hashes, out)})
 
 
-@needs(Role.TRAINER, "Putting images back into the index")
-def include(root: Path, hashes: Collection[str]) -> None:
-    """Undoes `exclude`."""
-    _change_reading(root, lambda reading: {"excluded": tuple(one for one in reading.excluded if one not in hashes)})
-
-
-@needs(Role.TRAINER, "Keeping images together")
-def keep_together(root: Path, groups: Collection[tuple[str, ...]]) -> None:
-    """Remembers groups of images, by the hashes of their pixels, that never part between splits."""
-    _change_reading(root, lambda reading: {"together": tuple(dict.fromkeys((*reading.together, *groups)))})
-
-
-@needs(Role.TRAINER, "Letting images part")
-def part(root: Path, groups: Collection[tuple[str, ...]]) -> None:
-    """Undoes `keep_together`."""
-    _change_reading(root, lambda reading: {"together": tuple(one for one in reading.together if one not in groups)})
+@needs(Role.TRAINER, "Keeping images together, or letting them part")
+def keep_together(root: Path, groups: Collection[tuple[str, ...]], *, together: bool) -> None:
+    """Remembers groups of images, by the hashes of their pixels, that never part between splits, or forgets them."""
+    _change_reading(root, lambda reading: {"together": _with(reading.together, groups, together)})
 
 
 @needs(Role.TRAINER, "Auditing a data set")
@@ -164,24 +151,13 @@ def start_audit(root: Path, dataset: "Dataset") -> None:
 
 @needs(Role.TRAINER, "Making a neutralised copy")
 def start_neutralising(root: Path, dataset: "Dataset") -> None:
-    """Makes, registers and probes a neutralised copy in the background; does nothing if that is under way."""
+    """Makes, registers and audits a neutralised copy in the background; does nothing if that is under way."""
 
     def work(task: background.Task) -> None:
-        from dfcore.audit import neutralise, stored
-        from dfcore.audit.run import audit
-        from dfcore.datasets import registry, scan
+        from dfcore.audit import copies
 
-        folder = _free_folder(workspace.data_dir() / f"{dataset.name}{background.NEUTRALISED}")
-        made = neutralise.neutralise(
-            dataset, folder, neutralise.plan_for(dataset), progress=task.step("Making images alike"),
-            should_stop=lambda: task.stopping,
-        )  # fmt: skip
-        if made is None:
-            raise background.Stopped
-        copy = registry.register(made.folder)
-        # Whether labels can still be told without looking at the pictures.
-        read = scan(copy, progress=task.step("Reading the copy"))
-        stored.keep(copy, audit(read, progress=task.step("Auditing the copy"), networks=False))
+        if copies.make(dataset, task.step, should_stop=lambda: task.stopping) is None:
+            raise background.StoppedError
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
 
@@ -281,6 +257,11 @@ def delete_detector(name: str) -> None:
     library.delete(workspace.models_dir(), name)
 
 
+def _with(before: "tuple[_Result, ...]", ones: "Collection[_Result]", there: bool) -> "tuple[_Result, ...]":
+    """The same with or without some."""
+    return (*(one for one in before if one not in ones), *(ones if there else ()))
+
+
 _reading_lock = threading.Lock()
 
 
@@ -291,12 +272,6 @@ def _change_reading(root: Path, change: "Callable[[Reading], dict[str, Any]]") -
     with _reading_lock:
         before = reading.recall(root)
         reading.remember(root, reading.Reading.model_validate(before.model_dump() | change(before)))
-
-
-def _free_folder(folder: Path) -> Path:
-    """The folder, or the first with a number behind its name that does not exist yet."""
-    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
-    return folder if not folder.exists() else next(other for other in numbered if not other.exists())
 
 
 def _run(run_id: str) -> Run:

@@ -1,9 +1,8 @@
 """Findings of an audit: what each means, how many images, which, and what to do."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
-
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 

@@ -12,11 +12,9 @@ from dashboard import error_reporting, inference_queue
 from dfcore.errors import BusyError, DfcoreError
 
 _KEPT = 32
-# End of the name of a folder with a neutralised copy.
-NEUTRALISED = "-neutralised"
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Raised inside the work at its next report of progress, after `Task.stop`."""
 
 
@@ -60,7 +58,7 @@ class Task:
     @property
     def was_stopped(self) -> bool:
         """Whether it ended because it was asked to."""
-        return isinstance(self.error, Stopped)
+        return isinstance(self.error, StoppedError)
 
     def stop(self) -> None:
         """Asks it to end at its next report of progress."""
@@ -74,13 +72,13 @@ class Task:
         """Begins a step; the work calls the result with (units done, units in all).
 
         Raises:
-            Stopped: From the result, if it was asked to stop.
+            StoppedError: From the result, if it was asked to stop.
         """
         self.title, self.done, self.total, self._step_began = title, 0, 0, time.monotonic()
 
         def report(done: int, total: int) -> None:
             if self._asked_to_stop.is_set():
-                raise Stopped
+                raise StoppedError
             self.done, self.total = done, total
 
         return report
@@ -97,7 +95,7 @@ class Task:
         """Does the work in the calling thread; keeps its result or its error."""
         try:
             self.result = work(self)
-        except (Stopped, DfcoreError) as error:
+        except (StoppedError, DfcoreError) as error:
             self.error = error
         except Exception as error:
             error_reporting.log().error("%s failed", self.what, exc_info=error)

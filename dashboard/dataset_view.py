@@ -84,8 +84,8 @@ def _understood(root: Path, scanned: Dataset) -> None:
             mapping_form.show(root, scanned.reading, scanned)
 
 
-def _left_out(_: Path, scanned: Dataset) -> None:
-    understood.show_left_out(scanned)
+def _left_out(root: Path, scanned: Dataset) -> None:
+    understood.show_left_out(root, scanned)
 
 
 @error_reporting.fragment()

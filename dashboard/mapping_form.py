@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import actions, error_reporting, roles, widgets
+from dashboard import actions, error_reporting, pictures, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
-from dfcore.datasets.preview import Preview, preview, try_pattern, understood_folders, understood_values
+from dfcore.datasets.preview import Preview, preview, try_pattern
 from dfcore.datasets.reading import Reading
 from dfcore.labels import FAKE, NAMES, REAL
 
-_ROLES = {
+_Meaning = Literal["path", "label", "split", "group", "source"]
+_MEANINGS: dict[_Meaning, tuple[str, str]] = {
     "path": ("Image file", "The column with the path or name of each image."),
     "label": ("Class", "The column that says which images are real and which are fake."),
     "split": ("Split", "The column with training, validation or test. Without it, splits are drawn at random."),
-    "group": ("Group", "The column with the generator or the subject. Figures are told for each group, and every split gets a share of each."),
-    "source": ("Source", "The column that names what an image was taken from: a video, a person, a picture. "
-               "Images of one source are never split between training and test."),
+    "group": ("Group", "The column with the generator or the subject. Figures are told for each group, and every split "
+              "gets a share of each."),
+    "source": ("Source", "The column that names what an image was taken from: a video, a person, a picture. Images of "
+               "one source are never split between training and test."),
 }  # fmt: skip
 _OWN = "own"
 _PATTERNS = {
@@ -42,23 +44,21 @@ def show(root: Path, reading: Reading, dataset: Dataset | None) -> None:
         dataset: What was understood; None if it was not.
     """
     with widgets.errors():
-        seen = preview(root)
-        ask = _table if seen.table else _folders
-        changes = ask(root, seen, reading, dataset)
+        seen = preview(root, reading, understood=dataset is not None)
+        changes = (_table if seen.sheet else _folders)(root, seen, reading, dataset)
         pattern = _groups(root, seen, reading)
-        save, forget = st.container(horizontal=True), bool(_said(reading))
-        if save.button(
-            "Read it this way", type="primary", icon=":material/save:", key=f"read {root}",
-            disabled=not roles.may(Role.TRAINER),
+        may, buttons = roles.may(Role.TRAINER), st.container(horizontal=True)
+        if buttons.button(
+            "Read it this way", type="primary", icon=":material/save:", key=f"read {root}", disabled=not may,
             help="Remembered for this data set. Afterwards look at what was understood, and confirm it.",
         ):  # fmt: skip
             actions.read_as(root, groups=pattern, **changes)
             st.rerun()
-        if forget and save.button(
-            "Forget what was said", type="tertiary", icon=":material/undo:", key=f"unsay {root}",
-            disabled=not roles.may(Role.TRAINER), help="Reads the data set as if nothing had been said of it here.",
+        if _said(reading) and buttons.button(
+            "Forget what was said", type="tertiary", icon=":material/undo:", key=f"unsay {root}", disabled=not may,
+            help="Reads the data set as if nothing had been said of its columns, values, folders and groups.",
         ):  # fmt: skip
-            actions.read_as(root, **dict.fromkeys(("columns", "labels", "class_folders"), {}), groups="")
+            actions.read_as(root, columns={}, labels={}, class_folders={}, groups="")
             st.rerun()
 
 
@@ -68,34 +68,40 @@ def _said(reading: Reading) -> dict[str, Any]:
 
 
 def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
-    st.caption(f"The first rows of {widgets.plain(seen.table)}")
-    st.dataframe(seen.rows.head(_FIRST_ROWS), hide_index=True)
+    sheet = seen.sheet
+    assert sheet is not None
+    st.caption(f"The first rows of {widgets.plain(sheet.name)}")
+    st.dataframe(sheet.table.head(_FIRST_ROWS), hide_index=True)
     columns: dict[str, str] = {}
-    for place, (role, (title, text)) in zip(st.columns(len(_ROLES), gap="small"), _ROLES.items(), strict=True):
-        options = ["", *seen.columns]
-        now = reading.columns.get(role) or _likely(role, seen)
+    for place, (meaning, (title, text)) in zip(st.columns(len(_MEANINGS)), _MEANINGS.items(), strict=True):
+        options, now = ["", *sheet.table.columns], reading.columns.get(meaning) or sheet.columns.get(meaning, "")
         picked = place.selectbox(
-            title, options, options.index(now) if now in options else 0, key=f"column {role} {root}", help=text,
-            format_func=lambda name: name or "automatic",
+            title, options, options.index(now) if now in options else 0, key=f"column {meaning} {root}", help=text,
+            format_func=lambda name: name or "none",
         )  # fmt: skip
         if picked:
-            columns[role] = picked
-    label = columns.get("label")
-    values = seen.columns.get(label, {}) if label else {}
-    if label and not values:
+            columns[meaning] = picked
+    return {"columns": columns, "labels": _values(root, seen, columns.get("label"), reading, dataset)}
+
+
+def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dataset: Dataset | None) -> dict[str, str]:
+    """Asks what the values of the label column mean, with images of each."""
+    if column is None:
+        return {}
+    values = seen.values(column)
+    if not values:
         st.warning(
-            f"The column {widgets.plain(label)} has too many different values to be the class of an image.",
+            f"The column {widgets.plain(column)} has too many different values to be the class of an image.",
             icon=":material/help:",
         )
-    before = reading.labels
-    if not before and values and dataset is not None and "path" in columns:
-        before = understood_values(seen, columns["path"], label or "", dataset)
-    return {"columns": columns, "labels": _sides("value", root, values, before) if values else {}}
-
-
-def _likely(role: str, seen: Preview) -> str:
-    """The column that bears the name of a role, in any case; "" if none does."""
-    return next((name for name in seen.columns if name.strip().lower() == role), "")
+        return {}
+    examples = seen.examples(column)
+    rows = [{"Value": value, "Images": number} | pictures.columns(seen.root, examples.get(value, ()))
+            for value, number in values.items()]  # fmt: skip
+    st.dataframe(rows, hide_index=True, row_height=pictures.SIDE, height=pictures.height(len(rows)),
+                 column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)})  # fmt: skip
+    before = reading.labels or (seen.understood_values(column, dataset) if dataset else {})
+    return _sides("value", f"{root} {column}", values, before)
 
 
 def _folders(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
@@ -105,11 +111,11 @@ def _folders(root: Path, seen: Preview, reading: Reading, dataset: Dataset | Non
         return {}
     if len(seen.folders) > len(shown):
         st.caption(f"The {len(shown)} most frequent of {len(seen.folders):,} folder names.")
-    before = reading.class_folders or (understood_folders(seen, dataset) if dataset else {})
-    return {"class_folders": _sides("folder", root, shown, before)}
+    before = reading.class_folders or (seen.understood_folders(dataset) if dataset else {})
+    return {"class_folders": _sides("folder", str(root), shown, before)}
 
 
-def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str, str]) -> dict[str, str]:
+def _sides(what: str, key: str, counts: Mapping[str, int], before: Mapping[str, str]) -> dict[str, str]:
     """Two lists: what means real and what means fake; what is put into the first leaves the second."""
     result: dict[str, str] = {}
     for place, label in zip(st.columns(2), (REAL, FAKE), strict=True):
@@ -118,9 +124,10 @@ def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str
         options = [value for value in counts if value not in result]
         picked = place.multiselect(
             f":{colour}[:material/{icon}: Means {name}]", options,
-            [value for value in options if before.get(value) == name], key=f"{what} {name} {root}",
-            format_func=lambda value: f"{value}  ({counts[value]:,} images)",
-            placeholder=f"Choose {what}s", help=f"Every {what} whose images are {name}. What stands in neither list is read as before, or left out.",
+            [value for value in options if before.get(value) == name], key=f"{what} {name} {key}",
+            format_func=lambda value: f"{value or '(empty)'}  ({counts[value]:,} images)",
+            placeholder=f"Choose {what}s",
+            help=f"Every {what} whose images are {name}. Images of what stands in neither list are not used.",
         )  # fmt: skip
         result |= dict.fromkeys(picked, name)
     return result
@@ -128,12 +135,10 @@ def _sides(what: str, root: Path, counts: Mapping[str, int], before: Mapping[str
 
 def _groups(root: Path, seen: Preview, reading: Reading) -> str:
     """Asks which images belong together, with an example of what the answer matches."""
-    if not seen.paths:
-        return reading.groups
     options, now = list(_PATTERNS), reading.groups
-    start = options.index(now if now in _PATTERNS else _OWN)
     picked = st.selectbox(
-        "Images that belong together", options, start, format_func=_PATTERNS.__getitem__, key=f"groups {root}",
+        "Images that belong together", options, options.index(now if now in _PATTERNS else _OWN),
+        format_func=_PATTERNS.__getitem__, key=f"groups {root}",
         help="Frames of one video, crops of one face, variants of one picture: they are never split between training "
         "and test, because a detector would recognise them there.",
     )  # fmt: skip
@@ -143,7 +148,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
             placeholder=r"(\d+)_frame", help="A regular expression searched in each path. Images with the same text in "
             "its first group in parentheses (without one, in the whole match) belong together.",
         )  # fmt: skip
-    if picked and roles.may(Role.TRAINER):
+    if picked and roles.may(Role.TRAINER):  # A pattern can take the machine's time.
         made = try_pattern(picked, seen.paths)
         st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
         if made.examples:

@@ -1,6 +1,5 @@
 """What can be done about a finding with one click, and undone; and the audit as files."""
 
-import re
 import tempfile
 from pathlib import Path
 
@@ -8,11 +7,9 @@ import streamlit as st
 
 from dashboard import actions, audit_work, background, roles, widgets
 from dashboard.roles import Role
-from dfcore import workspace
 from dfcore.audit import Audit, Finding
 from dfcore.audit.stored import recall
 from dfcore.datasets import Dataset
-from dfcore.datasets.registry import registered
 
 # The finding that a neutralised copy is meant for.
 SHORTCUTS = "shortcuts"
@@ -35,14 +32,14 @@ def _exclude(root: Path, dataset: Dataset, finding: Finding, key: str, may: bool
     if set(finding.exclude) <= set(dataset.reading.excluded):
         st.markdown(f":green[:material/check:] {_images(number)} taken out of the index", width="content")
         if st.button("Put back", icon=":material/undo:", key=f"include {key}", disabled=not may):
-            actions.include(root, finding.exclude)
+            actions.exclude(root, finding.exclude, out=False)
             st.rerun()
     elif st.button(
         f"Take {_images(number)} out of the index", icon=":material/playlist_remove:", key=f"exclude {key}",
         disabled=not may,
         help="They are no longer used in training and evaluation. The files are not touched, and it can be undone.",
     ):  # fmt: skip
-        actions.exclude(root, finding.exclude)
+        actions.exclude(root, finding.exclude, out=True)
         st.rerun()
 
 
@@ -52,21 +49,24 @@ def _together(root: Path, dataset: Dataset, finding: Finding, key: str, may: boo
     if set(finding.together) <= set(dataset.reading.together):
         st.markdown(f":green[:material/check:] {groups} kept together", width="content")
         if st.button("Let them part", icon=":material/undo:", key=f"part {key}", disabled=not may):
-            actions.part(root, finding.together)
+            actions.keep_together(root, finding.together, together=False)
             st.rerun()
     elif st.button(
         f"Keep {groups} together", icon=":material/link:", key=f"together {key}", disabled=not may,
         help="Images of one group are then never split between training, validation and test. Splits that the "
         "folders give are kept. It can be undone.",
     ):  # fmt: skip
-        actions.keep_together(root, finding.together)
+        actions.keep_together(root, finding.together, together=True)
         st.rerun()
 
 
 def _neutralise(root: Path, dataset: Dataset, finding: Finding, key: str, may: bool) -> None:
     if audit_work.watch(background.neutralise_key(root)):
         return
-    for copy in _copies(dataset):
+    from dfcore.audit.copies import registered_copies  # Imports the audit, which takes a second.
+
+    copies = registered_copies(dataset)
+    for copy in copies:
         after = next(iter(found.kind(SHORTCUTS)), None) if (found := recall(copy)) else None
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
@@ -78,19 +78,13 @@ def _neutralise(root: Path, dataset: Dataset, finding: Finding, key: str, may: b
                 st.session_state["open_dataset"] = str(copy)
                 st.rerun()
     if st.button(
-        "Make another neutralised copy" if _copies(dataset) else "Make a neutralised copy",
+        "Make another neutralised copy" if copies else "Make a neutralised copy",
         icon=":material/content_copy:", key=f"neutralise {key}", disabled=not may,
         help="Takes both classes through the same crop, resize and coding, in a new folder that is registered as a "
         "data set, and probes it again. The original files are not touched.",
     ):  # fmt: skip
         actions.start_neutralising(root, dataset)
         st.rerun()
-
-
-def _copies(dataset: Dataset) -> list[Path]:
-    """Registered neutralised copies of a data set, by their names."""
-    name = re.compile(re.escape(dataset.name + background.NEUTRALISED) + r"(-\d+)?")
-    return [root for root in registered() if root.parent == workspace.data_dir() and name.fullmatch(root.name)]
 
 
 def _auc(finding: Finding | None) -> str:

@@ -1,19 +1,17 @@
-"""What was understood of a data set, shown before anything is used: classes, splits, groups, doubts, what was left out."""
+"""What was understood of a data set, shown before anything is used: classes, splits, groups, and what was left out."""
 
-import base64
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import actions, error_reporting, roles, stored, widgets
+from dashboard import actions, error_reporting, pictures, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset, FolderReading
 from dfcore.labels import FAKE, NAMES, REAL
 
-_LARGEST, _SAMPLES, _SIDE, _ROWS_IN_SIGHT = 20, 3, 60, 7
+_LARGEST = 20
 _CLASS_COLOURS = {NAMES[REAL]: "blue", NAMES[FAKE]: "orange", "none": "gray"}
 
 
@@ -75,73 +73,51 @@ def _tree(dataset: Dataset) -> None:
     folders = sorted(dataset.tree, key=lambda folder: -folder.images)
     if not folders:
         return
-    rest = folders[_LARGEST:]
-    _table(dataset, folders[:_LARGEST])
-    if rest:
-        images = sum(folder.images for folder in rest)
-        if more := widgets.folded(
-            f"… {len(rest):,} more folders with {images:,} images", f"more folders {dataset.root}"
-        ):
-            with more:
-                table = pd.DataFrame([_row(folder) for folder in rest])
-                st.dataframe(table[[*_columns()]], hide_index=True, column_config=_columns())
-
-
-def _table(dataset: Dataset, folders: Sequence[FolderReading]) -> None:
-    rows = [_row(folder) for folder in folders]
-    names = [f"Image {number + 1}" for number in range(_SAMPLES)]
-    for row in rows:
-        row |= {name: _picture(dataset.root / row[name]) if row[name] else None for name in names}
-    shown = {
-        name: st.column_config.ImageColumn(
-            " " * number or "Examples", width=_SIDE + 12, help="Double click to enlarge."
-        )
-        for number, name in enumerate(names)
-    }
-    table = pd.DataFrame(rows)
-    empty = [column for column in ("Group",) if not table[column].any()]
+    largest, rest = folders[:_LARGEST], folders[_LARGEST:]
+    table = pd.DataFrame([_row(folder) | pictures.columns(dataset.root, folder.samples) for folder in largest])
+    told = [column for column in ("Split", "Group") if table[column].any()]
     st.dataframe(
-        table.drop(columns=empty), hide_index=True, row_height=_SIDE, column_config=_columns() | shown,
-        height=37 + _SIDE * min(len(rows), _ROWS_IN_SIGHT), alt="Folders with their class, split, group and images",
+        table[["Folder", "Class", "Images", *pictures.config(), *told]], hide_index=True, row_height=pictures.SIDE,
+        height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
+        alt="Folders with their class, split, group and images",
     )  # fmt: skip
+    if not rest:
+        return
+    label = f"… {len(rest):,} more folders with {sum(folder.images for folder in rest):,} images"
+    if more := widgets.folded(label, f"more folders {dataset.root}"):
+        more.dataframe(pd.DataFrame([_row(folder) for folder in rest]), hide_index=True, column_config=_columns())
 
 
 def _row(folder: FolderReading) -> dict[str, Any]:
-    samples = [*folder.samples[:_SAMPLES], *[""] * _SAMPLES][:_SAMPLES]
     return {
         "Folder": folder.folder or ".",
         "Class": [NAMES[folder.label] if folder.label is not None else "none"],
         "Images": folder.images,
-        **{f"Image {number + 1}": path for number, path in enumerate(samples)},
         "Split": folder.split or "drawn when used",
         "Group": folder.group or "",
     }
 
 
 def _columns() -> dict[str, Any]:
+    column = st.column_config
     return {
-        "Folder": st.column_config.TextColumn(help="Relative to the data set's folder.", width=230),
-        "Class": st.column_config.MultiselectColumn(
-            options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=90,
+        "Folder": column.TextColumn(help="Relative to the data set's folder.", width=200),
+        "Class": column.MultiselectColumn(
+            options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=80,
             help="What its images count as; none: they are not used.",
         ),
-        "Split": st.column_config.TextColumn(
+        "Images": column.NumberColumn(format="localized", width=75),
+        "Split": column.TextColumn(
             help="Training, validation or test. Where the data set does not say, splits are drawn at random, the same "
             "every time.",
             width=120,
         ),
-        "Group": st.column_config.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
-        "Images": st.column_config.NumberColumn(format="localized", width=75),
+        "Group": column.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
     }  # fmt: skip
 
 
-def _picture(file: Path) -> str | None:
-    picture = stored.thumbnail(str(file), stored.stamp(file), side=_SIDE)
-    return None if picture is None else "data:image/png;base64," + base64.b64encode(picture).decode()
-
-
 @error_reporting.fragment()
-def show_left_out(dataset: Dataset) -> None:
+def show_left_out(root: Path, dataset: Dataset) -> None:
     """Shows what is not used, by reason, and each file or folder."""
     rows = [{"Path": item.path, "Reason": item.reason, "Files": item.files} for item in dataset.left_out]
     rows += [{"Path": row.path, "Reason": row.error, "Files": 1} for row in dataset.unreadable.itertuples()]
@@ -151,5 +127,12 @@ def show_left_out(dataset: Dataset) -> None:
     table = pd.DataFrame(rows)
     by_reason = table.groupby("Reason", sort=False).Files.sum().sort_values(ascending=False).reset_index()
     st.dataframe(by_reason, hide_index=True, column_config={"Reason": st.column_config.TextColumn(width="large")})
+    if dataset.reading.excluded and st.button(
+        "Put back what was taken out of the index", icon=":material/undo:", disabled=not roles.may(Role.TRAINER),
+        help="Images that were taken out by hand, such as those of an audit's findings, are used again.",
+    ):  # fmt: skip
+        with widgets.errors():
+            actions.exclude(root, dataset.reading.excluded, out=False)
+            st.rerun()
     if each := widgets.folded(f"Each of the {len(table):,} entries", f"left out {dataset.root}"):
         each.dataframe(table, hide_index=True)

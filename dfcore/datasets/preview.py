@@ -1,4 +1,4 @@
-"""What a folder or table holds before it is understood: first rows, values, folder names; reads no image."""
+"""What a folder or table holds, by its names alone, for a person who says how it is to be read; reads no image."""
 
 import re
 from collections import Counter
@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
 from dfcore import workspace
 from dfcore.datasets.dataset import Dataset
-from dfcore.datasets.manifest import _read, find_manifest
-from dfcore.datasets.scan import walk_images
+from dfcore.datasets.reading import Reading
+from dfcore.datasets.scan import walk
+from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
+from dfcore.datasets.table_files import read_table, table_files
+from dfcore.datasets.table_paths import Finder
 from dfcore.errors import ConfigError
+from dfcore.imaging import decoder
 from dfcore.labels import NAMES
+from dfcore.utils.texts import storable
 
-_VALUES, _PATHS, _EXAMPLES = 40, 20_000, 3
+_VALUES, _EXAMPLES = 40, 3
 
 
 @dataclass(frozen=True)
@@ -23,74 +26,111 @@ class Preview:
     """What stands in a data set by its names alone.
 
     Attributes:
-        table: Name of the manifest; "" for folders.
-        rows: All rows of the manifest; empty for folders.
-        columns: {column: {value: rows}} for each column of the manifest; without values where there are too many.
+        root: The folder that paths are relative to.
+        paths: Paths of images.
         folders: {folder name: images below it}, the most frequent first.
-        paths: Paths of images (at most 20,000), relative to the data set's folder.
+        sheet: The table that describes the images; None where folders do.
     """
 
-    table: str = ""
-    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
-    columns: dict[str, dict[str, int]] = field(default_factory=dict)
-    folders: dict[str, int] = field(default_factory=dict)
+    root: Path
     paths: tuple[str, ...] = ()
+    folders: dict[str, int] = field(default_factory=dict)
+    sheet: Sheet | None = None
+
+    def values(self, column: str) -> dict[str, int]:
+        """{value: rows} of a column of the table; empty where there are too many to be classes."""
+        counts = Counter(self._cells(column))
+        return dict(counts.most_common()) if len(counts) <= _VALUES else {}
+
+    def examples(self, column: str) -> dict[str, tuple[str, ...]]:
+        """{value: up to three paths of its images} of a column of the table."""
+        result: dict[str, list[str]] = {}
+        for value, path in self._rows(column):
+            if len(result.setdefault(value, [])) < _EXAMPLES:
+                result[value].append(path)
+        return {value: tuple(paths) for value, paths in result.items()}
+
+    def understood_values(self, column: str, dataset: Dataset) -> dict[str, str]:
+        """What each value of a column was taken for, {value: "real" or "fake"}."""
+        labels = {path: int(label) for path, label in dataset.table[["path", "label"]].dropna().itertuples(index=False)}
+        votes: dict[str, Counter[int]] = {}
+        for value, path in self._rows(column):
+            if path in labels:
+                votes.setdefault(value, Counter())[labels[path]] += 1
+        return {value: NAMES[count.most_common(1)[0][0]] for value, count in votes.items()}
+
+    def understood_folders(self, dataset: Dataset) -> dict[str, str]:
+        """Names of the folders that told the classes, {name: "real" or "fake"}; as few as explain every folder."""
+        labels: dict[str, set[int | None]] = {}
+        for folder in dataset.tree:
+            for name in PurePosixPath(folder.folder).parts:
+                labels.setdefault(name, set()).add(folder.label)
+        result: dict[str, str] = {}
+        for folder in dataset.tree:
+            names = [name for name in PurePosixPath(folder.folder).parts if len(labels[name]) == 1]
+            if names and folder.label is not None:
+                result[max(names, key=lambda name: self.folders.get(name, 0))] = NAMES[folder.label]
+        return result
+
+    def _cells(self, column: str) -> list[str]:
+        return [str(value).strip() for value in self.sheet.table[column]] if self.sheet else []
+
+    def _rows(self, column: str) -> Iterable[tuple[str, str]]:
+        """Value and image of each row that leads to one."""
+        found = self.sheet.found if self.sheet else []
+        for value, one in zip(self._cells(column), found, strict=False):
+            if one.there and one.paths:
+                yield value, one.paths[0]
 
 
-def preview(root: Path) -> Preview:
-    """Reads names and first rows of a folder or manifest.
+def preview(root: Path, reading: Reading, *, understood: bool) -> Preview:
+    """Reads the names and the tables of a data set.
+
+    Args:
+        root: Folder or table.
+        reading: What was said of it; names of columns that do not exist count for nothing here.
+        understood: Whether it was understood; if not, a table is shown even if none of its rows leads to an image.
 
     Raises:
         AccessError: If it lies outside of the folders that may be read.
-        LayoutError: If there is no such folder, or its manifest cannot be read.
+        LayoutError: If `root` is a file that cannot be read as a table.
     """
     workspace.require_readable(root)
-    root = root.resolve()
-    manifest = find_manifest(root)
-    if manifest is not None:
-        table = _read(manifest)
-        table.columns = [str(name) for name in table.columns]
-        return Preview(manifest.name, table, {name: _values(table[name]) for name in table.columns})
-    paths = [path.relative_to(root).as_posix() for path in walk_images(root)[0]]
-    folders = Counter(name for path in paths for name in set(PurePosixPath(path).parent.parts))
-    return Preview(folders=dict(folders.most_common()), paths=tuple(paths[:_PATHS]))
+    root = root.expanduser().resolve()
+    folder = root if root.is_dir() else root.parent
+    files = list(walk(folder))
+    images = [path for path in files if path.suffix.lower() in decoder.SUFFIXES]
+    paths = sorted(storable(path.relative_to(folder).as_posix()) for path in images)
+    counts = Counter(name for path in paths for name in set(PurePosixPath(path).parent.parts))
+    finder = Finder(folder, lambda: paths)
+    if root.is_dir():
+        sheets = read_sheets(folder, table_files(files), finder, _possible(reading, files), lambda _: None)
+        sheet = _describing(sheets, understood)
+    else:
+        sheet = read_sheet(folder, root, finder, _possible(reading, [root]))
+    return Preview(folder, tuple(paths), dict(counts.most_common()), sheet)
 
 
-def _values(column: pd.Series) -> dict[str, int]:
-    counts = column.astype(str).value_counts()
-    return {} if len(counts) > _VALUES else {str(value): int(number) for value, number in counts.items()}
+def _possible(reading: Reading, files: Iterable[Path]) -> Reading:
+    """The reading without columns that no table has, so that the table can be shown all the same."""
+    if not reading.columns:
+        return reading
+    there: set[str] = set()
+    for file in table_files(files):
+        try:
+            there |= {*read_table(file).columns}
+        except Exception:  # Told by the scan.
+            continue
+    known = {key: column for key, column in reading.columns.items() if column in there}
+    return reading.model_copy(update={"columns": known})
 
 
-def understood_values(seen: Preview, path: str, label: str, dataset: Dataset) -> dict[str, str]:
-    """What each value of a manifest's column was taken for, {value: "real" or "fake"}.
-
-    Args:
-        seen: The manifest.
-        path: Column with the images' paths.
-        label: Column with the values.
-        dataset: What was understood.
-    """
-    labels = dict(zip(dataset.table.path, dataset.table.label, strict=True))
-    paths = seen.rows[path].astype(str).str.replace("\\", "/", regex=False)
-    votes: dict[str, Counter[int]] = {}
-    for value, name in zip(seen.rows[label].astype(str), paths, strict=True):
-        if (known := labels.get(name)) is not None and not pd.isna(known):
-            votes.setdefault(value, Counter())[int(known)] += 1
-    return {value: NAMES[count.most_common(1)[0][0]] for value, count in votes.items()}
-
-
-def understood_folders(seen: Preview, dataset: Dataset) -> dict[str, str]:
-    """Names of the folders that told the classes, {name: "real" or "fake"}; as few names as explain every folder."""
-    labels: dict[str, set[int | None]] = {}
-    for folder in dataset.tree:
-        for name in PurePosixPath(folder.folder).parts:
-            labels.setdefault(name, set()).add(folder.label)
-    result: dict[str, str] = {}
-    for folder in dataset.tree:
-        names = [name for name in PurePosixPath(folder.folder).parts if len(labels[name]) == 1]
-        if names and folder.label is not None:
-            result[max(names, key=lambda name: seen.folders.get(name, 0))] = NAMES[folder.label]
-    return result
+def _describing(sheets: Iterable[Sheet], understood: bool) -> Sheet | None:
+    """The table with the most rows that lead to images, of those with labels if there are any."""
+    leading = [sheet for sheet in sheets if sheet.leads_here]
+    labelled = [sheet for sheet in leading if "label" in sheet.columns]
+    others = [] if understood else leading or list(sheets)
+    return max(labelled or others, key=lambda sheet: len(sheet.table), default=None)
 
 
 @dataclass(frozen=True)
@@ -111,7 +151,7 @@ class Grouping:
 
 
 def try_pattern(pattern: str, paths: Iterable[str]) -> Grouping:
-    """Searches a pattern in paths, as `Reading.groups` does: its first group, or the whole match, is the group.
+    """Searches a pattern in paths, as `Reading.groups` does: its first group, or the whole match, is the source.
 
     Raises:
         ConfigError: If it is no regular expression.

@@ -529,7 +529,7 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
 # What changes something or takes the machine's time; only `dashboard.actions` may call it.
 FUNCTIONS = {
     "start", "resume", "estimate", "launch", "create", "promote", "rename", "delete", "set_default", "write_bundle",
-    "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit",
+    "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit", "make",
     "neutralise",
 }  # fmt: skip
 METHODS = {"request_stop", "write_notes", "delete", "claim", "create"}

@@ -434,8 +434,8 @@ def test_values_of_a_table_are_mapped_once(tmp_path, values):
     assert "The first rows of manifest.csv" in text(app)
     for role, column in (("path", "file"), ("label", "what"), ("source", "clip")):
         app.selectbox(key=f"column {role} {root}").set_value(column).run()
-    app.multiselect(key=f"value real {root}").set_value([values[1]]).run()
-    app.multiselect(key=f"value fake {root}").set_value([values[0]]).run()
+    app.multiselect(key=f"value real {root} what").set_value([values[1]]).run()
+    app.multiselect(key=f"value fake {root} what").set_value([values[0]]).run()
     click(app, "Read it this way")
     assert not app.error
     said = recall(root)
@@ -466,7 +466,7 @@ def test_a_neutralised_copy_is_registered_and_shows_what_it_brought(small, monke
     def audit(dataset, **_):
         return made_audit(dataset.root, finding(kind="shortcuts", severity="ok", figures={"auc": 0.5}))
 
-    monkeypatch.setattr("dfcore.audit.run.audit", audit)
+    monkeypatch.setattr("dfcore.audit.copies.audit", audit)
     app = tab(open_page("datasets"), "Audit")
     click(app, "Make a neutralised copy")
     task = background.find(background.neutralise_key(small))
