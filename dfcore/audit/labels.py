@@ -50,7 +50,7 @@ def _label_files(evidence: Evidence) -> Finding:
 
 def _folders(rows: pd.DataFrame) -> Finding:
     """A manifest's labels against what the paths say."""
-    places = layouts.place_all(rows.path)
+    places = layouts.place_all(rows.path).places
     told = np.array([-1 if place.label is None else place.label for place in places])
     labels = rows.label.to_numpy(int)
     wrong = np.flatnonzero((told >= 0) & (told != labels))
