@@ -135,7 +135,8 @@ def _celeb_df(paths: Sequence[str]) -> list[str | None]:
     """id0_0000, and id0_id1_0000 made from it with another face: the same video."""
     result: list[str | None] = []
     for path in paths:
-        names = reversed(PurePosixPath(path).with_suffix("").parts)
+        pure = PurePosixPath(path)
+        names = (pure.stem, *reversed(pure.parts[:-1]))
         match = next((match for name in names if (match := _CELEB_DF.match(name))), None)
         result.append(f"{match.group(1)}_{match.group(2)}".lower() if match else None)
     return result if len(set(result)) >= _FEWEST_SOURCES else [None] * len(paths)
@@ -158,8 +159,9 @@ def _video_folders(paths: Sequence[str]) -> list[str | None]:
     alike = {
         folder
         for (_, shape), some in shapes.items()
-        if "#" in shape and len(some) >= _FEWEST_SOURCES and not _GENERATORS.search(shape)
+        if "#" in shape and len(some) >= _FEWEST_SOURCES
         for folder in some
+        if not _GENERATORS.search(folder.name)
     }
     # Names of ten random letters, as in DFDC: as many folders as nobody names by hand.
     many = Counter(folder.parent for folder in frames if re.fullmatch(r"[a-z]{10}", folder.name))
