@@ -160,7 +160,7 @@ OOM = (
     'Graph execution error:\n\nDetected at node conv_1 defined at\n  File "x.py", line 3\n\nOOM when allocating tensor'
 )
 ONEDNN = (
-    "Graph execution error:\n\nDetected at node conv_1 defined at\n  File \"x.py\", line 3\n\nOperation received an "
+    'Graph execution error:\n\nDetected at node conv_1 defined at\n  File "x.py", line 3\n\nOperation received an '
     "exception:Status: 1, message: could not create a memory object, in file mkl_conv_ops.cc:1101"
 )
 MEMORY = [
