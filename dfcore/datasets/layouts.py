@@ -150,7 +150,7 @@ class _Classes:
         sure = [i for i in named if parts[: i + 1] in self._sure or i in self._levels]
         if sure:
             return sure
-        plain = [i for i in named if not self.name_at(parts[: i + 1]).rest]
+        plain = [i for i in named if self.name_at(parts[: i + 1]).alone]
         strong = [i for i in plain if self.name_at(parts[: i + 1]).strong]
         return (strong or plain)[:1]
 
@@ -238,7 +238,9 @@ class _GivenClasses(_Classes):
         """As the user said."""
         name, (rank, label) = read_name(parts[-1]), self._match(parts)
         if rank is not None:
-            return Name(label, True, name.split, "" if name.label is not None else name.rest, True)
+            return replace(
+                name, label=label, strong=True, generator=False, rest="" if name.label is not None else name.rest
+            )
         return replace(name, label=None, generator=False, rest=parts[-1] if name.label is not None else name.rest)
 
     def _decide(self, parts: Parts) -> list[int]:

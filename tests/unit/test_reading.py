@@ -145,6 +145,11 @@ def test_words_of_one_class_only_are_read_and_doubted():
     assert doubts("{real,fake}") == ""
 
 
+def test_words_that_are_often_subjects_name_no_class_alone():
+    for pattern in ("{human,animal}", "{camera,phone}", "{live,studio}", "{transformer,lamp}", "{firefly,beetle}"):
+        assert {place[0] for place in placed(pattern).values()} == {None}
+
+
 def test_a_word_of_the_other_class_inside_a_class_is_doubted():
     assert "real/fake_smiles (2 images)" in doubts("real/fake_smiles", "fake/people")
 
@@ -414,6 +419,14 @@ def test_dfdc_metadata_labels_the_frames_of_its_videos(tmp_path):
     assert len(data.usable) == 5
     assert set(data.usable.source_id) == {"aaaaaaaaaa"}, "a fake stays with its original"
     assert data.unreadable.path.tolist() == ["dddddddddd.mp4"]
+
+
+def test_images_of_a_table_without_labels_are_unlabelled_beside_one_with_labels(tmp_path):
+    make(tmp_path, "train/{1,2}.png", "test/{3,4}.png", train__csv="id,label\n1,real\n2,fake\n", test__csv="id\n3\n4\n")
+    data = scan(tmp_path)
+    assert labels(data) == {"train/1.png": REAL, "train/2.png": FAKE}
+    assert data.table[data.table.split == "unlabelled"].path.tolist() == ["test/3.png", "test/4.png"]
+    assert data.unreadable.empty
 
 
 @pytest.mark.parametrize("text", ["file,md5\nreal/0.png,0\n", "path,label\nelse/9.png,real\nelse/8.png,fake\n",
