@@ -14,7 +14,7 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.datasets.dataset import COLUMNS, Dataset
-from dfcore.datasets.layouts import UNLABELLED, Place
+from dfcore.datasets.layouts import TRAIN, UNLABELLED, Place
 from dfcore.datasets.reading import Reading, apply_reading, reading_notes, recall, turned
 from dfcore.datasets.scan_cache import READ, ScanMemory
 from dfcore.datasets.table_files import SUFFIXES as TABLES
@@ -193,6 +193,11 @@ def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     notes = _competition_notes(root, table)
+    labelled = table[table.label.notna()]
+    if len(labelled) and (labelled.split == TRAIN).all():
+        notes.append(
+            "All labelled images are in the training split: validation is drawn from it, and there is no test."
+        )
     content = table[table.sha256.notna() & table.label.notna()].groupby("sha256")
     both = int((content.label.nunique() > 1).sum())
     if both:

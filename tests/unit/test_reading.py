@@ -265,6 +265,13 @@ def test_training_folders_without_a_test_are_the_training_split():
         "training_real": (REAL, "train", None), "training_fake": (FAKE, "train", None)}  # fmt: skip
 
 
+def test_that_there_is_no_test_is_told(tmp_path):
+    make(tmp_path / "a", "{training_real,training_fake}/{1,2}.png")
+    make(tmp_path / "b", "{training_real,training_fake,test_real,test_fake}/{1,2}.png")
+    assert any("there is no test" in note for note in scan(tmp_path / "a").notes)
+    assert scan(tmp_path / "b").notes == ()
+
+
 @pytest.mark.parametrize("names", ["fold1,fold2", "part_a,part_b", "set1,set2", "split-0,split-1", "trainA,trainB"])
 def test_likely_splits_are_told_before_they_are_taken_for_groups(names):
     assert all(name in doubts(f"{{{names}}}/{{real,fake}}") for name in names.split(","))
