@@ -2,9 +2,9 @@
 
 Training and inference share it, so the same file always gives the same pixels. Steps, in order: format by content and
 size limits from the header; the primary, first or full-resolution picture; orientation, once; 16 to 8 bits by the high
-byte; gamma, if a PNG states another than sRGB's; transparency over white; conversion to RGB (from palette, greyscale,
-CMYK, ...; embedded colour profiles are ignored). What is not read right is refused with its cause; what a person should
-know of how a file was read is told in `ImageFacts.notes`.
+byte; conversion to RGB (from palette, greyscale, CMYK, ...) in sRGB's colours, where a profile or a PNG's gamma states
+others; transparency over white. What is not read right is refused with its cause; what a person should know of how a
+file was read is told in `ImageFacts.notes`.
 """
 
 import hashlib
@@ -137,6 +137,10 @@ class Opened:
     turn: int = 0
     tones: Tones = field(default_factory=Tones)
 
+    def __post_init__(self) -> None:
+        # Loading empties the list of tiles that shows it.
+        self.lower = _lower_bytes(self.image, self.reopen)
+
     @property
     def area(self) -> int:
         """Width times height, in pixels."""
@@ -176,12 +180,11 @@ class Opened:
         """
         image, tones = self.image, self.tones
         with _damage_told():
-            lower = _lower_bytes(image, self.reopen)
             image.load()
             if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
                 raise ImageError(_too_many_pixels(*image.size))
             turn = _TURNS.get(self.turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
-            rgb = to_rgb(image, tones, lower)
+            rgb = to_rgb(image, tones, self.lower)
             # Saves memory while the orientation is applied.
             image.close()
             self.check_whole(rgb)
@@ -247,7 +250,8 @@ def _opened(data: bytes) -> Opened:
         return Opened(image, data, heif.notes(image), lambda: _open(data, kind))
     if kind == "TIFF":
         return _opened_tiff(data)
-    content, notes = data, []
+    content = data
+    notes: list[str] = []
     if kind == "PNG":
         content, notes = png.mended(data)
     found = jpeg.check_header(data) if kind == "JPEG" else None
@@ -272,17 +276,11 @@ def _opened(data: bytes) -> Opened:
 
 def _opened_tiff(data: bytes) -> Opened:
     found = tiff.chosen(data)
-    if found is None:
-        image = _open(data, "TIFF")
-        return Opened(image, data, [], lambda: _open(data, "TIFF"))
-
     def reopen() -> Image.Image:
         return tiff.planes_apart(_open(found.data, "TIFF"), found.page)
 
     tones = Tones(None, found.page.depth, (8, 10, 12), found.page.inverted)
-    return Opened(
-        reopen(), data, found.notes, reopen, animated=found.pages > 1, turn=found.orientation, tones=tones
-    )
+    return Opened(reopen(), data, found.notes, reopen, animated=found.pages > 1, turn=found.orientation, tones=tones)
 
 
 def _open(data: bytes, kind: str) -> Image.Image:
@@ -335,7 +333,7 @@ def _from_pillow(image: Image.Image) -> np.ndarray:
     with _damage_told():
         image.load()
         turn = _TURNS.get(facts.read_exif(image).get(ExifTags.Base.Orientation))
-        rgb = to_rgb(image, Tones())
+        rgb = to_rgb(image, Tones(png.gamma(image) if image.format == "PNG" else None))
         return np.ascontiguousarray(turn(rgb) if turn else rgb)
 
 

@@ -189,7 +189,7 @@ def _text(start: bytes) -> tuple[str, str]:
     if low.startswith(("{", "[")):
         return "a JSON text, perhaps an error message of a server", _AGAIN
     words = printable(" ".join(text.split()))[:40]
-    return f"a text (\"{words}\"); read are {', '.join(FORMATS)}", "choose a picture"
+    return f'a text ("{words}"); read are {", ".join(FORMATS)}', "choose a picture"
 
 
 def _decoded(start: bytes) -> str | None:

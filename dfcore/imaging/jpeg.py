@@ -1,4 +1,4 @@
-"""JPEG: whether the picture is whole. libjpeg fills what is missing with grey, which must never be judged in silence."""
+"""JPEG: whether the picture is whole. libjpeg fills what is missing with grey, which must not be judged in silence."""
 
 import io
 import re
@@ -48,7 +48,8 @@ class Structure:
 
 def structure(data: bytes) -> Structure:
     """Reads the markers of the first picture in a file."""
-    result, known, at = Structure(), {}, 2
+    result, at = Structure(), 2
+    known: dict[int, list[int | None]] = {}
     while True:
         found = _MARKER.search(data, at)
         if found is None or result.scans > _MOST_SCANS:

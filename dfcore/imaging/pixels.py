@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dfcore.errors import ImageError
+from dfcore.imaging import colour
 
 _BAND_PIXELS = 1_000_000
 _ALL_CLEAR = "Every pixel is transparent; what was read is plain white."
@@ -84,15 +85,18 @@ def to_rgb(image: Image.Image, tones: Tones, low: Callable[[], Image.Image] | No
     if image.mode == "La":
         image = image.convert("LA")
     _mend_alpha(image, tones)
-    table = tones.table(8) if tones.gamma is not None else None
-    if low is None:
-        return _in_bands(image, lambda part: _flat_rgb(part, table))
-    rgb = np.require(_in_bands(image, lambda part: _flat_rgb(part, None)), requirements="W")
-    bits = 16 if tones.gamma is not None else tones.find_depth(int(rgb.max()) << 8 | 255)
-    if bits < 16 or tones.gamma is not None:
-        image.close()
-        _add_low(rgb, low(), tones)
-    return rgb
+    if low is not None:
+        rgb = np.require(_in_bands(image, np.asarray), requirements="W")
+        bits = 16 if tones.gamma is not None else tones.find_depth(int(rgb.max()) << 8 | 255)
+        if bits < 16 or tones.gamma is not None:
+            image.close()
+            _add_low(rgb, low(), tones)
+            return rgb
+    change = _by_table(tones.table(8)) if tones.gamma is not None else None
+    if change is None:
+        change, told = colour.conversion(image)
+        tones.notes += told
+    return _in_bands(image, lambda part: _flat_rgb(part, change))
 
 
 def _add_low(rgb: np.ndarray, image: Image.Image, tones: Tones) -> None:
@@ -146,16 +150,20 @@ def _mend_alpha(image: Image.Image, tones: Tones) -> None:
         tones.notes.append(_ALL_CLEAR)
 
 
-def _flat_rgb(image: Image.Image, table: np.ndarray | None) -> np.ndarray:
+def _by_table(table: np.ndarray) -> colour.Conversion:
+    return lambda part: Image.fromarray(table[np.asarray(part.convert("RGB"))])
+
+
+def _flat_rgb(image: Image.Image, change: colour.Conversion | None) -> np.ndarray:
+    """RGB of a part of an image; colours are changed before transparency is laid over white."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if table is not None:
-            pixels = np.array(image)
-            pixels[..., :3] = table[pixels[..., :3]]
-            image = Image.fromarray(pixels)
+        if change is not None:
+            changed = change(image.convert("RGB"))
+            changed.putalpha(image.getchannel("A"))
+            image = changed
         return over_white(image)
-    rgb = np.asarray(image.convert("RGB"))
-    return rgb if table is None else table[rgb]
+    return np.asarray(image.convert("RGB") if change is None else change(image))
 
 
 def over_white(image: Image.Image) -> np.ndarray:

@@ -33,7 +33,9 @@ def mended(data: bytes) -> tuple[bytes, list[str]]:
         return data, []
     names = ", ".join(dict.fromkeys(told))
     kept.append(data[start:])
-    return b"".join(kept), [f"The checksum of side chunks ({names}) is wrong; they were left out, the pixels are whole."]
+    return b"".join(kept), [
+        f"The checksum of side chunks ({names}) is wrong; they were left out, the pixels are whole."
+    ]
 
 
 def gamma(image: Image.Image) -> float | None:
