@@ -87,7 +87,7 @@ def decode(source: Source) -> np.ndarray:
     if isinstance(source, np.ndarray):
         return from_array(source)
     if isinstance(source, Image.Image):
-        return _from_pillow(source)
+        return _load(source)
     with opened(source) as image:
         return image.pixels()[0]
 
@@ -178,17 +178,11 @@ class Opened:
         Raises:
             ImageError: If the file is damaged.
         """
-        image, tones = self.image, self.tones
-        with _damage_told():
-            image.load()
-            if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
-                raise ImageError(_too_many_pixels(*image.size))
-            turn = _TURNS.get(self.turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
-            rgb = to_rgb(image, tones, self.lower)
-            # Saves memory while the orientation is applied.
-            image.close()
-            self.check_whole(rgb)
-            return np.ascontiguousarray(turn(rgb) if turn else rgb), self.notes + tones.notes
+        tones = self.tones
+        rgb = _load(
+            self.image, spent=True, tones=tones, lower=self.lower, turn=self.turn, check_whole=self.check_whole
+        )  # fmt: skip
+        return rgb, self.notes + tones.notes
 
 
 @contextmanager
@@ -198,7 +192,9 @@ def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> It
     Raises:
         ImageError: See `decode`.
     """
-    result = _opened(read_bytes(source))
+    data = read_bytes(source)
+    with _damage_told():
+        result = _opened(data)
     with result.image:
         yield result
 
@@ -276,6 +272,7 @@ def _opened(data: bytes) -> Opened:
 
 def _opened_tiff(data: bytes) -> Opened:
     found = tiff.chosen(data)
+
     def reopen() -> Image.Image:
         return tiff.planes_apart(_open(found.data, "TIFF"), found.page)
 
@@ -327,14 +324,28 @@ def _with_mode(args: Any, mode: str) -> Any:
     return mode if isinstance(args, str) else (mode, *args[1:])
 
 
-def _from_pillow(image: Image.Image) -> np.ndarray:
+def _load(
+    image: Image.Image,
+    *,
+    spent: bool = False,
+    tones: Tones | None = None,
+    lower: Callable[[], Image.Image] | None = None,
+    turn: int = 0,
+    check_whole: Callable[[np.ndarray], None] = lambda rgb: None,
+) -> np.ndarray:
+    """Decodes to RGB; with `spent`, the image is closed before the orientation is applied, to save memory."""
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
         image.load()
-        turn = _TURNS.get(facts.read_exif(image).get(ExifTags.Base.Orientation))
-        rgb = to_rgb(image, Tones(png.gamma(image) if image.format == "PNG" else None))
-        return np.ascontiguousarray(turn(rgb) if turn else rgb)
+        if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
+            raise ImageError(_too_many_pixels(*image.size))
+        upright = _TURNS.get(turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
+        rgb = to_rgb(image, tones or Tones(png.gamma(image) if image.format == "PNG" else None), lower)
+        if spent:
+            image.close()
+        check_whole(rgb)
+        return np.ascontiguousarray(upright(rgb) if upright else rgb)
 
 
 @contextmanager
