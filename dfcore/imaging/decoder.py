@@ -24,7 +24,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import facts, heif, jpeg, png, tiff
 from dfcore.imaging.facts import ImageFacts
 from dfcore.imaging.formats import FORMATS, SUFFIXES, recognised
-from dfcore.imaging.pixels import Tones, from_array, to_rgb
+from dfcore.imaging.pixels import LowerBytes, Tones, from_array, to_rgb
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable
 
@@ -61,6 +61,7 @@ _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
 }
 
+_PLANAR = 284
 # Raw modes of 16-bit colours, and those that return the other byte of each sample.
 _OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
 _OTHER_BYTE["RGB;16N"] = "RGB;16B" if sys.byteorder == "little" else "RGB;16L"
@@ -301,11 +302,16 @@ def _open(data: bytes, kind: str) -> Image.Image:
     return image
 
 
-def _lower_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> Callable[[], Image.Image] | None:
-    """For colours of 16 bits, of which Pillow returns the higher byte: how to load the lower one instead."""
-    modes = {_raw_mode(tile.args) for tile in image.tile} if image.mode == "RGB" and hasattr(image, "tile") else set()
-    if len(modes) != 1 or (mode := modes.pop()) not in _OTHER_BYTE:
+def _lower_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> LowerBytes | None:
+    """For colours of 16 bits, of which Pillow returns the higher byte: how to load the lower one, if it can be."""
+    tiles = getattr(image, "tile", [])
+    modes = {_raw_mode(tile.args) for tile in tiles}
+    if len(modes) != 1 or image.mode == "L" or not (mode := modes.pop()).endswith((";16B", ";16L", ";16N")):
         return None
+    if mode not in _OTHER_BYTE:
+        return None if image.mode.startswith("I") else lambda: None
+    if getattr(image, "tag_v2", {}).get(_PLANAR, 1) == 2:
+        return lambda: None
 
     def load() -> Image.Image:
         again: Any = reopen()
@@ -329,7 +335,7 @@ def _load(
     *,
     spent: bool = False,
     tones: Tones | None = None,
-    lower: Callable[[], Image.Image] | None = None,
+    lower: LowerBytes | None = None,
     turn: int = 0,
     check_whole: Callable[[np.ndarray], None] = lambda rgb: None,
 ) -> np.ndarray:

@@ -9,7 +9,13 @@ from dfcore.errors import ImageError
 from dfcore.imaging import colour
 
 _BAND_PIXELS = 1_000_000
+_FEW_BITS = (
+    "Its samples are stored in 16 bits and use fewer than 16 bits, which is not read right for such pixels; save "
+)
+_FEW_BITS += "it as an ordinary TIFF or PNG of 8 or 16 bits."
 _ALL_CLEAR = "Every pixel is transparent; what was read is plain white."
+
+LowerBytes = Callable[[], Image.Image | None]
 
 
 class Tones:
@@ -61,13 +67,14 @@ class Tones:
         return np.rint(255 * coded).astype(np.uint8)
 
 
-def to_rgb(image: Image.Image, tones: Tones, low: Callable[[], Image.Image] | None = None) -> np.ndarray:
+def to_rgb(image: Image.Image, tones: Tones, low: "LowerBytes | None" = None) -> np.ndarray:
     """Converts a loaded image.
 
     Args:
         image: Loaded.
         tones: How samples become 8 bits; notes are added.
-        low: For an image whose file has 16 bits per sample, and `image` only the higher eight: loads the lower eight.
+        low: For an image whose file has 16 bits per sample, and `image` only the higher eight: loads the lower eight
+            (of RGB in one plane; only there they are used).
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -85,12 +92,19 @@ def to_rgb(image: Image.Image, tones: Tones, low: Callable[[], Image.Image] | No
     if image.mode == "La":
         image = image.convert("LA")
     _mend_alpha(image, tones)
-    if low is not None:
+    if low is not None and image.mode != "RGB":
+        colours = image.getextrema()[: 4 if image.mode == "CMYK" else 3]
+        if 0 < max(int(most) for _, most in colours) < 16:  # type: ignore[misc]  # Several bands.
+            raise ImageError(_FEW_BITS)
+    elif low is not None:
         rgb = np.require(_in_bands(image, np.asarray), requirements="W")
         bits = 16 if tones.gamma is not None else tones.find_depth(int(rgb.max()) << 8 | 255)
         if bits < 16 or tones.gamma is not None:
             image.close()
-            _add_low(rgb, low(), tones)
+            lower = low()
+            if lower is None:
+                raise ImageError(_FEW_BITS)
+            _add_low(rgb, lower, tones)
             return rgb
     change = _by_table(tones.table(8)) if tones.gamma is not None else None
     if change is None:
