@@ -264,11 +264,13 @@ def _explain(options: argparse.Namespace) -> None:
 
     out = out_file(options.out, [".png"])
     data = decoder.read_bytes(options.image)
-    rgb = sandbox.decode(data)
     detector = Detector.load(options.bundle)
-    verdict = detector.predict([data])[0]
-    heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
-    write_atomic(out, lambda path: figure(rgb, heatmap).save(path, "PNG"))
+    prepared = sandbox.prepare(data, [detector.spec])
+    verdict = detector.judge([prepared])[0]
+    heatmap = detector.explain(prepared, method=options.method, target=options.target, layer=options.layer)
+    # Last, since it may take hundreds of megabytes.
+    picture = figure(sandbox.decode(data), heatmap)
+    write_atomic(out, lambda path: picture.save(path, "PNG"))
     answer = {
         "image": options.image,
         "verdict": verdict.decision,
