@@ -4,6 +4,7 @@ import json
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from dfcore.audit import Audit
 from dfcore.cli import main
@@ -78,7 +79,7 @@ def test_a_pair_that_is_gone_is_told_in_the_report(tmp_path):
     from dfcore.audit.report import write_report
 
     pair = Finding(kind="copies", severity="low", title="t", meaning="m", count=1, pairs=(("a.jpg", "b.jpg"),))
-    (tmp_path / "a.jpg").write_bytes(jpeg(__import__("PIL.Image").Image.new("RGB", (8, 8))))
+    (tmp_path / "a.jpg").write_bytes(jpeg(Image.new("RGB", (8, 8))))
     result = Audit(root=str(tmp_path), dataset="d", fingerprint="", images=1, real=1, fake=0, findings=(pair,))
     write_report(result, tmp_path / "r.html")
     assert (tmp_path / "r.html").read_text(encoding="utf-8").count("cannot be shown") == 1
