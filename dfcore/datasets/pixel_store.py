@@ -157,7 +157,7 @@ def entries(cache: Path) -> list[CacheEntry]:
 
 def scan_bytes(cache: Path) -> int:
     """What is remembered of scans takes so many bytes."""
-    return sum(path.stat().st_size for path in (cache / _SCANS).glob("*.parquet"))
+    return sum(path.stat().st_size for path in (cache / _SCANS).glob("*"))
 
 
 def limit_bytes() -> int:
@@ -194,7 +194,7 @@ def clear(cache: Path) -> tuple[list[CacheEntry], list[CacheEntry]]:
     left: list[CacheEntry] = []
     for entry in entries(cache):
         (removed if _remove(cache / entry.name) else left).append(entry)
-    for path in (cache / _SCANS).glob("*.parquet"):
+    for path in (cache / _SCANS).glob("*"):
         path.unlink(missing_ok=True)
     return removed, left
 

@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from dfcore import workspace
-from dfcore.datasets import layouts
+from dfcore.datasets import grouping, layouts
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
+from dfcore.datasets.reading import Reading, recall
 from dfcore.datasets.scan_cache import READ, ScanMemory
+from dfcore.datasets.units import joined
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
@@ -74,7 +76,9 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     memory = ScanMemory(cache or workspace.cache_dir(), folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
-    notes += _notes(folder, table)
+    reading = recall(root)
+    table, told = _with_sources(table, reading)
+    notes += [*told, *_notes(folder, table)]
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
 
 
@@ -158,36 +162,50 @@ def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str |
         return row | {"error": refused}
     if not workspace.readable(root / path):
         return row | {"error": "It lies, or links to a file, outside of the folders that may be read here."}
-    read = memory.recall(path)
-    if read is None:
-        read, settled = _read_image(root / path)
-        if settled:
-            memory.keep(path, read)
-    row |= read
+    row |= _read_image(root, memory, path)
     if row["error"] is None and place.label is None and place.split != UNLABELLED:
         row["error"] = "No folder on its path names a class."
     return row
 
 
-def _read_image(path: Path) -> tuple[dict[str, Any], bool]:
-    """What a file holds, and whether that is a fact about its content, to be remembered."""
+def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
+    """What a file holds (the keys `READ`), decoded unless that is remembered."""
+    stamp = memory.stamp(path)  # Before the content: whatever is written after this is noticed.
+    known = memory.recall(path, stamp)
+    if known is not None:
+        return known
     read: dict[str, Any] = dict.fromkeys(READ)
     try:
-        data = decoder.read_bytes(path)
+        data = decoder.read_bytes(root / path)
         read |= {"bytes": len(data), "sha256": sha256_bytes(data)}
-        facts = sandbox.check(data)
+        known = memory.recall_content(read["sha256"])
+        if known is not None:
+            memory.note(path, stamp, read["sha256"])
+            return known
+        facts, signature = sandbox.look(data)
         read |= {"width": facts.width, "height": facts.height, "format": facts.format, "quality": facts.jpeg_quality}
         read["pixels_sha256"] = facts.pixels_sha256
+        memory.keep(path, stamp, read, signature)
     except ImageError as error:
         read["error"] = str(error)
         # What could not even be opened may be there the next time; an accident may not happen again.
-        return read, read["sha256"] is not None and not isinstance(error, TransientImageError)
-    return read, True
+        if read["sha256"] is not None and not isinstance(error, TransientImageError):
+            memory.keep(path, stamp, read)
+    return read
+
+
+def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+    """The table with the source of each image: as its row says, as its path tells, and as the audit found."""
+    found, told = grouping.sources(table.path.tolist(), reading.groups)
+    given = table.source_id.where(table.source_id != "")
+    table = table.assign(source_id=given.fillna(pd.Series(found, index=table.index, dtype="str")).astype("str"))
+    return table.assign(source_id=joined(table, reading.together)), told
 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     notes = _competition_notes(root, table)
-    content = table[table.sha256.notna() & table.label.notna()].groupby("sha256")
+    read = table[table.pixels_sha256.notna() & table.label.notna()]
+    content = read.groupby("pixels_sha256")
     both = int((content.label.nunique() > 1).sum())
     if both:
         notes.append(f"{both} images stand under both classes with the same content.")
@@ -197,6 +215,13 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     leaks = int((content.split.nunique() > 1).sum())
     if leaks:
         notes.append(f"{leaks} images stand in more than one split: results on those splits are too good.")
+    sources = read.groupby("source_id").split.nunique()
+    parted = sources.index[sources > 1]
+    if len(parted):
+        notes.append(
+            f"{len(parted)} sources, e.g. '{parted[0]}', have images in more than one split: results on those splits "
+            "are too good."
+        )
     return notes
 
 

@@ -1,65 +1,167 @@
-"""Remembers what earlier scans read, so that unchanged files need not be read again.
+"""Remembers what scans have read, so that unchanged files need not be decoded again.
 
-A file is unchanged when its size and its time of modification are. What is remembered lies in the cache
-folder, one table a data set, and may be deleted at any time.
+One SQLite file per data set, which may be deleted at any time. `files` maps a path and a stamp of the file to the hash
+of its content, `contents` maps that hash to what was decoded. So a file that was moved or touched is only hashed again,
+and a scan that was killed goes on where it was.
 """
 
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from dfcore.errors import StorageError
 from dfcore.imaging import decoder
-from dfcore.utils.files import sha256_bytes, write_atomic
+from dfcore.imaging.signature import Signature
+from dfcore.utils.files import make_folder, sha256_bytes, share
 
 READ = ("width", "height", "format", "quality", "bytes", "sha256", "pixels_sha256", "error")
-_VERSION = f"4 {decoder.VERSION}"
+# Raised when the tables or a signature change.
+_FORMAT = 1
+# A file changed within this time before it was read may change again without a new time stamp.
+_RACY_SECONDS = 2.0
+_BATCH = 200
+_TABLES = """
+    CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS contents (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL, signature BLOB) WITHOUT ROWID;
+"""
 
 
 class ScanMemory:
-    """What was read of the files under one folder."""
+    """What was read of the files under one folder; threads may share it, and processes its file.
+
+    Without a writable cache folder, on a full disk or with a damaged file it remembers nothing and files are read anew:
+    that costs time only.
+    """
 
     def __init__(self, cache: Path, root: Path):
         self._root = root
-        self._path = cache / "scans" / f"{sha256_bytes(f'{_VERSION} {root}'.encode())[:24]}.parquet"
-        self._known: dict[str, dict[str, Any]] = {}
-        self._new: dict[str, dict[str, Any]] = {}
-        if self._path.is_file():
-            try:
-                table = pd.read_parquet(self._path).astype(object)
-                table = table.where(table.notna(), None).set_index("path")
-                self._known = {str(path): dict(row) for path, row in table.iterrows()}
-            except Exception:  # A damaged memory is no memory; the files are read again.
-                self._known = {}
+        self._path = cache / "scans" / f"{sha256_bytes(str(root).encode())[:24]}.sqlite"
+        self._guard = threading.Lock()
+        self._files: dict[str, tuple[str, str]] = {}
+        self._contents: dict[str, tuple[str, bytes | None]] = {}
+        self._known = self._load()
 
-    def recall(self, path: str) -> dict[str, Any] | None:
-        """What was read of a file (the keys `READ`), if it has not changed since."""
-        row = self._known.get(path)
-        if row is None or row["stamp"] != self._stamp(path):
-            return None
-        self._new[path] = row
-        return {name: row[name] for name in READ}
-
-    def keep(self, path: str, row: dict[str, Any]) -> None:
-        """Notes what was read of a file."""
-        stamp = self._stamp(path)
-        if stamp is not None:
-            self._new[path] = {name: row[name] for name in READ} | {"stamp": stamp}
-
-    def store(self) -> None:
-        """Writes the memory; a full disk costs only time."""
-        if self._new == self._known:
-            return
-        table = pd.DataFrame([{"path": path, **row} for path, row in self._new.items()])
-        try:
-            write_atomic(self._path, lambda temporary: table.to_parquet(temporary, index=False))
-        except StorageError:
-            return
-
-    def _stamp(self, path: str) -> str | None:
+    def stamp(self, path: str) -> str | None:
+        """A file's stamp, to be taken before it is read; None if it is gone or may change without a new stamp."""
         try:
             stat = (self._root / path).stat()
-        except OSError:
+        except (OSError, ValueError):
             return None
-        return f"{stat.st_size} {stat.st_mtime_ns}"
+        changed = max(stat.st_mtime_ns, stat.st_ctime_ns) / 1e9
+        if abs(time.time() - changed) < _RACY_SECONDS:
+            return None
+        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+
+    def recall(self, path: str, stamp: str | None) -> dict[str, Any] | None:
+        """What was read of a file (the keys `READ`), if it still has the same stamp."""
+        known = self._known.get(path)
+        if stamp is None or known is None or known[0] != stamp:
+            return None
+        return self.recall_content(known[1])
+
+    def recall_content(self, sha256: str) -> dict[str, Any] | None:
+        """What was decoded from a content (the keys `READ`), wherever the file was."""
+        with self._guard:
+            row = self._contents.get(sha256) or self._ask("SELECT facts FROM contents WHERE sha256 = ?", sha256)
+        try:
+            facts = json.loads(row[0]) if row else None
+        except ValueError:
+            return None
+        return facts if isinstance(facts, dict) and set(facts) == set(READ) else None
+
+    def keep(self, path: str, stamp: str | None, read: dict[str, Any], signature: Signature | None = None) -> None:
+        """Notes what was read of a file; written in batches, by `store` at the latest."""
+        packed = signature.to_bytes() if signature else None
+        with self._guard:
+            self._contents[read["sha256"]] = json.dumps({name: read[name] for name in READ}), packed
+            if stamp is not None:
+                self._files[path] = stamp, read["sha256"]
+            if len(self._contents) + len(self._files) >= _BATCH:
+                self._write()
+
+    def note(self, path: str, stamp: str | None, sha256: str) -> None:
+        """Notes the stamp of a file whose content is known already."""
+        with self._guard:
+            if stamp is not None:
+                self._files[path] = stamp, sha256
+            if len(self._files) >= _BATCH:
+                self._write()
+
+    def store(self) -> None:
+        """Writes what has not been written yet."""
+        with self._guard:
+            self._write()
+
+    def signatures(self, contents: Iterable[str]) -> Iterator[Signature | None]:
+        """The signature of each content, None where it is not known."""
+        for sha256 in contents:
+            with self._guard:
+                row = self._ask("SELECT signature FROM contents WHERE sha256 = ?", sha256)
+            try:
+                yield Signature.from_bytes(row[0]) if row and row[0] else None
+            except ValueError:
+                yield None
+
+    def _load(self) -> dict[str, tuple[str, str]]:
+        version = 1000 * _FORMAT + decoder.VERSION
+        self._connection: sqlite3.Connection | None = None
+        for _ in range(2):
+            try:
+                make_folder(self._path.parent)
+                connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False, isolation_level=None)
+                self._connection = connection
+                share(self._path)
+                connection.execute("PRAGMA synchronous = NORMAL")
+                if connection.execute("PRAGMA user_version").fetchone()[0] != version:
+                    # Made by another version of the decoder or of this file.
+                    connection.executescript("DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS contents;")
+                    connection.execute(f"PRAGMA user_version = {version}")
+                connection.executescript(_TABLES)
+                rows = connection.execute("SELECT path, stamp, sha256 FROM files").fetchall()
+                return {path: (stamp, sha256) for path, stamp, sha256 in rows}
+            except sqlite3.OperationalError:  # Locked for long, or not writable.
+                break
+            except sqlite3.DatabaseError:  # Damaged: begun anew.
+                self.close()
+                for suffix in ("", "-journal", "-wal", "-shm"):
+                    with suppress(OSError):
+                        Path(f"{self._path}{suffix}").unlink()
+            except OSError:
+                break
+        self.close()
+        return {}
+
+    def close(self) -> None:
+        """Closes the file; what is asked afterwards is not remembered."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+    def _ask(self, query: str, value: str) -> tuple | None:
+        if self._connection is None:
+            return None
+        try:
+            with closing(self._connection.execute(query, (value,))) as answer:
+                return answer.fetchone()
+        except sqlite3.Error:
+            return None
+
+    def _write(self) -> None:
+        if self._connection is not None and (self._files or self._contents):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                contents = [(sha256, *row) for sha256, row in self._contents.items()]
+                self._connection.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", contents)
+                files = [(path, *row) for path, row in self._files.items()]
+                self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", files)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+        self._files.clear()
+        self._contents.clear()

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dfcore.errors import ConfigError
+from dfcore.imaging import decoder
 from dfcore.utils.files import sha256_bytes
 
 Resize = Literal["stretch", "fit_crop", "native_crop"]
@@ -47,7 +48,7 @@ class PreprocessSpec:
     @property
     def key(self) -> str:
         """Short name for cache keys; changes whenever the pixels could."""
-        text = f"v1 pillow-bilinear {self.size} {self.resize}"
+        text = f"v1 pillow-bilinear {self.size} {self.resize} decoder {decoder.VERSION}"
         return f"{self.size}px-{self.resize}-{sha256_bytes(text.encode())[:8]}"
 
     def region(self, height: int, width: int) -> tuple[int, int, int, int]:

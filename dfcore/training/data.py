@@ -74,8 +74,20 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         excluded = pd.concat([excluded, lost])
         saved = pixels.rows >= 0
         rows = rows[saved].reset_index(drop=True)
+        _require_left(dataset.with_table(rows), lost)
         pixels = Pixels(pixels.store, pixels.rows[saved], {})
     return TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
+
+
+def _require_left(rest: Dataset, lost: pd.DataFrame) -> None:
+    """Checks that what could be decoded can still be trained on."""
+    try:
+        require_trainable(rest)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{len(lost):,} images could not be decoded after the data set was read, e.g. {lost.path.iloc[0]}: "
+            f"{lost.error.iloc[0]} {error}"
+        ) from None
 
 
 def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:

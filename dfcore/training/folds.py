@@ -1,8 +1,8 @@
 """Cross-validation: every training image is scored once by a network that was not trained on it.
 
 Calibration and thresholds must be fitted on images that were not used for training, and a small data set cannot spare a
-split for that. Copies of an image are always in the same fold. With leave-one-group-out, each fold is one group (a
-generator), and its scores show how well the settings generalise to an unseen generator.
+split for that. Copies and images of one source are always in the same fold. With leave-one-group-out, each fold is one
+group (a generator), and its scores show how well the settings generalise to an unseen generator.
 """
 
 import shutil
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dfcore.datasets import TRAIN, VALIDATION
+from dfcore.datasets.units import units
 from dfcore.errors import DatasetError
 from dfcore.evaluation import read_predictions, write_predictions
 from dfcore.labels import NAMES
@@ -52,10 +53,13 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = rows.label.to_numpy(int)
-    contents = rows.sha256.to_numpy(str)
+    contents = units(rows).to_numpy(str)
     least = min(len(set(contents[labels == label])) for label in (0, 1))
     if least < folds:
-        raise DatasetError(f"{folds} folds need as many different images of each class. Received: {least} of one.")
+        raise DatasetError(
+            f"{folds} folds need as many unrelated images of each class (images of one source or with the same pixels "
+            f"count once). Received: {least} of one class."
+        )
     strata = _strata(rows, folds)
     numbers = np.empty(len(rows), int)
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -68,7 +72,7 @@ def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
     """Strata of the folds: label and group if every such stratum is large enough, else the label alone."""
     label = rows.label.astype(str)
     fine = label + " " + rows.group.fillna("")
-    smallest = rows.assign(stratum=fine).groupby("stratum").sha256.nunique().min()
+    smallest = rows.assign(stratum=fine, unit=units(rows)).groupby("stratum").unit.nunique().min()
     return np.unique((fine if smallest >= folds else label).to_numpy(str), return_inverse=True)[1]
 
 
@@ -90,7 +94,7 @@ def fold_count(rows: pd.DataFrame, config: TrainConfig) -> int:
 def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, TrainingData]]:
     """Yields the name and the data of each fold: the training split with the fold as its validation split.
 
-    Copies of held-out images are excluded from training.
+    Images that belong to held-out ones are excluded from training.
 
     Raises:
         DatasetError: If the folds cannot be made, or only one class would remain for training.
@@ -105,10 +109,10 @@ def fold_data(data: TrainingData, folds: int, by: HoldOut, seed: int) -> Iterato
 
 def _folds(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yields for each fold its name and the masks of the training and the held-out rows, bool, shape (N,)."""
-    numbers = fold_numbers(rows, folds, by, seed)
+    numbers, unit = fold_numbers(rows, folds, by, seed), units(rows)
     for number in range(numbers.max() + 1):
         held = numbers == number
-        learned = ~held & ~rows.sha256.isin(rows.sha256[held]).to_numpy()
+        learned = ~held & ~unit.isin(unit[held]).to_numpy()
         group = str(rows.group[held].iloc[0])
         _require_classes(rows[learned], group if by == "group" else f"fold {number + 1}")
         yield group if by == "group" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
