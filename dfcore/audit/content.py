@@ -86,9 +86,10 @@ def _finding(by_colour: Auc, by_thumb: Auc, side: float) -> Finding:
     if severity == "ok":
         meaning = f"The better of two classifiers reaches an AUC of {better}; 0.5 is guessing."
         return Finding(kind=KIND, severity="ok", title=_FINE, meaning=meaning, figures=figures, details=details)
-    title, meaning = f"{what[0].upper()}{what[1:]} tell the classes apart: AUC {better}.", _MEANING
+    much = "" if severity != "low" else " a little"
+    title, meaning = f"{what[0].upper()}{what[1:]} tell the classes apart{much}: AUC {better}.", _MEANING
     if side < 2 * THUMB:
-        severity = "low" if severity == "high" else severity
+        severity = "low"
         meaning = (
             f"The images have a side of about {side:.0f} pixels, so pictures of 32 pixels still hold traces of "
             "generators: subjects and traces cannot be told apart here."

@@ -65,6 +65,7 @@ def test_folds_never_part_a_group(count, seed):
 
 def test_related_joins_pixels_sources_and_near_duplicates():
     rows = pd.DataFrame({"pixels_sha256": list("aabcdef"), "source_id": [None, "v", "v", None, None, "", ""]})
+    rows["sha256"] = list("0123456")
     numbers = related(rows, pd.DataFrame({"i": [2], "j": [3]}))
     assert len(set(numbers[:4])) == 1 and len(set(numbers[3:])) == 4
 
