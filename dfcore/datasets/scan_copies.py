@@ -17,9 +17,7 @@ MOST = 20_000
 Signatures = Callable[[Iterable[str]], Iterable[Signature | None]]
 
 
-def with_copies(
-    table: pd.DataFrame, signatures: Signatures, cache: Path, root: Path
-) -> tuple[pd.DataFrame, list[str]]:
+def with_copies(table: pd.DataFrame, signatures: Signatures, cache: Path, root: Path) -> tuple[pd.DataFrame, list[str]]:
     """Gives near-duplicates a common `source_id`, see `near_duplicates.joined`.
 
     Args:
