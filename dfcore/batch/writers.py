@@ -10,7 +10,7 @@ from typing import Any
 from dfcore.errors import InputError
 from dfcore.utils.files import write_atomic
 
-COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "trained_on", "detector", "error")
+COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on")
 _PARQUET_ROWS = 10_000
 
 
