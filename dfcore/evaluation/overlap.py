@@ -67,8 +67,8 @@ def in_words(result: dict[str, Any] | None, *, same_data: bool = False) -> str:
     count = found(result)
     if not count:
         return (
-            f"Neither these {result['images']:,} images nor re-saved, resized or mirrored copies of them were found among "
-            "those that the detector was trained on."
+            f"Neither these {result['images']:,} images nor re-saved, resized or mirrored copies of them were found "
+            "among those that the detector was trained on."
         )
     parts = [text.format(f"{result[key]:,}") for key, text in _PARTS.items() if result[key]]
     verb = "flatter" if result["train"] or result["like_train"] else "are somewhat optimistic"
