@@ -246,14 +246,11 @@ def _library() -> list[str]:
 
 
 def _in_words(row: dict[str, Any]) -> str:
-    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
-    return " ".join([f"{text}. {row['reason']}." if row["reason"] else text, *filter(None, [_seen(row)])])
-
-
-def _seen(row: dict[str, Any]) -> str:
     from dfcore.detectors.trained_on import Seen, in_words
 
-    return in_words(Seen(row["trained_on"]))
+    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
+    remarks = [f"{row['reason']}." if row["reason"] else "", in_words(Seen(row["trained_on"]))]
+    return ". ".join([text, *filter(None, [" ".join(filter(None, remarks))])])
 
 
 def _explain(options: argparse.Namespace) -> None:
