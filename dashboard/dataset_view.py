@@ -79,6 +79,8 @@ def _understood(root: Path, scanned: Dataset) -> None:
     )
     for note in dataset.notes:
         st.markdown(f":material/info: {widgets.plain(note)}")
+    # Where a class is missing, something was not understood.
+    st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))
     if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
         with other:
             mapping_form.show(root, scanned.reading, scanned)
