@@ -961,11 +961,14 @@ _manifests = st.tuples(
 def _check_manifest(payload: tuple[tuple[str, bytes, int | None], str, bool]) -> str:
     (name, data, rows), roots, by_file = payload
     with _playground([*_MANIFEST_TREE, ([name.encode()], "bytes", data)], roots) as (root, top):
-        # Whatever the folders that may be read: a manifest's paths stay in its own.
-        dataset = _scanned(root / name if by_file else root, top, root, "root")
+        dataset = _scanned(root / name if by_file else root, top, root, roots)
         if dataset is None:
             return "refused"
-        assert rows is None or len(dataset.table) == rows
+        # A table that names nothing here is foreign: the folders are read.
+        if dataset.layout.startswith("manifest"):
+            # Whatever the folders that may be read: a manifest's paths stay in its own.
+            _check_rows(dataset.table, root, "root")
+            assert rows is None or len(dataset.table) == rows
     return "read"
 
 
