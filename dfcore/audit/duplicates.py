@@ -96,7 +96,8 @@ def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> F
         meaning += " The splits are still to be drawn, and could part them between training and test."
         advice = "Keep them together: they are then always drawn into the same split and fold."
     return _found(
-        rows, pairs, kind, severity, f"{_many(pairs)} of {words} {_stand(pairs)} within one split and class.", meaning, advice,
+        rows, pairs, kind, severity,
+        f"{_many(pairs)} of {words} {_stand(pairs)} within one split and class.", meaning, advice,
         together=_together(rows, pairs) if not exact else (), figures={"share of images": share},
     )  # fmt: skip
 

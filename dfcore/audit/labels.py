@@ -89,13 +89,13 @@ def _judged(
     text = f"features of the detector {features.network!r} tell these classes apart with an AUC of {auc}"
     if auc.value < _LEAST_AUC:
         return _cannot_say(f"{text}, too little to know a wrong label", figures)
-    recall, precision = _trial(features, labels, groups, evidence.seed)
+    result = label_noise.doubts(auc.scores, labels)
+    recall, precision = _trial(features, labels, groups, result.flagged, evidence.seed)
     trial = f"In a trial with {_SWAPPED:.0%} of the labels swapped on purpose it found {recall:.0%} of them"
     trial += f", and {precision:.0%} of what it flagged was swapped." if recall else "."
     figures |= {"trial recall": recall, "trial precision": precision}
     if recall < _LEAST_RECALL or precision < _LEAST_PRECISION:
         return _cannot_say(f"{text}, but hard images look like wrong labels to them. {trial}".rstrip("."), figures)
-    result = label_noise.doubts(auc.scores, labels)
     flagged, details = result.flagged, (f"{text[0].upper()}{text[1:]}.", trial)
     if not len(flagged):
         return Finding(
@@ -119,13 +119,17 @@ def _scores(features: Features, labels: np.ndarray, groups: np.ndarray, seed: in
     return cross_validate(features.values, labels, groups, classifier(seed), seed=seed, repeats=1)
 
 
-def _trial(features: Features, labels: np.ndarray, groups: np.ndarray, seed: int) -> tuple[float, float]:
-    """Recall and precision of the check on labels swapped on purpose."""
-    swapped = np.zeros(len(labels), bool)
+def _trial(
+    features: Features, labels: np.ndarray, groups: np.ndarray, doubted: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Recall and precision of the check on labels swapped on purpose; those doubted before count neither way."""
+    sound = np.setdiff1d(np.arange(len(labels)), doubted)
     random = np.random.default_rng(seed)
-    swapped[random.choice(len(labels), max(1, round(_SWAPPED * len(labels))), replace=False)] = True
+    swapped = np.zeros(len(labels), bool)
+    swapped[random.choice(sound, max(1, round(_SWAPPED * len(sound))), replace=False)] = True
     given = np.where(swapped, 1 - labels, labels)
     flagged = label_noise.doubts(_scores(features, given, groups, seed).scores, given).flagged
+    flagged = np.setdiff1d(flagged, doubted)
     hits = int(swapped[flagged].sum())
     return hits / int(swapped.sum()), hits / max(len(flagged), 1)
 
