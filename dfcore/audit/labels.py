@@ -11,6 +11,7 @@ from dfcore.audit.features import Features, best_features, classifier
 from dfcore.audit.finding import MOST_SHOWN, Finding
 from dfcore.audit.probe import LEAST, Auc, cross_validate
 from dfcore.datasets import layouts
+from dfcore.errors import LayoutError
 from dfcore.labels import FAKE, NAMES, REAL
 
 KIND = "label doubts"
@@ -50,7 +51,11 @@ def _label_files(evidence: Evidence) -> Finding:
 
 def _folders(rows: pd.DataFrame) -> Finding:
     """A manifest's labels against what the paths say."""
-    places = layouts.place_all(rows.path)
+    try:
+        places = layouts.place_all(rows.path).places
+    except LayoutError as error:
+        title = "Whether labels contradict folders cannot be said: folders contradict each other."
+        return Finding(kind="manifest labels", severity="ok", title=title, meaning=str(error))
     told = np.array([-1 if place.label is None else place.label for place in places])
     labels = rows.label.to_numpy(int)
     wrong = np.flatnonzero((told >= 0) & (told != labels))

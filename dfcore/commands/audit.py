@@ -1,12 +1,13 @@
 """`dfcore data audit` and `dfcore data neutralise`: question a data set, and make a copy without shortcuts."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dfcore.commands.base import command, out_file
 from dfcore.commands.terminal import print_json, progress_bar
-from dfcore.errors import InputError
+from dfcore.errors import InputError, StorageError
 from dfcore.utils.texts import printable
 
 # Exit code of `audit` when a finding is as severe as --fail-on says; 1 to 3 have other meanings.
@@ -41,7 +42,7 @@ def add(commands: Any) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from dfcore.audit import SEVERITIES
+    from dfcore.audit import SEVERITIES, stored
     from dfcore.audit.report import write_report
     from dfcore.audit.run import audit
     from dfcore.datasets import scan
@@ -49,6 +50,8 @@ def _audit(options: argparse.Namespace) -> int:
     out = out_file(options.out, (".html", ".json")) if options.out else None
     dataset = scan(options.root, progress=progress_bar("reading"))
     result = audit(dataset, progress=progress_bar("auditing"), seed=options.seed, networks=not options.no_networks)
+    with suppress(StorageError):  # A workspace that is not writable does not forbid an audit.
+        stored.keep(Path(options.root), result)
     if out and out.suffix.lower() == ".html":
         write_report(result, out, progress=progress_bar("writing"))
     elif out:

@@ -1,92 +1,106 @@
-"""What a folder's own names tell of its images: label, split and group, for every known layout.
+"""What the folders of a data set tell of its images: label, split and group.
 
-The names are judged one path at a time. Letter case and punctuation do not matter, and folders that
-wrap the whole data set are passed over, however many there are.
+Which folders name a class is decided in `folder_classes`, which name a split in `folder_splits`; what is left of the
+path is the group: a generator, a source, a subject.
 """
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from dfcore.labels import FAKE, REAL
+from dfcore.datasets.folder_classes import FolderClasses, GivenClasses
+from dfcore.datasets.folder_splits import Tree, read_splits, some
+from dfcore.datasets.words import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    looks_like_split,
+    parse_label,
+    parse_split,
+    read_name,
+    tells_nothing,
+)
 
-TRAIN, VALIDATION, TEST, UNLABELLED = "train", "validation", "test", "unlabelled"
+UNLABELLED = "unlabelled"
 SPLITS = (TRAIN, VALIDATION, TEST)
 
 KNOWN_LAYOUTS = (
-    "{train,valid,test}/{real,fake}/…",
+    "{train,valid,test}/{real,fake}/… (also training_set, val, dev, eval, holdout; real_train, fake_test)",
     "{real,fake}/… (also real_data/fake_data, training_real/training_fake, 0_real/1_fake, original/manipulated, ai)",
     "real_cifake_images/ and fake_cifake_images/ with *_cifake_preds.json and an unlabelled test/",
-    "<generator>/{0_real,1_fake}/…",
-    "manifest.csv or manifest.parquet with the columns path, label and, if wanted, split and group",
+    "<generator>/{0_real,1_fake}/…, <generator>/{train,val}/{nature,ai}/…, real/ beside folders of known generators",
+    "original_sequences/…, manipulated_sequences/…; Celeb-real, YouTube-real, Celeb-synthesis",
+    "a table (.csv, .tsv, .jsonl, .json, .parquet) with columns for path and label and, if wanted, split and group",
 )
+_UNLABELLED_NAMES = {"unlabelled", "unlabeled"}
 
-_CLASS_NAMES = {
-    REAL: """real reals real_data real_images real_image real_faces training_real validation_real test_real
-        0_real real_0 original originals original_sequences authentic genuine pristine nature natural photo photos
-        real_cifake_images""",
-    FAKE: """fake fakes fake_data fake_images fake_image fake_faces training_fake validation_fake test_fake
-        1_fake fake_1 manipulated manipulated_sequences ai ai_generated generated synthetic synthesized deepfake
-        deepfakes gan fake_cifake_images""",
-}
-_SPLIT_NAMES = {
-    TRAIN: "train training",
-    VALIDATION: "val valid validation dev",
-    TEST: "test testing",
-}
-_UNLABELLED_NAMES = {"test", "testing", "unlabelled", "unlabeled"}
-
-
-def _lookup(table: dict) -> dict:
-    return {name: value for value, names in table.items() for name in names.split()}
-
-
-_CLASSES: dict[str, int] = _lookup(_CLASS_NAMES)
-_SPLITS: dict[str, str] = _lookup(_SPLIT_NAMES)
-# A class folder whose name also tells the split.
-_CLASS_SPLITS = {"training": TRAIN, "validation": VALIDATION, "test": TEST}
+__all__ = ["KNOWN_LAYOUTS", "SPLITS", "TEST", "TRAIN", "UNLABELLED", "VALIDATION", "Layout", "Place", "place_all",
+           "layout_name", "parse_label", "parse_split"]  # fmt: skip
+Parts = tuple[str, ...]
+Splits = Mapping[Parts, tuple[str | None, set[int]]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one file stands in a layout.
+    """Where one file stands in a data set.
 
     Attributes:
-        label: 0 real, 1 fake, or None when no folder tells.
-        split: "train", "validation", "test", "unlabelled", or None when no folder tells.
+        label: 0 real, 1 fake, or None when nothing tells.
+        split: "train", "validation", "test", "unlabelled", or None when nothing tells.
         group: generator or source, or None.
+        source: what it was taken from, where a table tells, or None.
+        depth: how many folders of its path tell any of these.
     """
 
     label: int | None = None
     split: str | None = None
     group: str | None = None
+    source: str | None = None
+    depth: int = 0
 
 
-def parse_label(value: object) -> int | None:
-    """Reads a label from a manifest or a folder name: 0, 1, "real", "fake" or a known synonym."""
-    try:
-        text = _normal(str(value))
-    except Exception:  # Dates out of range and the like, in tables of others.
-        return None
-    if text in {"0", "0_0"}:
-        return REAL
-    if text in {"1", "1_0"}:
-        return FAKE
-    return _CLASSES.get(text)
+@dataclass(frozen=True)
+class Layout:
+    """What the folders tell of all files.
+
+    Attributes:
+        places: one for each file.
+        splits: the split that each file's folders name, labelled or not.
+        doubts: what a person should look at, one sentence each.
+    """
+
+    places: list[Place]
+    splits: list[str | None]
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the folders name both classes."""
+        return len({place.label for place in self.places} - {None}) == 2
 
 
-def parse_split(value: object) -> str | None:
-    """Reads the name of a split: "train", "val", "valid", "validation", "test" and the like."""
-    return _SPLITS.get(_normal(str(value)))
+def place_all(paths: Iterable[str], class_folders: Mapping[str, str] | None = None) -> Layout:
+    """Places files by their paths relative to the data set's root (POSIX separators).
 
+    Args:
+        paths: Paths of files.
+        class_folders: Class of each folder, "real" or "fake", by its name or path; may hold wildcards. If given, no
+            other folder names a class.
 
-def place_all(paths: Iterable[str]) -> list[Place]:
-    """Places files by their paths relative to the data set's root (POSIX separators)."""
-    split_paths = [PurePosixPath(path).parent.parts for path in paths]
-    wrapper = _wrapper_length(split_paths)
-    places = [_place(parts[wrapper:]) for parts in split_paths]
-    return _without_lone_group(places)
+    Raises:
+        LayoutError: If levels of folders contradict each other; the text shows both readings.
+    """
+    folders = [PurePosixPath(path).parent.parts for path in paths]
+    tree = Tree(Counter(folders))
+    classes = GivenClasses(tree, class_folders) if class_folders else FolderClasses(tree)
+    splits, doubts = read_splits(tree, lambda parts: classes.name_at(parts).label is not None)
+    placed = {parts: _place(parts, tree, classes, splits) for parts in tree.images}
+    placed = _without_lone_group(placed)
+    doubts = (
+        classes.doubts({parts: place.label for parts, place in placed.items()}) + doubts + _likely_splits(tree, placed)
+    )
+    return Layout([placed[parts] for parts in folders], [splits[parts][0] for parts in folders], doubts)
 
 
 def layout_name(paths: Iterable[str], places: list[Place]) -> str:
@@ -98,48 +112,45 @@ def layout_name(paths: Iterable[str], places: list[Place]) -> str:
     return f"class folders, {split}" + (", grouped" if any(place.group for place in labelled) else "")
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+def _place(
+    parts: Parts, tree: Tree, classes: FolderClasses, splits: Mapping[Parts, tuple[str | None, set[int]]]
+) -> Place:
+    at = classes.deciding(parts)
+    split, split_at = splits[parts]
+    if not at:
+        names = {part.lower() for part in parts}
+        unlabelled = split == TEST or bool(names & _UNLABELLED_NAMES)
+        return Place(split=UNLABELLED if unlabelled else None, depth=len(parts))
+    around: list[str] = []
+    depth = max((*at, *split_at)) + 1
+    for i, part in enumerate(parts):
+        name = classes.name_at(parts[: i + 1])
+        text = name.rest if i in at or i in split_at else part
+        if text in ("", *around) or i in tree.shared or (tells_nothing(part) and not looks_like_split(part)):
+            continue
+        if around and len(tree.children[parts[:i]]) == 1 and i not in at:
+            continue  # A folder that wraps its parent's only content.
+        around.append(text)
+        depth = max(depth, i + 1)
+    return Place(classes.label(parts), split, "/".join(around) or None, depth=depth)
 
 
-def _wrapper_length(paths: list[tuple[str, ...]]) -> int:
-    """Counts the leading folders shared by all files that say nothing of class or split."""
-    length = 0
-    while paths and all(len(parts) > length for parts in paths):
-        names = {parts[length] for parts in paths}
-        name = _normal(next(iter(names)))
-        if len(names) > 1 or name in _CLASSES or name in _SPLITS:
-            break
-        length += 1
-    return length
+def _likely_splits(tree: Tree, placed: Mapping[Parts, Place]) -> list[str]:
+    found = sorted({
+        part for parts, place in placed.items() if place.split is None and place.label is not None
+        for part in parts if looks_like_split(part) and read_name(part).split is None
+    })  # fmt: skip
+    if not found:
+        return []
+    return [
+        f"{some(found)}: these look like parts of a split but do not say which; they are taken for groups, and the "
+        "images of each are drawn into training, validation and test. Name them train, valid and test if they are."
+    ]
 
 
-def _place(folders: tuple[str, ...]) -> Place:
-    names = [_normal(folder) for folder in folders]
-    at = _class_at(names)
-    split = next((_SPLITS[name] for name in names if name in _SPLITS), None)
-    if at is None:
-        unlabelled = any(name in _UNLABELLED_NAMES for name in names)
-        return Place(split=UNLABELLED if unlabelled else None)
-    split = split or _CLASS_SPLITS.get(names[at].split("_")[0])
-    around = [folders[i] for i in range(len(names)) if i != at and names[i] not in _SPLITS]
-    return Place(label=_CLASSES[names[at]], split=split, group="/".join(around) or None)
-
-
-def _class_at(names: list[str]) -> int | None:
-    """Which folder tells the class, where several could.
-
-    One that says real or fake counts before one that may be a subject or a generator ("nature", "gan",
-    "Deepfakes"); among equals the outer one counts.
-    """
-    result = [i for i, name in enumerate(names) if name in _CLASSES]
-    plain = [i for i in result if "real" in names[i].split("_") or "fake" in names[i].split("_")]
-    return next(iter(plain or result), None)
-
-
-def _without_lone_group(places: list[Place]) -> list[Place]:
+def _without_lone_group(placed: dict[Parts, Place]) -> dict[Parts, Place]:
     """Drops a group that all files share: it is one more wrapping folder."""
-    groups = {place.group for place in places if place.label is not None}
+    groups = {place.group for place in placed.values() if place.label is not None}
     if len(groups) > 1:
-        return places
-    return [Place(place.label, place.split) for place in places]
+        return placed
+    return {parts: replace(place, group=None) for parts, place in placed.items()}

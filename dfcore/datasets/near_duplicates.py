@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from dfcore.datasets import near_match, near_search
 from dfcore.datasets.near_match import COARSE, TERMS, Match
@@ -21,6 +19,8 @@ RECODED, CROPPED, MIRRORED = "re-encoded or resized", "cropped", "mirrored"
 # Chosen on photos_train and faces/train (benchmarks/near_duplicates.py): planted copies stay below 0.055 and 0.18; the
 # nearest distinct pictures, aligned portraits, begin at 0.067 and 0.28, and none has both below these limits.
 MOST_DETAIL, MOST_COLOUR = 0.09, 0.25
+# The same where the smaller picture has fewer than `near_search.TINY` pixels: JPEG changes its colours more.
+MOST_DETAIL_TINY, MOST_COLOUR_TINY = 0.04, 0.45
 # With details as equal as this, brightness and colour may have been changed.
 SAME_DETAIL = 0.01
 # A side cut by more than this share makes a copy a crop; one pixel of a thumbnail is 0.03.
@@ -28,8 +28,8 @@ _CUT = 0.015
 # Least contrast of detail, in grey levels, and number of cosine terms that carry it.
 _LEAST_DETAIL, _LEAST_TERMS = 4.0, 3.0
 _BLOCK = 4096
-# Up to this number of images, `sources` takes less time than reading them.
-MOST_IN_SCAN = 20_000
+# Raised when other pairs are found.
+VERSION = 1
 
 Progress = Callable[[int, int], None]
 
@@ -69,40 +69,52 @@ def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -
 
 def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
     """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 
 
 def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:
-    """Gives near-duplicates a common source, so that they are never parted.
+    """Gives near-duplicates a common source, so that they are never parted; see `joined`.
+
+    Args:
+        table: `Dataset.table`.
+        signatures: by `pixels_sha256`.
+        progress: see `find`.
+    """
+    keys = sorted(set(table.pixels_sha256[table.error.isna()]) & signatures.keys())
+    return joined(table, keys, find([signatures[key] for key in keys], progress=progress))
+
+
+def joined(table: pd.DataFrame, keys: Sequence[str], pairs: pd.DataFrame) -> pd.Series:
+    """The column `source_id` after images that are pairs were given a common source.
 
     Args:
         table: `Dataset.table`; rows with an error are passed over.
-        signatures: by `pixels_sha256`.
-        progress: see `find`.
+        keys: distinct values of `pixels_sha256`.
+        pairs: columns i and j, indices into `keys`.
 
     Returns:
-        The column `source_id`: near-duplicates, and all images of their sources, get the same one, the first of these
-        sources, or "copies of …" if there is none; other images keep theirs. It does not depend on names or order of
-        files.
+        Near-duplicates, and all images of their sources, get the same source: the first of these sources, or
+        "copies of …" if there is none. Other images keep theirs. It does not depend on names or order of files.
     """
-    used = table.error.isna()
-    keys = pd.Index(sorted(set(table.pixels_sha256[used]) & signatures.keys()), dtype="str")
-    known = pd.Index(sorted(set(table.source_id[used].dropna())), dtype="str")
-    found = find([signatures[key] for key in keys], progress=progress)
-    if found.empty:
+    if pairs.empty:
         return table.source_id.astype("str")
+    used = table.error.isna()
+    known = pd.Index(sorted(set(table.source_id[used].dropna())), dtype="str")
     # A graph of contents and, after them, of the sources known before.
-    content = keys.get_indexer(table.pixels_sha256.where(used))
-    source = known.get_indexer(table.source_id.where(used))
+    content = pd.Index(list(keys), dtype="str").get_indexer(pd.Index(table.pixels_sha256.where(used)))
+    source = known.get_indexer(pd.Index(table.source_id.where(used)))
     both = (content >= 0) & (source >= 0)
     links = pd.DataFrame({"i": content[both], "j": len(keys) + source[both]})
-    labels = clusters(pd.concat([found[["i", "j"]], links]), len(keys) + len(known))
+    labels = clusters(pd.concat([pairs[["i", "j"]], links]), len(keys) + len(known))
     names = pd.Series([*known, *(f"copies of {key[:16]}" for key in keys)], index=np.roll(labels, len(known)))
     names = names[~names.index.duplicated()]
     node = np.where(content >= 0, content, np.where(source >= 0, len(keys) + source, -1))
     label = pd.Series(np.where(node >= 0, labels[node], -1), index=table.index)
-    changed = label.isin(labels[found.i.to_numpy()])
+    changed = label.isin(labels[pairs.i.to_numpy(int)])
     return table.source_id.astype("str").mask(changed, label.map(names)).astype("str")
 
 
@@ -132,20 +144,26 @@ def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> p
         shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
         shortest = np.minimum(sides[originals], sides[copies])
         result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
-        found.append(_accepted(originals, copies, candidates.flipped, result))
+        accepted = _same(result, shortest < near_search.TINY)
+        found.append(_pairs(originals, copies, candidates.flipped, result)[accepted])
     return pd.concat(found)
 
 
-def _accepted(originals: np.ndarray, copies: np.ndarray, flipped: bool, result: Match) -> pd.DataFrame:
+def _same(result: Match, tiny: np.ndarray) -> np.ndarray:
+    detail = np.where(tiny, MOST_DETAIL_TINY, MOST_DETAIL)
+    colour = np.where(tiny, MOST_COLOUR_TINY, MOST_COLOUR)
+    return (result.detail <= detail) & (result.colour <= colour) | (result.detail <= SAME_DETAIL)
+
+
+def _pairs(originals: np.ndarray, copies: np.ndarray, flipped: bool, result: Match) -> pd.DataFrame:
     cut = np.abs(result.windows - near_match.WHOLE).max(1) > _CUT
-    same = (result.detail <= MOST_DETAIL) & (result.colour <= MOST_COLOUR) | (result.detail <= SAME_DETAIL)
     table = {
         "i": np.minimum(originals, copies),
         "j": np.maximum(originals, copies),
         "kind": np.full(len(copies), MIRRORED) if flipped else np.where(cut, CROPPED, RECODED),
         "distance": np.maximum(result.detail, 0),
     }
-    return pd.DataFrame(table)[same]
+    return pd.DataFrame(table)
 
 
 def _no_pairs() -> pd.DataFrame:

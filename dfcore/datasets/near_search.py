@@ -16,8 +16,8 @@ from dfcore.datasets.near_match import COARSE, frequencies, mirrored, window_tra
 # Correlation of two descriptions from which on a pair is compared closely. Of planted copies in the development images
 # (photos_train, faces/train) hardly any has less than 0.84.
 ALIKE = 0.8
-# The same for pictures of fewer than `_TINY` pixels, which lack the finer terms.
-ALIKE_TINY, _TINY = 0.6, 20
+# The same for pictures of fewer than `TINY` pixels, which lack the finer terms.
+ALIKE_TINY, TINY = 0.6, 20
 # Most pairs of one picture that are compared closely, those with the highest correlation.
 MOST = 24
 # Cuts on the two sides of an axis, as shares of it. Any cut of up to 11% is within 3.5% of one of them.
@@ -67,7 +67,7 @@ class Index:
     def __init__(self, brightness: np.ndarray, sides: np.ndarray, *, seed: int = 0):
         """Describes and sorts the pictures with these terms, (N, TERMS, TERMS), and shorter sides, (N,), in pixels."""
         self._whole = describe(brightness)
-        self._alike = np.where(sides < _TINY, ALIKE_TINY, ALIKE).astype(np.float32)[:, None]
+        self._alike = np.where(sides < TINY, ALIKE_TINY, ALIKE).astype(np.float32)[:, None]
         count = len(brightness)
         cells = max(1, min(1000, count // _PER_CELL))
         chosen = np.sort(np.random.default_rng(seed).choice(count, cells, replace=False))

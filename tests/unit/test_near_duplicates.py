@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore.datasets import copies, near_duplicates
+from dfcore.datasets import assign_splits, copies, near_duplicates, scan, scan_copies
 from dfcore.datasets.near_duplicates import CROPPED, MIRRORED, RECODED, clusters, find, sources
 from dfcore.imaging import decoder
 from dfcore.imaging.signature import THUMB, Signature, signature
@@ -224,3 +224,73 @@ def test_pairs_tell_what_parts_them():
         ("5", "6", CROPPED, False, False),
     }
     assert result.distance.is_monotonic_increasing
+
+
+# === While scanning ===
+
+
+def by_file(rows: pd.DataFrame, signatures: dict[str, Signature], asked: list):
+    """A stand-in for the scan's memory that notes when it was asked."""
+    rows["sha256"] = rows.pixels_sha256.str.replace("0", "f")
+    of_file = dict(zip(rows.sha256, rows.pixels_sha256, strict=True))
+
+    def give(files):
+        asked.append(len(files))
+        return [signatures.get(of_file[file]) for file in files]
+
+    return give
+
+
+def test_a_scan_searches_once_and_again_after_a_change(tmp_path):
+    rows, signatures = table(
+        {"of": 0, "split": "train", "label": 0}, {"of": 1}, {"of": 1, "copy": cropped},
+        {"of": 0, "copy": mirrored, "split": "test", "label": 1}, {"of": 2},
+    )  # fmt: skip
+    asked: list[int] = []
+    give = by_file(rows, signatures, asked)
+    first, notes = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
+    pd.testing.assert_series_equal(first.source_id, sources(rows, signatures))
+    assert first.source_id.notna().tolist() == [True] * 4 + [False]
+    assert [note.split()[0] for note in notes] == ["4", "1", "1"]
+    again, repeated = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
+    pd.testing.assert_frame_equal(again, first)
+    assert (asked, repeated) == ([5], notes)
+    fewer, _ = scan_copies.with_copies(rows[1:], give, tmp_path, tmp_path)
+    assert fewer.source_id.notna().tolist() == [True, True, False, False]
+    assert asked == [5, 4]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"images": 3}', b"\xff\xfe"])
+def test_a_damaged_memory_is_searched_anew(tmp_path, damage):
+    rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
+    asked: list[int] = []
+    give = by_file(rows, signatures, asked)
+    first, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
+    (memory,) = (tmp_path / "copies").iterdir()
+    memory.write_bytes(damage)
+    again, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
+    pd.testing.assert_frame_equal(again, first)
+    assert len(asked) == 2
+
+
+def test_a_huge_set_is_left_to_the_audit_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan_copies, "MOST", 2)
+    rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
+    result, (note,) = scan_copies.with_copies(rows, by_file(rows, signatures, []), tmp_path, tmp_path)
+    assert result is rows
+    assert "were not searched" in note
+
+
+def test_drawn_splits_never_part_near_duplicates(tmp_path):
+    rng = np.random.default_rng(0)
+    for label, numbers in (("real", range(0, 16)), ("fake", range(16, 32))):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in numbers:
+            rgb = PICTURES[number]
+            for name, image in (("a", rgb), ("b", coded(cropped(rgb, rng), rng)), ("c", mirrored(rgb, rng))):
+                Image.fromarray(image).save(tmp_path / "set" / label / f"{rng.integers(10**9)}{name}{number}.png")
+    result = assign_splits(scan(tmp_path / "set"))
+    number = result.table.path.str.extract(r"[abc](\d+)\.png")[0]
+    assert result.table.groupby(number.to_numpy()).split.nunique().eq(1).all()
+    assert set(result.table.split) == {"train", "validation", "test"}
+    assert any("96 images are near-duplicates" in note for note in result.notes)
