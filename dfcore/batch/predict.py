@@ -58,9 +58,9 @@ def predict_files(
     """Predicts on files; yields a list of rows per batch, one row per file.
 
         A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
-        (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, error (why the file could not be
-    judged), and trained_on (whether the detector was trained on this very image, see `Seen`); and accident, true, only
-    where an error may lie with the machine and not the file.
+        (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, error (why the file could not
+    be judged), and trained_on (whether the detector was trained on this very image, see `Seen`); and accident, true,
+    only where an error may lie with the machine and not the file.
 
         Args:
             paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
