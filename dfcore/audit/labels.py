@@ -11,6 +11,7 @@ from dfcore.audit.features import Features, best_features, classifier
 from dfcore.audit.finding import MOST_SHOWN, Finding
 from dfcore.audit.probe import LEAST, Auc, cross_validate
 from dfcore.datasets import layouts
+from dfcore.datasets.competition import label_files
 from dfcore.errors import LayoutError
 from dfcore.labels import FAKE, NAMES, REAL
 
@@ -39,13 +40,20 @@ def find(evidence: Evidence, progress: Callable[[int], None] | None) -> Iterator
 
 
 def _label_files(evidence: Evidence) -> Finding:
-    notes = [note for note in evidence.dataset.notes if "contradict" in note]
+    files = list(label_files(evidence.dataset.root, evidence.dataset.table))
+    paths = [path for file in files for path in file.contradicted]
+    notes = tuple(note for file in files for note in file.notes())
     if not notes:
-        return Finding(kind="label files", severity="ok", title="No label file contradicts its folder.", meaning="")
+        return Finding(
+            kind="label files", severity="ok", title="No label file contradicts its folder.",
+            meaning="This check was passed." if files else "There is none.",
+        )  # fmt: skip
+    title = f"{len(paths):,} labels in JSON files contradict the folders." if paths else "A label file does not fit."
     return Finding(
-        kind="label files", severity="medium", title="A file of labels contradicts the folders.",
+        kind="label files", severity="medium" if paths else "low", title=title,
         meaning="One of the two is wrong for these images. The folder is what is used here.",
-        advice="Find out which is right, and correct the other.", count=len(notes), details=tuple(notes),
+        advice="Find out which is right, and correct the other.", count=len(paths), details=notes,
+        images=tuple(paths[:MOST_SHOWN]),
     )  # fmt: skip
 
 
