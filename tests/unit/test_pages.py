@@ -374,8 +374,12 @@ def test_unreadable_images_are_listed_with_their_reason(workspace, small_dataset
     app = open_page("datasets")
     app.text_input[0].set_value(str(copy))
     button(app, "Register").click().run()
-    listed = next(table.value for table in app.dataframe if "error" in table.value.columns)
-    assert list(listed.path) == ["train/real/broken.png"]
+    app.session_state["datasets_tab"] = "Left out"
+    app.session_state[f"left out {copy}"] = True
+    app.run()
+    listed = next(table.value for table in app.dataframe if "Path" in table.value.columns)
+    assert list(listed.Path) == ["train/real/broken.png"]
+    assert listed.Reason[0]
 
 
 # === Train and Monitor ===
