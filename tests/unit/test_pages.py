@@ -193,7 +193,7 @@ def test_an_unreadable_image_alone_says_why(filled):
     app = open_page("inspect")
     app.file_uploader(key="inspect_upload").upload("b.png", b"no image", "image/png").run()
     assert not app.exception
-    assert "Not an image in a format" in words(app).replace("\\", "")
+    assert "Not an image that is read here" in words(app).replace("\\", "")
 
 
 def test_choices_of_the_heat_map_survive_another_page(filled):
