@@ -19,7 +19,7 @@ from dfcore.utils.files import make_folder, sha256_bytes, share, stamp
 
 READ = ("width", "height", "format", "quality", "bytes", "sha256", "pixels_sha256", "error")
 # Raised when the tables or a signature change.
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 200
 _TABLES = """
     CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
