@@ -215,6 +215,7 @@ def both_maps(request):
     return Gradients(explains._model).map, reference(explains._model), explains.layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
 def test_a_map_is_that_of_tf_keras_vis(method, both_maps):
     ours, theirs, layers = both_maps

@@ -56,6 +56,7 @@ SHORTCUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHORTCUTS)
 def test_finds_shortcuts(tmp_path, name):
     fake, real, word = SHORTCUTS[name]
@@ -71,6 +72,7 @@ def test_finds_sizes_by_class(tmp_path):
     assert finding.severity == "high" and "72 x 64 px 100%" in " ".join(finding.details)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_is_silent_on_a_clean_set(tmp_path, seed):
     result = found(make_set(tmp_path / "set", seed=seed, splits=("train", "validation"), count=30), seed=seed)

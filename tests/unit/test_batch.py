@@ -1342,6 +1342,7 @@ def test_a_file_that_changed_a_moment_ago_is_not_known_by_its_stamp(tmp_path):
     assert stamp(path) is None, "its time was set, and this just now"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", range(6))
 def test_rows_without_a_picture_keep_their_places(rows, leaky, predict, out, tmp_path):
     (leaky / "empty.png").touch()

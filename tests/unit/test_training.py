@@ -405,6 +405,7 @@ class TestCrossValidatedRun:
         assert [row["epoch"] for row in cross_validated.history()] == [1, 2], "of the run's own network"
         assert not [path for path in (cross_validated.folder / "folds").iterdir() if path.is_dir()]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("stop_in", "done"), FOLD_STOPS.items(), ids=FOLD_STOPS)
     def test_stopped_in_a_fold_it_goes_on_there_and_ends_the_same(
         self, stop_in, done, cross_validated, tmp_path, monkeypatch, unharmed_signals
@@ -435,6 +436,7 @@ def grouped(data: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_whole_groups_are_held_out_when_asked(small_dataset, tmp_path, unharmed_signals):
     run = new_run(
         tiny(grouped(small_dataset, tmp_path / "data"), **(CV | {"cross_validation": "group"})), tmp_path / "runs"
@@ -493,6 +495,7 @@ def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, mon
 # === The same seed, the same run ===
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_result_and_another_seed_another(small_dataset, tmp_path):
     one, same, other = (
         trained(tiny(small_dataset, seed=seed), tmp_path / name)
@@ -525,6 +528,7 @@ STOPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop_at", "changes"), STOPS.values(), ids=STOPS)
 def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes, small_dataset, tmp_path, cnn_weights):
     if "weights" in changes:
@@ -544,6 +548,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes,
     assert_same_weights(second.best_model(), whole.best_model())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [8, 16], ids=["before-the-first-halving", "after-it"])
 def test_a_plateau_is_remembered_by_a_run_that_goes_on(stop_at, small_dataset, tmp_path, monkeypatch):
     """How long it has been stuck, at which loss, and what became of the rate."""
@@ -762,6 +767,7 @@ EARLY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("watched", "figure", "values", "best", "ends"), EARLY.values(), ids=EARLY)
 def test_early_stopping_ends_in_time_and_keeps_the_best_epoch(
     watched, figure, values, best, ends, small_dataset, tmp_path, monkeypatch
@@ -875,6 +881,7 @@ STUCK = (0.6, 0.7, 0.7, 0.5, 0.5, 0.5, 0.5, 0.5)
 HALVED = [1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", ["off", "auc", "loss"])
 def test_a_plateau_halves_the_rate_whatever_early_stopping_watches(watched, small_dataset, tmp_path, monkeypatch):
     scripted(monkeypatch, "val_loss", STUCK)
@@ -919,6 +926,7 @@ TIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "best", "epochs"), TIES)
 def test_among_epochs_of_the_same_auc_the_lower_loss_is_the_best(
     rows, best, epochs, small_dataset, tmp_path, monkeypatch
@@ -1059,6 +1067,7 @@ def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_pa
 # === A disk that is full ===
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2"])
 def test_a_full_disk_fails_the_run_with_its_reason_and_it_goes_on_when_there_is_room(
     phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
@@ -1171,6 +1180,7 @@ def test_a_run_that_began_before_this_was_noted_goes_on(data, tmp_path):
         require_same(prepare(config), path, begun=True)
 
 
+@pytest.mark.slow
 def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_it_is_restored(
     data, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
 ):
@@ -1203,6 +1213,7 @@ def contents(run: Run) -> dict[str, bytes]:
     return {name: content for name, content in result.items() if not name.startswith(".finish-")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2", "measuring on test"])
 def test_a_process_whose_run_was_given_to_another_writes_nothing_more(
     phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals, capsys
@@ -1303,6 +1314,7 @@ def leave_half_done(run: Run, *names: str) -> None:
 DELETED = ["loading TensorFlow", "training epoch 1", "validating epoch 1", "measuring on test", "writing the detector"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", DELETED)
 def test_a_run_that_is_deleted_while_it_trains_ends_and_is_not_made_anew(
     phase, small_dataset, tmp_path, monkeypatch, unharmed_signals
