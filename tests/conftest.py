@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items):
         name, _, parameters = item.name.partition("[")
         if name not in _FOR_ALL and _HEAVY & set(parameters.rstrip("]").split("-")):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("shared") and not _SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason="../shared is not there"))
 
 
 @pytest.fixture(autouse=True)
