@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from dfcore import workspace
-from dfcore.datasets import layouts
+from dfcore.datasets import grouping, layouts
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
 from dfcore.datasets.manifest import find_manifest, read_manifest
+from dfcore.datasets.reading import Reading, recall
 from dfcore.datasets.scan_cache import READ, ScanMemory
+from dfcore.datasets.units import joined
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
@@ -74,7 +76,9 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     memory = ScanMemory(cache or workspace.cache_dir(), folder)
     table = _read_table(folder, memory, paths, places, reasons, progress, workers)
     memory.store()
-    notes += _notes(folder, table)
+    reading = recall(root)
+    table, told = _with_sources(table, reading)
+    notes += [*told, *_notes(folder, table)]
     return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
 
 
@@ -190,9 +194,18 @@ def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
     return read
 
 
+def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+    """The table with the source of each image: as its row says, as its path tells, and as the audit found."""
+    found, told = grouping.sources(table.path.tolist(), reading.groups)
+    given = table.source_id.where(table.source_id != "")
+    table = table.assign(source_id=given.fillna(pd.Series(found, index=table.index, dtype="str")).astype("str"))
+    return table.assign(source_id=joined(table, reading.together)), told
+
+
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     notes = _competition_notes(root, table)
-    content = table[table.sha256.notna() & table.label.notna()].groupby("sha256")
+    read = table[table.pixels_sha256.notna() & table.label.notna()]
+    content = read.groupby("pixels_sha256")
     both = int((content.label.nunique() > 1).sum())
     if both:
         notes.append(f"{both} images stand under both classes with the same content.")
@@ -202,6 +215,13 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     leaks = int((content.split.nunique() > 1).sum())
     if leaks:
         notes.append(f"{leaks} images stand in more than one split: results on those splits are too good.")
+    sources = read.groupby("source_id").split.nunique()
+    parted = sources.index[sources > 1]
+    if len(parted):
+        notes.append(
+            f"{len(parted)} sources, e.g. '{parted[0]}', have images in more than one split: results on those splits "
+            "are too good."
+        )
     return notes
 
 

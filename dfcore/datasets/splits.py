@@ -86,8 +86,21 @@ def require_trainable(dataset: Dataset) -> None:
         bad = len(dataset.unreadable)
         raise DatasetError(
             f"{dataset.name} cannot be trained on: {', '.join(missing)}. Expected both classes in train and "
-            f"validation. Received: {text}" + (f"; {bad} images that cannot be used." if bad else ".")
+            f"validation. Received: {text}"
+            + (f"; {bad} images that cannot be used." if bad else ".")
+            + _few_sources(dataset.usable)
         )
+
+
+def _few_sources(rows: pd.DataFrame) -> str:
+    """A sentence on why a split stays empty where images may not be parted."""
+    if rows.empty or rows.source_id.isna().all():
+        return ""
+    count = units(rows).nunique()
+    return (
+        f" Its {len(rows)} images come from {count} unrelated source{'s' if count > 1 else ''}, e.g. one video or "
+        "person, and images of one source stay in one split."
+    )
 
 
 def _draw(rows: pd.DataFrame, unit: pd.Series, validation: float, test: float, seed: int) -> pd.Series:

@@ -461,13 +461,13 @@ def test_progress_is_told_to_the_end(small_dataset):
 
 
 def count_decoding(monkeypatch) -> list:
-    decoded, check = [], sandbox.check
+    decoded, look = [], sandbox.look
 
     def counted(data):
         decoded.append(data)
-        return check(data)
+        return look(data)
 
-    monkeypatch.setattr(sandbox, "check", counted)
+    monkeypatch.setattr(sandbox, "look", counted)
     return decoded
 
 

@@ -2,10 +2,13 @@
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dfcore.datasets import SplitPolicy, assign_splits, require_trainable
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.errors import DatasetError
+from dfcore.utils.files import sha256_bytes
 
 
 def dataset(tmp_path, *parts: dict) -> Dataset:
@@ -183,3 +186,70 @@ def test_what_cannot_be_trained_on_is_told_with_what_is_there(tmp_path, parts, m
     for text in message:
         assert text in str(caught.value)
     return None
+
+
+def related(tmp_path, units: list[tuple[int, int, str | None]], seed: int = 0) -> Dataset:
+    """A data set of units: (real images, fake images, group), each with a source of its own."""
+    rows = []
+    for number, (real, fake, group) in enumerate(units):
+        for copy in range(real + fake):
+            row = dict.fromkeys(COLUMNS) | {"path": f"{number}/{copy}.png", "sha256": f"{number}-{copy}-{seed}"}
+            rows.append(row | {"label": int(copy >= real), "group": group, "source_id": f"source {number}"})
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {"label": "Int8"} | dict.fromkeys(("split", "group", "source_id", "pixels_sha256", "error"), "str")
+    )
+    return Dataset(tmp_path, "class folders", table)
+
+
+UNIT = st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([None, "a", "b"])).filter(lambda u: u[0] + u[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(units=st.lists(UNIT, min_size=1, max_size=40), seed=st.integers(0, 3))
+def test_images_of_one_source_never_part_whatever_their_order(tmp_path_factory, units, seed):
+    data = related(tmp_path_factory.mktemp("set"), units)
+    policy = SplitPolicy(seed=seed)
+    usable = assign_splits(data, policy).usable
+    assert usable.split.notna().all()
+    assert (usable.groupby("source_id").split.nunique() == 1).all()
+    shuffled = data.with_table(data.table.sample(frac=1, random_state=seed))
+    assert splits(assign_splits(shuffled, policy)) == splits(assign_splits(data, policy))
+    for label, name in enumerate(("real", "fake")):
+        holders = usable[usable.label == label].source_id.nunique()
+        mixed = usable.groupby("source_id").label.nunique().max() > 1
+        if holders >= 3 and not mixed:
+            assert set(usable[usable.label == label].split) == {"train", "validation", "test"}, name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sources_of_many_sizes_keep_the_shares(tmp_path, seed):
+    units = [(n % 17 + 1, 0, None) for n in range(90)] + [(0, n % 23 + 1, None) for n in range(90)]
+    counts = assign_splits(related(tmp_path, units, seed), SplitPolicy(seed=seed)).counts()
+    shares = counts / counts.sum()
+    assert shares.loc["train"].between(0.66, 0.74).all()
+    assert shares.loc[["validation", "test"]].stack().between(0.12, 0.18).all()
+
+
+def test_pixels_and_sources_belong_together_in_chains(tmp_path):
+    """a shares pixels with b, b a source with c, and c's split is given."""
+    data = dataset(tmp_path, *both(20), {"count": 3, "label": 0})
+    table = data.table
+    chain = table.index[-3:]
+    table.loc[chain[:2], "pixels_sha256"] = "the same"
+    table.loc[chain[1:], "source_id"] = "one video"
+    table.loc[chain[2], "split"] = "test"
+    assert set(assign_splits(data).table.split[chain]) == {"test"}
+
+
+def test_a_single_source_is_named_as_the_reason(tmp_path):
+    data = assign_splits(related(tmp_path, [(30, 30, None)]))
+    with pytest.raises(DatasetError, match="come from 1 unrelated source"):
+        require_trainable(data)
+
+
+def test_single_images_are_split_as_in_earlier_versions(tmp_path):
+    """Figures of detectors that were trained before stay comparable."""
+    data = dataset(tmp_path, *both(40, group="a"), *both(25), {"count": 3, "label": 1, "content": "copies"})
+    drawn = splits(assign_splits(data, SplitPolicy(seed=5)))
+    text = "".join(drawn[path][0] + drawn[path][1] for path in sorted(drawn))
+    assert sha256_bytes(text.encode())[:16] == "307cf427cb65d1b4"
