@@ -16,6 +16,7 @@ from PIL import Image
 from dfcore.datasets import SplitPolicy, assign_splits, scan
 from dfcore.imaging.decoder import decode
 from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.labels import name_of
 from dfcore.utils.files import write_bytes, write_text
 
 
@@ -49,7 +50,7 @@ def main() -> None:
             write_bytes(options.out / path, data)
             group = result.name if pd.isna(row.group) else row.group
             split = "" if pd.isna(row.split) else row.split
-            rows.append({"path": path, "label": int(row.label), "split": split, "group": group})
+            rows.append({"path": path, "label": name_of(row.label), "split": split, "group": group})
     write_text(options.out / "manifest.csv", pd.DataFrame(rows).to_csv(index=False))
     print(f"{len(rows)} images in {options.out}")
 

@@ -3,12 +3,13 @@
 Pages go through these functions for every such action; a test enforces it.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dashboard import error_reporting, roles
+from dashboard import background, error_reporting, roles
 from dashboard.roles import Role
 from dfcore import runs, workspace
 from dfcore.detectors import library
@@ -17,6 +18,8 @@ from dfcore.exchange import import_export
 from dfcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    from dfcore.datasets import Dataset
+    from dfcore.datasets.reading import Reading
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
@@ -85,6 +88,86 @@ def forget(root: Path) -> None:
     from dfcore.datasets import registry
 
     registry.forget(root)
+
+
+@needs(Role.TRAINER, "Saying where a data set is now")
+def relocate(old: Path, new: str) -> Path:
+    """Puts a data set's new place on the list; what was said of it and its audit go along."""
+    from dfcore.audit import stored
+    from dfcore.datasets import reading, registry
+
+    place = next(iter(registry.relocate(old, new.strip() or "(nothing)")))
+    with _reading_lock:
+        if reading.recall(place) == reading.Reading():
+            reading.remember(place, reading.recall(old))
+    audit = stored.recall(old)
+    if audit is not None and stored.recall(place) is None:
+        stored.keep(place, audit)
+    return place
+
+
+@needs(Role.TRAINER, "Confirming how a data set is read")
+def confirm(root: Path, confirmed: bool) -> None:
+    """Remembers whether a person has confirmed what was understood."""
+    _change_reading(root, lambda _: {"confirmed": confirmed})
+
+
+@needs(Role.TRAINER, "Turning around real and fake")
+def swap(root: Path) -> None:
+    """Turns around real and fake; a second time turns them back. What was confirmed before no longer is."""
+    _change_reading(root, lambda reading: {"swapped": not reading.swapped, "confirmed": False})
+
+
+@needs(Role.TRAINER, "Changing how a data set is read")
+def read_as(root: Path, **changes: Any) -> None:
+    """Remembers columns, labels, class folders or groups of a data set; what was confirmed before no longer is."""
+    _change_reading(root, lambda _: changes | {"confirmed": False})
+
+
+@needs(Role.TRAINER, "Taking images out of the index, or putting them back")
+def exclude(root: Path, hashes: Collection[str], *, out: bool) -> None:
+    """Takes images out of use by the hashes of their pixels, without touching files, or puts them back."""
+    _change_reading(root, lambda reading: {"excluded": _with(reading.excluded, hashes, out)})
+
+
+@needs(Role.TRAINER, "Keeping images together, or letting them part")
+def keep_together(root: Path, groups: Collection[tuple[str, ...]], *, together: bool) -> None:
+    """Remembers groups of images, by the hashes of their pixels, that never part between splits, or forgets them."""
+    _change_reading(root, lambda reading: {"together": _with(reading.together, groups, together)})
+
+
+@needs(Role.TRAINER, "Auditing a data set")
+def start_audit(root: Path, dataset: "Dataset") -> None:
+    """Audits a data set in the background and stores the result; does nothing if that is under way."""
+
+    def work(task: background.Task) -> None:
+        from dfcore.audit import stored
+        from dfcore.audit.run import audit
+
+        stored.keep(root, audit(dataset, progress=task.step("Auditing")))
+
+    background.start(background.audit_key(root), f"Auditing {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Making a neutralised copy")
+def start_neutralising(root: Path, dataset: "Dataset") -> None:
+    """Makes, registers and audits a neutralised copy in the background; does nothing if that is under way."""
+
+    def work(task: background.Task) -> None:
+        from dfcore.audit import copies
+
+        if copies.make(dataset, task.step, should_stop=lambda: task.stopping) is None:
+            raise background.StoppedError
+
+    background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Stopping long work")
+def stop_work(key: str) -> None:
+    """Asks work in the background to stop; does nothing if it has ended."""
+    task = background.find(key)
+    if task is not None:
+        task.stop()
 
 
 # === Runs ===
@@ -172,6 +255,23 @@ def rename(name: str, new: str) -> None:
 def delete_detector(name: str) -> None:
     """See `dfcore.detectors.library.delete`."""
     library.delete(workspace.models_dir(), name)
+
+
+def _with(before: "tuple[_Result, ...]", ones: "Collection[_Result]", there: bool) -> "tuple[_Result, ...]":
+    """The same with or without some."""
+    return (*(one for one in before if one not in ones), *(ones if there else ()))
+
+
+_reading_lock = threading.Lock()
+
+
+def _change_reading(root: Path, change: "Callable[[Reading], dict[str, Any]]") -> None:
+    """Changes what is remembered of a data set; `change` gives the new values, by name."""
+    from dfcore.datasets import reading
+
+    with _reading_lock:
+        before = reading.recall(root)
+        reading.remember(root, reading.Reading.model_validate(before.model_dump() | change(before)))
 
 
 def _run(run_id: str) -> Run:

@@ -65,6 +65,7 @@ def _show_whole(card: Card, key: str) -> None:
         "Three-way thresholds": _thresholds(card),
         "Calibration": card.calibration.description,
         "Training images": _training_images(card),
+        "Listed images": _listed(card),
         "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
@@ -98,6 +99,15 @@ def _training_images(card: Card) -> str:
     files = card.ood.files
     quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
     return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
+
+
+def _listed(card: Card) -> str:
+    if card.trained_on is None:
+        return "none: it cannot tell whether an image was among those that it was trained on"
+    return (
+        f"hashes of {card.trained_on.train:,} training and {card.trained_on.validation:,} validation images, by which "
+        "it recognises them"
+    )
 
 
 def _engine(card: Card) -> str:

@@ -132,6 +132,7 @@ def whole_result(
             "decision": verdict.decision, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
             "label": verdict.label, "threshold": verdict.threshold, "ignore_ood": verdict.ignore_ood,
             "thresholds": thresholds.model_dump() if thresholds else None,
+            "trained_on": verdict.seen.value,
             "ood_distance": verdict.ood.distance, "ood_reasons": list(verdict.ood.reasons),
         },
         "detector": {

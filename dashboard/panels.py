@@ -13,7 +13,19 @@ from dfcore.datasets.registry import registered
 from dfcore.detectors.card import Card
 from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
 from dfcore.evaluation.metrics import METRICS, summary
+from dfcore.evaluation.overlap import cell, found, in_words, overlap
 from dfcore.evaluation.results import Measurement
+
+
+def show_overlap(source: prediction_sources.Source, predictions: pd.DataFrame, threshold: float) -> None:
+    """Tells how many of the measured images the detector was trained on, and the figures on the rest."""
+    result = overlap(predictions, threshold)
+    same = bool((source.measured or {}).get("same_data_as_training"))
+    text = widgets.plain(in_words(result, same_data=same))
+    if found(result) or (same and not result["known"]):
+        st.warning(text, icon=":material/content_copy:")
+    else:
+        st.caption(text)
 
 
 def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -> None:
@@ -68,7 +80,7 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     else:
         st.markdown("Not measured on these images yet. Measuring rescores each image after eleven small changes.")
     if source.root is None:
-        st.info("The images' folder is unknown on this machine. Register it under Data sets to measure robustness.")
+        st.info(prediction_sources.unknown_root(entry, source))
         return
     most = st.number_input("Maximum images", 20, 100_000, 300, 20, key="robust_most", help="A seeded sample.")
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
@@ -123,11 +135,21 @@ def show_matrix() -> None:
     cells = []
     for row in rows:
         value = row["metrics"].get(key)
-        own = " (trained on it)" if row["metrics"].get("same_data_as_training") else ""
-        text = "one class only" if value is None else f"{value:.3f}{own}<br>{row['metrics']['images']:,} images"
+        text = "one class only" if value is None else f"{value:.3f}<br>{row['metrics']['images']:,} images"
+        text += _trained_on(row["metrics"])
         cells.append({"detector": row["detector"], "data set": row["data set"], "value": value, "text": text})
     st.plotly_chart(figures.cross_evaluation(cells), key="matrix")
-    st.caption("Cells marked as trained on it include training images: those figures are far too optimistic.")
+    st.caption(
+        "Figures that include images which the detector was trained on are far too optimistic; the cells say how many."
+    )
+
+
+def _trained_on(metrics: dict[str, Any]) -> str:
+    """Line of a cell that tells how many of its images the detector was trained on; "" if none was found."""
+    text = cell(metrics.get("trained_on"), same_data=bool(metrics.get("same_data_as_training")))
+    return {"none found": "", "unknown": "<br>trained on: unknown", "yes": "<br>(trained on it)"}.get(
+        text, f"<br>trained on: {text}"
+    )
 
 
 def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:

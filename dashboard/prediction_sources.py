@@ -29,6 +29,7 @@ class Source:
         predictions: File of the table.
         root: Folder of the images; None if unknown on this machine.
         split: "train", "validation" or "test" of the data set, or "all".
+        measured: Metrics of a stored measurement; None for a split that the bundle holds itself.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Source:
     predictions: Path
     root: Path | None
     split: str
+    measured: dict[str, Any] | None = None
 
 
 def sources(entry: detectors.Entry) -> list[Source]:
@@ -49,8 +51,18 @@ def sources(entry: detectors.Entry) -> list[Source]:
         root = Path(measured.metrics["root"])
         split = measured.metrics["split"]
         place = root if root.exists() else None
-        result.append(Source(measured.predictions.stem, measured.title, measured.predictions, place, split))
+        result.append(
+            Source(measured.predictions.stem, measured.title, measured.predictions, place, split, measured.metrics)
+        )
     return result
+
+
+def unknown_root(entry: detectors.Entry, source: Source) -> str:
+    """What to do where the images of a source are not known on this machine."""
+    text = "The images' folder is unknown on this machine. Register it under Data sets"
+    if entry.run is None or source.key not in stored_splits(entry.folder):
+        return f"{text}."
+    return f"{text}, or, if it was moved, tell the run: `dfcore runs relocate {entry.run.id} NEW_ROOT`."
 
 
 def _title(split: str, entry: detectors.Entry) -> str:
@@ -128,5 +140,7 @@ def _own_root(entry: detectors.Entry) -> Path | None:
     settings = readable(entry.run.config) if entry.run is not None else None
     if settings and isinstance(settings.get("data_root"), str):
         root = Path(settings["data_root"])
-        return root if root.is_dir() else root.parent
+        if root.exists():
+            return root if root.is_dir() else root.parent
+        return None
     return next((path for path in registered() if path.name == entry.card.training.dataset and path.is_dir()), None)

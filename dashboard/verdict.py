@@ -6,8 +6,13 @@ import streamlit as st
 
 from dashboard import detectors, widgets
 from dfcore.confidence import DecisionThresholds, ErrorBudget
+from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.figures import DECISION_COLOURS
+
+UNLISTED = (
+    "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
             return
+        if verdict.seen.found:
+            st.warning(in_words(verdict.seen), icon=":material/content_copy:")
         if verdict.ood.is_ood:
             _show_unlike(verdict)
         thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
@@ -74,6 +81,8 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
         st.markdown(_score_in_words(verdict, thresholds), help=_calibration(entry))
         st.markdown(_trust(entry, why))
         st.caption(_promise(thresholds))
+        if verdict.seen is Seen.UNKNOWN:
+            st.caption(UNLISTED)
         if entry.card.limits:
             st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
 

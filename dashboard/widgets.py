@@ -11,6 +11,7 @@ from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
 from dfcore.errors import BusyError, ConfigError, DfcoreError
+from dfcore.labels import NAMES
 
 if TYPE_CHECKING:
     from dfcore.evaluation import Metric
@@ -68,6 +69,15 @@ def verdict_words(decision: str | None) -> str:
     """Verdict in words, as Markdown with icon and colour."""
     icon, colour = VERDICT_STYLES[decision]
     return f":{colour}[:material/{icon}: {VERDICTS[decision]}]"
+
+
+def class_words(label: object) -> str:
+    """Class of an image as Markdown, with icon and colour; for anything but 0 and 1, that it has none."""
+    name = dict(zip(("0", "1"), NAMES, strict=True)).get(str(label))
+    if name is None:
+        return ":gray[no class]"
+    icon, colour = VERDICT_STYLES[name]
+    return f":{colour}[:material/{icon}: {name}]"
 
 
 def choose_detector(key: str = "detector") -> detectors.Entry | None:

@@ -1,6 +1,7 @@
 """The `dfcore` command line, also `python -m dfcore`: dispatches commands and reports errors.
 
-Exit code 0 for success, 1 for a failure, 2 for invalid input; errors are printed to stderr in one line.
+Exit code 0 for success, 1 for a failure, 2 for invalid input, 3 if pictures were left out or could not be judged;
+errors are printed to stderr in one line.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add(commands.add_parser("data", help="inspect a data set, or make the demonstration set"))
     cache.add(commands.add_parser("cache", help="show or free the disk space used by decoded images"))
     train.add(commands.add_parser("train", help="train a detector"))
-    runs.add(commands.add_parser("runs", help="list, show, stop, resume and delete training runs"))
+    runs.add(commands.add_parser("runs", help="list, show, stop, resume, relocate and delete training runs"))
     evaluate.add(commands)
     predict.add(commands)
     app.add(commands)

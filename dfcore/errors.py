@@ -4,7 +4,7 @@
 of the workbench or the system (exit code 1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class DfcoreError(Exception):
@@ -25,6 +25,20 @@ class TransientImageError(ImageError):
 
 class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
+
+
+class ConventionUnknown(LayoutError):  # noqa: N818
+    """Nothing tells which of a table's values is real and which is fake.
+
+    Attributes:
+        column: Name of the column.
+        values: For each value, the number of its rows and up to three of their paths.
+    """
+
+    def __init__(self, message: str, column: str, values: Mapping[str, tuple[int, tuple[str, ...]]]):
+        self.column = column
+        self.values = dict(values)
+        super().__init__(message)
 
 
 class DatasetError(InputError):

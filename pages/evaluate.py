@@ -68,13 +68,15 @@ def chosen_cell() -> str | None:
     )  # fmt: skip
 
 
-def show_images(source: prediction_sources.Source, predictions: pd.DataFrame, cell: str, threshold: float) -> None:
+def show_images(
+    entry: detectors.Entry, source: prediction_sources.Source, predictions: pd.DataFrame, cell: str, threshold: float
+) -> None:
     rows = prediction_sources.cell_rows(predictions, cell, threshold)
     if rows.empty:
         st.caption("There are no images in this cell.")
         return
     if source.root is None:
-        st.info("The images' folder is unknown on this machine. Register it under Data sets to see them.")
+        st.info(prediction_sources.unknown_root(entry, source))
         st.dataframe(rows[["path", "score"]], hide_index=True)
         return
     items = []
@@ -104,6 +106,8 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
     )
     if source.key == "validation":
         st.caption(widgets.plain(prediction_sources.used_for(entry)))
+    elif source.measured:
+        panels.show_overlap(source, predictions, threshold)
     widgets.show_metrics(metrics, headline())
     if more := widgets.folded("More metrics", "evaluate_more"):
         with more:
@@ -114,7 +118,7 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
     show_curves(labels, scores, metrics, source)
     cell = chosen_cell()
     if cell:
-        show_images(source, predictions, cell, threshold)
+        show_images(entry, source, predictions, cell, threshold)
 
 
 _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")

@@ -9,6 +9,7 @@ from dashboard.navigation import require_front_door
 from dashboard.verdict import Strictness
 from dfcore.confidence import Policy
 from dfcore.datasets.demo import sample_images
+from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 
@@ -49,6 +50,11 @@ def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -
     return entry, why, result.under(Policy(thresholds, strictness.ignore_ood))
 
 
+def remark(result: Verdict) -> str:
+    """What there is to say about a verdict, in a cell."""
+    return " ".join(filter(None, [result.error or result.reason, in_words(result.seen)]))
+
+
 def choose_one(
     entries: list[detectors.Entry], images: list[tuple[str, bytes]], strictness: Strictness
 ) -> tuple[str, bytes]:
@@ -59,7 +65,7 @@ def choose_one(
     for name, data in images:
         entry, _, result = judge(entries, data, strictness)
         rows.append({"File": name, "Verdict": widgets.VERDICTS[result.decision], "Score": result.score,
-                     "Detector": entry.title, "Remark": result.error or result.reason or ""})  # fmt: skip
+                     "Detector": entry.title, "Remark": remark(result)})  # fmt: skip
     st.dataframe(
         rows,
         hide_index=True,

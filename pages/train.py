@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import actions, roles, stored, widgets
+from dashboard import actions, data_summary, roles, stored, widgets
 from dashboard.navigation import path, require_front_door
 from dashboard.roles import Role
 from dashboard.training_form import form_values
@@ -34,7 +34,8 @@ def choose_dataset(before: dict[str, Any]) -> Path | None:
             "photo_library",
         )
         return None
-    index = folders.index(earlier) if earlier in folders else 0
+    wanted = earlier or st.session_state.get("dataset")  # The one chosen in Data sets.
+    index = folders.index(wanted) if wanted in folders else 0
     picked = st.selectbox(
         "Data set", folders, index=index, format_func=lambda name: f"{Path(name).name}  ({name})",
         key=f"train_dataset_{st.session_state.get('train_again_id', '')}", help="Registered under Data sets.",
@@ -76,7 +77,8 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
     )
 
 
-def act(values: dict[str, Any], dataset: Dataset) -> None:
+def act(root: Path, values: dict[str, Any], dataset: Dataset) -> None:
+    data_summary.show(root, dataset)
     with st.container(horizontal=True):
         wants_start = st.button("Start training", type="primary", icon=":material/play_arrow:")
         wants_time = st.button(
@@ -108,4 +110,4 @@ if root is not None:
         if data.usable.empty:
             require_trainable(assign_splits(data))
         defaults = {**suggest(image_side(data)), **choose_preset(again), **again, "data_root": str(root)}
-        act(form_values(defaults, data), data)
+        act(root, form_values(defaults, data), data)

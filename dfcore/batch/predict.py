@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.confidence import Policy
+from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.walk import Found
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import ImageError
+from dfcore.errors import ImageError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
@@ -45,22 +47,23 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class _File:
-    path: Path
+    path: str | Path
     sha256: str | None
     image: PreparedImage | ImageError
 
 
 def predict_files(
-    paths: Iterable[Path], detectors: Mapping[str, Detector], options: BatchOptions | None = None
+    paths: Iterable[Found], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> Iterator[list[dict[str, Any]]]:
     """Predicts on files; yields a list of rows per batch, one row per file.
 
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
-    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, and error (why the file could
-    not be judged).
+    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), trained_on (whether the detector was
+    trained on these very pixels, see `Seen`), detector, and error (why the file could not be judged); and accident,
+    true, only where that may lie with the machine and not the file.
 
     Args:
-        paths: Files; consumed lazily.
+        paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
         detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
             `dfcore.detectors.selection`.
         options: See `BatchOptions`.
@@ -95,12 +98,14 @@ def _batch_size(detectors: Mapping[str, Detector]) -> int:
 
 
 def _read(
-    paths: Iterable[Path], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
+    paths: Iterable[Found], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
 ) -> Iterator[_File]:
     """Reads and preprocesses files, with at most `ahead` in progress."""
     specs = [detector.spec for detector in detectors]
 
-    def read(path: Path) -> _File:
+    def read(path: Found) -> _File:
+        if isinstance(path, LeftOut):
+            return _File(path.path, None, ImageError(path.reason))
         digest = None
         try:
             content = decoder.read_bytes(path)
@@ -135,7 +140,8 @@ def _judge(
 
 
 def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
-    return {
+    accident = {"accident": True} if isinstance(file.image, TransientImageError) else {}
+    return accident | {
         "path": storable(file.path),
         "sha256": file.sha256,
         "score": verdict.score,
@@ -144,6 +150,7 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),
+        "trained_on": None if verdict.error else verdict.seen.value,
         "detector": name,
         "error": verdict.error and storable(verdict.error),
     }

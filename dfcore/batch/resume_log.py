@@ -1,26 +1,42 @@
 """Resume log of batch prediction: rows are saved as they come, so a killed run resumes with each file judged once.
 
 The log is a JSON Lines journal next to the output file; its first line states the settings. A line truncated by a kill
-is dropped and its image judged again.
+is dropped and its image judged again. A row counts for a file only if the file's content is still the same: by size,
+times and inode, or where these differ, or are too new to tell versions apart, by SHA-256.
 """
 
 import json
 import os
+import struct
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 from filelock import Timeout
 
-from dfcore.errors import InputError, StorageError
-from dfcore.utils.files import lock, make_folder, sweep_of
+from dfcore.errors import ImageError, InputError, StorageError
+from dfcore.imaging import decoder
+from dfcore.utils.files import explained, lock, make_folder, sha256_bytes, share, stamp, sweep_of
+from dfcore.utils.texts import storable
 
 # Seconds of work that a crash of the machine may lose.
 _FLUSH_SECONDS = 2.0
+STAMP = "stamp"
+
+
+class _Entry(NamedTuple):
+    """What is kept in memory of an earlier row: digests of stamp and SHA-256, number of its line, whether it failed."""
+
+    stamp: bytes
+    sha256: bytes
+    line: int
+    failed: bool
+
+
+_PACKED = struct.Struct("16s16sQ?")
 
 
 class ResumeLog:
@@ -28,9 +44,13 @@ class ResumeLog:
 
     Attributes:
         path: Path of the journal.
-        judged: Number of rows in it.
+        judged: Number of rows in it that count.
         resumed: Number of rows from earlier runs.
-        failed: Number of rows with an error.
+        failed: Number of those of `judged` with an error.
+        replaced: Number of rows from earlier runs whose files have changed since; they do not count.
+        moved: Number of rows from earlier runs whose files have another path now; they do not count.
+        gone: Number of rows from earlier runs whose files are not there any more; they do count.
+        unstamped: Whether some of its rows are of a version that did not write stamps; their files are hashed.
     """
 
     def __init__(self, out: Path, how: Mapping[str, Any]):
@@ -44,8 +64,15 @@ class ResumeLog:
         self._out = out
         self.path = out.with_name(f".{out.name}.journal")
         self.judged = self.failed = self.resumed = self._struck = 0
+        self.replaced = self.moved = self.gone = self._new = 0
+        self.unstamped = False
         self._how = json.loads(json.dumps(how))
-        self._known: Counter[bytes] = Counter()
+        # {digest of the path: packed entries of its rows that no file has been found for yet}.
+        self._known: dict[bytes, bytes] = {}
+        self._visited: set[bytes] = set()
+        self._added: set[bytes] = set()
+        self._dropped: set[int] = set()
+        self._stamps: dict[str, list[str | None]] = {}
         self._flushed = time.monotonic()
         self._file: IO[bytes]
 
@@ -60,21 +87,22 @@ class ResumeLog:
             make_folder(self.path.parent)
             self._lock = lock(self._out.with_name(f".{self._out.name}.lock"), timeout=0)
         except OSError as error:
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         try:
             self._lock.acquire()
             sweep_of(self._out)
             self._file = open(self.path, "a+b")  # Closed by `__exit__`.
+            share(self.path)
         except Timeout:
             raise InputError(f"{self.path} is being written by another process; wait for it or stop it.") from None
         except OSError as error:
             self._lock.release()
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         try:
             self._resume()
         except OSError as error:
             self.__exit__()
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         except BaseException:
             self.__exit__()
             raise
@@ -89,16 +117,29 @@ class ResumeLog:
     @property
     def done(self) -> int:
         """Number of files done: earlier rows matched by `strike`, and rows added."""
-        return self._struck + self.judged - self.resumed
+        return self._struck + self._new
 
-    def strike(self, path: str) -> bool:
-        """Whether an earlier row has this path; each earlier row matches once."""
-        digest = _digest(path)
-        if not self._known.get(digest):
-            return False
-        self._known[digest] -= 1
-        self._struck += 1
-        return True
+    def strike(self, path: Path) -> bool:
+        """Whether an earlier row is of this file as it is now; each earlier row matches once.
+
+        Call it before the file is read.
+        """
+        name = storable(path)
+        now = stamp(path)
+        key = _digest(name)
+        entries = _unpacked(self._known.get(key, b""))
+        if entries:
+            self._visited.add(key)
+            match = _match(entries, now, path)
+            if match:
+                entries.remove(match)
+                self._known[key] = _packed(entries)
+                self._struck += 1
+                return True
+        waiting = self._stamps.get(name, [])
+        # Of files whose names are written alike, nobody knows later whose row it is.
+        self._stamps[name] = [None] * (len(waiting) + 1) if waiting else [now]
+        return False
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes rows; they survive a kill of the process from then on.
@@ -106,23 +147,47 @@ class ResumeLog:
         Raises:
             StorageError: If they cannot be written, e.g. because the disk is full.
         """
+        stamped = [{**row, STAMP: self._stamp_of(row)} for row in rows]
         try:
-            self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+            self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in stamped))
             self._file.flush()
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 os.fsync(self._file.fileno())
                 self._flushed = time.monotonic()
         except OSError as error:
-            raise StorageError(f"{self.path} could not be written: {error.strerror or error}.") from error
-        for row in rows:
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
+        self._new += len(rows)
+        for row in stamped:
             self._count(row)
+            if self.resumed and row.get("sha256"):
+                self._added.add(_digest(row["sha256"]))
+
+    def settle(self) -> None:
+        """Decides on the earlier rows that no file was found for; call it when every file has been struck or added."""
+        for key, packed in self._known.items():
+            for entry in _unpacked(packed):
+                if key in self._visited:
+                    self.replaced += 1
+                elif entry.sha256 in self._added:
+                    self.moved += 1
+                else:
+                    self.gone += 1
+                    continue
+                self._dropped.add(entry.line)
+                self.judged -= 1
+                self.failed -= entry.failed
+        self._known = {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Iterates over all rows in the order written."""
+        """Iterates over all rows that count, in the order written."""
         self._file.flush()
         with open(self.path, "rb") as file:
             next(file)
-            yield from map(json.loads, file)
+            for number, line in enumerate(file):
+                if number not in self._dropped:
+                    row = json.loads(line)
+                    row.pop(STAMP, None)
+                    yield row
 
     def remove(self) -> None:
         """Deletes the journal, once its rows are in the output file."""
@@ -145,24 +210,62 @@ class ResumeLog:
                 "with the same detectors and settings, delete it, or give another --out."
             )
         end = self._file.tell()
-        for line in self._file:
+        for number, line in enumerate(self._file):
             row = _parsed(line) if line.endswith(b"\n") else None
             if not isinstance(row, dict) or not isinstance(row.get("path"), str) or "error" not in row:
                 break
-            self._count(row)
-            self._known[_digest(row["path"])] += 1
+            self._know(row, number)
             end += len(line)
         self._file.truncate(end)
         self.resumed = self.judged
+
+    def _know(self, row: Mapping[str, Any], line: int) -> None:
+        """Keeps in mind an earlier row; one of a file that could not be read, or in vain, is tried again."""
+        if not row.get("sha256") or row.get("accident"):
+            self._dropped.add(line)
+            return
+        self._count(row)
+        self.unstamped |= STAMP not in row
+        key = _digest(row["path"])
+        entry = _Entry(_digest(str(row.get(STAMP))), _digest(str(row["sha256"])), line, bool(row["error"]))
+        self._known[key] = self._known.get(key, b"") + _packed([entry])
+
+    def _stamp_of(self, row: Mapping[str, Any]) -> str | None:
+        waiting = self._stamps.get(row["path"], [None])
+        result = waiting.pop()
+        if not waiting:
+            self._stamps.pop(row["path"], None)
+        return result
 
     def _count(self, row: Mapping[str, Any]) -> None:
         self.judged += 1
         self.failed += bool(row.get("error"))
 
 
-def _digest(path: str) -> bytes:
-    """Digest stored instead of the path, to save memory."""
-    return blake2b(path.encode(), digest_size=16).digest()
+def _match(entries: list[_Entry], now: str | None, path: Path) -> _Entry | None:
+    """The row that was made of a file as it is now."""
+    if now is not None:
+        digest = _digest(now)
+        if found := next((entry for entry in entries if entry.stamp == digest), None):
+            return found
+    try:
+        digest = _digest(sha256_bytes(decoder.read_bytes(path)))
+    except ImageError:
+        return None
+    return next((entry for entry in entries if entry.sha256 == digest), None)
+
+
+def _digest(text: str) -> bytes:
+    """Digest stored instead of a text, to save memory."""
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def _packed(entries: Sequence[_Entry]) -> bytes:
+    return b"".join(_PACKED.pack(*entry) for entry in entries)
+
+
+def _unpacked(packed: bytes) -> list[_Entry]:
+    return [_Entry(*values) for values in _PACKED.iter_unpack(packed)]
 
 
 def _parsed(line: bytes) -> Any:

@@ -1,16 +1,19 @@
 """Writes rows of predictions to a file; the suffix selects the format."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError
-from dfcore.utils.files import write_atomic
+from dfcore.utils.files import write_atomic, write_text
+from dfcore.utils.texts import storable
 
-COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error")
+COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "trained_on", "detector", "error")
 _PARQUET_ROWS = 10_000
 
 
@@ -26,6 +29,31 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     if suffix not in _WRITERS:
         raise InputError(f"Expected a file ending in {', '.join(FORMATS)}. Received: {path}.")
     write_atomic(path, lambda temporary: _WRITERS[suffix](temporary, rows))
+
+
+def write_left_out(path: Path, counted: Sequence[LeftOut], rows: Iterable[dict[str, Any]]) -> Path | None:
+    """Writes beside a file of rows what has no row in it, as CSV: path, files, reason.
+
+    Args:
+        path: The file of rows.
+        counted: What was left out without a row.
+        rows: All rows; those without a verdict are not in the competition's format.
+
+    Returns:
+        The file; None if nothing is missing. A file of an earlier time is then removed.
+    """
+    beside = Path(path).with_name(f"{Path(path).name}.left-out.csv")
+    entries = [(storable(left.path), left.files, left.reason) for left in counted]
+    if Path(path).suffix.lower() == ".json":
+        entries += [(row["path"], 1, row["error"]) for row in rows if row["error"]]
+    if not entries:
+        beside.unlink(missing_ok=True)
+        return None
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerows([("path", "files", "reason"), *entries])
+    write_text(beside, text.getvalue())
+    return beside
 
 
 def _write_competition(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -66,8 +94,9 @@ def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     The prediction is the two-way label, since the format has no third answer.
     """
-    require_numbers([Path(row["path"]) for row in rows])
-    pairs = [(int(Path(row["path"]).stem), row["label"]) for row in rows if not row["error"]]
+    judged = [row for row in rows if not row["error"]]
+    require_numbers([Path(row["path"]) for row in judged])
+    pairs = [(int(Path(row["path"]).stem), row["label"]) for row in judged]
     return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
 
 

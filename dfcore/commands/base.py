@@ -13,6 +13,10 @@ from dfcore.errors import InputError
 
 BUNDLE_HELP = "bundle folder, run folder or id, or name of a detector in the library (models/ or shipped with dfcore)"
 
+# Exit code if a picture was left out or could not be judged; the rest was done.
+INCOMPLETE = 3
+INCOMPLETE_HELP = "Exit code 0: {}; 3: {}, each with its reason; 2: the request is invalid; 1: it failed."
+
 
 class Parser(argparse.ArgumentParser):
     """Argument parser that reports errors in one line."""

@@ -1,13 +1,15 @@
 """`dfcore evaluate`, `dfcore cross-eval` and `dfcore compare`: measure detectors on labelled images."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
+from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
-from dfcore.errors import InputError
+from dfcore.errors import InputError, LayoutError
 from dfcore.utils.texts import printable
 
 _SPLITS = ("train", "validation", "test", "all")
@@ -38,6 +40,7 @@ def add(commands: Any) -> None:
         help="maximum images for --robustness (default: 1000)",
     )
     add_budget(evaluate)
+    add_reading(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
     add_arch_file(cross)
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
@@ -62,8 +65,10 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
 
     if split not in _SPLITS:
         raise InputError(f"Expected --split {', '.join(_SPLITS)}. Received: {split!r}.")
+    _require_there(root)
     # Restore the detector's own splits, so that no training image counts as test.
     dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")))
+    _tell_left_out(dataset)
     part = None if split == "all" else split
     bar = progress_bar("measuring")
     metrics, table = measure(detector, dataset, part, cache_dir=workspace.cache_dir(), progress=bar)
@@ -76,9 +81,35 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
     return metrics, table
 
 
+def _require_there(root: str) -> None:
+    """Checks that a data set exists; if runs were trained on it, the error names the command for one that moved."""
+    from dfcore.runs import RunStore
+    from dfcore.training.relocate import data_root
+
+    path = Path(root).expanduser()
+    if path.exists() or not workspace.readable(path):
+        return  # What may not be read is the scan's to tell.
+    own = [run.id for run in RunStore(workspace.runs_dir()) if data_root(run) == path.absolute()]
+    if own:
+        raise LayoutError(
+            f"There is no folder or manifest {root}. {len(own)} runs, such as {own[0]}, were trained on it. If it was "
+            f"moved, tell where to: dfcore runs relocate --all {root} NEW_ROOT"
+        )
+
+
+def _tell_left_out(dataset: Any) -> None:
+    """Says on stderr that images were not measured; their reasons are those of `dfcore data scan`."""
+    unusable = len(dataset.unreadable)
+    missed = sum(one.files for one in dataset.left_out if one.missed)
+    if unusable or missed:
+        text = f"{unusable} images that cannot be used, and {missed} files, folders or links that were left out"
+        print(printable(f"dfcore: {dataset.root}: {text}. See: dfcore data scan {dataset.root}"), file=sys.stderr)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import three_way, thresholds_for
+    from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
     out = out_file(options.out, EXPORT_FORMATS) if options.out else None
@@ -88,7 +119,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     budget = budget_of(options, detector.card)
     thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
     robust = options.max_images if options.robustness else 0
-    metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
+    with applied_reading(options, options.data_root):
+        metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
     if out:
@@ -97,6 +129,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))
     print(metrics["report"])
     if metrics["groups"]:
         print_table([{"group": name} | result for name, result in metrics["groups"].items()])
@@ -108,33 +141,48 @@ def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
     from dfcore.evaluation.metrics import summary
+    from dfcore.evaluation.overlap import cell, found, in_words
 
-    rows = []
+    rows, remarks = [], []
     # Resolve all names first, so that a misspelt one fails before any measurement.
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:
             metrics, _ = _measured(detector, root, options.split)
-            three = metrics["three_way"]
+            three, seen = metrics["three_way"], metrics["trained_on"]
+            same = {"same_data": metrics["same_data_as_training"]}
             rows.append(
                 {"detector": Path(name).name, "data set": metrics["dataset"], "images": metrics["images"]}
                 | {metric.key: metrics[metric.key] for metric in summary()}
                 | {"ece": metrics["ece"]}
                 | {column: three[key] for key, column in _THREE_WAY.items()}
-                | {"trained on it": "yes" if metrics["same_data_as_training"] else "no"}
+                | {"trained on it": cell(seen, **same)}
+                | ({"trained_on": seen} if options.json else {})
             )
-    print_json(rows) if options.json else print_table(rows)
+            if found(seen):
+                remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
+    if options.json:
+        print_json(rows)
+        return
+    print_table(rows)
+    print(*map(printable, remarks), sep="\n", end="\n" if remarks else "")
 
 
 def _compare(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import paired
+    from dfcore.evaluation.overlap import found, in_words
 
     detectors = [Detector.load(name) for name in (options.first, options.second)]
-    tables = [_measured(detector, options.data_root, options.split)[1] for detector in detectors]
+    measured = [_measured(detector, options.data_root, options.split) for detector in detectors]
+    tables = [table for _, table in measured]
+    seen = {letter: metrics["trained_on"] for letter, (metrics, _) in zip("ab", measured, strict=True)}
     result = paired.compare(paired.join(*tables), detectors[0].threshold, detectors[1].threshold)
     names = {"a": detectors[0].card.title, "b": detectors[1].card.title}
     if options.json:
-        print_json(result | {"detectors": names})
+        print_json(result | {"detectors": names, "trained_on": seen})
         return
     print(f"A: {printable(names['a'])}\nB: {printable(names['b'])}\n{paired.in_words(result)}")
+    for letter, overlap in seen.items():
+        if found(overlap):
+            print(f"{letter.upper()}: {in_words(overlap)}")

@@ -3,12 +3,15 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfcore.commands.base import (
     BUNDLE_HELP,
+    INCOMPLETE,
+    INCOMPLETE_HELP,
     add_arch_file,
     add_budget,
     add_engine,
@@ -22,6 +25,11 @@ from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable, storable
 
+if TYPE_CHECKING:
+    from dfcore.batch.resume_log import ResumeLog
+    from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.walk import Found
+
 # Bundle name that selects a detector for each image.
 AUTO = "auto"
 
@@ -29,6 +37,7 @@ AUTO = "auto"
 def add(commands: Any) -> None:
     """Adds the commands."""
     predict = command(commands, "predict", _predict, "classify images as real, fake or inconclusive")
+    predict.epilog = INCOMPLETE_HELP.format("every picture found has a verdict", "a picture has none, or may be missed")
     add_arch_file(predict)
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto selects the one that fits each image")
     predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
@@ -68,28 +77,64 @@ def add(commands: Any) -> None:
     )
 
 
-def _predict(options: argparse.Namespace) -> None:
+def _predict(options: argparse.Namespace) -> int:
     from dfcore.batch.predict import predict_files
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.datasets.listing import iter_images, list_images
 
     out = out_file(options.out, FORMATS) if options.out else None
     if out and out.suffix.lower() == ".json":
-        require_numbers(list_images(options.paths))
-    total = sum(1 for _ in iter_images(options.paths))
+        require_numbers(list(iter_images(options.paths)))
+    found = _Found(options.paths)
+    total = sum(1 for _ in found)
     if not total:
         list_images(options.paths)  # Raises the error.
     detectors, how = _detectors(options)
     bar = progress_bar("judging")
     if out is None:
-        _print(predict_files(iter_images(options.paths), detectors, how), total, bar, as_json=options.json)
+        failed = _print(predict_files(found, detectors, how), total, bar, as_json=options.json)
+        found.tell()
     else:
-        _write(out, options, detectors, how, total, bar)
+        failed = _write(out, options, found, (detectors, how), total, bar)
+    return INCOMPLETE if failed or found.missed else 0
 
 
-def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> None:
-    """Prints rows as they arrive, as text or as one JSON list."""
-    done = 0
+class _Found:
+    """The files to judge, and what is a row with its reason; counts what is neither.
+
+    Attributes:
+        counted: What has no row, from the last time that it was gone through.
+    """
+
+    def __init__(self, paths: Sequence[str]):
+        self._paths = paths
+        self.counted: list[LeftOut] = []
+
+    def __iter__(self) -> "Iterator[Found]":
+        from dfcore.datasets.dataset import LeftOut
+        from dfcore.datasets.listing import iter_found
+
+        self.counted = []
+        for found in iter_found(self._paths):
+            if isinstance(found, LeftOut) and (not found.missed or found.files > 1):
+                self.counted.append(found)
+            else:
+                yield found
+
+    @property
+    def missed(self) -> int:
+        """Number of files without a row among which there may be pictures."""
+        return sum(left.files for left in self.counted if left.missed)
+
+    def tell(self) -> None:
+        """Says on stderr what has no row."""
+        for left in self.counted:
+            print(printable(f"dfcore: {storable(left.path)}: {left.reason}"), file=sys.stderr)
+
+
+def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> int:
+    """Prints rows as they arrive, as text or as one JSON list; returns how many hold no verdict."""
+    done = failed = 0
     for batch in batches:
         for row in batch:
             if as_json:
@@ -97,38 +142,60 @@ def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *
             else:
                 print(printable(f"{row['path']}: {row['error'] or _in_words(row)}"))
             done += 1
+            failed += bool(row["error"])
         bar(done, total)
     if as_json:
-        print("\n]")
+        print("\n]" if done else "[]")
+    return failed
 
 
 def _write(
-    out: Path, options: argparse.Namespace, detectors: dict[str, Any], how: Any, total: int, bar: Progress
-) -> None:
-    """Writes rows to a file; resumes if an earlier attempt was killed."""
+    out: Path, options: argparse.Namespace, found: _Found, ready: tuple[dict[str, Any], Any], total: int, bar: Progress
+) -> int:
+    """Writes rows to a file; resumes if an earlier attempt was killed. Returns how many hold no verdict."""
     from dfcore.batch.predict import predict_files
     from dfcore.batch.resume_log import ResumeLog
-    from dfcore.batch.writers import write_rows
-    from dfcore.datasets.listing import iter_images
+    from dfcore.batch.writers import write_left_out, write_rows
 
+    detectors, how = ready
     with ResumeLog(out, _identity(options, detectors)) as log:
         if log.judged:
             print(printable(f"dfcore: going on after {log.judged} verdicts in {log.path}"), file=sys.stderr)
-        left = (path for path in iter_images(options.paths) if not log.strike(storable(path)))
+        if log.unstamped:
+            print("dfcore: it is of an earlier version: the files judged are hashed to compare them", file=sys.stderr)
+        left = (one for one in found if not (isinstance(one, Path) and log.strike(one)))
         for batch in predict_files(left, detectors, how):
             log.add(batch)
             for row in batch:
                 if row["error"]:
                     print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
             bar(log.done, total)
+        log.settle()
+        _tell_changes(log)
+        found.tell()
         write_rows(out, log.rows())
+        beside = write_left_out(out, found.counted, log.rows())
         log.remove()
         answer = {"out": str(out), "verdicts": log.judged - log.failed, "errors": log.failed}
+        answer |= {"left_out": [asdict(one) for one in found.counted]} if found.counted else {}
+        answer |= {"left_out_file": str(beside)} if beside else {}
         if options.json:
             print_json(answer)
         else:
             text = f", {log.failed} files that cannot be judged" if log.failed else ""
+            text += f"; what has no row in it is in {beside}" if beside else ""
             print(printable(f"{answer['verdicts']} verdicts in {out}{text}"))
+        return log.failed
+
+
+def _tell_changes(log: "ResumeLog") -> None:
+    for number, text in (
+        (log.replaced, "were replaced since and judged again"),
+        (log.moved, "have another name now; the rows with the old one were dropped"),
+        (log.gone, "are not there any more; their rows stay"),
+    ):
+        if number:
+            print(f"dfcore: {number} of the files judged before {text}", file=sys.stderr)
 
 
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
@@ -180,7 +247,13 @@ def _library() -> list[str]:
 
 def _in_words(row: dict[str, Any]) -> str:
     text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
-    return f"{text}. {row['reason']}." if row["reason"] else text
+    return " ".join([f"{text}. {row['reason']}." if row["reason"] else text, *filter(None, [_seen(row)])])
+
+
+def _seen(row: dict[str, Any]) -> str:
+    from dfcore.detectors.trained_on import Seen, in_words
+
+    return in_words(Seen(row["trained_on"]))
 
 
 def _explain(options: argparse.Namespace) -> None:

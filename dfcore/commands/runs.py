@@ -1,11 +1,14 @@
-"""`dfcore runs`: list, show, stop, resume and delete training runs."""
+"""`dfcore runs`: list, show, stop, resume, delete and relocate training runs."""
 
 import argparse
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.commands.base import add_runs_dir, command, subcommands
+from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_runs_dir, command, subcommands
 from dfcore.commands.terminal import print_figures, print_json
+from dfcore.utils.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +25,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_runs_dir(one)
         if name != "list":
             one.add_argument("run", metavar="RUN", help="run id, as listed by 'dfcore runs list'")
+    moved = command(commands, "relocate", _relocate, "tell runs where their data set is now; its content is checked")
+    add_runs_dir(moved)
+    moved.add_argument("what", metavar="RUN", help="run id; with --all, the folder where the data were")
+    moved.add_argument("root", metavar="NEW_ROOT", help="folder or manifest where they are now")
+    moved.add_argument("--all", action="store_true", help="all runs, and registered data sets, whose data were in OLD")
+    moved.usage = "%(prog)s [-h] [--json] [--runs-dir DIR] (RUN NEW_ROOT | --all OLD NEW)"
+    moved.epilog = INCOMPLETE_HELP.format("all were relocated", "with --all, some were not")
 
 
 def _store(options: argparse.Namespace) -> Any:
@@ -86,6 +96,32 @@ def _delete(options: argparse.Namespace) -> None:
     run = store.get(options.run)
     store.delete(options.run)
     _tell(options, run, "deleted")
+
+
+def _relocate(options: argparse.Namespace) -> int:
+    from dfcore.datasets import registry
+    from dfcore.training.relocate import relocate, relocate_all
+
+    store = _store(options)
+    if not options.all:
+        done = [relocate(store.get(options.what), options.root)]
+        registered = []
+    else:
+        workspace.require_readable(Path(options.root))
+        done = relocate_all(store, options.what, options.root)
+        registered = [str(path) for path in registry.relocate(options.what, options.root)]
+    if options.json:
+        print_json({"runs": [asdict(one) | {"root": str(one.root)} for one in done], "registered": registered})
+    else:
+        for one in done:
+            added = f", {one.added:,} others are there too" if one.added else ""
+            text = one.problem or f"its {one.images:,} images are in {one.root}{added}"
+            print(printable(f"{one.run}: {text}"))
+        for path in registered:
+            print(printable(f"registered: {path}"))
+        if not done and not registered:
+            print(printable(f"No run and no registered data set has its data in {options.what}."))
+    return INCOMPLETE if any(one.problem for one in done) else 0
 
 
 def _tell(options: argparse.Namespace, run: Any, state: str) -> None:

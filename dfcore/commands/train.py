@@ -7,9 +7,11 @@ from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir
+from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.runs import shown
 from dfcore.commands.terminal import print_figures, print_json, print_spread, progress_bar
 from dfcore.errors import DfcoreError, InputError
+from dfcore.utils.texts import printable
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="NAME", help=f"preset to start from: {', '.join(presets.names())}")
     parser.add_argument("--config", metavar="FILE", help="JSON file with settings; the options below override it")
     add_runs_dir(parser)
+    add_reading(parser)
     parser.add_argument("--detach", action="store_true", help="return at once; the run continues in the background")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
@@ -78,12 +81,13 @@ def _requested(options: argparse.Namespace) -> Any:
     asked |= {name: value for name in names if (value := getattr(options, name)) is not None}
     if "data_root" not in asked:
         raise InputError("Expected --data-root ROOT, or a --config FILE that names it.")
-    return check_request(
-        asked,
-        preset=options.preset,
-        progress=progress_bar("reading"),
-        note=lambda text: print(f"dfcore: {text}", file=sys.stderr),
-    )
+    with applied_reading(options, asked["data_root"]):
+        return check_request(
+            asked,
+            preset=options.preset,
+            progress=progress_bar("reading"),
+            note=lambda text: print(f"dfcore: {printable(text)}", file=sys.stderr),
+        )
 
 
 def _print_answers(answers: list[dict[str, Any]]) -> None:

@@ -21,14 +21,16 @@ class LeftOut:
     """Something under the root that is not part of the table.
 
     Attributes:
-        path: Path relative to the root; a folder for several files.
-        reason: Why it was left out.
-        files: Number of files, where known.
+        path: Path relative to the root; for several files a folder and a pattern.
+        reason: Why it was left out, as a sentence.
+        files: Number of files; 1 for a folder or link that leads to an unknown number.
+        missed: Whether a picture may be missed because of it.
     """
 
     path: str
     reason: str
     files: int = 1
+    missed: bool = True
 
 
 @dataclass(frozen=True)

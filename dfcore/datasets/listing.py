@@ -1,11 +1,11 @@
 """Finds images to judge: files, and folders with all that lies below them."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dfcore.datasets.scan import walk
+from dfcore.datasets.walk import Found, pictures
 from dfcore.errors import InputError
-from dfcore.imaging import decoder
 
 
 def list_images(paths: Iterable[str | Path]) -> list[Path]:
@@ -26,10 +26,19 @@ def iter_images(paths: Iterable[str | Path]) -> Iterator[Path]:
     Raises:
         InputError: when a path does not exist.
     """
+    return (found for found in iter_found(paths) if isinstance(found, Path))
+
+
+def iter_found(paths: Iterable[str | Path]) -> Iterator[Found]:
+    """As `iter_images`, with what is left out in the folders, see `dfcore.datasets.walk.pictures`.
+
+    Raises:
+        InputError: when a path does not exist.
+    """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from (file for file in walk(path) if file.suffix.lower() in decoder.SUFFIXES)
-        elif path.exists():
+            yield from pictures(path)
+        elif os.path.lexists(path):
             yield path
         else:
             raise InputError(f"There is no file or folder {path}.")

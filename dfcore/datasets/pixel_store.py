@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from dfcore.errors import InputError, StorageError
-from dfcore.utils.files import lock, make_folder, share
+from dfcore.utils.files import explained, lock, make_folder, share
 
 LIMIT = "DFCORE_CACHE_GB"
 _DEFAULT_GB = 20.0
@@ -76,7 +76,7 @@ class PixelStore:
         try:
             make_folder(folder / _USERS)
         except OSError as error:
-            raise StorageError(f"The cache folder {folder} cannot be made: {error.strerror}.") from error
+            raise StorageError(f"The cache folder {folder} cannot be made: {explained(error, folder)}.") from error
         self._folder = folder
         self._pixels, self._index = folder / _PIXELS, folder / _INDEX
         self._shape = (size, size, 3)
@@ -146,7 +146,9 @@ class PixelStore:
         try:
             yield
         except OSError as error:
-            raise StorageError(f"The cache {self._folder} cannot be written: {error.strerror or error}.") from error
+            raise StorageError(
+                f"The cache {self._folder} cannot be written: {explained(error, self._folder / _PIXELS)}."
+            ) from error
 
 
 def entries(cache: Path) -> list[CacheEntry]:
@@ -217,10 +219,10 @@ def _unused(folder: Path) -> Iterator[bool]:
             for path in (folder / _USERS).glob("*"):
                 with lock(path, timeout=0):
                     path.unlink(missing_ok=True)
-        except (Timeout, OSError):  # It is written, open, or another account's alone.
+        except (Timeout, OSError):  # It is written, or open.
             yield False
             return
-        yield True
+        yield os.access(folder, os.W_OK | os.X_OK)  # It may be another account's alone.
 
 
 def _entry(folder: Path) -> CacheEntry:

@@ -1,14 +1,18 @@
 """What a user has said of a data set that its folders and tables do not tell, remembered for its root."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dfcore import workspace
+from dfcore.datasets.layouts import Place
 from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 ClassName = Literal["real", "fake"]
+EXCLUDED = "Left out of the data set, as was said."
 
 
 class Reading(BaseModel):
@@ -35,6 +39,39 @@ class Reading(BaseModel):
     confirmed: bool = False
     excluded: tuple[str, ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
+
+
+def turned(place: Place, reading: Reading) -> Place:
+    """A place with its class turned around, if a user said so."""
+    return replace(place, label=1 - place.label) if reading.swapped and place.label is not None else place
+
+
+def apply_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The rows of a data set as a user said: turned around, without what was excluded."""
+    table = table.copy()
+    if reading.swapped:
+        table["label"] = 1 - table.label
+    if reading.excluded:
+        out = table.pixels_sha256.isin(reading.excluded) & table.error.isna()
+        table.loc[out, "error"] = EXCLUDED
+    return table
+
+
+def reading_notes(reading: Reading, table: pd.DataFrame) -> list[str]:
+    """What a user's choices did, in words."""
+    result = []
+    if reading.columns:
+        said = ", ".join(f"{key} in {column}" for key, column in reading.columns.items())
+        result.append(f"Columns are read as was said: {said}.")
+    for what, said_of in (("Values of the label column", reading.labels), ("Class folders", reading.class_folders)):
+        if said_of:
+            said = ", ".join(f"{name} is {label}" for name, label in said_of.items())
+            result.append(f"{what} are read as was said: {said}.")
+    if reading.swapped:
+        result.append("Real and fake are turned around, as was said.")
+    if reading.excluded:
+        result.append(f"{(table.error == EXCLUDED).sum()} images are left out, as was said.")
+    return result
 
 
 def recall(root: Path) -> Reading:

@@ -12,12 +12,42 @@ DEMO = "demo"
 
 
 def registered() -> list[Path]:
-    """Registered folders and manifests that still exist, in order of registration; the demo set included."""
+    """Registered folders and manifests that still exist, in order of registration; the demo set included.
+
+    Those that do not are in `missing`.
+    """
     paths = [Path(text) for text in _stored()]
     demo = demo_folder()
     if demo.is_dir() and demo not in paths:
         paths.append(demo)
     return [path for path in paths if path.exists()]
+
+
+def missing() -> list[Path]:
+    """Registered folders and manifests that are not there any more: moved, deleted, or on a disk that is away."""
+    return [path for path in map(Path, _stored()) if not path.exists()]
+
+
+def relocate(old: str | Path, new: str | Path) -> list[Path]:
+    """Registers what moved from `old`, or from below it, at its place in `new`; returns the new paths.
+
+    Raises:
+        AccessError: when it lies outside of the folders that may be read.
+        LayoutError: when it is not there.
+    """
+    before, now = Path(old).expanduser().absolute(), Path(new).expanduser()
+    workspace.require_readable(now)
+    if not now.exists():
+        raise LayoutError(f"Expected an existing folder or manifest on this machine. Received: {str(new)!r}.")
+    now = now.resolve()
+    with _lock():
+        stored = _stored()
+        moved = {
+            text: str(now / Path(text).relative_to(before)) for text in stored if Path(text).is_relative_to(before)
+        }
+        moved = {text: path for text, path in moved.items() if Path(path).exists()}
+        write_json(_file(), list(dict.fromkeys(moved.get(text, text) for text in stored)))
+    return [Path(path) for path in moved.values()]
 
 
 def register(root: str | Path) -> Path:

@@ -1,40 +1,52 @@
-"""Reads a folder or a manifest into one table with a row for every image, good or bad."""
+"""Reads a folder or a table into one table with a row for every image, good or bad."""
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePath, PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dfcore import workspace
-from dfcore.datasets import grouping, layouts
+from dfcore.datasets import grouping
 from dfcore.datasets.dataset import COLUMNS, Dataset
-from dfcore.datasets.layouts import KNOWN_LAYOUTS, UNLABELLED, Place
-from dfcore.datasets.manifest import find_manifest, read_manifest
-from dfcore.datasets.reading import Reading, recall
+from dfcore.datasets.layouts import UNLABELLED, Place
+from dfcore.datasets.reading import Reading, apply_reading, reading_notes, recall, turned
 from dfcore.datasets.scan_cache import READ, ScanMemory
+from dfcore.datasets.scan_copies import with_sources
+from dfcore.datasets.scan_listing import list_files
+from dfcore.datasets.understand import Understood, require_table, understand_folder, understand_table
+from dfcore.datasets.understood import folder_tree, separated_classes
 from dfcore.datasets.units import joined
+from dfcore.datasets.walk import walk
+from dfcore.datasets.words import parse_label
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable, storable
 
 Progress = Callable[[int, int], None]
-_NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
 
 
-def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4, cache: Path | None = None) -> Dataset:
-    """Reads a data set's layout and every image in it.
+def scan(
+    root: str | Path,
+    *,
+    reading: Reading | None = None,
+    progress: Progress | None = None,
+    workers: int = 4,
+    cache: Path | None = None,
+) -> Dataset:
+    """Reads a data set's layout or tables, and every image in it.
 
     Every image is decoded once, so that a damaged file is found here and not in the middle of a
     training run.
 
     Args:
-        root: a folder in one of `KNOWN_LAYOUTS`, or a manifest file.
+        root: a folder in one of `KNOWN_LAYOUTS`, or a table of images.
+        reading: what a user says of how to read it; by default what is remembered for this root.
         progress: called with (images done, images in all) from time to time.
         workers: threads that read and decode.
         cache: folder in which is remembered what was read, by default the workspace's; files that
@@ -45,7 +57,9 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
 
     Raises:
         AccessError: when it lies outside of the folders that may be read.
-        LayoutError: when there is no such folder, no image in it, or no folder name tells a class.
+        LayoutError: when there is no such folder, no image in it, no folder or table tells a class, or what they tell
+            contradicts itself.
+        ConventionUnknown: when nothing tells which values of a table are real and which are fake.
 
     Example:
         >>> import dfcore
@@ -60,90 +74,34 @@ def scan(root: str | Path, *, progress: Progress | None = None, workers: int = 4
     if not root.exists():
         raise LayoutError(f"There is no folder or manifest {root}.")
     root = root.resolve()
-    manifest = find_manifest(root)
-    if manifest is not None:
-        folder, paths, places, reasons = read_manifest(manifest)
-        layout = f"manifest ({manifest.name})"
-        notes: list[str] = []
+    reading = recall(root) if reading is None else reading
+    if root.is_dir():
+        folder, understood = root, understand_folder(root, list_files(root), reading)
     else:
-        folder = root
-        result, notes = _list_images(root)
-        paths = [storable(path) for path in result]
-        reasons = [None if path == name else _NO_UTF8 for path, name in zip(paths, result, strict=True)]
-        places = layouts.place_all(paths)
-        layout = layouts.layout_name(paths, places)
-    _require_labels(root, paths, places)
-    memory = ScanMemory(cache or workspace.cache_dir(), folder)
-    table = _read_table(folder, memory, paths, places, reasons, progress, workers)
+        require_table(root)
+        folder, understood = root.parent, understand_table(root, lambda: list(list_files(root.parent).images), reading)
+    cache = cache or workspace.cache_dir()
+    memory = ScanMemory(cache, folder)
+    table = _read_table(folder, memory, understood, progress, workers)
     memory.store()
-    reading = recall(root)
-    table, told = _with_sources(table, reading)
-    notes += [*told, *_notes(folder, table)]
-    return Dataset(folder, layout, table, tuple(notes), (folder / "DEMONSTRATION.txt").is_file())
-
-
-def _list_images(root: Path) -> tuple[list[str], list[str]]:
-    if not root.is_dir():
-        raise LayoutError(f"Expected a folder or a .csv or .parquet manifest. Received: {root}.")
-    paths, skipped = walk_images(root)
-    notes = [f"{skipped} files are no images by their names and were passed over."] if skipped else []
-    return [path.relative_to(root).as_posix() for path in paths], notes
-
-
-def walk_images(root: Path) -> tuple[list[Path], int]:
-    """All files under a folder that are images by their names, 2.png before 10.png; and how many are not."""
-    result, skipped = [], 0
-    for path in walk(root):
-        if path.suffix.lower() in decoder.SUFFIXES:
-            result.append(path)
-        elif path.suffix.lower() != ".json" and path.name != "DEMONSTRATION.txt":
-            skipped += 1
-    return sorted(result, key=_natural), skipped
-
-
-def walk(root: Path) -> Iterator[Path]:
-    """All files under a folder but hidden ones, folder by folder, 2.png before 10.png; one folder's names in memory."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        for name in sorted(files, key=_number_first):
-            if not name.startswith("."):
-                yield Path(folder, name)
-
-
-def _natural(path: Path) -> tuple[str, int, str]:
-    return str(path.parent), *_number_first(path.name)
-
-
-def _number_first(name: str) -> tuple[int, str]:
-    stem = PurePath(name).stem
-    return int(stem) if stem.isdecimal() else -1, name
-
-
-def _require_labels(root: Path, paths: list[str], places: list[Place]) -> None:
-    known = "\n  ".join(KNOWN_LAYOUTS)
-    if not paths:
-        raise LayoutError(f"No images were found in {root}. Layouts that are known:\n  {known}")
-    if not any(place.label is not None for place in places):
-        folders = sorted({str(PurePosixPath(path).parent) for path in paths})
-        raise LayoutError(
-            f"No folder in {root} names a class. Received: {len(paths)} images in "
-            f"{', '.join(folders[:6])}{' …' if len(folders) > 6 else ''}. Layouts that are known:\n  {known}"
-        )
+    table, told = _with_named_sources(apply_reading(table, reading), reading)
+    table, near = with_sources(table, memory.signatures, cache, folder)
+    notes = (*understood.notes, *reading_notes(reading, table), *told, *_notes(folder, table), *near)
+    tree = folder_tree(understood.paths, [turned(place, reading) for place in understood.places])
+    demonstration = (folder / "DEMONSTRATION.txt").is_file()
+    left_out = tuple(one for one in understood.left_out if one.path not in understood.tables)
+    data = Dataset(folder, understood.layout, table, notes, demonstration, left_out, tree=tree, reading=reading)
+    return replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
 
 
 def _read_table(
-    root: Path,
-    memory: ScanMemory,
-    paths: list[str],
-    places: list[Place],
-    reasons: Sequence[str | None],
-    progress: Progress | None,
-    workers: int,
+    root: Path, memory: ScanMemory, understood: Understood, progress: Progress | None, workers: int
 ) -> pd.DataFrame:
     def read(item: tuple[str, Place, str | None]) -> dict[str, Any]:
         return _row(root, memory, *item)
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    paths, places, reasons = understood.paths, understood.places, understood.reasons
     with ThreadPoolExecutor(workers) as pool:
         for row in pool.map(read, zip(paths, places, reasons, strict=True)):
             rows.append(row)
@@ -158,6 +116,7 @@ def _read_table(
 def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str | None) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"path": path, "label": place.label, "split": place.split, "group": place.group}
+    row["source_id"] = place.source
     if refused:
         return row | {"error": refused}
     if not workspace.readable(root / path):
@@ -194,7 +153,7 @@ def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
     return read
 
 
-def _with_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+def _with_named_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
     """The table with the source of each image: as its row says, as its path tells, and as the audit found."""
     found, told = grouping.sources(table.path.tolist(), reading.groups)
     given = table.source_id.where(table.source_id != "")
@@ -237,7 +196,7 @@ def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
         labels = dict(zip(numbers, folder.label, strict=True))
         try:
             entries = json.loads(file.read_text(encoding="utf-8"))
-            text = {str(entry["index"]): layouts.parse_label(entry["prediction"]) for entry in entries}
+            text = {str(entry["index"]): parse_label(entry["prediction"]) for entry in entries}
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             notes.append(f"{name} could not be read ({type(error).__name__}: {error}).")
             continue

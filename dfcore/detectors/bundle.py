@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from dfcore.confidence import OODDetector
-from dfcore.detectors.card import Card, OpenVINORecord
+from dfcore.detectors.card import Card, OpenVINORecord, TrainedOnRecord
+from dfcore.detectors.trained_on import MAX_BYTES as MAX_TRAINED_ON
+from dfcore.detectors.trained_on import TrainedOn
 from dfcore.errors import ArchiveError, BundleError, ConfigError
 from dfcore.utils.files import flush, read_json, remembered, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.utils.texts import printable
@@ -18,7 +20,7 @@ from dfcore.utils.texts import printable
 if TYPE_CHECKING:
     import keras
 
-MODEL, CARD, OOD_FILE = "model.keras", "card.json", "domain.npz"
+MODEL, CARD, OOD_FILE, TRAINED_ON = "model.keras", "card.json", "domain.npz", "trained_on.npz"
 # The same network for OpenVINO: its graph, and instructions to derive its weights from the Keras model.
 OPENVINO_FILES = ("openvino.xml", "openvino.npz")
 _MAX_OPENVINO = (8 * 2**20, 1024 * 2**20)
@@ -162,6 +164,45 @@ def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
         return OODDetector.from_bytes(content)
     except (OSError, EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
+
+
+def write_trained_on(folder: Path, card: Card, trained_on: TrainedOn) -> Card:
+    """Adds the list of training images to a bundle; returns the card as written."""
+    content = trained_on.to_bytes()
+    write_bytes(Path(folder) / TRAINED_ON, content)
+    held = int(trained_on.held.sum())
+    record = TrainedOnRecord(train=len(trained_on) - held, validation=held, sha256=sha256_bytes(content))
+    card = card.model_copy(update={"trained_on": record})
+    write_card(folder, card)
+    return card
+
+
+def read_trained_on(folder: Path, card: Card) -> TrainedOn | None:
+    """Reads the list of training images; None if the card names none, as those of version 0.5 and earlier.
+
+    Raises:
+        BundleError: If the file is missing, altered, too large or unreadable.
+    """
+    if card.trained_on is None:
+        return None
+    path = Path(folder) / TRAINED_ON
+    try:
+        if path.stat().st_size > MAX_TRAINED_ON:
+            raise BundleError(f"{path} is larger than {MAX_TRAINED_ON // 2**20} MB and was refused.")
+        content = path.read_bytes()
+        if sha256_bytes(content) != card.trained_on.sha256:
+            raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
+        result = TrainedOn.from_bytes(content)
+    except (OSError, EOFError, ValueError, MemoryError, ArchiveError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    stated = card.trained_on.train, card.trained_on.validation
+    listed = len(result) - int(result.held.sum()), int(result.held.sum())
+    if stated != listed:
+        raise BundleError(
+            f"{path} does not fit its card. Expected {stated[0]:,} images of training and {stated[1]:,} of validation. "
+            f"Received: {listed[0]:,} and {listed[1]:,}."
+        )
+    return result
 
 
 def read_openvino(folder: Path, card: Card) -> tuple[bytes, bytes] | None:

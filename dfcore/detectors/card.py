@@ -53,6 +53,20 @@ class OODRecord(_Part):
     limit_from: str = ""
 
 
+class TrainedOnRecord(_Part):
+    """Training images of a detector, listed by their hashes, see `dfcore.detectors.trained_on`.
+
+    Attributes:
+        train: Number of listed images of the training split.
+        validation: Number of listed images of the validation split, which tuned the detector.
+        sha256: Hash of `trained_on.npz`, which holds the list.
+    """
+
+    train: int = Field(ge=0)
+    validation: int = Field(ge=0)
+    sha256: str
+
+
 class PrecisionCost(_Part):
     """Loss of accuracy from computing at lower precision.
 
@@ -141,6 +155,7 @@ class Card(_Part):
     calibration: Calibration = Calibration()
     decision_thresholds: DecisionThresholds | None = None
     ood: OODRecord | None = None
+    trained_on: TrainedOnRecord | None = None
     openvino: OpenVINORecord | None = None
     cam_layer: str
     training: Training

@@ -12,16 +12,18 @@ from PIL import Image
 
 from dfcore import architectures, workspace
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
-from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, verify
+from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, read_trained_on, verify
 from dfcore.detectors.card import Card
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.model_validation import check_model, read_weights
+from dfcore.detectors.trained_on import Seen, TrainedOn
 from dfcore.detectors.verdict import Scores, Verdict
 from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, has_bfloat16, installed, weight_dedup
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.signature import Signature, signature
 from dfcore.utils import extras
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
@@ -59,6 +61,7 @@ class Detector:
         self.ood_detector = ood_detector
         self._model = model
         self._explainer: Explainer | None = None
+        self._trained_on: TrainedOn | None = None
         self._lazy_lock = threading.RLock()
 
     @classmethod
@@ -105,6 +108,18 @@ class Detector:
                     raise BundleError(f"{self.folder / MODEL} is not the model that its card was written for.")
                 self._model = _load_model(self.folder, self.card)
             return self._model
+
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """The list of its training images, read on first access; None if its bundle has none.
+
+        Raises:
+            BundleError: If it is missing, altered or unreadable although the card names it.
+        """
+        with self._lazy_lock:
+            if self._trained_on is None and self.folder is not None:
+                self._trained_on = read_trained_on(self.folder, self.card)
+            return self._trained_on
 
     @property
     def spec(self) -> PreprocessSpec:
@@ -231,8 +246,27 @@ class Detector:
         pixels = np.stack([item.inputs[self.spec] for item in batch])
         result = self.score(pixels, [item.shorter_side for item in batch], [item.jpeg_quality for item in batch])
         thresholds = policy.thresholds or self.card.thresholds
-        for score, logit, ood in zip(result.scores.tolist(), result.logits.tolist(), result.ood, strict=True):
-            yield Verdict(score, self.threshold, logit, None, thresholds, ood, policy.ignore_ood)
+        rows = zip(result.scores.tolist(), result.logits.tolist(), result.ood, self._seen(batch), strict=True)
+        for score, logit, ood, seen in rows:
+            yield Verdict(score, self.threshold, logit, None, thresholds, ood, policy.ignore_ood, seen)
+
+    def _seen(self, batch: Sequence[PreparedImage]) -> list[Seen]:
+        """Whether it was trained on these images; looks are compared where there is a preview to tell them by."""
+        if self.trained_on is None:
+            return [Seen.UNKNOWN] * len(batch)
+
+        def looks(positions: list[int]) -> Iterator[Signature | None]:
+            previews = (batch[position].preview for position in positions)
+            return (None if preview is None else signature(preview) for preview in previews)
+
+        facts = [item.facts for item in batch]
+        found = self.trained_on.find(
+            [each.pixels_sha256 if each else None for each in facts],
+            [each.sha256 if each else None for each in facts],
+            looks,
+        )
+        # Images without facts came as pixels, of which nothing is known.
+        return [Seen.UNKNOWN if each is None else seen for each, seen in zip(facts, found, strict=True)]
 
 
 def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dfcore.confidence import NOT_CHECKED, Decision, DecisionThresholds, OODResult, Policy, decide, is_fake
+from dfcore.detectors.trained_on import Seen
 from dfcore.labels import FAKE, REAL, name_of
 
 
@@ -20,6 +21,7 @@ class Verdict:
         thresholds: Thresholds of the three-way decision; None uses `threshold` alone.
         ood: Out-of-distribution result, or `NOT_CHECKED`.
         ignore_ood: Whether an out-of-distribution image is decided by its score too.
+        seen: Whether the detector was trained on this image.
 
     Example:
         >>> import dfcore
@@ -36,6 +38,7 @@ class Verdict:
     thresholds: DecisionThresholds | None = None
     ood: OODResult = NOT_CHECKED
     ignore_ood: bool = False
+    seen: Seen = Seen.UNKNOWN
 
     @property
     def label(self) -> str | None:

@@ -12,6 +12,7 @@ from dfcore.evaluation.metrics import (
     precision_recall_points,
     roc_points,
 )
+from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import (
     CROSS_VALIDATION,
     predict_split,
@@ -36,6 +37,7 @@ __all__ = [
     "evaluate_scores",
     "full_metrics",
     "measure",
+    "overlap",
     "precision_recall_points",
     "predict_split",
     "predictions_path",

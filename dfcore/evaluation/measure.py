@@ -10,9 +10,12 @@ from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.dataset import Dataset
+from dfcore.datasets.looks import looks
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.trained_on import Seen
 from dfcore.evaluation.metrics import evaluate_scores, summary
+from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import predict_split
 from dfcore.evaluation.three_way import three_way
 
@@ -58,12 +61,14 @@ def measure(
     """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` plus details of the data set, split and detector; and the per-image predictions.
+        The metrics of `full_metrics` plus details of the data set, split and detector, and "trained_on", see `overlap`;
+        and the per-image predictions, with a column trained_on of values of `Seen`.
 
     Raises:
         DatasetError: If there is no usable image.
     """
     table = predict_split(detector, dataset, split, cache_dir=cache_dir, progress=progress)
+    table["trained_on"] = _seen(detector, dataset, table)
     metrics = full_metrics(table, detector.threshold, detector.card.thresholds)
     metrics |= {
         "dataset": dataset.name,
@@ -72,5 +77,17 @@ def measure(
         "detector": detector.card.title,
         "unreadable": len(dataset.unreadable) + len(table.attrs["excluded"]),
         "same_data_as_training": dataset.fingerprint == detector.card.training.fingerprint,
+        "trained_on": overlap(table, detector.threshold),
     }
     return metrics, table
+
+
+def _seen(detector: Detector, dataset: Dataset, table: pd.DataFrame) -> list[str]:
+    """For each image of a table of predictions, whether the detector was trained on it."""
+    if detector.trained_on is None:
+        return [Seen.UNKNOWN.value] * len(table)
+    pixels = table.path.map(dict(zip(dataset.table.path, dataset.table.pixels_sha256, strict=True)))
+    seen = detector.trained_on.find(
+        pixels.tolist(), table.sha256.tolist(), lambda rest: looks(dataset.root, table.path.iloc[rest].tolist())
+    )
+    return [each.value for each in seen]

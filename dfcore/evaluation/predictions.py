@@ -12,6 +12,7 @@ from dfcore import compat
 from dfcore.datasets.cache import CacheMode, Pixels, Progress, load_pixels
 from dfcore.datasets.dataset import Dataset
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.trained_on import Seen
 from dfcore.errors import BundleError, DatasetError, InputError
 from dfcore.utils.files import write_atomic
 from dfcore.utils.texts import printable
@@ -176,6 +177,8 @@ def _check_columns(path: Path, table: pd.DataFrame) -> None:
     valid["label"] = valid["label"] and bool(table.label.isin([0, 1]).all())
     if "score" in valid:
         valid["score"] = valid["score"] and bool(table.score.between(0, 1).all())
+    if "trained_on" in table:
+        valid["trained_on"] = bool(table.trained_on.isin(list(Seen)).all())
     for name in ("path", "sha256"):
         valid[name] = all(isinstance(value, str) for value in table[name])
     wrong = [name for name, ok in valid.items() if not ok]

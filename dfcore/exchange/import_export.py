@@ -13,14 +13,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from dfcore.detectors.bundle import CARD, MODEL, OOD_FILE, verify
+from dfcore.detectors.bundle import CARD, MAX_TRAINED_ON, MODEL, OOD_FILE, TRAINED_ON, verify
 from dfcore.detectors.library import free_place, put
 from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.files import make_folder, write_bytes
 from dfcore.utils.processes import environment, limit_memory
 
-_MAX_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, OOD_FILE: 64 * 2**20}
+_MAX_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, OOD_FILE: 64 * 2**20, TRAINED_ON: MAX_TRAINED_ON}
 _MAX_MEMBERS = 16
 _SECONDS = 180
 _MEMORY_BYTES = 8 * 2**30
@@ -96,7 +96,9 @@ def _problem(folder: Path) -> str | None:
     from dfcore.exchange.optimize import optimize
 
     try:
-        Detector.load(folder, "keras").predict([np.full((64, 64, 3), 128, np.uint8)])
+        detector = Detector.load(folder, "keras")
+        detector.predict([np.full((64, 64, 3), 128, np.uint8)])
+        _ = detector.trained_on  # Read lazily otherwise.
         for split in stored_splits(folder):
             read_predictions(predictions_path(folder, split))
         # An imported OpenVINO network is never read; it is rebuilt from the validated Keras model.

@@ -1,12 +1,15 @@
 """Decodes untrusted bytes or files to RGB uint8 of shape (H, W, 3): the only decoder of the workbench.
 
-Training and inference share it, so the same file always gives the same pixels. Steps, in order: format allow-list and
-size limits from the header; first frame; EXIF orientation; 16 to 8 bits by the high byte; transparency over white;
-conversion to RGB (from palette, greyscale, CMYK, ...; embedded colour profiles are ignored).
+Training and inference share it, so the same file always gives the same pixels. Steps, in order: format by content and
+size limits from the header; the primary, first or full-resolution picture; orientation, once; 16 to 8 bits by the high
+byte; gamma, if a PNG states another than sRGB's; transparency over white; conversion to RGB (from palette, greyscale,
+CMYK, ...; embedded colour profiles are ignored). What is not read right is refused with its cause; what a person should
+know of how a file was read is told in `ImageFacts.notes`.
 """
 
 import hashlib
 import io
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,22 +18,37 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, JpegImagePlugin, features
+from PIL import ExifTags, Image
 
 from dfcore.errors import ImageError
+from dfcore.imaging import facts, heif, jpeg, png, tiff
+from dfcore.imaging.facts import ImageFacts
+from dfcore.imaging.formats import FORMATS, SUFFIXES, recognised
+from dfcore.imaging.pixels import Tones, from_array, to_rgb
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
-)
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "VERSION",
+    "ImageFacts",
+    "Opened",
+    "Source",
+    "decode",
+    "describe",
+    "opened",
+    "pixels_digest",
+    "read_bytes",
+]
+
 # Raised when the pixels decoded from any file change; part of the keys of everything remembered about files.
-VERSION = 2
+VERSION = 3
 MAX_BYTES = 64 * 2**20
 # 150 MB when decoded. Pillow's own limit is far higher.
 MAX_PIXELS = 50_000_000
-_BAND_PIXELS = 1_000_000
 _NO_MEMORY = "There was not enough memory to decode the image."
 # Transforms to upright pixels, by EXIF orientation.
 _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
@@ -42,48 +60,15 @@ _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
     8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
 }
-_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
-_EXIF_VALUE_LENGTH = 200
-# Sum of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
-_LUMINANCE_SUM = 3688
+
+# Raw modes of 16-bit colours, and those that return the other byte of each sample.
+_OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
+_OTHER_BYTE["RGB;16N"] = "RGB;16B" if sys.byteorder == "little" else "RGB;16L"
 
 Source = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
 
 # Pillow only warns about large images; here it is an error, reported as an ImageError.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """Properties of an image file, read from its header and metadata.
-
-    Attributes:
-        format: Pillow's name of the format, e.g. "JPEG".
-        width, height: Size in pixels, as displayed (after EXIF orientation).
-        mode: Pillow's pixel mode of the file, e.g. "CMYK".
-        bytes: File size in bytes.
-        sha256: SHA-256 of the file's content, hexadecimal.
-        animated: Whether there are several frames; only the first is decoded.
-        jpeg_quality: For a JPEG, the quality estimated from its luminance table on libjpeg's scale, from about 11
-            (where the tables saturate) to 100; otherwise None.
-        pixels_sha256: SHA-256 of the decoded pixels, see `pixels_digest`; empty where only the header was read.
-        subsampling: Chroma subsampling of a JPEG, e.g. "4:2:0"; otherwise empty.
-        notes: What a person should know of how the pixels were read.
-        exif: Readable EXIF tags and their values as text; may be empty.
-    """
-
-    format: str
-    width: int
-    height: int
-    mode: str
-    bytes: int
-    sha256: str
-    animated: bool = False
-    jpeg_quality: int | None = None
-    exif: dict[str, str] = field(default_factory=dict)
-    pixels_sha256: str = ""
-    subsampling: str = ""
-    notes: tuple[str, ...] = ()
 
 
 def decode(source: Source) -> np.ndarray:
@@ -100,11 +85,11 @@ def decode(source: Source) -> np.ndarray:
         ImageError: If it is not an image in an allowed format, too large, or damaged.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return from_array(source)
     if isinstance(source, Image.Image):
-        return _load(source)
+        return _from_pillow(source)
     with opened(source) as image:
-        return image.pixels()
+        return image.pixels()[0]
 
 
 def pixels_digest(rgb: np.ndarray) -> str:
@@ -119,62 +104,88 @@ def pixels_digest(rgb: np.ndarray) -> str:
 
 
 def describe(source: str | Path | bytes | BinaryIO) -> ImageFacts:
-    """Reads the header and metadata of a file.
+    """Properties of a file; decodes it completely, since some of them show in the pixels only.
 
     Raises:
         ImageError: See `decode`.
     """
     with opened(source) as image:
-        return image.facts()
+        return image.read()[0]
 
 
+@dataclass
 class Opened:
     """An image file whose header has been read and accepted.
 
     Attributes:
-        area: Width times height, in pixels.
+        image: As Pillow opened it.
+        data: The file as it came.
+        notes: What is to be told so far.
+        reopen: Opens the image again.
+        check_whole: Raises where pixels are missing that the decoder fills in; gets them.
+        animated: Whether there are several frames or pages; None if Pillow knows.
+        turn: Orientation that Pillow does not know of.
+        tones: How samples become 8 bits.
     """
 
-    def __init__(self, image: Image.Image, data: bytes):
-        self._image, self._data = image, data
-        self.area = image.width * image.height
+    image: Image.Image
+    data: bytes
+    notes: list[str]
+    reopen: Callable[[], Image.Image]
+    check_whole: Callable[[np.ndarray], None] = lambda rgb: None
+    animated: bool | None = None
+    turn: int = 0
+    tones: Tones = field(default_factory=Tones)
 
-    def facts(self) -> ImageFacts:
-        """Properties of the file.
+    @property
+    def area(self) -> int:
+        """Width times height, in pixels."""
+        return self.image.width * self.image.height
+
+    def read(self) -> tuple[ImageFacts, np.ndarray]:
+        """Properties and pixels of the file, as from `decode`; closes the image, so call it once.
 
         Raises:
             ImageError: If the file is damaged.
         """
-        image = self._image
+        image = self.image
         with _damage_told():
+            described: dict[str, Any] = {
+                "format": image.format or "unknown",
+                "mode": image.mode,
+                "bytes": len(self.data),
+                "sha256": sha256_bytes(self.data),
+                "animated": bool(getattr(image, "is_animated", False)) if self.animated is None else self.animated,
+                "jpeg_quality": facts.jpeg_quality(image),
+                "subsampling": facts.subsampling(image),
+            }
+            # Reading the EXIF of a PNG decodes its pixels (the chunk may follow them) and would hide damage.
             if image.format == "PNG":
-                # Reading EXIF decodes the pixels (the chunk may follow them) and would hide that they are damaged.
                 image.load()
-            width, height = image.size
-            exif = _exif(image)
-            # For TIFF, Pillow already returns the displayed size.
-            if image.format != "TIFF" and exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
-                width, height = height, width
-            return ImageFacts(
-                format=image.format or "unknown",
-                width=width,
-                height=height,
-                mode=image.mode,
-                bytes=len(self._data),
-                sha256=sha256_bytes(self._data),
-                animated=bool(getattr(image, "is_animated", False)),
-                jpeg_quality=_jpeg_quality(image),
-                exif=_readable_exif(exif),
-                subsampling=_subsampling(image),
-            )
+            described["exif"] = facts.readable_exif(facts.read_exif(image))
+        rgb, notes = self.pixels()
+        height, width = rgb.shape[:2]
+        more = {"width": width, "height": height, "pixels_sha256": pixels_digest(rgb), "notes": tuple(notes)}
+        return ImageFacts(**described, **more), rgb
 
-    def pixels(self) -> np.ndarray:
-        """RGB pixels, as from `decode`; closes the image, so call it last.
+    def pixels(self) -> tuple[np.ndarray, list[str]]:
+        """RGB pixels, and all that is to be told; closes the image.
 
         Raises:
             ImageError: If the file is damaged.
         """
-        return _load(self._image, spent=True)
+        image, tones = self.image, self.tones
+        with _damage_told():
+            lower = _lower_bytes(image, self.reopen)
+            image.load()
+            if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
+                raise ImageError(_too_many_pixels(*image.size))
+            turn = _TURNS.get(self.turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
+            rgb = to_rgb(image, tones, lower)
+            # Saves memory while the orientation is applied.
+            image.close()
+            self.check_whole(rgb)
+            return np.ascontiguousarray(turn(rgb) if turn else rgb), self.notes + tones.notes
 
 
 @contextmanager
@@ -184,9 +195,9 @@ def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> It
     Raises:
         ImageError: See `decode`.
     """
-    data = read_bytes(source)
-    with _open(data) as image:
-        yield Opened(image, data)
+    result = _opened(read_bytes(source))
+    with result.image:
+        yield result
 
 
 def read_bytes(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> bytes:
@@ -228,15 +239,61 @@ def _read_path(path: Path) -> bytes:
         raise ImageError(f"{path} could not be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _open(data: bytes) -> Image.Image:
-    # Pillow opens MPO through its JPEG plugin and does not accept the name here.
-    formats = [name for name in FORMATS if name != "MPO" and (name != "AVIF" or features.check("avif"))]
+def _opened(data: bytes) -> Opened:
+    """Recognises and opens a file."""
+    kind = recognised(data)
+    if kind == "HEIF":
+        image = _open(data, kind)
+        return Opened(image, data, heif.notes(image), lambda: _open(data, kind))
+    if kind == "TIFF":
+        return _opened_tiff(data)
+    content = data
+    notes: list[str] = []
+    if kind == "PNG":
+        content, notes = png.mended(data)
+    found = jpeg.check_header(data) if kind == "JPEG" else None
+    if found is not None:
+        content = jpeg.mended(data, found)
+        notes = jpeg.notes(found)
+    image = _open(content, kind)
+    result = Opened(image, data, notes, lambda: _open(content, kind))
+    if kind == "PNG":
+        notes += png.notes(image)
+        result.tones = Tones(png.gamma(image))
+    if found is not None:
+        structure = found
+
+        def check_whole(rgb: np.ndarray) -> None:
+            if not structure.ended or jpeg.looks_cut(rgb):
+                jpeg.check_whole(data, structure)
+
+        result.check_whole = check_whole
+    return result
+
+
+def _opened_tiff(data: bytes) -> Opened:
+    found = tiff.chosen(data)
+    if found is None:
+        image = _open(data, "TIFF")
+        return Opened(image, data, [], lambda: _open(data, "TIFF"))
+
+    def reopen() -> Image.Image:
+        return tiff.planes_apart(_open(found.data, "TIFF"), found.page)
+
+    tones = Tones(None, found.page.depth, (8, 10, 12), found.page.inverted)
+    return Opened(reopen(), data, found.notes, reopen, animated=found.pages > 1, turn=found.orientation, tones=tones)
+
+
+def _open(data: bytes, kind: str) -> Image.Image:
+    """Opens a file of a format that its content shows it to have."""
     try:
-        image = Image.open(io.BytesIO(data), formats=formats)
+        image = heif.open_heif(data) if kind == "HEIF" else Image.open(io.BytesIO(data), formats=[kind])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(_too_many_pixels()) from None
+    except ImageError:
+        raise
     except Image.UnidentifiedImageError:
-        raise ImageError(f"Not an image in a format that is read here ({', '.join(formats)}).") from None
+        raise ImageError(f"The {kind} is damaged or incomplete: its header cannot be read.") from None
     except MemoryError:
         raise ImageError(_NO_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise arbitrary exceptions on hostile headers.
@@ -248,16 +305,36 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _load(image: Image.Image, *, spent: bool = False) -> np.ndarray:
-    """Decodes to RGB; with `spent`, the image is closed before the orientation is applied, to save memory."""
+def _lower_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> Callable[[], Image.Image] | None:
+    """For colours of 16 bits, of which Pillow returns the higher byte: how to load the lower one instead."""
+    modes = {_raw_mode(tile.args) for tile in image.tile} if image.mode == "RGB" and hasattr(image, "tile") else set()
+    if len(modes) != 1 or (mode := modes.pop()) not in _OTHER_BYTE:
+        return None
+
+    def load() -> Image.Image:
+        again: Any = reopen()
+        again.tile = [tile._replace(args=_with_mode(tile.args, _OTHER_BYTE[mode])) for tile in again.tile]
+        again.load()
+        return again
+
+    return load
+
+
+def _raw_mode(args: Any) -> str:
+    return args if isinstance(args, str) else str(args[0]) if args else ""
+
+
+def _with_mode(args: Any, mode: str) -> Any:
+    return mode if isinstance(args, str) else (mode, *args[1:])
+
+
+def _from_pillow(image: Image.Image) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
         image.load()
-        turn = _TURNS.get(_exif(image).get(ExifTags.Base.Orientation))
-        rgb = _to_rgb(image)
-        if spent:
-            image.close()
+        turn = _TURNS.get(facts.read_exif(image).get(ExifTags.Base.Orientation))
+        rgb = to_rgb(image, Tones())
         return np.ascontiguousarray(turn(rgb) if turn else rgb)
 
 
@@ -278,105 +355,6 @@ def _words(error: Exception) -> str:
     return printable(error)[:200] or type(error).__name__
 
 
-def _exif(image: Image.Image) -> Image.Exif:
-    """The EXIF data; empty if unreadable, since the pixels may still be valid."""
-    try:
-        return image.getexif()
-    except MemoryError:
-        raise
-    except Exception:  # Pillow raises arbitrary exceptions on malformed EXIF.
-        return Image.Exif()
-
-
-def _jpeg_quality(image: Image.Image) -> int | None:
-    """The quality at which libjpeg's scaled luminance table has the same sum as the file's."""
-    table = getattr(image, "quantization", {}).get(0)
-    if not table:
-        return None
-    scale = 100 * sum(table) / _LUMINANCE_SUM
-    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
-    return round(min(max(quality, 1), 100))
-
-
-def _subsampling(image: Image.Image) -> str:
-    if image.format not in ("JPEG", "MPO"):
-        return ""
-    return _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image), "other")
-
-
-def _to_rgb(image: Image.Image) -> np.ndarray:
-    if not isinstance(image.info.get("transparency", 0), (bytes, int, tuple)):
-        del image.info["transparency"]  # A text chunk of that name.
-    if image.mode.startswith("I;16"):
-        return _grey_to_rgb((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        kind = "32-bit integer" if image.mode == "I" else "Floating-point"
-        raise ImageError(f"{kind} pixels have no defined range; save the image with 8 or 16 bits.")
-    if image.width * image.height <= _BAND_PIXELS:
-        return _flat_rgb(image)
-    # In bands: several full copies of a large image would exceed the decoder's memory limit.
-    rgb = np.empty((image.height, image.width, 3), np.uint8)
-    columns = min(image.width, _BAND_PIXELS)
-    rows = _BAND_PIXELS // columns
-    for top in range(0, image.height, rows):
-        for left in range(0, image.width, columns):
-            box = (left, top, min(left + columns, image.width), min(top + rows, image.height))
-            rgb[top : box[3], left : box[2]] = _flat_rgb(image.crop(box))
-    return rgb
-
-
-def _flat_rgb(image: Image.Image) -> np.ndarray:
-    if image.has_transparency_data:
-        return _over_white(image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"))
-
-
-def _over_white(image: Image.Image) -> np.ndarray:
-    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
-
-
-def _grey_to_rgb(grey: np.ndarray) -> np.ndarray:
-    return np.repeat(grey[..., None], 3, axis=-1)
-
-
-def _from_array(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype != np.uint8:
-        raise ImageError(f"Expected an array of uint8 in 0 to 255. Received: dtype {pixels.dtype}.")
-    if pixels.ndim == 3 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
-    if pixels.size and pixels.ndim == 2:
-        return np.ascontiguousarray(_grey_to_rgb(pixels))
-    if pixels.size and pixels.ndim == 3 and pixels.shape[-1] == 4:
-        return np.ascontiguousarray(_over_white(Image.fromarray(pixels)))
-    if pixels.size and pixels.ndim == 3 and pixels.shape[-1] == 3:
-        return np.ascontiguousarray(pixels)
-    raise ImageError(f"Expected an array of shape (H, W), (H, W, 3) or (H, W, 4). Received: {pixels.shape}.")
-
-
 def _too_many_pixels(width: int | None = None, height: int | None = None) -> str:
     size = f"{width} x {height} pixels are" if width else "The image is"
     return f"{size} above the limit of {MAX_PIXELS // 1_000_000} megapixels; nothing was decoded."
-
-
-def _readable_exif(exif: Image.Exif) -> dict[str, str]:
-    result: dict[str, str] = {}
-    for part, names in (
-        (None, ExifTags.TAGS),
-        (ExifTags.IFD.Exif, ExifTags.TAGS),
-        (ExifTags.IFD.GPSInfo, ExifTags.GPSTAGS),
-    ):
-        for tag, value in _exif_part(exif, part).items():
-            name = names.get(tag)
-            if name and not isinstance(value, (bytes, dict)) and name not in {"ExifOffset", "GPSInfo"}:
-                result[name] = printable(str(value).strip())[:_EXIF_VALUE_LENGTH]
-    return result
-
-
-def _exif_part(exif: Image.Exif, part: int | None) -> dict[int, Any]:
-    try:
-        return dict(exif.items()) if part is None else exif.get_ifd(part)
-    except MemoryError:
-        raise
-    except Exception:  # See `_exif`.
-        return {}

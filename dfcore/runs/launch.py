@@ -7,12 +7,12 @@ import tempfile
 import threading
 from pathlib import Path
 
-from dfcore.errors import DfcoreError, RunError
+from dfcore.errors import DfcoreError, RunError, StorageError
 from dfcore.runs.process import identity
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
-from dfcore.utils.files import share, write_json
+from dfcore.utils.files import explained, share, write_json
 from dfcore.utils.processes import environment
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
@@ -39,7 +39,7 @@ def resume(run: Run) -> None:
     """Starts a new process that continues a run.
 
     Raises:
-        RunError: If the run is active or completed.
+        RunError: If the run is active or completed, or its data set is not where it was.
         DfcoreError: If the process cannot be started.
     """
     status = run.status()
@@ -47,7 +47,22 @@ def resume(run: Run) -> None:
         raise RunError(f"Run {run.id} is {status.state} already.")
     if not status.state.resumable:
         raise RunError(f"Run {run.id} is {status.state}; only a stopped, failed or interrupted one can be resumed.")
+    require_data(run)
     launch(run)
+
+
+def require_data(run: Run) -> None:
+    """Checks that the data set of a run is still there.
+
+    Raises:
+        RunError: If not; the text names the command that tells the run where it is now.
+    """
+    root = run.config().get("data_root")
+    if isinstance(root, str) and not Path(root).exists():
+        raise RunError(
+            f"The data set of run {run.id} is not there any more: {root}. If it was moved, tell where to: dfcore runs "
+            f"relocate {run.id} NEW_ROOT"
+        )
 
 
 def launch(run: Run) -> None:
@@ -68,6 +83,8 @@ def launch(run: Run) -> None:
                 env=_environment(),
                 start_new_session=True,
             )
+    except PermissionError as error:  # Another account's run.
+        raise StorageError(f"Run {run.id} cannot be started: {explained(error, run.log)}.") from error
     except OSError as error:
         run.update(state=State.FAILED, reason=f"Its process could not be started: {error}.")
         raise DfcoreError(f"The training process could not be started: {error}.") from error

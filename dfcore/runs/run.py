@@ -8,20 +8,20 @@ epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`, `
 
 import csv
 import io
+import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from dfcore import compat
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.process import alive, place
 from dfcore.runs.status import State, Status, require_types
-from dfcore.utils.files import lock, read_json, remembered, sweep, write_bytes, write_json, write_text
+from dfcore.utils.files import explained, lock, read_json, remembered, sweep, write_bytes, write_json, write_text
 from dfcore.utils.texts import printable
 
 _STATUS_FIELDS = {field.name for field in fields(Status)}
@@ -86,7 +86,7 @@ class Run:
             RunError: If `metrics.json` is damaged.
         """
         path = self.folder / "metrics.json"
-        if not path.is_file():
+        if not os.path.lexists(path) and self.folder.is_dir() and os.access(self.folder, os.X_OK):
             return None
         metrics = _read_object(path)
         if not all(isinstance(of_split, dict) for of_split in metrics.values()):
@@ -103,14 +103,20 @@ class Run:
         status = _remembered_status(self.folder / "status.json")
         if not status.state.active or self._process_alive(status):
             return status
-        with self._lock():
-            status = self._stored_status()
-            if status.state.active and not self._process_alive(status):
-                reason = "The training process is gone: it was killed, ran out of memory, or the machine restarted."
-                self.free_reserve()
-                self._write_status(
-                    status, state=State.INTERRUPTED, before=status.state, reason=reason, seconds_left=None
-                )
+        gone = {
+            "state": State.INTERRUPTED,
+            "before": status.state,
+            "reason": "The training process is gone: it was killed, ran out of memory, or the machine restarted.",
+            "seconds_left": None,
+        }
+        try:
+            with self._lock():
+                status = self._stored_status()
+                if status.state.active and not self._process_alive(status):
+                    self.free_reserve()
+                    return self._write_status(status, **(gone | {"before": status.state}))
+        except StorageError:  # Another account's run: it is interrupted, whether this one may record it or not.
+            return Status(**(status.__dict__ | gone))
         return self._stored_status()
 
     @property
@@ -138,16 +144,21 @@ class Run:
     def notes(self) -> str:
         """Returns the user's notes; empty if there are none."""
         path = self.folder / "notes.txt"
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        with suppress(OSError):
+            return path.read_text(encoding="utf-8", errors="replace")
+        return ""
 
     def log_tail(self, characters: int = 20_000) -> str:
         """Returns the end of the log, at most `characters` bytes."""
-        if not self.log.is_file():
+        try:
+            with open(self.log, "rb") as file:
+                size = file.seek(0, io.SEEK_END)
+                file.seek(max(size - characters, 0))
+                return file.read().decode(errors="replace")
+        except FileNotFoundError:
             return ""
-        with open(self.log, "rb") as file:
-            size = file.seek(0, io.SEEK_END)
-            file.seek(max(size - characters, 0))
-            return file.read().decode(errors="replace")
+        except OSError as error:
+            return f"The log could not be read: {error.strerror or error}."
 
     # === Writing ===
 
@@ -167,7 +178,12 @@ class Run:
 
     def beat(self) -> None:
         """Records a heartbeat of the training process."""
-        (self.folder / "heartbeat").touch()
+        path = self.folder / "heartbeat"
+        try:
+            path.touch()
+        except PermissionError:  # Another account made it.
+            path.unlink(missing_ok=True)
+            path.touch()
 
     def silence(self) -> float:
         """Returns the seconds since the last heartbeat, 0 or more; if the status is damaged, by the heartbeat file."""
@@ -295,6 +311,20 @@ class Run:
         self._require_own(self._stored_status())
         write_json(self.folder / "metrics.json", metrics)
 
+    def change_config(self, **changes: Any) -> None:
+        """Changes some fields of the stored configuration atomically.
+
+        Raises:
+            RunError: If the run is active or its configuration is damaged.
+            StorageError: If it cannot be written.
+        """
+        with self._lock():
+            status = self._stored_status()
+            if status.state.active:
+                raise RunError(f"Run {self.id} is {status.state}; stop it before its settings are changed.")
+            path = self.folder / "config.json"
+            write_json(path, _read_object(path) | changes)
+
     def write_notes(self, text: str) -> None:
         """Writes the user's notes."""
         write_text(self.folder / "notes.txt", text)
@@ -313,10 +343,21 @@ class Run:
         if self.owner is not None and (status.pid, status.started) != self.owner:
             raise LostRun(f"Run {self.id} was given to another process ({status.pid}); this one ends.")
 
-    def _lock(self) -> FileLock:
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
         if not self.folder.is_dir():
             raise RunError(f"Run {self.id} was deleted.")
-        return lock(self.folder / ".lock", timeout=20)
+        held = lock(self.folder / ".lock", timeout=20)
+        try:
+            held.acquire()
+        except OSError as error:
+            if not self.folder.is_dir():
+                raise RunError(f"Run {self.id} was deleted.") from error
+            raise StorageError(f"Run {self.id} cannot be changed: {explained(error, self.folder)}.") from error
+        try:
+            yield
+        finally:
+            held.release()
 
     def _stored_status(self) -> Status:
         return _read_status(self.folder / "status.json")

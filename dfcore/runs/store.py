@@ -1,5 +1,7 @@
 """The runs in a folder: creating, finding, queueing and deleting them."""
 
+import errno
+import os
 import re
 import shutil
 import time
@@ -12,7 +14,9 @@ from typing import Any
 from dfcore.errors import RunError, StorageError
 from dfcore.runs.run import SILENT_SECONDS, Run
 from dfcore.runs.status import State, Status
-from dfcore.utils.files import make_folder, share, write_json
+from dfcore.utils.files import explained, make_folder, share, write_json
+
+_NAME = re.compile(r"\d{8}-\d{6}-")
 
 
 class RunStore:
@@ -44,7 +48,7 @@ class RunStore:
             write_json(folder / "status.json", status.__dict__)
             return Run(self._named(folder, str(config.get("arch", "run"))))
         except OSError as error:
-            raise StorageError(f"No run can be made in {self.folder}: {error.strerror}.") from error
+            raise StorageError(f"No run can be made in {self.folder}: {explained(error, folder)}.") from error
 
     def get(self, run_id: str) -> Run:
         """Returns a run by its id.
@@ -77,9 +81,13 @@ class RunStore:
             active = run.silence() < SILENT_SECONDS
         if active:
             raise RunError(f"Run {run_id} is at work; stop it before deleting it.")
+        _require_deletable(run)
         # Hidden first, so that nobody sees a partly deleted run.
         aside = self.folder / f".deleted-{run_id}-{time.time_ns()}"
-        run.folder.rename(aside)
+        try:
+            run.folder.rename(aside)
+        except OSError as error:
+            raise StorageError(f"Run {run_id} cannot be deleted: {explained(error, run.folder)}.") from error
         shutil.rmtree(aside, ignore_errors=True)
 
     def turn_of(self, run: Run) -> bool:
@@ -99,9 +107,20 @@ class RunStore:
                 time.sleep(0.002)
 
 
+def _require_deletable(run: Run) -> None:
+    """Checks before anything is deleted that all of it can be."""
+    for folder in (run.folder, *(path for path in run.folder.rglob("*") if path.is_dir() and not path.is_symlink())):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise StorageError(f"Run {run.id} cannot be deleted: {explained(denied, folder)}.")
+
+
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run, even if one of its files is missing."""
-    return any((folder / name).is_file() for name in ("status.json", "config.json"))
+    """Whether a folder is a run, even if one of its files is missing, or it is another account's and closed."""
+    try:
+        return any((folder / name).is_file() for name in ("status.json", "config.json"))
+    except PermissionError:
+        return bool(_NAME.match(folder.name))
 
 
 def _waits(run: Run) -> bool:

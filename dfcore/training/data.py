@@ -1,13 +1,14 @@
 """The images of a training run: scanned, split, checked and decoded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dfcore import workspace
+from dfcore.audit import stored
 from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, scan
 from dfcore.datasets.cache import Pixels, load_pixels
 from dfcore.errors import DatasetError
@@ -57,6 +58,7 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         StorageError: If the cache cannot be written.
     """
     result = scan(config.data_root, progress=lambda done, total: tell("reading the data set", done, total))
+    result = replace(result, notes=(*result.notes, *stored.notes(Path(config.data_root), result)))
     dataset = assign_splits(result, config.split_policy)
     require_trainable(dataset)
     rows = dataset.usable.reset_index(drop=True)
@@ -112,6 +114,7 @@ def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
     if begun and then != now:
         raise DatasetError(
             f"The data set {data.dataset.root} has changed since this run began: then {then['images']:,} images took "
-            f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there."
+            f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there. "
+            f"If the images were moved, tell where to: dfcore runs relocate {path.parent.name} NEW_ROOT"
         )
     write_json(path, now)

@@ -11,9 +11,11 @@ import pandas as pd
 from dfcore import architectures
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
-from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector
+from dfcore.datasets.looks import looks
+from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
 from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.exchange.optimize import optimize
@@ -65,6 +67,10 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         watcher.phase("fitting calibration and thresholds")
         card, ood_detector, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
         card = write_ood_detector(made, card, ood_detector)
+        watcher.phase("listing the training images")
+        listed = _trained_on(data)
+        if listed is not None:
+            card = write_trained_on(made, card, listed)
         detector = Detector.load(made, engine)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if unseen is not None:
@@ -111,6 +117,16 @@ def _fit(
     if unseen is not None:
         unseen = unseen.assign(score=calibration.apply(logits), is_ood=False)
     return card, ood_detector, unseen
+
+
+def _trained_on(data: TrainingData) -> TrainedOn | None:
+    """The list of training and validation images; None if there are more than a bundle lists."""
+    rows = data.rows[data.rows.split.isin([TRAIN, VALIDATION])]
+    if len(rows) > MOST_IMAGES:
+        return None
+    signatures = looks(data.dataset.root, rows.path.tolist())
+    held = (rows.split == VALIDATION).tolist()
+    return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
 
 def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +180,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
             epochs_run=progress.epoch,
             best_epoch=progress.best_epoch,
             excluded=len(data.excluded),
-            notes=list(dataset.notes),
+            notes=[*dataset.notes, *dataset.doubts],
         ),
         limits=_limits(config, data),
     )

@@ -92,7 +92,8 @@ def check_request(
         preset: Name of a preset to start from.
         dataset: The data set in `data_root`, if it has already been scanned.
         progress: Called with (images read, total number of images) during the scan.
-        note: Called with a message for each setting of the preset that has no effect.
+        note: Called with a message for each setting of the preset that has no effect, and each doubt about the data
+            that nobody has confirmed.
 
     Raises:
         ConfigError: If settings are invalid or requested settings would have no effect; lists all problems.
@@ -113,6 +114,8 @@ def check_request(
     on_data = {name: needs for name, needs in idle_on(data, config) if getattr(config, name) != defaults[name]}
     _refuse_idle(config, {name: needs for name, needs in on_data.items() if name in asked}, asked, note)
     require_trainable(assign_splits(data, config.split_policy))
+    for doubt in data.doubts if not data.reading.confirmed else ():
+        note(f"{data.name}: {doubt}")
     return config
 
 

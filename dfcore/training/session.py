@@ -227,10 +227,13 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     from dfcore.training.data import prepare, require_same
     from dfcore.training.finish import Trained, finish, write_excluded
     from dfcore.training.folds import cross_validate, fold_count
+    from dfcore.training.record import write_record
     from dfcore.training.trainer import Trainer
 
     data = prepare(config, watcher.preparing)
-    require_same(data, run.folder / "data.json", begun=any(run.checkpoints.glob("epoch-*.npz")))
+    begun = any(run.checkpoints.glob("epoch-*.npz"))
+    require_same(data, run.folder / "data.json", begun=begun)
+    write_record(data.rows, run.folder, begun=begun)
     write_excluded(run, data.excluded)
     watcher.say(f"{data.dataset.counts().to_string()}\n{len(data.excluded)} images take no part, see excluded.csv")
     watcher.phase("building the network")

@@ -5,7 +5,8 @@ the old or the new content, never a mixture (POSIX `rename`; `os.replace` elsewh
 temporary file behind; `sweep` removes such files.
 
 Several accounts may share a workspace: accounts that may write to a folder may also write to the files, locks and
-folders that the workbench creates in it.
+folders that the workbench creates in it, whatever the umask and the group of who creates them. In a folder with the
+sticky bit, as /tmp, only locks are shared.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,13 +94,14 @@ def _write_aside(path: Path, write: Callable[[Path], None], name: Callable[[Path
         temporary = Path(text)
         write(temporary)
         flush(temporary)
-        temporary.chmod(0o644 | _shared_bits(path.parent))
+        temporary.chmod(0o644)
+        share(temporary)
         target = name(temporary)
         temporary.replace(target)
         flush(path.parent)
         return target
     except OSError as error:
-        raise StorageError(f"{path} could not be written: {error.strerror or error}.") from error
+        raise StorageError(f"{path} could not be written: {explained(error, path)}.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -113,20 +116,55 @@ def make_folder(path: Path) -> None:
     path = Path(path)
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        try:
+            path.mkdir(exist_ok=True)
+        except PermissionError as error:
+            raise PermissionError(error.errno, explained(error, path), str(path)) from error
         share(path)
 
 
 def share(path: Path) -> None:
-    """Makes a path writable by the accounts that may write to its folder; ignored unless this account owns it."""
+    """Gives the accounts that may write to a path's folder the same rights to the path.
+
+    It gets the folder's group too, and what is made in it later inherits that. Ignored unless this account owns it.
+    """
     with suppress(OSError):
-        path.chmod(stat.S_IMODE(path.stat().st_mode) | _shared_bits(path.parent))
+        folder, own = path.parent.stat(), path.stat()
+        bits = _shared_bits(folder)
+        if bits & stat.S_IWGRP and own.st_gid != folder.st_gid:
+            with suppress(OSError):  # This account is not in that group.
+                os.chown(path, -1, folder.st_gid)
+        if stat.S_ISDIR(own.st_mode):
+            # Whoever may write must get in, and what others make in it stays in the group.
+            bits |= (bits & (stat.S_IRGRP | stat.S_IROTH)) >> 2
+            bits |= stat.S_ISGID if bits & stat.S_IWGRP else 0
+        path.chmod(stat.S_IMODE(own.st_mode) | bits)
 
 
 def share_all_made(folder: Path) -> None:
     """Sets the umask so that new files of this process are shared like `folder`; for processes that use one folder."""
     with suppress(OSError):
-        os.umask(os.umask(0o077) & ~_shared_bits(folder))
+        bits = _shared_bits(folder.stat())
+        os.umask(os.umask(0o077) & ~(bits | bits >> 2))
+
+
+class _Lock(FileLock):
+    """A lock that is also held through a file which this account may only read: the kernel asks for no more."""
+
+    def _open_existing_lock_file(self, open_flags: int, open_mode: int) -> tuple[int, bool] | None:
+        try:
+            return super()._open_existing_lock_file(open_flags, open_mode)  # type: ignore[misc]
+        except PermissionError:
+            with suppress(PermissionError):
+                return os.open(self.lock_file, open_flags & ~os.O_RDWR | os.O_RDONLY), False
+            raise
+
+    def _acquire(self) -> None:
+        try:
+            super()._acquire()
+        except PermissionError as error:
+            path = Path(self.lock_file)
+            raise PermissionError(error.errno, explained(error, path), str(path)) from error
 
 
 def lock(path: Path, timeout: float = -1) -> FileLock:
@@ -139,13 +177,59 @@ def lock(path: Path, timeout: float = -1) -> FileLock:
     Raises:
         OSError: If the folder does not exist.
     """
-    return FileLock(path, timeout=timeout, mode=0o644 | _shared_bits(path.parent), thread_local=False)
+    mode = 0o644 | _shared_bits(path.parent.stat(), sticky=True)
+    return _Lock(path, timeout=timeout, mode=mode, thread_local=False)
 
 
-def _shared_bits(folder: Path) -> int:
-    """Write permissions of a folder for group and others, as mode bits; 0 if its sticky bit is set."""
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    return 0 if mode & stat.S_ISVTX else mode & (stat.S_IWGRP | stat.S_IWOTH)
+def _shared_bits(folder: os.stat_result, *, sticky: bool = False) -> int:
+    """Bits to read and write for group and others, as far as they may write to a folder; 0 if it is sticky."""
+    mode = folder.st_mode
+    if mode & stat.S_ISVTX and not sticky:
+        return 0
+    group = stat.S_IRGRP | stat.S_IWGRP if mode & stat.S_IWGRP else 0
+    return group | (stat.S_IROTH | stat.S_IWOTH if mode & stat.S_IWOTH else 0)
+
+
+def explained(error: OSError, path: Path) -> str:
+    """An error in words, without a full stop; where permission is missing, whose the folder is and what would help.
+
+    Args:
+        error: What was raised.
+        path: What was to be written, removed or renamed.
+    """
+    text = error.strerror or str(error)
+    if not isinstance(error, PermissionError) or os.name != "posix" or "belongs to" in text:
+        return text
+    where = next((one for one in (path, *path.parents) if os.path.lexists(one) and not _writable(one)), path.parent)
+    try:
+        found = where.stat()
+    except OSError:
+        return text
+    folder = where if stat.S_ISDIR(found.st_mode) else where.parent
+    return (
+        f"{text}. {where} belongs to {_owner(found)} with mode {stat.filemode(found.st_mode)}, and this account is "
+        f"{_account()}. Several accounts need a common group: chgrp -R GROUP {folder} && chmod -R g+rwXs {folder}"
+    )
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK | os.X_OK if path.is_dir() else os.W_OK)
+
+
+def _owner(found: os.stat_result) -> str:
+    return f"{_name('pwd', 'getpwuid', found.st_uid)}:{_name('grp', 'getgrgid', found.st_gid)}"
+
+
+def _account() -> str:
+    return _name("pwd", "getpwuid", os.geteuid())
+
+
+def _name(module: str, function: str, number: int) -> str:
+    """Name of a user or group; its number if it has none."""
+    try:
+        return str(getattr(import_module(module), function)(number)[0])
+    except (ImportError, KeyError):
+        return str(number)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -209,6 +293,20 @@ def remembered(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]
         return reading
 
     return decorate
+
+
+def stamp(path: Path) -> str | None:
+    """Size, times and inode of a file as text, which differ once its content does; follows links.
+
+    None if the file is missing, or changed so recently that a further change may leave them as they are.
+    """
+    try:
+        result = path.stat()
+    except (OSError, ValueError):
+        return None
+    if time.time() - max(result.st_mtime, result.st_ctime) < _SETTLED_SECONDS:
+        return None
+    return f"{result.st_size} {result.st_mtime_ns} {result.st_ctime_ns} {result.st_dev}:{result.st_ino}"
 
 
 def _settled(path: Path) -> tuple[int, int, int] | None:

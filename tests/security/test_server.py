@@ -529,7 +529,8 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
 # What changes something or takes the machine's time; only `dashboard.actions` may call it.
 FUNCTIONS = {
     "start", "resume", "estimate", "launch", "create", "promote", "rename", "delete", "set_default", "write_bundle",
-    "write_card", "unpack", "pack", "register", "forget", "make_demo",
+    "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit", "make",
+    "neutralise",
 }  # fmt: skip
 METHODS = {"request_stop", "write_notes", "delete", "claim", "create"}
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.py")])
@@ -581,6 +582,9 @@ OFFENCES = [
     "stored.store().delete('x')",
     "stored.runs()[0].write_notes('x')",
     "from dfcore.exchange.import_export import unpack",
+    "from dfcore.datasets.reading import remember",
+    "from dfcore.audit import stored\nstored.keep(root, found)",
+    "from dfcore.audit.run import audit",
 ]
 
 

@@ -90,9 +90,9 @@ def dfcore(capsys):
 def answer(dfcore):
     """Runs a command with --json and returns its answer."""
 
-    def run(*arguments):
+    def run(*arguments, expected=0):
         code, out, err = dfcore(*arguments, "--json")
-        assert code == 0, err
+        assert code == expected, err
         return json.loads(out)
 
     return run
@@ -113,8 +113,10 @@ def test_scan_tells_layout_counts_and_problems(dfcore, small_dataset, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(small_dataset, data)
     (data / "train" / "real" / "broken.png").write_bytes(b"no image")
+    (data / "train" / "real" / "film.mp4").touch()
     code, out, err = dfcore("data", "scan", data)
-    assert (code, err) == (0, "")
+    assert (code, err) == (3, "")
+    assert "Left out: train/real/film.mp4: A video" in out
     assert "Layout: class folders, split into folders" in out
     assert re.search(r"validation\s+12\s+12", out)
     assert "Unusable images: 1" in out
@@ -352,9 +354,10 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
     (numbered / "broken.png").write_bytes(b"no image")
     out = tmp_path / "out" / f"verdicts{suffix}"
     code, text, err = dfcore("predict", bundle, numbered, "--out", out)
-    assert code == 0
+    assert code == 3
     assert "3 verdicts" in text
-    assert err.splitlines() == [f"dfcore: {numbered}/broken.png: {answer('predict', bundle, numbered)[0]['error']}"]
+    printed = json.loads(dfcore("predict", bundle, numbered, "--json")[1])
+    assert err.splitlines() == [f"dfcore: {numbered}/broken.png: {printed[0]['error']}"]
     rows = {Path(row["path"]).name: row for row in READERS[suffix](out)}
     assert set(rows) == {"1.png", "2.png", "10.png", "broken.png"}
     (verdict,) = Detector.load(bundle).predict([numbered / "2.png"])
@@ -370,8 +373,9 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
 def test_the_competitions_json_leaves_the_unreadable_out(dfcore, bundle, numbered, tmp_path):
     (numbered / "3.png").write_bytes(b"no image")
     code, _, err = dfcore("predict", bundle, numbered, "--out", tmp_path / "preds.json")
-    assert code == 0
+    assert code == 3
     assert "3.png" in err
+    assert f'{numbered}/3.png,1,"Not an image' in (tmp_path / "preds.json.left-out.csv").read_text()
     assert [entry["index"] for entry in json.loads((tmp_path / "preds.json").read_text())] == [1, 2, 10]
 
 
@@ -441,7 +445,7 @@ def test_auto_takes_the_detector_that_fits_each_image(answer, dfcore, library, s
 def test_auto_names_what_cannot_be_read(answer, library, sized):
     bad = sized[32].parent / "0.png"
     bad.write_bytes(b"no image")
-    rows = answer("predict", "auto", sized[32].parent)
+    rows = answer("predict", "auto", sized[32].parent, expected=3)
     assert "Not an image" in rows[0]["error"]
     assert rows[0]["verdict"] is None
     assert len(rows) == 4
@@ -556,7 +560,7 @@ def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowin
                         small_dataset if row["data set"] == "small" else other)  # fmt: skip
         assert row["roc_auc"] == single["roc_auc"]
         assert row["abstention_rate"] == single["three_way"]["abstention_rate"]
-        assert row["trained on it"] == "no"
+        assert row["trained on it"] == "unknown"
     assert {row["ood_rate"] for row in rows if row["detector"] == "photographs"} == {1}, "32 pixels are not 300"
     code, out, _ = dfcore(*asked, "--split", "test")
     assert code == 0

@@ -8,11 +8,11 @@ import zlib
 import pandas as pd
 import pytest
 
-from dfcore.datasets import KNOWN_LAYOUTS, UNLABELLED, scan
+from dfcore.datasets import KNOWN_LAYOUTS, UNLABELLED, Reading, scan
 from dfcore.datasets.layouts import parse_label, parse_split
 from dfcore.datasets.listing import list_images
 from dfcore.datasets.scan import image_side
-from dfcore.errors import ImageError, InputError, LayoutError
+from dfcore.errors import ConventionUnknown, ImageError, InputError, LayoutError
 from dfcore.imaging import decoder, sandbox
 from tests.conftest import make_image
 
@@ -138,7 +138,10 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path):
     (tmp_path / "real" / "notes.txt").write_text("text")
     result = scan(tmp_path)
     assert len(result.table) == 2
-    assert any("2 files are no images" in note for note in result.notes)
+    assert {(one.path, one.files, one.missed) for one in result.left_out} == {
+        ("README.md", 1, False), ("real/notes.txt", 1, False), (".*", 1, False), (".trash", 1, True),
+        ("real/.3.png", 1, True),
+    }  # fmt: skip
 
 
 def test_images_come_in_natural_order(tmp_path):
@@ -200,7 +203,7 @@ def test_what_is_no_folder_is_refused(tmp_path):
     with pytest.raises(LayoutError, match="There is no folder or manifest"):
         scan(tmp_path / "gone")
     picture = make_image(tmp_path / "1.png")
-    with pytest.raises(LayoutError, match=r"\.csv or \.parquet manifest"):
+    with pytest.raises(LayoutError, match=r"folder or a table of images \(\.csv"):
         scan(picture)
 
 
@@ -329,7 +332,7 @@ def test_generators_as_groups_in_real_data(shared):
 
 ROWS = {
     "path": ["a/1.png", "a/2.png", "b/3.png", "b/4.png"],
-    "label": ["real", "fake", "0", "1"],
+    "label": ["real", "fake", "Authentic", "AI-generated"],
     "split": ["train", "val", "Test", ""],
     "group": ["camera", "sdxl", "", ""],
 }
@@ -363,10 +366,13 @@ def test_a_manifest_with_path_and_label_only(tmp_path):
 
 
 @pytest.mark.parametrize("label", [int, float], ids=["whole-numbers", "floats"])
-def test_numbers_as_labels_in_parquet(tmp_path, label):
+def test_numbers_as_labels_in_parquet_are_asked_for(tmp_path, label):
     make_images(tmp_path, "a/1.png", "a/2.png")
     write_manifest(tmp_path / "manifest.parquet", {"path": ["a/1.png", "a/2.png"], "label": [label(0), label(1)]})
-    assert {path: place[0] for path, place in placed(tmp_path).items()} == {"a/1.png": REAL, "a/2.png": FAKE}
+    with pytest.raises(ConventionUnknown, match="column label"):
+        scan(tmp_path)
+    result = scan(tmp_path, reading=Reading(labels={"0": "fake", "1": "real"})).usable
+    assert dict(zip(result.path, result.label, strict=True)) == {"a/1.png": FAKE, "a/2.png": REAL}
 
 
 def test_missing_values_in_parquet_mean_what_empty_fields_in_csv_mean(tmp_path):
@@ -377,13 +383,13 @@ def test_missing_values_in_parquet_mean_what_empty_fields_in_csv_mean(tmp_path):
 
 
 BAD_ROWS = [
-    pytest.param("a/1.png,maybe,,", "Expected the label real, fake, 0 or 1. Received: 'maybe'", id="unknown-label"),
+    pytest.param("a/1.png,maybe,,", "real or fake in the column label. Received: 'maybe'", id="unknown-label"),
     pytest.param("a/1.png,,,", "Expected the label", id="no-label"),
     pytest.param("a/1.png,2,,", "Received: '2'", id="a-third-class"),
-    pytest.param("a/1.png,real,holdout,", "Received: 'holdout'", id="unknown-split"),
+    pytest.param("a/1.png,real,half,", "Received: 'half'", id="unknown-split"),
     pytest.param("a/gone.png,real,,", "There is no file", id="missing-image"),
     pytest.param("a,real,,", "is a folder", id="a-folder"),
-    pytest.param(",real,,", "is a folder", id="no-path"),
+    pytest.param(",real,,", "names no file", id="no-path"),
     pytest.param("../outside.png,real,,", "leads out of", id="path-leads-out"),
     pytest.param("a/../../outside.png,real,,", "leads out of", id="path-leads-out-by-a-detour"),
     pytest.param("/outside.png,real,,", "leads out of", id="absolute-path"),
@@ -397,7 +403,8 @@ def test_a_bad_row_of_a_manifest_is_listed_and_the_others_serve(tmp_path, row, m
     make_images(root, "a/1.png", "a/2.png", "a/3.png")
     make_images(tmp_path, "outside.png")
     (root / "link").symlink_to(tmp_path)
-    (root / "manifest.csv").write_text(f"path,label,split,group\n{row}\na/2.png,real,,\na/3.png,fake,,\n")
+    others = "a/2.png,real,train,\na/3.png,fake,train,\n"
+    (root / "manifest.csv").write_text(f"path,label,split,group\n{row}\n{others}")
     result = scan(root)
     assert len(result.usable) == 2
     assert [message in error for error in result.unreadable.error] == [True]
@@ -413,11 +420,10 @@ def test_a_path_named_twice_is_refused_only_where_the_row_is_bad(tmp_path):
 
 
 BAD_MANIFESTS = [
-    pytest.param("file,label\n", "path and label.*Received: file, label", id="missing-column"),
-    pytest.param("path;label\n1.png;real\n", "path and label.*Received: path;label", id="another-separator"),
+    pytest.param("file,md5\n1.png,0\n", "path and label.*Received: file, md5", id="missing-column"),
     pytest.param("", "cannot be read as a table", id="empty"),
-    pytest.param("path,label\n", "No images were found", id="no-rows"),
-    pytest.param("path,label\n1.png,cat\n", "names a class", id="no-label-that-is-known"),
+    pytest.param("path,label\n", "none of its 0 rows", id="no-rows"),
+    pytest.param("path,label\n1.png,cat\n", "column label are real and which are fake.*'cat'", id="unknown-label"),
 ]
 
 
@@ -435,7 +441,8 @@ def test_a_damaged_parquet_manifest_is_refused(tmp_path):
         scan(tmp_path)
 
 
-LABELS = [(0, 0), ("1", 1), ("1.0", 1), (" Real ", 0), ("AI-Generated", 1), ("2", None), ("", None), (None, None)]
+LABELS = [(0, None), ("1", None), ("-1", None), ("1.0", None), ("!real", None)]
+LABELS += [(" Real ", 0), ("AI-Generated", 1), ("2", None), ("", None), (None, None)]
 
 
 @pytest.mark.parametrize(("text", "label"), LABELS)
@@ -446,7 +453,7 @@ def test_labels_as_people_write_them(text, label):
 def test_splits_as_people_write_them():
     assert [parse_split(text) for text in ("TRAIN", "valid", "Val", "dev", "testing")] == [
         "train", "validation", "validation", "validation", "test"]  # fmt: skip
-    assert parse_split("holdout") is None
+    assert parse_split("half") is None
 
 
 # === Progress and memory ===

@@ -606,7 +606,7 @@ def test_a_detector_is_measured_on_another_data_set(filled):
     assert any(option.endswith(", all") for option in measured.options)
     # Then it stands in the matrix too.
     assert "No detector was measured" not in words(app)
-    assert "Cells marked as trained on it include training images" in words(app)
+    assert "Figures that include images which the detector was trained on are far too optimistic" in words(app)
     for figure in ("balanced_accuracy", "false_positive_rate"):
         app.segmented_control(key="matrix_figure").set_value(figure).run()
         assert not app.exception

@@ -166,10 +166,10 @@ def test_of_two_that_optimize_one_detector_the_files_are_of_one(tmp_path, monkey
 
 
 @pytest.fixture
-def umask():
-    """As most systems set it: what is made belongs to its owner alone."""
-    before = os.umask(0o022)
-    yield
+def umask(request):
+    """By default as most systems set it: what is made belongs to its owner alone."""
+    before = os.umask(value := getattr(request, "param", 0o022))
+    yield value
     os.umask(before)
 
 
@@ -178,17 +178,11 @@ def mode(path: Path) -> int:
 
 
 @posix
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], indirect=True)
 @pytest.mark.parametrize(
-    ("folder", "of_file", "of_folder"),
-    [
-        (0o755, 0o644, 0o755),
-        (0o775, 0o664, 0o775),
-        (0o2770, 0o664, 0o775),
-        (0o777, 0o666, 0o777),
-        (0o1777, 0o644, 0o755),
-    ],
+    ("folder", "shared"), [(0o755, 0), (0o775, 0o070), (0o2770, 0o070), (0o777, 0o077), (0o1777, 0), (0o3775, 0)]
 )
-def test_what_is_made_is_shared_as_its_folder_is(folder, of_file, of_folder, umask, tmp_path):
+def test_what_is_made_is_shared_as_its_folder_is(folder, shared, umask, tmp_path):
     tmp_path = tmp_path / "shared"
     tmp_path.mkdir()
     tmp_path.chmod(folder)
@@ -196,8 +190,11 @@ def test_what_is_made_is_shared_as_its_folder_is(folder, of_file, of_folder, uma
         pass
     write_text(tmp_path / "text", "text")
     make_folder(tmp_path / "in" / "in")
-    assert (mode(tmp_path / "lock"), mode(tmp_path / "text")) == (of_file, of_file)
-    assert [mode(path) & 0o777 for path in (tmp_path / "in", tmp_path / "in" / "in")] == [of_folder, of_folder]
+    assert mode(tmp_path / "text") == 0o644 | shared & 0o666
+    # A lock is for all who may write, also where they may not remove each other's files.
+    assert mode(tmp_path / "lock") == 0o644 | folder & 0o022
+    wanted = 0o777 & ~umask | shared
+    assert [mode(path) & 0o777 for path in (tmp_path / "in", tmp_path / "in" / "in")] == [wanted, wanted]
 
 
 @posix
@@ -262,3 +259,130 @@ for size in (16, 17 + account % 2):
         assert len(list((base / "runs").glob("*-cnn"))) == 3
     finally:
         subprocess.run(["rm", "-rf", str(base)], check=True)
+
+
+def commands(account: int, groups: tuple[int, ...], umask: int, base: Path, *lines: str) -> list[tuple[int, str]]:
+    """Runs commands one after the other as an account; returns exit code and output of each."""
+    code = """
+import contextlib, io, os, sys
+import dfcore.training.session, dfcore.training.request, dfcore.runs, dfcore.datasets.cache, dfcore.batch.resume_log
+from dfcore.cli import main
+uid, groups, umask = int(sys.argv[1]), [int(g) for g in sys.argv[2].split(",")], int(sys.argv[3])
+os.setgroups(groups); os.setgid(uid); os.setuid(uid); os.umask(umask)
+for line in sys.argv[4:]:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            code = main(line.split())
+        except SystemExit as ended:
+            code = ended.code
+        except Exception as error:
+            code, _ = "raised", print(repr(error))
+    print("\\x1e", code, out.getvalue())
+"""
+    own = {f"DFCORE_{name.upper()}": str(base / name) for name in ("runs", "data", "cache", "logs")}
+    own |= {"HOME": str(base), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    given = [str(account), ",".join(map(str, groups)) or str(account), str(umask), *lines]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given],
+        cwd=ROOT, env=os.environ | own, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    parts = [part.strip().partition(" ") for part in done.stdout.split("\x1e")[1:]]
+    return [(int(code) if code.isdigit() else -1, text) for code, _, text in parts]
+
+
+@pytest.fixture
+def shared_place(request):
+    """A folder that belongs to root and a group, with its mode; images for two classes are in it."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root can be several accounts")
+    can_start = [sys.executable, "-c", "import dfcore"]
+    if subprocess.run(["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", *can_start], cwd=ROOT,
+                      capture_output=True, check=False).returncode:  # fmt: skip
+        pytest.skip("the interpreter is root's alone")
+    base = Path("/tmp") / f"dfcore-shared-{os.getpid()}"
+    before = os.umask(0o022)
+    try:
+        for label in ("real", "fake"):
+            for number in range(10):
+                make_image(base / "set" / label / f"{number}.png", seed=hash((label, number)) % 2**31)
+        for name in ("runs", "data", "cache", "logs"):
+            (base / name).mkdir()
+            os.chown(base / name, 0, LAB)
+            (base / name).chmod(request.param)
+        yield base
+    finally:
+        os.umask(before)
+        subprocess.run(["rm", "-rf", str(base)], check=True)
+
+
+LAB, ANN, BOB = 7777, 1234, 4321
+TRAIN = "train --data-root {}/set --arch cnn --image-size 32 --epochs 1 --batch-size 8"
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shared_place", "umask"),
+    [(0o2775, 0o077), (0o775, 0o022), (0o1777, 0o077), (0o777, 0o002)],
+    indirect=["shared_place"],
+)
+def test_two_accounts_train_one_after_the_other_in_one_folder(shared_place, umask):
+    train = TRAIN.format(shared_place)
+    ((code, text),) = commands(ANN, (LAB,), umask, shared_place, train)
+    assert code == 0, text
+    theirs = next(iter(RunStore(shared_place / "runs"))).id
+    first, listed, shown, deleted = commands(
+        BOB, (LAB,), umask, shared_place, train, "runs list", f"runs show {theirs}", f"runs delete {theirs}"
+    )
+    assert first[0] == 0, first[1]
+    assert theirs in listed[1]
+    assert (
+        "damaged" not in listed[1].replace(f"{theirs}  damaged", "") if umask == 0o077 else "damaged" not in listed[1]
+    )
+    assert shown[0] == 0
+    if (shared_place / "runs").stat().st_mode & stat.S_ISVTX:
+        assert deleted[0] == 1
+        assert "cannot be deleted: " in deleted[1]
+        assert "belongs to 1234:" in deleted[1]
+        assert (shared_place / "runs" / theirs / "config.json").exists()
+    else:
+        assert deleted[0] == 0, deleted[1]
+        assert not (shared_place / "runs" / theirs).exists()
+    assert not list((shared_place / "runs").glob(".deleted*"))
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize("shared_place", [0o755, 0o2750], indirect=True)
+def test_who_may_not_write_is_told_whose_the_folder_is_and_what_helps(shared_place):
+    ((code, text),) = commands(BOB, (LAB,), 0o022, shared_place, TRAIN.format(shared_place))
+    assert code == 1
+    assert "Permission denied" in text
+    assert f"{shared_place} " not in text, "the folder itself is named, not the one that it is in"
+    for part in ("belongs to root:7777 with mode drwxr", "this account is 4321", "chgrp -R GROUP", "chmod -R g+rwXs"):
+        assert part in text, text
+    assert "Traceback" not in text
+
+
+@posix
+@pytest.mark.parametrize("shared_place", [0o2775], indirect=True)
+def test_a_run_of_another_account_that_died_is_interrupted_for_all(shared_place):
+    """Also where it may not be written: nobody waits for it."""
+    store = RunStore(shared_place / "runs")
+    run = store.create({"arch": "cnn", "data_root": str(shared_place / "set")}, epochs=1)
+    run.claim(2**22 + 1, 1.0, epochs=1)
+    for path in (run.folder, *run.folder.iterdir()):
+        path.chmod(0o755)
+    listed, stop, show = commands(BOB, (LAB,), 0o022, shared_place, "runs list", f"runs stop {run.id}",
+                                  f"runs delete {run.id}")  # fmt: skip
+    assert "interrupted" in listed[1]
+    assert stop[0] == 2
+    assert "only a queued or running one can be stopped" in stop[1]
+    assert show[0] == 1
+    assert "belongs to root:" in show[1]
+    run.folder.chmod(0o700)
+    (listed,) = commands(BOB, (LAB,), 0o022, shared_place, "runs list")
+    assert f"{run.id}  damaged" in listed[1]
+    assert "Permission denied" in listed[1]

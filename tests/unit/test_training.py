@@ -199,6 +199,7 @@ class TestCompletedRun:
             "model.keras",
             "card.json",
             "domain.npz",
+            "trained_on.npz",
             "openvino.xml",
             "openvino.npz",
             "predictions_validation.parquet",

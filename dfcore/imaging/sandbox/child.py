@@ -62,8 +62,8 @@ def _answer(
         with decoder.opened(data) as image:
             if image.area >= LARGE_PIXELS and not large:
                 return None
-            facts, rgb = asdict(image.facts()), image.pixels()
-            return facts | {"pixels_sha256": decoder.pixels_digest(rgb)}, rgb
+            facts, rgb = image.read()
+            return asdict(facts), rgb
 
     try:
         result = decode(large=False)

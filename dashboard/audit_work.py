@@ -1,0 +1,71 @@
+"""Starts, watches and stops the audit of a data set."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import actions, background, error_reporting, roles, widgets
+from dashboard.roles import Role
+from dfcore.datasets import Dataset
+
+_EVERY_SECONDS = 1.0
+
+
+def watch(key: str) -> bool:
+    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way."""
+    task = background.find(key)
+    if task is None:
+        return False
+    if task.running:
+        _progress(key)
+        return True
+    if task.was_stopped:
+        st.info(f"{task.what} was stopped. Nothing was changed.", icon=":material/stop_circle:")
+    elif task.error is not None:
+        st.error(widgets.plain(task.error), icon=":material/error:")
+    background.drop(key)  # Told once.
+    return False
+
+
+@error_reporting.fragment(run_every=_EVERY_SECONDS)
+def _progress(key: str) -> None:
+    task = background.find(key)
+    if task is None or not task.running:
+        st.rerun()
+        return
+    text = task.title or task.what
+    if task.total and task.done:
+        text += f": {task.done:,} of {task.total:,}"
+    if speed := task.per_second():
+        text += f", {speed:,.0f} a second, about {widgets.duration((task.total - task.done) / speed)} left"
+    else:
+        text += f", for {widgets.duration(task.seconds())} so far"
+    with st.container(border=True):
+        st.progress(min(task.done / task.total, 1.0) if task.total else 0.0, widgets.plain(text))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if task.stopping:
+                st.caption("Stopping after the current piece of work …")
+            else:
+                st.button(
+                    "Stop", icon=":material/stop:", key=f"stop {key}", disabled=not roles.may(Role.TRAINER),
+                    help="Ends it; what was stored before is kept.", on_click=_stop, args=(key,),
+                )  # fmt: skip
+            st.caption("It goes on while you visit other pages.")
+
+
+def _stop(key: str) -> None:
+    with error_reporting.reported(), widgets.errors():
+        actions.stop_work(key)
+
+
+def offer(root: Path, dataset: Dataset, label: str, *, primary: bool = False) -> None:
+    """Button that starts the audit of a data set."""
+    if st.button(
+        label, icon=":material/fact_check:", type="primary" if primary else "secondary",
+        disabled=not roles.may(Role.TRAINER), key=f"start audit {label}",
+        help="Looks for what a detector could learn instead of the traces of generators: file formats, subjects, "
+        "duplicates, wrong labels. Takes seconds to minutes; can be stopped. Requires the role of trainer.",
+    ):  # fmt: skip
+        with widgets.errors():
+            actions.start_audit(root, dataset)
+            st.rerun()

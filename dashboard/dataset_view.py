@@ -1,0 +1,111 @@
+"""One data set on its page: what was understood, its audit, its images, and what was left out."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import audit_view, error_reporting, mapping_form, stored, understood, widgets
+from dfcore.datasets import SPLITS, Dataset, assign_splits
+from dfcore.datasets.reading import recall
+from dfcore.errors import LayoutError
+from dfcore.labels import NAMES
+
+TABS = ("What was understood", "Audit", "Images", "Left out")
+
+
+def show(root: Path) -> None:
+    """Shows a data set; where it cannot be read, asks how it is to be read."""
+    try:
+        scanned = stored.dataset(root)
+    except LayoutError as error:
+        _ask(root, error)
+        return
+    dataset = assign_splits(scanned)
+    if dataset.demonstration:
+        st.info(
+            "This is a demonstration: its fakes are simulated from photographs. A detector trained on it cannot "
+            "be expected to work on real deepfakes.",
+            icon=":material/science:",
+        )
+    understood.headline(scanned)
+    _numbers(dataset)
+    for tab, draw in zip(st.tabs(TABS, key="datasets_tab", on_change="rerun"),
+                         (_understood, audit_view.show, _images, _left_out), strict=True):  # fmt: skip
+        if tab.open:
+            with tab, widgets.errors():
+                draw(root, scanned)
+
+
+def _ask(root: Path, error: LayoutError) -> None:
+    """Tells what was not understood, and asks."""
+    first, *more = str(error).splitlines()
+    st.badge("Not understood", icon=":material/help:", color="red")
+    st.error(widgets.plain(first), icon=":material/help:")
+    if more:
+        with st.expander("More on this", icon=":material/info:"):
+            st.markdown("\n".join(f"- {widgets.plain(line.strip())}" for line in more))
+    st.subheader("Say how it is to be read")
+    st.session_state["datasets_tab"] = TABS[0]  # Where the answer is shown.
+    mapping_form.show(root, recall(root), None)
+
+
+def _numbers(dataset: Dataset) -> None:
+    usable = dataset.usable
+    with widgets.tiles():
+        widgets.tile("Usable images", f"{len(usable):,}")
+        widgets.tile("Real", f"{(usable.label == 0).sum():,}")
+        widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
+        out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
+        widgets.tile("Left out", f"{out:,}", "Files that are not used, each with its reason under Left out.")
+
+
+def _understood(root: Path, scanned: Dataset) -> None:
+    understood.show(root, scanned)
+    dataset = assign_splits(scanned)
+    unlabelled = int((dataset.table.split == "unlabelled").sum())
+    counts, facts = st.columns(2)
+    counts.dataframe(dataset.counts())
+    if scanned.usable.split.isna().any():
+        counts.caption(
+            "Splits are drawn automatically: seeded, stratified, with copies of an image, and images of one source, in "
+            "the same split."
+        )
+    if unlabelled:
+        counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
+    sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
+    facts.dataframe(
+        sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
+    )
+    for note in dataset.notes:
+        st.markdown(f":material/info: {widgets.plain(note)}")
+    if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
+        with other:
+            mapping_form.show(root, scanned.reading, scanned)
+
+
+def _left_out(root: Path, scanned: Dataset) -> None:
+    understood.show_left_out(root, scanned)
+
+
+@error_reporting.fragment()
+def _images(_: Path, scanned: Dataset) -> None:
+    dataset = assign_splits(scanned)
+    there = [split for split in SPLITS if (dataset.usable.split == split).any()]
+    if not there:
+        st.caption("There is no image that can be used.")
+        return
+    split = st.segmented_control("Split", there, default=there[0], required=True, help="Which images to show.")
+    rows = dataset.usable[dataset.usable.split == split]
+    for label, name in enumerate(NAMES):
+        some = rows[rows.label == label].head(6)
+        st.markdown(f"**{widgets.class_words(label)}**")
+        if some.empty:
+            st.caption(f"There is no {name} image in {split}.")
+            continue
+        items = []
+        for row in some.itertuples():
+            file = str(dataset.root / str(row.path))
+            items.append((file, f"{row.width} x {row.height}", stored.thumbnail(file, stored.stamp(file))))
+        if chosen := widgets.gallery(items, f"sample_{label}"):
+            widgets.inspect(Path(chosen).name, Path(chosen).read_bytes())

@@ -1,0 +1,138 @@
+"""What was understood of a data set, shown before anything is used: classes, splits, groups, and what was left out."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import actions, error_reporting, pictures, roles, widgets
+from dashboard.roles import Role
+from dfcore.datasets import Dataset, FolderReading
+from dfcore.labels import FAKE, NAMES, REAL
+
+_LARGEST = 20
+_CLASS_COLOURS = {NAMES[REAL]: "blue", NAMES[FAKE]: "orange", "none": "gray"}
+
+
+def state(dataset: Dataset) -> None:
+    """Shows whether a person has confirmed what was understood."""
+    reading = dataset.reading
+    if reading.confirmed:
+        st.badge("Confirmed", icon=":material/check_circle:", color="green", help="A person has looked at it.")
+    elif dataset.doubts:
+        st.badge("In doubt", icon=":material/help:", color="red", help="Look at it before you use the data set.")
+    else:
+        st.badge("Not confirmed yet", icon=":material/pending:", color="gray", help="Nobody has looked at it yet.")
+    if reading.swapped:
+        st.badge("Turned around", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
+
+
+def headline(dataset: Dataset) -> None:
+    """Shows whether it was confirmed, the layout in words, and what a person must look at before use."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state(dataset)
+        st.markdown(f"Read as: {widgets.plain(dataset.layout)}", width="content")
+    if dataset.reading.confirmed:
+        return
+    for doubt in dataset.doubts:
+        st.warning(widgets.plain(doubt), icon=":material/help:")
+
+
+def show(root: Path, dataset: Dataset) -> None:
+    """Shows what was understood, with a click to confirm it and a click to turn it around."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _act(root, dataset)
+    _tree(dataset)
+
+
+def _act(root: Path, dataset: Dataset) -> None:
+    may, reading = roles.may(Role.TRAINER), dataset.reading
+    with widgets.errors():
+        if reading.confirmed:
+            if st.button("Withdraw", type="tertiary", disabled=not may, help="Marks it as not confirmed again."):
+                actions.confirm(root, False)
+                st.rerun()
+        elif st.button(
+            "This is right", type="primary", icon=":material/check:", disabled=not may,
+            help="Confirms classes, splits and groups as shown below. It is remembered for this data set.",
+        ):  # fmt: skip
+            actions.confirm(root, True)
+            st.rerun()
+        if st.button(
+            "Real and fake are the wrong way round", icon=":material/swap_horiz:", disabled=not may,
+            help="Turns all labels of this data set around, here and wherever it is used from now on. The files are "
+            "not touched; a second click turns them back.",
+        ):  # fmt: skip
+            actions.swap(root)
+            st.rerun()
+
+
+@error_reporting.fragment()
+def _tree(dataset: Dataset) -> None:
+    folders = sorted(dataset.tree, key=lambda folder: -folder.images)
+    if not folders:
+        return
+    largest, rest = folders[:_LARGEST], folders[_LARGEST:]
+    table = pd.DataFrame([_row(folder) | pictures.columns(dataset.root, folder.samples) for folder in largest])
+    told = [column for column in ("Split", "Group") if table[column].any()]
+    st.dataframe(
+        table[["Folder", "Class", "Images", *pictures.config(), *told]], hide_index=True, row_height=pictures.SIDE,
+        height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
+        alt="Folders with their class, split, group and images",
+    )  # fmt: skip
+    if not rest:
+        return
+    label = f"… {len(rest):,} more folders with {sum(folder.images for folder in rest):,} images"
+    if more := widgets.folded(label, f"more folders {dataset.root}"):
+        more.dataframe(pd.DataFrame([_row(folder) for folder in rest]), hide_index=True, column_config=_columns())
+
+
+def _row(folder: FolderReading) -> dict[str, Any]:
+    return {
+        "Folder": folder.folder or ".",
+        "Class": [NAMES[folder.label] if folder.label is not None else "none"],
+        "Images": folder.images,
+        "Split": folder.split or "drawn when used",
+        "Group": folder.group or "",
+    }
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "Folder": column.TextColumn(help="Relative to the data set's folder.", width=200),
+        "Class": column.MultiselectColumn(
+            options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=80,
+            help="What its images count as; none: they are not used.",
+        ),
+        "Images": column.NumberColumn(format="localized", width=75),
+        "Split": column.TextColumn(
+            help="Training, validation or test. Where the data set does not say, splits are drawn at random, the same "
+            "every time.",
+            width=120,
+        ),
+        "Group": column.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
+    }  # fmt: skip
+
+
+@error_reporting.fragment()
+def show_left_out(root: Path, dataset: Dataset) -> None:
+    """Shows what is not used, by reason, and each file or folder."""
+    rows = [{"Path": item.path, "Reason": item.reason, "Files": item.files} for item in dataset.left_out]
+    rows += [{"Path": row.path, "Reason": row.error, "Files": 1} for row in dataset.unreadable.itertuples()]
+    if not rows:
+        st.markdown(":green[:material/check:] Nothing was left out: every file in the folder is used.")
+        return
+    table = pd.DataFrame(rows)
+    by_reason = table.groupby("Reason", sort=False).Files.sum().sort_values(ascending=False).reset_index()
+    st.dataframe(by_reason, hide_index=True, column_config={"Reason": st.column_config.TextColumn(width="large")})
+    if dataset.reading.excluded and st.button(
+        "Put back what was taken out of the index", icon=":material/undo:", disabled=not roles.may(Role.TRAINER),
+        help="Images that were taken out by hand, such as those of an audit's findings, are used again.",
+    ):  # fmt: skip
+        with widgets.errors():
+            actions.exclude(root, dataset.reading.excluded, out=False)
+            st.rerun()
+    if each := widgets.folded(f"Each of the {len(table):,} entries", f"left out {dataset.root}"):
+        each.dataframe(table, hide_index=True)

@@ -1,0 +1,146 @@
+"""Copies and near-duplicates: within and across splits and classes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfcore.audit.evidence import Evidence
+from dfcore.audit.finding import MOST_SHOWN, Finding, Severity
+from dfcore.datasets import SPLITS, TRAIN
+from dfcore.datasets.copies import SAME_PIXELS
+from dfcore.datasets.near_duplicates import clusters
+from dfcore.labels import NAMES
+
+LEAK_MEANING = (
+    "A detector is tested on images that it was trained on. Its figures on those splits are too good by an amount "
+    "that nobody knows."
+)
+_ORDER = {name: number for number, name in enumerate(SPLITS)}
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """Finds equal and near-equal images, and says where they stand."""
+    same = evidence.pairs.kind == SAME_PIXELS
+    yield from _findings(evidence.rows, evidence.pairs[same], "copies", "exact copies")
+    yield from _findings(evidence.rows, evidence.pairs[~same], "near-duplicates", "near-duplicates")
+
+
+def _findings(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Iterator[Finding]:
+    label, split = rows.label.to_numpy(int), rows.split.fillna("").to_numpy(str)
+    i, j = pairs.i.to_numpy(int), pairs.j.to_numpy(int)
+    classes = label[i] != label[j]
+    leaks = (split[i] != split[j]) & (split[i] != "") & (split[j] != "")
+    yield _across_classes(rows, pairs[classes], kind, words)
+    yield _across_splits(rows, pairs[leaks], kind, words)
+    yield _within(rows, pairs[~classes & ~leaks], kind, words)
+
+
+def _across_classes(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
+    kind, exact = f"{kind} across classes", kind == "copies"
+    if pairs.empty:
+        return _passed(kind, f"No {words} stand in both classes.")
+    meaning = "The same picture is called real and fake, so one of the two labels is wrong."
+    advice = "Look at each pair and correct the labels, or take these images out."
+    severity: Severity = "high"
+    if not exact:
+        severity = "medium"
+        meaning = (
+            "Nearly the same picture is called real and fake. Either a label is wrong, or the fake was made from the "
+            "real image. In the second case they must not part between training and test."
+        )
+        advice = "Look at the pairs. Take those with wrong labels out; keep true pairs together between splits."
+    return _found(
+        rows, pairs, kind, severity, f"{_many(pairs)} of {words} stand in both classes.", meaning, advice,
+        exclude=tuple(_hashes(rows, pairs)) if exact else (), together=_together(rows, pairs) if not exact else (),
+    )  # fmt: skip
+
+
+def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
+    kind, exact = f"{kind} across splits", kind == "copies"
+    if pairs.empty:
+        title = f"No {words} stand in more than one split."
+        return _passed(kind, title if rows.split.notna().any() else f"{title} The splits are still to be drawn.")
+    order = rows.split.map(_ORDER).fillna(len(_ORDER)).to_numpy(int)
+    swap = order[pairs.i] > order[pairs.j]
+    pairs = pairs.assign(i=np.where(swap, pairs.j, pairs.i), j=np.where(swap, pairs.i, pairs.j))
+    held = rows.split.notna() & (rows.split != TRAIN)
+    concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
+    share = float(held.iloc[concerned].sum() / max(held.sum(), 1))
+    both = pd.Series(rows.split.iloc[pairs.i].to_numpy() + " and " + rows.split.iloc[pairs.j].to_numpy())
+    named = ", ".join(f"{count:,} between {names}" for names, count in both.value_counts().items())
+    return _found(
+        rows, pairs, kind, "high" if share >= 0.01 else "medium",
+        f"{_many(pairs)} of {words} stand in two splits ({named}).",
+        f"{LEAK_MEANING} {share:.1%} of the images held out for validation and test are concerned.",
+        f"Take {'these images' if exact else 'those of the earlier split'} out of the index; no file is touched.",
+        exclude=tuple(sorted(set(rows.pixels_sha256.iloc[pairs.i]))), figures={"share of held-out images": share},
+    )  # fmt: skip
+
+
+def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
+    exact = kind == "copies"
+    if pairs.empty:
+        return _passed(kind, f"There are no {words} within a split and class.")
+    concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
+    share = len(concerned) / len(rows)
+    open_splits = bool(rows.split.iloc[concerned].isna().any())
+    meaning = f"They count more than once: {share:.1%} of the images are concerned."
+    advice = "Nothing must be done; surplus files may be removed."
+    severity: Severity = "medium" if share > 0.1 else "low"
+    if open_splits and exact:
+        meaning += " When splits are drawn, exact copies are kept together."
+    elif open_splits:
+        severity = "medium"
+        meaning += " The splits are still to be drawn, and could part them between training and test."
+        advice = "Keep them together: they are then always drawn into the same split and fold."
+    return _found(
+        rows, pairs, kind, severity, f"{_many(pairs)} of {words} stand within one split and class.", meaning, advice,
+        together=_together(rows, pairs) if not exact else (), figures={"share of images": share},
+    )  # fmt: skip
+
+
+def _found(
+    rows: pd.DataFrame,
+    pairs: pd.DataFrame,
+    kind: str,
+    severity: Severity,
+    title: str,
+    meaning: str,
+    advice: str,
+    **more: Any,
+) -> Finding:
+    shown = pairs.head(MOST_SHOWN)
+    names = tuple(zip(rows.path.iloc[shown.i], rows.path.iloc[shown.j], strict=True))
+    details = []
+    if (pairs.kind != SAME_PIXELS).any():
+        details.append(", ".join(f"{count} {name}" for name, count in pairs.kind.value_counts().items()) + ".")
+    labels = rows.label.iloc[np.unique(np.concatenate([pairs.i, pairs.j]))]
+    details.append(", ".join(f"{int((labels == k).sum())} {name}" for k, name in enumerate(NAMES)) + " images.")
+    return Finding(
+        kind=kind, severity=severity, title=title, meaning=meaning, advice=advice, count=len(pairs),
+        images=tuple(dict.fromkeys(path for pair in names for path in pair))[:MOST_SHOWN], pairs=names,
+        details=tuple(details), **more,
+    )  # fmt: skip
+
+
+def _passed(kind: str, title: str) -> Finding:
+    return Finding(kind=kind, severity="ok", title=title, meaning="This check was passed.")
+
+
+def _many(pairs: pd.DataFrame) -> str:
+    return f"{len(pairs):,} pair{'' if len(pairs) == 1 else 's'}"
+
+
+def _hashes(rows: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
+    return sorted({*rows.pixels_sha256.iloc[pairs.i], *rows.pixels_sha256.iloc[pairs.j]})
+
+
+def _together(rows: pd.DataFrame, pairs: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Groups of pixel hashes that hang together by pairs."""
+    concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
+    places = {name: np.searchsorted(concerned, pairs[name]) for name in ("i", "j")}
+    numbers = clusters(pd.DataFrame(places), len(concerned))
+    hashes = rows.pixels_sha256.iloc[concerned]
+    return tuple(tuple(sorted(set(part))) for _, part in hashes.groupby(numbers))

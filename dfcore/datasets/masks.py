@@ -1,0 +1,69 @@
+"""Masks beside frames: pictures of where a face was changed, and no images to judge."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.words import read_name
+
+_MASKS = {"mask", "masks", "groundtruth", "gt"}
+_BESIDE = {"binary", "seg", "segmentation", "manipulation", "tampering", "ground", "truth"}
+_FOLDER_REASON = "Masks: they show where a picture was changed and are no images to judge."
+_FILE_REASON = "Masks by their names, beside the images that they belong to."
+_OF_IMAGE = re.compile(
+    r"(?P<after>.+?)[ _.-](masks?|gt|groundtruth)([ _.-]?\d+)?|masks?[ _.-](?P<before>.+)", re.IGNORECASE
+)
+Parts = tuple[str, ...]
+
+
+def without_masks(paths: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
+    """The images that are no masks, in their order, and what was left out.
+
+    A folder of masks is one by its name, if it holds no class folders and not all images. A file is one by its name, if
+    the image that it belongs to lies in the same folder.
+    """
+    folders = {PurePosixPath(path).parent.parts for path in paths}
+    nodes = {parts: node for parts in folders if (node := _mask_folder(parts)) is not None}
+    classes = {node for parts, node in nodes.items()
+               if any(read_name(part).label is not None for part in parts[len(node) :])}  # fmt: skip
+    left_out: dict[tuple[str, str], int] = defaultdict(int)
+    kept = []
+    for path in paths:
+        node = nodes.get(PurePosixPath(path).parent.parts)
+        if node is None or node in classes:
+            kept.append(path)
+        else:
+            left_out["/".join(node), _FOLDER_REASON] += 1
+    if not kept:
+        kept, left_out = list(paths), defaultdict(int)
+    there = {_stem(path) for path in kept}
+    images = []
+    for path in kept:
+        if _names_mask(path, there):
+            left_out[str(PurePosixPath(path).parent), _FILE_REASON] += 1
+        else:
+            images.append(path)
+    return images, [LeftOut(folder, reason, count) for (folder, reason), count in sorted(left_out.items())]
+
+
+def _mask_folder(parts: Parts) -> Parts | None:
+    for i, part in enumerate(parts):
+        words = re.findall(r"[a-z]+", part.lower())
+        whole = {*words, "".join(words)}
+        said = all(word in _MASKS | _BESIDE or not read_name(word).rest for word in words)
+        if whole & _MASKS and said and read_name(part).label is None:
+            return parts[: i + 1]
+    return None
+
+
+def _names_mask(path: str, there: set[tuple[str, str]]) -> bool:
+    folder, stem = _stem(path)
+    match = _OF_IMAGE.fullmatch(stem)
+    return match is not None and (folder, match["after"] or match["before"]) in there
+
+
+def _stem(path: str) -> tuple[str, str]:
+    pure = PurePosixPath(path)
+    return str(pure.parent), pure.stem.lower()

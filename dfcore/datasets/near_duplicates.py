@@ -1,0 +1,172 @@
+"""Near-duplicates: copies of a picture that were re-encoded, resized, mildly cropped (up to about 10% of each side) or
+mirrored, found from the signatures made while scanning.
+
+Stronger crops, rotations, and other pictures of one subject or prompt are not near-duplicates here. Pictures without
+detail (blank, a gradient) resemble each other without being copies, and are left out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from dfcore.datasets import near_match, near_search
+from dfcore.datasets.near_match import COARSE, TERMS, Match
+from dfcore.datasets.near_search import Candidates
+from dfcore.imaging.signature import Signature
+
+RECODED, CROPPED, MIRRORED = "re-encoded or resized", "cropped", "mirrored"
+# Chosen on photos_train and faces/train (benchmarks/near_duplicates.py): planted copies stay below 0.055 and 0.18; the
+# nearest distinct pictures, aligned portraits, begin at 0.067 and 0.28, and none has both below these limits.
+MOST_DETAIL, MOST_COLOUR = 0.09, 0.25
+# The same where the smaller picture has fewer than `near_search.TINY` pixels: JPEG changes its colours more.
+MOST_DETAIL_TINY, MOST_COLOUR_TINY = 0.04, 0.45
+# With details as equal as this, brightness and colour may have been changed.
+SAME_DETAIL = 0.01
+# A side cut by more than this share makes a copy a crop; one pixel of a thumbnail is 0.03.
+_CUT = 0.015
+# Least contrast of detail, in grey levels, and number of cosine terms that carry it.
+_LEAST_DETAIL, _LEAST_TERMS = 4.0, 3.0
+_BLOCK = 4096
+# Raised when other pairs are found.
+VERSION = 1
+
+Progress = Callable[[int, int], None]
+
+
+def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -> pd.DataFrame:
+    """Finds the pairs of near-duplicates.
+
+    Args:
+        signatures: one per picture.
+        progress: called with (pictures done, pictures in all) from time to time.
+
+    Returns:
+        One row per pair, columns: i < j, indices of pictures; kind, one of `RECODED`, `CROPPED`, `MIRRORED` (which may
+        be cropped as well); distance, 1 - correlation of details after alignment, 0 (equal) to `MOST_DETAIL`. In a
+        crowd of copies each picture is paired with some of them only; `clusters` holds them together.
+
+    Example:
+        >>> pairs = find([])
+        >>> list(pairs.columns)
+        ['i', 'j', 'kind', 'distance']
+    """
+    terms = _terms(signatures)
+    kept = np.flatnonzero(detailed(terms[:, 0]))
+    terms, sides = terms[kept], np.array([signatures[k].side for k in kept.tolist()], np.float32)
+    found, done = [_no_pairs()], 0
+    for candidates in near_search.Index(terms[:, 0], sides).search() if len(kept) > 1 else ():
+        found.append(_matching(terms, sides, candidates))
+        done = max(done, int(candidates.copies.max(initial=0)))
+        if progress:
+            progress(done, len(signatures))
+    pairs = pd.concat(found).sort_values("distance").drop_duplicates(["i", "j"])
+    pairs["i"], pairs["j"] = kept[pairs.i], kept[pairs.j]
+    if progress:
+        progress(len(signatures), len(signatures))
+    return pairs.sort_values(["i", "j"], ignore_index=True)
+
+
+def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
+    """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+
+def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:
+    """Gives near-duplicates a common source, so that they are never parted; see `joined`.
+
+    Args:
+        table: `Dataset.table`.
+        signatures: by `pixels_sha256`.
+        progress: see `find`.
+    """
+    keys = sorted(set(table.pixels_sha256[table.error.isna()]) & signatures.keys())
+    return joined(table, keys, find([signatures[key] for key in keys], progress=progress))
+
+
+def joined(table: pd.DataFrame, keys: Sequence[str], pairs: pd.DataFrame) -> pd.Series:
+    """The column `source_id` after images that are pairs were given a common source.
+
+    Args:
+        table: `Dataset.table`; rows with an error are passed over.
+        keys: distinct values of `pixels_sha256`.
+        pairs: columns i and j, indices into `keys`.
+
+    Returns:
+        Near-duplicates, and all images of their sources, get the same source: the first of these sources, or
+        "copies of …" if there is none. Other images keep theirs. It does not depend on names or order of files.
+    """
+    if pairs.empty:
+        return table.source_id.astype("str")
+    used = table.error.isna()
+    known = pd.Index(sorted(set(table.source_id[used].dropna())), dtype="str")
+    # A graph of contents and, after them, of the sources known before.
+    content = pd.Index(list(keys), dtype="str").get_indexer(pd.Index(table.pixels_sha256.where(used)))
+    source = known.get_indexer(pd.Index(table.source_id.where(used)))
+    both = (content >= 0) & (source >= 0)
+    links = pd.DataFrame({"i": content[both], "j": len(keys) + source[both]})
+    labels = clusters(pd.concat([pairs[["i", "j"]], links]), len(keys) + len(known))
+    names = pd.Series([*known, *(f"copies of {key[:16]}" for key in keys)], index=np.roll(labels, len(known)))
+    names = names[~names.index.duplicated()]
+    node = np.where(content >= 0, content, np.where(source >= 0, len(keys) + source, -1))
+    label = pd.Series(np.where(node >= 0, labels[node], -1), index=table.index)
+    changed = label.isin(labels[pairs.i.to_numpy(int)])
+    return table.source_id.astype("str").mask(changed, label.map(names)).astype("str")
+
+
+def detailed(brightness: np.ndarray) -> np.ndarray:
+    """Which pictures, by their terms (N, TERMS, TERMS), have enough detail to be told from others: bool (N,)."""
+    weight = near_match.frequencies(COARSE)
+    weighted = brightness[:, :COARSE, :COARSE] * weight
+    energy = weighted.reshape(-1, COARSE**2) ** 2
+    carrying = energy.sum(1) ** 2 / np.maximum((energy**2).sum(1), 1e-9)
+    fine = np.sqrt((weighted[:, weight >= 2.5] ** 2).sum(1))
+    return (fine >= _LEAST_DETAIL) & (carrying >= _LEAST_TERMS)
+
+
+def _terms(signatures: Sequence[Signature]) -> np.ndarray:
+    terms = np.empty((len(signatures), 3, TERMS, TERMS), np.float32)
+    for start in range(0, len(signatures), _BLOCK):
+        part = signatures[start : start + _BLOCK]
+        terms[start : start + _BLOCK] = near_match.cosine_terms(np.stack([signature.thumb for signature in part]))
+    return terms
+
+
+def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
+    """The candidates that are near-duplicates."""
+    found = [_no_pairs()]
+    for start in range(0, len(candidates.copies), _BLOCK):
+        originals, copies, windows = (part[start : start + _BLOCK] for part in candidates[:3])
+        shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
+        shortest = np.minimum(sides[originals], sides[copies])
+        result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
+        accepted = _same(result, shortest < near_search.TINY)
+        found.append(_pairs(originals, copies, candidates.flipped, result)[accepted])
+    return pd.concat(found)
+
+
+def _same(result: Match, tiny: np.ndarray) -> np.ndarray:
+    detail = np.where(tiny, MOST_DETAIL_TINY, MOST_DETAIL)
+    colour = np.where(tiny, MOST_COLOUR_TINY, MOST_COLOUR)
+    return (result.detail <= detail) & (result.colour <= colour) | (result.detail <= SAME_DETAIL)
+
+
+def _pairs(originals: np.ndarray, copies: np.ndarray, flipped: bool, result: Match) -> pd.DataFrame:
+    cut = np.abs(result.windows - near_match.WHOLE).max(1) > _CUT
+    table = {
+        "i": np.minimum(originals, copies),
+        "j": np.maximum(originals, copies),
+        "kind": np.full(len(copies), MIRRORED) if flipped else np.where(cut, CROPPED, RECODED),
+        "distance": np.maximum(result.detail, 0),
+    }
+    return pd.DataFrame(table)
+
+
+def _no_pairs() -> pd.DataFrame:
+    return pd.DataFrame({"i": [], "j": [], "kind": [], "distance": []}).astype(
+        {"i": int, "j": int, "kind": "str", "distance": "float32"}
+    )

@@ -1,0 +1,46 @@
+"""The files of a data set: its images, the files that may be tables, and what is left out."""
+
+from pathlib import Path
+
+from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.table_files import SUFFIXES as TABLES
+from dfcore.datasets.understand import Listed
+from dfcore.datasets.walk import Found, is_image, number_first, pictures, relative, walk
+from dfcore.datasets.words import parse_label
+from dfcore.utils.texts import storable
+
+_NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
+
+
+def list_files(root: Path) -> Listed:
+    """Lists a folder with all that lies below it, images in natural order (2.png before 10.png)."""
+    found = list(pictures(root))
+    if through := _class_links(root, found):
+        found = list(pictures(root, through))
+    refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one)}
+    images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
+    left_out = [relative(one, root, storable) for one in found if isinstance(one, LeftOut) and not is_image(one)]
+    reasons = {}
+    for path in images:
+        name = path.relative_to(root).as_posix()
+        reasons[storable(name)] = refused.get(path) or (None if storable(name) == name else _NO_UTF8)
+    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in TABLES], left_out)
+
+
+def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
+    """{link: folder} of links that tell a class, to folders in the root that tell none."""
+    links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
+    targets = {link: link.resolve() for link in links if link.is_dir()}
+    return {
+        link: target
+        for link, target in targets.items()
+        if target.is_relative_to(root) and _tells_class(link, root) and not _tells_class(target, root)
+    }
+
+
+def _tells_class(folder: Path, root: Path) -> bool:
+    return any(parse_label(name) is not None for name in folder.relative_to(root).parts)
+
+
+def _natural(path: Path) -> tuple[str, int, str]:
+    return str(path.parent), *number_first(path.name)
