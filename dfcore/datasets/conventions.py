@@ -149,9 +149,8 @@ _FRAME = re.compile(r"(?i)(?:^|[ _.\-])(?:frame|frm|fr|f)[ _.\-]?\d+(?:[ _.\-].*
 _FRAME_NUMBER = re.compile(r"(?i)^(?:frame|frm|fr|img|image|f)?[ _.\-]?\d+$")
 _NUMBER = re.compile(r"^(.*?[^\d])[ _.\-]*(\d+)$")
 # Names that nobody gives by hand: ten random letters as in DFDC, identifiers of YouTube, UUIDs and other hashes.
-_IDENTIFIER = re.compile(
-    r"^(?:[a-z]{10}|(?=.*\d|.*[a-z][A-Z])(?=.*[A-Za-z])[\w\-]{11}|[0-9a-f]{8}(?:-[0-9a-f]{4,12})+|[0-9a-f]{8,64})$"
-)
+_IDENTIFIER = re.compile(r"^(?:[a-z]{10}|[\w\-]{11}|[0-9a-f]{8}(?:-[0-9a-f]{4,12})+|[0-9a-f]{8,64})$")
+_RUNS = re.compile(r"[a-z]+|[A-Z]+|\d+|[_\-]+")
 _VIDEO_WORDS = _set("video videos vid clip clips film movie scene shot seq sequence track mp avi mov")
 _PERSON_WORDS = _set("person subject actor identity id user speaker people celeb")
 _SHARD_WORDS = _set(
@@ -171,6 +170,12 @@ _FEW, _SEVERAL = 5, 8
 
 def _words(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+
+
+def _is_identifier(name: str) -> bool:
+    """Whether a name is one that a program gave: of eleven characters, as on YouTube, only where they are mixed."""
+    mixed = len(name) != 11 or len(_RUNS.findall(name)) > 3
+    return mixed and _IDENTIFIER.match(name) is not None and not set(_words(name)) & _SHARD_WORDS
 
 
 def _of_generator(name: str) -> bool:
@@ -223,7 +228,7 @@ def _kind(folder: str, stems: Sequence[str]) -> str:
         return "said"
     if all(_FRAME.search(stem) for stem in stems):
         return "said"
-    if _IDENTIFIER.match(folder):
+    if _is_identifier(folder):
         return "identifier"
     return "word" if re.search(r"\d", folder) and not words & _SHARD_WORDS else "other"
 
@@ -258,7 +263,7 @@ def _series(names: Sequence[Name]) -> Sources:
     dense = {base: some for base, some in numbers.items() if len(some) > 2 and _evenly(sorted(set(some)))}
     own = {base: base.rpartition("/")[2] for base in dense}
     said = {base for base in dense if set(_words(own[base])) & _VIDEO_WORDS}
-    if len(own) >= _FEW and all(map(_IDENTIFIER.match, own.values())):
+    if len(own) >= _FEW and all(map(_is_identifier, own.values())):
         said = set(dense)
     # A few long series are subjects or generators; videos that were cut into pictures are many and short.
     many = len(dense) >= max(_FEW, median(map(len, dense.values()))) if dense else False
