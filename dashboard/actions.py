@@ -200,6 +200,7 @@ def resume(run_id: str) -> None:
     """See `dfcore.runs.resume`; does nothing if the run is already active."""
     run = _run(run_id)
     if not run.status().state.active:
+        runs.require_data(run)
         runs.resume(run)
 
 

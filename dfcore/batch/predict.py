@@ -140,8 +140,10 @@ def _judge(
 
 
 def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
-    accident = {"accident": True} if isinstance(file.image, TransientImageError) else {}
-    return accident | {
+    error = file.image if isinstance(file.image, ImageError) else None
+    # A file may be read the next time if the system failed to, or judged if decoding it failed.
+    accident = isinstance(error, TransientImageError) or (error is not None and isinstance(error.__cause__, OSError))
+    return ({"accident": True} if accident else {}) | {
         "path": storable(file.path),
         "sha256": file.sha256,
         "score": verdict.score,

@@ -17,6 +17,8 @@ from typing import IO, Any, NamedTuple, Self
 
 from filelock import Timeout
 
+from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.walk import Found
 from dfcore.errors import ImageError, InputError, StorageError
 from dfcore.imaging import decoder
 from dfcore.utils.files import explained, lock, make_folder, sha256_bytes, share, stamp, sweep_of
@@ -28,15 +30,24 @@ STAMP = "stamp"
 
 
 class _Entry(NamedTuple):
-    """What is kept in memory of an earlier row: digests of stamp and SHA-256, number of its line, whether it failed."""
+    """What is kept in memory of an earlier row.
+
+    Attributes:
+        stamp: Digest of the file's stamp.
+        content: Digest of the file's SHA-256; of the error, if the file could not be read.
+        line: Number of its line.
+        read: Whether the file could be read.
+        failed: Whether it has an error.
+    """
 
     stamp: bytes
-    sha256: bytes
+    content: bytes
     line: int
+    read: bool
     failed: bool
 
 
-_PACKED = struct.Struct("16s16sQ?")
+_PACKED = struct.Struct("16s16sQ??")
 
 
 class ResumeLog:
@@ -119,26 +130,27 @@ class ResumeLog:
         """Number of files done: earlier rows matched by `strike`, and rows added."""
         return self._struck + self._new
 
-    def strike(self, path: Path) -> bool:
-        """Whether an earlier row is of this file as it is now; each earlier row matches once.
+    def strike(self, found: Found) -> bool:
+        """Whether an earlier row is of this file as it is now, or of what was left out; each earlier row matches once.
 
         Call it before the file is read.
         """
-        name = storable(path)
-        now = stamp(path)
+        name = storable(found.path if isinstance(found, LeftOut) else found)
+        now = stamp(found) if isinstance(found, Path) else None
         key = _digest(name)
         entries = _unpacked(self._known.get(key, b""))
         if entries:
             self._visited.add(key)
-            match = _match(entries, now, path)
+            match = _match_left_out(entries, found) if isinstance(found, LeftOut) else _match(entries, now, found)
             if match:
                 entries.remove(match)
                 self._known[key] = _packed(entries)
                 self._struck += 1
                 return True
-        waiting = self._stamps.get(name, [])
-        # Of files whose names are written alike, nobody knows later whose row it is.
-        self._stamps[name] = [None] * (len(waiting) + 1) if waiting else [now]
+        if isinstance(found, Path):
+            waiting = self._stamps.get(name, [])
+            # Of files whose names are written alike, nobody knows later whose row it is.
+            self._stamps[name] = [None] * (len(waiting) + 1) if waiting else [now]
         return False
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -168,9 +180,9 @@ class ResumeLog:
             for entry in _unpacked(packed):
                 if key in self._visited:
                     self.replaced += 1
-                elif entry.sha256 in self._added:
+                elif entry.content in self._added:
                     self.moved += 1
-                else:
+                elif entry.read:
                     self.gone += 1
                     continue
                 self._dropped.add(entry.line)
@@ -220,14 +232,15 @@ class ResumeLog:
         self.resumed = self.judged
 
     def _know(self, row: Mapping[str, Any], line: int) -> None:
-        """Keeps in mind an earlier row; one of a file that could not be read, or in vain, is tried again."""
-        if not row.get("sha256") or row.get("accident"):
+        """Keeps in mind an earlier row; what failed by accident is tried again."""
+        if row.get("accident"):
             self._dropped.add(line)
             return
         self._count(row)
         self.unstamped |= STAMP not in row
         key = _digest(row["path"])
-        entry = _Entry(_digest(str(row.get(STAMP))), _digest(str(row["sha256"])), line, bool(row["error"]))
+        content = _digest(str(row.get("sha256") or row["error"]))
+        entry = _Entry(_digest(str(row.get(STAMP))), content, line, bool(row.get("sha256")), bool(row["error"]))
         self._known[key] = self._known.get(key, b"") + _packed([entry])
 
     def _stamp_of(self, row: Mapping[str, Any]) -> str | None:
@@ -252,7 +265,13 @@ def _match(entries: list[_Entry], now: str | None, path: Path) -> _Entry | None:
         digest = _digest(sha256_bytes(decoder.read_bytes(path)))
     except ImageError:
         return None
-    return next((entry for entry in entries if entry.sha256 == digest), None)
+    return next((entry for entry in entries if entry.read and entry.content == digest), None)
+
+
+def _match_left_out(entries: list[_Entry], left: LeftOut) -> _Entry | None:
+    """The row with the same reason."""
+    digest = _digest(storable(left.reason))
+    return next((entry for entry in entries if not entry.read and entry.content == digest), None)
 
 
 def _digest(text: str) -> bytes:

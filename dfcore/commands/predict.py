@@ -163,7 +163,7 @@ def _write(
             print(printable(f"dfcore: going on after {log.judged} verdicts in {log.path}"), file=sys.stderr)
         if log.unstamped:
             print("dfcore: it is of an earlier version: the files judged are hashed to compare them", file=sys.stderr)
-        left = (one for one in found if not (isinstance(one, Path) and log.strike(one)))
+        left = (one for one in found if not log.strike(one))
         for batch in predict_files(left, detectors, how):
             log.add(batch)
             for row in batch:

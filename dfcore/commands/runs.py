@@ -84,9 +84,11 @@ def _stop(options: argparse.Namespace) -> None:
 
 
 def _resume(options: argparse.Namespace) -> None:
-    from dfcore.runs import resume
+    from dfcore.runs import require_data, resume
 
     run = _store(options).get(options.run)
+    if not run.status().state.active:
+        require_data(run)
     resume(run)
     _tell(options, run, "queued")
 

@@ -13,7 +13,17 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from dfcore.datasets.folder_splits import Tree, read_splits, some
-from dfcore.datasets.words import TEST, TRAIN, VALIDATION, Name, looks_like_split, parse_label, parse_split, read_name
+from dfcore.datasets.words import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Name,
+    looks_like_split,
+    parse_label,
+    parse_split,
+    read_name,
+    tells_nothing,
+)
 from dfcore.errors import LayoutError
 from dfcore.labels import FAKE, NAMES, REAL
 
@@ -215,24 +225,32 @@ class _Classes:
 
 
 class _GivenClasses(_Classes):
-    """Class folders as a user named them."""
+    """Class folders as a user named them; exact names count before patterns, long patterns before short ones."""
 
     def __init__(self, tree: Tree, given: Mapping[str, str]):
-        # The longest pattern is the most exact one.
-        patterns = ((key.strip("/").lower(), value) for key, value in given.items())
-        self._given = sorted(patterns, key=lambda pattern: -len(pattern[0]))
+        patterns = [(key.strip("/").lower(), NAMES.index(value)) for key, value in given.items()]
+        exact = [item for item in patterns if not set("*?[") & set(item[0])]
+        others = sorted((item for item in patterns if item not in exact), key=lambda item: -len(item[0]))
+        self._given = [*((0, *item) for item in exact), *((rank, *item) for rank, item in enumerate(others, 1))]
         super().__init__(tree)
 
     def name_at(self, parts: Parts) -> Name:
         """As the user said."""
-        name, path = read_name(parts[-1]), "/".join(parts).lower()
-        for pattern, value in self._given:
-            if fnmatchcase(path if "/" in pattern else parts[-1].lower(), pattern):
-                return Name(NAMES.index(value), True, name.split, "" if name.label is not None else name.rest, True)
+        name, (rank, label) = read_name(parts[-1]), self._match(parts)
+        if rank is not None:
+            return Name(label, True, name.split, "" if name.label is not None else name.rest, True)
         return replace(name, label=None, generator=False, rest=parts[-1] if name.label is not None else name.rest)
 
     def _decide(self, parts: Parts) -> list[int]:
-        return [i for i in range(len(parts)) if self.name_at(parts[: i + 1]).label is not None]
+        ranks = {i: rank for i in range(len(parts)) if (rank := self._match(parts[: i + 1])[0]) is not None}
+        return [i for i, rank in ranks.items() if rank == min(ranks.values())]
+
+    def _match(self, parts: Parts) -> tuple[int | None, int | None]:
+        path, name = "/".join(parts).lower(), parts[-1].lower()
+        for rank, pattern, label in self._given:
+            if fnmatchcase(path if "/" in pattern else name, pattern):
+                return rank, label
+        return None, None
 
     def doubts(self, placed: Mapping[Parts, Place]) -> list[str]:
         """None but a class without images: the user has said what the folders are."""
@@ -261,18 +279,13 @@ def _place(parts: Parts, tree: Tree, classes: _Classes, splits: Mapping[Parts, t
     for i, part in enumerate(parts):
         name = classes.name_at(parts[: i + 1])
         text = name.rest if i in at or i in split_at else part
-        if text in ("", *around) or i in tree.shared or (text == part and _says_nothing(part, name)):
+        if text in ("", *around) or i in tree.shared or (tells_nothing(part) and not looks_like_split(part)):
             continue
         if around and len(tree.children[parts[:i]]) == 1 and i not in at:
             continue  # A folder that wraps its parent's only content.
         around.append(text)
         depth = max(depth, i + 1)
     return Place(classes.label(parts), split, "/".join(around) or None, depth=depth)
-
-
-def _says_nothing(part: str, name: Name) -> bool:
-    """Whether a folder tells no source: frames, c23, 000_003."""
-    return not name.rest and name.label is None and name.split is None and not looks_like_split(part)
 
 
 def _likely_splits(tree: Tree, placed: Mapping[Parts, Place]) -> list[str]:

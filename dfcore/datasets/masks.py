@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.words import read_name
@@ -15,6 +14,7 @@ _FILE_REASON = "Masks by their names, beside the images that they belong to."
 _OF_IMAGE = re.compile(
     r"(?P<after>.+?)[ _.-](masks?|gt|groundtruth)([ _.-]?\d+)?|masks?[ _.-](?P<before>.+)", re.IGNORECASE
 )
+_MAY_BE = re.compile(r"(?i)(mask|gt|groundtruth)[^/]*$")
 Parts = tuple[str, ...]
 
 
@@ -24,25 +24,25 @@ def without_masks(paths: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
     A folder of masks is one by its name, if it holds no class folders and not all images. A file is one by its name, if
     the image that it belongs to lies in the same folder.
     """
-    folders = {PurePosixPath(path).parent.parts for path in paths}
-    nodes = {parts: node for parts in folders if (node := _mask_folder(parts)) is not None}
-    classes = {node for parts, node in nodes.items()
-               if any(read_name(part).label is not None for part in parts[len(node) :])}  # fmt: skip
+    folders = {_split(path)[0] for path in paths}
+    nodes = {folder: node for folder in folders if (node := _mask_folder(tuple(folder.split("/")))) is not None}
+    classes = {node for folder, node in nodes.items()
+               if any(read_name(part).label is not None for part in folder.split("/")[len(node) :])}  # fmt: skip
     left_out: dict[tuple[str, str], int] = defaultdict(int)
     kept = []
     for path in paths:
-        node = nodes.get(PurePosixPath(path).parent.parts)
+        node = nodes.get(_split(path)[0])
         if node is None or node in classes:
             kept.append(path)
         else:
             left_out["/".join(node), _FOLDER_REASON] += 1
     if not kept:
         kept, left_out = list(paths), defaultdict(int)
-    there = {_stem(path) for path in kept}
+    there = {_stem(path) for path in kept} if any(map(_MAY_BE.search, kept)) else set()
     images = []
     for path in kept:
         if _names_mask(path, there):
-            left_out[str(PurePosixPath(path).parent), _FILE_REASON] += 1
+            left_out[_split(path)[0] or ".", _FILE_REASON] += 1
         else:
             images.append(path)
     return images, [LeftOut(folder, reason, count) for (folder, reason), count in sorted(left_out.items())]
@@ -59,11 +59,18 @@ def _mask_folder(parts: Parts) -> Parts | None:
 
 
 def _names_mask(path: str, there: set[tuple[str, str]]) -> bool:
+    if not there or not _MAY_BE.search(path):
+        return False
     folder, stem = _stem(path)
     match = _OF_IMAGE.fullmatch(stem)
     return match is not None and (folder, match["after"] or match["before"]) in there
 
 
 def _stem(path: str) -> tuple[str, str]:
-    pure = PurePosixPath(path)
-    return str(pure.parent), pure.stem.lower()
+    folder, name = _split(path)
+    return folder, name.rsplit(".", 1)[0].lower()
+
+
+def _split(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return folder, name

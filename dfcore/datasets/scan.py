@@ -16,7 +16,7 @@ from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import UNLABELLED, Place
 from dfcore.datasets.reading import Reading, apply_reading, reading_notes, recall, turned
 from dfcore.datasets.scan_cache import READ, ScanMemory
-from dfcore.datasets.scan_copies import with_sources
+from dfcore.datasets.scan_copies import with_copies
 from dfcore.datasets.scan_listing import list_files
 from dfcore.datasets.understand import Understood, require_table, understand_folder, understand_table
 from dfcore.datasets.understood import folder_tree, separated_classes
@@ -85,7 +85,7 @@ def scan(
         table = _read_table(folder, memory, understood, progress, workers)
         memory.store()
         table, told = _with_named_sources(apply_reading(table, reading), reading)
-        table, near = with_sources(table, memory.signatures, cache, folder)
+        table, near = with_copies(table, memory.signatures, cache, folder)
     notes = (*understood.notes, *reading_notes(reading, table), *told, *_notes(folder, table), *near)
     tree = folder_tree(understood.paths, [turned(place, reading) for place in understood.places])
     demonstration = (folder / "DEMONSTRATION.txt").is_file()

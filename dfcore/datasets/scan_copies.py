@@ -17,9 +17,7 @@ MOST = 20_000
 Signatures = Callable[[Iterable[str]], Iterable[Signature | None]]
 
 
-def with_sources(
-    table: pd.DataFrame, signatures: Signatures, cache: Path, root: Path
-) -> tuple[pd.DataFrame, list[str]]:
+def with_copies(table: pd.DataFrame, signatures: Signatures, cache: Path, root: Path) -> tuple[pd.DataFrame, list[str]]:
     """Gives near-duplicates a common `source_id`, see `near_duplicates.joined`.
 
     Args:
@@ -71,7 +69,7 @@ def _notes(rows: pd.DataFrame, keys: list[str], pairs: pd.DataFrame) -> list[str
     copies = rows.loc[group.index].groupby(group)
     notes = [
         f"{len(group)} images are near-duplicates (re-encoded, resized, cropped or mirrored copies) of each other, "
-        f"in {group.nunique()} groups; drawn splits keep each group together."
+        f"in {group.nunique()} groups that are kept together."
     ]
     parted, mixed = (int((copies[column].nunique() > 1).sum()) for column in ("split", "label"))
     if parted:

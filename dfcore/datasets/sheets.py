@@ -165,6 +165,8 @@ def read_sheets(
             (missing.append if "as was said" in str(error) else tell)(str(error))
     if missing and not any(sheet.columns for sheet in result):
         raise LayoutError(missing[0])
+    for text in missing:
+        tell(text)
     return result
 
 

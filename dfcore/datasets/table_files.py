@@ -80,7 +80,7 @@ def read_table(file: Path) -> pd.DataFrame:
                 table = _read_separated(text)
     except Exception as error:  # pandas and pyarrow raise all sorts on damaged files.
         raise LayoutError(f"{file.name} cannot be read as a table: {error}") from error
-    return table.set_axis(_unique([str(name).strip() for name in table.columns]), axis=1)
+    return table.set_axis(_unique([str(name).strip() for name in table.columns]), axis=1).astype("str").fillna("")
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

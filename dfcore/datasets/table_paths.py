@@ -4,6 +4,7 @@ A path may be relative to the table's folder or to the data set's, begin with th
 machine, lack its suffix, or be a video's whose frames lie here. A file is only ever found under the data set's root.
 """
 
+import os
 import posixpath
 import re
 import unicodedata
@@ -39,6 +40,8 @@ class Finder:
     def __init__(self, root: Path, images: Sequence[str] | Callable[[], Sequence[str]]):
         """Takes the paths of all images, or how to list them, which is then done only where it is needed."""
         self._root = root
+        self._top = str(root).rstrip(os.sep) + os.sep
+        self._real: dict[str, str] = {}
         self._list = images if callable(images) else lambda: images
         self._listed = frozenset[str]() if callable(images) else frozenset(images)
 
@@ -53,9 +56,9 @@ class Finder:
         text = text.strip().replace("\\", "/")
         if not text:
             return Found(("",), "The row names no file.", there=False)
-        suffix = PurePosixPath(text).suffix.lower()
+        suffix = posixpath.splitext(text)[1].lower()
         for path in dict.fromkeys((_within(folder, text), _within("", text))):
-            if path is not None and (path in self._listed or self._is_file(path)):
+            if path is not None and self._is_file(path):
                 return Found((path,))
         known = suffix in decoder.SUFFIXES
         found = self._by_end(text, self._ends) if known else None
@@ -66,9 +69,15 @@ class Finder:
         return found or self._missing(text, folder)
 
     def _is_file(self, path: str) -> bool:
+        """Whether there is such a file, and no link leads it out of the root."""
+        folder, _, name = path.rpartition("/")
         try:
-            real = (self._root / path).resolve()
-            return real.is_relative_to(self._root) and real.is_file()
+            if folder not in self._real:
+                self._real[folder] = os.path.realpath(self._top + folder)
+            real = os.path.join(self._real[folder], name)
+            if Path(real).is_symlink():
+                real = os.path.realpath(real)
+            return real.startswith(self._top) and (path in self._listed or Path(real).is_file())
         except (OSError, RuntimeError, ValueError):  # Links in a circle, a zero byte in the name.
             return False
 
@@ -94,12 +103,12 @@ class Finder:
             if len(found) > 1:
                 reason = f"The path fits {len(found)} files, such as {found[0]} and {found[1]}."
                 return Found((text,), reason, there=False)
-            return Found((found[0],))
+            return Found((found[0],)) if self._is_file(found[0]) else None
         return None
 
     def _frames(self, key: str, folder: str) -> Found | None:
         stem = re.sub(r"\.\w+$", "", key.rsplit("/", 1)[-1]) if "." in key else key.rsplit("/", 1)[-1]
-        paths = self._videos.get(stem, [])
+        paths = self._folders.get(stem) or self._clips.get(stem, [])
         here = [path for path in paths if path.startswith(f"{folder}/")] if folder else paths
         return Found(tuple(here or paths)) if paths else None
 
@@ -112,8 +121,12 @@ class Finder:
         return _index(self._list(), lambda path: _ends(_key(str(PurePosixPath(path).with_suffix("")))))
 
     @cached_property
-    def _videos(self) -> dict[str, list[str]]:
-        return _index(self._list(), _video_names)
+    def _folders(self) -> dict[str, list[str]]:
+        return _index(self._list(), _folder_names)
+
+    @cached_property
+    def _clips(self) -> dict[str, list[str]]:
+        return _index(self._list(), _clip_names)
 
 
 def _within(folder: str, text: str) -> str | None:
@@ -133,13 +146,15 @@ def _ends(key: str) -> list[str]:
     return ["/".join(parts[-length:]) for length in range(1, len(parts) + 1)]
 
 
-def _video_names(path: str) -> list[str]:
-    """Names that a frame's video may have: each folder, and the file's name up to each separator."""
-    *folders, name = _key(path).split("/")
-    stem = name.rsplit(".", 1)[0]
-    cuts = [match.start() for match in re.finditer(r"[_.\-]", stem)]
-    names = [*(re.sub(r"\.\w{2,4}$", "", folder) for folder in folders), *(stem[:cut] for cut in cuts), stem]
-    return list(dict.fromkeys(names))
+def _folder_names(path: str) -> list[str]:
+    """Names of videos that the folders of a frame may have."""
+    return list(dict.fromkeys(re.sub(r"\.\w{2,4}$", "", folder) for folder in _key(path).split("/")[:-1]))
+
+
+def _clip_names(path: str) -> list[str]:
+    """Names of videos that a frame's own name may begin with, up to each separator."""
+    stem = _key(path).rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return [*(stem[: match.start()] for match in re.finditer(r"[_.\-]", stem)), stem]
 
 
 def _index(paths: Iterable[str], names: Callable[[str], list[str]]) -> dict[str, list[str]]:

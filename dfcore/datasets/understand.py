@@ -164,7 +164,8 @@ def _require_labels(root: Path, rows: Rows, sheets: Sequence[Sheet], problems: S
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)
     shown = ", ".join(f"{folder} ({count})" for folder, count in sorted(folders.items())[:6])
     raise LayoutError(
-        f"No folder or table in {root} names a class.{tables} Received: {len(rows.paths)} images in {shown}"
+        f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} images "
+        f"in {shown}"
         f"{' …' if len(folders) > 6 else ''}. If folders do, say which: --class-folders real=…,fake=…. Layouts that "
         f"are known:\n  {known}"
     )

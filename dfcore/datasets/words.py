@@ -28,10 +28,13 @@ _SPLITS = {
     TEST: "test testing tst holdout heldout",
     EVALUATION: "eval evaluation",
 }
-_NEUTRAL = """image images img imgs pic pics picture pictures face faces facial crop crops cropped frame frames video
-    videos sequence sequences data dataset datasets set sets class classes label labels labelled labeled folder dir file
-    files sample samples example examples jpg jpeg png all only subset cifake resized aligned extracted raw
-    audio preprocessed processed portrait portraits art arts artwork artworks painting paintings by the of for and"""
+# Words for how pictures are kept, which tell nothing of them.
+_STORAGE = """image images img imgs pic pics picture pictures crop crops cropped frame frames video videos sequence
+    sequences data dataset datasets set sets class classes label labels labelled labeled folder dir file files sample
+    samples example examples jpg jpeg png all only subset cifake resized aligned extracted raw preprocessed processed
+    by the of for and"""
+# Words for what they show, which are a subject where they stand alone.
+_SHOWN = "face faces facial portrait portraits art arts artwork artworks painting paintings audio"
 _HEDGES = """not non no un never anti without minus isnt neither nor pseudo semi quasi almost nearly maybe perhaps
     possibly probably likely partly partially half mixed unsure unknown unverified doubtful suspected alleged false
     wrong like hyper sur photoreal esrgan unlabelled unlabeled"""
@@ -46,7 +49,8 @@ GENERATORS, _KNOWN_SOURCES = frozenset(_GENERATORS.split()), frozenset(_SOURCES.
 _CLASSES = {word: label for label, words in ((REAL, _REAL), (FAKE, _FAKE)) for word in words.split()}
 _WEAK = {word: label for label, words in ((REAL, _REAL_WEAKLY), (FAKE, _FAKE_WEAKLY)) for word in words.split()}
 _SPLIT_WORDS = {word: split for split, words in _SPLITS.items() for word in words.split()}
-_NEUTRALS, _HEDGE_WORDS = frozenset(_NEUTRAL.split()), frozenset(_HEDGES.split())
+_STORAGE_WORDS, _HEDGE_WORDS = frozenset(_STORAGE.split()), frozenset(_HEDGES.split())
+_NEUTRALS = _STORAGE_WORDS | frozenset(_SHOWN.split())
 _KNOWN = frozenset((*_CLASSES, *_WEAK, *_SPLIT_WORDS, *_NEUTRALS))
 _SIGNS = re.compile(r"[^\w\s\-.,()\[\]&+]|^\s*[-+]|-\s*$")
 _NUMBER = re.compile(r"v?\d+|id\d+|c\d+")
@@ -100,6 +104,13 @@ def settle_splits(splits: set[str | None]) -> dict[str | None, str | None]:
     if EVALUATION in meant:
         meant[EVALUATION] = TEST if VALIDATION in splits else VALIDATION
     return meant
+
+
+def tells_nothing(text: str) -> bool:
+    """Whether a name only says how pictures are kept: frames, c23, 000_003."""
+    words = [_words(piece) for piece in re.findall(r"[^\W_]+", text)]
+    known = [word for some in words if some is not None for word in some]
+    return None not in words and all(word in _STORAGE_WORDS or _NUMBER.fullmatch(word) for word in known)
 
 
 def looks_like_split(text: str) -> bool:

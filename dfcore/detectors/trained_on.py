@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -128,9 +129,9 @@ class TrainedOn:
             looks: Gives the signatures of the images at some positions; asked once, for those that are not found by
                 their hashes.
         """
+        asked = _numbers(pixels), _numbers(files)
         train, validation = (
-            _within(self.pixels[self.held == held], pixels) | _within(self.files[self.held == held], files)
-            for held in (False, True)
+            _within(by_pixels, asked[0]) | _within(by_file, asked[1]) for by_pixels, by_file in self._sorted
         )
         kinds = np.array([Seen.NOT_FOUND, Seen.VALIDATION, Seen.TRAIN], object)
         result = kinds[np.where(train, 2, validation.astype(int))].tolist()
@@ -139,6 +140,12 @@ class TrainedOn:
             for position, signature in zip(rest, looks(rest), strict=True):
                 result[position] = self._alike(signature)
         return result
+
+    @cached_property
+    def _sorted(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Sorted hashes of pixels and files: of training, then of validation."""
+        masks = ~self.held, self.held
+        return [(np.sort(self.pixels[mask]), np.sort(self.files[mask])) for mask in masks]
 
     def _alike(self, signature: Signature | None) -> Seen:
         found: set[bool] = set()
@@ -193,10 +200,12 @@ def _numbers(hashes: Sequence[str | None]) -> np.ndarray:
     return np.array([int(value[:16], 16) if isinstance(value, str) and value else 0 for value in hashes], np.uint64)
 
 
-def _within(listed: np.ndarray, hashes: Sequence[str | None]) -> np.ndarray:
-    """Which hashes are listed; an unknown one never is."""
-    numbers = _numbers(hashes)
-    return np.isin(numbers, listed) & (numbers != 0)
+def _within(listed: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Which hashes are in a sorted list; an unknown one (0) never is."""
+    if not len(listed):
+        return np.zeros(len(asked), bool)
+    places = np.minimum(np.searchsorted(listed, asked), len(listed) - 1)
+    return (listed[places] == asked) & (asked != 0)
 
 
 def _looks(signature: Signature | None) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Training runs: folders, states, and starting, stopping and resuming."""
 
-from dfcore.runs.launch import estimate, resume, start
+from dfcore.runs.launch import estimate, require_data, resume, start
 from dfcore.runs.run import Run
 from dfcore.runs.status import State, Status
 from dfcore.runs.store import RunStore
@@ -14,6 +14,7 @@ __all__ = [
     "Status",
     "estimate",
     "readable",
+    "require_data",
     "resume",
     "start",
     "summaries",

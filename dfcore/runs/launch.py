@@ -39,7 +39,7 @@ def resume(run: Run) -> None:
     """Starts a new process that continues a run.
 
     Raises:
-        RunError: If the run is active or completed, or its data set is not where it was.
+        RunError: If the run is active or completed.
         DfcoreError: If the process cannot be started.
     """
     status = run.status()
@@ -47,7 +47,6 @@ def resume(run: Run) -> None:
         raise RunError(f"Run {run.id} is {status.state} already.")
     if not status.state.resumable:
         raise RunError(f"Run {run.id} is {status.state}; only a stopped, failed or interrupted one can be resumed.")
-    require_data(run)
     launch(run)
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from dfcore.training.config import TrainConfig
 
 _OUT_OF_MEMORY = re.compile(
-    r"\bOOM\b|out of memory|out_of_memory|resource ?exhausted|failed to allocate|(cannot|unable to) allocate|bad_alloc",
+    r"\bOOM\b|out of memory|out_of_memory|resource ?exhausted|failed to allocate|(cannot|unable to) allocate|bad_alloc"
+    # What oneDNN says on CPUs; its status 1 is that there was no memory.
+    r"|status: 1, message: could not|could not create a memory",
     re.IGNORECASE,
 )
 # Lines of TensorFlow's messages with the location of an error instead of its cause.

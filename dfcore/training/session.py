@@ -224,12 +224,14 @@ def _train(run: Run, watcher: RunWatcher) -> None:
 
 
 def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
+    from dfcore.runs.launch import require_data
     from dfcore.training.data import prepare, require_same
     from dfcore.training.finish import Trained, finish, write_excluded
     from dfcore.training.folds import cross_validate, fold_count
     from dfcore.training.record import write_record
     from dfcore.training.trainer import Trainer
 
+    require_data(run)
     data = prepare(config, watcher.preparing)
     begun = any(run.checkpoints.glob("epoch-*.npz"))
     require_same(data, run.folder / "data.json", begun=begun)

@@ -961,11 +961,14 @@ _manifests = st.tuples(
 def _check_manifest(payload: tuple[tuple[str, bytes, int | None], str, bool]) -> str:
     (name, data, rows), roots, by_file = payload
     with _playground([*_MANIFEST_TREE, ([name.encode()], "bytes", data)], roots) as (root, top):
-        # Whatever the folders that may be read: a manifest's paths stay in its own.
-        dataset = _scanned(root / name if by_file else root, top, root, "root")
+        dataset = _scanned(root / name if by_file else root, top, root, roots)
         if dataset is None:
             return "refused"
-        assert rows is None or len(dataset.table) == rows
+        # A table that names nothing here is foreign: the folders are read.
+        if dataset.layout.startswith("manifest"):
+            # Whatever the folders that may be read: a manifest's paths stay in its own.
+            _check_rows(dataset.table, root, "root")
+            assert rows is None or len(dataset.table) == rows
     return "read"
 
 
@@ -1202,7 +1205,6 @@ def _check_weights(data: bytes) -> str:
 
 # === Records of known images ===
 
-_ARRAY_NAMES = ("mean", "basis", "references", "limit")
 _DTYPES = ("<f2", "<f4", "<f8", ">f4", "<i4", "?", "<c8", "U3", "S3", "M8[s]", "V4", "longdouble", "f2,i4", "O")
 _NPY_HEADERS = (
     *("{", "", "(" * 200, "[" * 5000, "1L", "'''", "\\", "a\n b", "__import__('os')"),
@@ -1256,24 +1258,36 @@ def _arrays(draw: st.DrawFn, sound: np.ndarray) -> bytes:
     return bytes(data)
 
 
-@st.composite
-def _domains(draw: st.DrawFn) -> bytes:
+def _domains() -> st.SearchStrategy[bytes]:
     rng = np.random.default_rng(3)
-    sound = {
-        "mean": rng.normal(size=3).astype(np.float32),
-        "basis": rng.normal(size=(3, 2)).astype(np.float32),
-        "references": rng.normal(size=(6, 2)).astype(np.float16),
-        "limit": np.array(1.5),
-    }
+    return _array_files(
+        {
+            "mean": rng.normal(size=3).astype(np.float32),
+            "basis": rng.normal(size=(3, 2)).astype(np.float32),
+            "references": rng.normal(size=(6, 2)).astype(np.float16),
+            "limit": np.array(1.5),
+        }
+    )
+
+
+def _lists() -> st.SearchStrategy[bytes]:
+    hashes = np.random.default_rng(3).integers(0, 2**64, (4, 3), np.uint64)
+    columns = dict(zip(("pixels", "files", "looks", "colours"), hashes, strict=True))
+    return _array_files(columns | {"held": np.array([False, True, False]), "version": np.array(1)})
+
+
+@st.composite
+def _array_files(draw: st.DrawFn, sound: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Names that stand twice are meant.
         with zipfile.ZipFile(buffer, "w", draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))) as archive:
-            for name in _ARRAY_NAMES:
+            for name, array in sound.items():
                 if draw(st.integers(0, 30)):
-                    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), draw(_arrays(sound[name])), archive.compression)
+                    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), draw(_arrays(array)), archive.compression)
             if not draw(st.integers(0, 15)):
-                other = draw(st.sampled_from(("mean", "mean.npy", "x.npy", "Mean.npy")))
+                first = next(iter(sound))
+                other = draw(st.sampled_from((first, f"{first}.npy", "x.npy", f"{first.capitalize()}.npy")))
                 archive.writestr(zipfile.ZipInfo(other), _npy(np.zeros(3)))
     data = bytearray(buffer.getvalue())
     odd = draw(st.integers(0, 9))
@@ -1306,6 +1320,23 @@ def _check_domain(data: bytes) -> str:
     message = domain.relative(np.zeros((2, len(domain.mean)), np.float32))
     assert message.shape == (2,)
     assert not np.isnan(message).any(), message
+    return "read"
+
+
+@_check("lists")
+def _check_list(data: bytes) -> str:
+    from dfcore.detectors.trained_on import Seen, TrainedOn
+    from dfcore.errors import ArchiveError
+    from dfcore.imaging.signature import signature
+
+    try:
+        listed = TrainedOn.from_bytes(data)
+    except (ValueError, ArchiveError) as error:
+        _message(error)
+        return "refused"
+    look = signature(np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8))
+    (seen,) = listed.find(["ab" * 32], [None], lambda _: [look])
+    assert isinstance(seen, Seen) and seen is not Seen.UNKNOWN
     return "read"
 
 
@@ -1543,6 +1574,7 @@ TARGETS: dict[str, Target] = {
     "networks": Target(_bent_networks, 40),
     "weights": Target(lambda lab: _bent(_weight_seeds, _weight_cuts), 150),
     "domains": Target(lambda lab: _domains(), 120),
+    "lists": Target(lambda lab: _lists(), 120),
     "predictions": Target(lambda lab: _prediction_files(), 80),
     "runs": Target(lambda lab: _run_folders, 80),
     "protocol": Target(lambda lab: _messages, 200),

@@ -666,7 +666,7 @@ loaded_once = cache(Detector.load)
 class Whole:
     """What runs that nobody disturbs make of some pictures: files by their endings, and the journal."""
 
-    def __init__(self, pictures: Path, folder: Path, formats: tuple[str, ...] = (".csv",)):
+    def __init__(self, pictures: Path, folder: Path, formats: tuple[str, ...] = (".csv",), *, errors: bool = False):
         self.files, self.journal = {}, b""
         keep = ResumeLog.remove
 
@@ -683,9 +683,11 @@ class Whole:
             patched.setattr(Detector, "load", staticmethod(loaded_once))
             for suffix in formats:
                 out = folder / "whole" / f"X{suffix}"
-                broken = any(not path.exists() or path.read_bytes()[:8] == b"no image" for path in pictures.iterdir())
+                broken = errors or any(
+                    not path.exists() or path.read_bytes()[:8] == b"no image" for path in pictures.iterdir()
+                )
                 assert main(["predict", str(SMALL), str(pictures), "--out", str(out)]) == (INCOMPLETE if broken else 0)
-                assert beside(out) == left_out_of(out)
+                assert errors or beside(out) == left_out_of(out)
                 for path in out.parent.glob("*.left-out.csv"):
                     path.unlink()
                 self.files[suffix] = out.read_bytes()
@@ -1228,6 +1230,18 @@ def test_files_may_come_and_go_before_a_run_is_gone_on_with(pictures, predict, o
 # === Resumed by content ===
 
 
+@pytest.fixture
+def leaky(tmp_path, pictures) -> Path:
+    """A folder with one good picture, and with what has a row, or a count, without a verdict."""
+    folder = tmp_path / "leaky"
+    (folder / "in").mkdir(parents=True)
+    shutil.copy(pictures / "1.png", folder)
+    (folder / "7.png").symlink_to("nowhere")
+    for name in ("8.HEIC", "film.mov", "in/some.zip", "in/notes.txt", "in/Thumbs.db", "a.dat", "b.dat"):
+        (folder / name).write_bytes(b"\1\2")
+    return folder
+
+
 def verdicts(out: Path) -> dict[str, str]:
     """{path: sha256} of a file of verdicts; each path once."""
     with open(out, newline="", encoding="utf-8") as file:
@@ -1327,6 +1341,30 @@ def test_a_file_that_changed_a_moment_ago_is_not_known_by_its_stamp(tmp_path):
     assert stamp(path) is None, "its time was set, and this just now"
 
 
+@pytest.mark.parametrize("rows", range(6))
+def test_rows_without_a_picture_keep_their_places(rows, leaky, predict, out, tmp_path):
+    (leaky / "empty.png").touch()
+    time.sleep(2.1)
+    whole = Whole(leaky, tmp_path, errors=True)
+    journal_of(out).write_bytes(whole.part(rows))
+    assert predict(leaky, "--out", out)[0] == INCOMPLETE
+    assert out.read_bytes() == whole.files[".csv"]
+
+
+def test_what_is_not_left_out_any_more_has_no_row(leaky, predict, out, tmp_path):
+    whole = Whole(leaky, tmp_path, errors=True)
+    journal_of(out).write_bytes(whole.journal)
+    (leaky / "film.mov").unlink()
+    (leaky / "7.png").unlink()
+    shutil.copy(leaky / "1.png", leaky / "7.png")
+    code, *_ = predict(leaky, "--out", out)
+    assert code == INCOMPLETE
+    with open(out, newline="", encoding="utf-8") as file:
+        rows = {Path(row["path"]).relative_to(leaky).as_posix(): row["error"] for row in csv.DictReader(file)}
+    assert set(rows) == {"1.png", "7.png", "8.HEIC", "in/some.zip"}
+    assert rows["7.png"] == ""
+
+
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_run_killed_twice_drops_the_verdict_that_no_longer_holds(twice, pictures, predict, out, tmp_path):
     folder = tmp_path / "changing"
@@ -1357,18 +1395,6 @@ def test_what_could_not_be_read_or_failed_by_accident_is_tried_again(predict, ou
 
 
 # === What is left out ===
-
-
-@pytest.fixture
-def leaky(tmp_path, pictures) -> Path:
-    """A folder with one good picture, and with what has a row, or a count, without a verdict."""
-    folder = tmp_path / "leaky"
-    (folder / "in").mkdir(parents=True)
-    shutil.copy(pictures / "1.png", folder)
-    (folder / "7.png").symlink_to("nowhere")
-    for name in ("8.HEIC", "film.mov", "in/some.zip", "in/notes.txt", "in/Thumbs.db", "a.dat", "b.dat"):
-        (folder / name).write_bytes(b"\1\2")
-    return folder
 
 
 ROWS = ["1.png", "7.png", "8.HEIC", "film.mov", "in/some.zip"]

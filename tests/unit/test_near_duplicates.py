@@ -248,14 +248,14 @@ def test_a_scan_searches_once_and_again_after_a_change(tmp_path):
     )  # fmt: skip
     asked: list[int] = []
     give = by_file(rows, signatures, asked)
-    first, notes = scan_copies.with_sources(rows, give, tmp_path, tmp_path)
+    first, notes = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
     pd.testing.assert_series_equal(first.source_id, sources(rows, signatures))
     assert first.source_id.notna().tolist() == [True] * 4 + [False]
     assert [note.split()[0] for note in notes] == ["4", "1", "1"]
-    again, repeated = scan_copies.with_sources(rows, give, tmp_path, tmp_path)
+    again, repeated = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
     pd.testing.assert_frame_equal(again, first)
     assert (asked, repeated) == ([5], notes)
-    fewer, _ = scan_copies.with_sources(rows[1:], give, tmp_path, tmp_path)
+    fewer, _ = scan_copies.with_copies(rows[1:], give, tmp_path, tmp_path)
     assert fewer.source_id.notna().tolist() == [True, True, False, False]
     assert asked == [5, 4]
 
@@ -265,10 +265,10 @@ def test_a_damaged_memory_is_searched_anew(tmp_path, damage):
     rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
     asked: list[int] = []
     give = by_file(rows, signatures, asked)
-    first, _ = scan_copies.with_sources(rows, give, tmp_path, tmp_path)
+    first, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
     (memory,) = (tmp_path / "copies").iterdir()
     memory.write_bytes(damage)
-    again, _ = scan_copies.with_sources(rows, give, tmp_path, tmp_path)
+    again, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
     pd.testing.assert_frame_equal(again, first)
     assert len(asked) == 2
 
@@ -276,6 +276,6 @@ def test_a_damaged_memory_is_searched_anew(tmp_path, damage):
 def test_a_huge_set_is_left_to_the_audit_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(scan_copies, "MOST", 2)
     rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
-    result, (note,) = scan_copies.with_sources(rows, by_file(rows, signatures, []), tmp_path, tmp_path)
+    result, (note,) = scan_copies.with_copies(rows, by_file(rows, signatures, []), tmp_path, tmp_path)
     assert result is rows
     assert "were not searched" in note

@@ -11,7 +11,7 @@ from dfcore.cli import main
 from dfcore.datasets import registry
 from dfcore.datasets.reading import Reading, recall, remember
 from dfcore.errors import DatasetError, LayoutError, RunError
-from dfcore.runs import Run, RunStore, State, resume
+from dfcore.runs import Run, RunStore, State, require_data
 from dfcore.training.config import make_config
 from dfcore.training.data import prepare, require_same
 from dfcore.training.record import NAME, write_record
@@ -189,7 +189,7 @@ def test_what_needs_the_data_asks_for_their_new_place(root, tmp_path, capsys):
     run = run_on(root)
     root.rename(tmp_path / "new")
     with pytest.raises(RunError, match=f"not there any more: .*dfcore runs relocate {run.id} NEW_ROOT"):
-        resume(run)
+        require_data(run)
     assert run.status().state is State.STOPPED
     assert main(["runs", "resume", run.id]) == 2
     assert f"dfcore runs relocate {run.id} NEW_ROOT" in capsys.readouterr().err

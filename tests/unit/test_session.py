@@ -159,10 +159,15 @@ CONFIG = make_config({"data_root": "x"} | TINY | {"cache": "memory"})
 OOM = (
     'Graph execution error:\n\nDetected at node conv_1 defined at\n  File "x.py", line 3\n\nOOM when allocating tensor'
 )
+ONEDNN = (
+    'Graph execution error:\n\nDetected at node conv_1 defined at\n  File "x.py", line 3\n\nOperation received an '
+    "exception:Status: 1, message: could not create a memory object, in file mkl_conv_ops.cc:1101"
+)
 MEMORY = [
     pytest.param(tf.errors.ResourceExhaustedError(None, None, OOM), id="resource-exhausted"),
     pytest.param(tf.errors.InternalError(None, None, OOM), id="internal"),
     pytest.param(tf.errors.UnknownError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"), id="cuda"),
+    pytest.param(tf.errors.AbortedError(None, None, ONEDNN), id="onednn"),
     pytest.param(RuntimeError("std::bad_alloc"), id="c++"),
     pytest.param(MemoryError(), id="python"),
     pytest.param(OSError(12, "Cannot allocate memory"), id="system"),
