@@ -71,6 +71,10 @@ def _understood(root: Path, scanned: Dataset) -> None:
             "Splits are drawn automatically: seeded, stratified, with copies of an image, and images of one source, in "
             "the same split."
         )
+    if sources := dataset.usable.source_id.nunique():
+        counts.caption(
+            f"{sources:,} sources (videos, persons, pictures), each wholly in one split where splits are drawn."
+        )
     if unlabelled:
         counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
     sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
@@ -79,6 +83,8 @@ def _understood(root: Path, scanned: Dataset) -> None:
     )
     for note in dataset.notes:
         st.markdown(f":material/info: {widgets.plain(note)}")
+    # Where a class is missing, something was not understood.
+    st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))
     if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
         with other:
             mapping_form.show(root, scanned.reading, scanned)

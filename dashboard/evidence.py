@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import decode_cache, detectors, inference, widgets
+from dashboard import decode_cache, detectors, inference, markup, widgets
 from dfcore import figures
 from dfcore.confidence import decide
 from dfcore.detectors.verdict import Verdict
@@ -103,13 +103,19 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> lis
 def show_facts(data: bytes) -> ImageFacts:
     """Shows and returns format, size, hash and EXIF data of the file."""
     facts = inference.facts(data)
+    for note in facts.notes:
+        st.caption(f":material/info: {markup.plain(note)}")
     with st.expander("File facts"):
-        rows = {
-            "Format": facts.format + (", animated: the first frame is judged" if facts.animated else ""),
-            "Size": f"{facts.width} x {facts.height} pixels, {facts.bytes:,} bytes",
-            "Pixel mode": facts.mode,
-            "SHA-256": facts.sha256,
-        } | {f"EXIF {name}": value for name, value in facts.exif.items()}
+        rows = (
+            {
+                "Format": facts.format + (", animated: the first frame is judged" if facts.animated else ""),
+                "Size": f"{facts.width} x {facts.height} pixels, {facts.bytes:,} bytes",
+                "Pixel mode": facts.mode,
+                "SHA-256": facts.sha256,
+            }
+            | {f"Note {number}": note for number, note in enumerate(facts.notes, 1)}
+            | {f"EXIF {name}": value for name, value in facts.exif.items()}
+        )
         st.dataframe({"Fact": list(rows), "Value": list(rows.values())}, hide_index=True)
         if not facts.exif:
             st.caption("The file has no EXIF data. Most platforms strip it on upload, so this proves nothing.")

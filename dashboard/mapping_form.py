@@ -98,7 +98,7 @@ def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dat
     examples = seen.examples(column)
     rows = [{"Value": value, "Images": number} | pictures.columns(seen.root, examples.get(value, ()))
             for value, number in values.items()]  # fmt: skip
-    st.dataframe(rows, hide_index=True, row_height=pictures.SIDE, height=pictures.height(len(rows)),
+    st.dataframe(rows, hide_index=True, row_height=pictures.SIDE, height=pictures.height(len(rows)), placeholder="",
                  column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)})  # fmt: skip
     before = reading.labels or (seen.understood_values(column, dataset) if dataset else {})
     return _sides("value", f"{root} {column}", values, before)

@@ -79,7 +79,7 @@ def _tree(dataset: Dataset) -> None:
     st.dataframe(
         table[["Folder", "Class", "Images", *pictures.config(), *told]], hide_index=True, row_height=pictures.SIDE,
         height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
-        alt="Folders with their class, split, group and images",
+        placeholder="", alt="Folders with their class, split, group and images",
     )  # fmt: skip
     if not rest:
         return
@@ -134,5 +134,5 @@ def show_left_out(root: Path, dataset: Dataset) -> None:
         with widgets.errors():
             actions.exclude(root, dataset.reading.excluded, out=False)
             st.rerun()
-    if each := widgets.folded(f"Each of the {len(table):,} entries", f"left out {dataset.root}"):
+    if each := widgets.folded(f"One by one ({len(table):,})", f"left out {dataset.root}"):
         each.dataframe(table, hide_index=True)

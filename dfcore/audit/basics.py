@@ -151,9 +151,8 @@ def _sizes(rows: pd.DataFrame) -> Iterator[Finding]:
             kind=kind, severity="medium" if share > 0.1 and middle >= _TINY_SIDE else "low",
             title=f"{len(numbers):,} images are {kind}: {limit}.", meaning=meaning, count=len(numbers),
             advice="Look at them; take them out if they are thumbnails, icons or scans.",
-            images=tuple(rows.path.iloc[numbers[:MOST_SHOWN]]),
+            images=tuple(rows.path.iloc[numbers[:MOST_SHOWN]]), details=(_both(rows, numbers),),
             exclude=tuple(rows.pixels_sha256.iloc[numbers].unique()),
-            details=(_both(rows, numbers),),
         )  # fmt: skip
 
 

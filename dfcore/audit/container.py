@@ -40,7 +40,7 @@ def words(data: bytes) -> frozenset[str]:
         if data.startswith(start):
             try:
                 return frozenset(f"{name}: {word}" for word in read(data))
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, ValueError):
                 return frozenset()
     return frozenset()
 

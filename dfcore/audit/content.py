@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfcore.audit.finding import Finding, Severity
-from dfcore.audit.probe import Auc, Fit, cross_validate, enough, forest
+from dfcore.audit.probe import Auc, Fit, boosting, cross_validate, enough
 from dfcore.audit.shortcuts import cannot_say, telling_images
 from dfcore.imaging.signature import THUMB, Signature
 
@@ -35,7 +35,7 @@ def find(
         return cannot_say(KIND, "Whether subjects tell the classes apart cannot be said", labels)
     colours = np.array([[*item.mean, item.spread] for item in signatures], np.float32)
     thumbs = np.stack([item.thumb for item in signatures]).reshape(len(signatures), -1).astype(np.float32)
-    by_colour = cross_validate(colours, labels, groups, forest(seed, 50), seed=seed)
+    by_colour = cross_validate(colours, labels, groups, boosting(seed), seed=seed)
     by_thumb = cross_validate(thumbs, labels, groups, _picture_classifier(seed), seed=seed)
     finding = _finding(by_colour, by_thumb, float(np.median([item.side for item in signatures])))
     scores = max(by_colour, by_thumb, key=lambda auc: auc.value).scores
@@ -86,9 +86,10 @@ def _finding(by_colour: Auc, by_thumb: Auc, side: float) -> Finding:
     if severity == "ok":
         meaning = f"The better of two classifiers reaches an AUC of {better}; 0.5 is guessing."
         return Finding(kind=KIND, severity="ok", title=_FINE, meaning=meaning, figures=figures, details=details)
-    title, meaning = f"{what[0].upper()}{what[1:]} tell the classes apart: AUC {better}.", _MEANING
+    much = "" if severity != "low" else " a little"
+    title, meaning = f"{what[0].upper()}{what[1:]} tell the classes apart{much}: AUC {better}.", _MEANING
     if side < 2 * THUMB:
-        severity = "low" if severity == "high" else severity
+        severity = "low"
         meaning = (
             f"The images have a side of about {side:.0f} pixels, so pictures of 32 pixels still hold traces of "
             "generators: subjects and traces cannot be told apart here."

@@ -52,7 +52,7 @@ def _across_classes(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: s
         )
         advice = "Look at the pairs. Take those with wrong labels out; keep true pairs together between splits."
     return _found(
-        rows, pairs, kind, severity, f"{_many(pairs)} of {words} stand in both classes.", meaning, advice,
+        rows, pairs, kind, severity, f"{_many(pairs)} of {words} {_stand(pairs)} in both classes.", meaning, advice,
         exclude=tuple(_hashes(rows, pairs)) if exact else (), together=_together(rows, pairs) if not exact else (),
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: st
     named = ", ".join(f"{count:,} between {names}" for names, count in both.value_counts().items())
     return _found(
         rows, pairs, kind, "high" if share >= 0.01 else "medium",
-        f"{_many(pairs)} of {words} stand in two splits ({named}).",
+        f"{_many(pairs)} of {words} {_stand(pairs)} in two splits ({named}).",
         f"{LEAK_MEANING} {share:.1%} of the images held out for validation and test are concerned.",
         f"Take {'these images' if exact else 'those of the earlier split'} out of the index; no file is touched.",
         exclude=tuple(sorted(set(rows.pixels_sha256.iloc[pairs.i]))), figures={"share of held-out images": share},
@@ -92,11 +92,12 @@ def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> F
     if open_splits and exact:
         meaning += " When splits are drawn, exact copies are kept together."
     elif open_splits:
-        severity = "medium"
+        severity = "medium" if share > 0.01 else "low"
         meaning += " The splits are still to be drawn, and could part them between training and test."
         advice = "Keep them together: they are then always drawn into the same split and fold."
     return _found(
-        rows, pairs, kind, severity, f"{_many(pairs)} of {words} stand within one split and class.", meaning, advice,
+        rows, pairs, kind, severity, f"{_many(pairs)} of {words} {_stand(pairs)} within one split and class.", meaning,
+        advice,
         together=_together(rows, pairs) if not exact else (), figures={"share of images": share},
     )  # fmt: skip
 
@@ -131,6 +132,10 @@ def _passed(kind: str, title: str) -> Finding:
 
 def _many(pairs: pd.DataFrame) -> str:
     return f"{len(pairs):,} pair{'' if len(pairs) == 1 else 's'}"
+
+
+def _stand(pairs: pd.DataFrame) -> str:
+    return "stands" if len(pairs) == 1 else "stand"
 
 
 def _hashes(rows: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from dfcore.audit.container import words
 from dfcore.audit.facts import exif_kinds
 from dfcore.datasets import Dataset, copies
+from dfcore.datasets.near_duplicates import clusters
+from dfcore.datasets.scan_cache import ScanMemory
+from dfcore.datasets.units import units
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.signature import Signature
@@ -68,22 +69,15 @@ def sample(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
 
 
 def related(rows: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
-    """Numbers the groups of images that belong together.
+    """Numbers the groups of images that belong together, (N,): same pixels, `source_id` or near-duplicates.
 
     Args:
-        rows: Columns pixels_sha256 and source_id, N rows.
+        rows: Columns sha256, pixels_sha256 and source_id, N rows.
         pairs: Near-duplicates, columns i and j, row numbers.
     """
-    count = len(rows)
-    links = [(pairs.i.to_numpy(int), pairs.j.to_numpy(int))]
-    for column in ("pixels_sha256", "source_id"):
-        known = rows[column].notna().to_numpy() & (rows[column] != "").to_numpy(bool, na_value=False)
-        numbers = np.flatnonzero(known)
-        values = pd.factorize(rows[column].to_numpy()[numbers])[0]
-        first = numbers[np.unique(values, return_index=True)[1]]
-        links.append((numbers, first[values]))
-    i, j = (np.concatenate(part) for part in zip(*links, strict=True))
-    return connected_components(coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count)), directed=False)[1]
+    unit, names = pd.factorize(units(rows))
+    linked = pd.DataFrame({name: unit[pairs[name].to_numpy(int)] for name in ("i", "j")})
+    return clusters(linked, len(names))[unit]
 
 
 def read_signatures(
@@ -98,7 +92,9 @@ def read_signatures(
     """
     rows = dataset.usable.reset_index(drop=True)
 
-    def read(path: str, expected: str) -> Signature | None:
+    def read(path: str, expected: str, known: Signature | None) -> Signature | None:
+        if known is not None:
+            return known
         try:
             data = decoder.read_bytes(dataset.root / path)
             return sandbox.look(data)[1] if sha256_bytes(data) == expected else None
@@ -106,8 +102,13 @@ def read_signatures(
             return None
 
     signatures = []
+    memory = ScanMemory(cache, dataset.root)
+    try:
+        remembered = list(memory.signatures(rows.sha256))
+    finally:
+        memory.close()
     with ThreadPoolExecutor(sandbox.processes()) as pool:
-        for number, result in enumerate(pool.map(read, rows.path, rows.sha256)):
+        for number, result in enumerate(pool.map(read, rows.path, rows.sha256, remembered)):
             signatures.append(result)
             progress(number + 1)
     kept = [number for number, item in enumerate(signatures) if item is not None]

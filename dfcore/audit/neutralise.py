@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dfcore.audit.probe import cross_validate, enough, forest
+from dfcore.audit.probe import boosting, cross_validate, enough
 from dfcore.datasets import Dataset
 from dfcore.errors import DatasetError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
@@ -114,7 +114,7 @@ def _sizes_tell(rows: pd.DataFrame, seed: int) -> bool:
     if not enough(labels, groups):
         return True
     chosen = np.random.default_rng(seed).permutation(len(rows))[:5000]
-    auc = cross_validate(sizes[chosen], labels[chosen], groups[chosen], forest(seed, 50), seed=seed)
+    auc = cross_validate(sizes[chosen], labels[chosen], groups[chosen], boosting(seed), seed=seed)
     return auc.value >= _SIZES_TELL
 
 

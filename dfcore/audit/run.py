@@ -11,7 +11,7 @@ from dfcore.audit.evidence import MOST_PROBED, Evidence, copy_pairs, file_facts,
 from dfcore.audit.facts import table_of
 from dfcore.audit.finding import Audit, Finding, ordered
 from dfcore.audit.labels import MOST_JUDGED
-from dfcore.audit.probe import Auc, cross_validate, enough, forest
+from dfcore.audit.probe import Auc, boosting, cross_validate, enough
 from dfcore.datasets import Dataset
 from dfcore.detectors.bundle import now
 from dfcore.errors import DatasetError
@@ -59,8 +59,9 @@ def audit(dataset: Dataset, *, progress: Progress | None = None, seed: int = 0, 
     )  # fmt: skip
 
 
-def gather(dataset: Dataset, seed: int, steps: "_Steps") -> Evidence:
+def gather(dataset: Dataset, seed: int = 0, steps: "_Steps | None" = None) -> Evidence:
     """Signatures, near-duplicates, and what belongs together."""
+    steps = steps or _Steps(None, [0, 0])
     rows, signatures = read_signatures(dataset, workspace.cache_dir(), steps.done)
     steps.stage(1)
     pairs = copy_pairs(rows, signatures, lambda done, _: steps.done(done))
@@ -86,7 +87,7 @@ def shortcut_auc(dataset: Dataset, *, seed: int = 0, seeds: int = 5) -> Auc | No
     if not enough(labels, groups[kept]):
         return None
     values = table_of(files, words).values
-    each = [cross_validate(values, labels, groups[kept], forest(seed + k), seed=seed + k) for k in range(seeds)]
+    each = [cross_validate(values, labels, groups[kept], boosting(seed + k), seed=seed + k) for k in range(seeds)]
     low, value, high = (float(np.mean([getattr(auc, name) for auc in each])) for name in ("low", "value", "high"))
     return Auc(value, low, high, each[0].scores)
 

@@ -11,13 +11,14 @@ import pandas as pd
 
 from dfcore.audit.facts import Facts, table_of
 from dfcore.audit.finding import Finding, Severity
-from dfcore.audit.probe import LEAST, Auc, cross_validate, enough, forest
+from dfcore.audit.probe import LEAST, Auc, boosting, cross_validate, enough
 from dfcore.labels import NAMES
 
 KIND = "shortcuts"
-# Facts that also depend on what a picture shows, once all files are coded alike.
-PICTURE_FAMILIES = ("bytes per pixel", "blockiness")
-_TREES = 50
+# Facts that depend on what a picture shows too, once all files are coded alike.
+_PICTURE_FAMILIES = ("bytes per pixel", "blockiness")
+# From this AUC on, blockiness is that of an earlier JPEG coding.
+_EARLIER_CODING = 0.75
 _FINE = "The facts of files (format, size, coding, metadata) do not tell the classes apart."
 _MEANING = (
     "A detector can tell the classes by how their files were made instead of by what a generator leaves in a picture. "
@@ -55,7 +56,7 @@ def find(
         words: Further facts of each file, see there.
         labels: 0 real, 1 fake, (N,).
         groups: Numbers of groups of images that belong together, (N,).
-        seed: Seed of folds and forests.
+        seed: Seed of folds.
     """
     if not enough(labels, groups):
         return cannot_say(KIND, "Whether facts of files tell the classes apart cannot be said", labels)
@@ -64,7 +65,7 @@ def find(
         return Finding(
             kind=KIND, severity="ok", title=_FINE, meaning="All files agree in every fact.", figures={"auc": 0.5}
         )
-    auc = cross_validate(facts.values, labels, groups, forest(seed), seed=seed)
+    auc = cross_validate(facts.values, labels, groups, boosting(seed), seed=seed)
     finding = _finding(auc, facts, files, labels, groups, seed)
     shown = () if finding.severity == "ok" else telling_images(files.path.tolist(), labels, auc.scores)
     return finding.model_copy(update={"images": shown})
@@ -96,7 +97,7 @@ def _finding(auc: Auc, facts: Facts, files: pd.DataFrame, labels: np.ndarray, gr
     if telling:
         title += f", by {', '.join(telling[:3])}"
     meaning, advice = _MEANING, _ADVICE
-    if _coded_alike(facts):
+    if _coded_alike(facts) and ("blockiness" not in alone or alone["blockiness"].value < _EARLIER_CODING):
         severity = "medium" if severity == "high" else severity
         title = f"The files of one class are easier to compress: AUC {auc}"
         meaning = (
@@ -113,7 +114,7 @@ def _finding(auc: Auc, facts: Facts, files: pd.DataFrame, labels: np.ndarray, gr
 def _coded_alike(facts: Facts) -> bool:
     """Whether all facts but those that depend on the picture are the same for all files."""
     rest = [
-        column for family, columns in facts.families.items() if family not in PICTURE_FAMILIES for column in columns
+        column for family, columns in facts.families.items() if family not in _PICTURE_FAMILIES for column in columns
     ]
     return bool((facts.values[:, rest] == facts.values[:1, rest]).all())
 
@@ -123,7 +124,7 @@ def _alone(facts: Facts, labels: np.ndarray, groups: np.ndarray, seed: int) -> I
     for family in facts.families:
         values = facts.of(family)
         if values.shape[1] and (values != values[:1]).any():
-            yield family, cross_validate(values, labels, groups, forest(seed, _TREES), seed=seed, repeats=1)
+            yield family, cross_validate(values, labels, groups, boosting(seed), seed=seed, repeats=1)
 
 
 def _by_class(family: str, facts: Facts, files: pd.DataFrame, labels: np.ndarray) -> str:

@@ -58,15 +58,15 @@ def predict_files(
     """Predicts on files; yields a list of rows per batch, one row per file.
 
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
-    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), trained_on (whether the detector was
-    trained on these very pixels, see `Seen`), detector, and error (why the file could not be judged); and accident,
-    true, only where that may lie with the machine and not the file.
+    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, error (why the file could not
+    be judged), and trained_on (whether the detector was trained on this very image, see `Seen`); and accident, true,
+    only where an error may lie with the machine and not the file.
 
-    Args:
-        paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
-        detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
-            `dfcore.detectors.selection`.
-        options: See `BatchOptions`.
+        Args:
+            paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
+            detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
+                `dfcore.detectors.selection`.
+            options: See `BatchOptions`.
     """
     options = options or BatchOptions()
     workers = options.workers or sandbox.processes() + 1
@@ -152,7 +152,7 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),
-        "trained_on": None if verdict.error else verdict.seen.value,
         "detector": name,
         "error": verdict.error and storable(verdict.error),
+        "trained_on": None if verdict.error else verdict.seen.value,
     }

@@ -246,14 +246,11 @@ def _library() -> list[str]:
 
 
 def _in_words(row: dict[str, Any]) -> str:
-    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
-    return " ".join([f"{text}. {row['reason']}." if row["reason"] else text, *filter(None, [_seen(row)])])
-
-
-def _seen(row: dict[str, Any]) -> str:
     from dfcore.detectors.trained_on import Seen, in_words
 
-    return in_words(Seen(row["trained_on"]))
+    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
+    remarks = [f"{row['reason']}." if row["reason"] else "", in_words(Seen(row["trained_on"]))]
+    return ". ".join([text, *filter(None, [" ".join(filter(None, remarks))])])
 
 
 def _explain(options: argparse.Namespace) -> None:
@@ -264,11 +261,13 @@ def _explain(options: argparse.Namespace) -> None:
 
     out = out_file(options.out, [".png"])
     data = decoder.read_bytes(options.image)
-    rgb = sandbox.decode(data)
     detector = Detector.load(options.bundle)
-    verdict = detector.predict([data])[0]
-    heatmap = detector.explain(data, method=options.method, target=options.target, layer=options.layer)
-    write_atomic(out, lambda path: figure(rgb, heatmap).save(path, "PNG"))
+    prepared = sandbox.prepare(data, [detector.spec])
+    verdict = detector.judge([prepared])[0]
+    heatmap = detector.explain(prepared, method=options.method, target=options.target, layer=options.layer)
+    # Last, since it may take hundreds of megabytes.
+    picture = figure(sandbox.decode(data), heatmap)
+    write_atomic(out, lambda path: picture.save(path, "PNG"))
     answer = {
         "image": options.image,
         "verdict": verdict.decision,

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from dfcore.datasets.reading import ClassName, Reading, recall, remember
 from dfcore.errors import DfcoreError, InputError
+from dfcore.labels import NAMES
 from dfcore.utils.texts import printable
+
+if TYPE_CHECKING:
+    from dfcore.datasets.reading import Reading
 
 _COLUMNS = ("path", "label", "split", "group", "source")
 
@@ -37,12 +40,14 @@ def add_reading(parser: argparse.ArgumentParser, *, confirm: bool = False) -> No
                            help="say that what was understood is right")  # fmt: skip
 
 
-def reading_of(options: argparse.Namespace, before: Reading | None = None) -> Reading:
+def reading_of(options: argparse.Namespace, before: "Reading | None" = None) -> "Reading":
     """What the options say, added to what was said before.
 
     Raises:
         InputError: If an option cannot be read.
     """
+    from dfcore.datasets.reading import Reading
+
     given: dict[str, Any] = {}
     if options.reading_columns:
         given["columns"] = {
@@ -51,7 +56,7 @@ def reading_of(options: argparse.Namespace, before: Reading | None = None) -> Re
     for name in ("labels", "class_folders"):
         texts = getattr(options, f"reading_{name}")
         if texts:
-            pairs = _pairs(f"--{name.replace('_', '-')}", texts, get_args(ClassName))
+            pairs = _pairs(f"--{name.replace('_', '-')}", texts, NAMES)
             given[name] = {value: key for key, values in pairs for value in values.split("+")}
     if options.reading_groups is not None:
         given["groups"] = options.reading_groups
@@ -66,12 +71,14 @@ def reading_of(options: argparse.Namespace, before: Reading | None = None) -> Re
 
 
 @contextmanager
-def applied_reading(options: argparse.Namespace, root: str | Path) -> Iterator[Reading]:
+def applied_reading(options: argparse.Namespace, root: str | Path) -> Iterator["Reading"]:
     """Remembers what the options say of a data set, for every scan inside and after; not if one of them is refused.
 
     Raises:
         InputError: If an option cannot be read.
     """
+    from dfcore.datasets.reading import Reading, recall, remember
+
     before = recall(Path(root))
     now = reading_of(options, before)
     if now != before:
@@ -87,7 +94,7 @@ def applied_reading(options: argparse.Namespace, root: str | Path) -> Iterator[R
         print(f"dfcore: {printable(root)}: {text}.", file=sys.stderr)
 
 
-def _pairs(flag: str, texts: list[str], keys: tuple[str, ...]) -> list[tuple[str, str]]:
+def _pairs(flag: str, texts: list[str], keys: Sequence[str]) -> list[tuple[str, str]]:
     """The `key=value` parts of an option, which may be given several times; a value may hold commas."""
     result: list[tuple[str, str]] = []
     for text in texts:

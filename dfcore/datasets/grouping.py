@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from dfcore.datasets.conventions import CONVENTIONS, Name
 from dfcore.datasets.layouts import parse_split
-from dfcore.errors import ConfigError
+from dfcore.errors import LayoutError
 
 # The pattern of a reading that turns grouping off.
 OFF = "none"
@@ -30,7 +30,7 @@ def sources(paths: Sequence[str], pattern: str = "") -> tuple[list[str | None], 
         The source of each image, None where nothing tells, and a sentence for each convention that was found.
 
     Raises:
-        ConfigError: If the pattern is no regular expression.
+        LayoutError: If the pattern is no regular expression.
     """
     if pattern == OFF:
         return [None] * len(paths), ["Images are not grouped by their names, as asked."]
@@ -100,6 +100,6 @@ def _by_pattern(paths: Sequence[str], pattern: str) -> list[str | None]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ConfigError([f"groups: expected a regular expression. Received: {pattern!r} ({error})"]) from None
+        raise LayoutError(f"Expected a regular expression for groups. Received: {pattern!r} ({error}).") from None
     matches = (compiled.search(path) for path in paths)
     return [(match.group(1 if compiled.groups else 0) or None) if match else None for match in matches]

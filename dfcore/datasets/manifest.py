@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from dfcore.datasets.folder_splits import some
-from dfcore.datasets.layouts import Layout, Place
+from dfcore.datasets.layouts import UNLABELLED, Layout, Place
 from dfcore.datasets.reading import Reading
 from dfcore.datasets.sheets import Sheet
 from dfcore.datasets.table_columns import MEANT, named, plain
@@ -92,6 +92,8 @@ def rows_of(sheets: Sequence[Sheet], folders: Folders, reading: Reading, *, aske
         result.paths = list(folders.images)
         result.places = [folders.place(path) for path in folders.images]
         result.reasons = [None] * len(folders.images)
+    if result.labelled:
+        _add_unlabelled(result, [sheet for sheet in sheets if "label" not in sheet.columns])
     for sheet in sheets:
         if sheet.name not in result.labelled and sheet.adds:
             _add_from(result, sheet, folders)
@@ -180,6 +182,17 @@ def _add_rows(result: Rows, sheets: Sequence[Sheet], labels: RowLabels, folders:
                 result.places.append(replace(place, source=place.group) if grouped else place)
                 result.reasons.append(found.reason or labels.reasons[at + row] or split_reason)
         at += len(sheet.found)
+
+
+def _add_unlabelled(result: Rows, sheets: Sequence[Sheet]) -> None:
+    """Adds the images that only a table without labels names, such as a competition's test."""
+    known = {*result.paths}
+    paths = dict.fromkeys(path for sheet in sheets for found in sheet.found if found.there for path in found.paths)
+    for path in paths:
+        if path not in known:
+            result.paths.append(path)
+            result.places.append(Place(split=UNLABELLED, depth=len(PurePosixPath(path).parts) - 1))
+            result.reasons.append(None)
 
 
 def _add_from(result: Rows, sheet: Sheet, folders: Folders) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from dfcore import workspace
 from dfcore.datasets import grouping
 from dfcore.datasets.dataset import COLUMNS, Dataset
-from dfcore.datasets.layouts import UNLABELLED, Place
+from dfcore.datasets.layouts import TRAIN, UNLABELLED, Place
 from dfcore.datasets.reading import Reading, apply_reading, reading_notes, recall, turned
 from dfcore.datasets.scan_cache import READ, ScanMemory
 from dfcore.datasets.scan_copies import with_copies
@@ -163,7 +163,12 @@ def _with_named_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataF
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     notes = _competition_notes(root, table)
-    read = table[table.pixels_sha256.notna() & table.label.notna()]
+    labelled = table[table.label.notna()]
+    if len(labelled) and (labelled.split == TRAIN).all():
+        notes.append(
+            "All labelled images are in the training split: validation is drawn from it, and there is no test."
+        )
+    read = labelled[labelled.pixels_sha256.notna()]
     content = read.groupby("pixels_sha256")
     both = int((content.label.nunique() > 1).sum())
     if both:

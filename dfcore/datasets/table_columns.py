@@ -11,7 +11,8 @@ from dfcore.errors import LayoutError
 from dfcore.labels import FAKE, REAL
 
 PATHS = """path file_path filepath file_name filename file image_path img_path image_file image_name img_name image img
-    relative_path rel_path fname name image_id img_id video_path video_name video video_id clip uri url src key id"""
+    relative_path rel_path fname name image_id img_id video_path video_name videoname video video_id clip uri url src
+    key id"""
 LABELS = """label labels class class_name classname target targets label_str label_name label_text category y gt
     ground_truth groundtruth truth verdict answer annotation binary_label type"""
 # With one of these names, a column of two values is meant to hold the labels.
@@ -37,6 +38,13 @@ def named(columns: Iterable[str], names: str) -> list[str]:
         by_name.setdefault(plain(column).replace("_", ""), column)
     found = [by_name[name] for name in names.split() if name in by_name]
     return list(dict.fromkeys(found))
+
+
+def label_names(columns: Iterable[str]) -> list[str]:
+    """The columns that are named like labels: label, class, "Real or Fake"."""
+    columns = list(columns)
+    both = [column for column in columns if {"real", "fake"} <= {*plain(column).split("_")}]
+    return list(dict.fromkeys([*named(columns, LABELS), *both]))
 
 
 def chosen(columns: Iterable[str], said: Mapping[str, str], key: str) -> str | None:

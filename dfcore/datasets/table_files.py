@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -115,10 +116,12 @@ def _read_separated(text: str) -> pd.DataFrame:
     # A table without a header begins with an image.
     bare = any(PurePosixPath(cell.strip()).suffix.lower() in decoder.SUFFIXES for cell in cells[separator])
     names = [f"column {i + 1}" for i in range(len(cells[separator]))] if bare else None
-    return pd.read_csv(
-        io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, header=None if bare else 0, names=names,
-        index_col=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # Rows with more cells than the header.
+        return pd.read_csv(
+            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, header=None if bare else 0, names=names,
+            index_col=False,
+        )  # fmt: skip
 
 
 def _json_lines(text: str) -> list[dict[str, Any]]:

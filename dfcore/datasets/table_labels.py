@@ -12,8 +12,8 @@ import pandas as pd
 
 from dfcore.datasets.table_columns import (
     GROUPS,
-    LABELS,
     MEANT,
+    label_names,
     labels_by_direction,
     labels_by_generator,
     named,
@@ -55,7 +55,7 @@ def label_column(table: pd.DataFrame, taken: set[str], said: Mapping[str, str]) 
     generators and "real", or one with a name such as label.
     """
     free = [name for name in table.columns if name not in taken]
-    by_name = named(free, LABELS)
+    by_name = label_names(free)
     if said:
         meant = {number_text(value) for value in said}
         holding = {name: table[name].map(number_text).isin(meant).mean() for name in [*by_name, *free]}
@@ -147,7 +147,7 @@ def _other_columns(table: pd.DataFrame, column: str, taken: set[str]) -> list[tu
     for other in table.columns:
         if other == column or other in taken:
             continue
-        by_name = bool(named([other], LABELS))
+        by_name = bool(label_names([other]))
         directed = labels_by_direction(table[other], other)
         if word_share(table[other], strong=not by_name) >= _NEARLY_ALL:
             result.append((f"the column {other}", [parse_label(value) for value in table[other]]))

@@ -69,8 +69,13 @@ def _told_by_kind(labels: np.ndarray, kinds: pd.Series) -> str:
     shares = pd.crosstab(kinds, labels, normalize="columns").reindex(columns=[REAL, FAKE], fill_value=0.0)
     if len(shares) > 50 or shares.max(axis=1).sum() / 2 < _SEPARATED:
         return ""
-    most = [f"{NAMES[label]} {shares[label].idxmax()} in {shares[label].max():.0%}" for label in (REAL, FAKE)]
-    return ", ".join(most)
+    return ", ".join(f"{NAMES[label]} {_kinds(shares[label])}" for label in (REAL, FAKE))
+
+
+def _kinds(shares: pd.Series) -> str:
+    if shares.max() < 0.5:
+        return f"of {(shares > 0).sum()} kinds"
+    return f"{shares.idxmax()} in {shares.max():.0%}"
 
 
 def _told_by_number(labels: np.ndarray, values: np.ndarray, unit: str) -> str:

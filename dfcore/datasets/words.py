@@ -47,6 +47,8 @@ _SOURCES = "celeb youtube ffhq celeba celebahq coco mscoco imagenet lsun raise l
 
 GENERATORS, _KNOWN_SOURCES = frozenset(_GENERATORS.split()), frozenset(_SOURCES.split())
 _CLASSES = {word: label for label, words in ((REAL, _REAL), (FAKE, _FAKE)) for word in words.split()}
+# Weak words that name a class even where no folder names the other one.
+_ALONE = {"nature", "natural", "photo", "photos", "ai", "gan"}
 _WEAK = {word: label for label, words in ((REAL, _REAL_WEAKLY), (FAKE, _FAKE_WEAKLY)) for word in words.split()}
 _SPLIT_WORDS = {word: split for split, words in _SPLITS.items() for word in words.split()}
 _STORAGE_WORDS, _HEDGE_WORDS = frozenset(_STORAGE.split()), frozenset(_HEDGES.split())
@@ -68,6 +70,7 @@ class Name:
     Attributes:
         label: 0 real, 1 fake, or None when it names no class, or both.
         strong: Whether the class is said by a word that can hardly mean anything else.
+        alone: Whether the class is said even where no folder names the other one.
         split: "train", "validation", "test", "evaluation", or None.
         rest: The part that says neither, as it is written: a generator, a source, a subject.
         known: Whether that part is the name of a generator or source that is known, or empty.
@@ -76,6 +79,7 @@ class Name:
 
     label: int | None = None
     strong: bool = False
+    alone: bool = False
     split: str | None = None
     rest: str = ""
     known: bool = True
@@ -138,7 +142,8 @@ def read_name(text: str) -> Name:
     foreign = [piece.lower() for piece, some in zip(pieces, words, strict=True) if some is None]
     known = all(_is_generator(piece) or piece in _KNOWN_SOURCES for piece in foreign)
     generator = label is None and split is None and bool(foreign) and all(map(_is_generator, foreign))
-    return Name(label, strong, split, rest, known, generator)
+    alone = not rest and (strong or bool(_ALONE & {*flat}))
+    return Name(label, strong, alone, split, rest, known, generator)
 
 
 def _is_generator(piece: str) -> bool:

@@ -188,7 +188,7 @@ class Explainer:
         size = (right - left, bottom - top)
         resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
         placed = np.full((height, width), np.nan, np.float32)
-        placed[top:bottom, left:right] = np.clip(np.asarray(resized), 0.0, 1.0)
+        np.clip(np.asarray(resized), 0.0, 1.0, out=placed[top:bottom, left:right])
         return placed
 
 

@@ -1,5 +1,7 @@
 """Rendering of heat-maps: a perceptually uniform colour map (inferno) over the image, with a colour bar."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -7,6 +9,7 @@ from dfcore.explanation.explainer import Heatmap
 from dfcore.explanation.methods import METHODS
 
 _BAR_WIDTH, _MARGIN = 18, 10
+_BAND_PIXELS = 1_000_000
 # The stops of Matplotlib's inferno, as Plotly has them.
 _INFERNO = ("000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4")
 
@@ -29,15 +32,22 @@ def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarr
     Returns:
         uint8 (H, W, 3).
     """
-    blended = np.float32(1 - opacity) * rgb + np.float32(opacity) * colours(heatmap.values)
-    seen = np.isfinite(heatmap.values)[..., None]
-    return np.rint(np.where(seen, blended, rgb * np.float32(0.4))).astype(np.uint8)
+    return np.concatenate([part for _, part in _bands(rgb, heatmap.values, opacity)])
+
+
+def _bands(rgb: np.ndarray, values: np.ndarray, opacity: float) -> Iterator[tuple[int, np.ndarray]]:
+    """The overlay in bands, each with its first row: what lies between takes ten times the memory of the result."""
+    rows = max(1, _BAND_PIXELS // rgb.shape[1])
+    for top in range(0, len(rgb), rows):
+        part, evidence = rgb[top : top + rows], values[top : top + rows]
+        blended = np.float32(1 - opacity) * part + np.float32(opacity) * colours(evidence)
+        seen = np.isfinite(evidence)[..., None]
+        yield top, np.rint(np.where(seen, blended, part * np.float32(0.4))).astype(np.uint8)
 
 
 def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Image:
     """The overlay at the image's size, with a title and a colour bar from low to high evidence."""
-    picture = overlay(rgb, heatmap, opacity)
-    height, width = picture.shape[:2]
+    height, width = rgb.shape[:2]
     size = float(np.clip(height // 20, 10, 28))
     font = ImageFont.load_default(size)
     title = f"{METHODS[heatmap.method].title}: evidence of {heatmap.target}"
@@ -45,7 +55,8 @@ def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Ima
     text_width = int(max(font.getlength(text) for text in texts))
     canvas_height = max(height, int(6 * size))
     canvas = Image.new("RGB", (width + 3 * _MARGIN + _BAR_WIDTH + text_width, canvas_height + int(2 * size)), "white")
-    canvas.paste(Image.fromarray(picture), (0, 0))
+    for top, part in _bands(rgb, heatmap.values, opacity):
+        canvas.paste(Image.fromarray(part), (0, top))
     bar = colours(np.linspace(1, 0, canvas_height)[:, None].repeat(_BAR_WIDTH, axis=1))
     canvas.paste(Image.fromarray(bar), (width + _MARGIN, 0))
     draw = ImageDraw.Draw(canvas)

@@ -2,9 +2,9 @@
 
 Training and inference share it, so the same file always gives the same pixels. Steps, in order: format by content and
 size limits from the header; the primary, first or full-resolution picture; orientation, once; 16 to 8 bits by the high
-byte; gamma, if a PNG states another than sRGB's; transparency over white; conversion to RGB (from palette, greyscale,
-CMYK, ...; embedded colour profiles are ignored). What is not read right is refused with its cause; what a person should
-know of how a file was read is told in `ImageFacts.notes`.
+byte; conversion to RGB (from palette, greyscale, CMYK, ...) in sRGB's colours, where a profile or a PNG's gamma states
+others; transparency over white. What is not read right is refused with its cause; what a person should know of how a
+file was read is told in `ImageFacts.notes`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import facts, heif, jpeg, png, tiff
 from dfcore.imaging.facts import ImageFacts
 from dfcore.imaging.formats import FORMATS, SUFFIXES, recognised
-from dfcore.imaging.pixels import Tones, from_array, to_rgb
+from dfcore.imaging.pixels import LowerBytes, Tones, from_array, to_rgb
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable
 
@@ -61,6 +61,7 @@ _TURNS: dict[Any, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda rgb: rgb[:, ::-1].swapaxes(0, 1),
 }
 
+_PLANAR = 284
 # Raw modes of 16-bit colours, and those that return the other byte of each sample.
 _OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
 _OTHER_BYTE["RGB;16N"] = "RGB;16B" if sys.byteorder == "little" else "RGB;16L"
@@ -87,7 +88,7 @@ def decode(source: Source) -> np.ndarray:
     if isinstance(source, np.ndarray):
         return from_array(source)
     if isinstance(source, Image.Image):
-        return _from_pillow(source)
+        return _load(source)
     with opened(source) as image:
         return image.pixels()[0]
 
@@ -137,6 +138,10 @@ class Opened:
     turn: int = 0
     tones: Tones = field(default_factory=Tones)
 
+    def __post_init__(self) -> None:
+        # Loading empties the list of tiles that shows it.
+        self.lower = _lower_bytes(self.image, self.reopen)
+
     @property
     def area(self) -> int:
         """Width times height, in pixels."""
@@ -174,18 +179,11 @@ class Opened:
         Raises:
             ImageError: If the file is damaged.
         """
-        image, tones = self.image, self.tones
-        with _damage_told():
-            lower = _lower_bytes(image, self.reopen)
-            image.load()
-            if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
-                raise ImageError(_too_many_pixels(*image.size))
-            turn = _TURNS.get(self.turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
-            rgb = to_rgb(image, tones, lower)
-            # Saves memory while the orientation is applied.
-            image.close()
-            self.check_whole(rgb)
-            return np.ascontiguousarray(turn(rgb) if turn else rgb), self.notes + tones.notes
+        tones = self.tones
+        rgb = _load(
+            self.image, spent=True, tones=tones, lower=self.lower, turn=self.turn, check_whole=self.check_whole
+        )  # fmt: skip
+        return rgb, self.notes + tones.notes
 
 
 @contextmanager
@@ -195,7 +193,9 @@ def opened(source: str | Path | bytes | bytearray | memoryview | BinaryIO) -> It
     Raises:
         ImageError: See `decode`.
     """
-    result = _opened(read_bytes(source))
+    data = read_bytes(source)
+    with _damage_told():
+        result = _opened(data)
     with result.image:
         yield result
 
@@ -273,9 +273,6 @@ def _opened(data: bytes) -> Opened:
 
 def _opened_tiff(data: bytes) -> Opened:
     found = tiff.chosen(data)
-    if found is None:
-        image = _open(data, "TIFF")
-        return Opened(image, data, [], lambda: _open(data, "TIFF"))
 
     def reopen() -> Image.Image:
         return tiff.planes_apart(_open(found.data, "TIFF"), found.page)
@@ -305,11 +302,16 @@ def _open(data: bytes, kind: str) -> Image.Image:
     return image
 
 
-def _lower_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> Callable[[], Image.Image] | None:
-    """For colours of 16 bits, of which Pillow returns the higher byte: how to load the lower one instead."""
-    modes = {_raw_mode(tile.args) for tile in image.tile} if image.mode == "RGB" and hasattr(image, "tile") else set()
-    if len(modes) != 1 or (mode := modes.pop()) not in _OTHER_BYTE:
+def _lower_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> LowerBytes | None:
+    """For colours of 16 bits, of which Pillow returns the higher byte: how to load the lower one, if it can be."""
+    tiles = getattr(image, "tile", [])
+    modes = {_raw_mode(tile.args) for tile in tiles}
+    if len(modes) != 1 or image.mode == "L" or not (mode := modes.pop()).endswith((";16B", ";16L", ";16N")):
         return None
+    if mode not in _OTHER_BYTE:
+        return None if image.mode.startswith("I") else lambda: None
+    if getattr(image, "tag_v2", {}).get(_PLANAR, 1) == 2:
+        return lambda: None
 
     def load() -> Image.Image:
         again: Any = reopen()
@@ -328,14 +330,28 @@ def _with_mode(args: Any, mode: str) -> Any:
     return mode if isinstance(args, str) else (mode, *args[1:])
 
 
-def _from_pillow(image: Image.Image) -> np.ndarray:
+def _load(
+    image: Image.Image,
+    *,
+    spent: bool = False,
+    tones: Tones | None = None,
+    lower: LowerBytes | None = None,
+    turn: int = 0,
+    check_whole: Callable[[np.ndarray], None] = lambda rgb: None,
+) -> np.ndarray:
+    """Decodes to RGB; with `spent`, the image is closed before the orientation is applied, to save memory."""
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_many_pixels(*image.size))
     with _damage_told():
         image.load()
-        turn = _TURNS.get(facts.read_exif(image).get(ExifTags.Base.Orientation))
-        rgb = to_rgb(image, Tones())
-        return np.ascontiguousarray(turn(rgb) if turn else rgb)
+        if image.width * image.height > MAX_PIXELS:  # HEIF may tell only now.
+            raise ImageError(_too_many_pixels(*image.size))
+        upright = _TURNS.get(turn or facts.read_exif(image).get(ExifTags.Base.Orientation))
+        rgb = to_rgb(image, tones or Tones(png.gamma(image) if image.format == "PNG" else None), lower)
+        if spent:
+            image.close()
+        check_whole(rgb)
+        return np.ascontiguousarray(upright(rgb) if upright else rgb)
 
 
 @contextmanager

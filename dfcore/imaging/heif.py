@@ -7,6 +7,9 @@ from PIL import Image
 from dfcore.errors import ImageError
 from dfcore.utils.extras import install, installed
 
+# Code points of ISO/IEC 23091-2: BT.709, not stated; PQ and HLG.
+_SRGB_PRIMARIES, _HDR = (1, 2), (16, 18)
+
 
 def open_heif(data: bytes) -> Image.Image:
     """Opens the primary picture of a file; its header is read, its pixels are not decoded.
@@ -33,4 +36,9 @@ def open_heif(data: bytes) -> Image.Image:
 def notes(image: Image.Image) -> list[str]:
     """What is to be told of an opened HEIF."""
     count = getattr(image, "n_frames", 1)
-    return [f"The file holds {count} pictures; the primary one was read."] if count > 1 else []
+    result = [f"The file holds {count} pictures; the primary one was read."] if count > 1 else []
+    coding = image.info.get("nclx_profile") or {}
+    primaries, transfer = coding.get("color_primaries", 1), coding.get("transfer_characteristics", 1)
+    if "icc_profile" not in image.info and (primaries not in _SRGB_PRIMARIES or transfer in _HDR):
+        result.append("Its colours are coded for a wider or brighter screen than sRGB's; they were not converted.")
+    return result

@@ -6,9 +6,16 @@ import numpy as np
 from PIL import Image
 
 from dfcore.errors import ImageError
+from dfcore.imaging import colour
 
 _BAND_PIXELS = 1_000_000
+_FEW_BITS = (
+    "Its samples are stored in 16 bits and use fewer than 16 bits, which is not read right for such pixels; save "
+)
+_FEW_BITS += "it as an ordinary TIFF or PNG of 8 or 16 bits."
 _ALL_CLEAR = "Every pixel is transparent; what was read is plain white."
+
+LowerBytes = Callable[[], Image.Image | None]
 
 
 class Tones:
@@ -60,13 +67,14 @@ class Tones:
         return np.rint(255 * coded).astype(np.uint8)
 
 
-def to_rgb(image: Image.Image, tones: Tones, low: Callable[[], Image.Image] | None = None) -> np.ndarray:
+def to_rgb(image: Image.Image, tones: Tones, low: "LowerBytes | None" = None) -> np.ndarray:
     """Converts a loaded image.
 
     Args:
         image: Loaded.
         tones: How samples become 8 bits; notes are added.
-        low: For an image whose file has 16 bits per sample, and `image` only the higher eight: loads the lower eight.
+        low: For an image whose file has 16 bits per sample, and `image` only the higher eight: loads the lower eight
+            (of RGB in one plane; only there they are used).
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -84,15 +92,25 @@ def to_rgb(image: Image.Image, tones: Tones, low: Callable[[], Image.Image] | No
     if image.mode == "La":
         image = image.convert("LA")
     _mend_alpha(image, tones)
-    table = tones.table(8) if tones.gamma is not None else None
-    if low is None:
-        return _in_bands(image, lambda part: _flat_rgb(part, table))
-    rgb = np.require(_in_bands(image, lambda part: _flat_rgb(part, None)), requirements="W")
-    bits = 16 if tones.gamma is not None else tones.find_depth(int(rgb.max()) << 8 | 255)
-    if bits < 16 or tones.gamma is not None:
-        image.close()
-        _add_low(rgb, low(), tones)
-    return rgb
+    if low is not None and image.mode != "RGB":
+        colours = image.getextrema()[: 4 if image.mode == "CMYK" else 3]
+        if 0 < max(int(most) for _, most in colours) < 16:  # type: ignore[misc]  # Several bands.
+            raise ImageError(_FEW_BITS)
+    elif low is not None:
+        rgb = np.require(_in_bands(image, np.asarray), requirements="W")
+        bits = 16 if tones.gamma is not None else tones.find_depth(int(rgb.max()) << 8 | 255)
+        if bits < 16 or tones.gamma is not None:
+            image.close()
+            lower = low()
+            if lower is None:
+                raise ImageError(_FEW_BITS)
+            _add_low(rgb, lower, tones)
+            return rgb
+    change = _by_table(tones.table(8)) if tones.gamma is not None else None
+    if change is None:
+        change, told = colour.conversion(image)
+        tones.notes += told
+    return _in_bands(image, lambda part: _flat_rgb(part, change))
 
 
 def _add_low(rgb: np.ndarray, image: Image.Image, tones: Tones) -> None:
@@ -146,16 +164,20 @@ def _mend_alpha(image: Image.Image, tones: Tones) -> None:
         tones.notes.append(_ALL_CLEAR)
 
 
-def _flat_rgb(image: Image.Image, table: np.ndarray | None) -> np.ndarray:
+def _by_table(table: np.ndarray) -> colour.Conversion:
+    return lambda part: Image.fromarray(table[np.asarray(part.convert("RGB"))])
+
+
+def _flat_rgb(image: Image.Image, change: colour.Conversion | None) -> np.ndarray:
+    """RGB of a part of an image; colours are changed before transparency is laid over white."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if table is not None:
-            pixels = np.array(image)
-            pixels[..., :3] = table[pixels[..., :3]]
-            image = Image.fromarray(pixels)
+        if change is not None:
+            changed = change(image.convert("RGB"))
+            changed.putalpha(image.getchannel("A"))
+            image = changed
         return over_white(image)
-    rgb = np.asarray(image.convert("RGB"))
-    return rgb if table is None else table[rgb]
+    return np.asarray(image.convert("RGB") if change is None else change(image))
 
 
 def over_white(image: Image.Image) -> np.ndarray:

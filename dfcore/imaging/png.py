@@ -41,16 +41,21 @@ def mended(data: bytes) -> tuple[bytes, list[str]]:
 def gamma(image: Image.Image) -> float | None:
     """The gamma of an opened PNG whose samples are to be converted to sRGB; None where they are sRGB already."""
     value = image.info.get("gamma")
-    if not value or "srgb" in image.info or "icc_profile" in image.info:
+    if not isinstance(value, float) or value <= 0 or _says_srgb(image):
         return None
     # Within what libpng takes for the same.
     return None if abs(2.2 * value - 1) <= 0.05 else value
 
 
+def _says_srgb(image: Image.Image) -> bool:
+    """Whether another chunk counts for more; texts of these names do not."""
+    return isinstance(image.info.get("srgb"), int) or isinstance(image.info.get("icc_profile"), bytes)
+
+
 def notes(image: Image.Image) -> list[str]:
     """What is to be told of an opened PNG's colours."""
     primaries = image.info.get("chromaticity")
-    if not primaries or "srgb" in image.info or "icc_profile" in image.info:
+    if not isinstance(primaries, tuple) or _says_srgb(image):
         return []
     if max(abs(a - b) for a, b in zip(primaries, _SRGB_PRIMARIES, strict=False)) <= 0.01:
         return []

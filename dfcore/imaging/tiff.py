@@ -121,11 +121,11 @@ class Chosen(NamedTuple):
     orientation: int = 0
 
 
-def chosen(data: bytes) -> Chosen | None:
-    """Chooses the full-resolution page of a TIFF; None if its directories are damaged.
+def chosen(data: bytes) -> Chosen:
+    """Chooses the full-resolution page of a TIFF.
 
     Raises:
-        ImageError: If it is a camera RAW, or its pixels are of a layout that is not read.
+        ImageError: If it is a camera RAW, damaged, or its pixels are of a layout that is not read.
     """
     found = pages(data)
     raw = next((kind for page in found if (kind := _raw_kind(page, data))), "")
@@ -133,7 +133,7 @@ def chosen(data: bytes) -> Chosen | None:
         raise raw_refusal(raw)
     found = [page for page in found if page.area]
     if not found:
-        return None
+        raise ImageError("The TIFF is damaged or incomplete: it has no page with a picture.")
     full = [page for page in found if not page.reduced] or found
     largest = max(full, key=lambda page: page.area)
     page = next(page for page in full if not page.is_copy_of(largest))
@@ -223,7 +223,9 @@ def planes_apart(image: Image.Image, page: Page) -> Image.Image:
     if page.one(_PLANAR, 1) != 2 or page.one(_SAMPLES, 1) == 1 or page.one(_COMPRESSION, _NONE) != _NONE:
         return image
     opened: Any = image
-    native = {"RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}[opened.mode] + (";16N" if page.one(_BITS) == 16 else "")
+    if opened.mode not in ("RGB", "RGBA", "CMYK"):
+        return image
+    native = opened.mode + (";16N" if page.one(_BITS) == 16 else "")
     opened.use_load_libtiff = True
     opened.tile = [ImageFile._Tile("libtiff", (0, 0, *page.size), 0, (native, False, opened.tag_v2.offset))]
     return image

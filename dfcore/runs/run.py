@@ -28,6 +28,7 @@ _STATUS_FIELDS = {field.name for field in fields(Status)}
 # A process elsewhere (another container or machine, or before a reboot) can be checked only by its heartbeats.
 SILENT_SECONDS = 8.0
 _LAUNCH_SECONDS = 8.0
+_GONE = "The training process is gone: it was killed or crashed, ran out of memory, or the machine restarted."
 # Disk space that is released to record the outcome when the disk is full.
 _RESERVE_BYTES = 128 * 1024
 
@@ -106,7 +107,7 @@ class Run:
         gone = {
             "state": State.INTERRUPTED,
             "before": status.state,
-            "reason": "The training process is gone: it was killed, ran out of memory, or the machine restarted.",
+            "reason": _GONE + self._what_to_lower(status),
             "seconds_left": None,
         }
         try:
@@ -330,6 +331,16 @@ class Run:
         write_text(self.folder / "notes.txt", text)
 
     # === Internals ===
+
+    def _what_to_lower(self, status: Status) -> str:
+        """What helps if memory ran out; some libraries crash then, so that nobody can say it was that."""
+        if status.state is State.QUEUED:
+            return ""
+        with suppress(RunError):
+            config = self.config()
+            sizes = [f"{name} (now {config[name]})" for name in ("batch_size", "image_size") if name in config]
+            return f" If it was memory, lower {' or '.join(sizes)}." if sizes else ""
+        return ""
 
     def _write_csv(self, name: str, rows: list[dict[str, float]]) -> None:
         text = io.StringIO()

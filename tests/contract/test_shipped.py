@@ -10,7 +10,8 @@ from dfcore.datasets.listing import list_images
 from dfcore.detectors.bundle import OOD_FILE, read_card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import list_bundles
-from dfcore.evaluation import full_metrics, predictions_path, read_predictions
+from dfcore.detectors.trained_on import Seen
+from dfcore.evaluation import full_metrics, predictions_path, read_predictions, stored_splits
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -41,6 +42,18 @@ def test_figures_on_a_card_follow_from_the_predictions_beside_it(bundle):
         result = full_metrics(read_predictions(predictions_path(bundle, split)), card.threshold.value, card.thresholds)
         assert result["roc_auc"] == pytest.approx(card.results[split]["roc_auc"])
         assert result["ece"] == pytest.approx(card.results[split]["ece"])
+
+
+@every_bundle
+def test_it_recognises_the_images_that_it_was_trained_on(bundle):
+    card, listed = read_card(bundle), Detector.load(bundle).trained_on
+    counts = {split: sum(of_class.values()) for split, of_class in card.training.counts.items()}
+    assert (card.trained_on.train, card.trained_on.validation) == (counts["train"], counts["validation"])
+    expected = {"cross-validation": Seen.TRAIN, "validation": Seen.VALIDATION, "test": Seen.NOT_FOUND}
+    for split in stored_splits(bundle):
+        files = read_predictions(predictions_path(bundle, split)).sha256.tolist()
+        nothing = [None] * len(files)
+        assert set(listed.find(nothing, files, lambda rest: [None] * len(rest))) == {expected[split]}, split
 
 
 @every_bundle

@@ -21,6 +21,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from tests.icc import profile
+
 Expect = Literal["refused", "accepted", "either"]
 
 MB = 2**20
@@ -73,6 +75,11 @@ def corpus() -> Iterator[Hostile]:
         bmp_runs,
         webp_chunks,
         avif_boxes,
+        heif_boxes,
+        colour_profiles,
+        tiff_pages,
+        cut_jpegs,
+        raw_photographs,
         foreign,
         polyglots,
         edges,
@@ -1395,6 +1402,152 @@ def avif_boxes() -> Iterator[Hostile]:
 
 def _avif_tile() -> bytes:
     return _av1_of(_encoded(Image.new("RGB", (64, 64), "teal"), "AVIF", speed=10))[1]
+
+
+# === Formats and profiles that were added later ===
+
+
+def _heif(width: int = 64, height: int = 48, **options: object) -> bytes:
+    """A HEIC as pillow-heif writes it."""
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(_noise(width, height)).save(buffer, quality=60, **options)
+    return buffer.getvalue()
+
+
+def heif_boxes() -> Iterator[Hostile]:
+    """HEIC cut, bent, with sizes that lie, deep, many and looping boxes."""
+    kind, sample = "heif", _heif()
+    yield _accepted(kind, "plain.heic", sample)
+    yield _accepted(kind, "tiles.heic", _heif(200, 150, tile_size=64))
+    yield _accepted(kind, "under-another-name.jpg", sample)
+    for share in (1, 3, 5, 8, 10, 14):
+        yield _refused(kind, f"cut-at-{share}-of-16.heic", sample[: len(sample) * share // 16])
+    for seed in range(24):
+        random, bad = np.random.default_rng(seed), bytearray(sample)
+        for place in random.integers(0, len(bad) if seed % 2 else 600, 4):
+            bad[place % len(bad)] ^= 1 << int(random.integers(8))
+        yield _either(kind, f"bent-{seed}.heic", bytes(bad))
+    at = sample.index(b"ispe") + 8
+    for width, height in ((0, 0), (1, 1), (7_000, 7_000), (7_100, 7_100), (65_536, 65_536), (2**32 - 1, 2**32 - 1)):
+        data = sample[:at] + struct.pack(">II", width, height) + sample[at + 8 :]
+        make = _refused if width > 7_000 else _either
+        yield make(kind, f"says-{width}x{height}.heic", data)
+    for name in (b"ftyp", b"meta", b"iloc", b"iinf", b"infe", b"iprp", b"ipco", b"ipma", b"hvcC", b"mdat"):
+        start = sample.index(name) - 4
+        for size in (0, 1, 7, 2**31, 2**32 - 1):
+            data = sample[:start] + struct.pack(">I", size) + sample[start + 4 :]
+            yield _either(kind, f"box-{name.decode()}-of-{size}.heic", data)
+    head, nest = sample[: int.from_bytes(sample[:4], "big")], b""
+    for _ in range(3_000):
+        nest = _box(b"meta", b"\0\0\0\0", nest)
+    yield _refused(kind, "boxes-3000-deep.heic", head + nest)
+    yield _either(kind, "boxes-2-million-free.heic", sample + _box(b"free") * 2_000_000)
+    yield _refused(kind, "brand-only.heic", head)
+    yield _refused(kind, "sequence-of-nothing.heics", b"\0\0\0\x18ftyphevc\0\0\0\0hevcmsf1" + _box(b"moov", bytes(99)))
+    yield _refused(kind, "payload-of-garbage.heic", sample[: sample.index(b"mdat") + 4] + b"garbage" * 999)
+
+
+def later_seeds() -> Iterator[Hostile]:
+    """Sound files of these, to be bent."""
+    yield _accepted("seed", "small.heic", _heif(32, 24))
+    yield _accepted("seed", "tiles.heic", _heif(80, 80, tile_size=64))
+    yield _accepted("seed", "linear.png", _png(8, 6, 16, 2, before=[_chunk(b"gAMA", struct.pack(">I", 100_000))]))
+    yield _accepted("seed", "no-end.jpg", _encoded(_noise(), "JPEG")[:-2])
+
+
+def colour_profiles() -> Iterator[Hostile]:
+    """Profiles that lie: the picture is sound, so it is read, with the profile ignored or used."""
+    kind, sound_one = "icc", profile("Display P3")
+    cases = {
+        "sound": sound_one,
+        "empty-tags": sound_one[:128] + bytes(4),
+        "zeros": bytes(4096),
+        "of-3-mb": bytes(3 * MB),
+    }
+    cases |= {f"cut-at-{at}": sound_one[:at] for at in (10, 127, 130, 150, 200, 300, 400)}
+    for name, place, value in (
+        ("tags-2-to-32", 128, 2**32 - 1),
+        ("tags-100", 128, 100),
+        ("size-2-to-32", 0, 2**32 - 1),
+        ("offset-of-itself", 136, 0),
+        ("offset-nowhere", 136, 2**32 - 1),
+        ("length-2-to-32", 140, 2**32 - 1),
+    ):
+        cases[name] = sound_one[:place] + struct.pack(">I", value) + sound_one[place + 4 :]
+    cases["curve-of-2-to-31"] = sound_one.replace(b"para" + bytes(4), b"curv" + bytes(4) + struct.pack(">I", 2**31))
+    cases["other-space"] = sound_one.replace(b"RGB ", b"CMYK")
+    cases["link"] = sound_one.replace(b"mntr", b"link")
+    table = (
+        b"mft2" + bytes(4) + bytes([3, 3, 255, 0]) + struct.pack(">9i", *[65536, 0, 0] * 3) + struct.pack(">HH", 2, 2)
+    )
+    whole = sound_one[:128] + struct.pack(">I4sII", 1, b"A2B0", 144, 2**31) + table
+    cases["grid-of-255"] = whole + bytes(99)
+    cases["grid-of-255-and-1-mb"] = whole + bytes(MB)
+    for seed in range(16):
+        random, bad = np.random.default_rng(seed), bytearray(sound_one)
+        for place in random.integers(0, len(bad), 6):
+            bad[place] = random.integers(256)
+        cases[f"bent-{seed}"] = bytes(bad)
+    for name, icc in cases.items():
+        for suffix, made in (("JPEG", "jpg"), ("PNG", "png"), ("TIFF", "tif"), ("WEBP", "webp")):
+            if suffix == "JPEG" or name in ("sound", "zeros", "grid-of-255", "tags-2-to-32"):
+                yield _accepted(kind, f"profile-{name}.{made}", _encoded(_noise(), suffix, icc_profile=icc))
+
+
+def tiff_pages() -> Iterator[Hostile]:
+    """Directories that point at themselves and each other, thousands of pages, thumbnails and layouts that lie."""
+    kind = "tiff-pages"
+    small, large = _grey_tiff(8, 6), _grey_tiff(32, 24)
+    yield _accepted(kind, "one-page.tif", large)
+    for count in (1_000, 20_000):
+        body, at = b"", 8
+        entry = struct.pack("<HHHIIHHIII", 2, 256, 4, 1, 1, 257, 4, 1, 1, 0)
+        for number in range(count):
+            at += len(entry)
+            body += entry[:-4] + struct.pack("<I", at if number < count - 1 else 0)
+        yield _either(kind, f"pages-{count}.tif", b"II*\0" + struct.pack("<I", 8) + body)
+    order = np.random.default_rng(0).permutation(500)
+    for name, subs in (("itself", [8] * 60), ("each-other", [8 + 30 * int(n) for n in order[:60]])):
+        tags = struct.pack("<HHHII", 3, 256, 4, 1, 9) + struct.pack("<HHII", 257, 4, 1, 9)
+        tags += struct.pack("<HHII", 330, 4, len(subs), 8 + 42) + struct.pack("<I", 8)
+        yield _refused(kind, f"subs-of-{name}.tif", b"II*\0" + struct.pack("<I", 8) + tags + struct.pack("<60I", *subs))
+    yield _refused(kind, "directory-nowhere.tif", b"II*\0" + struct.pack("<I", 2**32 - 1) + small)
+    yield _refused(kind, "big-and-nowhere.tif", b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**64 - 1) + small)
+
+
+def cut_jpegs() -> Iterator[Hostile]:
+    """JPEGs without an end marker, whole and not, and progressive ones without their last scans."""
+    kind = "cut-jpeg"
+    for name, options in (
+        ("plain", {}),
+        ("progressive", {"progressive": True}),
+        ("restarts", {"restart_marker_rows": 1}),
+    ):
+        data = _encoded(_noise(64, 64), "JPEG", **options)
+        yield _accepted(kind, f"{name}-without-end.jpg", data[:-2])
+        yield _accepted(kind, f"{name}-without-end-and-zeros.jpg", data[:-2] + bytes(500))
+        for share in (0.5, 0.7, 0.9):
+            cut = data[: int(share * len(data))]
+            yield _refused(kind, f"{name}-cut-at-{share}.jpg", cut)
+            yield _refused(kind, f"{name}-cut-at-{share}-and-zeros.jpg", cut + bytes(len(data) - len(cut)))
+        yield _refused(kind, f"{name}-cut-and-ended.jpg", _encoded(_noise(64, 64), "JPEG")[: len(data) // 3] + _EOI)
+
+
+def raw_photographs() -> Iterator[Hostile]:
+    """Camera RAW by magic and by tags, whatever the name says."""
+    kind = "raw"
+    for name, data in {
+        "dng.jpg": _tiff({256: (3, [8]), 257: (3, [8]), 50706: (1, [1, 4, 0, 0])}, bytes(64)),
+        "cfa.tif": _tiff({256: (3, [8]), 257: (3, [8]), 262: (3, [32803]), 258: (3, [8])}, bytes(64)),
+        "raf.png": b"FUJIFILMCCD-RAW 0201" + bytes(99),
+        "cr3.heic": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(99),
+        "rw2.tif": b"IIU\0" + bytes(99),
+        "orf.tif": b"IIRO" + bytes(99),
+        "cr2.tif": b"II*\0\x10\0\0\0CR\2\0" + bytes(4) + _tiff({256: (3, [8]), 257: (3, [8])}, bytes(64))[8:],
+    }.items():
+        yield _refused(kind, f"really-{name}", data)
 
 
 # === What is no image, or more than one thing ===

@@ -47,6 +47,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.icc import profile
+
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
 _OUT = os.environ.get("FUZZ_OUT")
 # In fuzz mode; a few more than it takes to find and shrink within one round.
@@ -407,7 +409,9 @@ def _image_seeds() -> list[bytes]:
         add(mode, "TIFF")
     for mode in ("1", "L", "P", "RGB", "RGBA"):
         add(mode, "BMP")
-    return result
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        add("RGB", kind, icc_profile=profile("Display P3"))
+    return result + [one.data for one in hostile.later_seeds()]
 
 
 def _image_cuts(data: bytes) -> list[int]:
@@ -452,7 +456,17 @@ def _mended_png(data: bytes) -> bytes:
 @st.composite
 def _images(draw: st.DrawFn) -> tuple[bytes, bool]:
     if draw(st.integers(0, 9)) == 0:
-        starts = (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF89a", b"BM", b"RIFF....WEBPVP8 ")
+        starts = (
+            b"",
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff",
+            b"II*\0",
+            b"MM\0*",
+            b"GIF89a",
+            b"BM",
+            b"RIFF....WEBPVP8 ",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        )
         data = draw(st.sampled_from(starts)) + draw(st.binary(max_size=200))
     else:
         data = draw(_bent(_image_seeds, _image_cuts))

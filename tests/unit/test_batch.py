@@ -118,8 +118,9 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "ood_reasons": list(verdict.ood.reasons),
         "detector": "small",
         "error": None,
+        "trained_on": "not found",
     }
-    nothing = ("sha256", "score", "verdict", "label", "reason", "ood_distance")
+    nothing = ("sha256", "score", "verdict", "label", "reason", "ood_distance", "trained_on")
     assert {name: rows[1][name] for name in nothing} == dict.fromkeys(nothing)
     assert (rows[1]["path"], rows[1]["ood_reasons"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
     assert "There is no file" in rows[1]["error"]

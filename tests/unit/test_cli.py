@@ -363,7 +363,9 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
     (verdict,) = Detector.load(bundle).predict([numbered / "2.png"])
     assert rows["2.png"]["score"] == verdict.score, "no digit is lost on the way"
     assert (rows["2.png"]["verdict"], rows["2.png"]["label"]) == (verdict.decision, verdict.label)
-    assert set(rows["2.png"]) == {"path", "sha256", "score", "verdict", "label", "reason", "detector", "error"}
+    assert tuple(rows["2.png"]) == (
+        "path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on"
+    )  # fmt: skip
     assert (rows["2.png"]["detector"], rows["2.png"]["reason"]) == ("small", None)
     assert rows["2.png"]["sha256"] == sha256_file(numbered / "2.png")
     assert rows["broken.png"]["score"] is None
@@ -468,7 +470,7 @@ def test_evaluate_writes_what_the_ending_says(answer, bundle, small_dataset, tmp
     table = pd.read_parquet(tmp_path / "x.parquet")
     assert len(table) == 24
     assert texts[".csv"] == texts[".CSV"]
-    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood\n")
+    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood,pixels_sha256,trained_on\n")
     read = {
         "csv": pd.read_csv(tmp_path / "x.csv"),
         "jsonl": pd.DataFrame([json.loads(line) for line in texts[".jsonl"].splitlines()]),

@@ -446,6 +446,14 @@ def test_values_of_a_table_are_mapped_once(tmp_path, values):
     assert usable.source_id.nunique() == 3
 
 
+def test_the_form_is_open_where_a_class_is_missing(tmp_path):
+    root = folder_set(tmp_path / "sets" / "half", {"real": 3, "shed": 4})
+    app = open_page("datasets")
+    app.multiselect(key=f"folder fake {root}").set_value(["shed"]).run()
+    click(app, "Read it this way")
+    assert (tile(app, "Real"), tile(app, "Fake")) == ("3", "4")
+
+
 # === Left out, copies, notes ===
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dfcore.datasets.grouping import OFF, sources
-from dfcore.errors import ConfigError
+from dfcore.errors import LayoutError
 
 
 def groups(paths, pattern: str = "") -> set[frozenset[str]]:
@@ -82,5 +82,5 @@ def test_a_pattern_decides_alone():
     assert found == ["0"] * 3 + ["1"] * 3 + [None]
     assert "6 images come from 2 sources" in told[0]
     assert groups([f"fake/video_{a:02d}/{b}.png" for a in range(6) for b in range(4)], OFF) == set()
-    with pytest.raises(ConfigError, match="expected a regular expression"):
+    with pytest.raises(LayoutError, match="Expected a regular expression"):
         sources(paths, "(")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore.datasets import copies, near_duplicates, scan_copies
+from dfcore.datasets import assign_splits, copies, near_duplicates, scan, scan_copies
 from dfcore.datasets.near_duplicates import CROPPED, MIRRORED, RECODED, clusters, find, sources
 from dfcore.imaging import decoder
 from dfcore.imaging.signature import THUMB, Signature, signature
@@ -279,3 +279,18 @@ def test_a_huge_set_is_left_to_the_audit_and_told(tmp_path, monkeypatch):
     result, (note,) = scan_copies.with_copies(rows, by_file(rows, signatures, []), tmp_path, tmp_path)
     assert result is rows
     assert "were not searched" in note
+
+
+def test_drawn_splits_never_part_near_duplicates(tmp_path):
+    rng = np.random.default_rng(0)
+    for label, numbers in (("real", range(0, 16)), ("fake", range(16, 32))):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in numbers:
+            rgb = PICTURES[number]
+            for name, image in (("a", rgb), ("b", coded(cropped(rgb, rng), rng)), ("c", mirrored(rgb, rng))):
+                Image.fromarray(image).save(tmp_path / "set" / label / f"{rng.integers(10**9)}{name}{number}.png")
+    result = assign_splits(scan(tmp_path / "set"))
+    number = result.table.path.str.extract(r"[abc](\d+)\.png")[0]
+    assert result.table.groupby(number.to_numpy()).split.nunique().eq(1).all()
+    assert set(result.table.split) == {"train", "validation", "test"}
+    assert any("96 images are near-duplicates" in note for note in result.notes)

@@ -1,5 +1,6 @@
 """Data sets as people have them: which folder or column names the class, the split, the group; and what is asked."""
 
+import argparse
 import itertools
 import json
 import re
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dfcore.cli import main
+from dfcore.commands.reading import add_reading, reading_of
 from dfcore.datasets import Reading, scan
 from dfcore.datasets.layouts import Layout, place_all
 from dfcore.datasets.masks import without_masks
 from dfcore.datasets.reading import recall, remember
 from dfcore.datasets.words import looks_like_split, parse_label, parse_split, read_name
 from dfcore.errors import ConventionUnknown, LayoutError
+from dfcore.training.request import check_request
 from tests.conftest import make_image
 
 REAL, FAKE = 0, 1
@@ -141,6 +145,11 @@ def test_words_of_one_class_only_are_read_and_doubted():
     assert doubts("{real,fake}") == ""
 
 
+def test_words_that_are_often_subjects_name_no_class_alone():
+    for pattern in ("{human,animal}", "{camera,phone}", "{live,studio}", "{transformer,lamp}", "{firefly,beetle}"):
+        assert {place[0] for place in placed(pattern).values()} == {None}
+
+
 def test_a_word_of_the_other_class_inside_a_class_is_doubted():
     assert "real/fake_smiles (2 images)" in doubts("real/fake_smiles", "fake/people")
 
@@ -254,6 +263,13 @@ def test_a_generator_with_its_split_stays_the_group():
 def test_training_folders_without_a_test_are_the_training_split():
     assert placed("{training_real,training_fake}") == {
         "training_real": (REAL, "train", None), "training_fake": (FAKE, "train", None)}  # fmt: skip
+
+
+def test_that_there_is_no_test_is_told(tmp_path):
+    make(tmp_path / "a", "{training_real,training_fake}/{1,2}.png")
+    make(tmp_path / "b", "{training_real,training_fake,test_real,test_fake}/{1,2}.png")
+    assert any("there is no test" in note for note in scan(tmp_path / "a").notes)
+    assert scan(tmp_path / "b").notes == ()
 
 
 @pytest.mark.parametrize("names", ["fold1,fold2", "part_a,part_b", "set1,set2", "split-0,split-1", "trainA,trainB"])
@@ -410,6 +426,14 @@ def test_dfdc_metadata_labels_the_frames_of_its_videos(tmp_path):
     assert len(data.usable) == 5
     assert set(data.usable.source_id) == {"aaaaaaaaaa"}, "a fake stays with its original"
     assert data.unreadable.path.tolist() == ["dddddddddd.mp4"]
+
+
+def test_images_of_a_table_without_labels_are_unlabelled_beside_one_with_labels(tmp_path):
+    make(tmp_path, "train/{1,2}.png", "test/{3,4}.png", train__csv="id,label\n1,real\n2,fake\n", test__csv="id\n3\n4\n")
+    data = scan(tmp_path)
+    assert labels(data) == {"train/1.png": REAL, "train/2.png": FAKE}
+    assert data.table[data.table.split == "unlabelled"].path.tolist() == ["test/3.png", "test/4.png"]
+    assert data.unreadable.empty
 
 
 @pytest.mark.parametrize("text", ["file,md5\nreal/0.png,0\n", "path,label\nelse/9.png,real\nelse/8.png,fake\n",
@@ -605,6 +629,90 @@ def test_excluded_images_are_rows_with_their_reason(tmp_path):
     data = scan(tmp_path, reading=Reading(excluded=(pixels,)))
     assert data.unreadable.path.tolist() == ["real/1.png"]
     assert (tmp_path / "real/1.png").exists()
+
+
+# === On the command line ===
+
+
+@pytest.fixture
+def dfcore(capsys):
+    """Runs a command; returns exit code, output and error output."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_choices_on_the_command_line_are_remembered_until_they_are_forgotten(tmp_path, dfcore):
+    root = tmp_path / "set"
+    make(root, FOUR, "deep/{1,2}.png", m__csv=rows("path,label", *numbered("images/{i}.png,{label}", "1", "-1")))
+    code, _, error = dfcore("data", "scan", root)
+    assert code == 2 and "column label" in error and "--labels" in error
+    code, out, error = dfcore(
+        "data", "scan", root, "--labels", "real=1,fake=-1", "--groups", r"(\d)", "--swap", "--json"
+    )
+    assert code == 0 and "remembered" in error
+    data = json.loads(out)
+    assert data["reading"]["labels"] == {"1": "real", "-1": "fake"}
+    assert {folder["label"]: folder["images"] for folder in data["tree"]} == {"real": 2, "fake": 2}
+    assert {path: 1 - label for path, label in WANTED.items()} == labels(scan(root))
+    assert data["left_out"] == [{"path": "deep", "reason": "No row of m.csv names these images.", "files": 2}]
+    assert labels(scan(root, reading=Reading(labels={"1": "real", "-1": "fake"}))) == WANTED
+    assert dfcore("data", "scan", root, "--no-swap")[0] == 0
+    assert labels(scan(root)) == WANTED
+    assert dfcore("data", "scan", root, "--forget-reading")[0] == 2, "nothing tells what 1 and -1 mean"
+    assert labels(scan(root)) == WANTED, "what leads to no data set is not remembered"
+
+
+@pytest.mark.parametrize(("option", "text"), [("--labels", "real"), ("--labels", "true=1"), ("--columns", "colour=x"),
+                                              ("--class-folders", "=a"), ("--groups", "(")])  # fmt: skip
+def test_choices_that_cannot_be_read(tmp_path, dfcore, option, text):
+    make(tmp_path / "set", "{real,fake}/1.png")
+    code, out, error = dfcore("data", "scan", tmp_path / "set", option, text)
+    assert (code, out) == (2, "")
+    assert re.search(f"Expected {option}|regular expression", error)
+    assert recall(tmp_path / "set") == Reading()
+
+
+def test_values_and_folders_with_commas_signs_and_several_names():
+    parser = argparse.ArgumentParser()
+    add_reading(parser)
+    options = parser.parse_args(
+        ["--labels", "real=a,b,fake=c=d+e", "--class-folders", "real=x+y", "--class-folders", "fake=z*",
+         "--columns", "path=File name,source=Clip"])  # fmt: skip
+    assert reading_of(options) == Reading(
+        labels={"a,b": "real", "c=d": "fake", "e": "fake"},
+        class_folders={"x": "real", "y": "real", "z*": "fake"},
+        columns={"path": "File name", "source": "Clip"},
+    )
+
+
+def test_the_scan_prints_what_was_understood_and_what_is_in_doubt(tmp_path, dfcore):
+    root = tmp_path / "set"
+    make(root, "fold{1,2}/{real,fake}/{1,2}.png", "real/masks/1.png")
+    _, out, _ = dfcore("data", "scan", root)
+    for text in (r"fold1/fake +fake +to be drawn +fold1 +2 +1\.png, 2\.png", r"real/masks \(1\): Masks",
+                 "Doubt: fold1, fold2: these look like parts of a split", "Nobody has confirmed"):  # fmt: skip
+        assert re.search(text, out), out
+    _, out, _ = dfcore("data", "scan", root, "--confirm")
+    assert "Nobody has confirmed" not in out
+    assert "confirmed it" in dfcore("data", "scan", root)[1]
+    dfcore("data", "scan", root, "--swap")
+    assert not recall(root).confirmed, "another reading is to be looked at again"
+
+
+def test_training_tells_doubts_that_nobody_has_confirmed(tmp_path):
+    make(tmp_path / "set", "fold{1,2}/{real,fake}/{" + ",".join("abcdefghijkl") + "}.png")
+    asked = {"data_root": str(tmp_path / "set"), "arch": "cnn", "image_size": 32}
+    notes: list[str] = []
+    check_request(asked, note=notes.append)
+    assert any("fold1, fold2" in note for note in notes)
+    remember(tmp_path / "set", Reading(confirmed=True))
+    check_request(asked, note=(again := []).append)
+    assert again == []
 
 
 # === What was understood ===

@@ -368,11 +368,14 @@ def test_a_zombie_is_not_alive():
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.STOPPING])
 def test_a_run_whose_process_is_gone_is_interrupted(run, state):
+    write_json(run.folder / "config.json", run.config() | {"batch_size": 84, "image_size": 768})
     run.claim(*dead_process(), epochs=10)
     run.update(state=state, epoch=4, seconds_left=60.0)
     status = run.status()
     assert (status.state, status.epoch, status.seconds_left) == (State.INTERRUPTED, 4, None)
     assert "process is gone" in status.reason
+    advice = " If it was memory, lower batch_size (now 84) or image_size (now 768)."
+    assert status.reason.endswith(advice) == (state is not State.QUEUED)
     assert json.loads((run.folder / "status.json").read_text())["state"] == "interrupted", "it is noted, not only told"
     assert status.state.resumable
 

@@ -37,6 +37,7 @@ def main() -> None:
     forbid_files()
     # The stack of each thread counts towards the memory limit.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pixels: np.ndarray | None = None
     while True:
         try:
             request, data = receive(sys.stdin.buffer)
@@ -53,6 +54,8 @@ def main() -> None:
         else:
             shape = None if pixels is None else pixels.shape
             send(answers, {"facts": facts, "shape": shape}, b"" if pixels is None else pixels.data.cast("B"))
+        # Waiting must not cost the memory of the last image.
+        data, pixels = b"", None
 
 
 def _answer(

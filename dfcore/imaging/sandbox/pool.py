@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from dfcore.utils.texts import printable
 _MOST_PROCESSES = 8
 # CPU time is limited in the process itself; this timeout ends a process that hangs.
 _PATIENCE_SECONDS = 60.0
+_PARTING_SECONDS = 2.0
 _MAX_WORDS = 500
 _CHILD = "dfcore.imaging.sandbox.child"
 # Bytes before the pixels of `prepare`: height and width of the preview, uint32.
@@ -217,6 +218,9 @@ class _Process:
             self.end()
             raise ImageError(f"The decoding process gave a wrong answer ({printable(error)[:100]}).") from None
         except (EOFError, OSError):
+            # A process that is ending by itself has closed its pipes, and is to tell its own code.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PARTING_SECONDS)
             self.end()
             raise self._why() from None
 
