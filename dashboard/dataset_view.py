@@ -72,9 +72,7 @@ def _understood(root: Path, scanned: Dataset) -> None:
             "the same split."
         )
     if sources := dataset.usable.source_id.nunique():
-        counts.caption(
-            f"{sources:,} sources (videos, persons, pictures), each wholly in one split where splits are drawn."
-        )
+        counts.caption(f"{sources:,} sources (videos, persons, pictures), never parted where splits are drawn.")
     if unlabelled:
         counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
     sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")

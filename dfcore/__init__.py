@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dfcore.training.config import TrainConfig
     from dfcore.training.session import train
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 # Where each name of the face lives.
 _PLACES = {

@@ -1,7 +1,7 @@
 """The `dfcore` command line, also `python -m dfcore`: dispatches commands and reports errors.
 
-Exit code 0 for success, 1 for a failure, 2 for invalid input, 3 if pictures were left out or could not be judged;
-errors are printed to stderr in one line.
+Exit code 0 for success, 1 for a failure, 2 for invalid input, 3 if pictures were left out or could not be judged, 4 if
+an audit found what --fail-on names; errors are printed to stderr in one line.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from dfcore.audit.finding import MOST_SHOWN, Finding, Severity
 from dfcore.datasets import SPLITS, TRAIN
 from dfcore.datasets.copies import SAME_PIXELS
 from dfcore.datasets.near_duplicates import clusters
+from dfcore.datasets.units import units
 from dfcore.labels import NAMES
 
 LEAK_MEANING = (
@@ -25,6 +26,30 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     same = evidence.pairs.kind == SAME_PIXELS
     yield from _findings(evidence.rows, evidence.pairs[same], "copies", "exact copies")
     yield from _findings(evidence.rows, evidence.pairs[~same], "near-duplicates", "near-duplicates")
+    if evidence.rows.source_id.notna().any() and evidence.rows.split.notna().any():
+        yield _sources(evidence.rows)
+
+
+def _sources(rows: pd.DataFrame) -> Finding:
+    """Sources (videos, people, pictures) whose images stand in several splits."""
+    copies = rows.source_id.str.startswith("copies of ", na=False)  # Told as near-duplicates.
+    known = rows[rows.source_id.notna() & rows.split.notna() & ~copies]
+    parted = known[known.groupby("source_id").split.transform("nunique") > 1]
+    if parted.empty:
+        return _passed("sources", "No source has images in more than one split.")
+    held = rows.split.notna() & (rows.split != TRAIN)
+    share = float((parted.split != TRAIN).sum() / max(held.sum(), 1))
+    firsts = parted.drop_duplicates(["source_id", "split"]).groupby("source_id").path.agg(["first", "last"])
+    return Finding(
+        kind="sources", severity="high" if share >= 0.01 else "medium",
+        title=f"{parted.source_id.nunique():,} sources have images in more than one split.",
+        meaning=f"What was taken from one video, person or picture is alike. {LEAK_MEANING}", count=len(firsts),
+        advice="Divide by source: move all images of a source into one split, or leave the splits to be drawn.",
+        images=tuple(parted.path.head(MOST_SHOWN)), figures={"share of held-out images": share},
+        pairs=tuple(firsts.head(MOST_SHOWN).itertuples(index=False, name=None)),
+        details=tuple(f"{name}: {', '.join(sorted(set(part.split)))}." for name, part in
+                      parted[parted.source_id.isin(firsts.index[:10])].groupby("source_id")),
+    )  # fmt: skip
 
 
 def _findings(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Iterator[Finding]:
@@ -80,7 +105,6 @@ def _across_splits(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: st
 
 
 def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
-    exact = kind == "copies"
     if pairs.empty:
         return _passed(kind, f"There are no {words} within a split and class.")
     concerned = np.unique(np.concatenate([pairs.i, pairs.j]))
@@ -89,16 +113,18 @@ def _within(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> F
     meaning = f"They count more than once: {share:.1%} of the images are concerned."
     advice = "Nothing must be done; surplus files may be removed."
     severity: Severity = "medium" if share > 0.1 else "low"
-    if open_splits and exact:
-        meaning += " When splits are drawn, exact copies are kept together."
+    unit = units(rows).to_numpy()
+    together = _together(rows, pairs) if open_splits and (unit[pairs.i] != unit[pairs.j]).any() else ()
+    if open_splits and not together:
+        meaning += " When splits are drawn, they are kept together."
     elif open_splits:
         severity = "medium" if share > 0.01 else "low"
         meaning += " The splits are still to be drawn, and could part them between training and test."
         advice = "Keep them together: they are then always drawn into the same split and fold."
     return _found(
-        rows, pairs, kind, severity, f"{_many(pairs)} of {words} {_stand(pairs)} within one split and class.", meaning,
-        advice,
-        together=_together(rows, pairs) if not exact else (), figures={"share of images": share},
+        rows, pairs, kind, severity,
+        f"{_many(pairs)} of {words} {_stand(pairs)} within one split and class.", meaning, advice,
+        together=together, figures={"share of images": share},
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def classifier(seed: int) -> Fit:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        count = min(_COMPONENTS, len(labels) // 3)
+        count = min(_COMPONENTS, len(labels) // 3, learned.shape[1])
         model = make_pipeline(
             StandardScaler(),
             PCA(count, svd_solver="randomized", random_state=seed),

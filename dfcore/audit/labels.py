@@ -11,6 +11,7 @@ from dfcore.audit.features import Features, best_features, classifier
 from dfcore.audit.finding import MOST_SHOWN, Finding
 from dfcore.audit.probe import LEAST, Auc, cross_validate
 from dfcore.datasets import layouts
+from dfcore.datasets.competition import label_files
 from dfcore.errors import LayoutError
 from dfcore.labels import FAKE, NAMES, REAL
 
@@ -39,13 +40,20 @@ def find(evidence: Evidence, progress: Callable[[int], None] | None) -> Iterator
 
 
 def _label_files(evidence: Evidence) -> Finding:
-    notes = [note for note in evidence.dataset.notes if "contradict" in note]
+    files = list(label_files(evidence.dataset.root, evidence.dataset.table))
+    paths = [path for file in files for path in file.contradicted]
+    notes = tuple(note for file in files for note in file.notes())
     if not notes:
-        return Finding(kind="label files", severity="ok", title="No label file contradicts its folder.", meaning="")
+        return Finding(
+            kind="label files", severity="ok", title="No label file contradicts its folder.",
+            meaning="This check was passed." if files else "There is none.",
+        )  # fmt: skip
+    title = f"{len(paths):,} labels in JSON files contradict the folders." if paths else "A label file does not fit."
     return Finding(
-        kind="label files", severity="medium", title="A file of labels contradicts the folders.",
+        kind="label files", severity="medium" if paths else "low", title=title,
         meaning="One of the two is wrong for these images. The folder is what is used here.",
-        advice="Find out which is right, and correct the other.", count=len(notes), details=tuple(notes),
+        advice="Find out which is right, and correct the other.", count=len(paths), details=notes,
+        images=tuple(paths[:MOST_SHOWN]),
     )  # fmt: skip
 
 
@@ -94,13 +102,13 @@ def _judged(
     text = f"features of the detector {features.network!r} tell these classes apart with an AUC of {auc}"
     if auc.value < _LEAST_AUC:
         return _cannot_say(f"{text}, too little to know a wrong label", figures)
-    recall, precision = _trial(features, labels, groups, evidence.seed)
+    result = label_noise.doubts(auc.scores, labels)
+    recall, precision = _trial(features, labels, groups, result.flagged, evidence.seed)
     trial = f"In a trial with {_SWAPPED:.0%} of the labels swapped on purpose it found {recall:.0%} of them"
     trial += f", and {precision:.0%} of what it flagged was swapped." if recall else "."
     figures |= {"trial recall": recall, "trial precision": precision}
     if recall < _LEAST_RECALL or precision < _LEAST_PRECISION:
         return _cannot_say(f"{text}, but hard images look like wrong labels to them. {trial}".rstrip("."), figures)
-    result = label_noise.doubts(auc.scores, labels)
     flagged, details = result.flagged, (f"{text[0].upper()}{text[1:]}.", trial)
     if not len(flagged):
         return Finding(
@@ -124,13 +132,17 @@ def _scores(features: Features, labels: np.ndarray, groups: np.ndarray, seed: in
     return cross_validate(features.values, labels, groups, classifier(seed), seed=seed, repeats=1)
 
 
-def _trial(features: Features, labels: np.ndarray, groups: np.ndarray, seed: int) -> tuple[float, float]:
-    """Recall and precision of the check on labels swapped on purpose."""
-    swapped = np.zeros(len(labels), bool)
+def _trial(
+    features: Features, labels: np.ndarray, groups: np.ndarray, doubted: np.ndarray, seed: int
+) -> tuple[float, float]:
+    """Recall and precision of the check on labels swapped on purpose; those doubted before count neither way."""
+    sound = np.setdiff1d(np.arange(len(labels)), doubted)
     random = np.random.default_rng(seed)
-    swapped[random.choice(len(labels), max(1, round(_SWAPPED * len(labels))), replace=False)] = True
+    swapped = np.zeros(len(labels), bool)
+    swapped[random.choice(sound, max(1, round(_SWAPPED * len(sound))), replace=False)] = True
     given = np.where(swapped, 1 - labels, labels)
     flagged = label_noise.doubts(_scores(features, given, groups, seed).scores, given).flagged
+    flagged = np.setdiff1d(flagged, doubted)
     hits = int(swapped[flagged].sum())
     return hits / int(swapped.sum()), hits / max(len(flagged), 1)
 

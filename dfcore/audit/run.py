@@ -35,7 +35,7 @@ def audit(dataset: Dataset, *, progress: Progress | None = None, seed: int = 0, 
 
     Example:
         >>> import dfcore
-        >>> from dfcore.audit import audit
+        >>> from dfcore.audit.run import audit
         >>> from dfcore.datasets.demo import make_demo
         >>> found = audit(dfcore.scan(make_demo("demo", crops_per_block=1)), networks=False)
         >>> found.images, found.kind("unusable")[0].severity

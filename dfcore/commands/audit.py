@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.commands.base import command, out_file
+from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.errors import InputError, StorageError
 from dfcore.utils.texts import printable
@@ -20,6 +21,7 @@ def add(commands: Any) -> None:
         commands, "audit", _audit, "look for shortcuts, copies, wrong labels and other faults of a data set"
     )
     audit.add_argument("root", metavar="ROOT", help="folder or manifest")
+    add_reading(audit)
     audit.add_argument("--out", metavar="FILE", help="also write a report: .html or .json")
     audit.add_argument(
         "--fail-on", "--fail_on", choices=("high", "medium", "low"),
@@ -31,6 +33,7 @@ def add(commands: Any) -> None:
     )
     neutral = command(commands, "neutralise", _neutralise, "copy a data set, making the files of both classes alike")
     neutral.add_argument("root", metavar="ROOT", help="folder or manifest")
+    add_reading(neutral)
     neutral.add_argument("out", metavar="OUT", help="a new or empty folder; a stopped copy goes on where it was")
     neutral.add_argument(
         "--how", choices=("native", "resize"),
@@ -48,7 +51,8 @@ def _audit(options: argparse.Namespace) -> int:
     from dfcore.datasets import scan
 
     out = out_file(options.out, (".html", ".json")) if options.out else None
-    dataset = scan(options.root, progress=progress_bar("reading"))
+    with applied_reading(options, options.root) as reading:
+        dataset = scan(options.root, reading=reading, progress=progress_bar("reading"))
     result = audit(dataset, progress=progress_bar("auditing"), seed=options.seed, networks=not options.no_networks)
     with suppress(StorageError):  # A workspace that is not writable does not forbid an audit.
         stored.keep(Path(options.root), result)
@@ -83,7 +87,8 @@ def _neutralise(options: argparse.Namespace) -> int:
     from dfcore.audit.run import shortcut_auc
     from dfcore.datasets import scan
 
-    dataset = scan(options.root, progress=progress_bar("reading"))
+    with applied_reading(options, options.root) as reading:
+        dataset = scan(options.root, reading=reading, progress=progress_bar("reading"))
     plan = plan_for(dataset, how=options.how, side=options.side, seed=options.seed)
     result = neutralise(dataset, Path(options.out), plan, progress=progress_bar("copying"))
     if result is None:

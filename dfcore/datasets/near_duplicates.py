@@ -144,8 +144,8 @@ def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> p
         shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
         shortest = np.minimum(sides[originals], sides[copies])
         result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
-        accepted = _same(result, shortest < near_search.TINY)
-        found.append(_pairs(originals, copies, candidates.flipped, result)[accepted])
+        accepted = _same(result, shortest[result.pairs] < near_search.TINY)
+        found.append(_pairs(originals[result.pairs], copies[result.pairs], candidates.flipped, result)[accepted])
     return pd.concat(found)
 
 

@@ -15,6 +15,9 @@ from dfcore.imaging.signature import THUMB
 TERMS, COARSE, FINE = 16, 8, 11
 WHOLE = np.array([0, 0, 1, 1], np.float32)
 _STEPS = 3
+# Of planted copies of the development images, none differs by more than 0.091 after the first step; of other
+# candidates, 96% do.
+_HOPELESS = 0.1
 _SAMPLES = 24
 # A picture of s pixels holds s terms; resizing leaves this share of them as they were.
 _SHARP = 0.6
@@ -23,15 +26,17 @@ _YCBCR = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -
 
 @dataclass(frozen=True)
 class Match:
-    """How N copies match their originals, in arrays of length N.
+    """How copies match their originals, in arrays of length N, of those pairs where it was worth a close look.
 
     Attributes:
+        pairs: int (N,): indices of these pairs among those given; the others differ much after a first step.
         windows: float32 (N, 4): the part of the original that the copy shows, as left, top, right and bottom, where
             (0, 0, 1, 1) is the whole.
         detail: 1 - correlation of brightness, where fine terms count as much as coarse ones; 0 (equal) to 2.
         colour: root mean square difference of brightness and colour at low resolution, relative to the copy's contrast.
     """
 
+    pairs: np.ndarray
     windows: np.ndarray
     detail: np.ndarray
     colour: np.ndarray
@@ -89,22 +94,26 @@ def match(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, sides:
         windows: (N, 4), see `Match`.
         sides: (N,), the shortest side of both pictures, in pixels: of tiny ones only coarse terms are compared.
     """
-    windows = windows.astype(np.float32)
     finest = np.minimum(FINE - 1, _SHARP * sides)[:, None, None]
-    for _ in range(_STEPS):
-        windows = _step(originals[:, 0], copies[:, 0], windows, finest)
+    windows, left_over = _step(originals[:, 0], copies[:, 0], windows.astype(np.float32), finest)
+    pairs = np.flatnonzero(left_over <= _HOPELESS)
+    originals, copies, windows, finest = originals[pairs], copies[pairs], windows[pairs], finest[pairs]
+    for _ in range(_STEPS - 1):
+        windows, _ = _step(originals[:, 0], copies[:, 0], windows, finest)
     left, top, right, bottom = windows.T
     rows = window_transform(top, bottom, FINE)[0]
     columns = window_transform(left, right, FINE)[0]
     seen = rows[:, None] @ originals @ columns.transpose(0, 2, 1)[:, None]
     shown = copies[:, :, :FINE, :FINE]
     weight = frequencies(FINE) * (frequencies(FINE) <= finest)
-    a, b = (_unit((part[:, 0] * weight).reshape(len(part), -1))[0] for part in (seen, shown))
-    return Match(windows, 1 - (a * b).sum(1), _colour_difference(seen, shown, finest))
+    a, b = (_unit((part[:, 0] * weight).reshape(-1, FINE**2))[0] for part in (seen, shown))
+    return Match(pairs, windows, 1 - (a * b).sum(1), _colour_difference(seen, shown, finest))
 
 
-def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest: np.ndarray) -> np.ndarray:
-    """One Gauss-Newton step of the windows."""
+def _step(
+    originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One Gauss-Newton step: the windows, and about how much detail will differ after it."""
     left, top, right, bottom = windows.T
     rows, rows_top, rows_bottom = window_transform(top, bottom, COARSE)
     columns, columns_left, columns_right = window_transform(left, right, COARSE)
@@ -118,7 +127,7 @@ def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest
         down @ columns_right.transpose(0, 2, 1),
         rows_bottom @ across,
     )
-    flat = [(part * weight).reshape(len(windows), -1) for part in (seen, copies[:, :COARSE, :COARSE], *changes)]
+    flat = [(part * weight).reshape(-1, COARSE**2) for part in (seen, copies[:, :COARSE, :COARSE], *changes)]
     now, norm = _unit(flat[0])
     wanted, _ = _unit(flat[1])
     slopes = np.stack(flat[2:], axis=1) / norm[:, None]
@@ -127,8 +136,10 @@ def _step(originals: np.ndarray, copies: np.ndarray, windows: np.ndarray, finest
     square = slopes @ slopes.transpose(0, 2, 1)
     damping = 1e-3 * np.trace(square, axis1=1, axis2=2)[:, None, None] + 1e-6
     change = np.linalg.solve(square + damping * np.eye(4, dtype=np.float32), slopes @ (wanted - now)[..., None])[..., 0]
+    left_over = wanted - now - (change[:, None] @ slopes)[:, 0]
     windows = windows + np.clip(change, -0.05, 0.05)
-    return np.clip(windows, [-0.05, -0.05, 0.8, 0.8], [0.2, 0.2, 1.05, 1.05]).astype(np.float32)
+    windows = np.clip(windows, [-0.05, -0.05, 0.8, 0.8], [0.2, 0.2, 1.05, 1.05]).astype(np.float32)
+    return windows, (left_over**2).sum(1) / 2
 
 
 def _colour_difference(seen: np.ndarray, shown: np.ndarray, finest: np.ndarray) -> np.ndarray:

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from dfcore import workspace
 from dfcore.datasets.dataset import Dataset
 from dfcore.datasets.reading import Reading
-from dfcore.datasets.scan import walk
 from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
 from dfcore.datasets.table_files import read_table, table_files
 from dfcore.datasets.table_paths import Finder
+from dfcore.datasets.walk import walk
 from dfcore.errors import ConfigError
 from dfcore.imaging import decoder
 from dfcore.labels import NAMES

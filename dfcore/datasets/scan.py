@@ -1,10 +1,9 @@
 """Reads a folder or a table into one table with a row for every image, good or bad."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.datasets import grouping
+from dfcore.datasets.competition import label_files
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import TRAIN, UNLABELLED, Place
 from dfcore.datasets.reading import Reading, apply_reading, reading_notes, recall, turned
@@ -21,12 +21,9 @@ from dfcore.datasets.scan_listing import list_files
 from dfcore.datasets.understand import Understood, require_table, understand_folder, understand_table
 from dfcore.datasets.understood import folder_tree, separated_classes
 from dfcore.datasets.units import joined
-from dfcore.datasets.walk import walk
-from dfcore.datasets.words import parse_label
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
-from dfcore.utils.texts import printable, storable
 
 Progress = Callable[[int, int], None]
 
@@ -162,7 +159,7 @@ def _with_named_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataF
 
 
 def _notes(root: Path, table: pd.DataFrame) -> list[str]:
-    notes = _competition_notes(root, table)
+    notes = [note for file in label_files(root, table) for note in file.notes()]
     labelled = table[table.label.notna()]
     if len(labelled) and (labelled.split == TRAIN).all():
         notes.append(
@@ -186,31 +183,6 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
             f"{len(parted)} sources, e.g. '{parted[0]}', have images in more than one split: results on those splits "
             "are too good."
         )
-    return notes
-
-
-def _competition_notes(root: Path, table: pd.DataFrame) -> list[str]:
-    """Compares the competition's JSON label files with the folders; the folders decide."""
-    notes = []
-    files = [path for path in walk(root) if path.name.lower().endswith("_cifake_preds.json")]
-    for file in sorted(files):
-        name = printable(storable(file.name))
-        kind = storable(file.name).lower().removesuffix("_preds.json")
-        folder = table[table.path.str.lower().str.contains(f"{kind}_images/", regex=False)]
-        numbers = folder.path.map(lambda path: PurePosixPath(path).stem)
-        labels = dict(zip(numbers, folder.label, strict=True))
-        try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-            text = {str(entry["index"]): parse_label(entry["prediction"]) for entry in entries}
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            notes.append(f"{name} could not be read ({type(error).__name__}: {error}).")
-            continue
-        wrong = sum(1 for number, label in text.items() if number in labels and labels[number] != label)
-        missing = len(set(labels) ^ set(text))
-        if wrong:
-            notes.append(f"{wrong} of {len(text)} labels in {name} contradict the folder; the folder counts.")
-        if missing:
-            notes.append(f"{name} and its folder do not name the same images ({missing} differ).")
     return notes
 
 

@@ -8,7 +8,6 @@ and a scan that was killed goes on where it was.
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -17,13 +16,11 @@ from typing import Any
 from dfcore.imaging import decoder
 from dfcore.imaging.signature import Signature
 from dfcore.utils.extras import installed
-from dfcore.utils.files import make_folder, sha256_bytes, share
+from dfcore.utils.files import make_folder, sha256_bytes, share, stamp
 
 READ = ("width", "height", "format", "quality", "bytes", "sha256", "pixels_sha256", "error")
 # Raised when the tables or a signature change.
-_FORMAT = 2
-# A file changed within this time before it was read may change again without a new time stamp.
-_RACY_SECONDS = 2.0
+_FORMAT = 3
 _BATCH = 200
 _TABLES = """
     CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
@@ -57,19 +54,12 @@ class ScanMemory:
 
     def stamp(self, path: str) -> str | None:
         """A file's stamp, to be taken before it is read; None if it is gone or may change without a new stamp."""
-        try:
-            stat = (self._root / path).stat()
-        except (OSError, ValueError):
-            return None
-        changed = max(stat.st_mtime_ns, stat.st_ctime_ns) / 1e9
-        if abs(time.time() - changed) < _RACY_SECONDS:
-            return None
-        return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+        return stamp(self._root / path)
 
-    def recall(self, path: str, stamp: str | None) -> dict[str, Any] | None:
-        """What was read of a file (the keys `READ`), if it still has the same stamp."""
+    def recall(self, path: str, seen: str | None) -> dict[str, Any] | None:
+        """What was read of a file (the keys `READ`), if it still has the stamp it was seen with."""
         known = self._known.get(path)
-        if stamp is None or known is None or known[0] != stamp:
+        if seen is None or known is None or known[0] != seen:
             return None
         return self.recall_content(known[1])
 
@@ -86,22 +76,22 @@ class ScanMemory:
         readers = facts.pop(_READERS)
         return facts if facts["error"] is None or readers == self._readers else None
 
-    def keep(self, path: str, stamp: str | None, read: dict[str, Any], signature: Signature | None = None) -> None:
+    def keep(self, path: str, seen: str | None, read: dict[str, Any], signature: Signature | None = None) -> None:
         """Notes what was read of a file; written in batches, by `store` at the latest."""
         packed = signature.to_bytes() if signature else None
         with self._guard:
             facts = {name: read[name] for name in READ} | {_READERS: self._readers}
             self._contents[read["sha256"]] = json.dumps(facts), packed
-            if stamp is not None:
-                self._files[path] = stamp, read["sha256"]
+            if seen is not None:
+                self._files[path] = seen, read["sha256"]
             if len(self._contents) + len(self._files) >= _BATCH:
                 self._write()
 
-    def note(self, path: str, stamp: str | None, sha256: str) -> None:
+    def note(self, path: str, seen: str | None, sha256: str) -> None:
         """Notes the stamp of a file whose content is known already."""
         with self._guard:
-            if stamp is not None:
-                self._files[path] = stamp, sha256
+            if seen is not None:
+                self._files[path] = seen, sha256
             if len(self._files) >= _BATCH:
                 self._write()
 

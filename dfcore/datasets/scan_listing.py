@@ -19,7 +19,8 @@ def list_files(root: Path) -> Listed:
         found = list(pictures(root, through))
     refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one)}
     images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
-    left_out = [relative(one, root, storable) for one in found if isinstance(one, LeftOut) and not is_image(one)]
+    rest = (one for one in found if isinstance(one, LeftOut) and not is_image(one))
+    left_out = [relative(one, root, storable) for one in rest if Path(one.path).name != "DEMONSTRATION.txt"]
     reasons = {}
     for path in images:
         name = path.relative_to(root).as_posix()

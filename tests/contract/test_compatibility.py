@@ -94,7 +94,9 @@ def test_an_old_card_says_the_same_under_the_names_of_today(path, tmp_path):
 def test_shipped_cards_say_what_they_said_in_0_4(tmp_path):
     for path in OLD_CARDS:
         write_json(tmp_path / "card.json", json.loads(path.read_text()))
-        assert read_card(ROOT / "models" / path.stem) == read_card(tmp_path)
+        card = read_card(ROOT / "models" / path.stem)
+        assert card.trained_on is not None, "the list of its images was added since"
+        assert card.model_copy(update={"trained_on": None}) == read_card(tmp_path)
 
 
 def test_an_old_run_is_read_and_can_be_trained_again(tmp_path):

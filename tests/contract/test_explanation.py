@@ -1,5 +1,6 @@
 """Heat-maps: the numbers of the papers, planted evidence that is found, and how maps are drawn."""
 
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -368,6 +369,16 @@ def test_opacity_leads_from_the_image_to_the_map():
     np.testing.assert_array_equal(overlay(image, result, opacity=0), image)
     np.testing.assert_array_equal(overlay(image, result, opacity=1), colours(result.values))
     assert not np.array_equal(overlay(image, result, opacity=0.5), image)
+
+
+def test_an_overlay_is_the_same_in_one_piece_and_in_bands(monkeypatch):
+    image, result = np.random.default_rng(0).integers(0, 256, (37, 20, 3)).astype(np.uint8), heatmap(37, 20)
+    whole, picture = overlay(image, result), np.asarray(figure(image, result))
+    module = sys.modules[overlay.__module__]
+    for pixels in (1, 20, 100):
+        monkeypatch.setattr(module, "_BAND_PIXELS", pixels)
+        np.testing.assert_array_equal(overlay(image, result), whole)
+        np.testing.assert_array_equal(np.asarray(figure(image, result)), picture)
 
 
 def test_where_the_network_did_not_look_the_image_is_darkened():

@@ -52,7 +52,7 @@ def test_hostile_names_are_listed_and_shown_without_doing_anything(files, tmp_pa
         for one in names:
             (root / label).mkdir(parents=True, exist_ok=True)
             (root / label / one.name).write_bytes(one.data)
-    assert main(["data", "scan", str(root)]) == 0
+    assert main(["data", "scan", str(root)]) == 3
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\x07" not in shown

@@ -235,6 +235,12 @@ def test_a_process_that_is_killed_in_the_middle_fails_its_image_alone_and_is_rep
     assert process_of(one).pid not in before
 
 
+def test_a_process_that_ends_by_itself_is_not_taken_for_one_that_was_killed(own_pool, child):
+    child("decoder._load = lambda image, **options: 1 / 0")
+    own_pool()
+    assert "its process ended (code 1)" in outcome(sandbox.check, picture())
+
+
 def test_a_process_that_died_between_two_images_costs_none(own_pool):
     one = own_pool()
     sandbox.check(picture())

@@ -137,15 +137,19 @@ def test_finds_copies(split_set, tmp_path, change, kind, target, place):
     assert [other.kind for other in result.values() if other.severity != "ok"] == [finding.kind]
     if place == " across splits":
         assert len(finding.exclude) == 3 and finding.figures["share of held-out images"] == pytest.approx(3 / 53)
-    elif kind == "near-duplicates":
+    elif kind == "near-duplicates" and place:
         assert sorted(map(len, finding.together)) == [2, 2, 2]
 
 
 def test_copies_are_to_be_kept_together_before_splits_are_drawn(tmp_path):
     root = make_set(tmp_path / "set")
     (root / "real" / "again.jpg").write_bytes(jpeg(Image.open(root / "real" / "0.jpg"), quality=70))
-    finding = {finding.kind: finding for finding in duplicates.find(gather(scan(root)))}["near-duplicates"]
-    assert finding.severity == "medium" and len(finding.together) == 1 and "together" in finding.advice
+    data = scan(root)  # Of more than some thousand images it does not look for near-duplicates.
+    unknown = data.with_table(data.table.assign(source_id=pd.Series(None, index=data.table.index, dtype="str")))
+    for dataset, severity, groups in ((data, "low", 0), (unknown, "medium", 1)):
+        finding = {finding.kind: finding for finding in duplicates.find(gather(dataset))}["near-duplicates"]
+        assert finding.severity == severity and len(finding.together) == groups and finding.count == 1
+        assert "kept together" in finding.meaning or "Keep them together" in finding.advice
 
 
 def test_finds_blank_tiny_and_unreadable_images(tmp_path):
@@ -229,3 +233,25 @@ def test_needs_a_usable_image(tmp_path):
 
 def test_finding_has_a_default_for_everything_but_its_text():
     assert Finding(kind="k", severity="ok", title="t", meaning="m").count == 0
+
+
+def test_sources_in_two_splits_are_told(tmp_path):
+    data = scan(make_set(tmp_path / "set", splits=("train", "test"), count=6))
+    names = [f"video {'ab'[number % 2]}" if number < 8 else None for number in range(len(data.table))]
+    parts = data.table.path.sort_values(key=lambda column: column.str[-5:]).index
+    table = data.table.assign(source_id=pd.Series(names, index=parts, dtype="str"))
+    finding = {finding.kind: finding for finding in duplicates.find(gather(data.with_table(table)))}["sources"]
+    assert finding.severity == "high" and finding.count == 2
+    assert all(first.split("/")[0] != second.split("/")[0] for first, second in finding.pairs)
+
+
+def test_label_files_that_contradict_their_folder_come_with_images(tmp_path):
+    import json
+
+    root = make_set(tmp_path / "set", count=4)
+    for label in ("real", "fake"):
+        (root / label).rename(root / f"{label}_cifake_images")
+    told = [{"index": number, "prediction": "fake" if number == 2 else "real"} for number in range(4)]
+    (root / "real_cifake_preds.json").write_text(json.dumps(told), encoding="utf-8")
+    (finding,) = found(root).kind("label files")
+    assert finding.severity == "medium" and finding.images == ("real_cifake_images/2.jpg",) and finding.count == 1

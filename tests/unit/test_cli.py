@@ -116,7 +116,7 @@ def test_scan_tells_layout_counts_and_problems(dfcore, small_dataset, tmp_path):
     (data / "train" / "real" / "film.mp4").touch()
     code, out, err = dfcore("data", "scan", data)
     assert (code, err) == (3, "")
-    assert "Left out: train/real/film.mp4: A video" in out
+    assert "train/real/film.mp4 (1): A video" in out
     assert "Layout: class folders, split into folders" in out
     assert re.search(r"validation\s+12\s+12", out)
     assert "Unusable images: 1" in out

@@ -193,7 +193,7 @@ def test_an_unreadable_image_alone_says_why(filled):
     app = open_page("inspect")
     app.file_uploader(key="inspect_upload").upload("b.png", b"no image", "image/png").run()
     assert not app.exception
-    assert "Not an image in a format" in words(app).replace("\\", "")
+    assert "Not an image that is read here" in words(app).replace("\\", "")
 
 
 def test_choices_of_the_heat_map_survive_another_page(filled):
@@ -374,8 +374,12 @@ def test_unreadable_images_are_listed_with_their_reason(workspace, small_dataset
     app = open_page("datasets")
     app.text_input[0].set_value(str(copy))
     button(app, "Register").click().run()
-    listed = next(table.value for table in app.dataframe if "error" in table.value.columns)
-    assert list(listed.path) == ["train/real/broken.png"]
+    app.session_state["datasets_tab"] = "Left out"
+    app.session_state[f"left out {copy}"] = True
+    app.run()
+    listed = next(table.value for table in app.dataframe if "Path" in table.value.columns)
+    assert list(listed.Path) == ["train/real/broken.png"]
+    assert listed.Reason[0]
 
 
 # === Train and Monitor ===

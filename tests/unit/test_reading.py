@@ -654,14 +654,16 @@ def test_choices_on_the_command_line_are_remembered_until_they_are_forgotten(tmp
     code, out, error = dfcore(
         "data", "scan", root, "--labels", "real=1,fake=-1", "--groups", r"(\d)", "--swap", "--json"
     )
-    assert code == 0 and "remembered" in error
+    assert code == 3 and "remembered" in error
     data = json.loads(out)
     assert data["reading"]["labels"] == {"1": "real", "-1": "fake"}
     assert {folder["label"]: folder["images"] for folder in data["tree"]} == {"real": 2, "fake": 2}
     assert {path: 1 - label for path, label in WANTED.items()} == labels(scan(root))
-    assert data["left_out"] == [{"path": "deep", "reason": "No row of m.csv names these images.", "files": 2}]
+    assert data["left_out"] == [
+        {"path": "deep", "reason": "No row of m.csv names these images.", "files": 2, "missed": True}
+    ]
     assert labels(scan(root, reading=Reading(labels={"1": "real", "-1": "fake"}))) == WANTED
-    assert dfcore("data", "scan", root, "--no-swap")[0] == 0
+    assert dfcore("data", "scan", root, "--no-swap")[0] == 3
     assert labels(scan(root)) == WANTED
     assert dfcore("data", "scan", root, "--forget-reading")[0] == 2, "nothing tells what 1 and -1 mean"
     assert labels(scan(root)) == WANTED, "what leads to no data set is not remembered"

@@ -15,6 +15,7 @@ from PIL import Image
 from dfcore.datasets import scan, scan_cache
 from dfcore.errors import TransientImageError
 from dfcore.imaging import decoder, sandbox
+from dfcore.utils import files
 
 
 def pictures(root, count: int, seed: int, size: int = 16) -> None:
@@ -31,7 +32,7 @@ def pictures(root, count: int, seed: int, size: int = 16) -> None:
 @pytest.mark.parametrize("settled", [True, False], ids=["stamps that are trusted", "files just written"])
 def test_other_content_with_the_same_size_and_time_is_noticed(tmp_path, monkeypatch, settled):
     if settled:
-        monkeypatch.setattr(scan_cache, "_RACY_SECONDS", -1.0)
+        monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
     pictures(tmp_path / "set", 4, seed=0)
     first = scan(tmp_path / "set").table
     time.sleep(0.02)  # A tick of the file system's clock.
@@ -42,7 +43,7 @@ def test_other_content_with_the_same_size_and_time_is_noticed(tmp_path, monkeypa
 
 
 def test_a_moved_or_touched_file_is_hashed_and_not_decoded_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan_cache, "_RACY_SECONDS", -1.0)
+    monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
     pictures(tmp_path / "set", 3, seed=0)
     first = scan(tmp_path / "set").table
     (tmp_path / "set/real/0.bmp").rename(tmp_path / "set/real/moved.bmp")
@@ -158,7 +159,7 @@ def test_signatures_are_kept(tmp_path):
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.97], ids=["head", "middle", "tail"])
 def test_a_damaged_memory_is_begun_anew(tmp_path, monkeypatch, part):
-    monkeypatch.setattr(scan_cache, "_RACY_SECONDS", -1.0)
+    monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
     pictures(tmp_path / "set", 60, seed=0)
     first = scan(tmp_path / "set", cache=tmp_path / "cache").table
     (file,) = (tmp_path / "cache/scans").glob("*.sqlite")
@@ -174,7 +175,7 @@ def test_a_damaged_memory_is_begun_anew(tmp_path, monkeypatch, part):
 
 
 def test_what_another_reader_may_read_is_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan_cache, "_RACY_SECONDS", -1.0)
+    monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
     pictures(tmp_path / "set", 2, seed=0)
     (tmp_path / "set/real/broken.bmp").write_bytes(b"BM no picture")
     monkeypatch.setattr(scan_cache, "installed", lambda name: False)

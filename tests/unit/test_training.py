@@ -449,7 +449,7 @@ def test_whole_groups_are_held_out_when_asked(small_dataset, tmp_path, unharmed_
 
 TOO_FEW = {
     "no groups": ({"cross_validation": "group"}, "needs at least two groups"),
-    "more folds than images": ({"cross_validation": "content", "folds": 13}, "13 folds need as many different images"),
+    "more folds than images": ({"cross_validation": "content", "folds": 13}, "13 folds need as many unrelated images"),
 }
 
 
@@ -995,7 +995,7 @@ def test_a_data_set_that_is_gone_fails_with_its_name(small_dataset, tmp_path, un
     run = new_run(tiny(tmp_path / "gone"), tmp_path / "runs")
     assert work(run) == 1
     assert run.status().state is State.FAILED
-    assert "There is no folder or manifest" in run.status().reason
+    assert "is not there any more" in run.status().reason
 
 
 def test_a_loss_that_is_no_number_fails_with_advice(small_dataset, tmp_path, monkeypatch, unharmed_signals):
@@ -1255,7 +1255,7 @@ def test_a_run_that_was_taken_for_gone_while_it_waited_still_gets_its_turn(tmp_p
     monkeypatch.setattr(RunStore, "turn_of", turn_of)
     monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
     assert work(run) == 1
-    assert "There is no folder or manifest" in run.status().reason, "it began"
+    assert "is not there any more" in run.status().reason, "it began"
 
 
 def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_path, monkeypatch, unharmed_signals):
