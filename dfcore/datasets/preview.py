@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -117,10 +118,8 @@ def _possible(reading: Reading, files: Iterable[Path]) -> Reading:
         return reading
     there: set[str] = set()
     for file in table_files(files):
-        try:
+        with suppress(Exception):  # Told by the scan.
             there |= {*read_table(file).columns}
-        except Exception:  # Told by the scan.
-            continue
     known = {key: column for key, column in reading.columns.items() if column in there}
     return reading.model_copy(update={"columns": known})
 

@@ -1,5 +1,6 @@
 """The files of a data set: its images, the files that may be tables, and what is left out."""
 
+import os
 from pathlib import Path
 
 from dfcore.datasets.dataset import LeftOut
@@ -31,7 +32,7 @@ def list_files(root: Path) -> Listed:
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
     """{link: folder} of links that tell a class, to folders in the root that tell none."""
     links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
-    targets = {link: link.resolve() for link in links if link.is_dir()}
+    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (raises nothing)
     return {
         link: target
         for link, target in targets.items()

@@ -6,6 +6,7 @@ from typing import Any
 
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
+from dfcore.utils.files import make_folder
 
 
 class StoppedEarly(Exception):  # noqa: N818  (not an error: a stop was requested)
@@ -102,6 +103,7 @@ class RunWatcher:
         import tensorflow as tf
 
         if self._board is None:
+            make_folder(self._run.folder / "tensorboard")
             self._board = tf.summary.create_file_writer(str(self._run.folder / "tensorboard"))
         with self._board.as_default(step=int(row["epoch"])):
             for name, value in row.items():
