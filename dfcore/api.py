@@ -29,7 +29,7 @@ class Evaluation:
     Attributes:
         metrics: Plain data: images, real, fake, threshold, one entry per key of `dfcore.evaluation.METRICS`,
             `three_way` (rates of the three-way decision), `groups` (a summary per generator or source) and more.
-        predictions: One row per image: path, sha256, label, group, logit, score, is_ood.
+        predictions: One row per image: path, sha256, label, group, logit, score, is_ood, pixels_sha256.
     """
 
     metrics: dict[str, Any]

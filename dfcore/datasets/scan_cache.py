@@ -15,16 +15,18 @@ from typing import Any
 
 from dfcore.imaging import decoder
 from dfcore.imaging.signature import Signature
+from dfcore.utils.extras import installed
 from dfcore.utils.files import make_folder, sha256_bytes, share, stamp
 
 READ = ("width", "height", "format", "quality", "bytes", "sha256", "pixels_sha256", "error")
 # Raised when the tables or a signature change.
-_FORMAT = 2
+_FORMAT = 3
 _BATCH = 200
 _TABLES = """
     CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS contents (sha256 TEXT PRIMARY KEY, facts TEXT NOT NULL, signature BLOB) WITHOUT ROWID;
 """
+_READERS = "readers"
 
 
 class ScanMemory:
@@ -40,7 +42,15 @@ class ScanMemory:
         self._guard = threading.Lock()
         self._files: dict[str, tuple[str, str]] = {}
         self._contents: dict[str, tuple[str, bytes | None]] = {}
+        # What could not be read may be readable once another of the optional readers is installed.
+        self._readers = [name for name in ("pillow_heif",) if installed(name)]
         self._known = self._load()
+
+    def __enter__(self) -> "ScanMemory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def stamp(self, path: str) -> str | None:
         """A file's stamp, to be taken before it is read; None if it is gone or may change without a new stamp."""
@@ -61,13 +71,17 @@ class ScanMemory:
             facts = json.loads(row[0]) if row else None
         except ValueError:
             return None
-        return facts if isinstance(facts, dict) and set(facts) == set(READ) else None
+        if not isinstance(facts, dict) or set(facts) != {*READ, _READERS}:
+            return None
+        readers = facts.pop(_READERS)
+        return facts if facts["error"] is None or readers == self._readers else None
 
     def keep(self, path: str, seen: str | None, read: dict[str, Any], signature: Signature | None = None) -> None:
         """Notes what was read of a file; written in batches, by `store` at the latest."""
         packed = signature.to_bytes() if signature else None
         with self._guard:
-            self._contents[read["sha256"]] = json.dumps({name: read[name] for name in READ}), packed
+            facts = {name: read[name] for name in READ} | {_READERS: self._readers}
+            self._contents[read["sha256"]] = json.dumps(facts), packed
             if seen is not None:
                 self._files[path] = seen, read["sha256"]
             if len(self._contents) + len(self._files) >= _BATCH:
@@ -113,24 +127,35 @@ class ScanMemory:
                 connection.executescript(_TABLES)
                 rows = connection.execute("SELECT path, stamp, sha256 FROM files").fetchall()
                 return {path: (stamp, sha256) for path, stamp, sha256 in rows}
-            except sqlite3.OperationalError:  # Locked for long, or not writable.
-                break
-            except sqlite3.DatabaseError:  # Damaged: begun anew.
-                self.close()
-                for suffix in ("", "-journal", "-wal", "-shm"):
-                    with suppress(OSError):
-                        Path(f"{self._path}{suffix}").unlink()
+            except sqlite3.Error as error:
+                if not self._damaged(error):  # Locked for long, or not writable.
+                    break
             except OSError:
                 break
-        self.close()
+        self._disconnect()
         return {}
 
     def close(self) -> None:
-        """Closes the file; what is asked afterwards is not remembered."""
+        """Writes what has not been written yet and closes the file; nothing is remembered afterwards."""
+        with self._guard:
+            self._write()
+            self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
         self._connection = None
+
+    def _damaged(self, error: sqlite3.Error) -> bool:
+        """Whether the file is damaged; then it is removed, and the next scan begins it anew."""
+        if type(error) is not sqlite3.DatabaseError:  # Subclasses tell of a full disk, a lock, and the like.
+            return False
+        self._disconnect()
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            with suppress(OSError):
+                Path(f"{self._path}{suffix}").unlink()
+        return True
 
     def _ask(self, query: str, value: str) -> tuple | None:
         if self._connection is None:
@@ -138,7 +163,8 @@ class ScanMemory:
         try:
             with closing(self._connection.execute(query, (value,))) as answer:
                 return answer.fetchone()
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            self._damaged(error)
             return None
 
     def _write(self) -> None:
@@ -150,8 +176,9 @@ class ScanMemory:
                 files = [(path, *row) for path, row in self._files.items()]
                 self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", files)
                 self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                if not self._damaged(error):
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
         self._files.clear()
         self._contents.clear()

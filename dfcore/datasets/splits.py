@@ -53,12 +53,12 @@ def assign_splits(dataset: Dataset, policy: SplitPolicy = SplitPolicy()) -> Data
     if not usable.any():
         return dataset.with_table(table)
     unit = units(table[usable])
-    # What belongs to an image whose split is given goes where that one is.
-    given_by_unit = (
-        table[usable & table.split.notna()].assign(unit=unit).drop_duplicates("unit").set_index("unit").split
-    )
-    related = usable & table.split.isna() & unit.reindex(table.index).isin(given_by_unit.index)
-    table.loc[related, "split"] = unit[related[usable]].map(given_by_unit)
+    if given:
+        # What belongs to an image whose split is given goes where that one is.
+        with_split = table[usable & table.split.notna()].assign(unit=unit)
+        given_by_unit = with_split.drop_duplicates("unit").set_index("unit").split
+        related = usable & table.split.isna() & unit.reindex(table.index).isin(given_by_unit.index)
+        table.loc[related, "split"] = unit[related[usable]].map(given_by_unit)
     unsplit = usable & table.split.isna()
     if unsplit.any():
         table.loc[unsplit, "split"] = _draw(table[unsplit], unit, policy.validation, policy.test, policy.seed)
@@ -141,7 +141,7 @@ def _stratified(plan: pd.DataFrame, shares: dict[str, float]) -> dict[str, str]:
 
 def _balanced(plan: pd.DataFrame, shares: dict[str, float]) -> dict[str, str]:
     """Units of several images: each goes where most images of its classes are missing, the largest first."""
-    sizes = plan[list(LABELS)].to_numpy(float)
+    names, sizes = plan.index.tolist(), plan[list(LABELS)].to_numpy(float)
     totals = np.maximum(sizes.sum(axis=0), 1)
     # Of about the same size, by group and hash.
     rank = -np.floor(np.log2(sizes.sum(axis=1)))
@@ -159,7 +159,7 @@ def _balanced(plan: pd.DataFrame, shares: dict[str, float]) -> dict[str, str]:
         }
         split = max(missing, key=missing.__getitem__)
         taken[split] += size
-        drawn[str(plan.index[number])] = split
+        drawn[names[number]] = split
     return drawn
 
 

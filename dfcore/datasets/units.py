@@ -28,8 +28,11 @@ def units(table: pd.DataFrame) -> pd.Series:
     i, j = np.concatenate(links, axis=1)
     graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
     number = connected_components(graph, directed=False)[1]
-    smallest = table.sha256.astype(object).fillna("").groupby(number).transform("min")
-    return pd.Series(smallest.to_numpy(object), index=table.index, dtype="str")
+    content = table.sha256.fillna("").to_numpy(str)
+    # Sorted by content, the first row of each unit holds its smallest.
+    order = np.argsort(content, kind="stable")
+    first = order[np.unique(number[order], return_index=True)[1]]
+    return pd.Series(content[first][number], index=table.index, dtype="str")
 
 
 def joined(table: pd.DataFrame, together: tuple[tuple[str, ...], ...]) -> pd.Series:

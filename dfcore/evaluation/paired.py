@@ -37,14 +37,18 @@ class Comparison(TypedDict):
 
 
 def join(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Joins two tables of predictions on image content (SHA-256): label, score_a, score_b.
+    """Joins two tables of predictions on the images' pixels: label, score_a, score_b.
+
+    Tables of earlier versions, which do not hold hashes of the pixels, are joined on those of the files.
 
     Raises:
         InputError: If they have no image in common.
     """
-    a = first.drop_duplicates("sha256")[["sha256", "label", "score"]]
-    b = second.drop_duplicates("sha256")[["sha256", "score"]]
-    both = a.merge(b, on="sha256", suffixes=("_a", "_b"))
+    pixels = all("pixels_sha256" in table and table.pixels_sha256.notna().all() for table in (first, second))
+    key = "pixels_sha256" if pixels else "sha256"
+    a = first.drop_duplicates(key)[[key, "label", "score"]]
+    b = second.drop_duplicates(key)[[key, "score"]]
+    both = a.merge(b, on=key, suffixes=("_a", "_b"))
     if both.empty:
         raise InputError(
             f"Expected predictions of the same images. Received: {len(a)} and {len(b)} images, none of them in both."

@@ -17,7 +17,7 @@ from dfcore.errors import BundleError, DatasetError, InputError
 from dfcore.utils.files import write_atomic
 from dfcore.utils.texts import printable
 
-COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood")
+COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood", "pixels_sha256")
 CROSS_VALIDATION = "cross-validation"
 
 
@@ -77,6 +77,8 @@ def score_rows(
     table["logit"] = np.concatenate([np.empty(0, np.float32), *(result.logits for result in results)])
     table["score"] = np.concatenate([np.empty(0), *(result.scores for result in results)])
     table["is_ood"] = np.concatenate([np.empty(0, bool), *(result.is_ood for result in results)])
+    if "pixels_sha256" in readable_rows:
+        table["pixels_sha256"] = readable_rows.pixels_sha256.to_numpy(object)
     unreadable = zip(rows.path[~readable], positions[~readable], strict=True)
     table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in unreadable}
     return table

@@ -470,7 +470,7 @@ def test_evaluate_writes_what_the_ending_says(answer, bundle, small_dataset, tmp
     table = pd.read_parquet(tmp_path / "x.parquet")
     assert len(table) == 24
     assert texts[".csv"] == texts[".CSV"]
-    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood,trained_on\n")
+    assert texts[".csv"].startswith(b"path,sha256,label,group,logit,score,is_ood,pixels_sha256,trained_on\n")
     read = {
         "csv": pd.read_csv(tmp_path / "x.csv"),
         "jsonl": pd.DataFrame([json.loads(line) for line in texts[".jsonl"].splitlines()]),

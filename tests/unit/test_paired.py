@@ -182,3 +182,14 @@ def test_a_lead_in_words():
 def test_what_may_be_chance_is_called_so():
     text = paired.in_words(paired.compare(drawn(60, 0.2, 0.22), 0.5, 0.5))
     assert text.count("not significant") == 2
+
+
+def test_images_that_were_packed_again_are_the_same_by_their_pixels():
+    first = table(["a", "b"], [0, 1], [0.1, 0.9])
+    second = table(["x", "y"], [0, 1], [0.2, 0.8])
+    with pytest.raises(InputError):
+        paired.join(first, second)
+    pixels = {"pixels_sha256": ["p", "q"]}
+    assert paired.join(first.assign(**pixels), second.assign(**pixels)).score_b.tolist() == [0.2, 0.8]
+    with pytest.raises(InputError):  # One table of an earlier version.
+        paired.join(first.assign(**pixels), second)

@@ -155,3 +155,42 @@ def test_signatures_are_kept(tmp_path):
         there = sandbox.look((tmp_path / "set" / path).read_bytes())[1]
         assert signature.to_bytes() == there.to_bytes()
     assert kept[-1] is None
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.97], ids=["head", "middle", "tail"])
+def test_a_damaged_memory_is_begun_anew(tmp_path, monkeypatch, part):
+    monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
+    pictures(tmp_path / "set", 60, seed=0)
+    first = scan(tmp_path / "set", cache=tmp_path / "cache").table
+    (file,) = (tmp_path / "cache/scans").glob("*.sqlite")
+    content = bytearray(file.read_bytes())
+    start = int(part * len(content))
+    content[start : start + 8192] = bytes(range(256)) * 32
+    file.write_bytes(content)
+    for _ in range(2):
+        pd.testing.assert_frame_equal(scan(tmp_path / "set", cache=tmp_path / "cache").table, first)
+    decoded = counted(monkeypatch)
+    scan(tmp_path / "set", cache=tmp_path / "cache")
+    assert not decoded, "the damage lasts"
+
+
+def test_what_another_reader_may_read_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_SETTLED_SECONDS", -1.0)
+    pictures(tmp_path / "set", 2, seed=0)
+    (tmp_path / "set/real/broken.bmp").write_bytes(b"BM no picture")
+    monkeypatch.setattr(scan_cache, "installed", lambda name: False)
+    for _ in range(2):
+        scan(tmp_path / "set")
+    decoded = counted(monkeypatch)
+    scan(tmp_path / "set")
+    assert not decoded
+    monkeypatch.setattr(scan_cache, "installed", lambda name: True)
+    scan(tmp_path / "set")
+    assert decoded == [13], "only what failed is read again"
+
+
+def counted(monkeypatch) -> list[int]:
+    """Sizes of the files that are decoded from now on."""
+    decoded, look = [], sandbox.look
+    monkeypatch.setattr(sandbox, "look", lambda data: decoded.append(len(data)) or look(data))
+    return decoded

@@ -121,13 +121,18 @@ class _Pool:
         try:
             if process is not None and not process.alive:
                 process.end()  # Killed from outside; closes its pipes.
-            if process is None or not process.alive:
+                process = None
+            if process is None:
                 process = _Process()
                 with self._list:
                     self._started = [*(other for other in self._started if other.alive), process]
             return process.ask(request, data, self._room)
         finally:
-            self._idle.put(process if process is not None and process.alive else None)
+            try:
+                if process is not None and not process.alive:
+                    process.end()  # It may have been killed since its answer.
+            finally:
+                self._idle.put(process if process is not None and process.alive else None)
 
     def _watch(self) -> None:
         while True:
