@@ -1,6 +1,6 @@
 """Network architectures: a registry, and one file per family. Importing this package does not import TensorFlow."""
 
-from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, multiscale, vit  # noqa: F401, I001 (order = menu)
+from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, multiscale, vit, clip  # noqa: F401, I001 (order = menu)
 from dfcore.architectures.external import load_file, own_layers
 from dfcore.architectures.registry import (
     Architecture,

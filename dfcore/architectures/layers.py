@@ -87,6 +87,25 @@ class PositionEmbedding(keras.layers.Layer):
         return input_shape
 
 
+@keras.saving.register_keras_serializable(package="dfcore")
+class ClassToken(keras.layers.Layer):
+    """Puts a learned token before the others; (N, T, D) to (N, T + 1, D)."""
+
+    def build(self, input_shape):
+        """Creates the token."""
+        initial = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.token = self.add_weight(shape=(1, 1, input_shape[-1]), initializer=initial, name="token")
+
+    def call(self, tokens):
+        """Adds the token."""
+        first = ops.broadcast_to(self.token, (ops.shape(tokens)[0], 1, tokens.shape[-1]))
+        return ops.concatenate([first, tokens], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        """(N, T, D) to (N, T + 1, D)."""
+        return (input_shape[0], input_shape[1] + 1, input_shape[2])
+
+
 # Models saved by earlier versions use other names for some layers.
 for _old, _new in compat.LAYERS.items():
     keras.saving.get_custom_objects()[f"dfcore>{_old}"] = globals()[_new]

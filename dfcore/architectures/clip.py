@@ -1,0 +1,110 @@
+"""The image tower of CLIP (Radford et al., 2021) with the class tokens of all its blocks as features.
+
+Early blocks see traces, late ones content; the head weighs them. The class token of each block is normalised, so that
+blocks count alike whatever the length of their tokens.
+"""
+
+from typing import Any
+
+from dfcore.architectures.registry import HEAD, register_architecture
+from dfcore.towers import clip
+
+# Its patch tokens are the default map: the last that several blocks of class tokens still depend on.
+MAP_BLOCK = 6
+
+
+def _block(tokens: Any, name: str) -> Any:
+    from keras import layers
+
+    x = layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{name}_norm_1")(tokens)
+    x = layers.MultiHeadAttention(clip.HEADS, clip.WIDTH // clip.HEADS, name=f"{name}_attention")(x, x)
+    tokens = layers.Add(name=f"{name}_add_1")([tokens, x])
+    x = layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{name}_norm_2")(tokens)
+    x = layers.Dense(clip.INNER, name=f"{name}_dense_1")(x)
+    # Quick GELU: x times the sigmoid of 1.702 x.
+    gate = layers.Activation("sigmoid", name=f"{name}_gate")(layers.Rescaling(1.702, name=f"{name}_slope")(x))
+    x = layers.Multiply(name=f"{name}_gelu")([x, gate])
+    x = layers.Dense(clip.WIDTH, name=f"{name}_dense_2")(x)
+    return layers.Add(name=f"{name}_add_2")([tokens, x])
+
+
+def _class_token(tokens: Any, name: str) -> Any:
+    from keras import layers
+
+    token = layers.Cropping1D((0, clip.TOKENS - 1), name=f"{name}_class")(tokens)
+    return layers.Flatten(name=f"{name}_flat")(token)
+
+
+def _map(tokens: Any, name: str) -> Any:
+    """Passes tokens on, with the patches as a map on the way."""
+    from keras import layers
+
+    side = clip.SIDE // clip.PATCH
+    first = layers.Cropping1D((0, clip.TOKENS - 1), name=f"{name}_apart")(tokens)
+    patches = layers.Cropping1D((1, 0), name=f"{name}_patches")(tokens)
+    patches = layers.Reshape((side, side, clip.WIDTH), name=name)(patches)
+    patches = layers.Reshape((side * side, clip.WIDTH), name=f"{name}_row")(patches)
+    return layers.Concatenate(axis=1, name=f"{name}_joined")([first, patches])
+
+
+@register_architecture(
+    "clip_vit_b16",
+    title="CLIP ViT-B/16",
+    summary="Large pretrained transformer; only its head learns. The best choice for photographs of anything.",
+    cam_layer="token_map",
+    image_size=clip.SIDE,
+    min_size=clip.SIDE,
+    pretrained=True,
+)
+def features(inputs: Any, weights: str) -> Any:
+    """See `register_architecture`; weights other than "none" or a file are those that ship ("imagenet")."""
+    from keras import layers
+
+    from dfcore.architectures.layers import ClassToken, PositionEmbedding
+
+    x = layers.Normalization(
+        mean=[255 * value for value in clip.MEAN], variance=[(255 * value) ** 2 for value in clip.SPREAD], name="scale"
+    )(inputs)
+    x = layers.Conv2D(clip.WIDTH, clip.PATCH, clip.PATCH, use_bias=False, name="patches")(x)
+    x = layers.Reshape((clip.TOKENS - 1, clip.WIDTH), name="tokens")(x)
+    x = PositionEmbedding(name="positions")(ClassToken(name="class_token")(x))
+    x = layers.LayerNormalization(epsilon=clip.EPSILON, name="norm")(x)
+    found = []
+    for number in range(1, clip.BLOCKS + 1):
+        x = _block(x, f"block_{number}")
+        if number == MAP_BLOCK:
+            x = _map(x, "token_map")
+        token = _class_token(x, f"{HEAD}{number}")
+        found.append(layers.UnitNormalization(name=f"{HEAD}{number}_unit")(token))
+    return layers.Concatenate(name=f"{HEAD}tokens")(found)
+
+
+def load(model: Any, weights: clip.Tower) -> None:
+    """Sets the tower's weights in a network of this architecture."""
+    embedding = weights.vector("embeddings.patch_embedding.weight")
+    model.get_layer("patches").set_weights([embedding.transpose(2, 3, 1, 0)])
+    model.get_layer("class_token").set_weights([weights.vector("embeddings.class_embedding").reshape(1, 1, -1)])
+    model.get_layer("positions").set_weights([weights.vector("embeddings.position_embedding.weight")[None]])
+    _set_norm(model.get_layer("norm"), weights, "pre_layernorm")
+    for number in range(clip.BLOCKS):
+        ours, theirs = f"block_{number + 1}", f"layers.{number}"
+        for norm in (1, 2):
+            _set_norm(model.get_layer(f"{ours}_norm_{norm}"), weights, f"{theirs}.layer_norm{norm}")
+        parts = []
+        for part in ("q_proj", "k_proj", "v_proj"):
+            name = f"{theirs}.attention.{part}"
+            split = clip.HEADS, clip.WIDTH // clip.HEADS
+            parts += [weights.kernel(name).reshape(clip.WIDTH, *split), weights.vector(f"{name}.bias").reshape(split)]
+        name = f"{theirs}.attention.out_proj"
+        out = weights.kernel(name).reshape(clip.HEADS, clip.WIDTH // clip.HEADS, clip.WIDTH)
+        query, query_bias, key, key_bias, value, value_bias = parts
+        model.get_layer(f"{ours}_attention").set_weights(
+            [query, query_bias, key, key_bias, value, value_bias, out, weights.vector(f"{name}.bias")]
+        )
+        for dense, part in ((1, "fc1"), (2, "fc2")):
+            name = f"{theirs}.{part}"
+            model.get_layer(f"{ours}_dense_{dense}").set_weights([weights.kernel(name), weights.vector(f"{name}.bias")])
+
+
+def _set_norm(layer: Any, weights: clip.Tower, name: str) -> None:
+    layer.set_weights([weights.vector(f"{name}.weight"), weights.vector(f"{name}.bias")])

@@ -1,0 +1,84 @@
+"""The image tower of CLIP ViT-B/16 (Radford et al., 2021), 86 million weights, in 8 bits.
+
+Weights by OpenAI (https://github.com/openai/CLIP, MIT licence), in `models/parts`. Kernels are int8 with a scale per
+output: `NAME.kernel_q`, (in, out), and `NAME.scale`, (out,). All engines multiply these back to float32, so that they
+compute with the same numbers.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from dfcore import workspace
+from dfcore.errors import BundleError
+from dfcore.utils.files import sha256_file
+
+NAME, FILE = "clip_vit_b16", "clip_vit_b16_image_int8.npz"
+SHA256 = "fc1794ca9680080b10a226a0a08fc2706c1626b32b062bb7df55f129e801ce8d"
+SIDE, PATCH, WIDTH, INNER, HEADS, BLOCKS = 224, 16, 768, 3072, 12, 12
+# Tokens of an image: that of the class, and one per patch.
+TOKENS = 1 + (SIDE // PATCH) ** 2
+EPSILON = 1e-5
+# Mean and standard deviation of the colours that it was trained on, of pixels in [0, 1].
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+SPREAD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Tower:
+    """The weights, by the names of the file; kernels stay in 8 bits until they are asked for."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]):
+        self._arrays = arrays
+
+    def vector(self, name: str) -> np.ndarray:
+        """A bias, a norm's factor or an embedding, float32."""
+        return self._arrays[name].astype(np.float32)
+
+    def quantised(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A kernel in 8 bits, (in, out), and its scales, float32 (out,)."""
+        return self._arrays[f"{name}.kernel_q"], self.vector(f"{name}.scale")
+
+    def kernel(self, name: str) -> np.ndarray:
+        """A kernel as float32 (in, out)."""
+        values, scale = self.quantised(name)
+        return values.astype(np.float32) * scale
+
+
+def tower_file(sha256: str = SHA256) -> Path:
+    """The file of the tower with this hash: among the workspace's models, or shipped.
+
+    Raises:
+        BundleError: If there is none.
+    """
+    paths = [folder / "parts" / FILE for folder in workspace.model_folders()] + [_shipped()]
+    for path in paths:
+        if path.is_file() and sha256_file(path) == sha256:
+            return path
+    raise BundleError(
+        f"The network that this detector builds on is missing: {NAME}, {FILE}, SHA-256 {sha256}. Expected it in "
+        f"{_shipped().parent}."
+    )
+
+
+def _shipped() -> Path:
+    return workspace.shipped_models_dir() / "parts" / FILE
+
+
+def tower() -> Tower:
+    """The shipped tower, read once while it is used.
+
+    Raises:
+        BundleError: If it is missing, altered or unreadable.
+    """
+    return _read(tower_file())
+
+
+@lru_cache(1)
+def _read(path: Path) -> Tower:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Tower({name: file[name] for name in file.files})
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(f"{path} cannot be read: {error}") from error
