@@ -34,8 +34,9 @@ def training_batches(
 ) -> "tf.data.Dataset":
     """One epoch of batches (images uint8 (B, S, S, 3), targets, weights where given).
 
-    Images with V views give V examples each, (B * V, S, S, 3), which are augmented alike. The last batch is smaller where the count is no multiple. What a batch holds depends on seed,
-    epoch and its number alone, so `skip` continues an epoch exactly where it was left.
+    Images with V views give V examples each, (B * V, S, S, 3), which are augmented alike. The last batch is smaller
+    where the count is no multiple. What a batch holds depends on seed, epoch and its number alone, so `skip` continues
+    an epoch exactly where it was left.
 
     Args:
         pixels: the cache.
@@ -72,7 +73,8 @@ def training_batches(
         squares = tf.stack([changed(view) for view in tf.unstack(images, axis=1)], axis=1)
         wanted, *weight = rest
         weight = [tf.repeat(each, views[0]) for each in weight]
-        return tf.reshape(squares, (-1, *squares.shape[2:])), tf.reshape(wanted, (-1, wanted.shape[-1])), *weight
+        flat = tf.reshape(squares, tf.concat([[-1], tf.shape(squares)[2:]], 0))
+        return flat, tf.reshape(wanted, (-1, wanted.shape[-1])), *weight
 
     source = tf.data.Dataset.from_tensor_slices((positions[order], *(part[order] for part in parts)))
     source = source.batch(batch_size).enumerate().skip(skip)

@@ -59,7 +59,7 @@ def add_gradcam(model: Any, heads: int = 1) -> Any:
 
 
 def _gradient(model: Any, logits: Any, source: Any, seed: np.ndarray) -> Any:
-    """Gradient of a weighted sum of an image's logits, with the weights `seed`, (1, units), with respect to a tensor."""
+    """Gradient of a sum of an image's logits, weighted by `seed`, (1, units), with respect to a tensor."""
     seed = np.tile(seed, (logits.get_shape()[0], 1))
     dependents = _dependents(model, source.get_node())
     if logits.get_node().get_friendly_name() not in dependents:

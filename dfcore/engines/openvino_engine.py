@@ -256,7 +256,7 @@ class OpenVinoEngine:
 
 
 def _averaged(request: Any, head: int | None) -> tuple[np.float32, np.ndarray]:
-    """Logit, of one head if there are several, and feature vector of a finished request, averaged over mirror images."""
+    """Logit, of one head if there are several, and features of a finished request, averaged over mirror images."""
     logits, features = request.get_tensor(LOGITS).data, request.get_tensor(FEATURES).data
     chosen = fake_logit(logits) if head is None else logits[:, head]
     return chosen.mean(dtype=np.float32), features.mean(0, dtype=np.float32)
