@@ -1,6 +1,6 @@
 """The pixel cache on the disk: one folder for each preprocessing, with two files that only grow, and who uses them.
 
-`pixels.bin` holds rows of uint8, each of the input shape of one image, `index.bin` the SHA-256 of each row's image. Rows
+`pixels.bin` holds rows of uint8, each of the input shape of an image, `index.bin` the SHA-256 of each row's image. Rows
 are only ever appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer
 overwrites. While somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process
 dies; a folder without one may be emptied.
