@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dashboard import background, error_reporting, roles
 from dashboard.roles import Role
-from dfcore import runs, workspace
+from dfcore import architectures, runs, workspace
 from dfcore.detectors import library
 from dfcore.errors import AccessError
 from dfcore.exchange import import_export
@@ -285,5 +285,5 @@ def _require_readable(config: "TrainConfig") -> None:
             f"A file of code is named on the command line only: dfcore train --arch-file. Received: {config.arch_file}."
         )
     workspace.require_readable(Path(config.data_root))
-    if config.weights not in ("none", "imagenet"):
+    if config.weights not in architectures.BY_NAME:
         workspace.require_readable(Path(config.weights))

@@ -166,9 +166,11 @@ def _image_size(form: _Form, place: Any, name: str) -> int:
 
 def _weights(form: _Form, place: Any, name: str) -> str:
     chosen, start = architectures.get(form.values["arch"]), form.start[name]
-    titles = {"none": "None: train from scratch", "imagenet": "ImageNet (downloaded by Keras)", "file": "A file"}
-    options = [option for option in titles if option != "imagenet" or chosen.pretrained]
-    now = start if start in ("none", "imagenet") else "file"
+    titles = {"none": "None: train from scratch", "imagenet": "ImageNet (downloaded by Keras)",
+              "shipped": "Those that ship", "file": "A file"}  # fmt: skip
+    offered = {"imagenet": chosen.pretrained, "shipped": chosen.tower is not None}
+    options = [option for option in titles if offered.get(option, True)]
+    now = start if start in architectures.BY_NAME else "file"
     picked = place.selectbox(
         form_fields()[name].label, options, options.index(now) if now in options else 0,
         format_func=titles.__getitem__, key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),

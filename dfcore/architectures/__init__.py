@@ -3,6 +3,7 @@
 from dfcore.architectures import cnn, spectral_cnn, resnet18, applications, multiscale, vit, clip  # noqa: F401, I001 (order = menu)
 from dfcore.architectures.external import load_file, own_layers
 from dfcore.architectures.registry import (
+    BY_NAME,
     Architecture,
     Loss,
     backbone_layers,
@@ -14,6 +15,7 @@ from dfcore.architectures.registry import (
 )
 
 __all__ = [
+    "BY_NAME",
     "Architecture",
     "Loss",
     "backbone_layers",

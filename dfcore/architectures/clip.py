@@ -4,9 +4,11 @@ Early blocks see traces, late ones content; the head weighs them. The class toke
 blocks count alike whatever the length of their tokens.
 """
 
+import math
 from typing import Any
 
 from dfcore.architectures.registry import HEAD, register_architecture
+from dfcore.errors import InputError
 from dfcore.towers import clip
 
 # Its patch tokens are the default map: the last that several blocks of class tokens still depend on.
@@ -31,7 +33,7 @@ def _block(tokens: Any, name: str) -> Any:
 def _class_token(tokens: Any, name: str) -> Any:
     from keras import layers
 
-    token = layers.Cropping1D((0, clip.TOKENS - 1), name=f"{name}_class")(tokens)
+    token = layers.Cropping1D((0, tokens.shape[1] - 1), name=f"{name}_class")(tokens)
     return layers.Flatten(name=f"{name}_flat")(token)
 
 
@@ -39,11 +41,12 @@ def _map(tokens: Any, name: str) -> Any:
     """Passes tokens on, with the patches as a map on the way."""
     from keras import layers
 
-    side = clip.SIDE // clip.PATCH
-    first = layers.Cropping1D((0, clip.TOKENS - 1), name=f"{name}_apart")(tokens)
+    count = tokens.shape[1] - 1
+    side = math.isqrt(count)
+    first = layers.Cropping1D((0, count), name=f"{name}_apart")(tokens)
     patches = layers.Cropping1D((1, 0), name=f"{name}_patches")(tokens)
     patches = layers.Reshape((side, side, clip.WIDTH), name=name)(patches)
-    patches = layers.Reshape((side * side, clip.WIDTH), name=f"{name}_row")(patches)
+    patches = layers.Reshape((count, clip.WIDTH), name=f"{name}_row")(patches)
     return layers.Concatenate(axis=1, name=f"{name}_joined")([first, patches])
 
 
@@ -53,11 +56,11 @@ def _map(tokens: Any, name: str) -> Any:
     summary="Large pretrained transformer; only its head learns. The best choice for photographs of anything.",
     cam_layer="token_map",
     image_size=clip.SIDE,
-    min_size=clip.SIDE,
-    pretrained=True,
+    min_size=2 * clip.PATCH,
+    tower=lambda model: load(model, clip.tower()),
 )
 def features(inputs: Any, weights: str) -> Any:
-    """See `register_architecture`; weights other than "none" or a file are those that ship ("imagenet")."""
+    """See `register_architecture`."""
     from keras import layers
 
     from dfcore.architectures.layers import ClassToken, PositionEmbedding
@@ -66,7 +69,7 @@ def features(inputs: Any, weights: str) -> Any:
         mean=[255 * value for value in clip.MEAN], variance=[(255 * value) ** 2 for value in clip.SPREAD], name="scale"
     )(inputs)
     x = layers.Conv2D(clip.WIDTH, clip.PATCH, clip.PATCH, use_bias=False, name="patches")(x)
-    x = layers.Reshape((clip.TOKENS - 1, clip.WIDTH), name="tokens")(x)
+    x = layers.Reshape((x.shape[1] * x.shape[2], clip.WIDTH), name="tokens")(x)
     x = PositionEmbedding(name="positions")(ClassToken(name="class_token")(x))
     x = layers.LayerNormalization(epsilon=clip.EPSILON, name="norm")(x)
     found = []
@@ -80,7 +83,13 @@ def features(inputs: Any, weights: str) -> Any:
 
 
 def load(model: Any, weights: clip.Tower) -> None:
-    """Sets the tower's weights in a network of this architecture."""
+    """Sets the weights of the backbone of a network of this architecture.
+
+    Raises:
+        InputError: If it takes images of another size than the tower.
+    """
+    if model.input_shape[1:3] != (clip.SIDE, clip.SIDE):
+        raise InputError(f"Expected images of {clip.SIDE} pixels with the weights that ship. Received: {model.input_shape}.")
     embedding = weights.vector("embeddings.patch_embedding.weight")
     model.get_layer("patches").set_weights([embedding.transpose(2, 3, 1, 0)])
     model.get_layer("class_token").set_weights([weights.vector("embeddings.class_embedding").reshape(1, 1, -1)])

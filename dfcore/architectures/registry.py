@@ -22,6 +22,8 @@ Loss = Literal["binary", "categorical"]
 # Layers of the head carry this prefix; all others are the backbone, which can be frozen.
 HEAD = "head_"
 LOGIT = "head_logit"
+# Weights to start from that are named rather than read from a file.
+BY_NAME = ("none", "imagenet", "shipped")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Architecture:
         cam_layer: Name of the default layer for heat-maps.
         any_size: Whether it pools over the image, so that the same weights take images of any size.
         layers: Custom layers that its saved models may contain: classes, or "module:Class".
+        tower: (model) -> None, sets the weights of its backbone to those that ship; None if none do.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Architecture:
     cam_layer: str
     any_size: bool = False
     layers: tuple[type | str, ...] = ()
+    tower: "Callable[[keras.Model], None] | None" = None
 
 
 Features = Callable[[Any, str], Any]
@@ -68,6 +72,7 @@ def register_architecture(
     pretrained: bool = False,
     any_size: bool = False,
     layers: Sequence[type | str] = (),
+    tower: "Callable[[keras.Model], None] | None" = None,
 ) -> Callable[[Features], Features]:
     """Registers the decorated function as an architecture that can be trained.
 
@@ -91,6 +96,7 @@ def register_architecture(
         layers: Custom layers, each a class, "module:Class", or ":Class" for the function's own module, registered with
             `keras.saving.register_keras_serializable(package=...)`. Saved models may contain these and the Keras
             layers that dfcore's own networks use, nothing else.
+        tower: Sets the weights of a built model's backbone to those that ship, for the weights "shipped".
 
     Raises:
         InputError: If the name is invalid or taken.
@@ -120,7 +126,7 @@ def register_architecture(
         if before is not None and before.features.__module__ != features.__module__:
             raise InputError(f"There is an architecture {name!r} already, from {before.features.__module__}.")
         _REGISTRY[name] = Architecture(
-            name, title, summary, image_size, min_size, pretrained, features, cam_layer, any_size, tuple(layers)
+            name, title, summary, image_size, min_size, pretrained, features, cam_layer, any_size, tuple(layers), tower
         )
         return features
 
@@ -186,7 +192,8 @@ def build_model(
     Args:
         name: A registered architecture.
         size: Side of the input in pixels; None for any size, where the architecture allows it.
-        weights: "none" (random), "imagenet" (Keras's download) or the path of a weights file.
+        weights: "none" (random), "imagenet" (Keras's download), "shipped" (of an architecture with a tower) or the
+            path of a weights file.
         loss: "binary" ends in one logit, shape (N, 1); "categorical" in two, shape (N, 2), real first.
         dropout: Rate before the last layer, in [0, 1).
         heads: Number of logits with binary loss: 1, or the number of views of an image, of which each is then judged
@@ -201,10 +208,12 @@ def build_model(
     architecture = get(name)
     if heads != 1 and loss != "binary":
         raise InputError(f"Expected one head with categorical loss, shared by all views. Received: {heads} heads.")
-    own_file = weights not in ("none", "imagenet") and not architecture.pretrained
+    if weights == "shipped" and architecture.tower is None:
+        raise InputError(f"Expected other weights than 'shipped' for {name}: none ship for it.")
+    own_file = weights not in BY_NAME and not architecture.pretrained
     inputs = keras.Input((size, size, 3), name="image")
     try:
-        x = architecture.features(inputs, "none" if own_file else weights)
+        x = architecture.features(inputs, "none" if own_file or weights == "shipped" else weights)
         x = keras.layers.Dropout(dropout, name=f"{HEAD}dropout")(x)
         units = heads if loss == "binary" else 2
         # The logit stays float32 under mixed precision.
@@ -225,6 +234,8 @@ def build_model(
         # Keras goes on with every value of the layer that did not fit.
         text = " ".join(str(error).split("Target variable")[0].split())[:400]
         raise InputError(f"The weights in {weights} do not fit {name} at {size} pixels: {text}") from error
+    if weights == "shipped" and architecture.tower is not None:
+        architecture.tower(model)
     if weights == "none":
         _shorten_batch_norm_memory(model)
     return model

@@ -32,6 +32,13 @@ def misfits(values: dict[str, Any]) -> list[str]:
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
             f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
         )
+    if values.get("weights") == "shipped" and architecture.tower is None:
+        offered = ", ".join(other for other in architectures.names() if architectures.get(other).tower)
+        problems.append(f"weights: weights ship for {offered} only, not for {name}. Received: 'shipped'")
+    elif values.get("weights") == "shipped" and size != architecture.image_size:
+        problems.append(
+            f"image_size: expected {architecture.image_size} with the weights that ship for {name}. Received: {size!r}"
+        )
     if values.get("weights") == "imagenet" and not architecture.pretrained:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")

@@ -87,8 +87,8 @@ class TrainConfig(BaseModel):
     )
     weights: Annotated[str, FormField("Weights to start from", "main")] = Field(
         "none",
-        description="Weights to start from: none, imagenet, or a weights file. Pretrained ones need far "
-        "fewer images; those of ImageNet are downloaded once.",
+        description="Weights to start from: none, imagenet, shipped (of clip_vit_b16), or a weights file. Pretrained ones "
+        "need far fewer images; those of ImageNet are downloaded once.",
     )
     loss: Annotated[
         Literal["binary", "categorical"],
@@ -229,14 +229,19 @@ class TrainConfig(BaseModel):
     @field_validator("weights")
     @classmethod
     def _existing_weights(cls, value: str) -> str:
-        if value not in ("none", "imagenet") and not Path(value).expanduser().is_file():
-            raise ValueError("expected none, imagenet or an existing weights file")
-        return value if value in ("none", "imagenet") else str(Path(value).expanduser().resolve())
+        if value not in architectures.BY_NAME and not Path(value).expanduser().is_file():
+            raise ValueError("expected none, imagenet, shipped or an existing weights file")
+        return value if value in architectures.BY_NAME else str(Path(value).expanduser().resolve())
 
     @property
     def pretrained(self) -> bool:
         """Whether training starts from pretrained weights."""
         return self.weights != "none"
+
+    @property
+    def on_tower(self) -> bool:
+        """Whether only the head learns, on the tower that ships: the bundle then holds the head alone."""
+        return self.weights == "shipped" and self.freeze_epochs >= self.epochs
 
     @property
     def spec(self) -> PreprocessSpec:
