@@ -68,6 +68,18 @@ class TrainedOnRecord(_Part):
     sha256: str
 
 
+class TowerRecord(_Part):
+    """The shared network that a detector's head was trained on; the bundle holds the head alone.
+
+    Attributes:
+        name: Its name.
+        sha256: Hash of its file.
+    """
+
+    name: str
+    sha256: str
+
+
 class PrecisionCost(_Part):
     """Loss of accuracy from computing at lower precision.
 
@@ -157,6 +169,7 @@ class Card(_Part):
     decision_thresholds: DecisionThresholds | None = None
     ood: OODRecord | None = None
     trained_on: TrainedOnRecord | None = None
+    tower: TowerRecord | None = None
     openvino: OpenVINORecord | None = None
     cam_layer: str
     training: Training

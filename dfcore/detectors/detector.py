@@ -269,7 +269,7 @@ class Detector:
         return [Seen.UNKNOWN if each is None else seen for each, seen in zip(facts, found, strict=True)]
 
 
-def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | None:
+def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | TowerEngine | None:
     """The OpenVINO engine, or None if Keras is to be used."""
     if requested not in get_args(EngineName):
         raise InputError(f"Expected one of the engines {', '.join(get_args(EngineName))}. Received: {requested!r}.")
@@ -278,6 +278,9 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
     bfloat16 = requested == "openvino-bf16"
     if requested == "keras" or (requested == "auto" and not enabled):
         return None
+    if card.tower is not None:
+        extras.require("openvino", "openvino", f"The engine {requested!r}")
+        return _tower_engine(folder, card, requested)
     files = read_openvino(folder, card)
     if files is None and requested == "auto":
         return None
@@ -306,6 +309,15 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
             f"{card.tta_flip}. Received: size {engine.size}, tta_flip {engine.tta_flip}."
         )
     return engine
+
+
+def _tower_engine(folder: Path, card: Card, requested: EngineName) -> TowerEngine:
+    weights = read_weights(folder / MODEL)
+    kernel = next(value for value in weights.values() if value.ndim == 2)
+    bias = next(value for value in weights.values() if value.ndim == 1)
+    precision: Precision = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}.get(requested, "float32")
+    views = len(card.spec.view_titles)
+    return TowerEngine(kernel, bias, views=views, loss=card.loss, tta_flip=card.tta_flip, precision=precision)
 
 
 def _with_keras(folder: Path, card: Card) -> Detector:
