@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import DTypeLike
 from filelock import FileLock, Timeout
 
 from dfcore.errors import InputError, StorageError
@@ -67,8 +68,8 @@ class PixelStore:
         row_bytes: of one image.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, ...]):
-        """Opens or makes it, for rows of this shape.
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8):
+        """Opens or makes it, for rows of this shape and type.
 
         Raises:
             StorageError: when its folder cannot be made.
@@ -79,8 +80,8 @@ class PixelStore:
             raise StorageError(f"The cache folder {folder} cannot be made: {explained(error, folder)}.") from error
         self._folder = folder
         self._pixels, self._index = folder / _PIXELS, folder / _INDEX
-        self._shape = shape
-        self.row_bytes = math.prod(shape)
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self.row_bytes = math.prod(shape) * self._dtype.itemsize
         self._known: dict[str, int] = {}
 
     def begin_use(self) -> Use:
@@ -132,8 +133,8 @@ class PixelStore:
         """The first rows as a read-only memory map, (rows, *shape), which keeps `use` as long as it lives."""
         if not rows:
             use.end()
-            return np.empty((0, *self._shape), np.uint8)
-        store = np.memmap(self._pixels, np.uint8, "r", shape=(rows, *self._shape))
+            return np.empty((0, *self._shape), self._dtype)
+        store = np.memmap(self._pixels, self._dtype, "r", shape=(rows, *self._shape))
         weakref.finalize(store, use.end)
         return store
 

@@ -45,7 +45,8 @@ class _SharedTower:
 
 
 @lru_cache(3)
-def _shared(precision: Precision) -> _SharedTower:
+def shared_tower(precision: Precision = "float32") -> _SharedTower:
+    """The compiled tower, one for all detectors of this process."""
     return _SharedTower(precision)
 
 
@@ -82,7 +83,7 @@ class TowerEngine:
         self.name = _NAMES[precision]
         self.views, self.heads, self.tta_flip = views, count_heads(len(bias), views, loss), tta_flip
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
-        self._tower = _shared(precision)
+        self._tower = shared_tower(precision)
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
