@@ -28,6 +28,8 @@ def show(root: Path) -> None:
             "be expected to work on real deepfakes.",
             icon=":material/science:",
         )
+    if dataset.self_made:
+        st.info(widgets.plain(dataset.self_made), icon=":material/science:")
     understood.headline(scanned)
     _numbers(dataset)
     for tab, draw in zip(st.tabs(TABS, key="datasets_tab", on_change="rerun"),
@@ -79,7 +81,7 @@ def _understood(root: Path, scanned: Dataset) -> None:
     facts.dataframe(
         sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
     )
-    for note in dataset.notes:
+    for note in (note for note in dataset.notes if note != dataset.self_made):
         st.markdown(f":material/info: {widgets.plain(note)}")
     # Where a class is missing, something was not understood.
     st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))
