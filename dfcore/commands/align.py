@@ -16,13 +16,15 @@ def add(commands: Any) -> None:
     """Adds the command."""
     parser = command(commands, "align", _align, "make fakes of real pictures that differ in a decoder's traces alone")
     parser.epilog = INCOMPLETE_HELP.format("a pair was made of every picture", "some could not be used")
-    parser.add_argument("root", metavar="ROOT", help="folder or manifest; if it tells no classes, all are taken as real")
+    parser.add_argument(
+        "root", metavar="ROOT", help="folder or manifest; if it tells no classes, all are taken as real"
+    )
     add_reading(parser)
     parser.add_argument("out", metavar="OUT", help="a new or empty folder; what was stopped goes on where it was")
     parser.add_argument(
         "--kinds", metavar="A,B,…",
-        help="kinds of decoders, of which each picture gets one: taef2, simulated, drawn, blended, partly (default: all "
-        "but partly; --list-kinds tells what they are)",
+        help="kinds of decoders, of which each picture gets one: taef2, simulated, drawn, blended, partly (default: "
+        "all but partly; --list-kinds tells what they are)",
     )  # fmt: skip
     parser.add_argument("--list-kinds", "--list_kinds", nargs=0, action=_ListKinds, help="tell what the kinds are")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default: 0)")

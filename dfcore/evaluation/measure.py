@@ -62,7 +62,8 @@ def measure(
 
     Returns:
         The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`, and
-        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions, with a column trained_on of values of `Seen`.
+        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions,
+        with a column trained_on of values of `Seen`.
 
     Raises:
         DatasetError: If there is no usable image.

@@ -1,7 +1,7 @@
 """Fakes of our own making: real pictures through decoders, in pairs in which nothing but the decoder's traces differs.
 
-    real, fake = dfcore.synthesis.pair(rgb, "taef2", seed=1)
-    picture, mask = dfcore.synthesis.partly(rgb, share=0.2, seed=1)
+real, fake = dfcore.synthesis.pair(rgb, "taef2", seed=1)
+picture, mask = dfcore.synthesis.partly(rgb, share=0.2, seed=1)
 """
 
 from dfcore.synthesis.decoders import KINDS, WHOLE, Kind

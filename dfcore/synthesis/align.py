@@ -26,7 +26,16 @@ from dfcore.synthesis.pairs import SMALLEST, make_pair
 from dfcore.synthesis.sources import Picture, Pictures
 from dfcore.synthesis.taef2 import Precision
 from dfcore.utils import extras
-from dfcore.utils.files import make_folder, read_json, sha256_bytes, sweep, write_atomic, write_bytes, write_json, write_text
+from dfcore.utils.files import (
+    make_folder,
+    read_json,
+    sha256_bytes,
+    sweep,
+    write_atomic,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from dfcore.utils.processes import cores
 
 MANIFEST = "manifest.csv"
@@ -34,7 +43,7 @@ _PLAN, _ROWS = "plan.json", ".rows"
 _TEXT = """SELF-MADE FAKES
 
 Made by dfcore from real pictures. Each image in fake/ is the picture of the same name in real/ after it went through a
-decoder (column "group" of manifest.csv); both were then cropped, resized and JPEG-coded alike. A detector that is
+decoder (column "group" of manifest.csv); both were then cropped, resized and coded alike. A detector that is
 trained on them learns the traces of these decoders. Figures on them say nothing about images of generators.
 """
 
@@ -174,13 +183,11 @@ def _begin(aside: Path, plan: Plan, chosen: Sequence[Picture]) -> None:
 
 
 def pair_seed(seed: int, content: bytes, number: int) -> int:
-    """The seed of a pair, from the seed of the data set, the bytes of its picture's file, and its number among theirs."""
+    """The seed of a pair: from the data set's, the bytes of its picture's file, and its number among that picture's."""
     return int(sha256_bytes(f"{seed} {sha256_bytes(content)} {number}".encode())[:15], 16)
 
 
-def _make(
-    root: Path, picture: Picture, number: int, aside: Path, name: str, plan: Plan
-) -> dict[str, object] | str:
+def _make(root: Path, picture: Picture, number: int, aside: Path, name: str, plan: Plan) -> dict[str, object] | str:
     """Makes one pair; returns its row, or the reason why there is none."""
     done = aside / _ROWS / f"{name}.json"  # Written last.
     try:

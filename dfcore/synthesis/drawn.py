@@ -1,9 +1,9 @@
 """Small up-sampling decoders with random weights, fitted to nothing.
 
-Their weights are drawn close to identity, so that the content stays, and differ between the phases of the up-sampling, so
-that a periodic trace remains: a learned up-sampling layer leaves one too (Odena et al., "Deconvolution and Checkerboard
-Artifacts", 2016; Durall et al., "Watch your Up-Convolution", 2020). What varies between the decoders is what varies
-between generators: the way of up-sampling, its factor, and all weights.
+Their weights are drawn close to identity, so that the content stays, and differ between the phases of the up-sampling,
+so that a periodic trace remains: a learned up-sampling layer leaves one too (Odena et al., "Deconvolution and
+Checkerboard Artifacts", 2016; Durall et al., "Watch your Up-Convolution", 2020). What varies between the decoders is
+what varies between generators: the way of up-sampling, its factor, and all weights.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from PIL import Image
 from scipy.ndimage import convolve
 
 WAYS = ("shuffle", "transposed", "nearest")
-# Standard deviation of the weights about those of the identity; by factor, how much of the lost detail a skip connection
-# keeps. After zero insertion, this share of the difference between the phases stays: with all of it, the grid is seen.
+# Standard deviation of the weights about those of the identity; by factor, how much of the lost detail a skip
+# connection keeps. After zero insertion, this share of the difference between the phases stays: with all of it, the
+# grid is seen.
 _NOISE, _SKIP = (0.01, 0.05), {2: (0.2, 0.8), 4: (0.5, 0.85)}
 _UNEVEN = 0.2
 
@@ -105,5 +106,3 @@ def _toned(made: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     before, after = rgb.astype(np.float32).reshape(-1, 3), made.reshape(-1, 3)
     spread = before.std(axis=0) / np.maximum(after.std(axis=0), 1e-3)
     return (made - after.mean(axis=0)) * np.clip(spread, 0.5, 2) + before.mean(axis=0)
-
-

@@ -1,8 +1,10 @@
 """A real picture and a fake that is aligned with it: the same content, treated alike but for the decoder."""
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from dfcore.errors import InputError
 from dfcore.imaging import decoder
@@ -43,7 +45,7 @@ def pair(
         precision: Of TAEF2; "bfloat16" is faster where the processor has it.
 
     Returns:
-        The real side and the fake, uint8 (h, w, 3) of equal size: both shrunk, cropped, resized and JPEG-coded alike.
+        The real side and the fake, uint8 (h, w, 3) of equal size: both shrunk, cropped and handled alike.
 
     Raises:
         InputError: If the picture is too small or there is no such kind.
@@ -68,7 +70,10 @@ def make_pair(rgb: np.ndarray, kind: str, seed: int, *, precision: Precision = "
     mask = None
     if chosen.decode is None:
         fake, mask = partly(real, draw_share(making), making, precision=precision)
-        mask = treatment.place(mask)
     else:
         fake = chosen.decode(real, making, precision)
-    return Pair(treatment.after(real), treatment.after(fake), treatment, mask)
+    coded = treatment.after(fake)
+    if mask is not None:
+        with Image.open(io.BytesIO(coded)) as image:
+            mask = treatment.of_mask(mask, image.size)
+    return Pair(treatment.after(real), coded, treatment, mask)

@@ -1,7 +1,6 @@
 """Partly generated pictures, as inpainting and generative fill leave them: a region comes from a decoder."""
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from dfcore.errors import InputError
@@ -65,11 +64,6 @@ def draw_mask(height: int, width: int, share: float, random: np.random.Generator
     inside[np.argpartition(field.ravel(), -count)[-count:]] = 255
     soft = gaussian_filter(inside.reshape(height, width), random.uniform(*_SOFT), mode="nearest")
     return np.round(soft).astype(np.uint8)
-
-
-def scaled_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A mask in another size (width, height)."""
-    return np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR))
 
 
 def _distance(shape: str, height: int, width: int, share: float, random: np.random.Generator) -> np.ndarray:

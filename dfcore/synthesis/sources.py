@@ -104,5 +104,3 @@ def _all_of(root: Path) -> Pictures:
             pictures.append(Picture(path, "", path))
     told = f"Nothing in {root.name} says which pictures are real: all {len(pictures):,} were taken as real."
     return Pictures(root, tuple(pictures), told, tuple(left_out))
-
-

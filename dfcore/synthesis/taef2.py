@@ -4,9 +4,9 @@ and carries the traces of a generator's decoder.
 Weights by madebyollin (https://github.com/madebyollin/taesd, MIT licence), 2.4 million, in `models/parts`. The network
 is built as OpenVINO graphs from the weights; no other framework is needed.
 
-All layers but some at an eighth of the resolution see only a small neighbourhood. So the large layers work on tiles that
-overlap by what they see, and the small ones on the picture as a whole: memory for the large ones is bounded, and the
-result is that of the picture in one piece, without seams.
+All layers but some at an eighth of the resolution see only a small neighbourhood. So the large layers work on tiles
+that overlap by what they see, and the small ones on the picture as a whole: memory for the large ones is bounded, and
+the result is that of the picture in one piece, without seams.
 """
 
 import threading

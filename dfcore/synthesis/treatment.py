@@ -1,8 +1,8 @@
 """What both sides of a pair go through alike, before and after the decoder, so that nothing but its traces differs.
 
 Before: the picture is shrunk, so that blocks of its earlier JPEG coding, which no decoder would keep, do not tell the
-real side; of a large one a window is cut. After: crop, resize and JPEG. All of it is drawn from a seed and the size of
-the picture alone.
+real side; of a large one a window is cut. After: a crop, so that the decoder's grid begins anywhere, and a handling as
+pictures get it (resizing, coding), the same one. All of it is drawn from a seed and the size of the picture alone.
 """
 
 import io
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from dfcore.imaging import handling
+
 # Largest side of what goes through a decoder, and the side below which a picture is shrunk as little as possible.
-MOST, _SMALL = 1024, 192
+MOST, _SMALL = 1024, 320
 _SHRUNK = (0.5, 0.9)
-# A crop takes this share of each side at least; half of the pictures are resized by a factor within these limits.
-_CROP, _RESIZED, _SCALES = 0.7, 0.5, (0.5, 1.25)
-_KERNELS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
-_QUALITIES = (60, 97)
-_FULL_COLOUR = 0.3
+_CROP = 0.7  # A crop keeps at least this share of each side.
+# Of the file where the handling ends in no JPEG: all files of a data set are of one format.
+_FINE = {"quality": 95, "subsampling": "4:4:4"}
 Box = tuple[int, int, int, int]
 
 
@@ -30,43 +30,39 @@ class Treatment:
         shrunk: Size (width, height) to which the original is shrunk.
         window: Part (left, top, right, bottom) of that which is used.
         box: Part of the window that is kept after the decoder.
-        size: Size (width, height) to which that is brought.
-        kernel: Of this resizing.
-        quality: JPEG quality.
-        subsampling: Chroma subsampling, "4:2:0" or "4:4:4".
+        handling: Name of what is done then, see `dfcore.imaging.handling.get`.
     """
 
     shrunk: tuple[int, int]
     window: Box
     box: Box
-    size: tuple[int, int]
-    kernel: Image.Resampling
-    quality: int
-    subsampling: str
+    handling: str
 
     def before(self, rgb: np.ndarray) -> np.ndarray:
         """The part of a picture that goes through the decoder: uint8 (H, W, 3)."""
         image = Image.fromarray(rgb).resize(self.shrunk, Image.Resampling.LANCZOS, reducing_gap=None)
         return np.asarray(image.crop(self.window))
 
-    def place(self, pixels: np.ndarray) -> np.ndarray:
-        """Crops and resizes a side of the pair, or a mask: uint8 (H, W, 3) or (H, W)."""
-        image = Image.fromarray(pixels).crop(self.box)
-        return np.asarray(image if image.size == self.size else image.resize(self.size, self.kernel))
-
     def after(self, rgb: np.ndarray) -> bytes:
-        """Crops, resizes and codes a side of the pair; returns the content of the JPEG file, without metadata."""
+        """Crops, handles and codes a side of the pair; returns the content of the JPEG file, without metadata."""
+        handled, quality = handling.get(self.handling).handle(np.asarray(Image.fromarray(rgb).crop(self.box)))
+        # The same tables on the same grid once more: they change next to nothing.
+        how = _FINE if quality is None else {"quality": quality}
         coded = io.BytesIO()
-        Image.fromarray(self.place(rgb)).save(coded, "JPEG", quality=self.quality, subsampling=self.subsampling)
+        Image.fromarray(handled).save(coded, "JPEG", **how)
         return coded.getvalue()
+
+    def of_mask(self, mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Crops a mask, uint8 (H, W), and brings it to the size (width, height) of the file."""
+        image = Image.fromarray(mask).crop(self.box)
+        return np.asarray(image if image.size == size else image.resize(size, Image.Resampling.BILINEAR))
 
     def __str__(self) -> str:
         """In words, for tables."""
         left, top, right, bottom = self.box
-        resized = f", resized to {self.size[0]} x {self.size[1]} ({self.kernel.name.lower()})"
         return (
-            f"shrunk to {self.shrunk[0]} x {self.shrunk[1]}, cropped to {right - left} x {bottom - top}"
-            f"{resized if self.size != (right - left, bottom - top) else ''}, JPEG {self.quality} {self.subsampling}"
+            f"shrunk to {self.shrunk[0]} x {self.shrunk[1]}, cropped to {right - left} x {bottom - top}. "
+            f"{handling.get(self.handling).title}"
         )
 
 
@@ -80,14 +76,7 @@ def draw_treatment(height: int, width: int, random: np.random.Generator) -> Trea
     window = _part(shrunk, (min(shrunk[0], MOST), min(shrunk[1], MOST)), random)
     inner = (window[2] - window[0], window[3] - window[1])
     box = _part(inner, _scaled(inner, random.uniform(_CROP, 1, 2)), random)
-    size = (box[2] - box[0], box[3] - box[1])
-    if random.random() < _RESIZED:
-        size = _scaled(size, random.uniform(*_SCALES))
-    kernel = _KERNELS[random.integers(len(_KERNELS))]
-    quality = int(random.integers(_QUALITIES[0], _QUALITIES[1] + 1))
-    return Treatment(
-        shrunk, window, box, size, kernel, quality, "4:4:4" if random.random() < _FULL_COLOUR else "4:2:0"
-    )
+    return Treatment(shrunk, window, box, f"drawn_{random.integers(2**31)}")
 
 
 def _scaled(size: tuple[int, int], factor: float | np.ndarray) -> tuple[int, int]:
