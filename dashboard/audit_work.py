@@ -11,8 +11,13 @@ from dfcore.datasets import Dataset
 _EVERY_SECONDS = 1.0
 
 
-def watch(key: str) -> bool:
-    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way."""
+def watch(key: str, kept: str = "Nothing was changed.") -> bool:
+    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way.
+
+    Args:
+        key: Key of the work.
+        kept: What is left of it if it was stopped, as a sentence.
+    """
     task = background.find(key)
     if task is None:
         return False
@@ -20,7 +25,7 @@ def watch(key: str) -> bool:
         _progress(key)
         return True
     if task.was_stopped:
-        st.info(f"{task.what} was stopped. Nothing was changed.", icon=":material/stop_circle:")
+        st.info(f"{task.what} was stopped. {kept}", icon=":material/stop_circle:")
     elif task.error is not None:
         st.error(widgets.plain(task.error), icon=":material/error:")
     background.drop(key)  # Told once.

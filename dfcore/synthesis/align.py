@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -133,10 +134,10 @@ def align(
     aside = out.parent / f".{out.name}.aligning"
     _begin(aside, plan, chosen)
     tasks = [(picture, number) for picture in chosen for number in range(plan.pairs)]
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     left_out = list(pictures.left_out)
 
-    def make(place: int) -> dict[str, object] | str:
+    def make(place: int) -> dict[str, Any] | str:
         return "" if should_stop() else _make(pictures.root, *tasks[place], aside, f"{place:0{digits}d}", plan)
 
     digits = max(5, len(str(len(tasks))))
@@ -187,7 +188,7 @@ def pair_seed(seed: int, content: bytes, number: int) -> int:
     return int(sha256_bytes(f"{seed} {sha256_bytes(content)} {number}".encode())[:15], 16)
 
 
-def _make(root: Path, picture: Picture, number: int, aside: Path, name: str, plan: Plan) -> dict[str, object] | str:
+def _make(root: Path, picture: Picture, number: int, aside: Path, name: str, plan: Plan) -> dict[str, Any] | str:
     """Makes one pair; returns its row, or the reason why there is none."""
     done = aside / _ROWS / f"{name}.json"  # Written last.
     try:
@@ -216,7 +217,7 @@ def _make(root: Path, picture: Picture, number: int, aside: Path, name: str, pla
     return row
 
 
-def _known(done: Path) -> dict[str, object] | None:
+def _known(done: Path) -> dict[str, Any] | None:
     try:
         return read_json(done)
     except (OSError, ValueError):
@@ -229,7 +230,7 @@ def _png(mask: np.ndarray) -> bytes:
     return coded.getvalue()
 
 
-def _finish(aside: Path, rows: Sequence[dict[str, object]]) -> None:
+def _finish(aside: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Writes manifest and notice, and removes what a resumed making needs."""
     table = pd.DataFrame([
         {

@@ -148,27 +148,26 @@ class Taef2:
         result = np.empty((channels, height // give, width // give), np.float32)
         tiles = [(top, left) for top in _starts(height) for left in _starts(width)]
 
-        def crop(top: int, left: int) -> tuple[np.ndarray, slice, slice, int, int]:
+        def crop(top: int, left: int) -> np.ndarray:
             rows, columns = _span(top, height), _span(left, width)
             part = prepare(whole[:, rows[0] // take : rows[1] // take, columns[0] // take : columns[1] // take])
-            down, right = slice(top, min(top + _TILE, height)), slice(left, min(left + _TILE, width))
-            return np.ascontiguousarray(part)[None], down, right, rows[0], columns[0]
+            return np.ascontiguousarray(part)[None]
 
-        def put(output: np.ndarray, down: slice, right: slice, row: int, column: int) -> None:
-            inner = output[0, :, (down.start - row) // give : (down.stop - row) // give,
-                           (right.start - column) // give : (right.stop - column) // give]  # fmt: skip
-            result[:, down.start // give : down.stop // give, right.start // give : right.stop // give] = inner
+        def put(output: np.ndarray, top: int, left: int) -> None:
+            down, right = min(top + _TILE, height), min(left + _TILE, width)
+            row, column = _span(top, height)[0], _span(left, width)[0]
+            result[:, top // give : down // give, left // give : right // give] = output[
+                0, :, (top - row) // give : (down - row) // give, (left - column) // give : (right - column) // give
+            ]
 
         if len(tiles) == 1:
-            part, *where = crop(*tiles[0])
-            put(_infer(net, part), *where)
+            put(_infer(net, crop(0, 0)), 0, 0)
             return result
         with self._lock:
             queue = self._queues[id(net)]
-            queue.set_callback(lambda request, where: put(request.get_output_tensor().data, *where))
-            for top, left in tiles:
-                part, *where = crop(top, left)
-                queue.start_async({0: part}, where)
+            queue.set_callback(lambda request, tile: put(request.get_output_tensor().data, *tile))
+            for tile in tiles:
+                queue.start_async({0: crop(*tile)}, tile)
             queue.wait_all()
         return result
 
