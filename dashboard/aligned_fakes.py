@@ -8,14 +8,12 @@ from dashboard import actions, audit_work, background, error_reporting, roles, w
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
 from dfcore.datasets.registry import made_of
-from dfcore.synthesis import KINDS, WHOLE, stored
-from dfcore.synthesis.align import Aligned, Plan
 
 _SHOWN = 20
 
 
 def offer(root: Path, dataset: Dataset | None) -> None:
-    """Offers to make aligned fakes; `dataset` is None where nothing tells classes and all pictures are taken as real."""
+    """Offers to make aligned fakes; `dataset` is None where nothing tells classes, so all pictures count as real."""
     if audit_work.watch(background.align_key(root), kept="Pairs already made are kept: the same settings go on there."):
         return
     if place := widgets.folded("Make aligned fakes of its real pictures", f"align {root}", icon=":material/join:"):
@@ -26,8 +24,11 @@ def offer(root: Path, dataset: Dataset | None) -> None:
 def tell(root: Path) -> None:
     """Tells once what came of the work, with a way to the new data set."""
     task = background.find(background.align_key(root))
-    if task is None or not isinstance(result := task.result, Aligned):
+    if task is None or task.result is None:
         return
+    from dfcore.synthesis import KINDS  # Takes a moment to import.
+
+    result = task.result
     kinds = ", ".join(f"{KINDS[name].title.lower()} {number:,}" for name, number in result.kinds.items())
     st.success(
         f"Made {result.pairs:,} pairs with self-made fakes ({widgets.plain(kinds)}). {widgets.plain(result.told)}",
@@ -44,6 +45,9 @@ def tell(root: Path) -> None:
 
 @error_reporting.fragment()
 def _form(root: Path, dataset: Dataset | None) -> None:
+    from dfcore.synthesis import KINDS, WHOLE, stored
+    from dfcore.synthesis.align import Plan
+
     whole = "Nothing says which pictures are real here, so **all are taken as real**. " if dataset is None else ""
     st.markdown(
         f"{whole}Each real picture goes through a decoder; picture and reconstruction are then cropped, resized and "

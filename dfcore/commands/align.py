@@ -1,6 +1,7 @@
 """`dfcore data align`: makes aligned fakes of real pictures."""
 
 import argparse
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command
 from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_json, progress_bar
-from dfcore.errors import InputError
 from dfcore.utils.texts import printable
 
 
@@ -62,7 +62,8 @@ def _align(options: argparse.Namespace) -> int:
     try:
         result = align(pictures, Path(options.out), plan, progress=progress_bar("making"))
     except KeyboardInterrupt:
-        raise InputError("It was stopped; the same command goes on with it.") from None
+        print("\ndfcore: the same command goes on with it.", file=sys.stderr)
+        raise
     assert result is not None  # Nobody asks it to stop.
     if options.json:
         left_out = [{"path": path, "reason": reason} for path, reason in result.left_out]

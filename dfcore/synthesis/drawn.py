@@ -86,9 +86,9 @@ def draw_decoder(random: np.random.Generator) -> DrawnDecoder:
         kernels = random.normal(0, noise / factor, (channels, channels, 3, 3))
         kernels[range(channels), range(channels), 1, 1] += 1
     else:
-        taps = np.convolve(np.ones(factor), np.ones(factor)) / factor  # Linear interpolation, after zero insertion.
-        if way == "nearest":
-            taps = taps / factor
+        # Linear interpolation after zero insertion; less after nearest neighbour, so that its cells remain.
+        box = np.ones(factor) / factor
+        taps = np.convolve(box, np.ones(factor) if way == "transposed" else np.ones(2) / 2)
         kernels = np.outer(taps, taps)[None] * (1 + random.normal(0, 4 * noise, (3, len(taps), len(taps))))
         if way == "transposed":
             for row in range(factor):
