@@ -29,17 +29,19 @@ def tell(root: Path) -> None:
     from dfcore.synthesis import KINDS  # Takes a moment to import.
 
     result = task.result
-    kinds = ", ".join(f"{KINDS[name].title.lower()} {number:,}" for name, number in result.kinds.items())
+    kinds = ", ".join(f"{KINDS[name].title} {number:,}" for name, number in result.kinds.items())
     st.success(
         f"Made {result.pairs:,} pairs with self-made fakes ({widgets.plain(kinds)}). {widgets.plain(result.told)}",
         icon=":material/join:",
     )
     if result.left_out:
-        with st.expander(f"No pair was made of {len(result.left_out):,} pictures", icon=":material/block:"):
+        number = len(result.left_out)
+        of = "1 picture" if number == 1 else f"{number:,} pictures"
+        with st.expander(f"No pair was made of {of}", icon=":material/block:"):
             for path, reason in result.left_out[:_SHOWN]:
                 st.markdown(f"- {widgets.plain(path)}: {widgets.plain(reason)}")
-            if len(result.left_out) > _SHOWN:
-                st.markdown(f"… and {len(result.left_out) - _SHOWN:,} more.")
+            if number > _SHOWN:
+                st.markdown(f"… and {number - _SHOWN:,} more.")
     background.drop(background.align_key(root))
 
 
@@ -67,7 +69,14 @@ def _form(root: Path, dataset: Dataset | None) -> None:
             + " ".join(f"**{kind.title}**: {kind.help}" for kind in KINDS.values()),
         )  # fmt: skip
         left, middle, right = st.columns(3)
-        limit = left.number_input("Pictures at most", 0, 1_000_000, 0, help="Drawn by the seed; 0 takes all of them.")
+        limit = left.number_input(
+            "Pictures at most",
+            1,
+            1_000_000,
+            None,
+            placeholder="all",
+            help="Drawn by the seed. Empty takes all of them.",
+        )
         pairs = middle.number_input(
             "Pairs of each picture", 1, 20, 1, help="Each with another decoder, crop and coding."
         )
@@ -76,5 +85,5 @@ def _form(root: Path, dataset: Dataset | None) -> None:
             "Make aligned fakes", type="primary", icon=":material/join:", disabled=not roles.may(Role.TRAINER),
             help="TAEF2 takes some seconds a megapixel. It can be stopped, and goes on with the same settings.",
         ):  # fmt: skip
-            actions.start_aligning(root, Plan(tuple(kinds), int(seed), int(pairs), int(limit) or None))
+            actions.start_aligning(root, Plan(tuple(kinds), int(seed), int(pairs), int(limit) if limit else None))
             st.rerun()

@@ -42,7 +42,8 @@ def _progress(key: str) -> None:
     if task.total and task.done:
         text += f": {task.done:,} of {task.total:,}"
     if speed := task.per_second():
-        text += f", {speed:,.0f} a second, about {widgets.duration((task.total - task.done) / speed)} left"
+        pace = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+        text += f", {pace} a second, about {widgets.duration((task.total - task.done) / speed)} left"
     else:
         text += f", for {widgets.duration(task.seconds())} so far"
     with st.container(border=True):

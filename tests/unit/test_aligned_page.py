@@ -57,13 +57,16 @@ def test_they_are_made_of_a_folder_that_tells_no_classes_and_registered(holidays
     assert "all are taken as real" in text(app)
     start(app)
     told = ended(app, holidays)
-    assert "Made 4 pairs with self-made fakes (simulated decoder 4). Nothing in holidays says" in told
+    assert "Made 4 pairs with self-made fakes (Simulated decoder 4). Nothing in holidays says" in told
     assert "broken.jpg: Not an image" in told
     app.run()
     assert not app.success, "told once"
     folder = registry.demo_folder().parent / "holidays-aligned"
     assert folder in registry.registered()
-    button(opened(holidays), "Open holidays-aligned").click()
+    app = opened(holidays)
+    next(item for item in app.button if item.label.replace("\\", "") == "Open holidays-aligned").click().run()
+    assert app.selectbox(key="dataset").value == str(folder)
+    assert tile(app, "Usable images") == "8"
 
 
 def test_the_new_data_set_opens_and_says_that_its_fakes_are_self_made(aligned):
