@@ -193,7 +193,7 @@ def reconstruct(rgb: np.ndarray, *, precision: Precision = "float32") -> np.ndar
         precision: See `Taef2`.
 
     Returns:
-        uint8 (H, W, 3); photographs differ by 3 to 4 grey levels on average.
+        uint8 (H, W, 3); half of the photographs measured differ by 4.3 to 8.9 grey levels on average.
 
     Raises:
         MissingExtraError: If OpenVINO is not installed.
