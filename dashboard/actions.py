@@ -20,7 +20,7 @@ from dfcore.runs import Run, RunStore
 if TYPE_CHECKING:
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading
-    from dfcore.synthesis.align import Aligned, Plan
+    from dfcore.synthesis.plan import Aligned, Plan
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")

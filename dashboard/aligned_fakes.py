@@ -48,7 +48,7 @@ def tell(root: Path) -> None:
 @error_reporting.fragment()
 def _form(root: Path, dataset: Dataset | None) -> None:
     from dfcore.synthesis import KINDS, WHOLE, stored
-    from dfcore.synthesis.align import Plan
+    from dfcore.synthesis.plan import Plan
 
     whole = "Nothing says which pictures are real here, so **all are taken as real**. " if dataset is None else ""
     st.markdown(

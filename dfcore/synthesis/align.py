@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,10 @@ from dfcore.datasets.self_made import MASKS, NOTICE
 from dfcore.errors import DatasetError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
-from dfcore.synthesis.decoders import KINDS, WHOLE, kind_of
+from dfcore.synthesis.decoders import KINDS
 from dfcore.synthesis.pairs import SMALLEST, make_pair
+from dfcore.synthesis.plan import Aligned, Plan
 from dfcore.synthesis.sources import Picture, Pictures
-from dfcore.synthesis.taef2 import Precision
-from dfcore.utils import extras
 from dfcore.utils.files import (
     make_folder,
     read_json,
@@ -47,60 +46,6 @@ Made by dfcore from real pictures. Each image in fake/ is the picture of the sam
 decoder (column "group" of manifest.csv); both were then cropped, resized and coded alike. A detector that is
 trained on them learns the traces of these decoders. Figures on them say nothing about images of generators.
 """
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How pairs are made.
-
-    Attributes:
-        kinds: Names of kinds, see `dfcore.synthesis.KINDS`; which of them makes a pair depends on its picture.
-        seed: Of everything that is drawn.
-        pairs: Pairs of each picture.
-        limit: Largest number of pictures; None for all.
-        precision: Of TAEF2.
-    """
-
-    kinds: tuple[str, ...] = WHOLE
-    seed: int = 0
-    pairs: int = 1
-    limit: int | None = None
-    precision: Precision = "float32"
-
-    def __post_init__(self) -> None:
-        """Checks the values.
-
-        Raises:
-            InputError: If a value is out of range.
-            MissingExtraError: If a kind takes OpenVINO and it is not installed.
-        """
-        if not self.kinds or len(set(self.kinds)) < len(self.kinds):
-            raise InputError(f"Expected kinds of self-made fakes, each once. Received: {', '.join(self.kinds)}.")
-        for name in self.kinds:
-            if kind_of(name).needs_openvino:
-                extras.require("openvino", "openvino", f"The kind {name!r}")
-        for what, number in (("pairs of each picture", self.pairs), ("pictures", self.limit)):
-            if number is not None and number < 1:
-                raise InputError(f"Expected a number of {what} of at least 1. Received: {number}.")
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A data set of pairs.
-
-    Attributes:
-        folder: Where it is.
-        pairs: Number of its pairs.
-        kinds: Number of pairs of each kind.
-        told: Which pictures were taken as real, as a sentence.
-        left_out: (path, reason) of each picture of which no pair was made.
-    """
-
-    folder: Path
-    pairs: int
-    kinds: dict[str, int]
-    told: str
-    left_out: tuple[tuple[str, str], ...]
 
 
 def align(

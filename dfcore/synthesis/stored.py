@@ -5,7 +5,8 @@ from pathlib import Path
 
 from dfcore.datasets import registry
 from dfcore.synthesis import taef2
-from dfcore.synthesis.align import Aligned, Plan, align
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Aligned, Plan
 from dfcore.synthesis.sources import real_pictures
 
 SUFFIX = "-aligned"

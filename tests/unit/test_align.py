@@ -20,7 +20,8 @@ from dfcore.datasets.units import units
 from dfcore.errors import DatasetError, InputError, LayoutError
 from dfcore.imaging import decoder
 from dfcore.synthesis import pair
-from dfcore.synthesis.align import Plan, align
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Plan
 from dfcore.synthesis.sources import real_pictures
 from dfcore.utils.processes import environment
 from tests.unit.audit_sets import make_set, picture

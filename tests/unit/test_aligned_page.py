@@ -10,7 +10,8 @@ from dashboard import background
 from dashboard.prediction_sources import Source
 from dfcore.datasets import registry, scan
 from dfcore.detectors.card import Training
-from dfcore.synthesis.align import Plan, align
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Plan
 from dfcore.synthesis.sources import real_pictures
 from tests.conftest import make_card
 from tests.unit.test_align import photos
