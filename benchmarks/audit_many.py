@@ -70,16 +70,18 @@ def audited(root: Path, environment: dict[str, str], kill_at: int | None = None)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
-    count = parser.parse_args().images
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name) / "set"
-        step = max(count // 20, 1)
-        jobs = [(root / ("real", "fake")[n % 2], n * step, step) for n in range(count // step)]
-        with multiprocessing.Pool(2) as pool:
-            pool.map(make, jobs)
-        environment = os.environ | {
-            f"DFCORE_{part.upper()}": str(Path(name) / part) for part in ("cache", "data", "runs")
-        }
+    parser.add_argument("--folder", type=Path, help="keep images and caches here, and use those that are here already")
+    options = parser.parse_args()
+    count = options.images
+    with tempfile.TemporaryDirectory() as temporary:
+        name = options.folder or Path(temporary)
+        root = name / "set"
+        if not root.is_dir():
+            step = max(count // 20, 1)
+            jobs = [(root / ("real", "fake")[n % 2], n * step, step) for n in range(count // step)]
+            with multiprocessing.Pool(2) as pool:
+                pool.map(make, jobs)
+        environment = os.environ | {f"DFCORE_{part.upper()}": str(name / part) for part in ("cache", "data", "runs")}
         environment |= {"OMP_NUM_THREADS": "2", "DFCORE_ROOTS": "/"}
         print(f"{count} images, scanned and audited, killed within the search of near-duplicates", flush=True)
         audited(root, environment, kill_at=count + count // 2)
