@@ -27,6 +27,7 @@ _HEAVY = {
     "mobilenetv2_multiscale",
     "mobilenetv2_multiscale_fine",
 }
+_FOR_ONE = ("test_every_method_explains_it", "test_random_weights_depend_on_the_seed_alone")
 _FOR_ALL = ("test_ends_in_logits_without_activation", "test_saves_and_reloads_to_the_same_numbers")
 
 
@@ -35,6 +36,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         name, _, parameters = item.name.partition("[")
         if name not in _FOR_ALL and _HEAVY & set(parameters.rstrip("]").split("-")):
+            item.add_marker(pytest.mark.slow)
+        if name in _FOR_ONE and "[cnn" not in item.name:
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("shared") and not _SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="../shared is not there"))

@@ -284,6 +284,7 @@ def leaves(model):
         yield from leaves(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
+@pytest.mark.slow
 def test_flattened_convnext_gives_the_numbers_of_the_nested_one():
     """Keras nests Sequentials in ConvNeXt; unnesting them must not change what the network computes."""
     import keras

@@ -171,6 +171,7 @@ def test_a_network_without_dropout_has_a_fast_form():
     assert OpenVinoEngine(*convert(model, tta_flip=False)).width == 128
 
 
+@pytest.mark.slow
 def test_converting_leaves_the_model_alone_and_gives_the_same_files_whatever_was_made_before(network):
     before = network.get_weights()
     first = convert(network, tta_flip=False, layer="conv_last")
@@ -498,6 +499,7 @@ def test_an_entity_where_it_does_not_matter_is_refused_or_not_expanded(sound, en
     assert peak() - before < 64 * MB
 
 
+@pytest.mark.slow
 def test_whatever_is_changed_nothing_but_a_bundle_error_comes_of_it(sound, safety_net):
     """Numbers, names and bytes of the weights, at random; what passes the gate can be run."""
     graph, weights = sound[0].decode(), sound[1]

@@ -52,6 +52,7 @@ def sensitivity(model, layer: str, pixels: np.ndarray) -> list[float]:
     return result
 
 
+@pytest.mark.slow
 def test_every_architecture_has_the_map_of_tensorflow(name, large, engine):
     """Random deep networks have rectifiers at their edges, where rounding alone decides whether there is a slope."""
     layer, pixels = architectures.get(name).cam_layer, patterns(LARGE)

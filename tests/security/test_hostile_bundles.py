@@ -91,6 +91,7 @@ def test_the_corpus_is_large():
     assert len(families) >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_model_is_refused(name, sound, tmp_path, marker, request):

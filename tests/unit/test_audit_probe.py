@@ -17,6 +17,7 @@ def _weighted(learned, labels, held):
     return held @ (learned[labels == 1].mean(axis=0) - learned[labels == 0].mean(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "fakes"), [(60, 30), (60, 15), (200, 20)])
 def test_chance_raises_no_alarm(count, fakes):
     alarms = 0

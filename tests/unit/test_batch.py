@@ -1019,6 +1019,7 @@ OTHERWISE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "expected"), OTHERWISE.values(), ids=OTHERWISE)
 def test_verdicts_that_are_made_in_another_way_are_not_mixed(changed, expected, pictures, whole, predict, out):
     journal_of(out).write_bytes(whole.part(13))

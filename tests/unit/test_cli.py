@@ -550,6 +550,7 @@ def test_nothing_that_was_trained_on_is_measured_as_test(answer, bundle, small_d
     assert answer("evaluate", bundle, "--data-root", data)["images"] != drawn, "else this shows nothing"
 
 
+@pytest.mark.slow
 def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowing, small_dataset, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(small_dataset / "test", other)

@@ -104,6 +104,7 @@ def arch_file(tmp_path) -> Path:
 # === An installed package ===
 
 
+@pytest.mark.slow
 def test_an_installed_package_brings_its_architecture_and_a_broken_one_is_left_out(package):
     done = run_python(
         """

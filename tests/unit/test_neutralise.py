@@ -27,6 +27,7 @@ def shortcut_set(tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_makes_both_classes_alike(shortcut_set, tmp_path):
     before = _state(shortcut_set)
     data = scan(shortcut_set)

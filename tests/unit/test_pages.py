@@ -342,6 +342,7 @@ def test_the_download_holds_all_that_was_shown(library, results):
 # === Data sets ===
 
 
+@pytest.mark.slow
 def test_one_click_makes_the_demonstration_set(workspace):
     app = open_page("datasets")
     button(app, "Make the demonstration set").click().run()

@@ -60,6 +60,7 @@ def test_another_folder_of_runs(small_dataset, tmp_path):
     assert run.folder.parent == tmp_path / "mine"
 
 
+@pytest.mark.slow
 def test_progress_counts_the_networks_besides(small_dataset):
     steps, folds = [], {"cross_validation": "content", "folds": 2, "early_stopping": "off"}
     dfcore.train(

@@ -204,6 +204,7 @@ def related(tmp_path, units: list[tuple[int, int, str | None]], seed: int = 0) -
 UNIT = st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([None, "a", "b"])).filter(lambda u: u[0] + u[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(units=st.lists(UNIT, min_size=1, max_size=40), seed=st.integers(0, 3))
 def test_images_of_one_source_never_part_whatever_their_order(tmp_path_factory, units, seed):

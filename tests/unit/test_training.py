@@ -799,6 +799,7 @@ BESTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("values", "damaged", "best"), BESTS.values(), ids=BESTS)
 def test_the_best_weights_travel_in_the_checkpoint(values, damaged, best, small_dataset, tmp_path, monkeypatch):
     scripted(monkeypatch, "val_auc", values)
@@ -839,6 +840,7 @@ def test_class_weights_make_both_classes_count_the_same(small_dataset, tmp_path,
     assert not same_weights(with_weights.model, without.model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "units"), [("binary", 1), ("categorical", 2)])
 def test_both_losses_learn_the_training_images(loss, units, small_dataset, tmp_path):
     config = tiny(small_dataset, loss=loss, epochs=12, augmentation="none", class_weights=False)
@@ -952,6 +954,7 @@ def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, 
     assert [row["lr"] for row in trainer.progress.history] == pytest.approx([5e-3, 5e-3, 1e-3])
 
 
+@pytest.mark.slow
 def test_epochs_of_the_head_do_not_tire_the_patience(small_dataset, tmp_path, monkeypatch, cnn_weights):
     scripted(monkeypatch, "val_auc", (0.9, 0.5, 0.5, 0.5, 0.5))
     config = tiny(small_dataset, weights=str(cnn_weights), freeze_epochs=3, epochs=5, early_stopping="auc", patience=1)
@@ -1050,6 +1053,7 @@ def in_phase(monkeypatch, begin: str, act) -> list:
     return came
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals):
     config, _, whole = stopped_in_second_epoch
     run = new_run(config, tmp_path / "runs")
@@ -1239,6 +1243,7 @@ def taken_for_gone(run: Run) -> State:
         return Run(run.folder).status().state
 
 
+@pytest.mark.slow
 def test_a_run_that_was_taken_for_gone_goes_on_and_says_so(
     stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
 ):
@@ -1288,6 +1293,7 @@ def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_p
     assert run.status().reason == "enough"
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_half_done_is_gone_at_the_next_start(small_dataset, tmp_path, unharmed_signals):
     run = new_run(tiny(small_dataset, epochs=1), tmp_path / "runs")
     leave_half_done(run, ".aside-status-1.json", ".finish-1/bare/model.keras", ".bundle-1/bundle/model.keras",
@@ -1296,6 +1302,7 @@ def test_what_a_killed_process_left_half_done_is_gone_at_the_next_start(small_da
     assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_half_done_of_a_fold_is_gone_too(small_dataset, tmp_path, unharmed_signals):
     run = new_run(tiny(small_dataset, **(CV | {"folds": 2, "epochs": 1})), tmp_path / "runs")
     leave_half_done(run, "folds/.aside-0-1.parquet", "folds/0/.aside-epoch-000001-step-00000000-1.npz")
