@@ -61,16 +61,16 @@ def _same(rows: pd.DataFrame) -> list[Pair]:
 def _near(
     rows: pd.DataFrame, signatures: Mapping[str, Signature], memory: NearMemory | None, progress: Progress | None
 ) -> list[Pair]:
-    groups = {str(content): group for content, group in rows.groupby("pixels_sha256", sort=False)}
-    groups = {content: group for content, group in groups.items() if content in signatures}
-    contents = sorted(groups)
+    contents = sorted(set(rows.pixels_sha256) & signatures.keys())
     shown = [signatures[content] for content in contents]
     find = partial(memory.find, contents) if memory else near_duplicates.find
     found = find(shown, progress=progress)
+    # Of the pictures in pairs only: a table for each of many pictures takes far more memory than the pictures.
+    paired = rows[rows.pixels_sha256.isin({contents[number] for number in {*found.i, *found.j}})]
+    places = {str(content): _one_each(group) for content, group in paired.groupby("pixels_sha256", sort=False)}
     listed = []
     for i, j, kind, distance in found.itertuples(index=False):
-        both = product(_one_each(groups[contents[i]]), _one_each(groups[contents[j]]))
-        listed += [(a, b, kind, distance) for a, b in both]
+        listed += [(a, b, kind, distance) for a, b in product(places[contents[i]], places[contents[j]])]
     return listed
 
 

@@ -70,17 +70,18 @@ def recalled(work: Work | None) -> pd.DataFrame | None:
 
 
 def _searched(signatures: Sequence[Signature], progress: Progress | None, work: Work | None) -> pd.DataFrame:
-    terms = _terms(signatures)
-    kept = np.flatnonzero(detailed(terms[:, 0]))
-    terms, sides = terms[kept], np.array([signatures[k].side for k in kept.tolist()], np.float32)
-    index = near_search.Index(terms[:, 0], sides) if len(kept) > 1 else None
+    kept, brightness = _brightness(signatures)
+    thumbs = [signatures[k].thumb for k in kept.tolist()]
+    sides = np.array([signatures[k].side for k in kept.tolist()], np.float32)
+    index = near_search.Index(brightness, sides) if len(kept) > 1 else None
+    del brightness
     found, parts = [_no_pairs()], []
     for start in range(0, len(kept) if index else 0, near_search.QUERIES):
         own = np.arange(start, min(start + near_search.QUERIES, len(kept)))
         parts.append(f"from {start}")
         pairs = _unpacked(work, parts[-1])
         if pairs is None and index:
-            pairs = pd.concat([_matching(terms, sides, candidates) for candidates in index.search(own)])
+            pairs = pd.concat([_matching(thumbs, sides, candidates) for candidates in index.search(own)])
             _pack(work, parts[-1], pairs)
         found.append(pairs)
         if progress:
@@ -174,22 +175,35 @@ def detailed(brightness: np.ndarray) -> np.ndarray:
     return (fine >= _LEAST_DETAIL) & (carrying >= _LEAST_TERMS)
 
 
-def _terms(signatures: Sequence[Signature]) -> np.ndarray:
-    terms = np.empty((len(signatures), 3, TERMS, TERMS), np.float32)
+def _brightness(signatures: Sequence[Signature]) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures with enough detail, their indices (K,), and their terms of brightness, (K, TERMS, TERMS)."""
+    kept, terms = [np.empty(0, int)], [np.empty((0, TERMS, TERMS), np.float32)]
     for start in range(0, len(signatures), _BLOCK):
-        part = signatures[start : start + _BLOCK]
-        terms[start : start + _BLOCK] = near_match.cosine_terms(np.stack([signature.thumb for signature in part]))
-    return terms
+        part = _terms([signature.thumb for signature in signatures[start : start + _BLOCK]])[:, 0]
+        chosen = np.flatnonzero(detailed(part))
+        kept.append(start + chosen)
+        terms.append(part[chosen])
+    return np.concatenate(kept), np.concatenate(terms)
 
 
-def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
-    """The candidates that are near-duplicates."""
+def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
+    return near_match.cosine_terms(np.stack(thumbs))
+
+
+def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
+    """The candidates that are near-duplicates.
+
+    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all else.
+    """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):
         originals, copies, windows = (part[start : start + _BLOCK] for part in candidates[:3])
-        shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
+        pictures, row = np.unique(np.concatenate([originals, copies]), return_inverse=True)
+        terms = _terms([thumbs[number] for number in pictures.tolist()])
+        ours, theirs = terms[row[: len(originals)]], terms[row[len(originals) :]]
+        shown = near_match.mirrored(theirs) if candidates.flipped else theirs
         shortest = np.minimum(sides[originals], sides[copies])
-        result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
+        result = near_match.match(ours, shown, near_search.WINDOWS[windows], shortest)
         accepted = _same(result, shortest[result.pairs] < near_search.TINY)
         found.append(_pairs(originals[result.pairs], copies[result.pairs], candidates.flipped, result)[accepted])
     return pd.concat(found)
