@@ -193,7 +193,7 @@ def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
 def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
     """The candidates that are near-duplicates.
 
-    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all else.
+    Terms are computed from thumbnails where they are needed: those of all pictures take more memory than the rest.
     """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):
