@@ -124,7 +124,9 @@ def _run(
             known = work.recall(f"from {start}")
             if known is None or known.keys() != {"kept", "values"}:
                 known = _computed(detector, pool.map(partial(_pixels, detector, folder), part.path, part.sha256))
-                work.keep(f"from {start}", **known)
+                # An image that could be read while scanning is missing by accident: the next audit tries again.
+                if len(known["kept"]) == len(part):
+                    work.keep(f"from {start}", **known)
             kept.append(start + known["kept"])
             parts.append(known["values"])
             progress(start + len(part))
