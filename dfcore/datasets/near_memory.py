@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from dfcore.datasets import near_duplicates
@@ -44,7 +43,7 @@ class NearMemory:
         Returns:
             As `near_duplicates.find`; i and j are places in the sorted keys, whatever the order of `keys`.
         """
-        order = np.argsort(np.array(keys, dtype=object), kind="stable") if len(keys) else []
+        order = sorted(range(len(keys)), key=keys.__getitem__)
         work = self._work([keys[k] for k in order])
         return near_duplicates.find([signatures[k] for k in order], progress=progress, work=work)
 
