@@ -52,12 +52,16 @@ def _ask(root: Path, error: LayoutError) -> None:
 
 def _numbers(dataset: Dataset) -> None:
     usable = dataset.usable
-    with widgets.tiles():
-        widgets.tile("Usable images", f"{len(usable):,}")
-        widgets.tile("Real", f"{(usable.label == 0).sum():,}")
-        widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
-        out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
-        widgets.tile("Left out", f"{out:,}", "Files that are not used, each with its reason under Left out.")
+    out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
+    tiles = (
+        ("Usable images", len(usable), None),
+        ("Real", (usable.label == 0).sum(), None),
+        ("Fake", (usable.label == 1).sum(), None),
+        ("Left out", out, "Files that are not used, each with its reason under Left out."),
+    )
+    for place, (title, number, help_text) in zip(st.columns(len(tiles)), tiles, strict=True):
+        with place:
+            widgets.tile(title, f"{number:,}", help_text, width="stretch")
 
 
 def _understood(root: Path, scanned: Dataset) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -148,9 +148,9 @@ def tiles() -> Any:
     return st.container(horizontal=True)
 
 
-def tile(title: str, shown: str, help: str | None = None) -> None:
-    """Shows one value with its title, wide enough not to truncate it."""
-    st.metric(title, shown, help=help, border=True, width=_TILE)
+def tile(title: str, shown: str, help: str | None = None, *, width: int | Literal["stretch"] = _TILE) -> None:
+    """Shows one value with its title, by default wide enough for the longest."""
+    st.metric(title, shown, help=help, border=True, width=width)
 
 
 def folded(label: str, key: str, **options: Any) -> Any | None:
