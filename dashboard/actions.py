@@ -107,9 +107,9 @@ def relocate(old: Path, new: str) -> Path:
 
 
 @needs(Role.TRAINER, "Confirming how a data set is read")
-def confirm(root: Path, confirmed: bool) -> None:
-    """Remembers whether a person has confirmed what was understood."""
-    _change_reading(root, lambda _: {"confirmed": confirmed})
+def confirm(root: Path, confirmed: bool, seen: str = "") -> None:
+    """Remembers whether a person has confirmed what was understood, with the `labelled_fingerprint` that was seen."""
+    _change_reading(root, lambda _: {"confirmed": confirmed, "confirmed_of": seen})
 
 
 @needs(Role.TRAINER, "Turning around real and fake")

@@ -37,7 +37,7 @@ def headline(dataset: Dataset) -> None:
     if dataset.reading.confirmed:
         return
     for doubt in dataset.doubts:
-        st.warning(widgets.plain(doubt), icon=":material/help:")
+        st.warning(widgets.told(doubt), icon=":material/help:")
 
 
 def show(root: Path, dataset: Dataset) -> None:
@@ -58,7 +58,7 @@ def _act(root: Path, dataset: Dataset) -> None:
             "This is right", type="primary", icon=":material/check:", disabled=not may,
             help="Confirms classes, splits and groups as shown below. It is remembered for this data set.",
         ):  # fmt: skip
-            actions.confirm(root, True)
+            actions.confirm(root, True, dataset.labelled_fingerprint)
             st.rerun()
         if st.button(
             "Real and fake are the wrong way round", icon=":material/swap_horiz:", disabled=not may,

@@ -210,7 +210,9 @@ def _video_folders(names: Sequence[Name]) -> Sources:
             parent, _, own = folder.rpartition("/")
             siblings[parent, re.sub(r"\d+", "#", own) if kind == "word" else ""].append(folder)
         # Folders 0 to 9 are classes, as in CIFAR-10.
-        enough = [some for some in siblings.values() if len(some) > 1 and any(len(one.rpartition("/")[2]) > 1 for one in some)]
+        enough = [
+            some for some in siblings.values() if len(some) > 1 and any(len(one.rpartition("/")[2]) > 1 for one in some)
+        ]
         if max((len(some) for some in enough), default=0) >= least or (kind != "word" and _sum(enough) >= least):
             for some in enough:
                 # Folders that go on with the numbers of the one before are a collection that was cut in parts.

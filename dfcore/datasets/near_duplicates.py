@@ -193,7 +193,8 @@ def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
 def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
     """The candidates that are near-duplicates.
 
-    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all else.
+    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all
+    else.
     """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):
