@@ -66,7 +66,7 @@ def reading_of(options: argparse.Namespace, before: "Reading | None" = None) -> 
     if getattr(options, "reading_confirm", False):
         given |= {"confirmed": True, "confirmed_of": ""}
     elif given:
-        given["confirmed"] = False
+        given |= {"confirmed": False, "confirmed_of": ""}
     return Reading.model_validate(before.model_dump() | given)
 
 
