@@ -100,7 +100,7 @@ def _row(folder: FolderReading) -> dict[str, Any]:
     }
 
 
-def _coloured(name: str) -> str:
+def _coloured(name: Any) -> str:
     return f"color: {_COLOURS[name]}" if name in _COLOURS else ""
 
 

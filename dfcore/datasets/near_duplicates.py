@@ -13,6 +13,7 @@ import pandas as pd
 from dfcore.datasets import near_match, near_search
 from dfcore.datasets.near_match import COARSE, TERMS, Match
 from dfcore.datasets.near_search import Candidates
+from dfcore.datasets.units import connected
 from dfcore.imaging.signature import Signature
 from dfcore.utils.work import Work
 
@@ -116,11 +117,7 @@ def _unpacked(work: Work | None, part: str) -> pd.DataFrame | None:
 
 def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
     """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    return connected(pairs.i.to_numpy(), pairs.j.to_numpy(), count)
 
 
 def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:

@@ -1,6 +1,6 @@
 """Evaluates a detector on a data set, at the thresholds of its card."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def _seen(detector: Detector, dataset: Dataset, table: pd.DataFrame, cache: Path
     pixels = table.path.map(dict(zip(dataset.table.path, dataset.table.pixels_sha256, strict=True)))
     files = table.sha256.tolist()
 
-    def shown(rest: Sequence[int]) -> Iterable[Signature | None]:
+    def shown(rest: list[int]) -> Iterable[Signature | None]:
         return looks(dataset.root, table.path.iloc[rest].tolist(), [files[k] for k in rest], cache)
 
     seen = detector.trained_on.find(pixels.tolist(), files, shown)
