@@ -13,6 +13,7 @@ import pandas as pd
 from dfcore.datasets import near_match, near_search
 from dfcore.datasets.near_match import COARSE, TERMS, Match
 from dfcore.datasets.near_search import Candidates
+from dfcore.datasets.units import connected
 from dfcore.imaging.signature import Signature
 from dfcore.utils.work import Work
 
@@ -76,12 +77,11 @@ def _searched(signatures: Sequence[Signature], progress: Progress | None, work: 
     index = near_search.Index(brightness, sides) if len(kept) > 1 else None
     del brightness
     found, parts = [_no_pairs()], []
-    for start in range(0, len(kept), near_search.QUERIES) if index else ():
+    for start in range(0, len(kept) if index else 0, near_search.QUERIES):
         own = np.arange(start, min(start + near_search.QUERIES, len(kept)))
         parts.append(f"from {start}")
         pairs = _unpacked(work, parts[-1])
-        if pairs is None:
-            assert index is not None  # Otherwise there is no round.
+        if pairs is None and index:
             pairs = pd.concat([_matching(thumbs, sides, candidates) for candidates in index.search(own)])
             _pack(work, parts[-1], pairs)
         found.append(pairs)
@@ -117,11 +117,7 @@ def _unpacked(work: Work | None, part: str) -> pd.DataFrame | None:
 
 def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
     """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    return connected(pairs.i.to_numpy(), pairs.j.to_numpy(), count)
 
 
 def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:
@@ -194,7 +190,8 @@ def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
 def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
     """The candidates that are near-duplicates.
 
-    Terms are computed from thumbnails where they are needed: those of all pictures take more memory than the rest.
+    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all
+    else.
     """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):

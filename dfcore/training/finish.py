@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dfcore import architectures
+from dfcore import architectures, workspace
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
@@ -124,7 +124,7 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     rows = data.rows[data.rows.split.isin([TRAIN, VALIDATION])]
     if len(rows) > MOST_IMAGES:
         return None
-    signatures = looks(data.dataset.root, rows.path.tolist())
+    signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
