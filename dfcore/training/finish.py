@@ -215,6 +215,6 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
         )  # fmt: skip
     elif test < 200:
         limits.append(f"Its test split has only {test} images: the figures are rough.")
-    if config.image_size < 64:
+    if config.image_size < 64 and not config.views:
         limits.append(f"It sees images at {config.image_size} pixels: larger ones lose their fine traces.")
     return limits
