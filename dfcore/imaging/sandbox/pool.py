@@ -71,11 +71,11 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0)
     request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side}
     facts, content = _ask(data, request)
     height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
-    ends = np.cumsum([_HEADER, *(3 * spec.size**2 for spec in specs), 3 * height * width])
+    ends = np.cumsum([_HEADER, *(spec.input_bytes for spec in specs), 3 * height * width])
     if len(content) != ends[-1] or max(height, width) > preview_side:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
     _, *parts, picture, _ = np.split(content, ends)
-    inputs = {spec: part.reshape(spec.size, spec.size, 3) for spec, part in zip(specs, parts, strict=True)}
+    inputs = {spec: part.reshape(spec.input_shape) for spec, part in zip(specs, parts, strict=True)}
     preview = picture.reshape(height, width, 3) if preview_side else None
     return PreparedImage(facts.width, facts.height, inputs, facts, preview)
 
