@@ -155,7 +155,7 @@ def through_inspect(folder: Path, expected: dict[str, str], models: Path) -> See
             spent = min(time.monotonic() - start, _processor_seconds() - before)
             seen.slowest = sorted([*seen.slowest, (spent, name)], reverse=True)[:5]
             texts = [error.value for error in page.error] + [word.value for word in page.markdown]
-            if page.exception or any("reference" in text for text in texts):
+            if page.exception or any("in its log under reference" in text for text in texts):
                 seen.wrong.append(f"{name!r}: an unforeseen error")
             refused = [error.value for error in page.error]
             seen.refused += bool(refused)
