@@ -77,11 +77,12 @@ def _searched(signatures: Sequence[Signature], progress: Progress | None, work: 
     index = near_search.Index(brightness, sides) if len(kept) > 1 else None
     del brightness
     found, parts = [_no_pairs()], []
-    for start in range(0, len(kept) if index else 0, near_search.QUERIES):
+    for start in range(0, len(kept), near_search.QUERIES) if index else ():
         own = np.arange(start, min(start + near_search.QUERIES, len(kept)))
         parts.append(f"from {start}")
         pairs = _unpacked(work, parts[-1])
-        if pairs is None and index:
+        if pairs is None:
+            assert index is not None  # Otherwise there is no round.
             pairs = pd.concat([_matching(thumbs, sides, candidates) for candidates in index.search(own)])
             _pack(work, parts[-1], pairs)
         found.append(pairs)
@@ -190,8 +191,7 @@ def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
 def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
     """The candidates that are near-duplicates.
 
-    Terms are computed from thumbnails where they are needed: those of all pictures would take more memory than all
-    else.
+    Terms are computed from thumbnails where they are needed: those of all pictures take more memory than the rest.
     """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):
