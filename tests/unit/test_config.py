@@ -85,7 +85,7 @@ def test_views_that_do_not_go_with_the_rest_are_refused():
     assert problem == "views: native is what resize=native_crop sees already. Received: 'native_tl,native'"
     (problem,) = problems(views="native", view_heads="own", loss="categorical")
     assert problem.startswith("view_heads: expected shared with categorical loss")
-    assert not problems(views="native_tl", resize="native_crop", view_heads="own")
+    make_config({"data_root": "x", "views": "native_tl", "resize": "native_crop", "view_heads": "own"})  # Fits.
 
 
 def test_views_are_handed_on_in_their_order():
