@@ -39,7 +39,7 @@ def _reading(dataset: Dataset) -> None:
         st.markdown(f":violet[:material/science: {widgets.plain(dataset.self_made)}]")
     if not dataset.reading.confirmed:
         for doubt in dataset.doubts:
-            st.markdown(f":red[:material/help: {widgets.plain(doubt)}]")
+            st.markdown(f":red[:material/help: {widgets.told(doubt)}]")
 
 
 def _audit(root: Path, dataset: Dataset) -> None:

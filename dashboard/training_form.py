@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from dfcore import architectures
 from dfcore.datasets import Dataset, augment
 from dfcore.errors import ConfigError
+from dfcore.imaging.preprocess import VIEW_TITLES, parse_views
 from dfcore.training.config import TrainConfig, form_fields
 from dfcore.training.request import idle, idle_on
 
@@ -196,6 +197,15 @@ def _augmentation(form: _Form, place: Any, name: str) -> str:
     )  # fmt: skip
 
 
+def _views(form: _Form, place: Any, name: str) -> str:
+    picked = place.multiselect(
+        form_fields()[name].label, list(VIEW_TITLES),
+        [view for view in parse_views(form.start[name]) if view in VIEW_TITLES], key=f"{name}-chosen-{form.key}",
+        format_func=VIEW_TITLES.__getitem__, placeholder="None", help=form.help(name),
+    )  # fmt: skip
+    return ",".join(picked)
+
+
 _SPECIAL: dict[str, Callable[[_Form, Any, str], Any]] = {
-    "arch": _arch, "image_size": _image_size, "weights": _weights, "augmentation": _augmentation,
+    "arch": _arch, "image_size": _image_size, "weights": _weights, "augmentation": _augmentation, "views": _views,
 }  # fmt: skip

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
+from dashboard.page_words import page_words
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 from dfcore.labels import NAMES
 
@@ -43,14 +44,19 @@ def errors(*, stop: bool = False) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        st.error("\n".join(f"- {plain(problem)}" for problem in error.problems), icon=":material/error:")
+        st.error("\n".join(f"- {told(problem)}" for problem in error.problems), icon=":material/error:")
     except BusyError as error:
-        st.warning(plain(error), icon=":material/hourglass_top:")
+        st.warning(told(error), icon=":material/hourglass_top:")
         st.button("Try again", icon=":material/refresh:")
     except DfcoreError as error:
-        st.error(plain(error), icon=":material/error:")
+        st.error(told(error), icon=":material/error:")
         if stop:
             st.stop()
+
+
+def told(message: object) -> str:
+    """A message of the library as escaped Markdown, in the words of the pages."""
+    return plain(page_words(message))
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:
@@ -148,9 +154,9 @@ def tiles() -> Any:
     return st.container(horizontal=True)
 
 
-def tile(title: str, shown: str, help: str | None = None) -> None:
-    """Shows one value with its title, wide enough not to truncate it."""
-    st.metric(title, shown, help=help, border=True, width=_TILE)
+def tile(title: str, shown: str, help: str | None = None, *, width: int | Literal["stretch"] = _TILE) -> None:
+    """Shows one value with its title, by default wide enough for the longest."""
+    st.metric(title, shown, help=help, border=True, width=width)
 
 
 def folded(label: str, key: str, **options: Any) -> Any | None:

@@ -13,6 +13,7 @@ from dfcore.audit.container import words
 from dfcore.audit.facts import exif_kinds
 from dfcore.datasets import Dataset, copies
 from dfcore.datasets.near_duplicates import clusters
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.datasets.scan_cache import ScanMemory
 from dfcore.datasets.units import units
 from dfcore.errors import ImageError
@@ -115,10 +116,12 @@ def read_signatures(
     return rows.iloc[kept].reset_index(drop=True), [item for item in signatures if item is not None]
 
 
-def copy_pairs(rows: pd.DataFrame, signatures: Sequence[Signature], progress: Progress | None) -> pd.DataFrame:
+def copy_pairs(
+    rows: pd.DataFrame, signatures: Sequence[Signature], memory: NearMemory, progress: Progress | None
+) -> pd.DataFrame:
     """Pairs of copies and near-duplicates: row numbers i and j, kind and distance, see `copies.pairs`."""
     by_pixels = dict(zip(rows.pixels_sha256, signatures, strict=True))
-    found = copies.pairs(rows, by_pixels, progress=progress)
+    found = copies.pairs(rows, by_pixels, memory=memory, progress=progress)
     numbers = pd.Series(rows.index, index=rows.path)
     columns = {"i": found.a.map(numbers), "j": found.b.map(numbers)}
     return pd.DataFrame(columns).astype(int).assign(kind=found.kind, distance=found.distance)

@@ -158,8 +158,12 @@ _SHARD_WORDS = _set(
     gen generator model seed fold level page prompt size res"""
 )
 _CAMERA_WORDS = _set(
-    """img image images dsc dscn dscf pxl imgp p pic picture mvimg photo screenshot screen shot dji gopr gopro sam cimg
-    file untitled download unnamed out output sample result ilsvrc coco frame face"""
+    """img image images dsc dscn dscf pxl imgp p pic pics picture pictures mvimg photo photos screenshot screen shot dji
+    gopr gopro sam cimg wa file untitled download downloads unnamed out output sample result ilsvrc coco frame face"""
+)
+# Names that a collection or a camera gives: synsets of ImageNet, days and months, folders of cameras (100CANON).
+_COLLECTION = re.compile(
+    r"^(?:n\d{8}|(?:19|20)\d\d[ _.\-](?:0?[1-9]|1[0-2])(?:[ _.\-]\d\d?)?|(?:19|20)\d\d[01]\d[0-3]\d|\d{3}[A-Z_]{4,5})$"
 )
 _GENERATOR_WORDS = _set(
     """dall dalle midjourney mj sd sdxl flux imagen glide firefly ideogram adm ddpm ldm vqdm wukong kandinsky deepfloyd
@@ -205,7 +209,10 @@ def _video_folders(names: Sequence[Name]) -> Sources:
         for folder in kinds[kind]:
             parent, _, own = folder.rpartition("/")
             siblings[parent, re.sub(r"\d+", "#", own) if kind == "word" else ""].append(folder)
-        enough = [some for some in siblings.values() if len(some) > 1]
+        # Folders 0 to 9 are classes, as in CIFAR-10.
+        enough = [
+            some for some in siblings.values() if len(some) > 1 and any(len(one.rpartition("/")[2]) > 1 for one in some)
+        ]
         if max((len(some) for some in enough), default=0) >= least or (kind != "word" and _sum(enough) >= least):
             for some in enough:
                 # Folders that go on with the numbers of the one before are a collection that was cut in parts.
@@ -220,7 +227,7 @@ def _sum(some: Iterable[Sequence[object]]) -> int:
 def _kind(folder: str, stems: Sequence[str]) -> str:
     """What the name of a folder of numbered files tells: "said" if it is a video's."""
     words = set(_words(folder))
-    if not folder or _of_generator(folder):
+    if not folder or _of_generator(folder) or _COLLECTION.match(folder):
         return "other"
     if re.fullmatch(r"\d+(?:[ _.\-]\d+)*", folder):
         return "number"
@@ -253,6 +260,7 @@ def _named_frames(names: Sequence[Name]) -> Sources:
 def _series(names: Sequence[Name]) -> Sources:
     """name_0001, name_0002, …: many series, each numbered evenly, not named by cameras or generators."""
     numbers: dict[str, list[int]] = defaultdict(list)
+    padded: set[str] = set()
     bases: Sources = []
     for folder, stem in names:
         match = _NUMBER.match(stem)
@@ -260,6 +268,8 @@ def _series(names: Sequence[Name]) -> Sources:
         bases.append(base)
         if match and base:
             numbers[base].append(int(match.group(2)))
+            if match.group(2).startswith("0") and len(match.group(2)) > 1:
+                padded.add(base)
     dense = {base: some for base, some in numbers.items() if len(some) > 2 and _evenly(sorted(set(some)))}
     own = {base: base.rpartition("/")[2] for base in dense}
     said = {base for base in dense if set(_words(own[base])) & _VIDEO_WORDS}
@@ -267,7 +277,9 @@ def _series(names: Sequence[Name]) -> Sources:
         said = set(dense)
     # A few long series are subjects or generators; videos that were cut into pictures are many and short.
     many = len(dense) >= max(_FEW, median(map(len, dense.values()))) if dense else False
-    kept = set(dense) if many else said
+    # cat_1 and cat.12 are pictures of cats; a word alone is that of a video or person where its numbers are padded.
+    likely = {base for base in dense if base in padded or re.search(r"\d", own[base])}
+    kept = likely | said if many else said
     found = [base if base in kept else None for base in bases]
     return found if said or _many_and_small(found) else [None] * len(names)
 
@@ -275,7 +287,8 @@ def _series(names: Sequence[Name]) -> Sources:
 @lru_cache(10_000)
 def _may_be_series(name: str) -> bool:
     words = _words(name)
-    return bool(words) and not _of_generator(name) and not set(words) <= _CAMERA_WORDS
+    collection = _of_generator(name) or set(words) <= _CAMERA_WORDS or _COLLECTION.match(name.rstrip(" _.-("))
+    return bool(words) and not collection
 
 
 def _evenly(numbers: Sequence[int]) -> bool:
@@ -303,9 +316,15 @@ def _variants(names: Sequence[Name]) -> Sources:
     # "x (7)" is rarely a seventh copy: a whole collection was numbered in this way.
     numbering = sum(number > 3 for number in copies) > len(copies) / 3
 
+    def without_copy(stem: str) -> str:
+        """Without "(2)", unless a browser or a phone gave the name before it to every picture: download (2)."""
+        short = _COPY.sub("", stem)
+        given = not re.search(r"\d", short) and set(_words(short)) <= _CAMERA_WORDS
+        return stem if numbering or given else short
+
     def base(stem: str) -> str:
         while True:
-            shorter = _VARIANT.sub("", stem if numbering else _COPY.sub("", stem))
+            shorter = _VARIANT.sub("", without_copy(stem))
             if shorter == stem or not shorter:
                 return stem
             stem = shorter

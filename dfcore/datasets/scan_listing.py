@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.path_lists import LISTS
 from dfcore.datasets.self_made import NOTICE
 from dfcore.datasets.table_files import SUFFIXES as TABLES
 from dfcore.datasets.understand import Listed
@@ -28,7 +29,7 @@ def list_files(root: Path) -> Listed:
     for path in images:
         name = path.relative_to(root).as_posix()
         reasons[storable(name)] = refused.get(path) or (None if storable(name) == name else _NO_UTF8)
-    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in TABLES], left_out)
+    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in (*TABLES, *LISTS)], left_out)
 
 
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:

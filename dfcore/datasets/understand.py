@@ -10,6 +10,7 @@ from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, Layout, Place, layout_name, place_all
 from dfcore.datasets.manifest import Folders, Rows, rows_of
 from dfcore.datasets.masks import without_masks
+from dfcore.datasets.path_lists import doubted_lists
 from dfcore.datasets.reading import Reading
 from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
 from dfcore.datasets.table_columns import plain
@@ -86,6 +87,7 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
     _require_labels(root, rows, sheets, problems)
     reasons = [listed.images.get(path) or reason for path, reason in zip(rows.paths, rows.reasons, strict=True)]
     notes = [*listed.notes, *map(printable, problems), *rows.notes]
+    doubts = [*doubts, *doubted_lists(root, listed.others, images)]
     return Understood(rows.paths, rows.places, reasons, words, notes, doubts, left_out, rows.used)
 
 
@@ -114,8 +116,11 @@ def require_table(file: Path) -> None:
         LayoutError: If not.
     """
     if file.suffix.lower() not in SUFFIXES:
+        hint = " A list of paths in text names no class: make a CSV of it with columns for path and label, or name the "
+        hint += "folder that holds the images."
         raise LayoutError(
             f"Expected a folder or a table of images ({', '.join(SUFFIXES)}). Received: the file {file.name}."
+            + (hint if file.suffix.lower() in (".txt", ".lst") else "")
         )
 
 

@@ -743,6 +743,42 @@ def test_facts_that_tell_the_classes_apart_are_doubted(tmp_path, kind):
     words = {"format": "The file format", "size": "The size in pixels", "quality": "The JPEG quality"}
     (doubt,) = scan(tmp_path).doubts
     assert doubt.startswith(f"{words[kind]} tells the classes apart")
+    if kind == "format":
+        assert "(100% of the real images are JPEG, 100% of the fake images are PNG)" in doubt
+
+
+def test_a_class_of_many_sizes_is_told_as_such(tmp_path):
+    for i in range(10):
+        make_image(tmp_path / "real" / f"{i}.png", (20 + i, 8), seed=i)
+        make_image(tmp_path / "fake" / f"{i}.png", (16, 16), seed=50 + i)
+    assert "(the real images come in 10 sizes, 100% of the fake images are 16 x 16)" in scan(tmp_path).doubts[0]
+
+
+def test_a_list_of_paths_in_text_is_told(tmp_path, dfcore):
+    make(tmp_path, "real/{1,2,3}.png", "fake/{1,2,3}.png")
+    (tmp_path / "README.txt").write_text("Six pictures.\n")
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 real/1.png\n0 fake/1.png\n")
+    doubts = [doubt for doubt in scan(tmp_path).doubts if "is a list of these images" in doubt]
+    assert len(doubts) == 1
+    assert doubts[0].startswith("List_of_testing_videos.txt")
+    with pytest.raises(LayoutError, match="make a CSV of it"):
+        scan(tmp_path / "List_of_testing_videos.txt")
+
+
+def test_what_was_confirmed_no_longer_is_when_the_data_change(tmp_path, dfcore):
+    root = tmp_path / "set"
+    make(root, "fold{1,2}/{real,fake}/{1,2,3}.png")
+    dfcore("data", "scan", root, "--confirm")
+    assert scan(root).reading.confirmed
+    taken = scan(root).table.pixels_sha256[:1].tolist()
+    remember(root, recall(root).model_copy(update={"excluded": tuple(taken)}))
+    assert scan(root).reading.confirmed, "taking images out of use changes no file"
+    make_image(root / "fold1" / "real" / "new.png", (8, 8), seed=99)
+    changed = scan(root)
+    assert not changed.reading.confirmed
+    assert "have changed since this was confirmed" in changed.doubts[-1]
+    dfcore("data", "scan", root, "--confirm")
+    assert scan(root).reading.confirmed
 
 
 def test_facts_that_both_classes_share_are_not_doubted(tmp_path):

@@ -1433,7 +1433,10 @@ def saved(folder, variables, state):
 checkpoints.save = saved
 """,
     "within the writing of the first checkpoint": """
+savez = np.savez
 def half(file, **arrays):
+    if not isinstance(file, (str, Path)):
+        return savez(file, **arrays)
     Path(file).write_bytes(b"half")
     die()
 np.savez = half
