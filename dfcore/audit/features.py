@@ -61,12 +61,11 @@ def best_features(
         return None
     labels = rows.label.to_numpy(int)
     tried = np.sort(np.random.default_rng(seed).permutation(len(rows))[:_TRIED])
-    done = lambda _: None  # noqa: E731
 
     def run(name: str, rows: pd.DataFrame, progress: Callable[[int], None]) -> tuple[np.ndarray, np.ndarray]:
         return _run(detectors[name], folder, rows, cache, progress)
 
-    trials = {name: run(name, rows.iloc[tried], done) for name in detectors}
+    trials = {name: run(name, rows.iloc[tried], lambda _: None) for name in detectors}
 
     def worth(name: str) -> float:
         kept, values = trials[name]

@@ -35,7 +35,7 @@ def list_files(root: Path) -> Listed:
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
     """{link: folder} of links that tell a class, to folders in the root that tell none."""
     links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
-    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (raises nothing)
+    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (Path.is_dir raises on 3.11)
     return {
         link: target
         for link, target in targets.items()

@@ -7,9 +7,9 @@ kept when it is started again.
 
 import io
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from dfcore.datasets.aside import Aside
 from dfcore.datasets.self_made import MASKS, NOTICE
-from dfcore.errors import DatasetError, ImageError, InputError
+from dfcore.errors import DatasetError, ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
 from dfcore.synthesis.decoders import KINDS
@@ -27,7 +28,6 @@ from dfcore.synthesis.pairs import SMALLEST, make_pair
 from dfcore.synthesis.plan import Aligned, Plan
 from dfcore.synthesis.sources import Picture, Pictures
 from dfcore.utils.files import (
-    make_folder,
     read_json,
     sha256_bytes,
     sweep,
@@ -39,7 +39,7 @@ from dfcore.utils.files import (
 from dfcore.utils.processes import cores
 
 MANIFEST = "manifest.csv"
-_PLAN, _ROWS = "plan.json", ".rows"
+_ROWS = ".rows"
 _TEXT = """SELF-MADE FAKES
 
 Made by dfcore from real pictures. Each image in fake/ is the picture of the same name in real/ after it went through a
@@ -73,22 +73,20 @@ def align(
         DatasetError: If no pair could be made.
         StorageError: If the disk is full.
     """
-    out = Path(out).expanduser().absolute()
-    _check_out(pictures.root, out)
     chosen = pictures.pictures[: plan.limit]
-    aside = out.parent / f".{out.name}.aligning"
-    _begin(aside, plan, chosen)
+    names = sha256_bytes("\n".join(picture.path for picture in chosen).encode())
+    how = asdict(plan) | {"kinds": list(plan.kinds), "pictures": names}
+    aside = Aside.begin(pictures.root, out, how, made="self-made fakes", of="real pictures", doing="aligning")
     tasks = [(picture, number) for picture in chosen for number in range(plan.pairs)]
     rows: list[dict[str, Any]] = []
     left_out = list(pictures.left_out)
 
     def make(place: int) -> dict[str, Any] | str:
-        return "" if should_stop() else _make(pictures.root, *tasks[place], aside, f"{place:0{digits}d}", plan)
+        return "" if should_stop() else _make(pictures.root, *tasks[place], aside.folder, f"{place:0{digits}d}", plan)
 
     digits = max(5, len(str(len(tasks))))
-    # Closed when the caller is interrupted: what has not begun is then given up.
-    with ThreadPoolExecutor(cores()) as pool, closing(pool.map(make, range(len(tasks)))) as results:  # type: ignore[type-var]
-        for place, result in enumerate(results):
+    with ThreadPoolExecutor(cores()) as pool:
+        for place, result in enumerate(pool.map(make, range(len(tasks)))):
             if isinstance(result, dict):
                 rows.append(result)
             elif result and tasks[place][1] == 0:
@@ -99,33 +97,9 @@ def align(
         return None
     if not rows:
         raise DatasetError(f"No pair could be made: {left_out[-1][1]}")
-    _finish(aside, rows)
-    if out.exists():
-        out.rmdir()
-    aside.rename(out)
-    kinds = pd.Series([row["kind"] for row in rows]).value_counts(sort=False).sort_index()
-    return Aligned(out, len(rows), {str(k): int(v) for k, v in kinds.items()}, pictures.told, tuple(left_out))
-
-
-def _check_out(root: Path, out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"Expected a new or empty folder for the self-made fakes. Received: {out}.")
-    if out.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"Expected a folder outside of the real pictures. Received: {out}, inside {root}.")
-
-
-def _begin(aside: Path, plan: Plan, chosen: Sequence[Picture]) -> None:
-    """Prepares the hidden folder; what was made by another plan, or of other pictures, is discarded."""
-    names = sha256_bytes("\n".join(picture.path for picture in chosen).encode())
-    now = asdict(plan) | {"kinds": list(plan.kinds), "pictures": names}
-    try:
-        known = read_json(aside / _PLAN) == now
-    except (OSError, ValueError):
-        known = False
-    if not known:
-        shutil.rmtree(aside, ignore_errors=True)
-        make_folder(aside)
-        write_json(aside / _PLAN, now)
+    _finish(aside.folder, rows)
+    kinds = dict(sorted(Counter(row["kind"] for row in rows).items()))
+    return Aligned(aside.finish(), len(rows), kinds, pictures.told, tuple(left_out))
 
 
 def pair_seed(seed: int, content: bytes, number: int) -> int:
@@ -200,4 +174,3 @@ def _finish(aside: Path, rows: Sequence[dict[str, Any]]) -> None:
     shutil.rmtree(aside / _ROWS)
     for folder in (*NAMES, MASKS):
         sweep(aside / folder)
-    (aside / _PLAN).unlink()

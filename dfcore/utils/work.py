@@ -50,7 +50,7 @@ class Work:
     def keep(self, part: str, **arrays: np.ndarray) -> None:
         """Keeps the arrays of a part."""
         packed = io.BytesIO()
-        np.savez(packed, **arrays)  # type: ignore[arg-type]
+        np.savez(packed, **arrays)  # type: ignore[arg-type]  # NumPy types keywords as its flags.
         with suppress(StorageError):
             if not self._own.is_dir():
                 self._make_room()

@@ -149,6 +149,7 @@ ALONE = {
             f"DALL·E 2024-01-{i + 1:02d} 12.33.44 - a cat.png", f"{i:05d}-{3456789 + i}.png", f"{i:05d}-77.png",
             f"ComfyUI_{i:05d}_.png", f"ChatGPT Image Apr {i + 1}, 2025, 01_02_03 PM.png",
             f"me_red_cat_{i * 7919:08x}-1111-4222-8333-444455556666_{i % 4}.png")],
+    "samples of a tool": [f"{c}/sample_t{i}.png" for c in CLASSES for i in range(40)],
     "COCO": [f"real/{i * i * 911:012d}.jpg" for i in range(1, 90)],
     "a generator's frames": [f"fake/sdxl_frame{i}.png" for i in range(60)],
 }  # fmt: skip
