@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, audit_work, background, error_reporting, roles, widgets
+from dashboard import actions, audit_work, background, error_reporting, navigation, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
 from dfcore.datasets.registry import made_of
@@ -60,7 +60,7 @@ def _form(root: Path, dataset: Dataset | None) -> None:
         if st.button(
             f"Open {widgets.plain(folder.name)}", key=f"open {folder}", type="tertiary", icon=":material/arrow_forward:"
         ):
-            st.session_state["open_dataset"] = str(folder)
+            navigation.ask_for_dataset(folder)
             st.rerun()
     with widgets.errors(), st.form(f"align form {root}", border=False):
         kinds = st.multiselect(
