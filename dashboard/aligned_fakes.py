@@ -34,6 +34,11 @@ def tell(root: Path) -> None:
         f"Made {result.pairs:,} pairs with self-made fakes ({widgets.plain(kinds)}). {widgets.plain(result.told)}",
         icon=":material/join:",
     )
+    # A callback is heard even though the button is gone in the run that it starts.
+    st.button(
+        f"Open {widgets.plain(result.folder.name)}", icon=":material/arrow_forward:", key="open what was made",
+        on_click=navigation.ask_for_dataset, args=(result.folder,),
+    )  # fmt: skip
     if result.left_out:
         number = len(result.left_out)
         of = "1 picture" if number == 1 else f"{number:,} pictures"

@@ -55,8 +55,8 @@ def errors(*, stop: bool = False) -> Iterator[None]:
 
 
 def told(message: object) -> str:
-    """A message of the library as escaped Markdown, in the words of the pages."""
-    return plain(page_words(message))
+    """A message of the library as escaped Markdown, line by line, in the words of the pages."""
+    return "  \n".join(plain(line.strip()) for line in page_words(message).splitlines())
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:

@@ -159,18 +159,21 @@ def _one_class(rows: Rows) -> list[str]:
 
 
 def _require_labels(root: Path, rows: Rows, sheets: Sequence[Sheet], problems: Sequence[str]) -> None:
-    known = "\n  ".join(KNOWN_LAYOUTS)
+    known = "\nLayouts that are known:\n  " + "\n  ".join(KNOWN_LAYOUTS)
     told = [*problems, *(sheet.problem for sheet in sheets if sheet.name not in rows.labelled)]
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
-        raise LayoutError(f"No images were found in {root}.{tables} Layouts that are known:\n  {known}")
+        raise LayoutError(f"No images were found in {root}.{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)
-    shown = ", ".join(f"{folder} ({count})" for folder, count in sorted(folders.items())[:6])
+    if set(folders) == {"."}:
+        place, how = "directly in it", "Sort them into folders that are named after the classes."
+    else:
+        names = [f"{'the folder itself' if name == '.' else name} ({folders[name]})" for name in sorted(folders)[:6]]
+        place = f"in {', '.join(names)}{' …' if len(folders) > 6 else ''}"
+        how = "If folders do, say which: --class-folders real=…,fake=…."
     raise (LayoutError if told else ClassesUnknown)(
         f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} images "
-        f"in {shown}"
-        f"{' …' if len(folders) > 6 else ''}. If folders do, say which: --class-folders real=…,fake=…. Layouts that "
-        f"are known:\n  {known}"
+        f"{place}. {how}{known}"
     )

@@ -70,6 +70,15 @@ def test_they_are_made_of_a_folder_that_tells_no_classes_and_registered(holidays
     assert tile(app, "Usable images") == "8"
 
 
+def test_what_was_made_is_opened_with_one_click(holidays):
+    app = opened(holidays)
+    start(app)
+    ended(app, holidays)
+    app.button(key="open what was made").click().run()
+    assert not app.exception
+    assert Path(app.selectbox(key="dataset").value).name == "holidays-aligned"
+
+
 def test_the_new_data_set_opens_and_says_that_its_fakes_are_self_made(aligned):
     app = open_page("datasets")
     assert tile(app, "Fake") == "10"
