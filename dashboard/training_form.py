@@ -198,12 +198,14 @@ def _augmentation(form: _Form, place: Any, name: str) -> str:
 
 
 def _views(form: _Form, place: Any, name: str) -> str:
-    picked = place.multiselect(
-        form_fields()[name].label, list(VIEW_TITLES),
-        [view for view in parse_views(form.start[name]) if view in VIEW_TITLES], key=f"{name}-chosen-{form.key}",
-        format_func=VIEW_TITLES.__getitem__, placeholder="None", help=form.help(name),
+    # Pills, not a list: one that grows while it is open scrolls the page, which closes it.
+    picked = place.pills(
+        form_fields()[name].label, list(VIEW_TITLES), selection_mode="multi",
+        default=[view for view in parse_views(form.start[name]) if view in VIEW_TITLES], key=f"{name}-chosen-{form.key}",
+        format_func=lambda view: VIEW_TITLES[view].removesuffix(" at native pixels").capitalize(), help=form.help(name),
     )  # fmt: skip
-    return ",".join(picked)
+    before = parse_views(form.start[name])
+    return ",".join(before if set(picked) == set(before) else [view for view in VIEW_TITLES if view in picked])
 
 
 _SPECIAL: dict[str, Callable[[_Form, Any, str], Any]] = {

@@ -95,7 +95,7 @@ def _row(folder: FolderReading) -> dict[str, Any]:
         "Folder": folder.folder or ".",
         "Class": NAMES[folder.label] if folder.label is not None else "none",
         "Images": folder.images,
-        "Split": folder.split or "drawn",
+        "Split": folder.split or "to be drawn",
         "Group": folder.group or "",
     }
 

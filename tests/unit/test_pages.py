@@ -437,7 +437,7 @@ def test_training_starts_from_the_form_and_monitor_shows_it(filled, small_datase
 
 
 def setting(app: AppTest, label: str):
-    return next(item for item in (*app.selectbox, *app.multiselect, *app.number_input) if item.label == label)
+    return next(item for item in (*app.selectbox, *app.pills, *app.number_input) if item.label == label)
 
 
 def test_views_chosen_in_the_form_are_trained(filled):

@@ -61,7 +61,7 @@ def values(app: AppTest) -> dict:
 def controls(app: AppTest) -> dict:
     """Everything that can be set, by its label."""
     return {
-        item.label: item for item in (*app.selectbox, *app.multiselect, *app.number_input, *app.text_input, *app.toggle)
+        item.label: item for item in (*app.selectbox, *app.pills, *app.number_input, *app.text_input, *app.toggle)
     }
 
 
