@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import os
 import re
 import zlib
 
@@ -824,3 +825,26 @@ def test_the_cases_that_are_asked_for(shared, name, values):
     with pytest.raises(ConventionUnknown, match="column label") as caught:
         scan(shared / "cases" / name)
     assert all(value in str(caught.value) for value in values)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["[{}]", "path,label\n../1.png,real\n../2.png,fake\n", "path,label\n1.png,real\n2.png,fake\n",
+     "path,label\n../1.png,-1\n../2.png,1\n"],
+    ids=["no table", "leads out", "leads to images beside it", "unknown labels"],
+)  # fmt: skip
+def test_a_table_in_a_folder_that_is_not_utf_8_is_told_in_words_that_are(table, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\x80")
+    odd.mkdir()
+    for folder in (tmp_path, tmp_path / "real", odd):
+        make_image(folder / "1.png", seed=1)
+        make_image(folder / "2.png", seed=2)
+    (odd / ("t.json" if table.startswith("[") else "t.csv")).write_text(table)
+    try:
+        data = scan(tmp_path)
+    except LayoutError as error:
+        told = [str(error)]
+    else:
+        told = [*data.notes, *data.doubts, data.layout, *data.table.path, *(str(one) for one in data.left_out)]
+    "\n".join(told).encode()
+    assert any("\\udc80/t." in text for text in told)

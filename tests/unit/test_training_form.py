@@ -60,9 +60,7 @@ def values(app: AppTest) -> dict:
 
 def controls(app: AppTest) -> dict:
     """Everything that can be set, by its label."""
-    return {
-        item.label: item for item in (*app.selectbox, *app.pills, *app.number_input, *app.text_input, *app.toggle)
-    }
+    return {item.label: item for item in (*app.selectbox, *app.pills, *app.number_input, *app.text_input, *app.toggle)}
 
 
 def test_every_field_is_in_the_form_or_has_a_reason_not_to_be():
