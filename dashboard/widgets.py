@@ -122,17 +122,30 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
         help: Help text.
         place: Container to draw into.
     """
-    asked = st.query_params.get(name)
     # A URL value not written by this box overrides it; afterwards the box decides.
-    if asked in options and asked != st.session_state.get(f"{name}_written"):
+    asked = st.query_params.get(name)
+    asked = None if asked == st.session_state.get(f"{name}_written") else asked
+    wanted = [value for value in (asked, st.session_state.get(name)) if value is not None]
+    if asked in options:
         st.session_state[name] = asked
     if st.session_state.get(name) not in options:
         st.session_state.pop(name, None)
     picked = place.selectbox(
         label, list(options), format_func=options.__getitem__, key=name, persist_state="session", help=help
     )
+    if wanted and wanted[0] not in options:
+        st.session_state[f"{name}_gone"] = wanted[0], picked
+    gone, instead = st.session_state.get(f"{name}_gone", (None, None))
+    if gone is not None and instead == picked:  # Said until something else is picked.
+        missing(label, gone, f"Shown is {options[picked]}.", place)
     st.query_params[name] = st.session_state[f"{name}_written"] = picked
     return picked
+
+
+def missing(label: str, name: str, instead: str = "", place: Any = st) -> None:
+    """Tells that what a link or an earlier choice names is no longer there."""
+    text = f"{label} {name} is not there: it was deleted or renamed, or the link is wrong."
+    place.warning(plain(f"{text} {instead}".strip()), icon=":material/link_off:")
 
 
 def show_metrics(metrics: Mapping[str, Any], shown: "Iterable[Metric]") -> None:

@@ -328,6 +328,33 @@ def test_an_address_can_ask_for_a_detector(library):
     assert app.selectbox(key="detector").value == "photographs"
 
 
+def test_an_address_that_asks_for_what_is_gone_is_told_and_another_choice_ends_it(library):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["detector"] = "gone"
+    app.switch_page("pages/inspect.py").run()
+    assert "Detector gone is not there" in " ".join(item.value for item in app.warning)
+    app.run()
+    assert "Detector gone is not there" in " ".join(item.value for item in app.warning)
+    app.selectbox(key="detector").set_value("photographs").run()
+    assert not app.exception and not app.warning
+
+
+def test_a_detector_that_was_deleted_meanwhile_is_told(library):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("photographs").run()
+    shutil.rmtree(library / "models" / "photographs")
+    app.run()
+    assert "Detector photographs is not there" in " ".join(item.value for item in app.warning)
+
+
+def test_a_link_to_a_run_that_was_deleted_is_told_where_there_is_none(tmp_path):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["run"] = "20200101-000000-000-cnn"
+    app.switch_page("pages/monitor.py").run()
+    assert not app.exception
+    assert "is not there" in app.warning[0].value and "No runs yet" in words(app)
+
+
 # === Stability and the full result ===
 
 
