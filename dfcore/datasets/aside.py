@@ -14,6 +14,16 @@ from dfcore.utils.files import make_folder, read_json, write_json
 _PLAN = "plan.json"
 
 
+def require_new(folder: Path, made: str) -> None:
+    """Requires that a folder does not exist yet or is empty, as a place for what is made.
+
+    Raises:
+        InputError: Otherwise.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"Expected a new or empty folder for the {made}. Received: {folder}.")
+
+
 @dataclass(frozen=True)
 class Aside:
     """A data set in the making.
@@ -43,8 +53,7 @@ class Aside:
             StorageError: If it cannot be written.
         """
         out = Path(out).expanduser().absolute()
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(f"Expected a new or empty folder for the {made}. Received: {out}.")
+        require_new(out, made)
         if out.resolve().is_relative_to(root.resolve()):
             raise InputError(f"Expected a folder outside of the {of}. Received: {out}, inside {root}.")
         folder = out.parent / f".{out.name}.{doing}"
