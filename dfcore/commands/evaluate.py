@@ -46,6 +46,7 @@ def add(commands: Any) -> None:
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
     cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
     cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
+    add_reading(cross)
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
     add_arch_file(compare)
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -129,6 +130,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    if "self_made" in metrics:
+        print(f"SELF-MADE: {printable(metrics['self_made'])}")
     print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))
     print(metrics["report"])
     if metrics["groups"]:
@@ -148,7 +151,8 @@ def _cross_eval(options: argparse.Namespace) -> None:
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:
-            metrics, _ = _measured(detector, root, options.split)
+            with applied_reading(options, root):
+                metrics, _ = _measured(detector, root, options.split)
             three, seen = metrics["three_way"], metrics["trained_on"]
             same = {"same_data": metrics["same_data_as_training"]}
             rows.append(
@@ -159,13 +163,15 @@ def _cross_eval(options: argparse.Namespace) -> None:
                 | {"trained on it": cell(seen, **same)}
                 | ({"trained_on": seen} if options.json else {})
             )
+            if "self_made" in metrics:
+                remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
             if found(seen):
                 remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
     if options.json:
         print_json(rows)
         return
     print_table(rows)
-    print(*map(printable, remarks), sep="\n", end="\n" if remarks else "")
+    print(*map(printable, dict.fromkeys(remarks)), sep="\n", end="\n" if remarks else "")
 
 
 def _compare(options: argparse.Namespace) -> None:

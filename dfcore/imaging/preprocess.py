@@ -75,7 +75,7 @@ class PreprocessSpec:
             problems.append(f"resize: expected one of {', '.join(get_args(Resize))}. Received: {self.resize!r}")
         unknown = [name for name in self.views if name not in VIEW_HELP]
         if unknown or len(set(self.views)) < len(self.views):
-            problems.append(f"views: expected some of {', '.join(VIEW_HELP)}, each once. Received: {self.views!r}")
+            problems.append(f"views: expected some of {', '.join(VIEW_HELP)}, each once. Received: {self.views!r:.200}")
         elif self.resize == "native_crop" and "native" in self.views:
             problems.append("views: native is what resize=native_crop sees already. Received: 'native' beside it")
         if problems:

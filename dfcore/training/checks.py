@@ -5,7 +5,7 @@ from typing import Any
 from dfcore import architectures
 from dfcore.datasets import augment
 from dfcore.errors import ConfigError
-from dfcore.imaging.preprocess import MIN_SIZE, PreprocessSpec, parse_views
+from dfcore.imaging.preprocess import MIN_SIZE, parse_views
 
 
 def misfits(values: dict[str, Any]) -> list[str]:
@@ -46,13 +46,11 @@ def misfits(values: dict[str, Any]) -> list[str]:
 
 
 def _views(values: dict[str, Any]) -> list[str]:
-    """Reports views that there are not, and those that the loss leaves no heads for."""
-    views, resize = parse_views(str(values.get("views", ""))), values.get("resize", "stretch")
-    problems: list[str] = []
-    try:
-        PreprocessSpec(MIN_SIZE, resize, views)
-    except ConfigError as error:
-        problems += [problem for problem in error.problems if problem.startswith("views")]
+    """Reports views that the first one shows already, and heads that the loss leaves no room for."""
+    text = values.get("views", "")
+    views, problems = parse_views(str(text)), []
+    if values.get("resize") == "native_crop" and "native" in views:
+        problems.append(f"views: native is what resize=native_crop sees already. Received: {text!r}")
     if views and values.get("view_heads") == "own" and values.get("loss", "binary") != "binary":
         problems.append(
             "view_heads: expected shared with categorical loss, whose two logits judge all views. Received: 'own'"

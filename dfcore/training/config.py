@@ -226,6 +226,14 @@ class TrainConfig(BaseModel):
             raise ValueError(str(error).removeprefix("augmentation: ").split(". Received")[0]) from None
         return value
 
+    @field_validator("views")
+    @classmethod
+    def _known_views(cls, value: str) -> str:
+        try:
+            return ",".join(PreprocessSpec(views=parse_views(value)).views)
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("views: ").split(". Received")[0]) from None
+
     @field_validator("weights")
     @classmethod
     def _existing_weights(cls, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dfcore import architectures
+from dfcore import architectures, workspace
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
@@ -125,7 +125,7 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     rows = data.rows[data.rows.split.isin([TRAIN, VALIDATION])]
     if len(rows) > MOST_IMAGES:
         return None
-    signatures = looks(data.dataset.root, rows.path.tolist())
+    signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
@@ -177,6 +177,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
             fingerprint=dataset.fingerprint,
             counts={str(split): {str(k): int(v) for k, v in row.items()} for split, row in counts.iterrows()},
             demonstration=dataset.demonstration,
+            self_made=dataset.self_made,
             config=_without_paths(config),
             epochs_run=progress.epoch,
             best_epoch=progress.best_epoch,
@@ -206,6 +207,8 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     ]
     if data.dataset.demonstration:
         limits.insert(0, "DEMONSTRATION: it recognises a simulated decoder and says nothing about real deepfakes.")
+    if data.dataset.self_made:
+        limits.insert(0, f"SELF-MADE fakes: {data.dataset.self_made}")
     if not test:
         decided = config.early_stopping != "off" or config.cross_validation == "off"
         limits.append(
@@ -215,6 +218,6 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
         )  # fmt: skip
     elif test < 200:
         limits.append(f"Its test split has only {test} images: the figures are rough.")
-    if config.image_size < 64:
+    if config.image_size < 64 and not config.views:
         limits.append(f"It sees images at {config.image_size} pixels: larger ones lose their fine traces.")
     return limits

@@ -186,7 +186,10 @@ class _Process:
     """A decoding process."""
 
     def __init__(self) -> None:
-        alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="1")
+        # Freed memory goes back to the system at once, and not only the first time: a process that waits for its turn
+        # with a large image would otherwise hold what its first attempt took.
+        memory = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**20)}
+        alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", **memory)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", _CHILD],
