@@ -117,5 +117,6 @@ def _engine(card: Card) -> str:
     if record is None or not record.enabled:
         return f"Keras{f'; not OpenVINO: {record.reason}' if record else ''}"
     text = f"on {record.images} images its scores were within {record.difference:.0e} of Keras's"
-    cheaper = f"; in bfloat16, only on request, {record.bfloat16}" if record.bfloat16 else ""
+    costs = {"bfloat16": record.bfloat16, "8 bits": record.int8}
+    cheaper = "".join(f"; in {name}, only on request, {cost}" for name, cost in costs.items() if cost)
     return f"OpenVINO {record.version} in float32 where it is installed: {text}{cheaper}"

@@ -11,9 +11,6 @@ from dfcore.architectures.registry import HEAD, register_architecture
 from dfcore.errors import InputError
 from dfcore.towers import clip
 
-# Its patch tokens are the default map: the last that several blocks of class tokens still depend on.
-MAP_BLOCK = 6
-
 
 def _block(tokens: Any, name: str) -> Any:
     from keras import layers
@@ -75,7 +72,7 @@ def features(inputs: Any, weights: str) -> Any:
     found = []
     for number in range(1, clip.BLOCKS + 1):
         x = _block(x, f"block_{number}")
-        if number == MAP_BLOCK:
+        if number == clip.MAP_BLOCK:
             x = _map(x, "token_map")
         token = _class_token(x, f"{HEAD}{number}")
         found.append(layers.UnitNormalization(name=f"{HEAD}{number}_unit")(token))
@@ -89,7 +86,9 @@ def load(model: Any, weights: clip.Tower) -> None:
         InputError: If it takes images of another size than the tower.
     """
     if model.input_shape[1:3] != (clip.SIDE, clip.SIDE):
-        raise InputError(f"Expected images of {clip.SIDE} pixels with the weights that ship. Received: {model.input_shape}.")
+        raise InputError(
+            f"Expected images of {clip.SIDE} pixels with the weights that ship. Received: {model.input_shape}."
+        )
     embedding = weights.vector("embeddings.patch_embedding.weight")
     model.get_layer("patches").set_weights([embedding.transpose(2, 3, 1, 0)])
     model.get_layer("class_token").set_weights([weights.vector("embeddings.class_embedding").reshape(1, 1, -1)])

@@ -217,8 +217,10 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
         detector = Detector.load(name, options.engine)
         detectors[Path(name).name] = detector
         record = detector.card.openvino
-        if record and detector.engine.name == "openvino-bf16" and not options.json:
-            print(f"{Path(name).name} in bfloat16: on {record.images} images {record.bfloat16}.", file=sys.stderr)
+        lower = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}.get(detector.engine.name)
+        if record and lower and not options.json:
+            cost = getattr(record, lower)
+            print(f"{Path(name).name} in {lower}: on {record.images} images {cost}.", file=sys.stderr)
         budget = budget_of(options, detector.card)
         thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
         policies[Path(name).name] = Policy(thresholds, options.ignore_ood)

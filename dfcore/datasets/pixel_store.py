@@ -16,8 +16,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import DTypeLike
 from filelock import FileLock, Timeout
+from numpy.typing import DTypeLike
 
 from dfcore.errors import InputError, StorageError
 from dfcore.utils.files import explained, lock, make_folder, share

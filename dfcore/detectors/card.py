@@ -108,7 +108,7 @@ class OpenVINORecord(_Part):
         gradcam_difference: Largest difference in Grad-CAM from Keras, relative to the maximum of the map; None if this
             graph does not compute Grad-CAM.
         layers: Layers at which Keras can compute heat-maps, listed here so that TensorFlow is not needed to list them.
-        bfloat16: Cost of computing in bfloat16, which is used only on request; None if not measured.
+        bfloat16, int8: Cost of computing in bfloat16 or 8 bits, which is done only on request; None if not measured.
         thread_invariant: Whether an image's outputs are bit-identical on one thread and on two.
         sha256: Hashes of `OPENVINO_FILES`, in that order; empty if OpenVINO cannot represent the network.
     """
@@ -121,6 +121,7 @@ class OpenVINORecord(_Part):
     gradcam_difference: float | None = None
     layers: tuple[str, ...] = ()
     bfloat16: PrecisionCost | None = None
+    int8: PrecisionCost | None = None
     thread_invariant: bool = False
     sha256: tuple[str, ...] = ()
 

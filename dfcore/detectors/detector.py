@@ -12,13 +12,24 @@ from PIL import Image
 
 from dfcore import architectures, workspace
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
+from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, read_trained_on, verify
 from dfcore.detectors.card import Card
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.model_validation import check_model, read_weights
 from dfcore.detectors.trained_on import Seen, TrainedOn
 from dfcore.detectors.verdict import Scores, Verdict
-from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, has_bfloat16, installed, weight_dedup
+from dfcore.engines import (
+    Engine,
+    EngineName,
+    KerasEngine,
+    OpenVinoEngine,
+    Precision,
+    TowerEngine,
+    has_bfloat16,
+    installed,
+    weight_dedup,
+)
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
@@ -33,6 +44,9 @@ if TYPE_CHECKING:
 
     from dfcore.explanation import Explainer, Heatmap
     from dfcore.runs import Run
+
+
+_PRECISIONS: dict[EngineName, Precision] = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}
 
 
 class Detector:
@@ -229,7 +243,12 @@ class Detector:
             if self._explainer is None:
                 engine, record, shortcut = self.engine, self.card.openvino, None
                 covered = record is not None and self.card.cam_layer in record.layers
-                if record is not None and covered and isinstance(engine, OpenVinoEngine) and engine.has_gradcam:
+                if (
+                    record is not None
+                    and covered
+                    and isinstance(engine, OpenVinoEngine | TowerEngine)
+                    and engine.has_gradcam
+                ):
                     shortcut = Shortcut(engine.gradcam, record.layers)
                 self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut, engine.heads)
             return self._explainer
@@ -274,32 +293,34 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
     if requested not in get_args(EngineName):
         raise InputError(f"Expected one of the engines {', '.join(get_args(EngineName))}. Received: {requested!r}.")
     # OpenVINO does not validate graphs; one from elsewhere is loaded only on explicit request.
-    enabled = card.openvino is not None and card.openvino.enabled and installed() and workspace.is_own(folder)
-    bfloat16 = requested == "openvino-bf16"
-    if requested == "keras" or (requested == "auto" and not enabled):
+    enabled = card.openvino is not None and card.openvino.enabled and installed()
+    trusted = card.tower is not None or workspace.is_own(folder)
+    precision = _PRECISIONS.get(requested, "float32")
+    if requested == "keras" or (requested == "auto" and not (enabled and trusted)):
         return None
+    extras.require("openvino", "openvino", f"The engine {requested!r}")
+    if precision == "bfloat16" and not has_bfloat16():
+        raise InputError("This processor does not support bfloat16; use --engine openvino.")
+    if precision == "int8" and card.tower is None:
+        raise InputError(f"{folder} has no network in 8 bits: only detectors on a tower do. Use --engine openvino.")
     if card.tower is not None:
-        extras.require("openvino", "openvino", f"The engine {requested!r}")
-        return _tower_engine(folder, card, requested)
+        _require_measured(folder, card, precision)
+        return on_tower.engine(folder, card, precision)
     files = read_openvino(folder, card)
     if files is None and requested == "auto":
         return None
-    extras.require("openvino", "openvino", f"The engine {requested!r}")
     if files is None:
         why = card.openvino.reason if card.openvino and card.openvino.reason else "none was created"
         raise InputError(f"{folder} has no network for OpenVINO ({why}). Create one with 'dfcore optimize'.")
     graph, weights = files
     assert card.openvino is not None  # Otherwise there would be no files.
-    if bfloat16 and not has_bfloat16():
-        raise InputError("This processor does not support bfloat16; use --engine openvino.")
-    if bfloat16 and card.openvino.bfloat16 is None:
-        raise InputError(f"{folder}: the cost of bfloat16 has not been measured. Run 'dfcore optimize' first.")
+    _require_measured(folder, card, precision)
     weights = weight_dedup.unpack(weights, read_weights(folder / MODEL))
     engine = OpenVinoEngine(
         graph,
         weights,
         thread_invariant=card.openvino.thread_invariant,
-        bfloat16=bfloat16,
+        bfloat16=precision == "bfloat16",
         views=len(card.spec.view_titles),
         loss=card.loss,
     )
@@ -311,13 +332,9 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
     return engine
 
 
-def _tower_engine(folder: Path, card: Card, requested: EngineName) -> TowerEngine:
-    weights = read_weights(folder / MODEL)
-    kernel = next(value for value in weights.values() if value.ndim == 2)
-    bias = next(value for value in weights.values() if value.ndim == 1)
-    precision: Precision = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}.get(requested, "float32")
-    views = len(card.spec.view_titles)
-    return TowerEngine(kernel, bias, views=views, loss=card.loss, tta_flip=card.tta_flip, precision=precision)
+def _require_measured(folder: Path, card: Card, precision: Precision) -> None:
+    if precision != "float32" and (card.openvino is None or getattr(card.openvino, precision) is None):
+        raise InputError(f"{folder}: the cost of {precision} has not been measured. Run 'dfcore optimize' first.")
 
 
 def _with_keras(folder: Path, card: Card) -> Detector:
@@ -359,6 +376,8 @@ def _load_model(folder: Path, card: Card) -> "keras.Model":
         model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many exception types on files that are not valid models.
         raise BundleError(f"{folder / MODEL} cannot be loaded: {printable(error)[:300]}") from error
+    if card.tower is not None:
+        model = on_tower.network(folder, card, model)
     expected = (card.preprocess.size, card.preprocess.size, 3)
     if model.input_shape[1:] != expected:
         raise BundleError(

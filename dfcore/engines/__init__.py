@@ -4,6 +4,8 @@ from dfcore.engines import weight_dedup
 from dfcore.engines.base import Engine, EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
 from dfcore.engines.keras_engine import KerasEngine
 from dfcore.engines.openvino_engine import OpenVinoEngine, convert, has_bfloat16, installed
+from dfcore.engines.tower_engine import TowerEngine
+from dfcore.towers.graph import Precision
 
 __all__ = [
     "Engine",
@@ -11,6 +13,8 @@ __all__ = [
     "KerasEngine",
     "OpenVinoEngine",
     "Outputs",
+    "Precision",
+    "TowerEngine",
     "as_squares",
     "convert",
     "count_heads",

@@ -11,7 +11,7 @@ import numpy as np
 
 # Names of the outputs of an OpenVINO network. MAPS, the activations, are replaced by GRADCAM during conversion.
 LOGITS, FEATURES, MAPS, GRADCAM = "logits", "features", "maps", "evidence"
-EngineName = Literal["auto", "keras", "openvino", "openvino-bf16"]
+EngineName = Literal["auto", "keras", "openvino", "openvino-bf16", "openvino-int8"]
 
 
 class Outputs(NamedTuple):

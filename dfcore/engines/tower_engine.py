@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from dfcore.engines.base import EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
-from dfcore.towers import tower
-from dfcore.towers.graph import FEATURES, Precision, compiled
+from dfcore.engines.base import GRADCAM, EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
+from dfcore.towers import clip, tower
+from dfcore.towers.graph import FEATURES, TOKENS, WIDTH, Precision, compiled, explained
 from dfcore.utils.processes import cores
 
 _NAMES: dict[Precision, EngineName] = {
@@ -31,10 +31,10 @@ class _SharedTower:
 
     def features(self, squares: np.ndarray) -> np.ndarray:
         """Features of images, uint8 (N, 224, 224, 3): float32 (N, 9216), bit-identical in any batch."""
-        result = np.empty((len(squares), FEATURES), np.float32)
+        result = np.empty((len(squares), WIDTH), np.float32)
 
         def keep(request: Any, number: int) -> None:
-            result[number] = request.get_output_tensor().data[0]
+            result[number] = request.get_tensor(FEATURES).data[0]
 
         with self._lock:
             self._queue.set_callback(keep)
@@ -43,6 +43,15 @@ class _SharedTower:
             self._queue.wait_all()
         return result
 
+    def tokens(self, square: np.ndarray) -> np.ndarray:
+        """Tokens of one image, (224, 224, 3), after the block of the map: float32 (1, 197, 768)."""
+        found = []
+        with self._lock:
+            self._queue.set_callback(lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
+            self._queue.start_async({0: square[None]})
+            self._queue.wait_all()
+        return found[0]
+
 
 @lru_cache(3)
 def shared_tower(precision: Precision = "float32") -> _SharedTower:
@@ -50,10 +59,36 @@ def shared_tower(precision: Precision = "float32") -> _SharedTower:
     return _SharedTower(precision)
 
 
+class _SharedMaps:
+    """Grad-CAM of the upper part of the tower, for any head. Thread-safe."""
+
+    def __init__(self) -> None:
+        import openvino
+
+        from dfcore.engines.gradcam import add_gradcam
+
+        model, settings = explained(tower())
+        self._request = openvino.Core().compile_model(add_gradcam(model), "CPU", settings).create_infer_request()
+        self._lock = threading.Lock()
+
+    def evidence(self, tokens: np.ndarray, head: np.ndarray) -> np.ndarray:
+        """Grad-CAM before its ReLU, float32 (14, 14), from an image's tokens and the weights of a head, (9216,)."""
+        with self._lock:
+            upper = np.ascontiguousarray(head[clip.MAP_BLOCK * clip.WIDTH :, None])
+            self._request.infer({0: tokens, 1: upper})
+            return np.array(self._request.get_tensor(GRADCAM).data[0])
+
+
+@lru_cache(1)
+def _shared_maps() -> _SharedMaps:
+    return _SharedMaps()
+
+
 class TowerEngine:
     """Runs the shared tower and a head. Thread-safe."""
 
-    width = FEATURES
+    width = WIDTH
+    has_gradcam = True
 
     def __init__(
         self,
@@ -98,6 +133,15 @@ class TowerEngine:
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits
+
+    def gradcam(self, pixels: np.ndarray, view: int = 0) -> np.ndarray:
+        """See `OpenVinoEngine.gradcam`; the layer is the one of `clip.MAP_BLOCK`."""
+        units = self._kernel.shape[1]
+        if self.heads > 1:
+            head = self._kernel[:, view]
+        else:
+            head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
+        return _shared_maps().evidence(self._tower.tokens(pixels), head)
 
     def _logits(self, features: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.

@@ -1,5 +1,6 @@
 """Adds an OpenVINO network to a bundle, and enables it if its results match Keras."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,23 @@ from PIL import Image
 
 from dfcore import workspace
 from dfcore.confidence import is_fake, sigmoid
+from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import MODEL, write_openvino
 from dfcore.detectors.card import Card, OpenVINORecord, PrecisionCost
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import is_shipped
 from dfcore.detectors.model_validation import read_weights
-from dfcore.engines import OpenVinoEngine, Outputs, as_squares, convert, has_bfloat16, installed, weight_dedup
+from dfcore.engines import (
+    OpenVinoEngine,
+    Outputs,
+    Precision,
+    TowerEngine,
+    as_squares,
+    convert,
+    has_bfloat16,
+    installed,
+    weight_dedup,
+)
 from dfcore.errors import BundleError
 from dfcore.explanation import Explainer, Target
 from dfcore.utils.files import lock
@@ -51,7 +63,10 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
             f"Copy its folder to {workspace.models_dir()} and optimize the copy."
         )
     detector = Detector.load(folder, "keras")
-    record, files = _compared(detector, patterns(detector.spec.size, pixels, len(detector.spec.view_titles)))
+    pixels = patterns(detector.spec.size, pixels, len(detector.spec.view_titles))
+    if detector.card.tower is not None and installed():
+        return _store(folder, detector.card, _compared_tower(detector, pixels), None)
+    record, files = _compared(detector, pixels)
     if files is not None:
         graph, weights = files
         files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
@@ -86,8 +101,6 @@ def patterns(size: int, pixels: np.ndarray | None = None, views: int = 1) -> np.
 def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, tuple[bytes, bytes] | None]:
     if not installed():
         return OpenVINORecord(enabled=False, reason="OpenVINO was not installed"), None
-    from importlib.metadata import version
-
     explainer = detector.explainer()
     kind: dict[str, Any] = {"views": len(detector.spec.view_titles), "loss": detector.card.loss}
     how = kind | {"tta_flip": detector.card.tta_flip}
@@ -109,8 +122,39 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
         return OpenVINORecord(
             enabled=False, reason=f"OpenVINO cannot run this network: {text}", version=version("openvino")
         ), None
-    expected = detector.engine.outputs(pixels)
     cheaper = OpenVinoEngine(*files, bfloat16=True, **kind).outputs(pixels) if has_bfloat16() else None
+    record = _record(detector, pixels, result, bfloat16=cheaper)
+    about = {"gradcam_difference": gradcam_difference, "thread_invariant": thread_invariant}
+    return record.model_copy(update=about), files
+
+
+def _compared_tower(detector: Detector, pixels: np.ndarray) -> OpenVINORecord:
+    """Compares the tower as a graph for OpenVINO, which is the program's own and no part of the bundle."""
+    assert detector.folder is not None
+    folder, card = detector.folder, detector.card
+    engine = on_tower.engine(folder, card)
+
+    def at(precision: Precision) -> Outputs:
+        return on_tower.engine(folder, card, precision).outputs(pixels)
+
+    bfloat16 = at("bfloat16") if has_bfloat16() else None
+    record = _record(detector, pixels, at("float32"), bfloat16=bfloat16, int8=at("int8"))
+    difference = _gradcam_difference(detector.explainer(), engine, pixels)
+    if difference is None or not difference < GRADCAM_LIMIT:
+        return record
+    return record.model_copy(update={"gradcam_difference": difference})
+
+
+def _record(
+    detector: Detector,
+    pixels: np.ndarray,
+    result: Outputs,
+    *,
+    bfloat16: Outputs | None = None,
+    int8: Outputs | None = None,
+) -> OpenVINORecord:
+    """How results differ from Keras's, and what computing at lower precisions costs."""
+    expected = detector.engine.outputs(pixels)
     # Uncalibrated scores too: the calibration may be flat in the range of these logits.
     scorings = (detector.card.calibration.apply, sigmoid)
     difference = max(float(np.abs(score(result.logits) - score(expected.logits)).max()) for score in scorings)
@@ -120,13 +164,16 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
         reason = f"its scores differ from Keras's by up to {difference:.2g} (limit {LIMIT:g})"
     elif not features < FEATURES_LIMIT:
         reason = f"its features differ from Keras's by up to {features:.2g} of the largest (limit {FEATURES_LIMIT:g})"
-    finite = difference if np.isfinite(difference) else None
-    record = OpenVINORecord(
-        enabled=not reason, reason=reason, difference=finite, images=len(pixels), version=version("openvino"),
-        gradcam_difference=gradcam_difference, layers=tuple(explainer.layers), thread_invariant=thread_invariant,
-        bfloat16=cheaper and _cost(detector.card, expected, cheaper),
-    )  # fmt: skip
-    return record, files
+    return OpenVINORecord(
+        enabled=not reason,
+        reason=reason,
+        difference=difference if np.isfinite(difference) else None,
+        images=len(pixels),
+        version=version("openvino"),
+        layers=tuple(detector.explainer().layers),
+        bfloat16=bfloat16 and _cost(detector.card, expected, bfloat16),
+        int8=int8 and _cost(detector.card, expected, int8),
+    )
 
 
 def _cost(card: Card, expected: Outputs, result: Outputs) -> PrecisionCost | None:
@@ -146,7 +193,7 @@ def _identical(single: Outputs, batch: Outputs, index: int) -> bool:
     return all(np.array_equal(one[0], many[index]) for one, many in zip(single, batch, strict=True))
 
 
-def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np.ndarray) -> float | None:
+def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine | TowerEngine, pixels: np.ndarray) -> float | None:
     """Largest difference between the engines' heat-maps, relative to the map's maximum; None without Grad-CAM."""
     if not engine.has_gradcam:
         return None

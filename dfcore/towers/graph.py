@@ -15,14 +15,18 @@ _SETTINGS: dict[Precision, dict[str, Any]] = {
     "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
     "int8": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
 }
-FEATURES = clip.BLOCKS * clip.WIDTH
+# Length of a feature vector.
+WIDTH = clip.BLOCKS * clip.WIDTH
+# Names of outputs; the first three as in `dfcore.engines.base`.
+LOGITS, FEATURES, MAPS, TOKENS = "logits", "features", "maps", "tokens"
 
 
 def compiled(weights: clip.Tower, precision: Precision = "float32") -> Any:
-    """The network that maps an image, uint8 (1, 224, 224, 3), to its features, float32 (1, 9216).
+    """The network that maps an image, uint8 (1, 224, 224, 3), to its features and to the tokens for `explained`.
 
-    Features are the class tokens of all blocks, each of length 1. Kernels stay in 8 bits in memory, 0.1 GB instead of
-    0.35. Each image is computed on one core, so that its features do not depend on what else is computed.
+    Features, float32 (1, 9216), are the class tokens of all blocks, each of length 1. Kernels stay in 8 bits in memory,
+    0.1 GB instead of 0.35. Each image is computed on one core, so that its features do not depend on what else is
+    computed.
 
     Raises:
         MissingExtraError: If OpenVINO is not installed.
@@ -32,21 +36,57 @@ def compiled(weights: clip.Tower, precision: Precision = "float32") -> Any:
     return ov.Core().compile_model(_Builder(ov, weights).model(), "CPU", settings)
 
 
+def explained(weights: clip.Tower) -> tuple[Any, dict[str, Any]]:
+    """The upper part of the network, for `gradcam.add_gradcam`, and the settings to compile it with.
+
+    Inputs: the tokens of an image after block `clip.MAP_BLOCK`, float32 (1, 197, 768), and the weights of a head for
+    the features of later blocks, float32 (D, 1). Outputs: "logits" (1, 1), and "maps" (1, 14, 14, 768), the tokens of
+    the patches on their grid.
+    """
+    ov = extras.openvino("The network CLIP ViT-B/16")
+    # One image on two threads, whatever the number of cores: rounding depends on how sums are split.
+    return _Builder(ov, weights).explained(), _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
+
+
 class _Builder:
     def __init__(self, ov: Any, weights: clip.Tower):
         self._ov, self._ops, self._weights = ov, ov.opset13, weights
 
     def model(self) -> Any:
-        ops = self._ops
-        image = ops.parameter([1, clip.SIDE, clip.SIDE, 3], np.uint8, name="image")
-        x = self._embedded(image)
-        found = []
-        for number in range(clip.BLOCKS):
+        image = self._ops.parameter([1, clip.SIDE, clip.SIDE, 3], np.uint8, name="image")
+        middle, lower = self._blocks(self._embedded(image), 0, clip.MAP_BLOCK)
+        _, upper = self._blocks(middle, clip.MAP_BLOCK, clip.BLOCKS)
+        return self._named({FEATURES: self._ops.concat(lower + upper, 1), TOKENS: middle}, [image])
+
+    def explained(self) -> Any:
+        ops, grid = self._ops, clip.SIDE // clip.PATCH
+        tokens = ops.parameter([1, clip.TOKENS, clip.WIDTH], np.float32, name="tokens")
+        head = ops.parameter([(clip.BLOCKS - clip.MAP_BLOCK) * clip.WIDTH, 1], np.float32, name="head")
+        # Reshaped to a map and back, as at the layer "token_map" in Keras.
+        maps = self._reshaped(self._part(tokens, 1, clip.TOKENS), [1, grid, grid, clip.WIDTH])
+        row = self._reshaped(maps, [1, clip.TOKENS - 1, clip.WIDTH])
+        x = ops.concat([self._part(tokens, 0, 1), row], 1)
+        _, found = self._blocks(x, clip.MAP_BLOCK, clip.BLOCKS)
+        logits = ops.matmul(ops.concat(found, 1), head, False, False)
+        return self._named({LOGITS: logits, MAPS: maps}, [tokens, head])
+
+    def _named(self, outputs: dict[str, Any], inputs: list[Any]) -> Any:
+        for name, value in outputs.items():
+            value.output(0).get_tensor().set_names({name})
+        return self._ov.Model([self._ops.result(value) for value in outputs.values()], inputs, clip.NAME)
+
+    def _blocks(self, x: Any, start: int, stop: int) -> tuple[Any, list[Any]]:
+        """Tokens after these blocks, and the class token of each, divided by its length, (1, 768)."""
+        ops, found = self._ops, []
+        for number in range(start, stop):
             x = self._block(x, f"layers.{number}")
             token = self._part(x, 0, 1)
             length = ops.sqrt(ops.reduce_sum(ops.multiply(token, token), np.array([2]), keep_dims=True))
-            found.append(ops.reshape(ops.divide(token, length), np.array([1, clip.WIDTH]), special_zero=False))
-        return self._ov.Model([ops.concat(found, 1)], [image], clip.NAME)
+            found.append(self._reshaped(ops.divide(token, length), [1, clip.WIDTH]))
+        return x, found
+
+    def _reshaped(self, x: Any, shape: list[int]) -> Any:
+        return self._ops.reshape(x, np.array(shape), special_zero=False)
 
     def _embedded(self, image: Any) -> Any:
         ops, weights = self._ops, self._weights
@@ -55,7 +95,7 @@ class _Builder:
         x = ops.transpose(x, np.array([0, 3, 1, 2]))
         kernel, step = weights.vector("embeddings.patch_embedding.weight"), [clip.PATCH, clip.PATCH]
         x = ops.convolution(x, ops.constant(kernel), step, [0, 0], [0, 0], [1, 1])
-        x = ops.reshape(x, np.array([1, clip.WIDTH, clip.TOKENS - 1]), special_zero=False)
+        x = self._reshaped(x, [1, clip.WIDTH, clip.TOKENS - 1])
         first = weights.vector("embeddings.class_embedding").reshape(1, 1, -1)
         x = ops.concat([ops.constant(first), ops.transpose(x, np.array([0, 2, 1]))], 1)
         x = ops.add(x, weights.vector("embeddings.position_embedding.weight")[None])
@@ -79,9 +119,7 @@ class _Builder:
         scale = np.float32((clip.WIDTH // clip.HEADS) ** -0.5)
         weight = ops.softmax(ops.multiply(ops.matmul(query, key, False, True), scale), -1)
         joined = ops.transpose(ops.matmul(weight, value, False, False), np.array([0, 2, 1, 3]))
-        return self._dense(
-            ops.reshape(joined, np.array([1, clip.TOKENS, clip.WIDTH]), special_zero=False), f"{name}.out_proj"
-        )
+        return self._dense(self._reshaped(joined, [1, clip.TOKENS, clip.WIDTH]), f"{name}.out_proj")
 
     def _dense(self, x: Any, name: str) -> Any:
         ops = self._ops

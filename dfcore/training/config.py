@@ -87,8 +87,8 @@ class TrainConfig(BaseModel):
     )
     weights: Annotated[str, FormField("Weights to start from", "main")] = Field(
         "none",
-        description="Weights to start from: none, imagenet, shipped (of clip_vit_b16), or a weights file. Pretrained ones "
-        "need far fewer images; those of ImageNet are downloaded once.",
+        description="Weights to start from: none, imagenet, shipped (of clip_vit_b16), or a weights file. Pretrained "
+        "ones need far fewer images; those of ImageNet are downloaded once, those that ship stay as they are.",
     )
     loss: Annotated[
         Literal["binary", "categorical"],

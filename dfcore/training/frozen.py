@@ -16,7 +16,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import decoder, handling, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.towers import clip
-from dfcore.towers.graph import FEATURES
+from dfcore.towers.graph import WIDTH
 from dfcore.utils.files import sha256_bytes
 
 # Images whose features are written at a time.
@@ -26,13 +26,13 @@ Progress = Callable[[int, int], None]
 
 
 class FeatureStore:
-    """Features of images by content, view and seed of the handling; float16 (views, FEATURES) each."""
+    """Features of images by content, view and seed of the handling; float16 (views, WIDTH) each."""
 
     def __init__(self, folder: Path, spec: PreprocessSpec):
         views = len(spec.view_titles)
         self._spec = spec
         self._folder = folder
-        self._store = PixelStore(folder / f"{clip.NAME}-{clip.SHA256[:8]}-{spec.key}", (views, FEATURES), np.float16)
+        self._store = PixelStore(folder / f"{clip.NAME}-{clip.SHA256[:8]}-{spec.key}", (views, WIDTH), np.float16)
         self._use: Use = self._store.begin_use()
 
     def load(
@@ -48,7 +48,7 @@ class FeatureStore:
                 stays.
 
         Returns:
-            float16 (images, 1 + draws, views, FEATURES), and {number of the image: reason} of those that cannot be
+            float16 (images, 1 + draws, views, WIDTH), and {number of the image: reason} of those that cannot be
             read, whose features are NaN.
 
         Raises:
@@ -84,7 +84,7 @@ class FeatureStore:
         shown = [rgb, *(handling.drawn(seed).apply(rgb) for seed in seeds[1:])]
         squares = np.stack([self._spec.apply(each) for each in shown]).reshape(-1, clip.SIDE, clip.SIDE, 3)
         values = shared_tower("float32").features(squares).astype(np.float16)
-        return list(zip(keys, values.reshape(len(keys), -1, FEATURES), strict=True))
+        return list(zip(keys, values.reshape(len(keys), -1, WIDTH), strict=True))
 
 
 def _key(digest: str, draw: int) -> str:
