@@ -91,7 +91,7 @@ class _Form:
             for name in part:
                 if name in _WIDE:
                     places = [st.container()]
-                elif group == "main" or name not in self.idle():
+                elif name not in self.idle() or (group == "main" and self.values.get("weights") != "shipped"):
                     places = places or list(st.columns(width))
                 else:
                     continue

@@ -71,7 +71,8 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         default="auto",
         choices=("auto", "keras", "openvino", "openvino-bf16", "openvino-int8"),
         help="inference engine: keras is the reference, openvino is fast on CPUs, openvino-bf16 twice as fast but less "
-        "precise, openvino-int8 rounds to 8 bits (detectors on CLIP only) (default: auto, openvino if the detector's card records that both agree)",
+        "precise, openvino-int8 rounds to 8 bits, of detectors on CLIP only (default: auto, openvino if the detector's "
+        "card records that both agree)",
     )
 
 

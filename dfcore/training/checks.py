@@ -27,10 +27,11 @@ def misfits(values: dict[str, Any]) -> list[str]:
         problems.append(
             f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
         )
-    if values.get("cross_validation") in ("content", "group") and values.get("early_stopping", "auc") != "off":
+    early = values.get("early_stopping", "off" if values.get("weights") == "shipped" else "auc")
+    if values.get("cross_validation") in ("content", "group") and early != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
-            f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"
+            f"best epoch. Received: {early!r}"
         )
     if values.get("weights") == "shipped" and architecture.tower is None:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).tower)
@@ -39,6 +40,8 @@ def misfits(values: dict[str, Any]) -> list[str]:
         problems.append(
             f"image_size: expected {architecture.image_size} with the weights that ship for {name}. Received: {size!r}"
         )
+    if values.get("weights") == "shipped" and values.get("loss", "binary") != "binary":
+        problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
     if values.get("weights") == "imagenet" and not architecture.pretrained:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")

@@ -33,6 +33,8 @@ _CROSS_VALIDATION_TITLES = {
     "content": "cross-validation",
     "group": "leaving groups out",
 }
+# With weights that ship only the head learns, which has one best solution: there are no epochs to choose from.
+_SOLVED_AT_ONCE: dict[str, Any] = {"epochs": 1, "freeze_epochs": 1, "early_stopping": "off"}
 # Replaced by the default size of the architecture before validation.
 _BY_ARCH: Any = None
 
@@ -150,6 +152,21 @@ class TrainConfig(BaseModel):
     augmentation: Annotated[str, FormField("Augmentation", "main")] = Field(
         "light", description="none, light, standard, strong, or single changes such as flip,jpeg:strong."
     )
+    handled: Annotated[int, FormField("Handled copies", "optimisation", step=1)] = Field(
+        1,
+        ge=0,
+        le=20,
+        description="With weights that ship: how often each training image is learned from once more after a random "
+        "handling (resizing, JPEG, WebP, noise, blur), as images get it on their way. Each costs as much as the image.",
+    )
+    pairs: Annotated[int, FormField("Aligned pairs", "optimisation", step=1)] = Field(
+        0,
+        ge=0,
+        le=20,
+        description="With weights that ship and further views: how many pairs of itself and its own reconstruction by "
+        "a decoder (TAEF2) are learned from for each real training image, by the further views. They teach a decoder's "
+        "traces apart from the subject. The fakes are self-made.",
+    )
     full_image_epochs: Annotated[int, FormField("Epochs on full images", "optimisation", step=1)] = Field(
         0,
         ge=0,
@@ -200,8 +217,12 @@ class TrainConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _size_of_arch(cls, values: Any) -> Any:
-        """Sets the image size if none is given; no other code does."""
-        if not isinstance(values, dict) or values.get("image_size") is not None:
+        """Sets the image size if none is given, and the epochs of a head that is solved for; no other code does."""
+        if not isinstance(values, dict):
+            return values
+        if values.get("weights") == "shipped":
+            values = values | _SOLVED_AT_ONCE
+        if values.get("image_size") is not None:
             return values
         rest = {name: value for name, value in values.items() if name != "image_size"}
         name = rest.get("arch", cls.model_fields["arch"].default)
@@ -249,7 +270,7 @@ class TrainConfig(BaseModel):
     @property
     def on_tower(self) -> bool:
         """Whether only the head learns, on the tower that ships: the bundle then holds the head alone."""
-        return self.weights == "shipped" and self.freeze_epochs >= self.epochs
+        return self.weights == "shipped"
 
     @property
     def spec(self) -> PreprocessSpec:

@@ -12,7 +12,9 @@ from dfcore.audit import stored
 from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, scan
 from dfcore.datasets.cache import Pixels, load_pixels
 from dfcore.errors import DatasetError
+from dfcore.labels import REAL
 from dfcore.training.config import TrainConfig
+from dfcore.training.frozen import AS_IT_IS, Frozen, Variant, load_features
 from dfcore.utils.files import read_json, sha256_bytes, write_json
 
 
@@ -25,12 +27,15 @@ class TrainingData:
         rows: Rows of the images that could be decoded, with index 0, 1, ….
         pixels: Their pixels, in the same order.
         excluded: Path and error of every excluded image.
+        features: With a frozen tower, features of the images of the training split in all forms that are learned from,
+            and of all images as they are.
     """
 
     dataset: Dataset
     rows: pd.DataFrame
     pixels: Pixels
     excluded: pd.DataFrame
+    features: Frozen | None = None
 
     def positions(self, split: str) -> np.ndarray:
         """Row numbers of a split, int, shape (n,)."""
@@ -78,7 +83,32 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         rows = rows[saved].reset_index(drop=True)
         _require_left(dataset.with_table(rows), lost)
         pixels = Pixels(pixels.store, pixels.rows[saved], {})
-    return TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
+    data = TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
+    return replace(data, features=_features(config, data, tell)) if config.on_tower else data
+
+
+def _features(config: TrainConfig, data: TrainingData, tell: Callable[[str, int, int], None]) -> Frozen:
+    rows = data.rows
+    learned = (rows.split == TRAIN).to_numpy()
+    real = learned & (rows.label == REAL).to_numpy()
+    wanted = {AS_IT_IS: np.ones(len(rows), bool)}
+    wanted |= {Variant("drawn", number): learned for number in range(1, 1 + config.handled)}
+    wanted |= {Variant(side, number): real for number in range(config.pairs) for side in ("real", "fake")}
+    features, errors = load_features(
+        [data.dataset.root / path for path in rows.path],
+        list(rows.sha256),
+        config.spec,
+        wanted=wanted,
+        folder=workspace.cache_dir(),
+        progress=lambda done, total: tell("computing features", done, total),
+    )
+    if errors:
+        number, reason = next(iter(errors.items()))
+        raise DatasetError(
+            f"{len(errors):,} images could not be read any more after they had been decoded, e.g. "
+            f"{rows.path.iloc[number]}: {reason}"
+        )
+    return features
 
 
 def _require_left(rest: Dataset, lost: pd.DataFrame) -> None:

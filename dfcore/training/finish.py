@@ -12,6 +12,7 @@ from dfcore import architectures, workspace
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
+from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
 from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
@@ -23,6 +24,7 @@ from dfcore.imaging.preprocess import first_view
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
+from dfcore.training.frozen import AS_IT_IS
 from dfcore.training.progress import Progress, Watcher
 from dfcore.utils.files import write_text
 
@@ -109,7 +111,7 @@ def _fit(
     thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source)
     learned = data.positions(TRAIN)
     some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
-    ood_detector = OODDetector.fit(_outputs(bare, data, some)[1], validation_features)
+    ood_detector = OODDetector.fit(_known_features(bare, data, some), validation_features)
     ood = OODRecord(files=_files(data, learned), sha256="", limit_from="the validation split")
     threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
     card = card.model_copy(
@@ -134,6 +136,13 @@ def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> t
     starts = range(0, len(positions), 64)
     parts = [detector.engine.outputs(data.pixels.gather(positions[i : i + 64])) for i in starts]
     return np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts])
+
+
+def _known_features(detector: Detector, data: TrainingData, positions: np.ndarray) -> np.ndarray:
+    """Features of images, those that were learned from where they are kept: the first view's, as in `Outputs`."""
+    if data.features is None:
+        return _outputs(detector, data, positions)[1]
+    return data.features.gather(AS_IT_IS, positions)[:, 0].astype(np.float32)
 
 
 def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
@@ -168,6 +177,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
         arch=config.arch,
         loss=config.loss,
         tta_flip=config.tta_flip,
+        tower=on_tower.record() if config.on_tower else None,
         preprocess=Preprocess(**config.spec.to_dict()),
         threshold=Threshold(value=0.5, chosen_on="nothing yet", criterion="none"),
         cam_layer=architectures.get(config.arch).cam_layer,

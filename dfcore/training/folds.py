@@ -140,18 +140,13 @@ def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watch
     Returns:
         Table with path, sha256, label, group and logit; None if training was stopped.
     """
-    from dfcore.engines import KerasEngine
-    from dfcore.training.trainer import Trainer
+    from dfcore.training.trainer import trainer_for
 
-    trainer = Trainer(config, fold, folder, watcher)
+    trainer = trainer_for(config, fold, folder, watcher)
     if not trainer.run():
         return None
-    views = len(config.spec.view_titles)
-    engine = KerasEngine(trainer.best_model(), tta_flip=config.tta_flip, views=views, loss=config.loss)
-    positions = fold.positions(VALIDATION)
-    starts = range(0, len(positions), 64)
-    logits = np.concatenate([engine.logits(fold.pixels.gather(positions[i : i + 64])) for i in starts])
-    rows = fold.rows.iloc[positions][["path", "sha256", "label", "group"]].reset_index(drop=True)
+    logits = trainer.held_out_logits()
+    rows = fold.rows.iloc[fold.positions(VALIDATION)][["path", "sha256", "label", "group"]].reset_index(drop=True)
     return rows.assign(logit=logits)
 
 

@@ -1,16 +1,17 @@
-"""Training a head on a frozen tower: features are computed once and kept, so that a head takes seconds.
+"""Features of a frozen tower, computed once and kept: training a head on them takes seconds.
 
-Features depend on the image's content, its view and the seed of its handling alone, so all runs share them. An image is
-learned from as it is and as it looks after random handlings (`handling.drawn`), which take the place of augmentation.
+Features depend on the image's content, its views and its handling alone, so all runs share them. An image is learned
+from as it is and after random handlings (`handling.drawn`), which take the place of augmentation; a real one also
+beside its own reconstruction (`synthesis.pair`), if pairs are asked for.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dfcore import workspace
-from dfcore.datasets.pixel_store import PixelStore, Use, make_room
+from dfcore.datasets.pixel_store import PixelStore, make_room
 from dfcore.engines.tower_engine import shared_tower
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, handling, sandbox
@@ -20,77 +21,124 @@ from dfcore.towers.graph import WIDTH
 from dfcore.utils.files import sha256_bytes
 
 # Images whose features are written at a time.
-_SLICE = 16
+_SLICE = 8
+# How the handlings are drawn and the pairs are made; part of the keys of what is kept.
+_VERSION = 1
 
 Progress = Callable[[int, int], None]
 
 
-class FeatureStore:
-    """Features of images by content, view and seed of the handling; float16 (views, WIDTH) each."""
+@dataclass(frozen=True)
+class Variant:
+    """One form in which an image is learned from.
 
-    def __init__(self, folder: Path, spec: PreprocessSpec):
-        views = len(spec.view_titles)
-        self._spec = spec
-        self._folder = folder
-        self._store = PixelStore(folder / f"{clip.NAME}-{clip.SHA256[:8]}-{spec.key}", (views, WIDTH), np.float16)
-        self._use: Use = self._store.begin_use()
+    Attributes:
+        kind: "drawn": a random handling; "real" or "fake": a side of an aligned pair. As it is: "drawn" with number 0.
+        number: Number of the handling or the pair.
+    """
 
-    def load(
-        self, paths: Sequence[Path], digests: Sequence[str], draws: int, progress: Progress = lambda *_: None
-    ) -> tuple[np.ndarray, dict[int, str]]:
-        """Features of images as they are and after `draws` handlings, those that are missing computed first.
-
-        Args:
-            paths: Files.
-            digests: SHA-256 of each file's content.
-            draws: Number of random handlings of each image.
-            progress: Called with (images done, images in all); what it raises ends the load, and what was computed
-                stays.
-
-        Returns:
-            float16 (images, 1 + draws, views, WIDTH), and {number of the image: reason} of those that cannot be
-            read, whose features are NaN.
-
-        Raises:
-            StorageError: If the cache cannot be written.
-        """
-        names = [[_key(digest, draw) for draw in range(1 + draws)] for digest in digests]
-        known, errors, waiting = self._store.index(), {}, []
-        missing = [number for number, keys in enumerate(names) if any(key not in known for key in keys)]
-        make_room(self._folder, len(missing) * (1 + draws) * self._store.row_bytes)
-        for done, number in enumerate(missing):
-            try:
-                waiting.append(self._computed(paths[number], digests[number], names[number]))
-            except ImageError as error:
-                errors[number] = str(error)
-            if len(waiting) == _SLICE or done + 1 == len(missing):
-                self._store.append([row for rows in waiting for row in rows])
-                waiting = []
-            progress(done + 1, len(missing))
-        known = self._store.index()
-        store = self._store.open(len(known), self._use)
-        result = np.full((len(names), 1 + draws, *store.shape[1:]), np.nan, np.float16)
-        for number, keys in enumerate(names):
-            if number not in errors:
-                result[number] = store[[known[key] for key in keys]]
-        return result, errors
-
-    def _computed(self, path: Path, digest: str, keys: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-        data = decoder.read_bytes(path)
-        if sha256_bytes(data) != digest:
-            raise ImageError("The file has changed since the data set was scanned.")
-        rgb = sandbox.decode(data)
-        seeds = [int(sha256_bytes(f"{digest} {draw}".encode())[:8], 16) for draw in range(len(keys))]
-        shown = [rgb, *(handling.drawn(seed).apply(rgb) for seed in seeds[1:])]
-        squares = np.stack([self._spec.apply(each) for each in shown]).reshape(-1, clip.SIDE, clip.SIDE, 3)
-        values = shared_tower("float32").features(squares).astype(np.float16)
-        return list(zip(keys, values.reshape(len(keys), -1, WIDTH), strict=True))
+    kind: str
+    number: int
 
 
-def _key(digest: str, draw: int) -> str:
-    return digest if draw == 0 else sha256_bytes(f"{digest} drawn {draw}".encode())
+AS_IT_IS = Variant("drawn", 0)
 
 
-def cache() -> Path:
-    """Where features are kept: with the pixels, so that one limit holds for both."""
-    return workspace.cache_dir()
+@dataclass(frozen=True)
+class Frozen:
+    """Features of images in several forms.
+
+    Attributes:
+        store: float16 memory map (rows, views, WIDTH).
+        rows: For each form the row of each image in `store`, -1 where it has none.
+    """
+
+    store: np.ndarray
+    rows: dict[Variant, np.ndarray]
+
+    def gather(self, variant: Variant, positions: np.ndarray) -> np.ndarray:
+        """Features of some images in one form, float16 (len(positions), views, WIDTH)."""
+        return self.store[self.rows[variant][positions]]
+
+
+def load_features(
+    paths: Sequence[Path],
+    digests: Sequence[str],
+    spec: PreprocessSpec,
+    *,
+    wanted: dict[Variant, np.ndarray],
+    folder: Path,
+    progress: Progress = lambda *_: None,
+) -> tuple[Frozen, dict[int, str]]:
+    """Features of images, those that are missing computed first.
+
+    Args:
+        paths: Files.
+        digests: SHA-256 of each file's content.
+        spec: The preprocessing.
+        wanted: For each form the images that have it, bool (N,).
+        folder: Where the caches are kept.
+        progress: Called with (images done, images in all) of those that are missing; what it raises ends the load, and
+            what was computed stays.
+
+    Returns:
+        The features, and {number of the image: reason} of those that cannot be read.
+
+    Raises:
+        StorageError: If the cache cannot be written.
+        BundleError, MissingExtraError: If the tower cannot be run here.
+    """
+    shape = (len(spec.view_titles), WIDTH)
+    store = PixelStore(folder / f"{clip.NAME}-{clip.SHA256[:8]}-{_VERSION}-{spec.key}", shape, np.float16)
+    use = store.begin_use()
+    keys = {variant: [_key(digest, variant) for digest in digests] for variant in wanted}
+    known, errors, waiting = store.index(), {}, []
+    todo = [
+        (number, variants)
+        for number in range(len(paths))
+        if (variants := [each for each, mask in wanted.items() if mask[number] and keys[each][number] not in known])
+    ]
+    make_room(folder, sum(len(variants) for _, variants in todo) * store.row_bytes)
+    for done, (number, variants) in enumerate(todo, 1):
+        try:
+            for variant, features in _computed(paths[number], digests[number], variants, spec):
+                waiting.append((keys[variant][number], features))
+        except ImageError as error:
+            errors[number] = str(error)
+        if done % _SLICE == 0 or done == len(todo):
+            store.append(waiting)
+            waiting = []
+        progress(done, len(todo))
+    known = store.index()
+    rows = {
+        variant: np.array([known.get(key, -1) if mask[number] else -1 for number, key in enumerate(keys[variant])])
+        for variant, mask in wanted.items()
+    }
+    return Frozen(store.open(len(known), use), rows), errors
+
+
+def _computed(
+    path: Path, digest: str, variants: Sequence[Variant], spec: PreprocessSpec
+) -> list[tuple[Variant, np.ndarray]]:
+    data = decoder.read_bytes(path)
+    if sha256_bytes(data) != digest:
+        raise ImageError("The file has changed since the data set was scanned.")
+    rgb = sandbox.decode(data)
+    squares = np.stack([spec.apply(_shown(rgb, digest, variant)) for variant in variants])
+    values = shared_tower().features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
+    return list(zip(variants, values.reshape(len(variants), -1, WIDTH), strict=True))
+
+
+def _shown(rgb: np.ndarray, digest: str, variant: Variant) -> np.ndarray:
+    from dfcore.synthesis import pair
+
+    if variant == AS_IT_IS:
+        return rgb
+    seed = int(sha256_bytes(f"{digest} {variant.number}".encode())[:8], 16)
+    if variant.kind == "drawn":
+        return handling.drawn(seed).apply(rgb)
+    return pair(rgb, seed=seed)[("real", "fake").index(variant.kind)]
+
+
+def _key(digest: str, variant: Variant) -> str:
+    return digest if variant == AS_IT_IS else sha256_bytes(f"{digest} {variant.kind} {variant.number}".encode())

@@ -27,7 +27,18 @@ def _trains_backbone(config: TrainConfig) -> bool:
     return not config.pretrained or config.freeze_epochs < config.epochs
 
 
+# Settings of training step by step.
+_OF_STEPS = (
+    "epochs", "freeze_epochs", "batch_size", "optimizer", "lr", "head_lr", "schedule", "early_stopping",
+    "class_weights", "label_smoothing", "dropout", "augmentation", "tta_flip", "precision",
+)  # fmt: skip
 _RULES = (
+    *(
+        _Rule(name, lambda c: not c.on_tower, "other weights than those that ship: on these the head is solved for")
+        for name in _OF_STEPS
+    ),
+    _Rule("handled", lambda c: c.on_tower, "weights=shipped"),
+    _Rule("pairs", lambda c: c.on_tower and bool(c.views.strip(" ,")), "weights=shipped and further views"),
     _Rule("warmup_epochs", lambda c: c.schedule == "cosine", "schedule=cosine"),
     _Rule("weight_decay", lambda c: c.optimizer == "adamw", "optimizer=adamw"),
     _Rule("plateau_patience", lambda c: c.schedule == "plateau", "schedule=plateau"),
@@ -106,7 +117,8 @@ def check_request(
     if values.get("arch_file"):
         values["arch_file"] = str(architectures.load_file(values["arch_file"]))
     config = make_config(values)
-    _refuse_idle(config, without_effect(config), asked, note)
+    given = {name: needs for name, needs in without_effect(config).items() if name in values}
+    _refuse_idle(config, given, asked, note)
     data = dataset or scan(config.data_root, progress=progress)
     values["data_root"] = str(Path(config.data_root).expanduser().resolve())
     fitting = suggest(image_side(data)) if not {"arch", "image_size"} & set(values) and len(data.usable) else {}

@@ -229,7 +229,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     from dfcore.training.finish import Trained, finish, write_excluded
     from dfcore.training.folds import cross_validate, fold_count
     from dfcore.training.record import write_record
-    from dfcore.training.trainer import Trainer
+    from dfcore.training.trainer import trainer_for
 
     require_data(run)
     data = prepare(config, watcher.preparing)
@@ -239,7 +239,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     write_excluded(run, data.excluded)
     watcher.say(f"{data.dataset.counts().to_string()}\n{len(data.excluded)} images take no part, see excluded.csv")
     watcher.phase("building the network")
-    trainer = Trainer(config, data, run.checkpoints, watcher)
+    trainer = trainer_for(config, data, run.checkpoints, watcher)
     watcher.plan(config, steps=trainer.steps, beside=fold_count(data.rows, config))
     # An earlier process may have died after writing a checkpoint and before updating these files.
     run.write_history(trainer.progress.history)

@@ -21,6 +21,7 @@ from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.failures import translated
 from dfcore.training.hardware import apply_precision, make_strategy
+from dfcore.training.head import HeadTrainer
 from dfcore.training.optimisation import (
     make_accuracy,
     make_loss,
@@ -92,6 +93,13 @@ class Trainer:
         model.set_weights(self._best)
         return model
 
+    def held_out_logits(self) -> np.ndarray:
+        """Logits of the validation split by `best_model`."""
+        config = self.config
+        views = len(config.spec.view_titles)
+        engine = KerasEngine(self.best_model(), tta_flip=config.tta_flip, views=views, loss=config.loss)
+        return self._validation_logits(engine)
+
     def _finished(self) -> bool:
         config, progress = self.config, self.progress
         tired = config.early_stopping != "off" and progress.waited >= config.patience
@@ -139,7 +147,7 @@ class Trainer:
             "images_per_second": images_per_second,
         }
         began = time.monotonic()
-        row |= validation_figures(self.data.labels(VALIDATION), self._validation_logits())
+        row |= validation_figures(self.data.labels(VALIDATION), self._validation_logits(self._engine))
         self._eval_seconds = time.monotonic() - began
         progress.history.append(row)
         was_head = self._is_head_epoch(progress.epoch)
@@ -231,10 +239,10 @@ class Trainer:
     def _rate(self) -> float:
         return float(np.asarray(self.model.optimizer.learning_rate))
 
-    def _validation_logits(self) -> np.ndarray:
+    def _validation_logits(self, engine: KerasEngine) -> np.ndarray:
         positions = self.data.positions(VALIDATION)
         parts = [
-            self._engine.logits(self.data.pixels.gather(positions[start : start + 64]))
+            engine.logits(self.data.pixels.gather(positions[start : start + 64]))
             for start in range(0, len(positions), 64)
         ]
         return np.concatenate(parts)
@@ -261,3 +269,8 @@ class Trainer:
         saved.assign("model", self.model.variables)
         saved.assign("optimizer", self.model.optimizer.variables)
         self._best = saved.arrays("best")
+
+
+def trainer_for(config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher) -> Trainer | HeadTrainer:
+    """What trains a network with this configuration."""
+    return (HeadTrainer if config.on_tower else Trainer)(config, data, folder, watcher)
