@@ -13,7 +13,7 @@ import openvino as ov
 from openvino import opset13 as op
 
 from dfcore.engines.base import GRADCAM, LOGITS, MAPS
-from dfcore.engines.gradients import RULES, GradientError, constant, out, reshaped
+from dfcore.engines.gradients import RULES, GradientError, constant, reshaped, result_of
 
 
 def add_gradcam(model: Any, heads: int = 1) -> Any:
@@ -41,7 +41,7 @@ def add_gradcam(model: Any, heads: int = 1) -> Any:
     def evidence_of(seed: np.ndarray) -> Any:
         gradient = _gradient(model, logits, source, seed)
         for order in reversed(permutations):
-            gradient = out(op.transpose(gradient, order))
+            gradient = result_of(op.transpose(gradient, order))
         weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
         return op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
 
@@ -97,7 +97,7 @@ def _key(value: Any) -> str:
 def _sum(parts: Sequence[Any]) -> Any:
     total = parts[0]
     for part in parts[1:]:
-        total = out(op.add(total, part))
+        total = result_of(op.add(total, part))
     return total
 
 

@@ -14,14 +14,14 @@ class GradientError(Exception):
     """There is no gradient rule for an operation between the layer and the logits."""
 
 
-def out(node: Any) -> Any:
+def result_of(node: Any) -> Any:
     """The first output of a node."""
     return node.output(0)
 
 
 def reshaped(value: Any, shape: Sequence[int]) -> Any:
     """A value of another shape."""
-    return out(op.reshape(value, np.array(list(shape), np.int64), special_zero=False))
+    return result_of(op.reshape(value, np.array(list(shape), np.int64), special_zero=False))
 
 
 def constant(value: Any) -> np.ndarray:
@@ -57,26 +57,28 @@ def _add(_node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> 
 
 @_rule("Subtract")
 def _subtract(_node: Any, _inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    return [gradient, out(op.negative(gradient)) if wanted[1] else None]
+    return [gradient, result_of(op.negative(gradient)) if wanted[1] else None]
 
 
 @_rule("Multiply")
 def _multiply(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
     others = reversed(inputs)
-    return [out(op.multiply(gradient, other)) if want else None for other, want in zip(others, wanted, strict=True)]
+    return [
+        result_of(op.multiply(gradient, other)) if want else None for other, want in zip(others, wanted, strict=True)
+    ]
 
 
 @_rule("SquaredDifference")
 def _squared_difference(_node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    first = out(op.multiply(gradient, op.multiply(np.float32(2), op.subtract(*inputs))))
-    return [first, out(op.negative(first)) if wanted[1] else None]
+    first = result_of(op.multiply(gradient, op.multiply(np.float32(2), op.subtract(*inputs))))
+    return [first, result_of(op.negative(first)) if wanted[1] else None]
 
 
 @_rule("Power")
 def _power(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     exponent = constant(inputs[1]).astype(np.float32)
     slope = op.multiply(op.power(inputs[0], exponent - 1), exponent)
-    return [out(op.multiply(gradient, slope)), None]
+    return [result_of(op.multiply(gradient, slope)), None]
 
 
 @_rule("Relu")
@@ -92,7 +94,7 @@ def _clamp(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> 
 
 
 def _masked(gradient: Any, where: Any) -> Any:
-    return out(op.select(where, gradient, np.float32(0)))
+    return result_of(op.select(where, gradient, np.float32(0)))
 
 
 @_rule("Swish")
@@ -101,13 +103,13 @@ def _swish(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) ->
         raise GradientError("Swish with a factor")
     sigmoid = op.sigmoid(inputs[0])
     slope = op.multiply(sigmoid, op.add(np.float32(1), op.multiply(inputs[0], op.subtract(np.float32(1), sigmoid))))
-    return [out(op.multiply(gradient, slope))]
+    return [result_of(op.multiply(gradient, slope))]
 
 
 @_rule("Erf")
 def _erf(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     slope = op.multiply(np.float32(2 / np.sqrt(np.pi)), op.exp(op.negative(op.multiply(inputs[0], inputs[0]))))
-    return [out(op.multiply(gradient, slope))]
+    return [result_of(op.multiply(gradient, slope))]
 
 
 @_rule("ReduceMean")
@@ -116,7 +118,7 @@ def _reduce_mean(node: Any, inputs: list[Any], _wanted: list[bool], gradient: An
     axes = [int(axis) % len(shape) for axis in constant(inputs[1]).ravel()]
     reduced = reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
     share = np.float32(1 / np.prod([shape[axis] for axis in axes]))
-    return [out(op.broadcast(op.multiply(reduced, share), np.array(shape, np.int64))), None]
+    return [result_of(op.broadcast(op.multiply(reduced, share), np.array(shape, np.int64))), None]
 
 
 @_rule("ReduceSum")
@@ -124,31 +126,31 @@ def _reduce_sum(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any
     shape = list(inputs[0].get_shape())
     axes = [int(axis) % len(shape) for axis in constant(inputs[1]).ravel()]
     reduced = reshaped(gradient, [1 if axis in axes else size for axis, size in enumerate(shape)])
-    return [out(op.broadcast(reduced, np.array(shape, np.int64))), None]
+    return [result_of(op.broadcast(reduced, np.array(shape, np.int64))), None]
 
 
 @_rule("Divide")
 def _divide(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> list[Any]:
-    first = out(op.divide(gradient, inputs[1]))
-    return [first, out(op.negative(op.multiply(first, node.output(0)))) if wanted[1] else None]
+    first = result_of(op.divide(gradient, inputs[1]))
+    return [first, result_of(op.negative(op.multiply(first, node.output(0)))) if wanted[1] else None]
 
 
 @_rule("Sqrt")
 def _sqrt(node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    return [out(op.divide(gradient, op.multiply(np.float32(2), node.output(0))))]
+    return [result_of(op.divide(gradient, op.multiply(np.float32(2), node.output(0))))]
 
 
 @_rule("Sigmoid")
 def _sigmoid(node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     value = node.output(0)
-    return [out(op.multiply(gradient, op.multiply(value, op.subtract(np.float32(1), value))))]
+    return [result_of(op.multiply(gradient, op.multiply(value, op.subtract(np.float32(1), value))))]
 
 
 @_rule("Softmax")
 def _softmax(node: Any, _inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
     value, axis = node.output(0), np.array([node.get_attributes()["axis"]])
     total = op.reduce_sum(op.multiply(gradient, value), axis, keep_dims=True)
-    return [out(op.multiply(value, op.subtract(gradient, total)))]
+    return [result_of(op.multiply(value, op.subtract(gradient, total)))]
 
 
 @_rule("MVN")
@@ -161,7 +163,7 @@ def _normalised(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any
     spread = op.sqrt(op.add(variance, np.float32(attributes["eps"])))
     shared = op.multiply(value, op.reduce_mean(op.multiply(gradient, value), axes, keep_dims=True))
     rest = op.subtract(op.subtract(gradient, op.reduce_mean(gradient, axes, keep_dims=True)), shared)
-    return [out(op.divide(rest, spread)), None]
+    return [result_of(op.divide(rest, spread)), None]
 
 
 @_rule("Slice")
@@ -173,7 +175,7 @@ def _slice(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> 
         if stride != 1 or first < 0:
             raise GradientError("Slice with steps or counted from the end")
         before[axis], after[axis] = first, shape[axis] - first - gradient.get_shape()[axis]
-    return [out(op.pad(gradient, before, after, "constant", np.float32(0))), None, None, None, None]
+    return [result_of(op.pad(gradient, before, after, "constant", np.float32(0))), None, None, None, None]
 
 
 @_rule("MatMul")
@@ -184,11 +186,13 @@ def _matmul(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any) -> 
         raise GradientError("MatMul of arrays of different ranks, or of a transposed first one")
     other = None
     if wanted[1]:
-        other = out(op.matmul(gradient, first, True, False) if turned else op.matmul(first, gradient, True, False))
+        other = result_of(
+            op.matmul(gradient, first, True, False) if turned else op.matmul(first, gradient, True, False)
+        )
     if not wanted[1] and len(second.get_shape()) == 2:
         # OpenVINO 2026.4 on CPUs gives wrong results when two products share a square kernel that only one transposes.
-        return [out(op.matmul(gradient, _transposed(second), False, turned)), None]
-    return [out(op.matmul(gradient, second, False, not turned)) if wanted[0] else None, other]
+        return [result_of(op.matmul(gradient, _transposed(second), False, turned)), None]
+    return [result_of(op.matmul(gradient, second, False, not turned)) if wanted[0] else None, other]
 
 
 def _transposed(kernel: Any) -> Any:
@@ -196,12 +200,12 @@ def _transposed(kernel: Any) -> Any:
     node = kernel.get_node()
     parts = [node.input_value(number) for number in range(node.get_input_size())]
     if node.get_type_name() == "Constant":
-        return out(op.constant(np.ascontiguousarray(constant(kernel).T)))
+        return result_of(op.constant(np.ascontiguousarray(constant(kernel).T)))
     if node.get_type_name() == "Convert":
-        return out(op.convert(_transposed(parts[0]), kernel.get_element_type().get_type_name()))
+        return result_of(op.convert(_transposed(parts[0]), kernel.get_element_type().get_type_name()))
     if node.get_type_name() == "Multiply" and all(len(part.get_shape()) == 2 for part in parts):
-        return out(op.multiply(*map(_transposed, parts)))
-    return out(op.transpose(kernel, np.array([1, 0])))
+        return result_of(op.multiply(*map(_transposed, parts)))
+    return result_of(op.transpose(kernel, np.array([1, 0])))
 
 
 @_rule("Reshape", "Squeeze", "Unsqueeze", "StridedSlice")
@@ -213,7 +217,7 @@ def _reshape(node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -
 
 @_rule("Transpose")
 def _transpose(_node: Any, inputs: list[Any], _wanted: list[bool], gradient: Any) -> list[Any]:
-    return [out(op.transpose(gradient, np.argsort(constant(inputs[1])))), None]
+    return [result_of(op.transpose(gradient, np.argsort(constant(inputs[1])))), None]
 
 
 @_rule("Concat")
@@ -249,12 +253,12 @@ def _convolution(node: Any, inputs: list[Any], wanted: list[bool], gradient: Any
         first = [reach - pad for reach, pad in zip(reaches, first, strict=True)]
         last = [reach - pad for reach, pad in zip(reaches, last, strict=True)]
         convolve = op.group_convolution if grouped else op.convolution
-        return [out(convolve(gradient, flipped, strides, first, last, dilations)), None]
+        return [result_of(convolve(gradient, flipped, strides, first, last, dilations)), None]
     transposed = op.group_convolution_backprop_data if grouped else op.convolution_backprop_data
     result = transposed(
         gradient, inputs[1], strides=strides, pads_begin=first, pads_end=last, dilations=dilations, output_padding=rest
     )
-    return [out(result), None]
+    return [result_of(result), None]
 
 
 def _padding(attributes: dict[str, Any], axis: int, size: int, out: int, stride: int, reach: int) -> tuple[int, int]:

@@ -7,10 +7,12 @@ import pytest
 from dfcore import architectures
 from dfcore.engines import KerasEngine, OpenVinoEngine, convert
 from dfcore.errors import BundleError
-from tests.contract.networks import INEXPRESSIBLE, LARGE, NAMES, lively
+from tests.contract.networks import HEAVY, INEXPRESSIBLE, LARGE, NAMES, lively
 
 
-@pytest.fixture(scope="session", params=NAMES)
+@pytest.fixture(
+    scope="session", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY)) for name in NAMES]
+)
 def name(request):
     """The architecture; its tests run one after the other, so that its networks are made once and then let go."""
     import keras

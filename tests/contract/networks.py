@@ -10,6 +10,8 @@ from dfcore.exchange.optimize import patterns
 # Heat-maps of the deepest networks have more than one row from this size on.
 SIZE, LARGE = 32, 64
 NAMES = architectures.names()
+# 86 million weights: its contracts take minutes.
+HEAVY = {"clip_vit_b16"}
 # Its Fourier transform has no counterpart in OpenVINO.
 INEXPRESSIBLE = {"spectral_cnn"}
 

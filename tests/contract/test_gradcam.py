@@ -118,6 +118,18 @@ def branches(x, layers):
     return layers.ReLU()(layers.Add()([layers.Concatenate()([left, right]), layers.Conv2D(10, 1)(x)]))
 
 
+def attention(x, layers):
+    from keras import ops
+
+    tokens = layers.Reshape((-1, 6))(x)
+    tokens = layers.LayerNormalization(epsilon=1e-5)(tokens)
+    # Square kernels, and the first token alone.
+    tokens = layers.Add()([tokens, layers.MultiHeadAttention(2, 3)(tokens, tokens)])
+    first = layers.Flatten()(layers.Cropping1D((0, tokens.shape[1] - 1))(tokens))
+    inner = layers.Dense(6)(first / ops.sqrt(ops.sum(first * first, axis=1, keepdims=True)))
+    return layers.Multiply()([inner, layers.Activation("sigmoid")(inner)])
+
+
 def gate(x, layers):
     weights = layers.GlobalAveragePooling2D(keepdims=True)(x)
     return layers.Multiply()([x, layers.Conv2D(6, 1, activation="sigmoid")(weights)])
@@ -155,10 +167,12 @@ TAILS = {
     "branches": branches,
     "used twice": lambda x, layers: layers.Concatenate()([x, layers.ReLU()(x), x * x - x]),
     "gate": gate,
+    "attention": attention,
+    "square kernel": lambda x, layers: layers.Multiply()([x, layers.Dense(6)(x)]),
     "linear": convolution(activation=None),
 }  # fmt: skip
 # There is no rule for them, or the gradient is the same for all images: Keras makes the maps of such networks.
-WITHOUT_RULE = {"gate", "linear", "as many channels, stride 2"}
+WITHOUT_RULE = {"linear", "as many channels, stride 2"}
 
 
 @pytest.mark.parametrize("case", TAILS)
@@ -235,7 +249,7 @@ def test_other_layers_are_looked_at_with_keras(bundle):
 
 
 def without_rule(monkeypatch) -> None:
-    monkeypatch.delitem(gradcam._RULES, "MaxPool")
+    monkeypatch.delitem(gradcam.RULES, "MaxPool")
 
 
 def with_another_map(monkeypatch) -> None:

@@ -1,0 +1,170 @@
+"""The tower that ships, and detectors whose bundle holds a head alone."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dfcore.detectors.bundle import CARD, MODEL, read_card
+from dfcore.detectors.detector import Detector
+from dfcore.engines import TowerEngine
+from dfcore.errors import BundleError, InputError
+from dfcore.towers import clip, tower
+from dfcore.towers.graph import WIDTH
+from dfcore.utils.files import read_json, sha256_file, write_json
+from tests.conftest import ROOT
+
+
+def picture(seed: int = 0, side: int = 224) -> np.ndarray:
+    """A smooth random image."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (9, 9, 3)).astype(np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def forward(weights: clip.Tower, image: np.ndarray) -> np.ndarray:
+    """Class tokens of all blocks, each of length 1, by the words of the paper alone: (9216,)."""
+
+    def norm(x, name):
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return x * weights.vector(f"{name}.weight") + weights.vector(f"{name}.bias")
+
+    def dense(x, name):
+        return x @ weights.kernel(name) + weights.vector(f"{name}.bias")
+
+    x = (image / 255 - np.array(clip.MEAN)) / np.array(clip.SPREAD)
+    patches = x.reshape(14, 16, 14, 16, 3).transpose(0, 2, 4, 1, 3).reshape(196, -1)
+    x = patches @ weights.vector("embeddings.patch_embedding.weight").reshape(768, -1).T
+    x = np.concatenate([weights.vector("embeddings.class_embedding").reshape(1, -1), x])
+    x = norm(x + weights.vector("embeddings.position_embedding.weight"), "pre_layernorm")
+    found = []
+    for number in range(12):
+        name = f"layers.{number}"
+        inner = norm(x, f"{name}.layer_norm1")
+        parts = [dense(inner, f"{name}.attention.{part}") for part in ("q_proj", "k_proj", "v_proj")]
+        query, key, value = (part.reshape(197, 12, 64).transpose(1, 0, 2) for part in parts)
+        scores = query @ key.transpose(0, 2, 1) / 8
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        joined = ((scores / scores.sum(-1, keepdims=True)) @ value).transpose(1, 0, 2).reshape(197, 768)
+        x = x + dense(joined, f"{name}.attention.out_proj")
+        inner = dense(norm(x, f"{name}.layer_norm2"), f"{name}.fc1")
+        x = x + dense(inner / (1 + np.exp(-1.702 * inner)), f"{name}.fc2")
+        found.append(x[0] / np.linalg.norm(x[0]))
+    return np.concatenate(found)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    random = np.random.default_rng(0)
+    return TowerEngine(random.normal(size=(WIDTH, 1)).astype(np.float32), np.zeros(1, np.float32))
+
+
+def test_the_shipped_file_is_the_one_in_the_code():
+    assert sha256_file(ROOT / "models" / "parts" / clip.FILE) == clip.SHA256
+
+
+def test_features_are_those_of_a_forward_pass_in_numpy(engine):
+    image = picture()
+    np.testing.assert_allclose(engine.outputs(image[None]).features[0], forward(tower(), image), atol=2e-5)
+
+
+def test_an_image_has_the_same_bits_in_any_batch(engine):
+    images = np.stack([picture(seed) for seed in range(3)])
+    whole = engine.outputs(images)
+    for number in range(3):
+        alone = engine.outputs(images[[number]])
+        assert np.array_equal(alone.logits, whole.logits[[number]])
+        assert np.array_equal(alone.features, whole.features[[number]])
+
+
+# === Detectors ===
+
+
+@pytest.fixture(scope="module")
+def detector_folder(tmp_path_factory):
+    """A detector trained on smooth and noisy images, of two groups that are held out in turn."""
+    import dfcore
+
+    root = tmp_path_factory.mktemp("on_tower")
+    random = np.random.default_rng(0)
+    for number in range(32):
+        image = picture(number, 96).astype(int)
+        if fake := number % 2:
+            image = image + random.integers(-40, 41, image.shape)
+        folder = root / "data" / ("one" if number < 16 else "two") / ("fake" if fake else "real")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    run = dfcore.train(
+        data_root=str(root / "data"), runs_dir=root / "runs", arch="clip_vit_b16", weights="shipped", views="native",
+        view_heads="own", pairs=1, cross_validation="group", validation_share=0.25, test_share=0.0,
+    )  # fmt: skip
+    assert run.metrics()["cross-validation"]["images"] + run.metrics()["validation"]["images"] == 32
+    return run.bundle
+
+
+@pytest.mark.slow
+def test_a_bundle_holds_the_head_alone_and_names_its_tower(detector_folder):
+    card = read_card(detector_folder)
+    assert card.tower is not None and card.tower.sha256 == clip.SHA256
+    assert sum(path.stat().st_size for path in detector_folder.iterdir()) < 4 * 2**20
+    assert (detector_folder / MODEL).stat().st_size < 200_000
+    record = card.openvino
+    assert record is not None and record.enabled and record.difference < 1e-4 and record.gradcam_difference < 0.05
+    assert record.int8 is not None
+    images = [picture(seed, 120) for seed in range(3)]
+    fast, reference = (Detector.load(detector_folder, name) for name in ("auto", "keras"))
+    assert (fast.engine.name, reference.engine.name) == ("openvino", "keras")
+    for ours, theirs in zip(fast.predict(images), reference.predict(images), strict=True):
+        assert ours.logit == pytest.approx(theirs.logit, abs=1e-4) and ours.ood.distance is not None
+    for view in (0, 1):
+        ours, theirs = (each.explain(images[0], view=view) for each in (fast, reference))
+        assert ours.layer == theirs.layer == "token_map"
+        np.testing.assert_allclose(ours.values, theirs.values, atol=1e-3)
+    low = Detector.load(detector_folder, "openvino-int8")
+    assert low.engine.name == "openvino-int8" and low.predict(images)[0].score is not None
+
+
+@pytest.mark.slow
+def test_verdict_and_heat_map_need_no_tensorflow(detector_folder):
+    code = f"""
+import sys
+import numpy as np
+from dfcore.detectors.detector import Detector
+detector = Detector.load({str(detector_folder)!r})
+image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+assert detector.predict([image])[0].score is not None
+assert detector.explain(image).values.shape == (50, 70)
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_the_tower_is_refused(detector_folder, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(detector_folder, copy)
+    card = read_json(copy / CARD)
+    for change, reason in (
+        ({"tower": {"name": clip.NAME, "sha256": "0" * 64}}, "not the one that ships"),
+        ({"arch": "cnn"}, "with a tower"),
+        ({"preprocess": card["preprocess"] | {"size": 96}}, "224 pixels"),
+        ({"preprocess": card["preprocess"] | {"views": ["native", "native_tl"]}}, "head does not fit"),
+        ({"tower": None}, "does not match|Expected input"),
+    ):
+        write_json(copy / CARD, card | change)
+        for engine in ("auto", "keras"):
+            with pytest.raises(BundleError, match=reason):
+                Detector.load(copy, engine)
+    write_json(copy / CARD, card)
+    monkeypatch.setattr(clip, "SHA256", "1" * 64)
+    write_json(copy / CARD, card | {"tower": {"name": clip.NAME, "sha256": clip.SHA256}})
+    with pytest.raises(BundleError, match="is missing"):
+        Detector.load(copy)
+
+
+def test_8_bits_are_for_detectors_on_a_tower():
+    with pytest.raises(InputError, match="8 bits"):
+        Detector.load(ROOT / "models" / "small", "openvino-int8")
