@@ -299,11 +299,4 @@ def _mend_converter() -> None:
 
 
 def _openvino() -> Any:
-    # Prevents OpenVINO from sending telemetry.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: importing it fails
-    extras.require("openvino", "openvino", "The engine 'openvino'")
-    import openvino
-    import openvino.passes
-    import openvino.preprocess
-
-    return openvino
+    return extras.openvino("The engine 'openvino'")
