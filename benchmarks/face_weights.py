@@ -1,6 +1,6 @@
 """Makes models/parts/mtcnn_float32.npz from the wheel of mtcnn 1.0.0 (joblib and lz4 must be installed):
 
-    python -m benchmarks.face_weights FOLDER_OF_THE_UNPACKED_WHEEL
+python -m benchmarks.face_weights FOLDER_OF_THE_UNPACKED_WHEEL
 """
 
 import sys

@@ -1,6 +1,18 @@
 """Faces in pictures: where they are, and crops of them as face detectors expect."""
 
-from dfcore.faces.finder import MIN_SIDE, MOST, Face, find_faces, smallest_side
-from dfcore.faces.framing import crop, frame
+from dfcore.faces.finder import MIN_SIDE, MOST, Face, check_options, find_faces, smallest_side
+from dfcore.faces.framing import check_margin, crop, frame
+from dfcore.faces.networks import networks
 
-__all__ = ["MIN_SIDE", "MOST", "Face", "crop", "find_faces", "frame", "smallest_side"]
+__all__ = [
+    "MIN_SIDE",
+    "MOST",
+    "Face",
+    "check_margin",
+    "check_options",
+    "crop",
+    "find_faces",
+    "frame",
+    "networks",
+    "smallest_side",
+]

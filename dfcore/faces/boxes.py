@@ -18,11 +18,8 @@ def overlaps(box: np.ndarray, boxes: np.ndarray, of: Overlap = "union") -> np.nd
         boxes: The others.
         of: The area that it is a share of: the union of both, or the smaller of both.
     """
-    near, far = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    common = np.clip(far - near, 0, None).prod(1)
-    own, areas = _area(box[None])[0], _area(boxes)
-    whole = own + areas - common if of == "union" else np.minimum(own, areas)
-    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    everything = np.concatenate([box[None], boxes]).T
+    return _overlaps(everything, areas(everything.T), of)
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, most_overlap: float, of: Overlap = "union") -> np.ndarray:
@@ -37,12 +34,13 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, most_overlap: float, of: Ove
     Returns:
         Numbers of the boxes that are kept, by falling score; the earlier box first where scores are equal.
     """
-    left = np.argsort(-scores, kind="stable")
+    numbers = np.argsort(-scores, kind="stable")
+    sides, sizes = np.ascontiguousarray(boxes[numbers].T), areas(boxes[numbers])
     kept = []
-    while len(left):
-        first, left = left[0], left[1:]
-        kept.append(first)
-        left = left[overlaps(boxes[first], boxes[left], of) <= most_overlap]
+    while len(numbers):
+        kept.append(numbers[0])
+        apart = np.flatnonzero(_overlaps(sides, sizes, of) <= most_overlap) + 1
+        numbers, sides, sizes = numbers[apart], sides[:, apart], sizes[apart]
     return np.array(kept, np.int64)
 
 
@@ -59,5 +57,21 @@ def refined(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return boxes + offsets * np.tile(sizes, 2)
 
 
-def _area(boxes: np.ndarray) -> np.ndarray:
-    return np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(1)
+def areas(boxes: np.ndarray) -> np.ndarray:
+    """Areas of boxes (N, 4) in square pixels, (N,); 0 where a box is turned inside out."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+
+
+def _overlaps(sides: np.ndarray, sizes: np.ndarray, of: Overlap) -> np.ndarray:
+    """Overlaps of the first box with each of the others, (N - 1,).
+
+    Args:
+        sides: Boxes, (4, N).
+        sizes: Their areas, (N,).
+        of: See `overlaps`.
+    """
+    across = np.minimum(sides[2, 0], sides[2, 1:]) - np.maximum(sides[0, 0], sides[0, 1:])
+    down = np.minimum(sides[3, 0], sides[3, 1:]) - np.maximum(sides[1, 0], sides[1, 1:])
+    common = np.maximum(across, 0) * np.maximum(down, 0)
+    whole = sizes[0] + sizes[1:] - common if of == "union" else np.minimum(sizes[0], sizes[1:])
+    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)

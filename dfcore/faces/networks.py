@@ -1,7 +1,7 @@
 """The three networks of MTCNN as OpenVINO graphs, built from their weights; no other framework is needed.
 
-Source: K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016. The
-weights are those of `mtcnn` 1.0.0 (MIT licence, https://github.com/ipazc/mtcnn), in `models/parts`.
+Source: K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks", 2016.
+The weights are those of `mtcnn` 1.0.0 (MIT licence, https://github.com/ipazc/mtcnn), in `models/parts`.
 """
 
 import io
@@ -21,8 +21,8 @@ FILE = "mtcnn_float32.npz"
 _SHA256 = "c6a0bf1123e4e7419d46122d36937d66384b95238504f3fdf6d013aed62fa401"
 # Sides of the patches that each network takes.
 FIRST, SECOND, THIRD = 12, 24, 48
-# Convolutions of each network by name, each with the side and step of the pooling after it, and whether the pooling also
-# covers a last row and column that do not fill its window.
+# Convolutions of each network by name, each with the side and step of the pooling after it, and whether the pooling
+# also covers a last row and column that do not fill its window.
 _CONVOLUTIONS: dict[str, list[tuple[str, tuple[int, int, bool] | None]]] = {
     "first": [("1", (2, 2, True)), ("2", None), ("3", None)],
     "second": [("1", (3, 2, True)), ("2", (3, 2, False)), ("3", None)],
@@ -51,7 +51,9 @@ def read_weights(path: Path | None = None) -> dict[str, np.ndarray]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BundleError(f"The face finder's weights cannot be read: {error}. Installing dfcore anew mends it.") from error
+        raise BundleError(
+            f"The face finder's weights cannot be read: {error}. Installing dfcore anew mends it."
+        ) from error
     if sha256_bytes(data) != _SHA256:
         raise BundleError(
             f"The face finder's weights in {path} are not those that were shipped (SHA-256 {_SHA256[:16]}…). Received: "
@@ -145,9 +147,10 @@ def _graph(ov: Any, weights: Weights, name: str, side: int | None) -> Any:
                 x, [step] * 2, [1, 1], [0, 0], [0, 0], [window] * 2, "ceil" if last else "floor", "explicit"
             ).output(0)
     if side is None:
-        scores, rest = ops.softmax(_convolved(ops, weights, "first.score", x), 1), [
-            _convolved(ops, weights, "first.offsets", x)
-        ]
+        scores, rest = (
+            ops.softmax(_convolved(ops, weights, "first.score", x), 1),
+            [_convolved(ops, weights, "first.offsets", x)],
+        )
     else:
         x = ops.reshape(x, np.array([0, -1], np.int64), True)
         x = ops.prelu(_product(ops, weights, f"{name}.dense", x), weights[f"{name}.dense.slope"])
