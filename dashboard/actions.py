@@ -20,6 +20,7 @@ from dfcore.runs import Run, RunStore
 if TYPE_CHECKING:
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading
+    from dfcore.synthesis.align import Aligned, Plan
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
@@ -160,6 +161,21 @@ def start_neutralising(root: Path, dataset: "Dataset") -> None:
             raise background.StoppedError
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Making aligned fakes")
+def start_aligning(root: Path, plan: "Plan") -> None:
+    """Makes and registers aligned fakes in the background; does nothing if that is under way."""
+
+    def work(task: background.Task) -> "Aligned":
+        from dfcore.synthesis import stored
+
+        made = stored.make(root, plan, task.step, should_stop=lambda: task.stopping)
+        if made is None:
+            raise background.StoppedError
+        return made
+
+    background.start(background.align_key(root), f"Making aligned fakes of {root.name}", work)
 
 
 @needs(Role.TRAINER, "Stopping long work")

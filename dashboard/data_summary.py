@@ -35,6 +35,8 @@ def _reading(dataset: Dataset) -> None:
             f"{widgets.class_words(1)}. {widgets.plain(dataset.layout).capitalize()}.",
             width="content",
         )
+    if dataset.self_made:
+        st.markdown(f":violet[:material/science: {widgets.plain(dataset.self_made)}]")
     if not dataset.reading.confirmed:
         for doubt in dataset.doubts:
             st.markdown(f":red[:material/help: {widgets.plain(doubt)}]")

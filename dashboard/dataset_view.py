@@ -5,21 +5,24 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import audit_view, error_reporting, mapping_form, stored, understood, widgets
+from dashboard import aligned_fakes, audit_view, error_reporting, mapping_form, stored, understood, widgets
 from dfcore.datasets import SPLITS, Dataset, assign_splits
 from dfcore.datasets.reading import recall
-from dfcore.errors import LayoutError
-from dfcore.labels import NAMES
+from dfcore.errors import ClassesUnknown, LayoutError
+from dfcore.labels import NAMES, REAL
 
 TABS = ("What was understood", "Audit", "Images", "Left out")
 
 
 def show(root: Path) -> None:
     """Shows a data set; where it cannot be read, asks how it is to be read."""
+    aligned_fakes.tell(root)
     try:
         scanned = stored.dataset(root)
     except LayoutError as error:
         _ask(root, error)
+        if isinstance(error, ClassesUnknown):
+            aligned_fakes.offer(root, None)
         return
     dataset = assign_splits(scanned)
     if dataset.demonstration:
@@ -28,6 +31,8 @@ def show(root: Path) -> None:
             "be expected to work on real deepfakes.",
             icon=":material/science:",
         )
+    if dataset.self_made:
+        st.info(widgets.plain(dataset.self_made), icon=":material/science:")
     understood.headline(scanned)
     _numbers(dataset)
     for tab, draw in zip(st.tabs(TABS, key="datasets_tab", on_change="rerun"),
@@ -35,6 +40,8 @@ def show(root: Path) -> None:
         if tab.open:
             with tab, widgets.errors():
                 draw(root, scanned)
+    if (scanned.usable.label == REAL).any():
+        aligned_fakes.offer(root, scanned)
 
 
 def _ask(root: Path, error: LayoutError) -> None:
@@ -79,7 +86,7 @@ def _understood(root: Path, scanned: Dataset) -> None:
     facts.dataframe(
         sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
     )
-    for note in dataset.notes:
+    for note in (note for note in dataset.notes if note != dataset.self_made):
         st.markdown(f":material/info: {widgets.plain(note)}")
     # Where a class is missing, something was not understood.
     st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))

@@ -129,6 +129,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    if "self_made" in metrics:
+        print(f"SELF-MADE: {printable(metrics['self_made'])}")
     print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))
     print(metrics["report"])
     if metrics["groups"]:
@@ -159,13 +161,15 @@ def _cross_eval(options: argparse.Namespace) -> None:
                 | {"trained on it": cell(seen, **same)}
                 | ({"trained_on": seen} if options.json else {})
             )
+            if "self_made" in metrics:
+                remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
             if found(seen):
                 remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
     if options.json:
         print_json(rows)
         return
     print_table(rows)
-    print(*map(printable, remarks), sep="\n", end="\n" if remarks else "")
+    print(*map(printable, dict.fromkeys(remarks)), sep="\n", end="\n" if remarks else "")
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -69,6 +69,7 @@ class Dataset:
             error is the reason why a row cannot be used, or missing.
         notes: things about the whole that a person should know.
         demonstration: whether the folder says that it is a demonstration data set.
+        self_made: what is to be said of fakes that this workbench made of real pictures; empty if there are none.
         left_out: what lies under the root and is not in the table.
         doubts: things that a person should look at before the data are used, one sentence each.
         tree: what was understood, folder by folder.
@@ -80,6 +81,7 @@ class Dataset:
     table: pd.DataFrame
     notes: tuple[str, ...] = field(default_factory=tuple)
     demonstration: bool = False
+    self_made: str = ""
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
     tree: tuple[FolderReading, ...] = ()

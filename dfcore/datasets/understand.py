@@ -15,7 +15,7 @@ from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
 from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
-from dfcore.errors import LayoutError
+from dfcore.errors import ClassesUnknown, LayoutError
 from dfcore.utils.texts import printable
 
 
@@ -163,7 +163,7 @@ def _require_labels(root: Path, rows: Rows, sheets: Sequence[Sheet], problems: S
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)
     shown = ", ".join(f"{folder} ({count})" for folder, count in sorted(folders.items())[:6])
-    raise LayoutError(
+    raise (LayoutError if told else ClassesUnknown)(
         f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} images "
         f"in {shown}"
         f"{' …' if len(folders) > 6 else ''}. If folders do, say which: --class-folders real=…,fake=…. Layouts that "

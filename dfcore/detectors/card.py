@@ -115,13 +115,19 @@ class OpenVINORecord(_Part):
 
 
 class Training(_Part):
-    """Data and settings a detector was trained with."""
+    """Data and settings a detector was trained with.
+
+    Attributes:
+        self_made: What is to be said of fakes among them that this workbench made of real pictures; empty if there are
+            none.
+    """
 
     dataset: str
     layout: str = ""
     fingerprint: str = ""
     counts: dict[str, dict[str, int]] = Field(default_factory=dict)
     demonstration: bool = False
+    self_made: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     epochs_run: int = 0
     best_epoch: int = 0

@@ -61,8 +61,9 @@ def measure(
     """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` plus details of the data set, split and detector, and "trained_on", see `overlap`;
-        and the per-image predictions, with a column trained_on of values of `Seen`.
+        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`, and
+        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions,
+        with a column trained_on of values of `Seen`.
 
     Raises:
         DatasetError: If there is no usable image.
@@ -79,6 +80,8 @@ def measure(
         "same_data_as_training": dataset.fingerprint == detector.card.training.fingerprint,
         "trained_on": overlap(table, detector.threshold),
     }
+    if dataset.self_made:
+        metrics["self_made"] = dataset.self_made
     return metrics, table
 
 

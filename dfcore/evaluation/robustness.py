@@ -4,15 +4,13 @@ Each change is applied to the decoded image before the detector's own preprocess
 recompress or resize images, and screenshots.
 """
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image
 
 from dfcore.confidence import decide
 from dfcore.datasets.cache import Progress
@@ -21,75 +19,19 @@ from dfcore.detectors.detector import Detector
 from dfcore.errors import DatasetError, ImageError
 from dfcore.evaluation.metrics import evaluate_scores
 from dfcore.evaluation.three_way import three_way
-from dfcore.imaging import decoder, sandbox
+from dfcore.imaging import decoder, handling, sandbox
 
 _BATCH = 16
 ORIGINAL = "original"
 
 
-@dataclass(frozen=True)
-class Change:
-    """One change of an image.
-
-    Attributes:
-        name: Name in files.
-        title: Name shown to users.
-        make: Function from an RGB image to the changed image.
-    """
-
-    name: str
-    title: str
-    make: Callable[[Image.Image], Image.Image]
-
-    def apply(self, rgb: np.ndarray) -> np.ndarray:
-        """Applies the change to RGB uint8 (H, W, 3)."""
-        return np.asarray(self.make(Image.fromarray(rgb)).convert("RGB"))
-
-
-def _jpeg(quality: int) -> Callable[[Image.Image], Image.Image]:
-    def make(image: Image.Image) -> Image.Image:
-        coded = io.BytesIO()
-        image.save(coded, "JPEG", quality=quality)
-        return Image.open(coded)
-
-    return make
-
-
-def _scaled(image: Image.Image, factor: float, kernel: Image.Resampling) -> Image.Image:
-    return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))), kernel)
-
-
-def _half_and_back(image: Image.Image) -> Image.Image:
-    return _scaled(image, 0.5, Image.Resampling.BICUBIC).resize(image.size, Image.Resampling.BICUBIC)
-
-
-def _noise(image: Image.Image) -> Image.Image:
-    pixels, random = np.array(image), np.random.default_rng(0)
-    for start in range(0, len(pixels), 256):  # In bands: noise for a whole large image would take 1 GB.
-        band = pixels[start : start + 256]
-        band[:] = np.clip(np.rint(band + random.normal(0, 5, band.shape)), 0, 255)
-    return Image.fromarray(pixels)
-
-
-def _crop(image: Image.Image) -> Image.Image:
-    dx, dy = round(0.05 * image.width), round(0.05 * image.height)
-    return image.crop((dx, dy, image.width - dx, image.height - dy))
-
-
-def _screenshot(image: Image.Image) -> Image.Image:
-    shown = _scaled(image, 0.8, Image.Resampling.BICUBIC)
-    return _jpeg(85)(_scaled(shown, 1.1, Image.Resampling.BILINEAR))
-
-
-CHANGES = (
-    *(Change(f"jpeg_{quality}", f"JPEG quality {quality}", _jpeg(quality)) for quality in (90, 70, 50, 30)),
-    Change("resize_half", "Resized to half and back", _half_and_back),
-    Change("blur", "Blurred (Gaussian, 1 pixel)", lambda image: image.filter(ImageFilter.GaussianBlur(1))),
-    Change("noise", "Noise (5 grey levels)", _noise),
-    Change("darker", "20% darker", lambda image: ImageEnhance.Brightness(image).enhance(0.8)),
-    Change("brighter", "20% brighter", lambda image: ImageEnhance.Brightness(image).enhance(1.2)),
-    Change("crop", "Cropped to 90% of the sides", _crop),
-    Change("screenshot", "Screenshot: scaled twice, JPEG 85", _screenshot),
+# Those that a table shows, in its order.
+CHANGES = tuple(
+    handling.get(name)
+    for name in (
+        *("jpeg_90", "jpeg_70", "jpeg_50", "jpeg_30", "resize_half", "half", "enlarged_1024", "blur", "noise"),
+        *("darker", "brighter", "crop", "screenshot", "phone"),
+    )
 )
 
 

@@ -1,9 +1,9 @@
 """Crops of faces, framed as those that face detectors were trained on.
 
 The frame is that of Flickr-Faces-HQ (T. Karras et al., 2019), by its formula from eyes and mouth, but upright: FFHQ
-also turns faces until their eyes are level, which would resample the pixels that a detector judges. On faces of FFHQ and
-StyleGAN it meets the original frame with a deviation of 0.5% of its side in place and 3.6% in size; a frame by the box,
-with 4% and 5%.
+also turns faces until their eyes are level, which would resample the pixels that a detector judges. On faces of FFHQ
+and StyleGAN it meets the original frame with a deviation of 0.5% of its side in place and 4% in size; a frame by the
+box, with 4% and 5%.
 """
 
 import numpy as np

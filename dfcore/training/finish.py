@@ -176,6 +176,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
             fingerprint=dataset.fingerprint,
             counts={str(split): {str(k): int(v) for k, v in row.items()} for split, row in counts.iterrows()},
             demonstration=dataset.demonstration,
+            self_made=dataset.self_made,
             config=_without_paths(config),
             epochs_run=progress.epoch,
             best_epoch=progress.best_epoch,
@@ -205,6 +206,8 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     ]
     if data.dataset.demonstration:
         limits.insert(0, "DEMONSTRATION: it recognises a simulated decoder and says nothing about real deepfakes.")
+    if data.dataset.self_made:
+        limits.insert(0, f"SELF-MADE fakes: {data.dataset.self_made}")
     if not test:
         decided = config.early_stopping != "off" or config.cross_validation == "off"
         limits.append(

@@ -114,6 +114,8 @@ def check_request(
     on_data = {name: needs for name, needs in idle_on(data, config) if getattr(config, name) != defaults[name]}
     _refuse_idle(config, {name: needs for name, needs in on_data.items() if name in asked}, asked, note)
     require_trainable(assign_splits(data, config.split_policy))
+    if data.self_made:
+        note(f"{data.name}: {data.self_made}")
     for doubt in data.doubts if not data.reading.confirmed else ():
         note(f"{data.name}: {doubt}")
     return config
