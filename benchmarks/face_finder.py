@@ -6,13 +6,14 @@ what was found in pictures without people, to be judged by eye.
 """
 
 import argparse
-import io
 import json
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from PIL import Image
 
 from benchmarks.blazeface import BlazeFace
 from dfcore.faces import find_faces, frame
+from dfcore.imaging.handling import get
 
 MARKED = Path(__file__).with_name("street_people_faces.json")
 # Of a face in FFHQ's frame: centre and height of the face, as shares of the frame's side.
@@ -36,25 +38,14 @@ def resized(rgb: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def coded(rgb: np.ndarray, quality: int) -> np.ndarray:
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))
-
-
 def turned(rgb: np.ndarray, degrees: float) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).rotate(degrees, Image.Resampling.BICUBIC))
 
 
-HANDLED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as it is": lambda rgb: rgb,
-    "JPEG 40": lambda rgb: coded(rgb, 40),
-    "half size": lambda rgb: resized(rgb, len(rgb) // 2),
-    "1024 px": lambda rgb: resized(rgb, 1024),
-    "15 degrees": lambda rgb: turned(rgb, 15),
-    "30 degrees": lambda rgb: turned(rgb, 30),
-    "45 degrees": lambda rgb: turned(rgb, 45),
-    "90 degrees": lambda rgb: np.ascontiguousarray(np.rot90(rgb)),
+    **{get(name).title: get(name).apply for name in ("jpeg_40", "half", "enlarged_1024", "phone")},
+    **{f"turned by {degrees} degrees": partial(turned, degrees=degrees) for degrees in (15, 30, 45, 90)},
 }
 
 
@@ -78,7 +69,7 @@ def matched(boxes: np.ndarray, truth: Truth) -> tuple[int, np.ndarray]:
 
 def portraits(finders: dict[str, Finder], files: Sequence[Path], title: str, changes: Sequence[str]) -> None:
     for change in changes:
-        pictures = [HANDLED[change](read(path)) for path in files]
+        pictures = [CHANGES[change](read(path)) for path in files]
         cells = []
         for name, find in finders.items():
             hits = false = 0
@@ -156,11 +147,19 @@ def times(finders: dict[str, Finder], path: Path) -> None:
                 worked.append(time.process_time() - work)
             cells.append(f"{name} {min(taken):.3f} s ({min(worked):.3f} s of processor)")
         print(f"{side} px: {'; '.join(cells)}", flush=True)
-    grain = np.random.default_rng(0).integers(0, 256, (6000, 8000, 3), np.uint8)
-    start = time.perf_counter()
-    find_faces(grain)
+    for title, shape in (("16 megapixels", (4000, 4000)), ("48 megapixels", (6000, 8000))):
+        start, code = time.perf_counter(), f"import benchmarks.face_finder as f; f.noise({shape})"
+        peak = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        print(
+            f"mtcnn, {title} of noise, a fresh process: {time.perf_counter() - start:.1f} s with start, {peak}",
+            flush=True,
+        )
+
+
+def noise(shape: tuple[int, int]) -> None:
+    find_faces(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    print(f"48 megapixels of noise: mtcnn {time.perf_counter() - start:.1f} s; peak of this process {peak:.0f} MB")
+    print(f"{peak:.0f} MB at most, of which the pixels are {np.prod(shape) * 3 / 2**20:.0f}")
 
 
 def framing(files: Sequence[Path], title: str) -> None:
@@ -196,8 +195,8 @@ def main() -> None:
 
     print("Faces found of those that are there, and other boxes (mtcnn is what ships)")
     valid = some("faces/valid", options.count)
-    portraits(finders, valid, "faces/valid, 256 px", list(HANDLED))
-    portraits(finders, some("faces_stylegan2", options.count), "faces_stylegan2, 300 px", list(HANDLED)[:4])
+    portraits(finders, valid, "faces/valid, 256 px", list(CHANGES))
+    portraits(finders, some("faces_stylegan2", options.count), "faces_stylegan2, 300 px", list(CHANGES)[:5])
     marked(finders, data / "modern/street_people")
     small(finders, valid, some("photos_train", 8), random)
     strangers(finders, some("photos", 100), options.finds)
