@@ -82,7 +82,7 @@ def _rows(found: "Iterable[Found]", crops: Path | None, options: argparse.Namesp
     from dfcore.faces import find_faces
 
     for path, answer in _decoded(found):
-        row = {"path": storable(path), "width": None, "height": None, "faces": [], "error": None}
+        row: dict[str, Any] = {"path": storable(path), "width": None, "height": None, "faces": [], "error": None}
         if isinstance(answer, ImageError):
             yield row | {"error": str(answer)}
             continue

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -21,12 +21,13 @@ from tests.unit.drawn_face import CENTRE, EYES, HEIGHT, MOUTH, drawn_face, scene
 PLACES = [(20, 30, 160), (300, 40, 240), (600, 380, 120), (120, 300, 60)]
 
 
-def share(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union, counted in whole pixels."""
+def share(one: np.ndarray, other: np.ndarray, of: str) -> float:
+    """The overlap of two boxes, counted in whole pixels."""
     canvas = np.zeros((2, 64, 64), bool)
     for layer, (left, top, right, bottom) in zip(canvas, (one, other), strict=True):
         layer[top:bottom, left:right] = True
-    return (canvas[0] & canvas[1]).sum() / max((canvas[0] | canvas[1]).sum(), 1)
+    areas = {"union": (canvas[0] | canvas[1]).sum(), "smaller": canvas.sum((1, 2)).min()}
+    return (canvas[0] & canvas[1]).sum() / max(areas[of], 1)
 
 
 @st.composite
@@ -39,12 +40,14 @@ def whole_boxes(draw) -> np.ndarray:
 # === Boxes ===
 
 
-@given(whole_boxes())
-def test_overlaps_are_those_that_counting_pixels_gives(some):
-    expected = [share(some[0], other) for other in some]
-    np.testing.assert_allclose(boxes.overlaps(some[0].astype(float), some.astype(float)), expected)
+@settings(deadline=None)
+@given(whole_boxes(), st.sampled_from(["union", "smaller"]))
+def test_overlaps_are_those_that_counting_pixels_gives(some, of):
+    expected = [share(some[0], other, of) for other in some]
+    np.testing.assert_allclose(boxes.overlaps(some[0].astype(float), some.astype(float), of), expected)
 
 
+@settings(deadline=None)
 @given(whole_boxes(), st.integers(0, 99), st.sampled_from(["union", "smaller"]))
 def test_what_is_suppressed_overlaps_something_better_and_what_is_kept_does_not(some, seed, of):
     some, scores = some.astype(float), np.random.default_rng(seed).integers(0, 4, len(some)) / 4
@@ -193,11 +196,15 @@ def test_the_same_picture_gives_the_same_faces_in_any_thread():
     assert all(answer == answers[0] for answer in answers) and answers[0]
 
 
-def test_bands_and_batches_change_nothing(monkeypatch):
-    rgb = scene(PLACES)
-    whole = find_faces(rgb)
-    monkeypatch.setattr(finder, "_BAND_PIXELS", 20_000)
-    assert find_faces(rgb) == whole
+@pytest.mark.parametrize("height", [299, 300])
+def test_bands_change_nothing(height, monkeypatch):
+    rgb = np.tile(drawn_face(20), (15, 20, 1))[:height]
+    ((boxes_at_once, scores_at_once),) = finder._scanned(shipped(), rgb)
+    monkeypatch.setattr(finder, "_BAND_PIXELS", 12_000)
+    bands = list(finder._scanned(shipped(), rgb))
+    assert len(bands) > 3 and len(boxes_at_once) > 100
+    np.testing.assert_allclose(np.concatenate([some for some, _ in bands]), boxes_at_once, atol=1e-3)
+    np.testing.assert_allclose(np.concatenate([scores for _, scores in bands]), scores_at_once, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (11, 500), (500, 1), (12, 12), (13, 4000), (4000, 12)])
@@ -249,6 +256,7 @@ def test_the_frame_follows_eyes_and_mouth():
     assert wider[2] - wider[0] == pytest.approx(2 * (right - left))
 
 
+@settings(deadline=None)
 @given(
     st.floats(-50, 350), st.floats(-50, 250), st.floats(0, 200), st.floats(-0.4, 10),
     st.tuples(st.integers(1, 256), st.integers(1, 256)),
