@@ -179,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--count", type=int, default=100, help="pictures of each kind")
+    parser.add_argument("--part", choices=("finds", "time"), help="default: both")
     parser.add_argument("--blaze", type=Path)
     parser.add_argument("--finds", type=Path)
     options = parser.parse_args()
@@ -193,16 +194,18 @@ def main() -> None:
         files = sorted(path for path in (data / folder).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
         return [files[number] for number in sorted(random.permutation(len(files))[:count])]
 
-    print("Faces found of those that are there, and other boxes (mtcnn is what ships)")
-    valid = some("faces/valid", options.count)
-    portraits(finders, valid, "faces/valid, 256 px", list(CHANGES))
-    portraits(finders, some("faces_stylegan2", options.count), "faces_stylegan2, 300 px", list(CHANGES)[:5])
-    marked(finders, data / "modern/street_people")
-    small(finders, valid, some("photos_train", 8), random)
-    strangers(finders, some("photos", 100), options.finds)
-    framing(some("faces/train", options.count), "faces/train")
-    print(f"Time: the least of six, two threads, load of the machine {load:.0f}; without decoding")
-    times(finders, data / "modern/street_people/1_fake/073.jpg")
+    if options.part != "time":
+        print("Faces found of those that are there, and other boxes (mtcnn is what ships)")
+        valid = some("faces/valid", options.count)
+        portraits(finders, valid, "faces/valid, 256 px", list(CHANGES))
+        portraits(finders, some("faces_stylegan2", options.count), "faces_stylegan2, 300 px", list(CHANGES)[:5])
+        marked(finders, data / "modern/street_people")
+        small(finders, valid, some("photos_train", 8), random)
+        strangers(finders, some("photos", 100), options.finds)
+        framing(some("faces/train", options.count), "faces/train")
+    if options.part != "finds":
+        print(f"Time: the least of six, two threads, load of the machine {load:.0f}; without decoding")
+        times(finders, data / "modern/street_people/1_fake/073.jpg")
 
 
 if __name__ == "__main__":

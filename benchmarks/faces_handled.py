@@ -31,7 +31,7 @@ HANDLINGS = ("jpeg_40", "enlarged_1024", "phone")
 # Faces below this are left out of the second table, in pixels.
 SMALLEST = 40
 # What differs from image to image in the reasons of the gate.
-NUMBERS = re.compile(r"\(.*?\)")
+NUMBERS = re.compile(r" \(.*?\)")
 BATCH = 16
 Case = tuple[int, np.ndarray, int | None]
 
@@ -66,7 +66,7 @@ def tell(title: str, labels: Sequence[int], verdicts: Sequence[Verdict]) -> None
         decided = (decisions != "inconclusive").mean()
         alarms, misses = (decisions[y == REAL] == "fake").mean(), (decisions[y == FAKE] == "real").mean()
         print(f"; {how}: decided {decided:.0%}, false alarms {alarms:.1%}, misses {misses:.1%}", end="")
-    reasons = Counter(NUMBERS.sub("", text).strip() for verdict in verdicts for text in verdict.ood.reasons)
+    reasons = Counter(NUMBERS.sub("", text) for verdict in verdicts for text in verdict.ood.reasons)
     print("".join(f"; {number} x {text}" for text, number in reasons.most_common(3)), flush=True)
 
 

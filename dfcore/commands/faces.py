@@ -50,14 +50,14 @@ def add(commands: Any) -> None:
 
 def _faces(options: argparse.Namespace) -> int:
     from dfcore.commands.found import FoundFiles
-    from dfcore.faces import check_margin, check_options, networks
+    from dfcore.faces import check_margin, check_options, shipped_networks
     from dfcore.utils.files import make_folder
 
     check_options(options.min_side, options.most)
     check_margin(options.margin)
     found = FoundFiles(options.paths)
     total = found.count()
-    networks()
+    shipped_networks()
     crops = Path(options.crops) if options.crops else None
     if crops is not None:
         if crops.exists() and not crops.is_dir():

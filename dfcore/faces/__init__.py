@@ -2,7 +2,7 @@
 
 from dfcore.faces.finder import MIN_SIDE, MOST, Face, check_options, find_faces, smallest_side
 from dfcore.faces.framing import check_margin, crop, frame
-from dfcore.faces.networks import networks
+from dfcore.faces.networks import shipped_networks
 
 __all__ = [
     "MIN_SIDE",
@@ -13,6 +13,6 @@ __all__ = [
     "crop",
     "find_faces",
     "frame",
-    "networks",
+    "shipped_networks",
     "smallest_side",
 ]

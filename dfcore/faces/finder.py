@@ -12,7 +12,7 @@ import numpy as np
 
 from dfcore.errors import InputError
 from dfcore.faces.boxes import refined, squares, suppress
-from dfcore.faces.networks import FIRST, SECOND, THIRD, Networks, networks
+from dfcore.faces.networks import FIRST, SECOND, THIRD, Networks, shipped_networks
 from dfcore.faces.patches import Mipmap
 
 # Side of the smallest face looked for, in pixels, and the most faces that are returned.
@@ -97,7 +97,7 @@ def find_faces(rgb: np.ndarray, *, min_side: float = MIN_SIDE, most: int = MOST)
     height, width = rgb.shape[:2]
     if min(height, width) < FIRST:
         return []
-    nets, mipmap = networks(), Mipmap(rgb)
+    nets, mipmap = shipped_networks(), Mipmap(rgb)
     boxes = _proposed(nets, mipmap, smallest_side(height, width, min_side))
     boxes = _second(nets, mipmap, boxes)
     boxes, scores, landmarks = _third(nets, mipmap, boxes)

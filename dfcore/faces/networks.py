@@ -124,7 +124,7 @@ class Networks:
 
 
 @lru_cache(1)
-def networks() -> Networks:
+def shipped_networks() -> Networks:
     """The shipped networks, built once; see `Networks`."""
     return Networks()
 

@@ -13,8 +13,7 @@ from PIL import Image
 from dfcore.cli import main
 from dfcore.errors import BundleError, InputError
 from dfcore.faces import Face, boxes, crop, find_faces, finder, frame, smallest_side
-from dfcore.faces.networks import networks as shipped
-from dfcore.faces.networks import read_weights, weights_file
+from dfcore.faces.networks import read_weights, shipped_networks, weights_file
 from dfcore.faces.patches import Mipmap
 from tests.unit.drawn_face import CENTRE, EYES, HEIGHT, MOUTH, drawn_face, scene
 
@@ -134,13 +133,13 @@ def forward(weights: dict[str, np.ndarray], name: str, pixels: np.ndarray) -> di
 def test_the_first_network_is_that_of_its_description(shape):
     rgb = np.asarray(Image.fromarray(drawn_face(60)).resize(shape[::-1]))
     expected = forward(read_weights(), "first", rgb)
-    scores, offsets = shipped().first(rgb)
+    scores, offsets = shipped_networks().first(rgb)
     np.testing.assert_allclose(scores, expected["score"], atol=1e-5)
     np.testing.assert_allclose(offsets, expected["offsets"], atol=1e-5)
 
 
 def test_the_second_and_the_third_network_are_those_of_their_description():
-    weights, nets = read_weights(), shipped()
+    weights, nets = read_weights(), shipped_networks()
     for name, side, network in (("second", 24, nets.second), ("third", 48, nets.third)):
         patches = np.stack([drawn_face(side), np.roll(drawn_face(side), 5, 1)]).astype(np.float32)
         for number, patch in enumerate(patches):
@@ -199,9 +198,9 @@ def test_the_same_picture_gives_the_same_faces_in_any_thread():
 @pytest.mark.parametrize("height", [299, 300])
 def test_bands_change_nothing(height, monkeypatch):
     rgb = np.tile(drawn_face(20), (15, 20, 1))[:height]
-    ((boxes_at_once, scores_at_once),) = finder._scanned(shipped(), rgb)
+    ((boxes_at_once, scores_at_once),) = finder._scanned(shipped_networks(), rgb)
     monkeypatch.setattr(finder, "_BAND_PIXELS", 12_000)
-    bands = list(finder._scanned(shipped(), rgb))
+    bands = list(finder._scanned(shipped_networks(), rgb))
     assert len(bands) > 3 and len(boxes_at_once) > 100
     np.testing.assert_allclose(np.concatenate([some for some, _ in bands]), boxes_at_once, atol=1e-3)
     np.testing.assert_allclose(np.concatenate([scores for _, scores in bands]), scores_at_once, atol=1e-4)
