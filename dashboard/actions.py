@@ -20,7 +20,7 @@ from dfcore.runs import Run, RunStore
 if TYPE_CHECKING:
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading
-    from dfcore.synthesis.align import Aligned, Plan
+    from dfcore.synthesis.plan import Aligned, Plan
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
@@ -52,6 +52,9 @@ def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..
 
 
 # === Images ===
+
+
+_UNCONFIRMED = {"confirmed": False, "confirmed_of": ""}
 
 
 @needs(Role.ANALYST, "Judging images", noted=False)
@@ -108,21 +111,21 @@ def relocate(old: Path, new: str) -> Path:
 
 
 @needs(Role.TRAINER, "Confirming how a data set is read")
-def confirm(root: Path, confirmed: bool) -> None:
-    """Remembers whether a person has confirmed what was understood."""
-    _change_reading(root, lambda _: {"confirmed": confirmed})
+def confirm(root: Path, confirmed: bool, seen: str = "") -> None:
+    """Remembers whether a person has confirmed what was understood, with the `labelled_fingerprint` that was seen."""
+    _change_reading(root, lambda _: {"confirmed": confirmed, "confirmed_of": seen})
 
 
 @needs(Role.TRAINER, "Turning around real and fake")
 def swap(root: Path) -> None:
     """Turns around real and fake; a second time turns them back. What was confirmed before no longer is."""
-    _change_reading(root, lambda reading: {"swapped": not reading.swapped, "confirmed": False})
+    _change_reading(root, lambda reading: {"swapped": not reading.swapped} | _UNCONFIRMED)
 
 
 @needs(Role.TRAINER, "Changing how a data set is read")
 def read_as(root: Path, **changes: Any) -> None:
     """Remembers columns, labels, class folders or groups of a data set; what was confirmed before no longer is."""
-    _change_reading(root, lambda _: changes | {"confirmed": False})
+    _change_reading(root, lambda _: changes | _UNCONFIRMED)
 
 
 @needs(Role.TRAINER, "Taking images out of the index, or putting them back")

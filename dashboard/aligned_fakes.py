@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, audit_work, background, error_reporting, roles, widgets
+from dashboard import actions, audit_work, background, error_reporting, navigation, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
 from dfcore.datasets.registry import made_of
@@ -34,6 +34,11 @@ def tell(root: Path) -> None:
         f"Made {result.pairs:,} pairs with self-made fakes ({widgets.plain(kinds)}). {widgets.plain(result.told)}",
         icon=":material/join:",
     )
+    # A callback is heard even though the button is gone in the run that it starts.
+    st.button(
+        f"Open {widgets.plain(result.folder.name)}", icon=":material/arrow_forward:", key="open what was made",
+        on_click=navigation.ask_for_dataset, args=(result.folder,),
+    )  # fmt: skip
     if result.left_out:
         number = len(result.left_out)
         of = "1 picture" if number == 1 else f"{number:,} pictures"
@@ -48,7 +53,7 @@ def tell(root: Path) -> None:
 @error_reporting.fragment()
 def _form(root: Path, dataset: Dataset | None) -> None:
     from dfcore.synthesis import KINDS, WHOLE, stored
-    from dfcore.synthesis.align import Plan
+    from dfcore.synthesis.plan import Plan
 
     whole = "Nothing says which pictures are real here, so **all are taken as real**. " if dataset is None else ""
     st.markdown(
@@ -60,7 +65,7 @@ def _form(root: Path, dataset: Dataset | None) -> None:
         if st.button(
             f"Open {widgets.plain(folder.name)}", key=f"open {folder}", type="tertiary", icon=":material/arrow_forward:"
         ):
-            st.session_state["open_dataset"] = str(folder)
+            navigation.ask_for_dataset(folder)
             st.rerun()
     with widgets.errors(), st.form(f"align form {root}", border=False):
         kinds = st.multiselect(

@@ -60,7 +60,7 @@ def _show_whole(card: Card, key: str) -> None:
     training = card.training
     rows = {
         "Architecture": card.arch,
-        "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
+        "Input": f"{card.preprocess.size} pixels: {', '.join(card.spec.view_titles)}",
         "Binary threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
         "Three-way thresholds": _thresholds(card),
         "Calibration": card.calibration.description,

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import aligned_fakes, audit_view, error_reporting, mapping_form, stored, understood, widgets
+from dashboard.page_words import DIFFERENTLY
 from dfcore.datasets import SPLITS, Dataset, assign_splits
 from dfcore.datasets.reading import recall
 from dfcore.errors import ClassesUnknown, LayoutError
@@ -48,10 +49,10 @@ def _ask(root: Path, error: LayoutError) -> None:
     """Tells what was not understood, and asks."""
     first, *more = str(error).splitlines()
     st.badge("Not understood", icon=":material/help:", color="red")
-    st.error(widgets.plain(first), icon=":material/help:")
+    st.error(widgets.told(first), icon=":material/help:")
     if more:
         with st.expander("More on this", icon=":material/info:"):
-            st.markdown("\n".join(f"- {widgets.plain(line.strip())}" for line in more))
+            st.markdown("\n".join(f"- {widgets.told(line.strip())}" for line in more))
     st.subheader("Say how it is to be read")
     st.session_state["datasets_tab"] = TABS[0]  # Where the answer is shown.
     mapping_form.show(root, recall(root), None)
@@ -59,12 +60,16 @@ def _ask(root: Path, error: LayoutError) -> None:
 
 def _numbers(dataset: Dataset) -> None:
     usable = dataset.usable
-    with widgets.tiles():
-        widgets.tile("Usable images", f"{len(usable):,}")
-        widgets.tile("Real", f"{(usable.label == 0).sum():,}")
-        widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
-        out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
-        widgets.tile("Left out", f"{out:,}", "Files that are not used, each with its reason under Left out.")
+    out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
+    tiles = (
+        ("Usable images", len(usable), None),
+        ("Real", (usable.label == 0).sum(), None),
+        ("Fake", (usable.label == 1).sum(), None),
+        ("Left out", out, "Files that are not used, each with its reason under Left out."),
+    )
+    for place, (title, number, help_text) in zip(st.columns(len(tiles)), tiles, strict=True):
+        with place:
+            widgets.tile(title, f"{number:,}", help_text, width="stretch")
 
 
 def _understood(root: Path, scanned: Dataset) -> None:
@@ -87,10 +92,10 @@ def _understood(root: Path, scanned: Dataset) -> None:
         sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
     )
     for note in (note for note in dataset.notes if note != dataset.self_made):
-        st.markdown(f":material/info: {widgets.plain(note)}")
+        st.markdown(f":material/info: {widgets.told(note)}")
     # Where a class is missing, something was not understood.
     st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))
-    if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
+    if other := widgets.folded(DIFFERENTLY, f"differently {root}", icon=":material/tune:"):
         with other:
             mapping_form.show(root, scanned.reading, scanned)
 

@@ -50,7 +50,8 @@ class _ListKinds(argparse.Action):
 
 def _align(options: argparse.Namespace) -> int:
     from dfcore.synthesis import WHOLE
-    from dfcore.synthesis.align import Plan, align
+    from dfcore.synthesis.align import align
+    from dfcore.synthesis.plan import Plan
     from dfcore.synthesis.sources import real_pictures
 
     kinds = tuple(name.strip() for name in options.kinds.split(",") if name.strip()) if options.kinds else WHOLE

@@ -2,7 +2,7 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from dfcore.commands import align, audit
@@ -32,9 +32,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _scan(options: argparse.Namespace) -> int:
     from dfcore.datasets import assign_splits, scan
+    from dfcore.datasets.reading import remember
 
     with applied_reading(options, options.root) as reading:
         result = scan(options.root, reading=reading, progress=progress_bar("reading"))
+        if options.reading_confirm:
+            remember(Path(options.root), reading.model_copy(update={"confirmed_of": result.labelled_fingerprint}))
     dataset = assign_splits(result)
     bad = dataset.unreadable
     code = INCOMPLETE if len(bad) or any(one.missed for one in dataset.left_out) else 0

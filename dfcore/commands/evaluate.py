@@ -46,6 +46,7 @@ def add(commands: Any) -> None:
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
     cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
     cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
+    add_reading(cross)
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
     add_arch_file(compare)
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -150,7 +151,8 @@ def _cross_eval(options: argparse.Namespace) -> None:
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:
-            metrics, _ = _measured(detector, root, options.split)
+            with applied_reading(options, root):
+                metrics, _ = _measured(detector, root, options.split)
             three, seen = metrics["three_way"], metrics["trained_on"]
             same = {"same_data": metrics["same_data_as_training"]}
             rows.append(

@@ -54,6 +54,11 @@ class FolderReading:
     samples: tuple[str, ...] = ()
 
 
+def _fingerprint(rows: pd.DataFrame) -> str:
+    lines = rows[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
+    return sha256_bytes("\n".join(sorted(lines)).encode())
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What `scan` found.
@@ -105,8 +110,12 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """A hash over content, label and split of the usable rows; the order of files does not matter."""
-        rows = self.usable[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
-        return sha256_bytes("\n".join(sorted(rows)).encode())
+        return _fingerprint(self.usable)
+
+    @property
+    def labelled_fingerprint(self) -> str:
+        """Like `fingerprint`, over all labelled rows: images that are taken out of use do not change it."""
+        return _fingerprint(self.table[self.table.label.notna()])
 
     def counts(self) -> pd.DataFrame:
         """Number of usable images by split (rows) and class (columns "real", "fake")."""

@@ -92,7 +92,17 @@ def scan(
     left_out = tuple(self_made.settled(folder, one) for one in understood.left_out
                      if one.path not in understood.tables)  # fmt: skip
     data = Dataset(folder, understood.layout, table, notes, demonstration, made, left_out, tree=tree, reading=reading)
-    return replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
+    data = replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
+    return _still_confirmed(data)
+
+
+def _still_confirmed(data: Dataset) -> Dataset:
+    """The data set; what a person confirmed no longer is where images, labels or splits have changed since."""
+    reading = data.reading
+    if not (reading.confirmed and reading.confirmed_of) or reading.confirmed_of == data.labelled_fingerprint:
+        return data
+    doubt = "Images, labels or splits have changed since this was confirmed: look at it again."
+    return replace(data, doubts=(*data.doubts, doubt), reading=reading.model_copy(update={"confirmed": False}))
 
 
 def _read_table(

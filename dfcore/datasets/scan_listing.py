@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.path_lists import LISTS
 from dfcore.datasets.self_made import NOTICE
 from dfcore.datasets.table_files import SUFFIXES as TABLES
 from dfcore.datasets.understand import Listed
@@ -28,13 +29,13 @@ def list_files(root: Path) -> Listed:
     for path in images:
         name = path.relative_to(root).as_posix()
         reasons[storable(name)] = refused.get(path) or (None if storable(name) == name else _NO_UTF8)
-    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in TABLES], left_out)
+    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in (*TABLES, *LISTS)], left_out)
 
 
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
     """{link: folder} of links that tell a class, to folders in the root that tell none."""
     links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
-    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (raises nothing)
+    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (Path.is_dir raises on 3.11)
     return {
         link: target
         for link, target in targets.items()

@@ -37,6 +37,7 @@ class Preprocess(_Part):
 
     size: int
     resize: str
+    views: tuple[str, ...] = ()
 
 
 class OODRecord(_Part):
@@ -254,5 +255,5 @@ class Card(_Part):
     @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing of this detector's model."""
-        # `resize` may be any string here; PreprocessSpec validates it.
-        return PreprocessSpec(self.preprocess.size, self.preprocess.resize)  # type: ignore[arg-type]
+        # `resize` and `views` may be any strings here; PreprocessSpec validates them.
+        return PreprocessSpec(self.preprocess.size, self.preprocess.resize, self.preprocess.views)  # type: ignore[arg-type]

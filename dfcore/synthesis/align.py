@@ -7,10 +7,10 @@ kept when it is started again.
 
 import io
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from dfcore.datasets.aside import Aside
 from dfcore.datasets.self_made import MASKS, NOTICE
-from dfcore.errors import DatasetError, ImageError, InputError
+from dfcore.errors import DatasetError, ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
-from dfcore.synthesis.decoders import KINDS, WHOLE, kind_of
+from dfcore.synthesis.decoders import KINDS
 from dfcore.synthesis.pairs import SMALLEST, make_pair
+from dfcore.synthesis.plan import Aligned, Plan
 from dfcore.synthesis.sources import Picture, Pictures
-from dfcore.synthesis.taef2 import Precision
-from dfcore.utils import extras
 from dfcore.utils.files import (
-    make_folder,
     read_json,
     sha256_bytes,
     sweep,
@@ -40,67 +39,13 @@ from dfcore.utils.files import (
 from dfcore.utils.processes import cores
 
 MANIFEST = "manifest.csv"
-_PLAN, _ROWS = "plan.json", ".rows"
+_ROWS = ".rows"
 _TEXT = """SELF-MADE FAKES
 
 Made by dfcore from real pictures. Each image in fake/ is the picture of the same name in real/ after it went through a
 decoder (column "group" of manifest.csv); both were then cropped, resized and coded alike. A detector that is
 trained on them learns the traces of these decoders. Figures on them say nothing about images of generators.
 """
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How pairs are made.
-
-    Attributes:
-        kinds: Names of kinds, see `dfcore.synthesis.KINDS`; which of them makes a pair depends on its picture.
-        seed: Of everything that is drawn.
-        pairs: Pairs of each picture.
-        limit: Largest number of pictures; None for all.
-        precision: Of TAEF2.
-    """
-
-    kinds: tuple[str, ...] = WHOLE
-    seed: int = 0
-    pairs: int = 1
-    limit: int | None = None
-    precision: Precision = "float32"
-
-    def __post_init__(self) -> None:
-        """Checks the values.
-
-        Raises:
-            InputError: If a value is out of range.
-            MissingExtraError: If a kind takes OpenVINO and it is not installed.
-        """
-        if not self.kinds or len(set(self.kinds)) < len(self.kinds):
-            raise InputError(f"Expected kinds of self-made fakes, each once. Received: {', '.join(self.kinds)}.")
-        for name in self.kinds:
-            if kind_of(name).needs_openvino:
-                extras.require("openvino", "openvino", f"The kind {name!r}")
-        for what, number in (("pairs of each picture", self.pairs), ("pictures", self.limit)):
-            if number is not None and number < 1:
-                raise InputError(f"Expected a number of {what} of at least 1. Received: {number}.")
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A data set of pairs.
-
-    Attributes:
-        folder: Where it is.
-        pairs: Number of its pairs.
-        kinds: Number of pairs of each kind.
-        told: Which pictures were taken as real, as a sentence.
-        left_out: (path, reason) of each picture of which no pair was made.
-    """
-
-    folder: Path
-    pairs: int
-    kinds: dict[str, int]
-    told: str
-    left_out: tuple[tuple[str, str], ...]
 
 
 def align(
@@ -128,22 +73,20 @@ def align(
         DatasetError: If no pair could be made.
         StorageError: If the disk is full.
     """
-    out = Path(out).expanduser().absolute()
-    _check_out(pictures.root, out)
     chosen = pictures.pictures[: plan.limit]
-    aside = out.parent / f".{out.name}.aligning"
-    _begin(aside, plan, chosen)
+    names = sha256_bytes("\n".join(picture.path for picture in chosen).encode())
+    how = asdict(plan) | {"kinds": list(plan.kinds), "pictures": names}
+    aside = Aside.begin(pictures.root, out, how, made="self-made fakes", of="real pictures", doing="aligning")
     tasks = [(picture, number) for picture in chosen for number in range(plan.pairs)]
     rows: list[dict[str, Any]] = []
     left_out = list(pictures.left_out)
 
     def make(place: int) -> dict[str, Any] | str:
-        return "" if should_stop() else _make(pictures.root, *tasks[place], aside, f"{place:0{digits}d}", plan)
+        return "" if should_stop() else _make(pictures.root, *tasks[place], aside.folder, f"{place:0{digits}d}", plan)
 
     digits = max(5, len(str(len(tasks))))
-    # Closed when the caller is interrupted: what has not begun is then given up.
-    with ThreadPoolExecutor(cores()) as pool, closing(pool.map(make, range(len(tasks)))) as results:  # type: ignore[type-var]
-        for place, result in enumerate(results):
+    with ThreadPoolExecutor(cores()) as pool:
+        for place, result in enumerate(pool.map(make, range(len(tasks)))):
             if isinstance(result, dict):
                 rows.append(result)
             elif result and tasks[place][1] == 0:
@@ -154,33 +97,9 @@ def align(
         return None
     if not rows:
         raise DatasetError(f"No pair could be made: {left_out[-1][1]}")
-    _finish(aside, rows)
-    if out.exists():
-        out.rmdir()
-    aside.rename(out)
-    kinds = pd.Series([row["kind"] for row in rows]).value_counts(sort=False).sort_index()
-    return Aligned(out, len(rows), {str(k): int(v) for k, v in kinds.items()}, pictures.told, tuple(left_out))
-
-
-def _check_out(root: Path, out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"Expected a new or empty folder for the self-made fakes. Received: {out}.")
-    if out.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"Expected a folder outside of the real pictures. Received: {out}, inside {root}.")
-
-
-def _begin(aside: Path, plan: Plan, chosen: Sequence[Picture]) -> None:
-    """Prepares the hidden folder; what was made by another plan, or of other pictures, is discarded."""
-    names = sha256_bytes("\n".join(picture.path for picture in chosen).encode())
-    now = asdict(plan) | {"kinds": list(plan.kinds), "pictures": names}
-    try:
-        known = read_json(aside / _PLAN) == now
-    except (OSError, ValueError):
-        known = False
-    if not known:
-        shutil.rmtree(aside, ignore_errors=True)
-        make_folder(aside)
-        write_json(aside / _PLAN, now)
+    _finish(aside.folder, rows)
+    kinds = dict(sorted(Counter(row["kind"] for row in rows).items()))
+    return Aligned(aside.finish(), len(rows), kinds, pictures.told, tuple(left_out))
 
 
 def pair_seed(seed: int, content: bytes, number: int) -> int:
@@ -255,4 +174,3 @@ def _finish(aside: Path, rows: Sequence[dict[str, Any]]) -> None:
     shutil.rmtree(aside / _ROWS)
     for folder in (*NAMES, MASKS):
         sweep(aside / folder)
-    (aside / _PLAN).unlink()

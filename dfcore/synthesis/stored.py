@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dfcore.datasets import registry
-from dfcore.synthesis.align import Aligned, Plan, align
+from dfcore.synthesis import taef2
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Aligned, Plan
 from dfcore.synthesis.sources import real_pictures
 
 SUFFIX = "-aligned"
@@ -33,7 +35,10 @@ def make(root: Path, plan: Plan, step: Step, *, should_stop: Callable[[], bool])
     """
     pictures = real_pictures(root, seed=plan.seed, progress=step("Reading the pictures"))
     place = registry.free_folder(name_of(root), SUFFIX)
-    made = align(pictures, place, plan, progress=step("Making pairs"), should_stop=should_stop)
+    try:
+        made = align(pictures, place, plan, progress=step("Making pairs"), should_stop=should_stop)
+    finally:
+        taef2.release()  # A server has better uses for its memory.
     if made is not None:
         registry.register(made.folder)
     return made

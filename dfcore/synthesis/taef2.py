@@ -10,7 +10,7 @@ the result is that of the picture in one piece, without seams.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ import numpy as np
 
 from dfcore import workspace
 from dfcore.errors import BundleError, InputError
+from dfcore.synthesis.taef2_graph import Weights, graph
 from dfcore.utils import extras
 from dfcore.utils.processes import cores
 
@@ -26,15 +27,12 @@ FILE = "taef2_float16.npz"
 # Pixels to a latent, and channels of a latent.
 SCALE, CHANNELS = 8, 32
 # Sides of the tiles, and what the tiled layers see beyond a pixel (65), rounded to whole latents.
-_TILE, _HALO = 512, 72
-_GROUPS, _EPSILON = 4, 1e-5
+_TILE, _HALO = 384, 72
 # The layers by name: what works on tiles, and what on the whole.
 _ENCODER = (tuple(range(11)), (11, 12, 13, 14))
 _DECODER = ((0, 1, 2, 3, 4, 5), tuple(range(6, 20)))
-_STRIDED, _UP = ("encoder.2", "encoder.6", "encoder.10"), ("decoder.6", "decoder.11", "decoder.16")
 
 Precision = Literal["float32", "bfloat16"]
-Weights = Mapping[str, np.ndarray]
 
 
 def weights_file() -> Path:
@@ -58,6 +56,8 @@ def read_weights(path: Path | None = None) -> dict[str, np.ndarray]:
 
 class Taef2:
     """Encoder and decoder. Thread-safe; a picture of one tile is computed on one core, so call it from several threads.
+
+    For pictures larger than a tile (384 pixels) it takes some 0.5 GB a core, and keeps them.
 
     Results do not depend on the number of cores: each tile is computed on one thread.
     """
@@ -83,8 +83,8 @@ class Taef2:
         core = ov.Core()
 
         def compiled(part: str, layers: tuple[int, ...], channels: int) -> Any:
-            graph = _graph(ov, weights, [f"{part}.{number}" for number in layers], channels)
-            return core.compile_model(graph, "CPU", settings)
+            built = graph(ov, weights, [f"{part}.{number}" for number in layers], channels)
+            return core.compile_model(built, "CPU", settings)
 
         try:
             self._encoder = [compiled("encoder", _ENCODER[0], 3), compiled("encoder", _ENCODER[1], 64)]
@@ -178,6 +178,11 @@ def taef2(precision: Precision = "float32") -> Taef2:
     return Taef2(precision=precision)
 
 
+def release() -> None:
+    """Frees the memory of the shipped network; it is built anew when it is needed."""
+    taef2.cache_clear()
+
+
 def reconstruct(rgb: np.ndarray, *, precision: Precision = "float32") -> np.ndarray:
     """A picture through TAEF2: the same content, with the traces of a generator's decoder.
 
@@ -186,7 +191,7 @@ def reconstruct(rgb: np.ndarray, *, precision: Precision = "float32") -> np.ndar
         precision: See `Taef2`.
 
     Returns:
-        uint8 (H, W, 3); photographs differ by 3 to 4 grey levels on average.
+        uint8 (H, W, 3); half of the photographs measured differ by 4.3 to 8.9 grey levels on average.
 
     Raises:
         MissingExtraError: If OpenVINO is not installed.
@@ -214,56 +219,3 @@ def _infer(net: Any, values: np.ndarray) -> np.ndarray:
 
 def _whole(net: Any, values: np.ndarray) -> np.ndarray:
     return _infer(net, np.ascontiguousarray(values)[None])[0]
-
-
-def _graph(ov: Any, weights: Weights, layers: list[str], channels: int) -> Any:
-    """Some layers of the network, one after the other."""
-    ops = ov.opset13
-    image = ops.parameter([1, channels, -1, -1], ov.Type.f32)
-    x: Any = image
-    for name in layers:
-        if name == "decoder.0":
-            x = ops.multiply(ops.tanh(ops.divide(x, _scalar(3))), _scalar(3))
-        elif name == "decoder.2":
-            x = ops.relu(x)
-        elif name in _UP:
-            x = _doubled(ops, x)
-        elif f"{name}.conv.0.weight" in weights:
-            x = _block(ops, weights, name, x)
-        else:
-            x = _conv(ops, weights, name, x, stride=2 if name in _STRIDED else 1)
-    if layers[-1] == "decoder.19":
-        x = ops.clamp(x, 0.0, 1.0)
-    return ov.Model([x], [image], layers[0])
-
-
-def _block(ops: Any, weights: Weights, name: str, x: Any) -> Any:
-    if f"{name}.pool.0.weight" in weights:
-        inner = _conv(ops, weights, f"{name}.pool.0", x)
-        scale, shift = weights[f"{name}.pool.1.weight"], weights[f"{name}.pool.1.bias"]
-        inner = ops.group_normalization(inner, scale, shift, _GROUPS, _EPSILON)
-        x = ops.add(x, _conv(ops, weights, f"{name}.pool.3", ops.relu(inner)))
-    inner = x
-    for number in (0, 2, 4):
-        inner = _conv(ops, weights, f"{name}.conv.{number}", inner)
-        inner = ops.relu(inner) if number < 4 else inner
-    return ops.relu(ops.add(inner, x))
-
-
-def _conv(ops: Any, weights: Weights, name: str, x: Any, stride: int = 1) -> Any:
-    kernel = weights[f"{name}.weight"]
-    pad = [kernel.shape[-1] // 2] * 2
-    x = ops.convolution(x, np.ascontiguousarray(kernel), [stride] * 2, pad, pad, [1, 1])
-    bias = weights.get(f"{name}.bias")
-    return x if bias is None else ops.add(x, bias.reshape(1, -1, 1, 1))
-
-
-def _doubled(ops: Any, x: Any) -> Any:
-    return ops.interpolate(
-        x, np.array([2, 2], np.float32), "nearest", "scales", axes=np.array([2, 3], np.int64),
-        coordinate_transformation_mode="asymmetric", nearest_mode="floor",
-    )  # fmt: skip
-
-
-def _scalar(value: float) -> np.ndarray:
-    return np.array(value, np.float32)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dfcore import architectures
+from dfcore import architectures, workspace
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
@@ -19,6 +19,7 @@ from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
 from dfcore.engines import EngineName
 from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
 from dfcore.exchange.optimize import optimize
+from dfcore.imaging.preprocess import first_view
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -124,7 +125,7 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     rows = data.rows[data.rows.split.isin([TRAIN, VALIDATION])]
     if len(rows) > MOST_IMAGES:
         return None
-    signatures = looks(data.dataset.root, rows.path.tolist())
+    signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
@@ -139,7 +140,7 @@ def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
     rows = data.rows.iloc[positions]
     colours, flat = [], []
     for start in range(0, len(positions), 64):
-        pixels = data.pixels.gather(positions[start : start + 64])
+        pixels = first_view(data.pixels.gather(positions[start : start + 64]))
         colours.append(saturation(pixels))
         flat.append(flatness(pixels))
     sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
@@ -217,6 +218,6 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
         )  # fmt: skip
     elif test < 200:
         limits.append(f"Its test split has only {test} images: the figures are rough.")
-    if config.image_size < 64:
+    if config.image_size < 64 and not config.views:
         limits.append(f"It sees images at {config.image_size} pixels: larger ones lose their fine traces.")
     return limits

@@ -33,6 +33,7 @@ _RULES = (
     _Rule("plateau_patience", lambda c: c.schedule == "plateau", "schedule=plateau"),
     _Rule("patience", lambda c: c.early_stopping != "off", "early_stopping=auc or loss"),
     _Rule("folds", lambda c: c.cross_validation == "content", "cross_validation=content"),
+    _Rule("view_heads", lambda c: bool(c.views.strip(" ,")), "further views"),
     _Rule("freeze_epochs", lambda c: c.pretrained, "weights to start from"),
     _Rule("head_lr", lambda c: c.pretrained and c.freeze_epochs > 0, "weights to start from, and freeze_epochs"),
     _Rule("full_image_epochs", lambda c: augment.has_random_crop(c.augmentation), "random_crop in augmentation"),

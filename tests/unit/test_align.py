@@ -20,7 +20,8 @@ from dfcore.datasets.units import units
 from dfcore.errors import DatasetError, InputError, LayoutError
 from dfcore.imaging import decoder
 from dfcore.synthesis import pair
-from dfcore.synthesis.align import Plan, align
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Plan
 from dfcore.synthesis.sources import real_pictures
 from dfcore.utils.processes import environment
 from tests.unit.audit_sets import make_set, picture
@@ -203,8 +204,16 @@ def test_another_seed_does_not_go_on_with_what_was_made(tmp_path):
 @pytest.mark.parametrize("how", ["kill", "interrupt"])
 def test_killed_or_interrupted_it_goes_on_where_it_was(tmp_path, how):
     root = photos(tmp_path / "p", 60, (400, 300))
-    command = [sys.executable, "-m", "dfcore", "data", "align", str(root), str(tmp_path / "out"), "--kinds", "drawn"]
-    child = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    rest = ["data", "align", str(root), str(tmp_path / "out"), "--kinds", "drawn"]
+    command = [sys.executable, "-m", "dfcore", *rest]
+    # However fast the machine is, it is stopped midway.
+    slowly = (
+        "import sys, time\nfrom dfcore.cli import main\nfrom dfcore.synthesis import align\nmake = align._make\n"
+        "align._make = lambda *arguments: (time.sleep(0.3), make(*arguments))[1]\nsys.exit(main(sys.argv[1:]))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", slowly, *rest], env=environment(), stderr=subprocess.PIPE, text=True
+    )
     real = tmp_path / ".out.aligning" / "real"
     while child.poll() is None and not (real.is_dir() and len(list(real.iterdir())) > 5):
         time.sleep(0.05)

@@ -10,7 +10,8 @@ from dashboard import background
 from dashboard.prediction_sources import Source
 from dfcore.datasets import registry, scan
 from dfcore.detectors.card import Training
-from dfcore.synthesis.align import Plan, align
+from dfcore.synthesis.align import align
+from dfcore.synthesis.plan import Plan
 from dfcore.synthesis.sources import real_pictures
 from tests.conftest import make_card
 from tests.unit.test_align import photos
@@ -67,6 +68,15 @@ def test_they_are_made_of_a_folder_that_tells_no_classes_and_registered(holidays
     next(item for item in app.button if item.label.replace("\\", "") == "Open holidays-aligned").click().run()
     assert app.selectbox(key="dataset").value == str(folder)
     assert tile(app, "Usable images") == "8"
+
+
+def test_what_was_made_is_opened_with_one_click(holidays):
+    app = opened(holidays)
+    start(app)
+    ended(app, holidays)
+    app.button(key="open what was made").click().run()
+    assert not app.exception
+    assert Path(app.selectbox(key="dataset").value).name == "holidays-aligned"
 
 
 def test_the_new_data_set_opens_and_says_that_its_fakes_are_self_made(aligned):
