@@ -142,6 +142,7 @@ def run(tmp_path_factory, small_dataset) -> Run:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_trained_bundle_knows_its_views_and_both_engines_agree(run, small_dataset):
     fast, reference = (Detector.load(run.bundle, engine) for engine in ("openvino", "keras"))
     assert fast.card.preprocess.views == ("native", "native_tl")
@@ -157,6 +158,7 @@ def test_a_trained_bundle_knows_its_views_and_both_engines_agree(run, small_data
     )
 
 
+@pytest.mark.slow
 def test_stored_predictions_are_those_of_single_files(run, small_dataset):
     from dfcore.evaluation import predictions_path, read_predictions
 
@@ -165,6 +167,7 @@ def test_stored_predictions_are_those_of_single_files(run, small_dataset):
     assert table.logit.tolist() == [verdict.logit for verdict in verdicts]
 
 
+@pytest.mark.slow
 def test_colour_and_flat_areas_are_those_of_the_first_view(run):
     detector = Detector.load(run.bundle, "keras")
     images = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3)).astype(np.uint8)
@@ -177,6 +180,7 @@ def test_colour_and_flat_areas_are_those_of_the_first_view(run):
     assert saturation(first).shape == (2,)
 
 
+@pytest.mark.slow
 def test_the_map_of_a_view_lies_in_its_region(run, tmp_path):
     path = make_image(tmp_path / "wide.png", (60, 40))
     fast, reference = (Detector.load(run.bundle, engine) for engine in ("openvino", "keras"))
@@ -200,6 +204,7 @@ def test_the_map_of_a_view_lies_in_its_region(run, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["saliency", "layercam"])
+@pytest.mark.slow
 def test_each_view_is_explained_by_its_own_head(run, method):
     """Of three equal squares the heads see the same and may think differently."""
     detector = Detector.load(run.bundle, "keras")
@@ -216,6 +221,7 @@ def test_each_view_is_explained_by_its_own_head(run, method):
     np.testing.assert_allclose([against.peak, twice.peak], [fake.peak, 2 * fake.peak], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_pixels_and_files_have_the_same_views(run, tmp_path):
     from PIL import Image
 

@@ -213,6 +213,7 @@ def test_json_goes_both_ways(tmp_path):
         Audit.from_json("[]")
 
 
+@pytest.mark.slow
 def test_findings_come_by_severity_and_are_repeatable(tmp_path):
     root = make_set(tmp_path / "set", fake=png)
     steps: list[tuple[int, int]] = []

@@ -1452,7 +1452,10 @@ def test_files_that_hold_no_picture_are_told_and_no_reason_for_another_exit_code
     assert beside(out) == [], "what was told of an earlier time is gone"
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "cp437:strict"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["cp1252", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ascii", "latin-1", "cp437:strict"))],
+)
 def test_names_that_the_console_cannot_show_are_escaped(encoding, tmp_path):
     names = ["а.png", "写真.png", "\U0001f600.jpg_large", "ž\u202e.png"]
     for name in names:

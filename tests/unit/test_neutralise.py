@@ -84,6 +84,7 @@ def test_leftovers_of_another_plan_are_discarded(shortcut_set, tmp_path):
     assert copy is not None and set(scan(copy.folder).table.width) == {40}
 
 
+@pytest.mark.slow
 def test_tells_what_is_left_out(shortcut_set, tmp_path, capsys):
     tiny = shortcut_set / "train" / "real" / "tiny.jpg"
     tiny.write_bytes(jpeg(Image.new("RGB", (20, 20))))

@@ -823,6 +823,7 @@ def test_no_run_of_a_page_clears_the_networks_that_all_sessions_share(monkeypatc
     assert not cleared
 
 
+@pytest.mark.slow
 def test_a_detector_that_leaves_the_cache_is_freed_with_its_network(library, monkeypatch):
     """The fault: what had been taken out of the collector's rounds stayed in memory for good, 27 MB a network."""
     detectors._load.clear()

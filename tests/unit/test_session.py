@@ -218,7 +218,7 @@ def out_of_memory(*_, **__):
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("make_loss", id="training"),
+        pytest.param("make_loss", id="training", marks=pytest.mark.slow),
         pytest.param("validation_figures", id="validation", marks=pytest.mark.slow),
     ],
 )
