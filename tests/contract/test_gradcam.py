@@ -118,18 +118,6 @@ def branches(x, layers):
     return layers.ReLU()(layers.Add()([layers.Concatenate()([left, right]), layers.Conv2D(10, 1)(x)]))
 
 
-def attention(x, layers):
-    from keras import ops
-
-    tokens = layers.Reshape((-1, 6))(x)
-    tokens = layers.LayerNormalization(epsilon=1e-5)(tokens)
-    # Square kernels, and the first token alone.
-    tokens = layers.Add()([tokens, layers.MultiHeadAttention(2, 3)(tokens, tokens)])
-    first = layers.Flatten()(layers.Cropping1D((0, tokens.shape[1] - 1))(tokens))
-    inner = layers.Dense(6)(first / ops.sqrt(ops.sum(first * first, axis=1, keepdims=True)))
-    return layers.Multiply()([inner, layers.Activation("sigmoid")(inner)])
-
-
 def gate(x, layers):
     weights = layers.GlobalAveragePooling2D(keepdims=True)(x)
     return layers.Multiply()([x, layers.Conv2D(6, 1, activation="sigmoid")(weights)])
@@ -167,7 +155,6 @@ TAILS = {
     "branches": branches,
     "used twice": lambda x, layers: layers.Concatenate()([x, layers.ReLU()(x), x * x - x]),
     "gate": gate,
-    "attention": attention,
     "square kernel": lambda x, layers: layers.Multiply()([x, layers.Dense(6)(x)]),
     "linear": convolution(activation=None),
 }  # fmt: skip
@@ -183,6 +170,47 @@ def test_the_gradient_of_each_operation(case):
     assert engine.has_gradcam == (case not in WITHOUT_RULE)
     if engine.has_gradcam:
         assert np.median(differences(model, "looked_at", engine, noise(6, size))) < 1e-5
+
+
+# Of graphs that are built for OpenVINO rather than converted.
+KERNEL = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
+GRAPHS = {
+    "softmax": lambda x, op: op.softmax(x, -1),
+    "normalised": lambda x, op: op.mvn(x, np.array([-1]), True, 1e-5, "inside_sqrt"),
+    "first": lambda x, op: op.slice(x, np.array([0]), np.array([1]), np.array([1]), np.array([1])),
+    "middle": lambda x, op: op.slice(x, np.array([1]), np.array([3]), np.array([1]), np.array([2])),
+    "length 1": lambda x, op: op.divide(x, op.sqrt(op.reduce_sum(op.multiply(x, x), np.array([2]), keep_dims=True))),
+    "divisor": lambda x, op: op.divide(np.float32(1), op.add(op.multiply(x, x), np.float32(1))),
+    "by itself": lambda x, op: op.matmul(op.matmul(x, x, False, True), x, False, False),
+    "square kernel, turned": lambda x, op: op.multiply(op.matmul(x, KERNEL, False, True), x),
+    "square kernel": lambda x, op: op.multiply(op.matmul(x, KERNEL, False, False), x),
+    "quick gelu": lambda x, op: op.multiply(x, op.sigmoid(op.multiply(x, np.float32(1.702)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_gradients_are_differences(case):
+    import openvino as ov
+    from openvino import opset13 as op
+
+    image = op.parameter([1, 3, 4], np.float32)
+    inner = op.multiply(image, np.float32(1))
+    outer = GRAPHS[case](inner, op)
+    drawn = np.random.default_rng(0)
+    weights = drawn.normal(size=[int(side) for side in outer.output(0).get_shape()]).astype(np.float32)
+    total = op.reduce_sum(op.multiply(outer, weights), np.arange(weights.ndim), keep_dims=False)
+    logit = op.reshape(total, np.array([1, 1]), special_zero=False)
+    model = ov.Model([op.result(logit)], [image])
+    gradient = gradcam._gradient(model, logit.output(0), inner.output(0), np.ones((1, 1), np.float32))
+    both = ov.Model([op.result(logit), op.result(gradient)], [image])
+    run = ov.Core().compile_model(both, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    at = drawn.normal(size=(1, 3, 4)).astype(np.float32)
+    expected = np.zeros_like(at)
+    for place in np.ndindex(at.shape):
+        step = np.zeros_like(at)
+        step[place] = 1e-2
+        expected[place] = (run({0: at + step})[0].item() - run({0: at - step})[0].item()) / 2e-2
+    np.testing.assert_allclose(run({0: at})[1], expected, atol=2e-3 * np.abs(expected).max())
 
 
 # === In a detector ===
