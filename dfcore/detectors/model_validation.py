@@ -34,10 +34,11 @@ _MAX_PARAMETERS = 128 * 2**20
 _MAX_DATASETS, _MAX_GROUPS_DEEP = 20_000, 50
 
 # Objects that our architectures use: (module, class, registered name).
-_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling")
+_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling", "ClassToken")
 _LAYERS = """Activation Add BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout Flatten
     GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization MaxPooling2D AveragePooling2D
-    MultiHeadAttention Multiply Normalization ReLU Rescaling Reshape SeparableConv2D ZeroPadding2D"""
+    MultiHeadAttention Multiply Normalization ReLU Rescaling Reshape SeparableConv2D ZeroPadding2D Cropping1D
+    UnitNormalization"""
 _INITIALIZERS = """GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones RandomNormal
     RandomUniform TruncatedNormal VarianceScaling Zeros"""
 _ALLOWED = frozenset(

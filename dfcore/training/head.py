@@ -1,6 +1,7 @@
 """Trains the head on a frozen tower: a logistic regression on kept features, solved for at once, in one epoch."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from dfcore.confidence import is_fake, sigmoid
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors import on_tower
 from dfcore.labels import FAKE, REAL
+from dfcore.towers import clip
+from dfcore.towers.graph import WIDTH
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -22,10 +25,18 @@ from dfcore.training.progress import Progress, Watcher
 if TYPE_CHECKING:
     import keras
 
-# Inverse of the L2 penalty on standardised features, and the share of the weight that aligned pairs have beside the
-# images themselves: by leaving whole sources out, see benchmarks/recipes.py.
-STRENGTH = 1e-3
-PAIR_SHARE = 0.5
+# Blocks of the tower whose class tokens are learned from, from 1: lower ones see little, higher ones the subject.
+FIRST, LAST = 4, 8
+# Inverse of the L2 penalty on standardised features.
+STRENGTH = 2.4e-3
+# Weight beside the images as they are: of their handled copies, and of aligned pairs.
+HANDLED_SHARE, PAIR_SHARE = 0.3, 0.5
+# Weight of the logits of all further views together beside that of the first, where each view has its own head.
+FURTHER_SHARE = 1 / 3
+# A source teaches a view at native pixels only if sizes tell its classes apart no better than this AUC: such a view
+# shows another zoom if the size is another.
+MOST_BY_SIZE = 0.65
+# All chosen by leaving whole sources out, see benchmarks/recipes.py and its results.
 
 
 class _Stopped(Exception):  # noqa: N818  (not an error: a stop was requested)
@@ -57,15 +68,13 @@ class HeadTrainer:
             heads = [self._solved(view, began) for view in self._views()]
         except _Stopped:
             return False
-        self._head = [
-            np.stack([kernel for kernel, *_ in heads], 1),
-            np.array([bias for _, bias, _ in heads], np.float32),
-        ]
+        kernels, biases, losses = zip(*heads, strict=True)
+        self._head = self._combined(np.stack(kernels, 1), np.array(biases, np.float32))
         learned = self.logits(self.data.positions(TRAIN))
         labels = self.data.labels(TRAIN)
         row = {
             "epoch": 1,
-            "loss": float(np.mean([loss for *_, loss in heads])),
+            "loss": float(np.mean(losses)),
             "accuracy": float((is_fake(sigmoid(learned), 0.5) == labels.astype(bool)).mean()),
             "images_per_second": len(labels) / max(time.monotonic() - began, 1e-6),
         }
@@ -83,13 +92,13 @@ class HeadTrainer:
     def logits(self, positions: np.ndarray) -> np.ndarray:
         """Logits of images by the kept features, float (N,): the mean over the views."""
         kernel, bias = self._head
-        found = np.empty(len(positions))
-        for start in range(0, len(positions), 256):
-            some = positions[start : start + 256]
-            values = self.features.gather(AS_IT_IS, some).astype(np.float32)
-            by_view = [values[:, v] @ kernel[:, v % len(bias)] + bias[v % len(bias)] for v in range(values.shape[1])]
-            found[start : start + len(some)] = np.mean(by_view, 0)
-        return found
+        views = range(len(self.config.spec.view_titles))
+        heads = [view % len(bias) for view in views]
+        by_view = [
+            self._view_logits(positions, view, kernel[:, head], bias[head])
+            for view, head in zip(views, heads, strict=True)
+        ]
+        return np.mean(by_view, 0)
 
     def held_out_logits(self) -> np.ndarray:
         """Logits of the validation split."""
@@ -111,31 +120,82 @@ class HeadTrainer:
             if self.watcher.should_stop():
                 raise _Stopped
 
-        return fit(Examples(tuple(self._parts(views))), STRENGTH, tell)
+        kernel, bias, loss = fit(Examples(tuple(self._parts(views))), STRENGTH, tell)
+        whole = np.zeros(WIDTH, np.float32)
+        whole[(FIRST - 1) * clip.WIDTH : LAST * clip.WIDTH] = kernel
+        return whole, bias, loss
+
+    def _combined(self, kernels: np.ndarray, biases: np.ndarray) -> list[np.ndarray]:
+        """The heads, those of further views scaled so that their logits spread as far as `FURTHER_SHARE` says."""
+        if len(biases) == 1:
+            return [kernels, biases]
+        learned = self.data.positions(TRAIN)
+        spreads = [
+            float(np.std(self._view_logits(learned, view, kernels[:, view], biases[view])))
+            for view in range(len(biases))
+        ]
+        share = FURTHER_SHARE / (len(biases) - 1)
+        scale = np.array([1.0, *(share * spreads[0] / max(spread, 1e-6) for spread in spreads[1:])], np.float32)
+        return [kernels * scale, biases * scale]
+
+    def _view_logits(self, positions: np.ndarray, view: int, kernel: np.ndarray, bias: float) -> np.ndarray:
+        found = np.empty(len(positions))
+        for start in range(0, len(positions), 256):
+            some = slice(start, start + 256)
+            features = self.features.gather(AS_IT_IS, positions[some])[:, view]
+            found[some] = features.astype(np.float32) @ kernel + bias
+        return found
 
     def _parts(self, views: list[int]) -> list[Part]:
         learned, labels = self.data.positions(TRAIN), self.data.labels(TRAIN)
-        sources = self.data.rows.group.fillna("").to_numpy(str)[learned]
-        weights = cell_weights(sources, labels)
+        rows = self.data.rows.iloc[learned]
+        sources = rows.group.fillna("").to_numpy(str)
+        sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
+        native = views != [0] and 0 not in views
+        taught = matched(sources, labels, sides) if native else np.ones(len(learned), bool)
+        if not taught.any() and not self.config.pairs:
+            taught[:] = True  # There is nothing better to learn from.
+        weights = np.zeros(len(learned))
+        if taught.any():
+            weights[taught] = cell_weights(sources[taught], labels[taught])
+        whole = float(weights.sum()) or float(len(learned))
         parts: list[Part] = []
-        for variant, rows in self.features.rows.items():
-            there = rows[learned] >= 0
-            for view in views:
-                label = {"real": REAL, "fake": FAKE}.get(variant.kind)
-                if label is None:
-                    how, weight = labels[there], weights[there]
-                else:
-                    # Pairs tell decoders by their traces, which only native pixels keep.
-                    if view == 0 and self.config.views:
-                        continue
-                    count = max(int(there.sum()), 1)
-                    how = np.full(count, label)
-                    weight = np.full(count, PAIR_SHARE * len(learned) / (2 * count * max(self.config.pairs, 1)))
-                parts.append((self._gather(variant, view), learned[there], how, weight))
+        for variant, known in self.features.rows.items():
+            there = known[learned] >= 0
+            if variant.kind == "drawn":
+                there &= taught
+                share = 1.0 if variant == AS_IT_IS else HANDLED_SHARE / self.config.handled
+                how, weight = labels[there], share * weights[there]
+            elif native:
+                # Pairs differ by a decoder's traces alone, which only native pixels keep.
+                how = np.full(int(there.sum()), FAKE if variant.kind == "fake" else REAL)
+                weight = np.full(len(how), PAIR_SHARE * whole / (2 * max(len(how), 1) * self.config.pairs))
+            else:
+                continue
+            parts += [(self._gather(variant, view), learned[there], how, weight) for view in views]
         return parts
 
-    def _gather(self, variant: Variant, view: int):  # type: ignore[no-untyped-def]
-        return lambda positions: self.features.gather(variant, positions)[:, view]
+    def _gather(self, variant: Variant, view: int) -> Callable[[np.ndarray], np.ndarray]:
+        some = slice((FIRST - 1) * clip.WIDTH, LAST * clip.WIDTH)
+        return lambda positions: self.features.gather(variant, positions)[:, view, some]
+
+
+def matched(sources: np.ndarray, labels: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Images of sources whose sizes do not tell their classes apart, bool (N,).
+
+    Args:
+        sources: The group of each image, (N,).
+        labels: 0 real, 1 fake, (N,).
+        sides: Shorter sides in pixels, (N,).
+    """
+    result = np.zeros(len(labels), bool)
+    for source in np.unique(sources):
+        among = sources == source
+        real, fake = sides[among & (labels == REAL)], sides[among & (labels == FAKE)]
+        if len(real) and len(fake):
+            above = (fake[:, None] > real).mean() + (fake[:, None] == real).mean() / 2
+            result[among] = 1 - MOST_BY_SIZE <= above <= MOST_BY_SIZE
+    return result
 
 
 def cell_weights(sources: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ SIZE, LARGE = 32, 64
 NAMES = architectures.names()
 # 86 million weights: its contracts take minutes.
 HEAVY = {"clip_vit_b16"}
+# Keras makes their maps when all of their weights are their own: attention above the layer is converted to Einsum.
+WITHOUT_MAP = {"clip_vit_b16"}
 # Its Fourier transform has no counterpart in OpenVINO.
 INEXPRESSIBLE = {"spectral_cnn"}
 
