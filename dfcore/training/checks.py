@@ -7,6 +7,9 @@ from dfcore.datasets import augment
 from dfcore.errors import ConfigError
 from dfcore.imaging.preprocess import MIN_SIZE, parse_views
 
+# With weights that ship only the head learns, which has one best solution: there are no epochs to choose from.
+SOLVED_AT_ONCE: dict[str, Any] = {"epochs": 1, "freeze_epochs": 1, "early_stopping": "off"}
+
 
 def misfits(values: dict[str, Any]) -> list[str]:
     """Lists settings that are incompatible with the architecture or with each other.
@@ -33,18 +36,32 @@ def misfits(values: dict[str, Any]) -> list[str]:
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
             f"best epoch. Received: {early!r}"
         )
-    if values.get("weights") == "shipped" and architecture.tower is None:
-        offered = ", ".join(other for other in architectures.names() if architectures.get(other).tower)
-        problems.append(f"weights: weights ship for {offered} only, not for {name}. Received: 'shipped'")
-    elif values.get("weights") == "shipped" and size != architecture.image_size:
-        problems.append(
-            f"image_size: expected {architecture.image_size} with the weights that ship for {name}. Received: {size!r}"
-        )
-    if values.get("weights") == "shipped" and values.get("loss", "binary") != "binary":
-        problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
+    if values.get("weights") == "shipped":
+        problems += _on_tower(values, architecture, size)
     if values.get("weights") == "imagenet" and not architecture.pretrained:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
+    return problems
+
+
+def _on_tower(values: dict[str, Any], architecture: architectures.Architecture, size: Any) -> list[str]:
+    """Reports what does not go with weights that ship."""
+    name, problems = architecture.name, []
+    if architecture.tower is None:
+        offered = ", ".join(other for other in architectures.names() if architectures.get(other).tower)
+        problems.append(f"weights: weights ship for {offered} only, not for {name}. Received: 'shipped'")
+    elif size != architecture.image_size:
+        problems.append(
+            f"image_size: expected {architecture.image_size} with the weights that ship for {name}. Received: {size!r}"
+        )
+    if values.get("loss", "binary") != "binary":
+        problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
+    for field, only in SOLVED_AT_ONCE.items():
+        if values.get(field, only) != only:
+            problems.append(
+                f"{field}: expected {only} with weights that ship: the head is solved for at once. Received: "
+                f"{values[field]!r}"
+            )
     return problems
 
 

@@ -9,7 +9,7 @@ from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, VIEW_HELP, PreprocessSpec, Resize, parse_views
-from dfcore.training.checks import misfits
+from dfcore.training.checks import SOLVED_AT_ONCE, misfits
 from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
 
@@ -33,8 +33,6 @@ _CROSS_VALIDATION_TITLES = {
     "content": "cross-validation",
     "group": "leaving groups out",
 }
-# With weights that ship only the head learns, which has one best solution: there are no epochs to choose from.
-_SOLVED_AT_ONCE: dict[str, Any] = {"epochs": 1, "freeze_epochs": 1, "early_stopping": "off"}
 # Replaced by the default size of the architecture before validation.
 _BY_ARCH: Any = None
 
@@ -221,7 +219,7 @@ class TrainConfig(BaseModel):
         if not isinstance(values, dict):
             return values
         if values.get("weights") == "shipped":
-            values = values | _SOLVED_AT_ONCE
+            values = values | SOLVED_AT_ONCE
         if values.get("image_size") is not None:
             return values
         rest = {name: value for name, value in values.items() if name != "image_size"}

@@ -22,6 +22,9 @@ from dfcore.utils.files import sha256_bytes
 
 # Images whose features are written at a time.
 _SLICE = 8
+# Side of the part of an image that a pair is made of, in pixels: views at native pixels show no more, and a decoder
+# takes seconds a megapixel.
+_WINDOW = 384
 # How the handlings are drawn and the pairs are made; part of the keys of what is kept.
 _VERSION = 1
 
@@ -124,20 +127,28 @@ def _computed(
     if sha256_bytes(data) != digest:
         raise ImageError("The file has changed since the data set was scanned.")
     rgb = sandbox.decode(data)
-    squares = np.stack([spec.apply(_shown(rgb, digest, variant)) for variant in variants])
+    shown: dict[Variant, np.ndarray] = {}
+    for variant in variants:
+        if variant not in shown:
+            shown |= _forms(rgb, digest, variant)
+    squares = np.stack([spec.apply(shown[variant]) for variant in variants])
     values = shared_tower().features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
     return list(zip(variants, values.reshape(len(variants), -1, WIDTH), strict=True))
 
 
-def _shown(rgb: np.ndarray, digest: str, variant: Variant) -> np.ndarray:
+def _forms(rgb: np.ndarray, digest: str, variant: Variant) -> dict[Variant, np.ndarray]:
+    """The pixels of an image in a form; of a pair both sides, which are made together."""
     from dfcore.synthesis import pair
 
     if variant == AS_IT_IS:
-        return rgb
+        return {variant: rgb}
     seed = int(sha256_bytes(f"{digest} {variant.number}".encode())[:8], 16)
     if variant.kind == "drawn":
-        return handling.drawn(seed).apply(rgb)
-    return pair(rgb, seed=seed)[("real", "fake").index(variant.kind)]
+        return {variant: handling.drawn(seed).apply(rgb)}
+    shares = np.random.default_rng(seed).random(2)
+    top, left = (int(max(0, side - _WINDOW) * share) for side, share in zip(rgb.shape, shares, strict=False))
+    sides = pair(rgb[top : top + _WINDOW, left : left + _WINDOW], seed=seed)
+    return {Variant(kind, variant.number): side for kind, side in zip(("real", "fake"), sides, strict=True)}
 
 
 def _key(digest: str, variant: Variant) -> str:

@@ -12,6 +12,7 @@ from dfcore.datasets import TEST, TRAIN, VALIDATION, Dataset, assign_splits, aug
 from dfcore.datasets.scan import image_side
 from dfcore.errors import ConfigError
 from dfcore.training import presets
+from dfcore.training.checks import SOLVED_AT_ONCE
 from dfcore.training.config import TrainConfig, make_config, suggest
 
 
@@ -71,8 +72,10 @@ def idle(config: TrainConfig) -> dict[str, str]:
 
 def without_effect(config: TrainConfig) -> dict[str, str]:
     """Like `idle`, but only for settings that differ from their defaults."""
-    return {name: needs for name, needs in idle(config).items()
-            if getattr(config, name) != TrainConfig.model_fields[name].default}  # fmt: skip
+    usual = {name: field.default for name, field in TrainConfig.model_fields.items()}
+    if config.on_tower:
+        usual |= SOLVED_AT_ONCE
+    return {name: needs for name, needs in idle(config).items() if getattr(config, name) != usual[name]}
 
 
 def idle_on(dataset: Dataset, config: TrainConfig) -> Iterator[tuple[str, str]]:
@@ -117,8 +120,7 @@ def check_request(
     if values.get("arch_file"):
         values["arch_file"] = str(architectures.load_file(values["arch_file"]))
     config = make_config(values)
-    given = {name: needs for name, needs in without_effect(config).items() if name in values}
-    _refuse_idle(config, given, asked, note)
+    _refuse_idle(config, without_effect(config), asked, note)
     data = dataset or scan(config.data_root, progress=progress)
     values["data_root"] = str(Path(config.data_root).expanduser().resolve())
     fitting = suggest(image_side(data)) if not {"arch", "image_size"} & set(values) and len(data.usable) else {}

@@ -40,7 +40,9 @@ BAD = [
     pytest.param("schedule", "steps", "constant.*cosine.*plateau", id="unknown-schedule"),
     pytest.param("early_stopping", "accuracy", "auc.*loss.*off", id="unknown-early-stopping"),
     pytest.param("augmentation", "flip,flop", "none, light, standard, strong.*flip, rotation", id="augmentation"),
-    pytest.param("weights", "gone.h5", "none, imagenet or an existing weights file", id="missing-weights-file"),
+    pytest.param(
+        "weights", "gone.h5", "none, imagenet, shipped or an existing weights file", id="missing-weights-file"
+    ),
     pytest.param("label_smoothing", 0.5, "0.5", id="labels-smoothed-away"),
     pytest.param("dropout", 1, "1", id="all-dropped"),
     pytest.param("validation_share", 0, "0", id="nothing-to-validate-on"),
@@ -161,6 +163,22 @@ def test_patches_are_no_smaller_than_the_network_takes(size, augmentation, side)
         f"augmentation: expected random crops of at least 32 pixels for mobilenetv2; of {size} pixels"
     )
     assert f"they have {side}. Received: {augmentation!r}" in problem
+
+
+def test_weights_that_ship_leave_no_epochs_to_choose():
+    on = {"data_root": "x", "arch": "clip_vit_b16", "weights": "shipped"}
+    config = make_config(on)
+    assert (config.epochs, config.freeze_epochs, config.early_stopping, config.image_size) == (1, 1, "off", 224)
+    told = " ".join(problems(**on, epochs=5, early_stopping="auc", image_size=96, loss="categorical"))
+    for name in (
+        "epochs: expected 1",
+        "early_stopping: expected off",
+        "image_size: expected 224",
+        "loss: expected binary",
+    ):
+        assert name in told
+    (problem,) = problems(arch="cnn", weights="shipped", early_stopping="off")
+    assert "clip_vit_b16 only, not for cnn" in problem
 
 
 def test_imagenet_weights_are_offered_only_where_there_are_some():

@@ -127,7 +127,12 @@ def test_a_file_that_has_changed_is_told(tower, pictures, tmp_path):
 
 
 def test_handled_copies_and_pairs_are_the_same_every_time():
-    rgb = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
-    for variant in (DRAWN, Variant("drawn", 2)):
-        np.testing.assert_array_equal(frozen._shown(rgb, "ab", variant), frozen._shown(rgb, "ab", variant))
-    assert frozen._shown(rgb, "ab", AS_IT_IS) is rgb
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 520, 3)).astype(np.uint8)
+    for variant in (DRAWN, Variant("drawn", 2), Variant("fake", 0)):
+        first, again = (frozen._forms(rgb, "ab", variant) for _ in range(2))
+        assert variant in first and first.keys() == again.keys()
+        for form, pixels in first.items():
+            np.testing.assert_array_equal(pixels, again[form])
+    assert set(first) == {Variant("real", 0), Variant("fake", 0)}, "both sides are made together"
+    assert first[Variant("real", 0)].shape == first[Variant("fake", 0)].shape
+    assert frozen._forms(rgb, "ab", AS_IT_IS)[AS_IT_IS] is rgb

@@ -64,7 +64,9 @@ def controls(app: AppTest) -> dict:
 
 
 def test_every_field_is_in_the_form_or_has_a_reason_not_to_be():
-    shown = {label for splits in DRAWN.values() for more in ({"cross_validation": "content"}, {"schedule": "plateau"})
+    on_tower = {"arch": "clip_vit_b16", "weights": "shipped", "image_size": 224, "views": "native"}
+    shown = {label for splits in DRAWN.values()
+             for more in ({"cross_validation": "content"}, {"schedule": "plateau"}, on_tower)
              for label in controls(form(EVERYTHING | more, splits))}  # fmt: skip
     fields = form_fields()
     assert set(fields) == set(TrainConfig.model_fields)
