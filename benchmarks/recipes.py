@@ -1,8 +1,8 @@
 """How well recipes for heads on CLIP tell fakes of a source that they never saw: leave one source out, and ablations.
 
-Run from the project's root: `python -m benchmarks.recipes ROOT`, with the data set that `benchmarks.sources` makes. Each
-source is held out once with its real and fake images; what is printed is the ROC AUC on it, and the mean. Features are
-computed once (half an hour; with --pairs an hour more) and kept; every recipe then takes seconds. Seeds resample
+Run from the project's root: `python -m benchmarks.recipes ROOT`, with the data set that `benchmarks.sources` makes.
+Each source is held out once with its real and fake images; what is printed is the ROC AUC on it, and the mean. Features
+are computed once (a quarter of an hour; with --pairs longer) and kept; every recipe then takes seconds. Seeds resample
 the training images.
 """
 
