@@ -12,12 +12,14 @@ from dfcore.training.logistic import Examples, fit
 from dfcore.utils.files import sha256_bytes
 
 
+@pytest.mark.parametrize("kept", [0, 2**20], ids=["read anew", "kept"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_solver_agrees_with_scikit_learn(seed, monkeypatch):
+def test_the_solver_agrees_with_scikit_learn(seed, kept, monkeypatch):
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     monkeypatch.setattr("dfcore.training.logistic._ROWS", 7)
+    monkeypatch.setattr("dfcore.training.logistic._MOST_KEPT", kept)
     random = np.random.default_rng(seed)
     features = (random.normal(3, 1, (90, 12)) * random.uniform(0.01, 5, 12)).astype(np.float32)
     features[:, 4] = 2.5  # Constant.
