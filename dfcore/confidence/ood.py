@@ -8,8 +8,8 @@ distribution. Its limit is a quantile over held-out images, so a known share of 
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,7 +29,16 @@ QUANTILE = 0.98
 SIZE_MARGIN = 1.5
 QUALITY_MARGIN = 15
 FLATNESS_MARGIN = 0.15
-
+# The rules that refuse an image, {name: what it refuses}.
+RULES = {
+    "small": "too small",
+    "large": "too large",
+    "compressed": "too strongly compressed",
+    "colourless": "hardly any colour",
+    "noisy": "hardly any like neighbours (noise)",
+    "flat": "too much perfectly flat (drawings, screenshots)",
+    "far": "features unlike the training images",
+}
 
 _Side = Annotated[int, Field(ge=0, le=10**6)]
 _Quality = Annotated[int, Field(ge=0, le=100)]
@@ -73,21 +82,26 @@ class FileRange(BaseModel):
             flatness=round(float(np.percentile(flat, 99)), 4),
         )
 
-    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[str]:
-        """Yields a phrase for each property outside the ranges; unknown properties are skipped."""
+    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[tuple[str, str]]:
+        """Yields (rule, phrase) for each property outside the ranges; unknown properties are skipped."""
         low, high = self.sides
         if side is not None and not low / SIZE_MARGIN <= side <= high * SIZE_MARGIN:
             text = f"{low}" if low == high else f"{low} to {high}"
-            yield f"its shorter side has {side} pixels; the training images had {text}"
+            phrase = f"its shorter side has {side} pixels; the training images had {text}"
+            yield ("small" if side < low else "large"), phrase
         if self.qualities and quality is not None and quality < self.qualities[0] - QUALITY_MARGIN:
             yield (
+                "compressed",
                 f"it is more strongly compressed (JPEG quality about {quality:.0f}) than the training images "
-                f"({self.qualities[0]} or more)"
+                f"({self.qualities[0]} or more)",
             )
         if colour < self.colourfulness / 2:
-            yield "it has hardly any colour, unlike the training images"
+            yield "colourless", "it has hardly any colour, unlike the training images"
         if flat > self.flatness + FLATNESS_MARGIN:
-            yield f"{flat:.0%} of it is perfectly flat, as in drawings and screenshots, unlike the training images"
+            yield (
+                "flat",
+                f"{flat:.0%} of it is perfectly flat, as in drawings and screenshots, unlike the training images",
+            )
 
 
 @dataclass(frozen=True)
@@ -98,10 +112,12 @@ class OODResult:
         distance: Distance in feature space as a multiple of the limit: out of distribution above 1. None if the
             detector has no OOD data.
         reasons: Phrases that say why the image is out of distribution; empty if it is not.
+        rules: Short names of the rules that refuse it, one for each reason, see `RULES`.
     """
 
     distance: float | None
     reasons: tuple[str, ...] = field(default_factory=tuple)
+    rules: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def is_ood(self) -> bool:
@@ -145,8 +161,12 @@ class OODDetector:
         chosen = np.random.default_rng(seed).permutation(len(features))[:most]
         references = ((features[chosen] - mean) @ basis).astype(np.float16)
         unlimited = cls(mean.astype(np.float32), basis.astype(np.float32), references, 1.0)
-        limit = float(np.quantile(unlimited.distances(held_out), QUANTILE))
-        return cls(unlimited.mean, unlimited.basis, references, max(limit, 1e-6))
+        return unlimited.limited(held_out)
+
+    def limited(self, held_out: np.ndarray) -> "OODDetector":
+        """The same with the limit that these held-out images set, feature vectors (M, D)."""
+        limit = float(np.quantile(self.distances(held_out), QUANTILE))
+        return replace(self, limit=max(limit, 1e-6))
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance from each feature vector, (N, D), to its `NEIGHBOURS`-th nearest training image, (N,)."""
@@ -228,22 +248,28 @@ def flatness(pixels: np.ndarray) -> np.ndarray:
     return (same[..., 0] & same[..., 1] & same[..., 2]).mean((1, 2))
 
 
+class Limits(Protocol):
+    """What says which file properties are out of distribution: `FileRange`, or `dfcore.confidence.gate.Gate`."""
+
+    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[tuple[str, str]]:
+        """Yields (rule, phrase) for each property outside the limits; unknown properties are skipped."""
+
+
 def check_ood(
-    files: FileRange, relative: float, side: int | None, quality: float | None, colour: float, flat: float
+    files: Limits, relative: float, side: int | None, quality: float | None, colour: float, flat: float
 ) -> OODResult:
     """Compares one image with the training images.
 
     Args:
-        files: File properties of the training images.
+        files: Limits of the file properties.
         relative: Distance in feature space as a multiple of the limit.
         side: Shorter side of the image in pixels, if known.
         quality: Estimated JPEG quality in [0, 100], if any.
         colour: Mean saturation, see `saturation`.
         flat: Share of flat pixels, see `flatness`.
     """
-    reasons = list(files.misfits(side, quality, colour, flat))
+    found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
-        reasons.append(
-            f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
-        )
-    return OODResult(relative, tuple(reasons))
+        text = f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
+        found.append(("far", text))
+    return OODResult(relative, tuple(phrase for _, phrase in found), tuple(rule for rule, _ in found))

@@ -1,9 +1,14 @@
 """Decision thresholds of the three-way verdict, chosen for an error budget.
 
-An image is called likely fake from one score on and likely real below another; in between the verdict is inconclusive.
+An image is called likely fake from one score on; in between two thresholds the verdict is inconclusive. Below the lower
+one it is called likely real only where the detector has the right to these words (see `dfcore.confidence.words`);
+elsewhere no sign of a fake was found, which leaves it undecided.
+
 The thresholds are chosen on images the network was not trained on, so that each error rate stays within its budget on
 further images *from the same distribution* (split conformal prediction, Vovk et al., 2005). Nothing is guaranteed on
-others.
+others. Where the images come from several sources, whose scores lie at different heights, the budget is kept for the
+worst of them (group-conditional conformal prediction, Vovk, 2012, with the maximum taken, since nobody knows the source
+of a new image).
 """
 
 import math
@@ -15,10 +20,18 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dfcore import compat
-from dfcore.labels import FAKE, REAL
+from dfcore.labels import FAKE
 
 Decision = Literal["real", "inconclusive", "fake"]
 DECISIONS: tuple[Decision, ...] = ("real", "inconclusive", "fake")
+Finding = Literal["real", "no_sign", "inconclusive", "fake"]
+# What a detector says of an image, in words.
+FINDINGS: dict[Finding, str] = {
+    "real": "likely real",
+    "no_sign": "no sign of a fake found",
+    "inconclusive": "inconclusive",
+    "fake": "likely fake",
+}
 
 
 class ErrorBudget(BaseModel):
@@ -41,12 +54,16 @@ class DecisionThresholds(BaseModel):
     """The two thresholds of the three-way decision.
 
     Attributes:
-        real_below: An image with a score below this is called likely real.
+        real_below: Below this score an image shows no sign of a fake, and is called likely real where `says_real`.
         fake_from: An image with this score or a higher one is called likely fake; never less than `real_below`.
         budget: The error budget they were chosen for.
         abstention_rate: Share of inconclusive images among those they were chosen on, in [0, 1].
         images: Number of those images.
         chosen_on: Description of those images.
+        groups: Number of groups (sources) of which each keeps the budget by itself; 0 if chosen on all together.
+        pooled_groups: Number of groups too small for that, which keep it together only.
+        says_real: Whether images below `real_below` may be called likely real. Never read from a card: `Card.thresholds`
+            sets it by the card's evidence.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -57,6 +74,9 @@ class DecisionThresholds(BaseModel):
     abstention_rate: float = 0.0
     images: int = 0
     chosen_on: str = ""
+    groups: int = Field(default=0, ge=0)
+    pooled_groups: int = Field(default=0, ge=0)
+    says_real: bool = Field(default=False, exclude=True)
 
     _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.THRESHOLDS))
 
@@ -67,7 +87,14 @@ class DecisionThresholds(BaseModel):
 
 
 def fit_thresholds(
-    labels: np.ndarray, scores: np.ndarray, budget: ErrorBudget, *, between: float = 0.5, chosen_on: str = ""
+    labels: np.ndarray,
+    scores: np.ndarray,
+    budget: ErrorBudget,
+    *,
+    between: float = 0.5,
+    chosen_on: str = "",
+    groups: ArrayLike | None = None,
+    tolerance: float = 1.0,
 ) -> DecisionThresholds:
     """Chooses the thresholds that decide as many images as possible within the budget.
 
@@ -78,19 +105,32 @@ def fit_thresholds(
             cannot be verified, and that side abstains altogether.
         between: If a single threshold keeps both budgets, the one nearest to this value is used.
         chosen_on: Description of these images, for the card.
+        groups: Source of each image, (N,). The budget then holds for further images of each source by itself: each
+            threshold is the strictest that a source asks for. A source with n < 1 / budget - 1 images of the class
+            cannot verify the budget; such sources are taken together, and with all the others if still too few.
+        tolerance: Times the budget that one group by itself may cost; all together keep the budget in any case.
     """
     labels, scores = np.asarray(labels, int), np.asarray(scores, np.float64)
-    fake_from = _upper(scores[labels == REAL], budget.max_fpr)
-    real_below = -_upper(-scores[labels == FAKE], budget.max_fnr)
+    names = np.zeros(len(scores), int) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    fakes = labels == FAKE
+    fake_from, alone, pooled = _strictest(scores[~fakes], names[~fakes], budget.max_fpr, tolerance)
+    below, alone_fake, pooled_fake = _strictest(-scores[fakes], names[fakes], budget.max_fnr, tolerance)
+    real_below = -below
     if fake_from <= real_below:
         fake_from = real_below = float(np.clip(between, fake_from, real_below))
     # JSON has no infinity: a threshold outside [0, 1] means that this side always abstains.
     fake_from, real_below = min(fake_from, 2.0), max(real_below, -1.0)
-    thresholds = DecisionThresholds(
-        real_below=real_below, fake_from=fake_from, budget=budget, images=len(scores), chosen_on=chosen_on
+    abstained = (scores >= real_below) & (scores < fake_from)
+    return DecisionThresholds(
+        real_below=real_below,
+        fake_from=fake_from,
+        budget=budget,
+        images=len(scores),
+        chosen_on=chosen_on,
+        abstention_rate=float(abstained.mean()) if len(scores) else 0.0,
+        groups=0 if groups is None else len(alone & alone_fake),
+        pooled_groups=0 if groups is None else len(pooled | pooled_fake),
     )
-    abstained = decide(scores, thresholds) == "inconclusive"
-    return thresholds.model_copy(update={"abstention_rate": float(abstained.mean()) if len(scores) else 0.0})
 
 
 @dataclass(frozen=True)
@@ -106,10 +146,10 @@ class Policy:
     ignore_ood: bool = False
 
 
-def decide(
+def find(
     scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None, *, ignore_ood: bool = False
 ) -> np.ndarray:
-    """Makes the three-way decisions. The only place where scores become decisions.
+    """What is said of each image. The only place where scores become words.
 
     Args:
         scores: P(fake) in [0, 1], shape (N,).
@@ -118,15 +158,28 @@ def decide(
         ignore_ood: Decide those by their scores too.
 
     Returns:
-        One of `DECISIONS` for each image, str (N,).
+        One of `FINDINGS` for each image, str (N,).
     """
     s = np.asarray(scores, np.float64)
+    low = "real" if thresholds.says_real else "no_sign"
     by_score = np.where(
-        is_fake(s, thresholds.fake_from), "fake", np.where(is_fake(s, thresholds.real_below), "inconclusive", "real")
+        is_fake(s, thresholds.fake_from), "fake", np.where(is_fake(s, thresholds.real_below), "inconclusive", low)
     )
     if is_ood is None or ignore_ood:
         return by_score
     return np.where(np.asarray(is_ood, bool), "inconclusive", by_score)
+
+
+def decide(
+    scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None, *, ignore_ood: bool = False
+) -> np.ndarray:
+    """Makes the three-way decisions, by `find` and with its arguments.
+
+    Returns:
+        One of `DECISIONS` for each image, str (N,). No sign of a fake is no decision: inconclusive.
+    """
+    found = find(scores, thresholds, is_ood, ignore_ood=ignore_ood)
+    return np.where(found == "no_sign", "inconclusive", found)
 
 
 def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
@@ -134,8 +187,23 @@ def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
     return np.asarray(scores, np.float64) >= threshold
 
 
-def _upper(values: np.ndarray, share: float) -> float:
-    """The lowest threshold that a new value reaches with probability at most `share`; infinite if there is none."""
+def _strictest(
+    values: np.ndarray, groups: np.ndarray, share: float, tolerance: float
+) -> tuple[float, set[int], set[int]]:
+    """The threshold of `upper_threshold` that suits every group and all together; the groups that verify it alone, and
+    those that cannot."""
+    of_group = min(share * tolerance, 0.5)
+    sizes = dict(zip(*(part.tolist() for part in np.unique(groups, return_counts=True)), strict=True))
+    alone = {group for group, size in sizes.items() if of_group * (size + 1) + 1e-9 >= 1}
+    rest = values[~np.isin(groups, list(alone))]
+    candidates = [upper_threshold(values[groups == group], of_group) for group in alone]
+    if of_group * (len(rest) + 1) + 1e-9 >= 1:
+        candidates.append(upper_threshold(rest, of_group))
+    return max([upper_threshold(values, share), *candidates]), alone, set(sizes) - alone
+
+
+def upper_threshold(values: np.ndarray, share: float) -> float:
+    """The lowest threshold that a further value reaches with probability at most `share`; infinite if there is none."""
     allowed = math.floor(share * (len(values) + 1) + 1e-9) - 1
     if allowed < 0:
         return math.inf

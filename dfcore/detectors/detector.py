@@ -196,7 +196,7 @@ class Detector:
             flatness(pixels),
             strict=True,
         )
-        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.files, *row) for row in rows))
+        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.limits, *row) for row in rows))
 
     def explain(
         self, source: decoder.Source | PreparedImage, *, max_side: int | None = None, **options: Any

@@ -19,6 +19,8 @@ from dfcore.utils.texts import printable
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood", "pixels_sha256")
 CROSS_VALIDATION = "cross-validation"
+# Held-out images after each handling, which is their group.
+HANDLED = "handled"
 
 
 _BATCH = 32
@@ -92,7 +94,7 @@ def predictions_path(folder: Path, split: str) -> Path:
 def stored_splits(folder: Path) -> list[str]:
     """Lists the splits with stored predictions in a run's folder or a bundle, test first."""
     result = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
-    order = ("test", "validation", CROSS_VALIDATION)
+    order = ("test", "validation", CROSS_VALIDATION, HANDLED)
     return sorted(result, key=lambda split: (order.index(split) if split in order else len(order), split))
 
 

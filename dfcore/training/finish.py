@@ -10,6 +10,7 @@ import pandas as pd
 
 from dfcore import architectures
 from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
+from dfcore.confidence.gate import ORIGINAL
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
@@ -17,7 +18,20 @@ from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Traini
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
 from dfcore.engines import EngineName
-from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
+from dfcore.evaluation import (
+    CROSS_VALIDATION,
+    FEWEST,
+    HANDLED,
+    MOST,
+    Refit,
+    full_metrics,
+    measure_handled,
+    predictions_path,
+    refit,
+    score_rows,
+    write_predictions,
+)
+from dfcore.evaluation.refit import HANDLINGS
 from dfcore.exchange.optimize import optimize
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
@@ -65,7 +79,13 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         # The engine that users get; "auto" would not choose OpenVINO if the run's folder is outside the workspace.
         engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
         watcher.phase("fitting calibration and thresholds")
-        card, ood_detector, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
+        bare = Detector.load(made, engine)
+        card, ood_detector, unseen = _fit(card, bare, data, trained.unseen)
+        handled = _handled(card, ood_detector, bare, data, unseen, watcher)
+        if handled is not None:
+            card, ood_detector = handled.card, handled.ood_detector
+            if unseen is not None:
+                unseen = unseen.assign(score=card.calibration.apply(unseen.logit.to_numpy(float)))
         card = write_ood_detector(made, card, ood_detector)
         watcher.phase("listing the training images")
         listed = _trained_on(data)
@@ -84,6 +104,8 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
             # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
             if len(table):
                 write_predictions(predictions_path(made, split), table)
+        if handled is not None:
+            write_predictions(predictions_path(made, HANDLED), handled.table)
         place(made, run.bundle)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
@@ -117,6 +139,39 @@ def _fit(
     if unseen is not None:
         unseen = unseen.assign(score=calibration.apply(logits), is_ood=False)
     return card, ood_detector, unseen
+
+
+def _handled(
+    card: Card,
+    ood_detector: OODDetector,
+    bare: Detector,
+    data: TrainingData,
+    unseen: pd.DataFrame | None,
+    watcher: Watcher,
+) -> Refit | None:
+    """Fits calibration, thresholds and gate on validation images with the handling that images get.
+
+    Returns:
+        None if too few images are held out to say anything of a handling: the training images' ranges then are the gate.
+    """
+    rows = data.rows.iloc[data.positions(VALIDATION)]
+    parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in rows.groupby("label")]
+    if len(parts) < 2 or min(map(len, parts)) < FEWEST:
+        return None
+    rows = pd.concat(parts).sort_index()
+
+    def progress(done: int, total: int) -> None:
+        watcher.phase(f"measuring what handling does to the score ({done} of {total} images)")
+
+    paths = [data.dataset.root / path for path in rows.path]
+    bank = measure_handled(bare, paths, rows.label.tolist(), [HANDLINGS] * len(rows), progress=progress)
+    base, source = unseen, f"{card.decision_thresholds.chosen_on}" if card.decision_thresholds else ""
+    if base is None:
+        originals = bank.table[bank.table.handling == ORIGINAL]
+        groups = rows.group.to_numpy(object)[originals.image]
+        base = pd.DataFrame({"label": originals.label, "logit": originals.logit, "group": groups})
+    by_source = card.training.config.get("cross_validation") == "source"
+    return refit(card, ood_detector, bank, rows, base, source, by_source=by_source)
 
 
 def _trained_on(data: TrainingData) -> TrainedOn | None:

@@ -64,7 +64,7 @@ def test_without_images_there_are_no_points():
 
 # === Three answers ===
 
-OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.7)
+OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.7, says_real=True)
 REAL, FAKE = [0.1, 0.3, 0.5, 0.7], [0.2, 0.69, 0.7, 0.9]
 BY_HAND = [
     pytest.param(

@@ -10,8 +10,10 @@ from dfcore.confidence import DecisionThresholds, ErrorBudget, decide, fit_thres
 
 
 def chosen(real, fake, budget=None, **options):
+    """Thresholds of a detector that may say what it finds."""
     labels = np.repeat([0, 1], [len(real), len(fake)])
-    return fit_thresholds(labels, np.concatenate([real, fake]), budget or ErrorBudget(), **options)
+    result = fit_thresholds(labels, np.concatenate([real, fake]), budget or ErrorBudget(), **options)
+    return result.model_copy(update={"says_real": True})
 
 
 # === The budget ===
@@ -91,7 +93,9 @@ def test_a_budget_too_small_for_the_images_makes_its_side_abstain(images, share,
 def test_an_abstaining_verdict_fits_in_a_card():
     result = chosen([], [])
     assert set(decide([0, 0.5, 1], result)) == {"inconclusive"}
-    assert DecisionThresholds.model_validate_json(result.model_dump_json()) == result
+    assert DecisionThresholds.model_validate_json(result.model_dump_json()) == result.model_copy(
+        update={"says_real": False}
+    ), "a right is not read from a card"
 
 
 def test_thresholds_by_hand():

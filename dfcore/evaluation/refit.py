@@ -1,0 +1,177 @@
+"""Fits calibration, thresholds and gate of a detector on held-out images with the handling that images get."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dfcore.confidence import (
+    Calibration,
+    DecisionThresholds,
+    ErrorBudget,
+    Gate,
+    MeasuredHandling,
+    OODDetector,
+    fit_calibration,
+    fit_limits,
+    fit_thresholds,
+    sound_handlings,
+)
+from dfcore.confidence.calibration import ISOTONIC_FROM
+from dfcore.confidence.gate import ORIGINAL, TOLERANCE
+from dfcore.detectors.card import Card
+from dfcore.evaluation.handled import Bank
+from dfcore.imaging.handling import GRADED
+from dfcore.labels import FAKE, REAL
+
+# Handlings that move no property by grades, each by itself.
+FAMILIES = GRADED | {"back": ("resize_half",), "crop": ("crop",)}
+HANDLINGS = (ORIGINAL, *(name for grades in FAMILIES.values() for name in grades))
+# Held-out images of each class: with fewer nothing can be said of a handling, more would take long.
+FEWEST, MOST = 15, 100
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What was fitted.
+
+    Attributes:
+        card: The card with calibration, thresholds, and gate.
+        ood_detector: With the limit that handled images set.
+        table: The held-out images after each handling: path, sha256, label, group (the handling), logit, score, is_ood,
+            and rules, which name what refuses each, "" if nothing.
+    """
+
+    card: Card
+    ood_detector: OODDetector
+    table: pd.DataFrame
+
+
+def refit(
+    card: Card,
+    ood_detector: OODDetector,
+    bank: Bank,
+    files: pd.DataFrame,
+    base: pd.DataFrame,
+    source: str,
+    **options: bool,
+) -> Refit:
+    """Fits on handled images.
+
+    Args:
+        card: A card with `ood` set.
+        ood_detector: Training images in feature space; its limit is replaced.
+        bank: Held-out images after `HANDLINGS`.
+        files: path and sha256 of the images of the bank, by position.
+        base: Predictions on unseen images as they are: label, logit, group. More of them than in the bank may be known,
+            from cross-validation; handling changes them as it changes those of the bank.
+        source: Description of `base`, for the card.
+        options: by_source: whether groups are whole sources, each of which keeps the budget.
+    """
+    budget = card.decision_thresholds.budget if card.decision_thresholds else ErrorBudget()
+    handled = bank.handled
+    labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
+    carried = handled.carried(labels, logits)
+    sound = sound_handlings(labels, carried, FAMILIES, budget)
+    groups = base.group.fillna("").to_numpy(str) if options.get("by_source") else None
+    calibration, thresholds = fit_pooled(labels, {name: carried[name] for name in sound}, budget, source, groups=groups)
+    assert card.ood is not None  # The caller's to see to.
+    gate = fit_limits(handled, sound, FAMILIES)
+    table = bank.table
+    fits = np.array([not rules for rules in _rules(gate, table)]) & table.handling.isin(sound).to_numpy()
+    ood_detector = ood_detector.limited(bank.features[fits])
+    table = _judged(table, files, bank, gate, ood_detector, calibration)
+    gate = gate.model_copy(
+        update={"measured": _measured(table, thresholds, sound), "fitted_on": f"{len(files):,} held-out images"}
+    )
+    record = card.ood.model_copy(update={"gate": gate, "limit_from": f"{gate.fitted_on}, as they are and handled"})
+    changes = {"calibration": calibration, "decision_thresholds": thresholds, "ood": record}
+    return Refit(card.model_copy(update=changes), ood_detector, table)
+
+
+def fit_pooled(
+    labels: np.ndarray,
+    logits: dict[str, np.ndarray],
+    budget: ErrorBudget,
+    source: str,
+    *,
+    groups: np.ndarray | None = None,
+    calibration: Calibration | None = None,
+) -> tuple[Calibration, DecisionThresholds]:
+    """Fits calibration and thresholds on images after each sound handling, together.
+
+    Args:
+        labels: 0 real, 1 fake, (N,).
+        logits: {handling: (N,)} of the sound handlings.
+        budget: Error budget.
+        source: Description of the images.
+        groups: Source of each image, (N,), if each is to keep the budget.
+        calibration: Kept, if given.
+    """
+    everything, every_label = np.concatenate(list(logits.values())), np.tile(labels, len(logits))
+    text = source if len(logits) == 1 else f"{source}, as they are and after {len(logits) - 1} kinds of handling"
+    if calibration is None:
+        method = "platt" if len(labels) < ISOTONIC_FROM else "auto"
+        calibration = fit_calibration(every_label, everything, fitted_on=text, method=method)
+        calibration = calibration.model_copy(update={"images": len(labels)})
+    scores = calibration.apply(everything)
+    of_handling = np.repeat(np.arange(len(logits)), len(labels))
+    result = fit_thresholds(every_label, scores, budget, chosen_on=text, groups=of_handling, tolerance=TOLERANCE)
+    update = {"groups": 0, "pooled_groups": 0, "images": len(labels)}
+    if groups is not None:
+        by_source = fit_thresholds(every_label, scores, budget, groups=np.tile(groups, len(logits)))
+        low, high = min(result.real_below, by_source.real_below), max(result.fake_from, by_source.fake_from)
+        between = (scores >= low) & (scores < high)
+        update |= {"groups": by_source.groups, "pooled_groups": by_source.pooled_groups, "real_below": low}
+        update |= {"fake_from": high, "abstention_rate": float(between.mean())}
+    return calibration, result.model_copy(update=update)
+
+
+def _rules(gate: Gate, table: pd.DataFrame) -> list[tuple[str, ...]]:
+    rows = zip(table.side, table.quality, table.colour, table.flat, strict=True)
+    return [
+        tuple(rule for rule, _ in gate.misfits(int(side), None if np.isnan(q) else q, colour, flat))
+        for side, q, colour, flat in rows
+    ]
+
+
+def _judged(
+    table: pd.DataFrame, files: pd.DataFrame, bank: Bank, gate: Gate, ood: OODDetector, calibration: Calibration
+) -> pd.DataFrame:
+    far = ood.relative(bank.features) > 1
+    rules = [(*some, *(("far",) * bool(off))) for some, off in zip(_rules(gate, table), far, strict=True)]
+    return pd.DataFrame(
+        {
+            "path": files.path.to_numpy(object)[table.image],
+            "sha256": files.sha256.to_numpy(object)[table.image],
+            "label": table.label.to_numpy(int),
+            "group": table.handling.to_numpy(object),
+            "logit": table.logit.to_numpy(np.float32),
+            "score": calibration.apply(table.logit.to_numpy(float)),
+            "is_ood": [bool(some) for some in rules],
+            "rules": [" ".join(some) for some in rules],
+        }
+    )
+
+
+def _measured(table: pd.DataFrame, thresholds: DecisionThresholds, sound: list[str]) -> tuple[MeasuredHandling, ...]:
+    rows = []
+    for name, part in table.groupby("group", sort=False):
+        scores, labels = part.score[~part.is_ood].to_numpy(float), part.label[~part.is_ood].to_numpy(int)
+        alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
+        rows.append(
+            MeasuredHandling(
+                handling=str(name),
+                images=len(part),
+                refused=float(part.is_ood.mean()),
+                fpr=_share(alarms[labels == REAL]),
+                passed=_share(passed[labels == FAKE]),
+                inconclusive=_share(~alarms & ~passed),
+                sound=name in sound,
+            )
+        )
+    return tuple(rows)
+
+
+def _share(chosen: np.ndarray) -> float | None:
+    return float(chosen.mean()) if len(chosen) else None
