@@ -15,7 +15,8 @@ from dfcore.utils.texts import printable
 _SPLITS = ("train", "validation", "test", "all")
 # {key of the three-way metrics: column in the table of `cross-eval`}.
 _THREE_WAY = {
-    "fpr": "three_way_fpr", "fnr": "three_way_fnr", "passed": "passed", "abstention_rate": "abstention_rate", "ood_rate": "ood_rate",
+    "fpr": "three_way_fpr", "fnr": "three_way_fnr", "passed": "passed", "abstention_rate": "abstention_rate",          "
+    ""ood_rate": "ood_rate",
 }  # fmt: skip
 
 
