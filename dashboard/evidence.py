@@ -136,7 +136,8 @@ def whole_result(
     result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
         "verdict": {
-            "decision": verdict.decision, "finding": verdict.finding, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
+            "decision": verdict.decision, "finding": verdict.finding, "reason": verdict.reason,
+            "score": verdict.score, "logit": verdict.logit,
             "label": verdict.label, "threshold": verdict.threshold, "ignore_ood": verdict.ignore_ood,
             "thresholds": thresholds.model_dump() if thresholds else None,
             "trained_on": verdict.seen.value,

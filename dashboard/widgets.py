@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _TILE = 230
 
 # What is said of an image, by `Verdict.finding`.
-VERDICTS = {finding: text.capitalize() for finding, text in FINDINGS.items()} | {None: "No verdict"}
+VERDICTS: dict[str | None, str] = {finding: text.capitalize() for finding, text in FINDINGS.items()} | {
+    None: "No verdict"
+}
 VERDICT_STYLES = {
     "fake": ("warning", "orange"), "real": ("verified", "blue"), "inconclusive": ("help", "gray"),
     "no_sign": ("search_off", "gray"),

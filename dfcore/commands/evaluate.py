@@ -15,9 +15,12 @@ from dfcore.utils.texts import printable
 _SPLITS = ("train", "validation", "test", "all")
 # {key of the three-way metrics: column in the table of `cross-eval`}.
 _THREE_WAY = {
-    "fpr": "three_way_fpr", "fnr": "three_way_fnr", "passed": "passed", "abstention_rate": "abstention_rate",          "
-    ""ood_rate": "ood_rate",
-}  # fmt: skip
+    "fpr": "three_way_fpr",
+    "fnr": "three_way_fnr",
+    "passed": "passed",
+    "abstention_rate": "abstention_rate",
+    "ood_rate": "ood_rate",
+}
 
 
 def add(commands: Any) -> None:
@@ -50,7 +53,8 @@ def add(commands: Any) -> None:
     cross.add_argument(
         "--record",
         action="store_true",
-        help="write on the cards of the detectors how many fakes of each data set lie below the lower threshold: evidence "
+        help="write on the cards of the detectors how many fakes of each data set lie below the lower threshold: "
+        "evidence "
         "for the right to say 'likely real'. Needs data sets that they have not learned from.",
     )
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")

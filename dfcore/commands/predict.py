@@ -287,7 +287,8 @@ def _explain(options: argparse.Namespace) -> None:
         print_json(answer)
         return
     scores = f"score {verdict.score:.4f}, threshold {verdict.threshold:.4f}"
-    print(printable(f"{FINDINGS[verdict.finding]} ({scores}); heat-map in {options.out}"))
+    words = FINDINGS[verdict.finding] if verdict.finding else "no verdict"
+    print(printable(f"{words} ({scores}); heat-map in {options.out}"))
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
 

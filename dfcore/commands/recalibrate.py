@@ -15,7 +15,8 @@ def add(commands: Any) -> None:
         commands,
         "recalibrate",
         _recalibrate,
-        "make a new bundle with calibration, thresholds and gate fitted on held-out images with the handling images get",
+        "make a new bundle with calibration, thresholds and gate fitted on held-out images with the handling images "
+        "get",
     )
     add_arch_file(parser)
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -39,7 +40,8 @@ def _recalibrate(options: argparse.Namespace) -> None:
     print_table([row.model_dump() for row in card.ood.gate.measured])
     print(
         printable(
-            f"{options.out}: fake from {card.thresholds.fake_from:.3f}, lower threshold {card.thresholds.real_below:.3f}"
+            f"{options.out}: fake from {card.thresholds.fake_from:.3f}, lower threshold "
+            f"{card.thresholds.real_below:.3f}"
         )
     )
     print(printable(card.words.in_words(card.thresholds)))

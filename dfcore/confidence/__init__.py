@@ -1,7 +1,7 @@
 """Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution detection."""
 
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.gate import Gate, Handled, MeasuredHandling, fit_limits, sound_handlings
+from dfcore.confidence.gate import Gate, Handled, MeasuredHandling, fit_handled, fit_limits, sound_handlings
 from dfcore.confidence.ood import NOT_CHECKED, RULES, FileRange, OODDetector, OODResult, check_ood, flatness, saturation
 from dfcore.confidence.thresholds import (
     DECISIONS,
@@ -40,6 +40,7 @@ __all__ = [
     "check_ood",
     "decide",
     "find",
+    "fit_handled",
     "fit_limits",
     "sound_handlings",
     "fit_calibration",

@@ -2,8 +2,8 @@
 
 Held-out images are put through the handlings of `dfcore.imaging.handling`. Those after which the score keeps the error
 budget, at thresholds that decide most, belong to the detector's domain; the others do not. The limits of size, JPEG
-quality, colour and flatness lie between the two, so that an image is refused for what was measured to break the score and
-not for being unlike the training images as such. What no property tells apart passes; its error is on the card.
+quality, colour and flatness lie between the two, so that an image is refused for what was measured to break the score
+and not for being unlike the training images as such. What no property tells apart passes; its error is on the card.
 """
 
 import math
@@ -22,6 +22,10 @@ SMALLER, LARGER, QUALITY, COLOUR, NOISE = "smaller", ("larger", "enlarged"), "jp
 _NEIGHBOURS = 5
 # Times the budget that a handling may cost by itself, where all sound ones together keep it.
 TOLERANCE = 1.5
+# A handling after which less is decided is not worth being let pass.
+_LEAST_DECIDED = 0.5
+# Share of images after sound handling that may look like one after handling that breaks the score, of those held out.
+_MISTAKEN, _FOLDS, _INVERSE_PENALTY = 0.02, 5, 0.001
 _FLATNESS_MARGIN = 0.15
 
 
@@ -86,8 +90,8 @@ class Gate(BaseModel):
         if quality is not None and self.quality_from is not None and quality < self.quality_from:
             yield (
                 "compressed",
-                f"it is strongly compressed (JPEG quality about {quality:.0f}); below {self.quality_from:.0f} the score was "
-                "not measured, or errs too often",
+                f"it is strongly compressed (JPEG quality about {quality:.0f}); below {self.quality_from:.0f} the "
+                "score was not measured, or errs too often",
             )
         if self.colour_from is not None and colour < self.colour_from:
             yield "colourless", "it has hardly any colour; without, the score was measured to err too often"
@@ -95,7 +99,8 @@ class Gate(BaseModel):
         if low is not None and flat < low:
             yield (
                 "noisy",
-                "hardly any of its pixels are like their neighbours; on noisy images the score was measured to err too often",
+                "hardly any of its pixels are like their neighbours; on noisy images the score was measured to err too "
+                "often",
             )
         if high is not None and flat > high:
             yield (
@@ -121,7 +126,8 @@ class Handled:
     def carried(self, labels: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
         """Logits that further images would have after each handling, {handling: (M,)}.
 
-        Each gets the change that one of the images of its class with the nearest logits was measured to undergo: of many
+        Each gets the change that one of the images of its class with the nearest logits was measured to undergo: of
+            many
         images whose logits are known only as they are (from cross-validation), few need be handled.
 
         Args:
@@ -153,10 +159,10 @@ def sound_handlings(
 ) -> list[str]:
     """The handlings after which the budget can be kept at a price worth paying.
 
-    Thresholds are those that keep the budget on images of all sound handlings together, and `TOLERANCE` times the budget
-    on those of each. One more handling widens the range between them: more of its images are decided, fewer of others.
-    Grades are added, each with all weaker ones of its family, as long as more is decided in all, images of handlings
-    that are not sound counting as undecided, and each family as much as images as they are.
+    Thresholds are those that keep the budget on images of all sound handlings together, and `TOLERANCE` times the
+    budget on those of each. One more handling widens the range between them: more of its images are decided, fewer of
+    others. Grades are added, each with all weaker ones of its family, as long as more is decided in all, images of
+    handlings that are not sound counting as undecided, and each family as much as images as they are.
 
     Args:
         labels: 0 real, 1 fake, (N,).
@@ -185,7 +191,10 @@ def sound_handlings(
         low = min(-upper_threshold(-all_fake, budget.max_fnr), *(ends[name][0] for name in chosen))
         if high <= low:  # One threshold keeps both budgets.
             high = low = float(np.clip(0.0, high, low))
-        return sum(weight[name] * float(((logits[name] < low) | (logits[name] >= high)).mean()) for name in chosen)
+        shares = {name: float(((logits[name] < low) | (logits[name] >= high)).mean()) for name in chosen}
+        return sum(
+            weight[name] * share for name, share in shares.items() if share >= _LEAST_DECIDED or name == ORIGINAL
+        )
 
     chosen, best = {ORIGINAL}, decided({ORIGINAL})
     while True:
@@ -243,3 +252,35 @@ def _below(sound: np.ndarray, broken: np.ndarray, *, ratio: bool = False) -> flo
 def _above(sound: np.ndarray, broken: np.ndarray) -> float:
     high, low = float(np.percentile(sound, 99)), float(np.median(broken))
     return math.sqrt(low * high) if low > high else high
+
+
+def fit_handled(points: np.ndarray, broken: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line beyond which images look like those after handling that breaks the score, by logistic regression.
+
+    Args:
+        points: Whitened features of handled images, (N, K), see `OODDetector.points`.
+        broken: Whether the handling of each breaks the score, bool (N,).
+        images: Which image each is made from, (N,).
+
+    Returns:
+        Weights and bias, float32 (K + 1,), empty if there is nothing to tell apart; and for each row whether it is
+        beyond the line, by a fit without its image, bool (N,).
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    nothing = np.empty(0, np.float32), np.zeros(len(points), bool)
+    if len(set(images[broken])) < _FOLDS or len(set(images[~broken])) < _FOLDS:
+        return nothing
+
+    def fit(rows: np.ndarray) -> LogisticRegression:
+        return LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=1000).fit(
+            points[rows], broken[rows]
+        )
+
+    held_out = np.empty(len(points))
+    for learned, held in GroupKFold(_FOLDS).split(points, broken, images):
+        held_out[held] = fit(learned).decision_function(points[held])
+    limit = np.quantile(held_out[~broken], 1 - _MISTAKEN)
+    line = fit(np.arange(len(points)))
+    return np.append(line.coef_[0], line.intercept_[0] - limit).astype(np.float32), held_out > limit

@@ -23,7 +23,8 @@ DIRECTIONS = 64
 _MIN_SPREAD = 1e-6
 # Limits for a stored OOD detector.
 _MAX_VALUE = 1e12
-_MEMBERS, _MAX_BYTES = ("mean.npy", "basis.npy", "references.npy", "limit.npy"), 64 * 2**20
+_MEMBERS = ("mean.npy", "basis.npy", "references.npy", "limit.npy", "handled.npy")
+_MAX_BYTES = 64 * 2**20
 QUANTILE = 0.98
 # Factor by which a size may exceed the range of the training images.
 SIZE_MARGIN = 1.5
@@ -37,6 +38,7 @@ RULES = {
     "colourless": "hardly any colour",
     "noisy": "hardly any like neighbours (noise)",
     "flat": "too much perfectly flat (drawings, screenshots)",
+    "handled": "handled so that the score breaks, by its features",
     "far": "features unlike the training images",
 }
 
@@ -136,12 +138,15 @@ class OODDetector:
         mean, basis: Whitening: (features - mean) @ basis, with shapes (D,) and (D, K).
         references: Whitened coordinates of training images, float16 (N, K).
         limit: Distance above which an image is out of distribution.
+        handled: Weights and, last, the bias of a line in whitened coordinates, (K + 1,), beyond which an image looks
+            like one after handling that breaks the score; empty if that was not measured.
     """
 
     mean: np.ndarray
     basis: np.ndarray
     references: np.ndarray
     limit: float
+    handled: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
     @classmethod
     def fit(cls, features: np.ndarray, held_out: np.ndarray, *, most: int = 2000, seed: int = 0) -> "OODDetector":
@@ -168,14 +173,24 @@ class OODDetector:
         limit = float(np.quantile(self.distances(held_out), QUANTILE))
         return replace(self, limit=max(limit, 1e-6))
 
+    def points(self, features: np.ndarray) -> np.ndarray:
+        """Whitened coordinates of feature vectors, (N, D): (N, K)."""
+        # One at a time: the result must not depend on the rest of the batch.
+        centred = np.asarray(features, np.float32) - self.mean
+        return np.stack([row @ self.basis for row in centred])
+
+    def looks_handled(self, features: np.ndarray) -> np.ndarray:
+        """Whether features, (N, D), are like those of images after handling that breaks the score: bool (N,)."""
+        if not len(self.handled):
+            return np.zeros(len(features), bool)
+        return np.array([point @ self.handled[:-1] + self.handled[-1] > 0 for point in self.points(features)], bool)
+
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance from each feature vector, (N, D), to its `NEIGHBOURS`-th nearest training image, (N,)."""
-        centred = np.asarray(features, np.float32) - self.mean
         references = self.references.astype(np.float32)
         k = min(NEIGHBOURS, len(references)) - 1
-        result = np.empty(len(centred))
-        for number, row in enumerate(centred):  # One at a time: the result must not depend on the rest of the batch.
-            point = row @ self.basis
+        result = np.empty(len(features))
+        for number, point in enumerate(self.points(features)):
             result[number] = np.sqrt(np.partition(((references - point) ** 2).sum(1), k)[k])
         return result
 
@@ -187,7 +202,14 @@ class OODDetector:
     def to_bytes(self) -> bytes:
         """Serialises to an .npz file without pickled objects."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, mean=self.mean, basis=self.basis, references=self.references, limit=self.limit)
+        np.savez_compressed(
+            buffer,
+            mean=self.mean,
+            basis=self.basis,
+            references=self.references,
+            limit=self.limit,
+            handled=self.handled,
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -200,7 +222,8 @@ class OODDetector:
         read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+                handled = file["handled"] if "handled" in file else np.empty(0, np.float32)
+                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]), handled)
             valid = result._is_valid()
         except Exception as error:  # NumPy raises many exception types on damaged files.
             raise ValueError(f"no readable arrays ({type(error).__name__})") from error
@@ -209,14 +232,15 @@ class OODDetector:
         return result
 
     def _is_valid(self) -> bool:
-        arrays = (self.mean, self.basis, self.references)
+        arrays = (self.mean, self.basis, self.references, self.handled)
         return bool(
-            [array.ndim for array in arrays] == [1, 2, 2]
+            [array.ndim for array in arrays] == [1, 2, 2, 1]
             and all(
                 array.dtype.kind == "f" and (np.abs(array.astype(np.float64)) < _MAX_VALUE).all() for array in arrays
             )
             and self.basis.shape == (len(self.mean), self.references.shape[1])
             and len(self.references) > 0
+            and len(self.handled) in (0, self.basis.shape[1] + 1)
             and 0 < self.limit < _MAX_VALUE
         )
 
@@ -256,7 +280,13 @@ class Limits(Protocol):
 
 
 def check_ood(
-    files: Limits, relative: float, side: int | None, quality: float | None, colour: float, flat: float
+    files: Limits,
+    relative: float,
+    side: int | None,
+    quality: float | None,
+    colour: float,
+    flat: float,
+    looks_handled: bool = False,
 ) -> OODResult:
     """Compares one image with the training images.
 
@@ -267,9 +297,14 @@ def check_ood(
         quality: Estimated JPEG quality in [0, 100], if any.
         colour: Mean saturation, see `saturation`.
         flat: Share of flat pixels, see `flatness`.
+        looks_handled: Whether its features are those of images after handling that breaks the score.
     """
     found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
         text = f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
         found.append(("far", text))
+    if looks_handled:
+        found.append(
+            ("handled", "it looks resized, blurred, compressed or otherwise handled so that the score errs too often")
+        )
     return OODResult(relative, tuple(phrase for _, phrase in found), tuple(rule for rule, _ in found))

@@ -62,8 +62,8 @@ class DecisionThresholds(BaseModel):
         chosen_on: Description of those images.
         groups: Number of groups (sources) of which each keeps the budget by itself; 0 if chosen on all together.
         pooled_groups: Number of groups too small for that, which keep it together only.
-        says_real: Whether images below `real_below` may be called likely real. Never read from a card: `Card.thresholds`
-            sets it by the card's evidence.
+        says_real: Whether images below `real_below` may be called likely real. Never read from a card:
+            `Card.thresholds` sets it by the card's evidence.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)

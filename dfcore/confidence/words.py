@@ -2,15 +2,15 @@
 
 "Likely real" comforts, and only what was measured on sources that a detector has not learned from tells whether it may.
 A source is a collection with photographs and fakes of its own, put together independently of the training data; it is
-held out if none of its images, and none that looks like one, was used to train, calibrate or choose the detector (the few
-of another collection that do are left out). There are two ways to show it: another data set, measured by
-`dfcore cross-eval --record`, or cross-validation that holds out each source of the training data (`cross_validation:
-source`), with thresholds chosen on the other sources. Another split of the training data, or one generator of it held
-out, is no held-out source: within one collection class and origin go together, and who knows the origin looks good.
+held out if none of its images, and none that looks like one, was used to train, calibrate or choose the detector (the
+few of another collection that do are left out). There are two ways to show it: another data set, measured by `dfcore
+cross-eval --record`, or cross-validation that holds out each source of the training data (`cross_validation: source`),
+with thresholds chosen on the other sources. Another split of the training data, or one generator of it held out, is no
+held-out source: within one collection class and origin go together, and who knows the origin looks good.
 
 The right is given where, of the fakes of held-out sources that the detector judges (does not refuse as unlike its
-training images), so few lie below the lower threshold that the budget of missed fakes holds: in each source by itself as
-measured, and in all together with 95% confidence (Clopper and Pearson, 1934). Else its words are "no sign of a fake
+training images), so few lie below the lower threshold that the budget of missed fakes holds: in each source by itself
+as measured, and in all together with 95% confidence (Clopper and Pearson, 1934). Else its words are "no sign of a fake
 found", and the image stays undecided.
 """
 
@@ -127,12 +127,12 @@ class Words(BaseModel):
     def in_words(self, thresholds: DecisionThresholds) -> str:
         """Why the detector may, or may not, call an image likely real: a sentence."""
         if not self.sources:
-            return "It was measured on no source that it had not learned from, and has no right to call an image likely real."
+            return "Measured on no source that it had not learned from, it has no right to call an image likely real."
         below, fakes, upper = self.share(thresholds)
         names = _listed([each.name for each in self.sources])
         text = (
-            f"On sources that it had not learned from ({names}), {below} of {fakes:,} fakes lay below the lower threshold "
-            f"({below / fakes:.1%}, at most {upper:.1%} with {CONFIDENCE:.0%} confidence; budget "
+            f"On sources that it had not learned from ({names}), {below} of {fakes:,} fakes lay below the lower "
+            f"threshold ({below / fakes:.1%}, at most {upper:.1%} with {CONFIDENCE:.0%} confidence; budget "
             f"{thresholds.budget.max_fnr:.1%})"
             if fakes
             else f"On sources that it had not learned from ({names}) it judged no fake"

@@ -11,7 +11,7 @@ from dfcore.labels import NAMES
 
 # Entries of a split's results that are not plain numbers; all others are a number or None.
 _STRUCTURED: dict[str, type | tuple[type, ...]] = {
-    "three_way": dict, "groups": dict, "confusion": dict, "not_computed": dict, "report": (str, type(None)),
+    "coverage": list, "three_way": dict, "groups": dict, "confusion": dict, "not_computed": dict, "report": (str, type(None)),
 }  # fmt: skip
 _ROW_TEXTS = ("change", "title")
 
@@ -46,7 +46,8 @@ class OODRecord(_Part):
         files: Their file properties.
         sha256: Hash of `domain.npz`, which holds their feature vectors.
         limit_from: Description of the images that set the distance limit.
-        gate: Limits by what handling was measured to do; None for those of `files` (version 0.6, or few images held out).
+        gate: Limits by what handling was measured to do; None for those of `files` (version 0.6, or few images held
+            out).
     """
 
     files: FileRange
@@ -241,7 +242,7 @@ class Card(_Part):
 
     @property
     def thresholds(self) -> DecisionThresholds:
-        """Thresholds of the three-way decision, with its words; the single two-way threshold if the card has no others."""
+        """Thresholds of the three-way decision, with its words; the two-way threshold if the card has no others."""
         return self.worded(self.decision_thresholds or DecisionThresholds.single(self.threshold.value))
 
     def worded(self, thresholds: DecisionThresholds) -> DecisionThresholds:

@@ -194,6 +194,7 @@ class Detector:
             qualities or unknown,
             saturation(pixels),
             flatness(pixels),
+            self.ood_detector.looks_handled(outputs.features).tolist(),
             strict=True,
         )
         return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.limits, *row) for row in rows))

@@ -1,6 +1,7 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.calibration import calibration_error, reliability
+from dfcore.evaluation.coverage import coverage, sources_held_out
 from dfcore.evaluation.handled import Bank, measure_handled
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
@@ -43,6 +44,7 @@ __all__ = [
     "Refit",
     "calibration_error",
     "confusion",
+    "coverage",
     "evaluate_scores",
     "full_metrics",
     "measure",
@@ -58,6 +60,7 @@ __all__ = [
     "robustness",
     "roc_points",
     "score_rows",
+    "sources_held_out",
     "splits_as_trained",
     "stability",
     "stored_splits",

@@ -39,8 +39,8 @@ def record_source(folder: Path, metrics: dict[str, Any], table: pd.DataFrame) ->
     seen = metrics["trained_on"]
     if not seen["known"]:
         raise InputError(
-            f"{card.title} has no list of its training images, so that nobody can tell whether {name} was held out from "
-            "it. Expected a detector of version 0.6 or later."
+            f"{card.title} has no list of its training images, so that nobody can tell whether {name} was held out "
+            "from it. Expected a detector of version 0.6 or later."
         )
     if found(seen) > _MOST_SEEN * metrics["images"]:
         raise InputError(

@@ -14,6 +14,7 @@ from dfcore.datasets.looks import looks
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import Seen
+from dfcore.evaluation.coverage import coverage
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import predict_split
@@ -37,6 +38,7 @@ def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThre
         for name, part in table.groupby("group"):
             of_group = evaluate_scores(part.label.astype(int), part.score, threshold)
             result["groups"][str(name)] = {key: of_group[key] for key in keys}
+        result["coverage"] = coverage(table, thresholds)
     return result
 
 

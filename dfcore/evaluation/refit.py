@@ -1,6 +1,6 @@
 """Fits calibration, thresholds and gate of a detector on held-out images with the handling that images get."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from dfcore.confidence import (
     MeasuredHandling,
     OODDetector,
     fit_calibration,
+    fit_handled,
     fit_limits,
     fit_thresholds,
     sound_handlings,
@@ -78,9 +79,15 @@ def refit(
     assert card.ood is not None  # The caller's to see to.
     gate = fit_limits(handled, sound, FAMILIES)
     table = bank.table
-    fits = np.array([not rules for rules in _rules(gate, table)]) & table.handling.isin(sound).to_numpy()
-    ood_detector = ood_detector.limited(bank.features[fits])
-    table = _judged(table, files, bank, gate, ood_detector, calibration)
+    fits = np.array([not rules for rules in _rules(gate, table)])
+    good = table.handling.isin(sound).to_numpy()
+    images = table.image.to_numpy(int)
+    points = ood_detector.points(bank.features)
+    beyond = np.zeros(len(table), bool)
+    line, beyond[fits] = fit_handled(points[fits], ~good[fits], images[fits])
+    ood_detector = replace(ood_detector, handled=line).limited(bank.features[fits & good & ~beyond])
+    far = ood_detector.relative(bank.features) > 1
+    table = _judged(table, files, _rules(gate, table, handled=beyond, far=far), calibration)
     gate = gate.model_copy(
         update={"measured": _measured(table, thresholds, sound), "fitted_on": f"{len(files):,} held-out images"}
     )
@@ -117,7 +124,7 @@ def fit_pooled(
     scores = calibration.apply(everything)
     of_handling = np.repeat(np.arange(len(logits)), len(labels))
     result = fit_thresholds(every_label, scores, budget, chosen_on=text, groups=of_handling, tolerance=TOLERANCE)
-    update = {"groups": 0, "pooled_groups": 0, "images": len(labels)}
+    update: dict[str, float] = {"groups": 0, "pooled_groups": 0, "images": len(labels)}
     if groups is not None:
         by_source = fit_thresholds(every_label, scores, budget, groups=np.tile(groups, len(logits)))
         low, high = min(result.real_below, by_source.real_below), max(result.fake_from, by_source.fake_from)
@@ -127,19 +134,21 @@ def fit_pooled(
     return calibration, result.model_copy(update=update)
 
 
-def _rules(gate: Gate, table: pd.DataFrame) -> list[tuple[str, ...]]:
+def _rules(gate: Gate, table: pd.DataFrame, **others: np.ndarray) -> list[tuple[str, ...]]:
+    """The rules that refuse each row of a bank: those of the gate, and others by name, bool (rows,)."""
     rows = zip(table.side, table.quality, table.colour, table.flat, strict=True)
     return [
-        tuple(rule for rule, _ in gate.misfits(int(side), None if np.isnan(q) else q, colour, flat))
-        for side, q, colour, flat in rows
+        (
+            *(rule for rule, _ in gate.misfits(int(side), None if np.isnan(q) else q, colour, flat)),
+            *(rule for rule, refuses in others.items() if refuses[number]),
+        )
+        for number, (side, q, colour, flat) in enumerate(rows)
     ]
 
 
 def _judged(
-    table: pd.DataFrame, files: pd.DataFrame, bank: Bank, gate: Gate, ood: OODDetector, calibration: Calibration
+    table: pd.DataFrame, files: pd.DataFrame, rules: list[tuple[str, ...]], calibration: Calibration
 ) -> pd.DataFrame:
-    far = ood.relative(bank.features) > 1
-    rules = [(*some, *(("far",) * bool(off))) for some, off in zip(_rules(gate, table), far, strict=True)]
     return pd.DataFrame(
         {
             "path": files.path.to_numpy(object)[table.image],

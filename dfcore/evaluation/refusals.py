@@ -1,4 +1,4 @@
-"""What each rule of a detector's gate costs and saves: the error of what it refuses against that of what it lets pass."""
+"""What each rule of a detector's gate costs and saves: the error of what it refuses beside that of what passes."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def refusal_table(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[d
 
     Returns:
         Rows of rule, title, images, share (of all), alone (of these, how many no other rule refuses), fpr (of the real
-        ones, the share that would be called likely fake), passed (of the fakes, the share below the lower threshold) and
-        decided (the share outside the thresholds); None where there is no such image. A rule earns its keep where the
-        errors of what it refuses are larger than of what passes.
+        ones, the share that would be called likely fake), passed (of the fakes, the share below the lower threshold)
+        and decided (the share outside the thresholds); None where there is no such image. A rule earns its keep where
+        the errors of what it refuses are larger than of what passes.
     """
     refused = [set(text.split()) for text in table.rules]
     rows = []

@@ -31,10 +31,10 @@ def three_way(
         is_ood: Whether each image is out of distribution, bool (N,).
 
     Returns:
-        real_below, fake_from and says_real; counts, {label: {decision: images}}; no_sign, {label: inconclusive images of
-        which no sign of a fake was found}; fpr (real images called likely fake), fnr (fakes called likely real), passed
-        (fakes below the lower threshold, whatever they are called), abstention_rate and ood_rate (of all images) and
-        selective_accuracy (of decided images), each in [0, 1] or None if there is no such image.
+        real_below, fake_from and says_real; counts, {label: {decision: images}}; no_sign, {label: inconclusive images
+        of which no sign of a fake was found}; fpr (real images called likely fake), fnr (fakes called likely real),
+        passed (fakes below the lower threshold, whatever they are called), abstention_rate and ood_rate (of all images)
+        and selective_accuracy (of decided images), each in [0, 1] or None if there is no such image.
     """
     y, s = check(labels, scores)
     decisions, found = decide(s, thresholds, is_ood), find(s, thresholds, is_ood)

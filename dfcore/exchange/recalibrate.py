@@ -39,9 +39,9 @@ def recalibrate(
 ) -> Card:
     """Fits calibration, thresholds and gate on held-out images with the handling that images get.
 
-    The images are those that the detector lists as held out for validation. Predictions of cross-validation in the bundle
-    are used as well. Evidence for its words, robustness and figures on other data sets held for the old scores, and are
-    left out: measure them anew.
+    The images are those that the detector lists as held out for validation. Predictions of cross-validation in the
+    bundle are used as well. Evidence for its words, robustness and figures on other data sets held for the old scores,
+    and are left out: measure them anew.
 
     Args:
         bundle: Folder, or name of a detector in the library; it is not changed.
@@ -118,8 +118,8 @@ def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> pd.DataFrame:
     counts = [len(part) for part in parts]
     if len(parts) < 2 or min(counts) < FEWEST:
         raise InputError(
-            f"Expected at least {FEWEST} real and {FEWEST} fake images that {title} held out for {VALIDATION}. Received: "
-            f"{sum(counts)} images in {', '.join(dataset.name for dataset in datasets)}."
+            f"Expected at least {FEWEST} real and {FEWEST} fake images that {title} held out for {VALIDATION}. "
+            f"Received: {sum(counts)} images in {', '.join(dataset.name for dataset in datasets)}."
         )
     return pd.concat(parts).sort_index().reset_index(drop=True).astype({"label": int})
 
@@ -134,8 +134,8 @@ def _rescored(folder: Path, card: Card, table: pd.DataFrame, datasets: Sequence[
     missing = [path for path, sha256 in zip(table.path, table.sha256, strict=True) if sha256 not in known]
     if missing:
         raise InputError(
-            f"{len(missing)} of the {len(table)} images that {card.title} was measured on are not in these data sets, such "
-            f"as {missing[0]}. Expected the data sets that it was trained on."
+            f"{len(missing)} of the {len(table)} images that {card.title} was measured on are not in these data sets, "
+            f"such as {missing[0]}. Expected the data sets that it was trained on."
         )
     verdicts = Detector.load(folder).predict([known[sha256] for sha256 in table.sha256])
     broken = [verdict.error for verdict in verdicts if verdict.error]

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from dfcore import architectures
-from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
+from dfcore.confidence import (
+    ErrorBudget,
+    FileRange,
+    OODDetector,
+    Words,
+    fit_calibration,
+    fit_thresholds,
+    flatness,
+    saturation,
+)
 from dfcore.confidence.gate import ORIGINAL
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
@@ -29,6 +38,7 @@ from dfcore.evaluation import (
     predictions_path,
     refit,
     score_rows,
+    sources_held_out,
     write_predictions,
 )
 from dfcore.evaluation.refit import HANDLINGS
@@ -86,6 +96,9 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
             card, ood_detector = handled.card, handled.ood_detector
             if unseen is not None:
                 unseen = unseen.assign(score=card.calibration.apply(unseen.logit.to_numpy(float)))
+        if unseen is not None and card.training.config.get("cross_validation") == "source":
+            sources = tuple(sources_held_out(unseen, card.thresholds))
+            card = card.model_copy(update={"words": Words(sources=sources)})
         card = write_ood_detector(made, card, ood_detector)
         watcher.phase("listing the training images")
         listed = _trained_on(data)
@@ -127,7 +140,9 @@ def _fit(
         labels, logits = unseen.label.to_numpy(int), unseen.logit.to_numpy(float)
         source = f"{unseen.fold.nunique()}-fold cross-validation of the training split"
     calibration = fit_calibration(labels, logits, fitted_on=source)
-    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source)
+    by_source = unseen is not None and card.training.config.get("cross_validation") == "source"
+    groups = unseen.group.fillna("").to_numpy(str) if unseen is not None and by_source else None
+    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source, groups=groups)
     learned = data.positions(TRAIN)
     some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
     ood_detector = OODDetector.fit(_outputs(bare, data, some)[1], validation_features)
@@ -152,7 +167,8 @@ def _handled(
     """Fits calibration, thresholds and gate on validation images with the handling that images get.
 
     Returns:
-        None if too few images are held out to say anything of a handling: the training images' ranges then are the gate.
+        None if too few images are held out to say anything of a handling: the training images' ranges then are the
+            gate.
     """
     rows = data.rows.iloc[data.positions(VALIDATION)]
     parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in rows.groupby("label")]

@@ -23,7 +23,7 @@ from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Watcher
 
-HoldOut = Literal["content", "group"]
+HoldOut = Literal["content", "group", "source"]
 
 
 def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.ndarray:
@@ -32,22 +32,30 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     Args:
         rows: Table with sha256, label and group, N rows.
         folds: Number of folds, for "content" only.
-        by: "content" for folds stratified by label and group; "group" for one fold per group.
+        by: "content" for folds stratified by label and group; "group" for one fold per group; "source" for the same
+            where each group is a source with photographs and fakes of its own.
         seed: Random seed, for "content" only.
 
     Returns:
         Fold numbers from 0, int, shape (N,).
 
     Raises:
-        DatasetError: If there are fewer than two groups, images without a group, or too few images of a class.
+        DatasetError: If there are fewer than two groups, images without a group, a source without one of the classes,
+            or too few images of a class.
     """
     group = rows.group.fillna("").to_numpy(str)
-    if by == "group":
+    if by != "content":
         names, numbers = np.unique(group, return_inverse=True)
         if len(names) < 2 or "" in names:
             raise DatasetError(
                 "Holding out by group needs at least two groups, and a group for every image. Received: "
                 f"{', '.join(name or 'images without a group' for name in names)}."
+            )
+        classes = {name: set(rows.label[group == name].astype(int)) for name in names.tolist()}
+        if by == "source" and (lone := [name for name, labels in classes.items() if len(labels) < 2]):
+            raise DatasetError(
+                "Holding out by source needs photographs and fakes in each: where a source has one class, source and "
+                f"class are one. Received: only one class in {', '.join(lone)}."
             )
         return numbers
     from sklearn.model_selection import StratifiedGroupKFold
@@ -114,8 +122,8 @@ def _folds(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> Iterator[t
         held = numbers == number
         learned = ~held & ~unit.isin(unit[held]).to_numpy()
         group = str(rows.group[held].iloc[0])
-        _require_classes(rows[learned], group if by == "group" else f"fold {number + 1}")
-        yield group if by == "group" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
+        _require_classes(rows[learned], group if by != "content" else f"fold {number + 1}")
+        yield group if by != "content" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
 
 
 def _require_classes(learned: pd.DataFrame, held: str) -> None:
