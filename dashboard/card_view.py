@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import error_reporting, widgets
+from dashboard import abstention, error_reporting, widgets
 from dfcore import figures
 from dfcore.confidence import FINDINGS
 from dfcore.detectors.card import Card
@@ -45,7 +45,16 @@ def show_card(card: Card, key: str) -> None:
         shares = list(columns.values())[3:]
         st.dataframe(rows, hide_index=True,
                      column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
+    if (card.ood and card.ood.gate) or card.words.sources:
+        _show_gate(card, key)
     _show_whole(card, key)
+
+
+@error_reporting.fragment()
+def _show_gate(card: Card, key: str) -> None:
+    if place := widgets.folded("Abstention: what it refuses, and its right to say likely real", f"gate_{key}"):
+        with place:
+            abstention.show_gate(card)
 
 
 @error_reporting.fragment()

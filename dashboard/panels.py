@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import actions, detectors, inference_queue, prediction_sources, stored, widgets
+from dashboard import abstention, actions, detectors, inference_queue, prediction_sources, stored, widgets
 from dfcore import figures, workspace
 from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
@@ -69,6 +69,8 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
         st.plotly_chart(figures.answers(result), key="answers")
         if result["ood_rate"]:
             st.caption(f"{result['ood_rate']:.1%} are out of distribution (unlike the training images): inconclusive.")
+    abstention.show_coverage(table, entry.card.thresholds)
+    abstention.show_refusals(entry)
 
 
 def _fitted(card: Card) -> str:

@@ -223,11 +223,12 @@ def fit_limits(handled: Handled, sound: Sequence[str], families: Mapping[str, Se
     known_sides = values(good(*LARGER), "side")
     larger = [name for family in LARGER for name in broken(family)]
     high_side = _above(known_sides, values(larger, "side")) if larger else float(known_sides.max())
-    qualities = values(good(QUALITY), "quality")
-    quality = _below(qualities, values(broken(QUALITY), "quality"))
+    # Files that state no quality are lossless.
+    qualities = np.append(values(good(QUALITY), "quality"), [100.0] * (not len(values([ORIGINAL], "quality"))))
+    jpeg_known = broken(QUALITY) or len(good(QUALITY)) > 1
     return Gate(
         sides=(low_side, high_side),
-        quality_from=quality if any(name in sound for name in families[QUALITY]) else None,
+        quality_from=_below(qualities, values(broken(QUALITY), "quality")) if jpeg_known else None,
         colour_from=_below(values(good(COLOUR), "colour"), values(broken(COLOUR), "colour"))
         if broken(COLOUR)
         else None,

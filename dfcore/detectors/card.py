@@ -11,8 +11,13 @@ from dfcore.labels import NAMES
 
 # Entries of a split's results that are not plain numbers; all others are a number or None.
 _STRUCTURED: dict[str, type | tuple[type, ...]] = {
-    "coverage": list, "three_way": dict, "groups": dict, "confusion": dict, "not_computed": dict, "report": (str, type(None)),
-}  # fmt: skip
+    "three_way": dict,
+    "groups": dict,
+    "coverage": list,
+    "confusion": dict,
+    "not_computed": dict,
+    "report": (str, type(None)),
+}
 _ROW_TEXTS = ("change", "title")
 
 

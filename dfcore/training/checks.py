@@ -26,8 +26,8 @@ def misfits(values: dict[str, Any]) -> list[str]:
         problems.append(
             f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
         )
-    if values.get("cross_validation") in ("content", "group", "source") and values.get("early_stopping", "auc") !=
-    "off":
+    by = values.get("cross_validation")
+    if by in ("content", "group", "source") and values.get("early_stopping", "auc") != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
             f"best epoch. Received: {values.get('early_stopping', 'auc')!r}"

@@ -112,6 +112,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "sha256": sha256_file(photo),
         "score": verdict.score,
         "verdict": verdict.decision,
+        "finding": verdict.finding,
         "label": verdict.label,
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
@@ -120,7 +121,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "error": None,
         "trained_on": "not found",
     }
-    nothing = ("sha256", "score", "verdict", "label", "reason", "ood_distance", "trained_on")
+    nothing = ("sha256", "score", "verdict", "finding", "label", "reason", "ood_distance", "trained_on")
     assert {name: rows[1][name] for name in nothing} == dict.fromkeys(nothing)
     assert (rows[1]["path"], rows[1]["ood_reasons"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
     assert "There is no file" in rows[1]["error"]

@@ -98,10 +98,10 @@ def test_three_way_by_hand(is_ood, counts, shares):
 
 
 MISSING = [
-    pytest.param([0, 0], [0.1, 0.8], {"fnr"}, id="real-only"),
+    pytest.param([0, 0], [0.1, 0.8], {"fnr", "passed"}, id="real-only"),
     pytest.param([1, 1], [0.1, 0.8], {"fpr"}, id="fake-only"),
     pytest.param([0, 1], [0.5, 0.5], {"selective_accuracy"}, id="nothing-decided"),
-    pytest.param([], [], {"fpr", "fnr", "abstention_rate", "ood_rate", "selective_accuracy"}, id="nothing"),
+    pytest.param([], [], {"fpr", "fnr", "passed", "abstention_rate", "ood_rate", "selective_accuracy"}, id="nothing"),
 ]
 
 

@@ -166,7 +166,7 @@ def test_where_half_of_a_class_may_err_every_image_is_decided(seed):
 @holds
 @given(labelled())
 def test_undecided_is_the_share_that_gets_no_answer(data):
-    result = fit_thresholds(*data, ErrorBudget())
+    result = fit_thresholds(*data, ErrorBudget()).model_copy(update={"says_real": True})
     assert result.abstention_rate == (decide(data[1], result) == "inconclusive").mean() > 0
 
 
@@ -195,9 +195,9 @@ def test_the_three_answers(between, score):
     """The lower threshold itself is not below it; the upper one is a fake."""
     low, high = between
     expected = "fake" if score >= high else "real" if score < low else "inconclusive"
-    assert decide(score, DecisionThresholds(real_below=low, fake_from=high)) == expected
+    assert decide(score, DecisionThresholds(real_below=low, fake_from=high, says_real=True)) == expected
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.0, "real"), (0.49, "real"), (0.5, "fake"), (1.0, "fake")])
 def test_one_threshold_leaves_nothing_open(score, expected):
-    assert decide(score, DecisionThresholds.single(0.5)) == expected
+    assert decide(score, DecisionThresholds.single(0.5).model_copy(update={"says_real": True})) == expected
