@@ -46,7 +46,8 @@ ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "models" / "small"
 COUNT, BATCH = 40, 8
 INSISTING = Policy(ignore_ood=True)
-ALL_FAKE, ALL_REAL = DecisionThresholds(real_below=0, fake_from=0), DecisionThresholds(real_below=2, fake_from=2)
+ALL_FAKE = DecisionThresholds(real_below=0, fake_from=0)
+ALL_REAL = DecisionThresholds(real_below=2, fake_from=2, says_real=True)
 
 
 @pytest.fixture(autouse=True)

@@ -154,7 +154,7 @@ DECISIONS = {
 def test_the_threshold_belongs_to_fake(score, threshold, label):
     verdict = Verdict(score, threshold)
     assert verdict.label == label
-    # Where a card names no other thresholds, the three-way answer is the two-way one; but nothing gives a right to words.
+    # Where a card names no other thresholds, the three-way answer is the two-way one, but it has no right to words.
     assert verdict.decision == ("inconclusive" if label == "real" else label)
     assert (verdict.reason is None) == (label != "real")
 

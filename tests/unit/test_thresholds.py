@@ -201,3 +201,62 @@ def test_the_three_answers(between, score):
 @pytest.mark.parametrize(("score", "expected"), [(0.0, "real"), (0.49, "real"), (0.5, "fake"), (1.0, "fake")])
 def test_one_threshold_leaves_nothing_open(score, expected):
     assert decide(score, DecisionThresholds.single(0.5).model_copy(update={"says_real": True})) == expected
+
+
+# === Sources ===
+
+
+def sources(random, count, images, spread):
+    """Real scores and fake scores of sources at different heights, with the number of each source's images."""
+    heights = random.normal(0, spread, count)
+    names = np.repeat(np.arange(count), images)
+    real = np.clip(random.normal(0.4 + heights[names], 0.1), 0, 1)
+    fake = np.clip(random.normal(0.6 + heights[names], 0.1), 0, 1)
+    return np.repeat([0, 1], count * images), np.concatenate([real, fake]), np.tile(names, 2)
+
+
+def test_the_budget_holds_for_the_worst_source():
+    """Pooled, the worst source costs several times the budget; by source none does on average."""
+    random = np.random.default_rng(0)
+    budget = ErrorBudget(max_fpr=0.1, max_fnr=0.1)
+    worst = {"pooled": [], "by source": []}
+    for _ in range(60):
+        labels, scores, names = sources(random, 4, 80, 0.1)
+        half = np.tile(np.arange(80) < 40, 8)  # Chosen on half of each source, measured on the other.
+        for way, groups in (("pooled", None), ("by source", names[half])):
+            result = fit_thresholds(labels[half], scores[half], budget, groups=groups)
+            wrong = (labels == 0) & (scores >= result.fake_from)
+            worst[way].append(max(wrong[~half & (names == n) & (labels == 0)].mean() for n in range(4)))
+    assert np.mean(worst["by source"]) < 0.11
+    assert np.mean(worst["pooled"]) > 0.2
+
+
+def test_each_threshold_is_the_strictest_that_a_source_asks_for():
+    labels, scores, names = sources(np.random.default_rng(1), 3, 60, 0.1)
+    by_source = fit_thresholds(labels, scores, ErrorBudget(), groups=names)
+    alone = [fit_thresholds(labels[names == n], scores[names == n], ErrorBudget()) for n in range(3)]
+    assert by_source.fake_from == max(one.fake_from for one in alone)
+    assert by_source.real_below == min(one.real_below for one in alone)
+    assert (by_source.groups, by_source.pooled_groups) == (3, 0)
+
+
+def test_sources_too_small_to_verify_the_budget_keep_it_together():
+    """Of 12 images one in 20 cannot be shown; two such sources together can."""
+    labels, scores, names = sources(np.random.default_rng(2), 3, 60, 0.05)
+    small = np.isin(np.arange(len(names)) % 60, np.arange(12))
+    keep = (names == 0) | small
+    result = fit_thresholds(labels[keep], scores[keep], ErrorBudget(), groups=names[keep])
+    assert (result.groups, result.pooled_groups) == (1, 2)
+    together = keep & (names > 0)
+    lower_bound = fit_thresholds(labels[together], scores[together], ErrorBudget())
+    assert result.fake_from >= lower_bound.fake_from
+
+
+def test_a_tolerance_gives_groups_more_and_all_together_the_budget():
+    labels, scores, names = sources(np.random.default_rng(3), 4, 100, 0.1)
+    strict, lenient, pooled = (
+        fit_thresholds(labels, scores, ErrorBudget(), **options)
+        for options in ({"groups": names}, {"groups": names, "tolerance": 2.0}, {})
+    )
+    assert strict.fake_from > lenient.fake_from >= pooled.fake_from
+    assert strict.real_below < lenient.real_below <= pooled.real_below
