@@ -74,7 +74,8 @@ soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.soak --kills 100 --out benchmarks/results/soak.txt
 
 fuzz: $(VENV)/dev.stamp
-	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt $(BIN)/python -m pytest tests/security/test_fuzz.py
+	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} FUZZ_OUT=benchmarks/results/fuzz.txt \
+		$(BIN)/python -m pytest -m slow tests/security/test_fuzz.py
 
 load: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.load --sessions 50 --minutes 15 --out benchmarks/results/load.txt --figure docs/load.png

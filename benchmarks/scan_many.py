@@ -58,7 +58,7 @@ def scanned(root: Path, cache: Path, kill_after: int | None = None) -> None:
     command = [sys.executable, "-c", _SCAN, str(root), str(cache)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        watched = _Memory(process.pid)
+        watched = Memory(process.pid)
         watched.start()
         for line in process.stdout:
             if not line.startswith("    "):
@@ -72,7 +72,7 @@ def scanned(root: Path, cache: Path, kill_after: int | None = None) -> None:
     print(f"  peak {watched.peak / 2**20:.0f} MB")
 
 
-class _Memory(threading.Thread):
+class Memory(threading.Thread):
     """Peak of the resident memory of a process and those that it started."""
 
     def __init__(self, pid: int):

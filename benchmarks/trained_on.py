@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from dfcore import workspace
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.datasets.dataset import Dataset
 from dfcore.datasets.listing import list_images
@@ -86,7 +87,8 @@ def add(name: str, root: Path) -> None:
         raise SystemExit(f"{root} does not hold the images that {name} was trained on: another fingerprint.")
     rows = rows[rows.split != TEST]
     known = TrainedOn.of(
-        rows.pixels_sha256.tolist(), rows.sha256.tolist(), looks(dataset.root, rows.path.tolist()),
+        rows.pixels_sha256.tolist(), rows.sha256.tolist(),
+        looks(dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir()),
         (rows.split == VALIDATION).tolist(),
     )  # fmt: skip
     record = write_trained_on(folder, card, known).trained_on

@@ -20,6 +20,7 @@ from dfcore.runs import Run, RunStore
 if TYPE_CHECKING:
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading
+    from dfcore.synthesis.plan import Aligned, Plan
     from dfcore.training.config import TrainConfig
 
 _Result = TypeVar("_Result")
@@ -51,6 +52,9 @@ def needs(role: Role, what: str, *, noted: bool = True) -> Callable[[Callable[..
 
 
 # === Images ===
+
+
+_UNCONFIRMED = {"confirmed": False, "confirmed_of": ""}
 
 
 @needs(Role.ANALYST, "Judging images", noted=False)
@@ -107,21 +111,21 @@ def relocate(old: Path, new: str) -> Path:
 
 
 @needs(Role.TRAINER, "Confirming how a data set is read")
-def confirm(root: Path, confirmed: bool) -> None:
-    """Remembers whether a person has confirmed what was understood."""
-    _change_reading(root, lambda _: {"confirmed": confirmed})
+def confirm(root: Path, confirmed: bool, seen: str = "") -> None:
+    """Remembers whether a person has confirmed what was understood, with the `labelled_fingerprint` that was seen."""
+    _change_reading(root, lambda _: {"confirmed": confirmed, "confirmed_of": seen})
 
 
 @needs(Role.TRAINER, "Turning around real and fake")
 def swap(root: Path) -> None:
     """Turns around real and fake; a second time turns them back. What was confirmed before no longer is."""
-    _change_reading(root, lambda reading: {"swapped": not reading.swapped, "confirmed": False})
+    _change_reading(root, lambda reading: {"swapped": not reading.swapped} | _UNCONFIRMED)
 
 
 @needs(Role.TRAINER, "Changing how a data set is read")
 def read_as(root: Path, **changes: Any) -> None:
     """Remembers columns, labels, class folders or groups of a data set; what was confirmed before no longer is."""
-    _change_reading(root, lambda _: changes | {"confirmed": False})
+    _change_reading(root, lambda _: changes | _UNCONFIRMED)
 
 
 @needs(Role.TRAINER, "Taking images out of the index, or putting them back")
@@ -160,6 +164,21 @@ def start_neutralising(root: Path, dataset: "Dataset") -> None:
             raise background.StoppedError
 
     background.start(background.neutralise_key(root), f"Making a neutralised copy of {dataset.name}", work)
+
+
+@needs(Role.TRAINER, "Making aligned fakes")
+def start_aligning(root: Path, plan: "Plan") -> None:
+    """Makes and registers aligned fakes in the background; does nothing if that is under way."""
+
+    def work(task: background.Task) -> "Aligned":
+        from dfcore.synthesis import stored
+
+        made = stored.make(root, plan, task.step, should_stop=lambda: task.stopping)
+        if made is None:
+            raise background.StoppedError
+        return made
+
+    background.start(background.align_key(root), f"Making aligned fakes of {root.name}", work)
 
 
 @needs(Role.TRAINER, "Stopping long work")

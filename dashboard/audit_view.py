@@ -11,9 +11,10 @@ from dfcore.audit import Audit, Finding, Severity
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
 
-_PAIRS, _IMAGES = 3, 7
+# On a page: whole rows both at 1024 pixels (two pairs, four images a row) and at 1440 (three, eight).
+_PAIRS, _IMAGES = 6, 8
 # Width of a thumbnail in pixels, and characters of its name.
-_WIDTH, _NAME = 124, 15
+_WIDTH, _NAME = 108, 13
 
 
 class _Style(NamedTuple):

@@ -11,8 +11,13 @@ from dfcore.datasets import Dataset
 _EVERY_SECONDS = 1.0
 
 
-def watch(key: str) -> bool:
-    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way."""
+def watch(key: str, kept: str = "Nothing was changed.") -> bool:
+    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way.
+
+    Args:
+        key: Key of the work.
+        kept: What is left of it if it was stopped, as a sentence.
+    """
     task = background.find(key)
     if task is None:
         return False
@@ -20,7 +25,7 @@ def watch(key: str) -> bool:
         _progress(key)
         return True
     if task.was_stopped:
-        st.info(f"{task.what} was stopped. Nothing was changed.", icon=":material/stop_circle:")
+        st.info(f"{task.what} was stopped. {kept}", icon=":material/stop_circle:")
     elif task.error is not None:
         st.error(widgets.plain(task.error), icon=":material/error:")
     background.drop(key)  # Told once.
@@ -37,7 +42,8 @@ def _progress(key: str) -> None:
     if task.total and task.done:
         text += f": {task.done:,} of {task.total:,}"
     if speed := task.per_second():
-        text += f", {speed:,.0f} a second, about {widgets.duration((task.total - task.done) / speed)} left"
+        pace = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+        text += f", {pace} a second, about {widgets.duration((task.total - task.done) / speed)} left"
     else:
         text += f", for {widgets.duration(task.seconds())} so far"
     with st.container(border=True):

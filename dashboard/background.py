@@ -161,6 +161,11 @@ def audit_key(root: Path) -> str:
     return f"audit {root}"
 
 
+def align_key(root: Path) -> str:
+    """Key of the background work that makes aligned fakes of a data set's real pictures."""
+    return f"align {root}"
+
+
 def neutralise_key(root: Path) -> str:
     """Key of the background work that makes a neutralised copy of a data set."""
     return f"neutralise {root}"

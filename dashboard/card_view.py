@@ -71,7 +71,7 @@ def _show_whole(card: Card, key: str) -> None:
     training = card.training
     rows = {
         "Architecture": card.arch,
-        "Input": f"{card.preprocess.size} pixels, {card.preprocess.resize}",
+        "Input": f"{card.preprocess.size} pixels: {', '.join(card.spec.view_titles)}",
         "Binary threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
         "Three-way thresholds": _thresholds(card),
         "Right to say likely real": card.words.in_words(card.thresholds),
@@ -88,6 +88,8 @@ def _show_whole(card: Card, key: str) -> None:
         "SHA-256 of the model": card.model_sha256,
         "Created with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
+    if training.self_made:
+        rows["Self-made fakes"] = training.self_made
     if whole := widgets.folded("Full card", f"card_{key}"):
         text = [widgets.plain(value) for value in rows.values()]
         whole.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal")

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import audit_view, audit_work, background, understood, widgets
-from dashboard.navigation import path
+from dashboard.navigation import ask_for_dataset, path
 from dfcore.audit import Audit
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
@@ -22,7 +22,7 @@ def show(root: Path, dataset: Dataset) -> None:
         if st.button(
             "Look at it in Data sets", icon=":material/photo_library:", type="tertiary", key="look at data set"
         ):
-            st.session_state["open_dataset"] = str(root)
+            ask_for_dataset(root)
             st.switch_page(path("datasets"))
 
 
@@ -35,9 +35,11 @@ def _reading(dataset: Dataset) -> None:
             f"{widgets.class_words(1)}. {widgets.plain(dataset.layout).capitalize()}.",
             width="content",
         )
+    if dataset.self_made:
+        st.markdown(f":violet[:material/science: {widgets.plain(dataset.self_made)}]")
     if not dataset.reading.confirmed:
         for doubt in dataset.doubts:
-            st.markdown(f":red[:material/help: {widgets.plain(doubt)}]")
+            st.markdown(f":red[:material/help: {widgets.told(doubt)}]")
 
 
 def _audit(root: Path, dataset: Dataset) -> None:

@@ -5,21 +5,25 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import audit_view, error_reporting, mapping_form, stored, understood, widgets
+from dashboard import aligned_fakes, audit_view, error_reporting, mapping_form, stored, understood, widgets
+from dashboard.page_words import DIFFERENTLY
 from dfcore.datasets import SPLITS, Dataset, assign_splits
 from dfcore.datasets.reading import recall
-from dfcore.errors import LayoutError
-from dfcore.labels import NAMES
+from dfcore.errors import ClassesUnknown, LayoutError
+from dfcore.labels import NAMES, REAL
 
 TABS = ("What was understood", "Audit", "Images", "Left out")
 
 
 def show(root: Path) -> None:
     """Shows a data set; where it cannot be read, asks how it is to be read."""
+    aligned_fakes.tell(root)
     try:
         scanned = stored.dataset(root)
     except LayoutError as error:
         _ask(root, error)
+        if isinstance(error, ClassesUnknown):
+            aligned_fakes.offer(root, None)
         return
     dataset = assign_splits(scanned)
     if dataset.demonstration:
@@ -28,6 +32,8 @@ def show(root: Path) -> None:
             "be expected to work on real deepfakes.",
             icon=":material/science:",
         )
+    if dataset.self_made:
+        st.info(widgets.plain(dataset.self_made), icon=":material/science:")
     understood.headline(scanned)
     _numbers(dataset)
     for tab, draw in zip(st.tabs(TABS, key="datasets_tab", on_change="rerun"),
@@ -35,16 +41,18 @@ def show(root: Path) -> None:
         if tab.open:
             with tab, widgets.errors():
                 draw(root, scanned)
+    if (scanned.usable.label == REAL).any():
+        aligned_fakes.offer(root, scanned)
 
 
 def _ask(root: Path, error: LayoutError) -> None:
     """Tells what was not understood, and asks."""
     first, *more = str(error).splitlines()
     st.badge("Not understood", icon=":material/help:", color="red")
-    st.error(widgets.plain(first), icon=":material/help:")
+    st.error(widgets.told(first), icon=":material/help:")
     if more:
         with st.expander("More on this", icon=":material/info:"):
-            st.markdown("\n".join(f"- {widgets.plain(line.strip())}" for line in more))
+            st.markdown("\n".join(f"- {widgets.told(line.strip())}" for line in more))
     st.subheader("Say how it is to be read")
     st.session_state["datasets_tab"] = TABS[0]  # Where the answer is shown.
     mapping_form.show(root, recall(root), None)
@@ -52,12 +60,16 @@ def _ask(root: Path, error: LayoutError) -> None:
 
 def _numbers(dataset: Dataset) -> None:
     usable = dataset.usable
-    with widgets.tiles():
-        widgets.tile("Usable images", f"{len(usable):,}")
-        widgets.tile("Real", f"{(usable.label == 0).sum():,}")
-        widgets.tile("Fake", f"{(usable.label == 1).sum():,}")
-        out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
-        widgets.tile("Left out", f"{out:,}", "Files that are not used, each with its reason under Left out.")
+    out = len(dataset.unreadable) + sum(item.files for item in dataset.left_out)
+    tiles = (
+        ("Usable images", len(usable), None),
+        ("Real", (usable.label == 0).sum(), None),
+        ("Fake", (usable.label == 1).sum(), None),
+        ("Left out", out, "Files that are not used, each with its reason under Left out."),
+    )
+    for place, (title, number, help_text) in zip(st.columns(len(tiles)), tiles, strict=True):
+        with place:
+            widgets.tile(title, f"{number:,}", help_text, width="stretch")
 
 
 def _understood(root: Path, scanned: Dataset) -> None:
@@ -79,11 +91,11 @@ def _understood(root: Path, scanned: Dataset) -> None:
     facts.dataframe(
         sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
     )
-    for note in dataset.notes:
-        st.markdown(f":material/info: {widgets.plain(note)}")
+    for note in (note for note in dataset.notes if note != dataset.self_made):
+        st.markdown(f":material/info: {widgets.told(note)}")
     # Where a class is missing, something was not understood.
     st.session_state.setdefault(f"differently {root}", bool(dataset.usable.label.nunique() < 2))
-    if other := widgets.folded("Read it differently", f"differently {root}", icon=":material/tune:"):
+    if other := widgets.folded(DIFFERENTLY, f"differently {root}", icon=":material/tune:"):
         with other:
             mapping_form.show(root, scanned.reading, scanned)
 

@@ -9,7 +9,7 @@ from dashboard import decode_cache, detectors, inference, markup, widgets
 from dfcore import figures
 from dfcore.confidence import decide, find
 from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import METHODS, Heatmap, figure
+from dfcore.explanation import METHODS, Heatmap, figure, outlined
 from dfcore.imaging.decoder import ImageFacts
 
 # Longest side of the magnifier's image, in pixels.
@@ -42,6 +42,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
         "Opacity of the map", 0.0, 1.0, 0.5, 0.05, key="inspect_opacity", persist_state="session",
         help="0 shows the image alone, 1 the map alone.",
     )  # fmt: skip
+    view = _choose_view(entry)
     with st.spinner("Preparing the network for heat-maps; this takes a few seconds the first time …"):
         explainer = detectors.explainer(entry)
     layers, default = explainer.layers, explainer.default_layer
@@ -51,7 +52,7 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
             help="Later layers respond to structure, earlier ones to texture. The last one is the usual choice.",
         )  # fmt: skip
     rgb = inference.picture(data)
-    result = inference.heatmap(entry, data, method, target, layer)
+    result = inference.heatmap(entry, data, method, target, layer, view)
     picture = figure(rgb, result, opacity)
     if not result.peak:
         st.info(
@@ -60,11 +61,34 @@ def show_heatmap(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Heatm
             icon=":material/info:",
         )
     left, right = st.columns(2)
-    left.image(_shrunk(rgb), caption="Decoded image", width="stretch")
+    judged, caption = _judged(entry, rgb, inference.facts(data))
+    left.image(_shrunk(judged), caption=caption, width="stretch")
     right.image(_shrunk(np.asarray(picture)), caption="Brighter: more evidence", width="stretch")
     if magnifier := widgets.folded("Magnifier", "inspect_magnifier"):
         _magnify(magnifier, data, np.asarray(picture))
     return result
+
+
+def _choose_view(entry: detectors.Entry) -> int:
+    """The view to explain; asked for where the detector judges several."""
+    titles = entry.card.spec.view_titles
+    if len(titles) == 1:
+        return 0
+    return st.segmented_control(
+        "Part of the image", range(len(titles)), default=0, required=True, key=f"inspect_view_{entry.key}",
+        format_func=lambda number: titles[number][0].upper() + titles[number][1:],
+        help="The detector judges each of these parts and takes the mean. The map shows the evidence in one of them.",
+    )  # fmt: skip
+
+
+def _judged(entry: detectors.Entry, rgb: np.ndarray, facts: ImageFacts) -> tuple[np.ndarray, str]:
+    """The image with the judged parts outlined, and a caption that names them; the image alone if it is one whole."""
+    regions = entry.card.spec.regions(facts.height, facts.width)
+    if set(regions) == {(0, 0, facts.width, facts.height)}:
+        return rgb, "Decoded image"
+    factors = np.tile(np.divide(rgb.shape[1::-1], (facts.width, facts.height)), 2)
+    scaled = [tuple(np.rint(factors * region).astype(int).tolist()) for region in regions]
+    return outlined(rgb, scaled), f"Decoded image; judged, within the frames: {', '.join(entry.card.spec.view_titles)}"
 
 
 def _magnify(place: Any, data: bytes, overlay: np.ndarray) -> None:
@@ -132,7 +156,7 @@ def whole_result(
     stability: list[dict[str, Any]] | None,
 ) -> dict[str, Any]:
     """Everything the page shows, as a JSON-serialisable dict."""
-    thresholds = verdict.thresholds
+    thresholds, spec = verdict.thresholds, entry.card.spec
     result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
         "verdict": {
@@ -152,6 +176,10 @@ def whole_result(
             "results": entry.card.results,
             "limits": entry.card.limits,
         },
+        "judged": [
+            {"view": title, "region": region}
+            for title, region in zip(spec.view_titles, spec.regions(facts.height, facts.width), strict=True)
+        ],
         "stability": stability,
     }  # fmt: skip
     if heatmap is not None:
@@ -159,6 +187,7 @@ def whole_result(
         small = heatmap.values[::step, ::step]
         result["heatmap"] = {
             "method": heatmap.method, "target": heatmap.target, "layer": heatmap.layer, "peak": heatmap.peak,
+            "view": spec.view_titles[heatmap.view],
             "every_nth_pixel": step,
             "values": [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in small],
         }  # fmt: skip

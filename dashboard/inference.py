@@ -85,18 +85,25 @@ def stability(entry: Entry, data: bytes) -> list[dict]:
 # Each takes 3 MB, and tens of milliseconds to recompute.
 @st.cache_data(max_entries=8, show_spinner="Computing the heat-map …")
 def _heatmap(
-    version: str, image_sha256: str, method: str, target: str, layer: str | None, _entry: Entry, _data: bytes
+    version: str,
+    image_sha256: str,
+    method: str,
+    target: str,
+    layer: str | None,
+    view: int,
+    _entry: Entry,
+    _data: bytes,
 ) -> "Heatmap":
     loaded = detector(_entry)
     image = decode_cache.prepare(_data, [loaded.spec])
     with inference_queue.inference.take():
-        return loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer)
+        return loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer, view=view)
 
 
-def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None) -> "Heatmap":
-    """The heat-map of an image, at the size of `picture`; raises like `verdict`."""
+def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None, view: int = 0) -> "Heatmap":
+    """The heat-map of one view of an image, at the size of `picture`; raises like `verdict`."""
     actions.require_judging()
-    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, entry, data)
+    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, view, entry, data)
 
 
 def picture(data: bytes) -> "np.ndarray":

@@ -6,22 +6,24 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import actions, error_reporting, pictures, roles, widgets
+from dashboard import actions, error_reporting, page_words, pictures, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
+from dfcore.datasets.grouping import OFF
 from dfcore.datasets.preview import Preview, preview, try_pattern
 from dfcore.datasets.reading import Reading
 from dfcore.labels import FAKE, NAMES, REAL
 
 _Meaning = Literal["path", "label", "split", "group", "source"]
 _MEANINGS: dict[_Meaning, tuple[str, str]] = {
-    "path": ("Image file", "The column with the path or name of each image."),
-    "label": ("Class", "The column that says which images are real and which are fake."),
-    "split": ("Split", "The column with training, validation or test. Without it, splits are drawn at random."),
-    "group": ("Group", "The column with the generator or the subject. Figures are told for each group, and every split "
-              "gets a share of each."),
-    "source": ("Source", "The column that names what an image was taken from: a video, a person, a picture. Images of "
-               "one source are never split between training and test."),
+    "path": (page_words.COLUMNS["path"], "The column with the path or name of each image."),
+    "label": (page_words.COLUMNS["label"], "The column that says which images are real and which are fake."),
+    "split": (page_words.COLUMNS["split"], "The column with training, validation or test. Without it, splits are drawn "
+              "at random."),
+    "group": (page_words.COLUMNS["group"], "The column with the generator or the subject. Figures are told for each "
+              "group, and every split gets a share of each."),
+    "source": (page_words.COLUMNS["source"], "The column that names what an image was taken from: a video, a person, a "
+               "picture. Images of one source are never split between training and test."),
 }  # fmt: skip
 _OWN = "own"
 _PATTERNS = {
@@ -29,6 +31,7 @@ _PATTERNS = {
     r"([^/]+)/[^/]+$": "All images of one folder",
     r"([^/]+?)[_\-. ]*\d+\.\w+$": "Same file name but for the number at its end",
     r"([^/_\-]+)[^/]*$": "Same start of the file name, up to _ or -",
+    OFF: page_words.APART,
     _OWN: "A pattern of my own",
 }
 _SHOWN_FOLDERS, _FIRST_ROWS = 200, 6
@@ -123,7 +126,7 @@ def _sides(what: str, key: str, counts: Mapping[str, int], before: Mapping[str, 
         icon, colour = widgets.VERDICT_STYLES[name]
         options = [value for value in counts if value not in result]
         picked = place.multiselect(
-            f":{colour}[:material/{icon}: Means {name}]", options,
+            f":{colour}[:material/{icon}: {page_words.MEANS[name]}]", options,
             [value for value in options if before.get(value) == name], key=f"{what} {name} {key}",
             format_func=lambda value: f"{value or '(empty)'}  ({counts[value]:,} images)",
             placeholder=f"Choose {what}s",
@@ -137,7 +140,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
     """Asks which images belong together, with an example of what the answer matches."""
     options, now = list(_PATTERNS), reading.groups
     picked = st.selectbox(
-        "Images that belong together", options, options.index(now if now in _PATTERNS else _OWN),
+        page_words.GROUPS, options, options.index(now if now in _PATTERNS else _OWN),
         format_func=_PATTERNS.__getitem__, key=f"groups {root}",
         help="Frames of one video, crops of one face, variants of one picture: they are never split between training "
         "and test, because a detector would recognise them there.",
@@ -148,7 +151,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
             placeholder=r"(\d+)_frame", help="A regular expression searched in each path. Images with the same text in "
             "its first group in parentheses (without one, in the whole match) belong together.",
         )  # fmt: skip
-    if picked and roles.may(Role.TRAINER):  # A pattern can take the machine's time.
+    if picked not in ("", OFF) and roles.may(Role.TRAINER):  # A pattern can take the machine's time.
         made = try_pattern(picked, seen.paths)
         st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
         if made.examples:

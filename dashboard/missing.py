@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, roles, widgets
+from dashboard import actions, navigation, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets.registry import missing
 
@@ -33,7 +33,7 @@ def _one(root: Path) -> None:
         )  # fmt: skip
         if st.button("It is here now", key=f"relocate {root}", icon=":material/drive_file_move:", disabled=not may):
             with widgets.errors():
-                st.session_state["dataset"] = str(actions.relocate(root, place))
+                navigation.ask_for_dataset(actions.relocate(root, place))
                 st.rerun()
         if st.button("Forget", key=f"forget {root}", icon=":material/remove:", disabled=not may):
             with widgets.errors():

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from dashboard import streamlit_private
 
 # Each script run has its own thread.
 _here = threading.local()
+_ASKED = "open_dataset"
 _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "": [("home", "Home", "home", "Overview, and upload of an image")],
     "Investigate": [("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image")],
@@ -58,6 +60,16 @@ def require_front_door() -> None:
     if not getattr(_here, "inside", False):
         streamlit_private.leave_pages_directory()
         st.rerun()
+
+
+def ask_for_dataset(folder: Path) -> None:
+    """Has Data sets open a folder when it runs next; within a run its list, once drawn, can no longer be set."""
+    st.session_state[_ASKED] = str(folder)
+
+
+def asked_dataset() -> str | None:
+    """The folder that Data sets was asked to open, once."""
+    return st.session_state.pop(_ASKED, None)
 
 
 def path(name: str) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import stored
 
 # Height of a row in pixels, and rows in sight.
-SIDE, _ROWS = 60, 7
+SIDE, _ROWS = 54, 7
 _NAMES = ("Image 1", "Image 2", "Image 3")
 
 
@@ -23,8 +23,8 @@ def columns(root: Path, paths: Sequence[str]) -> dict[str, str | None]:
 def config() -> dict[str, Any]:
     """Configuration of the columns."""
     return {
-        name: st.column_config.ImageColumn(" " * number or "Examples", width=SIDE + 12, help="Double click to enlarge.")
-        for number, name in enumerate(_NAMES)
+        name: st.column_config.ImageColumn(" " * number, width=SIDE, help="Examples; double click to enlarge.")
+        for number, name in enumerate(_NAMES, 1)
     }
 
 

@@ -12,6 +12,7 @@ from dfcore import workspace
 from dfcore.confidence import is_fake
 from dfcore.datasets import TRAIN
 from dfcore.datasets.registry import registered
+from dfcore.detectors.card import Card
 from dfcore.evaluation import CROSS_VALIDATION, predictions_path, stored_splits
 from dfcore.evaluation.results import stored as stored_results
 from dfcore.labels import FAKE, REAL
@@ -38,6 +39,10 @@ class Source:
     root: Path | None
     split: str
     measured: dict[str, Any] | None = None
+
+    def self_made(self, card: Card) -> str:
+        """What is to be said of self-made fakes among its images; empty if there are none."""
+        return card.training.self_made if self.measured is None else str(self.measured.get("self_made", ""))
 
 
 def sources(entry: detectors.Entry) -> list[Source]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, audit_work, background, roles, widgets
+from dashboard import actions, audit_work, background, navigation, roles, widgets
 from dashboard.roles import Role
 from dfcore.audit import Audit, Finding
 from dfcore.audit.stored import recall
@@ -75,7 +75,7 @@ def _neutralise(root: Path, dataset: Dataset, finding: Finding, key: str, may: b
                 width="content",
             )
             if st.button("Open the copy", key=f"open {copy} {key}", type="tertiary", icon=":material/arrow_forward:"):
-                st.session_state["open_dataset"] = str(copy)
+                navigation.ask_for_dataset(copy)
                 st.rerun()
     if st.button(
         "Make another neutralised copy" if copies else "Make a neutralised copy",

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from dfcore import architectures
 from dfcore.datasets import Dataset, augment
 from dfcore.errors import ConfigError
+from dfcore.imaging.preprocess import VIEW_TITLES, parse_views
 from dfcore.training.config import TrainConfig, form_fields
 from dfcore.training.request import idle, idle_on
 
@@ -88,9 +89,13 @@ class _Form:
         for part, width in ((others, columns), (toggles, 2)):
             places: list[Any] = []
             for name in part:
-                if group == "main" or name not in self.idle():
+                if name in _WIDE:
+                    places = [st.container()]
+                elif group == "main" or name not in self.idle():
                     places = places or list(st.columns(width))
-                    self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
+                else:
+                    continue
+                self.values[name] = _SPECIAL.get(name, _control)(self, places.pop(0), name)
 
     def idle(self) -> set[str]:
         """Fields that have no effect with the current values; they are neither shown nor submitted."""
@@ -196,6 +201,19 @@ def _augmentation(form: _Form, place: Any, name: str) -> str:
     )  # fmt: skip
 
 
+def _views(form: _Form, place: Any, name: str) -> str:
+    before = parse_views(form.start[name])
+    # Pills, not a list: one that grows while it is open scrolls the page, which closes it.
+    picked = place.pills(
+        form_fields()[name].label, list(VIEW_TITLES), selection_mode="multi",
+        default=[view for view in before if view in VIEW_TITLES], key=f"{name}-chosen-{form.key}",
+        format_func=lambda view: VIEW_TITLES[view].removesuffix(" at native pixels").capitalize(), help=form.help(name),
+    )  # fmt: skip
+    return ",".join(before if set(picked) == set(before) else [view for view in VIEW_TITLES if view in picked])
+
+
+# Controls that take a row of their own.
+_WIDE = {"views"}
 _SPECIAL: dict[str, Callable[[_Form, Any, str], Any]] = {
-    "arch": _arch, "image_size": _image_size, "weights": _weights, "augmentation": _augmentation,
+    "arch": _arch, "image_size": _image_size, "weights": _weights, "augmentation": _augmentation, "views": _views,
 }  # fmt: skip

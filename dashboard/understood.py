@@ -9,10 +9,11 @@ import streamlit as st
 from dashboard import actions, error_reporting, pictures, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset, FolderReading
+from dfcore.figures.base import FAKE_COLOUR, REAL_COLOUR
 from dfcore.labels import FAKE, NAMES, REAL
 
 _LARGEST = 20
-_CLASS_COLOURS = {NAMES[REAL]: "blue", NAMES[FAKE]: "orange", "none": "gray"}
+_COLOURS = {NAMES[REAL]: REAL_COLOUR, NAMES[FAKE]: FAKE_COLOUR}
 
 
 def state(dataset: Dataset) -> None:
@@ -36,7 +37,7 @@ def headline(dataset: Dataset) -> None:
     if dataset.reading.confirmed:
         return
     for doubt in dataset.doubts:
-        st.warning(widgets.plain(doubt), icon=":material/help:")
+        st.warning(widgets.told(doubt), icon=":material/help:")
 
 
 def show(root: Path, dataset: Dataset) -> None:
@@ -57,7 +58,7 @@ def _act(root: Path, dataset: Dataset) -> None:
             "This is right", type="primary", icon=":material/check:", disabled=not may,
             help="Confirms classes, splits and groups as shown below. It is remembered for this data set.",
         ):  # fmt: skip
-            actions.confirm(root, True)
+            actions.confirm(root, True, dataset.labelled_fingerprint)
             st.rerun()
         if st.button(
             "Real and fake are the wrong way round", icon=":material/swap_horiz:", disabled=not may,
@@ -76,8 +77,9 @@ def _tree(dataset: Dataset) -> None:
     largest, rest = folders[:_LARGEST], folders[_LARGEST:]
     table = pd.DataFrame([_row(folder) | pictures.columns(dataset.root, folder.samples) for folder in largest])
     told = [column for column in ("Split", "Group") if table[column].any()]
+    shown = table[["Folder", "Class", "Images", *told, *pictures.config()]]
     st.dataframe(
-        table[["Folder", "Class", "Images", *pictures.config(), *told]], hide_index=True, row_height=pictures.SIDE,
+        shown.style.map(_coloured, subset=["Class"]), hide_index=True, row_height=pictures.SIDE,
         height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
         placeholder="", alt="Folders with their class, split, group and images",
     )  # fmt: skip
@@ -91,28 +93,29 @@ def _tree(dataset: Dataset) -> None:
 def _row(folder: FolderReading) -> dict[str, Any]:
     return {
         "Folder": folder.folder or ".",
-        "Class": [NAMES[folder.label] if folder.label is not None else "none"],
+        "Class": NAMES[folder.label] if folder.label is not None else "none",
         "Images": folder.images,
-        "Split": folder.split or "drawn when used",
+        "Split": folder.split or "to be drawn",
         "Group": folder.group or "",
     }
+
+
+def _coloured(name: Any) -> str:
+    return f"color: {_COLOURS[name]}" if name in _COLOURS else ""
 
 
 def _columns() -> dict[str, Any]:
     column = st.column_config
     return {
-        "Folder": column.TextColumn(help="Relative to the data set's folder.", width=200),
-        "Class": column.MultiselectColumn(
-            options=list(_CLASS_COLOURS), color=list(_CLASS_COLOURS.values()), width=80,
-            help="What its images count as; none: they are not used.",
-        ),
-        "Images": column.NumberColumn(format="localized", width=75),
+        "Folder": column.TextColumn(help="Relative to the data set's folder.", width=132),
+        "Class": column.TextColumn(help="What its images count as; none: they are not used.", width=56),
+        "Images": column.NumberColumn(format="localized", width=64),
         "Split": column.TextColumn(
-            help="Training, validation or test. Where the data set does not say, splits are drawn at random, the same "
-            "every time.",
-            width=120,
+            help="Training, validation or test. Where the data set does not say, they are drawn at random when it is "
+            "used, the same every time.",
+            width=80,
         ),
-        "Group": column.TextColumn(help="Generator, subject or source, where the folders tell.", width=150),
+        "Group": column.TextColumn(help="Generator, subject or source, where the folders tell.", width=88),
     }  # fmt: skip
 
 

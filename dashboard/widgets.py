@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
+from dashboard.page_words import page_words
 from dfcore.confidence import FINDINGS
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 from dfcore.labels import NAMES
@@ -48,14 +49,19 @@ def errors(*, stop: bool = False) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        st.error("\n".join(f"- {plain(problem)}" for problem in error.problems), icon=":material/error:")
+        st.error("\n".join(f"- {told(problem)}" for problem in error.problems), icon=":material/error:")
     except BusyError as error:
-        st.warning(plain(error), icon=":material/hourglass_top:")
+        st.warning(told(error), icon=":material/hourglass_top:")
         st.button("Try again", icon=":material/refresh:")
     except DfcoreError as error:
-        st.error(plain(error), icon=":material/error:")
+        st.error(told(error), icon=":material/error:")
         if stop:
             st.stop()
+
+
+def told(message: object) -> str:
+    """A message of the library as escaped Markdown, line by line, in the words of the pages."""
+    return "  \n".join(plain(line.strip()) for line in page_words(message).splitlines())
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:
@@ -121,17 +127,30 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
         help: Help text.
         place: Container to draw into.
     """
-    asked = st.query_params.get(name)
     # A URL value not written by this box overrides it; afterwards the box decides.
-    if asked in options and asked != st.session_state.get(f"{name}_written"):
+    asked = st.query_params.get(name)
+    asked = None if asked == st.session_state.get(f"{name}_written") else asked
+    wanted = [value for value in (asked, st.session_state.get(name)) if value is not None]
+    if asked in options:
         st.session_state[name] = asked
     if st.session_state.get(name) not in options:
         st.session_state.pop(name, None)
     picked = place.selectbox(
         label, list(options), format_func=options.__getitem__, key=name, persist_state="session", help=help
     )
+    if wanted and wanted[0] not in options:
+        st.session_state[f"{name}_gone"] = wanted[0], picked
+    gone, instead = st.session_state.get(f"{name}_gone", (None, None))
+    if gone is not None and instead == picked:  # Said until something else is picked.
+        missing(label, gone, f"Shown is {options[picked]}.", place)
     st.query_params[name] = st.session_state[f"{name}_written"] = picked
     return picked
+
+
+def missing(label: str, name: str, instead: str = "", place: Any = st) -> None:
+    """Tells that what a link or an earlier choice names is no longer there."""
+    text = f"{label} {name} is not there: it was deleted or renamed, or the link is wrong."
+    place.warning(plain(f"{text} {instead}".strip()), icon=":material/link_off:")
 
 
 def show_metrics(metrics: Mapping[str, Any], shown: "Iterable[Metric]") -> None:
@@ -153,9 +172,9 @@ def tiles() -> Any:
     return st.container(horizontal=True)
 
 
-def tile(title: str, shown: str, help: str | None = None) -> None:
-    """Shows one value with its title, wide enough not to truncate it."""
-    st.metric(title, shown, help=help, border=True, width=_TILE)
+def tile(title: str, shown: str, help: str | None = None, *, width: int | Literal["stretch"] = _TILE) -> None:
+    """Shows one value with its title, by default wide enough for the longest."""
+    st.metric(title, shown, help=help, border=True, width=width)
 
 
 def folded(label: str, key: str, **options: Any) -> Any | None:

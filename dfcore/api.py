@@ -173,6 +173,7 @@ def explain(
     method: str = "gradcam",
     target: str = "fake",
     layer: str | None = None,
+    view: int | str = 0,
 ) -> "Heatmap":
     """Computes a heat-map of a detector's evidence in an image.
 
@@ -182,14 +183,15 @@ def explain(
         method: "gradcam", "gradcam++", "scorecam", "layercam" or "saliency".
         target: Evidence for "fake" or for "real".
         layer: Name of a convolutional layer; by default the last one before the head.
+        view: Number or name of the view to explain, where the detector judges several; by default the first.
 
     Returns:
-        A heat-map of the image's size, (H, W) in [0, 1], NaN outside the region that the model sees.
+        A heat-map of the image's size, (H, W) in [0, 1], NaN outside the region that the view shows.
 
     Raises:
         BundleError: If there is no such detector.
         ImageError: If the image cannot be decoded.
-        InputError: If the method, target or layer is unknown.
+        InputError: If the method, target, layer or view is unknown.
 
     Example:
         >>> import dfcore, numpy as np
@@ -197,7 +199,7 @@ def explain(
         >>> dfcore.explain("small", noise).values.shape
         (48, 64)
     """
-    return _loaded(detector).explain(image, method=method, target=target, layer=layer)
+    return _loaded(detector).explain(image, method=method, target=target, layer=layer, view=view)
 
 
 def _loaded(detector: "Detector | Run | str | Path") -> "Detector":

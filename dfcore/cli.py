@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="dfcore", description="Tells real images from machine-made ones.")
     parser.add_argument("--version", action="version", version=f"dfcore {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    data.add(commands.add_parser("data", help="inspect a data set, or make the demonstration set"))
+    data.add(commands.add_parser("data", help="inspect, audit and make data sets"))
     cache.add(commands.add_parser("cache", help="show or free the disk space used by decoded images"))
     train.add(commands.add_parser("train", help="train a detector"))
     runs.add(commands.add_parser("runs", help="list, show, stop, resume, relocate and delete training runs"))

@@ -27,7 +27,11 @@ class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
 
 
-class ConventionUnknown(LayoutError):  # noqa: N818
+class ClassesUnknown(LayoutError):  # noqa: N818  (named after what is to be asked)
+    """Nothing in a folder says which of its images are real, and no table in it could."""
+
+
+class ConventionUnknown(LayoutError):  # noqa: N818  (named after what is to be asked)
     """Nothing tells which of a table's values is real and which is fake.
 
     Attributes:

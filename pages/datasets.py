@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import actions, dataset_view, missing, roles, widgets
-from dashboard.navigation import path, require_front_door
+from dashboard.navigation import ask_for_dataset, asked_dataset, path, require_front_door
 from dashboard.roles import Role
 from dfcore import workspace
 from dfcore.datasets import KNOWN_LAYOUTS
@@ -18,15 +18,9 @@ def make_demonstration() -> None:
     bar = st.progress(0.0, "Making the demonstration data set …")
     with widgets.errors():
         folder = actions.make_demo(lambda done, total: bar.progress(done / total, f"{done} of {total}"))
-        choose(folder)
+        ask_for_dataset(folder)
         bar.empty()
         st.rerun()
-
-
-def choose(folder: Path) -> None:
-    """Makes a folder the chosen one; it opens on what was understood."""
-    st.session_state["dataset"] = str(folder)
-    st.session_state["datasets_tab"] = dataset_view.TABS[0]
 
 
 def add_folder() -> None:
@@ -43,7 +37,7 @@ def add_folder() -> None:
         )
         if st.form_submit_button("Register", icon=":material/add:"):
             with widgets.errors():
-                choose(actions.register(text))
+                ask_for_dataset(actions.register(text))
                 st.rerun()
 
 
@@ -58,8 +52,9 @@ def offer_demonstration(first: bool) -> None:
 def pick(folders: list[Path]) -> Path:
     """The chosen data set, beside what adds to the list and takes off it."""
     names = [str(folder) for folder in folders]
-    if (asked := st.session_state.pop("open_dataset", None)) in names:
-        choose(Path(asked))
+    if (asked := asked_dataset()) in names:
+        st.session_state["dataset"] = asked
+        st.session_state["datasets_tab"] = dataset_view.TABS[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         picked = st.selectbox(
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",

@@ -104,6 +104,8 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
         f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
         f"{widgets.plain(source.title)}"
     )
+    if made := source.self_made(entry.card):
+        st.warning(widgets.plain(made), icon=":material/science:")
     if source.key == "validation":
         st.caption(widgets.plain(prediction_sources.used_for(entry)))
     elif source.measured:

@@ -117,6 +117,8 @@ def any_active(runs: list[Run]) -> bool:
 st.title("Monitor")
 every = stored.runs()
 if not every:
+    if asked := st.query_params.get("run"):
+        widgets.missing("Run", asked)
     widgets.empty("No runs yet.", "train", "Start a training run", "model_training")
     st.stop()
 by_id = {run.id: run for run in every}

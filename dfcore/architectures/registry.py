@@ -1,8 +1,8 @@
 """The registry of architectures, and the one function that builds them.
 
 Each family's file registers a function that maps the input tensor to a feature vector. The head is the same for all:
-dropout, then one dense unit (the logit of P(fake)) or two (logits of real and fake). Listing architectures does not
-import TensorFlow.
+dropout, then one dense unit (the logit of P(fake)), one for each view of an image, or two (logits of real and fake).
+Listing architectures does not import TensorFlow.
 """
 
 import re
@@ -179,6 +179,7 @@ def build_model(
     weights: str = "none",
     loss: Loss = "binary",
     dropout: float = 0.3,
+    heads: int = 1,
 ) -> "keras.Model":
     """Builds a flat Functional model from RGB pixels in [0, 255], shape (N, size, size, 3), to logits.
 
@@ -188,20 +189,24 @@ def build_model(
         weights: "none" (random), "imagenet" (Keras's download) or the path of a weights file.
         loss: "binary" ends in one logit, shape (N, 1); "categorical" in two, shape (N, 2), real first.
         dropout: Rate before the last layer, in [0, 1).
+        heads: Number of logits with binary loss: 1, or the number of views of an image, of which each is then judged
+            by its own, shape (N, heads).
 
     Raises:
-        InputError: If the weights file does not fit.
+        InputError: If the weights file does not fit, or heads are asked for with categorical loss.
         DfcoreError: If ImageNet weights cannot be downloaded.
     """
     import keras
 
     architecture = get(name)
+    if heads != 1 and loss != "binary":
+        raise InputError(f"Expected one head with categorical loss, shared by all views. Received: {heads} heads.")
     own_file = weights not in ("none", "imagenet") and not architecture.pretrained
     inputs = keras.Input((size, size, 3), name="image")
     try:
         x = architecture.features(inputs, "none" if own_file else weights)
         x = keras.layers.Dropout(dropout, name=f"{HEAD}dropout")(x)
-        units = 1 if loss == "binary" else 2
+        units = heads if loss == "binary" else 2
         # The logit stays float32 under mixed precision.
         outputs = keras.layers.Dense(units, dtype="float32", name=LOGIT)(x)
         model = keras.Model(inputs, outputs, name=name)

@@ -1,11 +1,8 @@
 """Neutralised copies of a data set, kept in the workspace, registered and audited."""
 
-import itertools
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from dfcore import workspace
 from dfcore.audit import stored
 from dfcore.audit.neutralise import neutralise, plan_for
 from dfcore.audit.run import audit
@@ -30,7 +27,11 @@ def make(dataset: Dataset, step: Step, *, should_stop: Callable[[], bool]) -> Pa
         DatasetError, InputError, StorageError: See `neutralise`.
     """
     made = neutralise(
-        dataset, _free_folder(dataset), plan_for(dataset), progress=step("Making images alike"), should_stop=should_stop
+        dataset,
+        registry.free_folder(dataset.name, _SUFFIX),
+        plan_for(dataset),
+        progress=step("Making images alike"),
+        should_stop=should_stop,
     )
     if made is None:
         return None
@@ -42,12 +43,4 @@ def make(dataset: Dataset, step: Step, *, should_stop: Callable[[], bool]) -> Pa
 
 def registered_copies(dataset: Dataset) -> list[Path]:
     """The registered copies of a data set, by their names."""
-    name = re.compile(re.escape(dataset.name + _SUFFIX) + r"(-\d+)?")
-    return [root for root in registry.registered() if root.parent == workspace.data_dir() and name.fullmatch(root.name)]
-
-
-def _free_folder(dataset: Dataset) -> Path:
-    """The first folder for a copy that does not exist yet."""
-    first = workspace.data_dir() / f"{dataset.name}{_SUFFIX}"
-    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
-    return next(folder for folder in itertools.chain((first,), numbered) if not folder.exists())
+    return registry.made_of(dataset.name, _SUFFIX)

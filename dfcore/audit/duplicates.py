@@ -11,6 +11,7 @@ from dfcore.audit.finding import MOST_SHOWN, Finding, Severity
 from dfcore.datasets import SPLITS, TRAIN
 from dfcore.datasets.copies import SAME_PIXELS
 from dfcore.datasets.near_duplicates import clusters
+from dfcore.datasets.self_made import marked
 from dfcore.datasets.units import units
 from dfcore.labels import NAMES
 
@@ -25,7 +26,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     """Finds equal and near-equal images, and says where they stand."""
     same = evidence.pairs.kind == SAME_PIXELS
     yield from _findings(evidence.rows, evidence.pairs[same], "copies", "exact copies")
-    yield from _findings(evidence.rows, evidence.pairs[~same], "near-duplicates", "near-duplicates")
+    near = evidence.pairs[~same]
+    made = marked(evidence.dataset.root, evidence.rows).to_numpy(bool)
+    yield from _findings(evidence.rows, near, "near-duplicates", "near-duplicates", made)
     if evidence.rows.source_id.notna().any() and evidence.rows.split.notna().any():
         yield _sources(evidence.rows)
 
@@ -52,18 +55,24 @@ def _sources(rows: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
-def _findings(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Iterator[Finding]:
+def _findings(
+    rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str, made: np.ndarray | None = None
+) -> Iterator[Finding]:
+    """Findings on pairs; those of a self-made fake (`made`, bool for each row) and a real image are meant."""
     label, split = rows.label.to_numpy(int), rows.split.fillna("").to_numpy(str)
     i, j = pairs.i.to_numpy(int), pairs.j.to_numpy(int)
     classes = label[i] != label[j]
     leaks = (split[i] != split[j]) & (split[i] != "") & (split[j] != "")
-    yield _across_classes(rows, pairs[classes], kind, words)
+    meant = classes & (made[i] | made[j]) if made is not None else np.zeros(len(pairs), bool)
+    yield _across_classes(rows, pairs[classes & ~meant], kind, words, int(meant.sum()))
     yield _across_splits(rows, pairs[leaks], kind, words)
     yield _within(rows, pairs[~classes & ~leaks], kind, words)
 
 
-def _across_classes(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str) -> Finding:
+def _across_classes(rows: pd.DataFrame, pairs: pd.DataFrame, kind: str, words: str, meant: int) -> Finding:
     kind, exact = f"{kind} across classes", kind == "copies"
+    if pairs.empty and meant:
+        return _passed(kind, f"No {words} stand in both classes but {meant:,} pairs with self-made fakes, as is meant.")
     if pairs.empty:
         return _passed(kind, f"No {words} stand in both classes.")
     meaning = "The same picture is called real and fake, so one of the two labels is wrong."

@@ -12,8 +12,9 @@ import pandas as pd
 from dfcore.audit.container import words
 from dfcore.audit.facts import exif_kinds
 from dfcore.datasets import Dataset, copies
+from dfcore.datasets.looks import looks
 from dfcore.datasets.near_duplicates import clusters
-from dfcore.datasets.scan_cache import ScanMemory
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.datasets.units import units
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
@@ -92,33 +93,21 @@ def read_signatures(
     """
     rows = dataset.usable.reset_index(drop=True)
 
-    def read(path: str, expected: str, known: Signature | None) -> Signature | None:
-        if known is not None:
-            return known
-        try:
-            data = decoder.read_bytes(dataset.root / path)
-            return sandbox.look(data)[1] if sha256_bytes(data) == expected else None
-        except ImageError:
-            return None
-
     signatures = []
-    memory = ScanMemory(cache, dataset.root)
-    try:
-        remembered = list(memory.signatures(rows.sha256))
-    finally:
-        memory.close()
-    with ThreadPoolExecutor(sandbox.processes()) as pool:
-        for number, result in enumerate(pool.map(read, rows.path, rows.sha256, remembered)):
-            signatures.append(result)
-            progress(number + 1)
+    read = looks(dataset.root, rows.path.tolist(), rows.sha256.tolist(), cache, sandbox.processes())
+    for number, signature in enumerate(read):
+        signatures.append(signature)
+        progress(number + 1)
     kept = [number for number, item in enumerate(signatures) if item is not None]
     return rows.iloc[kept].reset_index(drop=True), [item for item in signatures if item is not None]
 
 
-def copy_pairs(rows: pd.DataFrame, signatures: Sequence[Signature], progress: Progress | None) -> pd.DataFrame:
+def copy_pairs(
+    rows: pd.DataFrame, signatures: Sequence[Signature], memory: NearMemory, progress: Progress | None
+) -> pd.DataFrame:
     """Pairs of copies and near-duplicates: row numbers i and j, kind and distance, see `copies.pairs`."""
     by_pixels = dict(zip(rows.pixels_sha256, signatures, strict=True))
-    found = copies.pairs(rows, by_pixels, progress=progress)
+    found = copies.pairs(rows, by_pixels, memory=memory, progress=progress)
     numbers = pd.Series(rows.index, index=rows.path)
     columns = {"i": found.a.map(numbers), "j": found.b.map(numbers)}
     return pd.DataFrame(columns).astype(int).assign(kind=found.kind, distance=found.distance)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from dfcore import workspace
 from dfcore.audit import label_noise
 from dfcore.audit.evidence import Evidence, sample
 from dfcore.audit.features import Features, best_features, classifier
@@ -87,7 +88,8 @@ def _doubts(evidence: Evidence, progress: Callable[[int], None]) -> Finding:
     labels = rows.label.to_numpy(int)
     if min(len(np.unique(groups[labels == label])) for label in (0, 1)) < 2 * LEAST:
         return _cannot_say(f"there are fewer than {2 * LEAST} unrelated images of a class")
-    features = best_features(evidence.dataset.root, rows, groups, evidence.seed, progress)
+    root, cache = evidence.dataset.root, workspace.cache_dir()
+    features = best_features(root, rows, groups, evidence.seed, cache, progress)
     if features is None:
         return _cannot_say("no shipped network runs here; it needs the extra 'openvino'")
     kept = features.kept

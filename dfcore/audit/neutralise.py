@@ -13,7 +13,6 @@ Two ways of bringing them to one size:
 """
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -26,15 +25,15 @@ from PIL import Image
 
 from dfcore.audit.probe import boosting, cross_validate, enough
 from dfcore.datasets import Dataset
+from dfcore.datasets.aside import Aside
 from dfcore.errors import DatasetError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.labels import NAMES
-from dfcore.utils.files import make_folder, read_json, sha256_bytes, write_atomic, write_bytes, write_json
+from dfcore.utils.files import sha256_bytes, write_atomic, write_bytes
 
 How = Literal["native", "resize"]
 QUALITY = 90
 MANIFEST = "manifest.csv"
-_PLAN = "plan.json"
 _MIN_SIDE, _MAX_SIDE = 16, 1024
 # Share of a class whose images may be too small for the common size; they are left out.
 _SMALLEST = 0.05
@@ -160,10 +159,9 @@ def neutralise(
         DatasetError: If no image of a class is left.
         StorageError: If the disk is full.
     """
-    out = Path(out).expanduser().absolute()
-    _check_out(dataset, out)
-    aside = out.parent / f".{out.name}.neutralising"
-    _begin(aside, plan)
+    aside = Aside.begin(
+        dataset.root, out, asdict(plan), made="neutralised copy", of="data set itself", doing="neutralising"
+    )
     rows = dataset.usable.reset_index(drop=True)
     targets = _targets(rows)
     reasons: list[str | None] = []
@@ -172,7 +170,7 @@ def neutralise(
         if should_stop():
             return ""
         row = rows.iloc[number]
-        return _make(dataset.root / row.path, row, aside / targets[number], plan)
+        return _make(dataset.root / row.path, row, aside.folder / targets[number], plan)
 
     with ThreadPoolExecutor(sandbox.processes()) as pool:
         for number, reason in enumerate(pool.map(make, range(len(rows)))):
@@ -184,39 +182,16 @@ def neutralise(
     made = np.array([reason is None for reason in reasons])
     if rows[made].label.nunique() < 2:
         raise DatasetError(f"No image of one class is left: {next(reason for reason in reasons if reason)}")
-    _write_manifest(aside, rows[made], [target for target, good in zip(targets, made, strict=True) if good])
+    _write_manifest(aside.folder, rows[made], [target for target, good in zip(targets, made, strict=True) if good])
     left_out = [(rows.path[k], reason) for k, reason in enumerate(reasons) if reason]
     left_out += [*_unused(dataset)]
-    (aside / _PLAN).unlink()
-    if out.exists():
-        out.rmdir()
-    aside.rename(out)
-    return Neutralised(out, plan, int(made.sum()), tuple(left_out))
+    return Neutralised(aside.finish(), plan, int(made.sum()), tuple(left_out))
 
 
 def _unused(dataset: Dataset) -> Iterator[tuple[str, str]]:
     table = dataset.table[~dataset.table.index.isin(dataset.usable.index)]
     for path, error in zip(table.path, table.error, strict=True):
         yield path, error if isinstance(error, str) else "It has no label."
-
-
-def _check_out(dataset: Dataset, out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"Expected a new or empty folder for the neutralised copy. Received: {out}.")
-    if out.resolve().is_relative_to(dataset.root.resolve()):
-        raise InputError(f"Expected a folder outside of the data set itself. Received: {out}, inside {dataset.root}.")
-
-
-def _begin(aside: Path, plan: Plan) -> None:
-    """Prepares the hidden folder; what was made by another plan is discarded."""
-    try:
-        known = read_json(aside / _PLAN) == asdict(plan)
-    except (OSError, ValueError):
-        known = False
-    if not known:
-        shutil.rmtree(aside, ignore_errors=True)
-        make_folder(aside)
-        write_json(aside / _PLAN, asdict(plan))
 
 
 def _targets(rows: pd.DataFrame) -> list[Path]:

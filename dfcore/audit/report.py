@@ -25,11 +25,14 @@ section { padding: .2rem 1rem .8rem; margin: 1rem 0; }
 .high { border-left-color: #c0392b; } .medium { border-left-color: #d68910; } .low { border-left-color: #b7950b; }
 .ok { border-left-color: #7f8c8d; }
 .badge { font-size: .8rem; font-weight: 600; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .6rem; }
-.gallery { display: flex; flex-wrap: wrap; gap: .8rem; }
-figure { margin: 0; max-width: 19rem; } figcaption { font-size: .75rem; overflow-wrap: anywhere; max-width: 9.5rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .8rem; }
+.gallery.pairs { grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); }
+.gallery p { grid-column: 1 / -1; margin: 0; }
+figure { margin: 0; flex: 1; min-width: 0; } figcaption { font-size: .75rem; overflow-wrap: anywhere; }
 .pair { display: flex; gap: .3rem; border: 1px solid #8884; border-radius: 6px; padding: .4rem; }
-img { width: 9rem; height: 9rem; object-fit: contain; background: #8883; }
-.missing { width: 9rem; height: 9rem; background: #8883; display: grid; place-items: center; font-size: .75rem; }
+img, .missing { width: 100%; aspect-ratio: 1; background: #8883; }
+img { display: block; object-fit: contain; }
+.missing { display: grid; place-items: center; font-size: .75rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .85rem; }
 """
 
@@ -79,7 +82,8 @@ def _section(audit: Audit, finding: Finding) -> str:
     if finding.details:
         lines.append("<ul>" + "".join(f"<li>{_text(detail)}</li>" for detail in finding.details) + "</ul>")
     if finding.severity != "ok":
-        lines.append(f'<div class="gallery">{"".join(_gallery(Path(audit.root), finding))}</div>')
+        kind = "gallery pairs" if finding.pairs else "gallery"
+        lines.append(f'<div class="{kind}">{"".join(_gallery(Path(audit.root), finding))}</div>')
     if finding.figures:
         figures = "".join(f"<dt>{_text(name)}</dt><dd>{value:.4g}</dd>" for name, value in finding.figures.items())
         lines.append(f"<details><summary>Figures</summary><dl>{figures}</dl></details>")

@@ -13,16 +13,21 @@ from dfcore.audit.finding import Audit, Finding, ordered
 from dfcore.audit.labels import MOST_JUDGED
 from dfcore.audit.probe import Auc, boosting, cross_validate, enough
 from dfcore.datasets import Dataset
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.detectors.bundle import now
 from dfcore.errors import DatasetError
 
 Progress = Callable[[int, int], None]
+# Steps after which progress is told again.
+_SHOWN = 50
 
 
 def audit(dataset: Dataset, *, progress: Progress | None = None, seed: int = 0, networks: bool = True) -> Audit:
     """Audits a data set: shortcuts, content, copies, labels, and plain faults.
 
-    Nothing is changed. Probes look at a sample of large data sets, which `Audit.notes` then tells.
+    Nothing is changed. Near-duplicates and features of images, which take long, are kept in the cache as they are
+    found: an audit that was stopped or killed goes on where it was. Probes look at a sample of large data sets, which
+    `Audit.notes` then tells.
 
     Args:
         dataset: What `scan` returned; leave splits that the folders do not give undrawn.
@@ -64,7 +69,8 @@ def gather(dataset: Dataset, seed: int = 0, steps: "_Steps | None" = None) -> Ev
     steps = steps or _Steps(None, [0, 0])
     rows, signatures = read_signatures(dataset, workspace.cache_dir(), steps.done)
     steps.stage(1)
-    pairs = copy_pairs(rows, signatures, lambda done, _: steps.done(done))
+    memory = NearMemory(workspace.cache_dir(), dataset.root)
+    pairs = copy_pairs(rows, signatures, memory, lambda done, _: steps.done(done))
     return Evidence(dataset, rows, signatures, related(rows, pairs), pairs, seed)
 
 
@@ -119,16 +125,17 @@ class _Steps:
     """Adds the progress of stages up to one count."""
 
     def __init__(self, progress: Progress | None, sizes: list[int]):
-        self._progress, self._sizes, self._stage = progress, sizes, 0
+        self._progress, self._sizes, self._stage, self._told = progress, sizes, 0, 0
 
     def stage(self, number: int) -> None:
         """Begins a stage."""
-        self._stage = number
+        self._stage, self._told = number, -_SHOWN
         self.done(0)
 
     def done(self, count: int) -> None:
         """Tells how much of the stage is done."""
-        if self._progress and (count % 50 == 0 or count == self._sizes[self._stage]):
+        if self._progress and (count >= self._told + _SHOWN or count == self._sizes[self._stage]):
+            self._told = count
             before = sum(self._sizes[: self._stage])
             self._progress(before + min(count, self._sizes[self._stage]), sum(self._sizes))
 

@@ -94,7 +94,7 @@ def predict_files(
 
 def _batch_size(detectors: Mapping[str, Detector]) -> int:
     """Batch size that keeps a many-core machine busy within `_BATCH_BYTES`."""
-    of_one = sum(3 * detector.spec.size**2 for detector in detectors.values())
+    of_one = sum(detector.spec.input_bytes for detector in detectors.values())
     return max(_FEWEST, min(_MOST, _BATCH_BYTES // of_one))
 
 

@@ -1,11 +1,11 @@
-"""`dfcore data`: inspects a data set, makes the demonstration set."""
+"""`dfcore data`: inspects a data set, makes the demonstration set and others."""
 
 import argparse
 from dataclasses import asdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dfcore.commands import audit
+from dfcore.commands import align, audit
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command, subcommands
 from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_json, print_table, progress_bar
@@ -24,6 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     scan.add_argument("root", metavar="ROOT", help="folder or table of images")
     add_reading(scan, confirm=True)
     audit.add(commands)
+    align.add(commands)
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
     demo.add_argument("--seed", type=int, default=0)
@@ -31,9 +32,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _scan(options: argparse.Namespace) -> int:
     from dfcore.datasets import assign_splits, scan
+    from dfcore.datasets.reading import remember
 
     with applied_reading(options, options.root) as reading:
         result = scan(options.root, reading=reading, progress=progress_bar("reading"))
+        if options.reading_confirm:
+            remember(Path(options.root), reading.model_copy(update={"confirmed_of": result.labelled_fingerprint}))
     dataset = assign_splits(result)
     bad = dataset.unreadable
     code = INCOMPLETE if len(bad) or any(one.missed for one in dataset.left_out) else 0
@@ -44,13 +48,16 @@ def _scan(options: argparse.Namespace) -> int:
     print(f"{printable(dataset.root)}\nLayout: {printable(dataset.layout)}")
     if dataset.demonstration:
         print("This is a DEMONSTRATION data set; its fakes are simulated.")
+    if dataset.self_made:
+        print(f"SELF-MADE: {printable(dataset.self_made)}")
     _print_understood(dataset)
     print(dataset.counts().to_string())
     if drawn:
         print("The splits are drawn automatically, stratified, with seed 0.")
     print(f"Unlabelled images: {int((dataset.table.split == 'unlabelled').sum())}")
     for note in dataset.notes:
-        print(f"Note: {printable(note)}")
+        if note != dataset.self_made:  # Told above.
+            print(f"Note: {printable(note)}")
     print(f"Unusable images: {len(bad)}")
     for path, error in bad[["path", "error"]].itertuples(index=False):
         print(f"  {printable(path)}: {printable(error)}")
@@ -65,6 +72,7 @@ def _as_json(dataset: "Dataset", drawn: bool) -> dict[str, Any]:
         "root": str(dataset.root),
         "layout": dataset.layout,
         "demonstration": dataset.demonstration,
+        "self_made": dataset.self_made,
         "tree": [asdict(folder) | {"label": names[folder.label]} for folder in dataset.tree],
         "left_out": [asdict(left) for left in dataset.left_out],
         "doubts": list(dataset.doubts),

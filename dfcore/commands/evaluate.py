@@ -54,9 +54,9 @@ def add(commands: Any) -> None:
         "--record",
         action="store_true",
         help="write on the cards of the detectors how many fakes of each data set lie below the lower threshold: "
-        "evidence "
-        "for the right to say 'likely real'. Needs data sets that they have not learned from.",
+        "evidence for the right to say 'likely real'. Needs data sets that they have not learned from.",
     )
+    add_reading(cross)
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
     add_arch_file(compare)
     compare.add_argument("first", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -140,6 +140,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    if "self_made" in metrics:
+        print(f"SELF-MADE: {printable(metrics['self_made'])}")
     print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))
     print(metrics["report"])
     if metrics["groups"]:
@@ -160,7 +162,8 @@ def _cross_eval(options: argparse.Namespace) -> None:
     for name, folder in [(name, find_bundle(name)) for name in options.bundles]:
         detector = Detector.load(folder)
         for root in options.data_root:
-            metrics, table = _measured(detector, root, options.split)
+            with applied_reading(options, root):
+                metrics, table = _measured(detector, root, options.split)
             three, seen = metrics["three_way"], metrics["trained_on"]
             same = {"same_data": metrics["same_data_as_training"]}
             rows.append(
@@ -174,13 +177,15 @@ def _cross_eval(options: argparse.Namespace) -> None:
             if options.record:
                 card = record_source(folder, metrics, table)
                 remarks.append(f"{Path(name).name}: {card.words.in_words(card.thresholds)}")
+            if "self_made" in metrics:
+                remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
             if found(seen):
                 remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
     if options.json:
         print_json(rows)
         return
     print_table(rows)
-    print(*map(printable, remarks), sep="\n", end="\n" if remarks else "")
+    print(*map(printable, dict.fromkeys(remarks)), sep="\n", end="\n" if remarks else "")
 
 
 def _compare(options: argparse.Namespace) -> None:

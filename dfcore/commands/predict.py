@@ -65,6 +65,12 @@ def add(commands: Any) -> None:
     )
     explain.add_argument("--target", default="fake", help="class to show evidence for: fake (default) or real")
     explain.add_argument("--layer", help="a convolutional layer (default: the last one)")
+    explain.add_argument(
+        "--view",
+        default=0,
+        metavar="VIEW",
+        help="number or name of the part of the image to explain (default: 0, the first)",
+    )
     explain.add_argument("--out", required=True, metavar="FILE.png")
     optimize = command(commands, "optimize", _optimize, "prepare a detector for fast inference with OpenVINO")
     add_arch_file(optimize)
@@ -266,7 +272,9 @@ def _explain(options: argparse.Namespace) -> None:
     detector = Detector.load(options.bundle)
     prepared = sandbox.prepare(data, [detector.spec])
     verdict = detector.judge([prepared])[0]
-    heatmap = detector.explain(prepared, method=options.method, target=options.target, layer=options.layer)
+    heatmap = detector.explain(
+        prepared, method=options.method, target=options.target, layer=options.layer, view=options.view
+    )
     # Last, since it may take hundreds of megabytes.
     picture = figure(sandbox.decode(data), heatmap)
     write_atomic(out, lambda path: picture.save(path, "PNG"))
@@ -280,6 +288,8 @@ def _explain(options: argparse.Namespace) -> None:
         "method": heatmap.method,
         "target": heatmap.target,
         "layer": heatmap.layer,
+        "view": detector.spec.view_titles[heatmap.view],
+        "region": heatmap.region,
         "peak": heatmap.peak,
         "out": options.out,
     }

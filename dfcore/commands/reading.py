@@ -64,9 +64,9 @@ def reading_of(options: argparse.Namespace, before: "Reading | None" = None) -> 
         given["swapped"] = options.reading_swap
     before = Reading() if before is None or options.reading_forget else before
     if getattr(options, "reading_confirm", False):
-        given["confirmed"] = True
+        given |= {"confirmed": True, "confirmed_of": ""}
     elif given:
-        given["confirmed"] = False
+        given |= {"confirmed": False, "confirmed_of": ""}
     return Reading.model_validate(before.model_dump() | given)
 
 

@@ -33,7 +33,7 @@ class Pixels:
     """Preprocessed images, ready to be gathered in any order.
 
     Attributes:
-        store: uint8 array or memory map of shape (rows, size, size, 3).
+        store: uint8 array or memory map of shape (rows, *spec.input_shape).
         rows: for each requested image its row in `store`, -1 where it could not be decoded.
         errors: {position of the request: reason} for those.
     """
@@ -43,7 +43,7 @@ class Pixels:
     errors: dict[int, str]
 
     def gather(self, positions: np.ndarray) -> np.ndarray:
-        """The pixels of some requested images, uint8 (len(positions), size, size, 3)."""
+        """The pixels of some requested images, uint8 (len(positions), *spec.input_shape)."""
         return self.store[self.rows[positions]]
 
 
@@ -85,7 +85,7 @@ def load_pixels(
 def _load_memory(
     wanted: dict[str, Path], spec: PreprocessSpec, progress: Progress | None, workers: int
 ) -> tuple[np.ndarray, dict[str, int], dict[str, str]]:
-    store = np.empty((len(wanted), spec.size, spec.size, 3), np.uint8)
+    store = np.empty((len(wanted), *spec.input_shape), np.uint8)
     known: dict[str, int] = {}
     errors: dict[str, str] = {}
     slices = _slices(list(wanted.items()), spec)
@@ -102,13 +102,13 @@ def _load_memory(
 def _opened(folder: Path, spec: PreprocessSpec) -> tuple[PixelStore, Use]:
     """The store that all accounts share, or one of this account's own where another account keeps that for itself."""
     try:
-        store = PixelStore(folder / spec.key, spec.size)
+        store = PixelStore(folder / spec.key, spec.input_shape)
         return store, store.begin_use()
     except StorageError:
         own = folder / f"{spec.key}-{os.getuid() if hasattr(os, 'getuid') else 'own'}"
         if not os.access(folder, os.W_OK) or os.access(folder / spec.key, os.W_OK | os.X_OK):
             raise
-        store = PixelStore(own, spec.size)
+        store = PixelStore(own, spec.input_shape)
         return store, store.begin_use()
 
 
@@ -138,7 +138,7 @@ def _load_disk(
 
 
 def _slices(items: list[tuple[str, Path]], spec: PreprocessSpec) -> list[list[tuple[str, Path]]]:
-    most = max(1, min(_SLICE_IMAGES, _SLICE_BYTES // (3 * spec.size**2)))
+    most = max(1, min(_SLICE_IMAGES, _SLICE_BYTES // spec.input_bytes))
     return [items[start : start + most] for start in range(0, len(items), most)]
 
 

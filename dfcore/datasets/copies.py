@@ -1,12 +1,14 @@
 """Copies within a data set, of the same pixels and near-duplicates, and whether they stand in different places."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import combinations, product
 
 import pandas as pd
 
 from dfcore.datasets import near_duplicates
 from dfcore.datasets.near_duplicates import Progress
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.imaging.signature import Signature
 
 SAME_PIXELS = "same pixels"
@@ -14,13 +16,18 @@ Pair = tuple[str, str, str, float]
 
 
 def pairs(
-    table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None
+    table: pd.DataFrame,
+    signatures: Mapping[str, Signature],
+    *,
+    memory: NearMemory | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Lists the copies among the images of a data set.
 
     Args:
         table: `Dataset.table`; rows with an error are passed over.
         signatures: by `pixels_sha256`; images without one are compared by equality of pixels only.
+        memory: keeps the search, so that the next one need not begin anew.
         progress: see `near_duplicates.find`.
 
     Returns:
@@ -31,7 +38,9 @@ def pairs(
         each split and class. Sorted by distance.
     """
     rows = table[table.error.isna() & table.pixels_sha256.notna()]
-    result = pd.DataFrame(_same(rows) + _near(rows, signatures, progress), columns=["a", "b", "kind", "distance"])
+    result = pd.DataFrame(
+        _same(rows) + _near(rows, signatures, memory, progress), columns=["a", "b", "kind", "distance"]
+    )
     result = result.astype({"a": "str", "b": "str", "kind": "str", "distance": "float64"})
     for column, name in (("split", "across_splits"), ("label", "across_classes")):
         place = rows.set_index("path")[column].astype("str")
@@ -49,15 +58,19 @@ def _same(rows: pd.DataFrame) -> list[Pair]:
     return listed
 
 
-def _near(rows: pd.DataFrame, signatures: Mapping[str, Signature], progress: Progress | None) -> list[Pair]:
-    groups = {str(content): group for content, group in rows.groupby("pixels_sha256", sort=False)}
-    groups = {content: group for content, group in groups.items() if content in signatures}
-    found = near_duplicates.find([signatures[content] for content in groups], progress=progress)
-    contents = list(groups)
+def _near(
+    rows: pd.DataFrame, signatures: Mapping[str, Signature], memory: NearMemory | None, progress: Progress | None
+) -> list[Pair]:
+    contents = sorted(set(rows.pixels_sha256) & signatures.keys())
+    shown = [signatures[content] for content in contents]
+    find = partial(memory.find, contents) if memory else near_duplicates.find
+    found = find(shown, progress=progress)
+    # Of the pictures in pairs only: a table for each of many pictures takes far more memory than the pictures.
+    paired = rows[rows.pixels_sha256.isin({contents[number] for number in {*found.i, *found.j}})]
+    places = {str(content): _one_each(group) for content, group in paired.groupby("pixels_sha256", sort=False)}
     listed = []
     for i, j, kind, distance in found.itertuples(index=False):
-        both = product(_one_each(groups[contents[i]]), _one_each(groups[contents[j]]))
-        listed += [(a, b, kind, distance) for a, b in both]
+        listed += [(a, b, kind, distance) for a, b in product(places[contents[i]], places[contents[j]])]
     return listed
 
 

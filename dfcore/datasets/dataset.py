@@ -54,6 +54,11 @@ class FolderReading:
     samples: tuple[str, ...] = ()
 
 
+def _fingerprint(rows: pd.DataFrame) -> str:
+    lines = rows[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
+    return sha256_bytes("\n".join(sorted(lines)).encode())
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What `scan` found.
@@ -69,6 +74,7 @@ class Dataset:
             error is the reason why a row cannot be used, or missing.
         notes: things about the whole that a person should know.
         demonstration: whether the folder says that it is a demonstration data set.
+        self_made: what is to be said of fakes that this workbench made of real pictures; empty if there are none.
         left_out: what lies under the root and is not in the table.
         doubts: things that a person should look at before the data are used, one sentence each.
         tree: what was understood, folder by folder.
@@ -80,6 +86,7 @@ class Dataset:
     table: pd.DataFrame
     notes: tuple[str, ...] = field(default_factory=tuple)
     demonstration: bool = False
+    self_made: str = ""
     left_out: tuple[LeftOut, ...] = ()
     doubts: tuple[str, ...] = ()
     tree: tuple[FolderReading, ...] = ()
@@ -103,8 +110,12 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """A hash over content, label and split of the usable rows; the order of files does not matter."""
-        rows = self.usable[["sha256", "label", "split"]].astype(object).map(str).agg(" ".join, axis=1)
-        return sha256_bytes("\n".join(sorted(rows)).encode())
+        return _fingerprint(self.usable)
+
+    @property
+    def labelled_fingerprint(self) -> str:
+        """Like `fingerprint`, over all labelled rows: images that are taken out of use do not change it."""
+        return _fingerprint(self.table[self.table.label.notna()])
 
     def counts(self) -> pd.DataFrame:
         """Number of usable images by split (rows) and class (columns "real", "fake")."""

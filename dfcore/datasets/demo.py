@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import convolve1d
 
+from dfcore.datasets.aside import require_new
 from dfcore.datasets.layouts import TEST, TRAIN, VALIDATION
-from dfcore.errors import InputError
 from dfcore.imaging import decoder
 from dfcore.labels import NAMES
 
@@ -59,8 +59,7 @@ def make_demo(
         InputError: when the folder holds something already.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"Expected a new or empty folder for the demonstration data set. Received: {folder}.")
+    require_new(folder, "demonstration data set")
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Made aside and moved into place, so that a broken-off attempt is never taken for the whole.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".demo-") as aside:

@@ -9,8 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from dfcore.datasets.conventions import CONVENTIONS, Name
+from dfcore.datasets.conventions import CONVENTIONS
 from dfcore.datasets.layouts import parse_split
+from dfcore.datasets.source_names import Name
 from dfcore.errors import LayoutError
 
 # The pattern of a reading that turns grouping off.

@@ -13,9 +13,11 @@ import pandas as pd
 from dfcore.datasets import near_match, near_search
 from dfcore.datasets.near_match import COARSE, TERMS, Match
 from dfcore.datasets.near_search import Candidates
+from dfcore.datasets.units import connected
 from dfcore.imaging.signature import Signature
+from dfcore.utils.work import Work
 
-RECODED, CROPPED, MIRRORED = "re-encoded or resized", "cropped", "mirrored"
+RECODED, CROPPED, MIRRORED = _KINDS = ("re-encoded or resized", "cropped", "mirrored")
 # Chosen on photos_train and faces/train (benchmarks/near_duplicates.py): planted copies stay below 0.055 and 0.18; the
 # nearest distinct pictures, aligned portraits, begin at 0.067 and 0.28, and none has both below these limits.
 MOST_DETAIL, MOST_COLOUR = 0.09, 0.25
@@ -28,18 +30,22 @@ _CUT = 0.015
 # Least contrast of detail, in grey levels, and number of cosine terms that carry it.
 _LEAST_DETAIL, _LEAST_TERMS = 4.0, 3.0
 _BLOCK = 4096
+_ALL = "all"
 # Raised when other pairs are found.
 VERSION = 1
 
 Progress = Callable[[int, int], None]
 
 
-def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -> pd.DataFrame:
+def find(
+    signatures: Sequence[Signature], *, progress: Progress | None = None, work: Work | None = None
+) -> pd.DataFrame:
     """Finds the pairs of near-duplicates.
 
     Args:
         signatures: one per picture.
         progress: called with (pictures done, pictures in all) from time to time.
+        work: keeps what is found as it is found; a search with the same signatures goes on from there.
 
     Returns:
         One row per pair, columns: i < j, indices of pictures; kind, one of `RECODED`, `CROPPED`, `MIRRORED` (which may
@@ -51,29 +57,68 @@ def find(signatures: Sequence[Signature], *, progress: Progress | None = None) -
         >>> list(pairs.columns)
         ['i', 'j', 'kind', 'distance']
     """
-    terms = _terms(signatures)
-    kept = np.flatnonzero(detailed(terms[:, 0]))
-    terms, sides = terms[kept], np.array([signatures[k].side for k in kept.tolist()], np.float32)
-    found, done = [_no_pairs()], 0
-    for candidates in near_search.Index(terms[:, 0], sides).search() if len(kept) > 1 else ():
-        found.append(_matching(terms, sides, candidates))
-        done = max(done, int(candidates.copies.max(initial=0)))
-        if progress:
-            progress(done, len(signatures))
-    pairs = pd.concat(found).sort_values("distance").drop_duplicates(["i", "j"])
-    pairs["i"], pairs["j"] = kept[pairs.i], kept[pairs.j]
+    pairs = recalled(work)
+    if pairs is None:
+        pairs = _searched(signatures, progress, work)
     if progress:
         progress(len(signatures), len(signatures))
-    return pairs.sort_values(["i", "j"], ignore_index=True)
+    return pairs
+
+
+def recalled(work: Work | None) -> pd.DataFrame | None:
+    """The pairs of a search that came to its end, as `find` returned them; None if there was none."""
+    return _unpacked(work, _ALL)
+
+
+def _searched(signatures: Sequence[Signature], progress: Progress | None, work: Work | None) -> pd.DataFrame:
+    kept, brightness = _brightness(signatures)
+    thumbs = [signatures[k].thumb for k in kept.tolist()]
+    sides = np.array([signatures[k].side for k in kept.tolist()], np.float32)
+    index = near_search.Index(brightness, sides) if len(kept) > 1 else None
+    del brightness
+    found, parts = [_no_pairs()], []
+    for start in range(0, len(kept), near_search.QUERIES) if index else ():
+        own = np.arange(start, min(start + near_search.QUERIES, len(kept)))
+        parts.append(f"from {start}")
+        pairs = _unpacked(work, parts[-1])
+        if pairs is None:
+            assert index is not None  # Otherwise there is no round.
+            pairs = pd.concat([_matching(thumbs, sides, candidates) for candidates in index.search(own)])
+            _pack(work, parts[-1], pairs)
+        found.append(pairs)
+        if progress:
+            progress(int(own[-1]) + 1, len(signatures))
+    pairs = pd.concat(found).sort_values("distance", kind="stable").drop_duplicates(["i", "j"])
+    pairs["i"], pairs["j"] = kept[pairs.i], kept[pairs.j]
+    pairs = pairs.sort_values(["i", "j"], ignore_index=True)
+    _pack(work, _ALL, pairs)
+    if work:
+        work.forget(parts)
+    return pairs
+
+
+def _pack(work: Work | None, part: str, pairs: pd.DataFrame) -> None:
+    if work:
+        kind = [_KINDS.index(kind) for kind in pairs.kind]
+        work.keep(part, i=pairs.i.to_numpy(int), j=pairs.j.to_numpy(int), kind=np.array(kind, np.uint8),
+                  distance=pairs.distance.to_numpy(np.float32))  # fmt: skip
+
+
+def _unpacked(work: Work | None, part: str) -> pd.DataFrame | None:
+    arrays = work.recall(part) if work else None
+    try:
+        if arrays is None:
+            return None
+        kinds = np.array(_KINDS, dtype=object)[arrays["kind"]]
+        table = pd.DataFrame({"i": arrays["i"], "j": arrays["j"], "kind": kinds, "distance": arrays["distance"]})
+        return table.astype(_no_pairs().dtypes.to_dict())
+    except (KeyError, IndexError, ValueError, TypeError):  # Damaged: searched anew.
+        return None
 
 
 def clusters(pairs: pd.DataFrame, count: int) -> np.ndarray:
     """Which of `count` pictures hang together by pairs: a label for each, int32 (count,), from 0 without gaps."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs), bool), (pairs.i, pairs.j)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    return connected(pairs.i.to_numpy(), pairs.j.to_numpy(), count)
 
 
 def sources(table: pd.DataFrame, signatures: Mapping[str, Signature], *, progress: Progress | None = None) -> pd.Series:
@@ -128,22 +173,35 @@ def detailed(brightness: np.ndarray) -> np.ndarray:
     return (fine >= _LEAST_DETAIL) & (carrying >= _LEAST_TERMS)
 
 
-def _terms(signatures: Sequence[Signature]) -> np.ndarray:
-    terms = np.empty((len(signatures), 3, TERMS, TERMS), np.float32)
+def _brightness(signatures: Sequence[Signature]) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures with enough detail, their indices (K,), and their terms of brightness, (K, TERMS, TERMS)."""
+    kept, terms = [np.empty(0, int)], [np.empty((0, TERMS, TERMS), np.float32)]
     for start in range(0, len(signatures), _BLOCK):
-        part = signatures[start : start + _BLOCK]
-        terms[start : start + _BLOCK] = near_match.cosine_terms(np.stack([signature.thumb for signature in part]))
-    return terms
+        part = _terms([signature.thumb for signature in signatures[start : start + _BLOCK]])[:, 0]
+        chosen = np.flatnonzero(detailed(part))
+        kept.append(start + chosen)
+        terms.append(part[chosen])
+    return np.concatenate(kept), np.concatenate(terms)
 
 
-def _matching(terms: np.ndarray, sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
-    """The candidates that are near-duplicates."""
+def _terms(thumbs: Sequence[np.ndarray]) -> np.ndarray:
+    return near_match.cosine_terms(np.stack(thumbs))
+
+
+def _matching(thumbs: Sequence[np.ndarray], sides: np.ndarray, candidates: Candidates) -> pd.DataFrame:
+    """The candidates that are near-duplicates.
+
+    Terms are computed from thumbnails where they are needed: those of all pictures take more memory than the rest.
+    """
     found = [_no_pairs()]
     for start in range(0, len(candidates.copies), _BLOCK):
         originals, copies, windows = (part[start : start + _BLOCK] for part in candidates[:3])
-        shown = near_match.mirrored(terms[copies]) if candidates.flipped else terms[copies]
+        pictures, row = np.unique(np.concatenate([originals, copies]), return_inverse=True)
+        terms = _terms([thumbs[number] for number in pictures.tolist()])
+        ours, theirs = terms[row[: len(originals)]], terms[row[len(originals) :]]
+        shown = near_match.mirrored(theirs) if candidates.flipped else theirs
         shortest = np.minimum(sides[originals], sides[copies])
-        result = near_match.match(terms[originals], shown, near_search.WINDOWS[windows], shortest)
+        result = near_match.match(ours, shown, near_search.WINDOWS[windows], shortest)
         accepted = _same(result, shortest[result.pairs] < near_search.TINY)
         found.append(_pairs(originals[result.pairs], copies[result.pairs], candidates.flipped, result)[accepted])
     return pd.concat(found)

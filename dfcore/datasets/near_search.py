@@ -23,7 +23,8 @@ MOST = 24
 # Cuts on the two sides of an axis, as shares of it. Any cut of up to 11% is within 3.5% of one of them.
 _CUTS = ((0.02, 0.02), (0.02, 0.09), (0.09, 0.02), (0.09, 0.09))
 WINDOWS = np.array([(x[0], y[0], 1 - x[1], 1 - y[1]) for y, x in product(_CUTS, _CUTS)], np.float32)
-_QUERIES = 4096
+# Pictures searched for at once.
+QUERIES = 4096
 _PER_CELL = 100
 _PROBED = 0.03
 _LEAST = 12
@@ -74,10 +75,10 @@ class Index:
         self._pivots = self._whole[chosen]
         self._windows = np.empty((count, len(WINDOWS), COARSE**2), np.float16)
         cell = np.empty((count, len(WINDOWS)), np.int16)
-        for start in range(0, count, _QUERIES):
-            part = describe_windows(brightness[start : start + _QUERIES])
-            self._windows[start : start + _QUERIES] = part
-            cell[start : start + _QUERIES] = (part @ self._pivots.T).argmax(-1)
+        for start in range(0, count, QUERIES):
+            part = describe_windows(brightness[start : start + QUERIES])
+            self._windows[start : start + QUERIES] = part
+            cell[start : start + QUERIES] = (part @ self._pivots.T).argmax(-1)
         # Within a cell in the order of pictures, so that windows of one picture are neighbours.
         order = np.argsort(cell.ravel(), kind="stable").astype(np.int32)
         self._members = np.split(order, np.searchsorted(cell.ravel()[order], np.arange(1, cells)))
@@ -85,13 +86,11 @@ class Index:
     def __len__(self) -> int:
         return len(self._whole)
 
-    def search(self) -> Iterator[Candidates]:
-        """Candidates, those of some thousand pictures at a time."""
+    def search(self, own: np.ndarray) -> Iterator[Candidates]:
+        """Candidates of some pictures, by their indices; at most `QUERIES` at a time, to save memory."""
         signs = mirrored(np.ones((COARSE, COARSE), np.float32)).ravel()
-        for start in range(0, len(self), _QUERIES):
-            own = np.arange(start, min(start + _QUERIES, len(self)))
-            yield self._candidates(self._whole[own], own, False)
-            yield self._candidates(self._whole[own] * signs, own, True)
+        yield self._candidates(self._whole[own], own, False)
+        yield self._candidates(self._whole[own] * signs, own, True)
 
     def _candidates(self, queries: np.ndarray, own: np.ndarray, flipped: bool) -> Candidates:
         cells = len(self._pivots)
@@ -124,8 +123,8 @@ class Index:
 
     def _best_window(self, queries: np.ndarray, rows: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         best = np.empty(len(rows), np.int64)
-        for start in range(0, len(rows), _QUERIES):
-            part = slice(start, start + _QUERIES)
+        for start in range(0, len(rows), QUERIES):
+            part = slice(start, start + QUERIES)
             best[part] = np.einsum(
                 "nwd,nd->nw", self._windows[pictures[part]].astype(np.float32), queries[rows[part]]
             ).argmax(1)

@@ -34,13 +34,14 @@ def training_batches(
 ) -> "tf.data.Dataset":
     """One epoch of batches (images uint8 (B, S, S, 3), targets, weights where given).
 
-    The last batch is smaller where the count is no multiple. What a batch holds depends on seed,
-    epoch and its number alone, so `skip` continues an epoch exactly where it was left.
+    Images with V views give V examples each, (B * V, S, S, 3), which are augmented alike. The last batch is smaller
+    where the count is no multiple. What a batch holds depends on seed, epoch and its number alone, so `skip` continues
+    an epoch exactly where it was left.
 
     Args:
         pixels: the cache.
         positions: which of its images take part, shape (N,).
-        targets: one a position, shape (N,) or (N, 2).
+        targets: one a position, shape (N,) or (N, K); one for each of its views, shape (N, V, K).
         batch_size: images a step.
         augmentation: see `dfcore.datasets.augment`.
         seed: of the run; with the epoch it determines order and augmentation.
@@ -52,7 +53,7 @@ def training_batches(
 
     order = epoch_order(len(positions), seed, epoch)
     augment = augmenter(augmentation)
-    size = pixels.store.shape[1]
+    *views, size = pixels.store.shape[1:-2]
     parts = (targets,) if weights is None else (targets, weights.astype("float32"))
 
     def gather(chosen: np.ndarray) -> np.ndarray:
@@ -60,11 +61,20 @@ def training_batches(
 
     def batch(number: tf.Tensor, chosen: tf.Tensor, *rest: tf.Tensor) -> tuple:
         images = tf.numpy_function(gather, [chosen], tf.uint8, stateful=False)
-        images = tf.ensure_shape(images, (None, size, size, 3))
-        if augment is not None:
-            mixed = tf.stack([tf.constant(seed * 1_000_003, tf.int64) + epoch, number])
-            images = augment(images, tf.cast(mixed % 2**31, tf.int32))
-        return images, *rest
+        images = tf.ensure_shape(images, (None, *views, size, size, 3))
+        mixed = tf.cast(tf.stack([tf.constant(seed * 1_000_003, tf.int64) + epoch, number]) % 2**31, tf.int32)
+
+        def changed(squares: tf.Tensor) -> tf.Tensor:
+            return squares if augment is None else augment(squares, mixed)
+
+        if not views:
+            return changed(images), *rest
+        # The same seed for each view: an image's views are mirrored, recompressed and recoloured alike.
+        squares = tf.stack([changed(view) for view in tf.unstack(images, axis=1)], axis=1)
+        wanted, *weight = rest
+        weight = [tf.repeat(each, views[0]) for each in weight]
+        flat = tf.reshape(squares, tf.concat([[-1], tf.shape(squares)[2:]], 0))
+        return flat, tf.reshape(wanted, (-1, wanted.shape[-1])), *weight
 
     source = tf.data.Dataset.from_tensor_slices((positions[order], *(part[order] for part in parts)))
     source = source.batch(batch_size).enumerate().skip(skip)

@@ -1,9 +1,9 @@
 """The pixel cache on the disk: one folder for each preprocessing, with two files that only grow, and who uses them.
 
-`pixels.bin` holds rows of uint8 (size, size, 3), `index.bin` the SHA-256 of each row's image. Rows are only ever
-appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer overwrites. While
-somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process dies; a folder
-without one may be emptied.
+`pixels.bin` holds rows of uint8, each of the input shape of an image, `index.bin` the SHA-256 of each row's image. Rows
+are only ever appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer
+overwrites. While somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process
+dies; a folder without one may be emptied.
 """
 
 import math
@@ -67,8 +67,8 @@ class PixelStore:
         row_bytes: of one image.
     """
 
-    def __init__(self, folder: Path, size: int):
-        """Opens or makes it.
+    def __init__(self, folder: Path, shape: tuple[int, ...]):
+        """Opens or makes it, for rows of this shape.
 
         Raises:
             StorageError: when its folder cannot be made.
@@ -79,8 +79,8 @@ class PixelStore:
             raise StorageError(f"The cache folder {folder} cannot be made: {explained(error, folder)}.") from error
         self._folder = folder
         self._pixels, self._index = folder / _PIXELS, folder / _INDEX
-        self._shape = (size, size, 3)
-        self.row_bytes = size * size * 3
+        self._shape = shape
+        self.row_bytes = math.prod(shape)
         self._known: dict[str, int] = {}
 
     def begin_use(self) -> Use:
@@ -129,7 +129,7 @@ class PixelStore:
                 index_file.write(bytes.fromhex("".join(new)))
 
     def open(self, rows: int, use: Use) -> np.ndarray:
-        """The first rows as a read-only memory map, (rows, size, size, 3), which keeps `use` as long as it lives."""
+        """The first rows as a read-only memory map, (rows, *shape), which keeps `use` as long as it lives."""
         if not rows:
             use.end()
             return np.empty((0, *self._shape), np.uint8)

@@ -25,6 +25,7 @@ class Reading(BaseModel):
         groups: Regular expression searched in each path; its first group, or the whole match, is the `source_id`.
         swapped: Whether real and fake are turned around.
         confirmed: Whether a person has looked at what was understood and said that it is right.
+        confirmed_of: `Dataset.labelled_fingerprint` of what was confirmed; empty where it was not kept.
         excluded: `pixels_sha256` of images that are left out.
         together: Groups of `pixels_sha256` that belong together, as found by an audit.
     """
@@ -37,6 +38,7 @@ class Reading(BaseModel):
     groups: str = ""
     swapped: bool = False
     confirmed: bool = False
+    confirmed_of: str = ""
     excluded: tuple[str, ...] = ()
     together: tuple[tuple[str, ...], ...] = ()
 

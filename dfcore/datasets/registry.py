@@ -1,5 +1,7 @@
 """The data sets that people have registered: a list of folders in the workspace's data folder."""
 
+import itertools
+import re
 from pathlib import Path
 
 from filelock import FileLock
@@ -79,6 +81,19 @@ def forget(root: Path) -> None:
 def demo_folder() -> Path:
     """Where the dashboard makes the demonstration data set."""
     return workspace.data_dir() / DEMO
+
+
+def free_folder(name: str, suffix: str) -> Path:
+    """The first folder for what is made of a data set that does not exist yet: NAME-SUFFIX, NAME-SUFFIX-2 and so on."""
+    first = workspace.data_dir() / f"{name}{suffix}"
+    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
+    return next(folder for folder in itertools.chain((first,), numbered) if not folder.exists())
+
+
+def made_of(name: str, suffix: str) -> list[Path]:
+    """The registered data sets that were made of another, by their names, see `free_folder`."""
+    pattern = re.compile(re.escape(name + suffix) + r"(-\d+)?")
+    return [root for root in registered() if root.parent == workspace.data_dir() and pattern.fullmatch(root.name)]
 
 
 def _file() -> Path:

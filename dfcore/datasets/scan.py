@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dfcore import workspace
-from dfcore.datasets import grouping
+from dfcore.datasets import grouping, self_made
 from dfcore.datasets.competition import label_files
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import TRAIN, UNLABELLED, Place
@@ -86,9 +86,23 @@ def scan(
     notes = (*understood.notes, *reading_notes(reading, table), *told, *_notes(folder, table), *near)
     tree = folder_tree(understood.paths, [turned(place, reading) for place in understood.places])
     demonstration = (folder / "DEMONSTRATION.txt").is_file()
-    left_out = tuple(one for one in understood.left_out if one.path not in understood.tables)
-    data = Dataset(folder, understood.layout, table, notes, demonstration, left_out, tree=tree, reading=reading)
-    return replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
+    usable = table[table.label.notna() & table.error.isna()]
+    made = self_made.told(usable, self_made.marked(folder, usable))
+    notes = (made, *notes) if made else notes
+    left_out = tuple(self_made.settled(folder, one) for one in understood.left_out
+                     if one.path not in understood.tables)  # fmt: skip
+    data = Dataset(folder, understood.layout, table, notes, demonstration, made, left_out, tree=tree, reading=reading)
+    data = replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
+    return _still_confirmed(data)
+
+
+def _still_confirmed(data: Dataset) -> Dataset:
+    """The data set; what a person confirmed no longer is where images, labels or splits have changed since."""
+    reading = data.reading
+    if not (reading.confirmed and reading.confirmed_of) or reading.confirmed_of == data.labelled_fingerprint:
+        return data
+    doubt = "Images, labels or splits have changed since this was confirmed: look at it again."
+    return replace(data, doubts=(*data.doubts, doubt), reading=reading.model_copy(update={"confirmed": False}))
 
 
 def _read_table(

@@ -1,16 +1,13 @@
 """Near-duplicates while a data set is scanned: searched once, and again when its images have changed."""
 
-import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from dfcore.datasets import near_duplicates
-from dfcore.errors import StorageError
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.imaging.signature import Signature
-from dfcore.utils.files import sha256_bytes, write_text
 
 # Up to this number of images, the search takes less time than reading the images.
 MOST = 20_000
@@ -31,33 +28,20 @@ def with_copies(table: pd.DataFrame, signatures: Signatures, cache: Path, root: 
     """
     rows = table[table.error.isna() & table.pixels_sha256.notna()]
     one_each = rows.sort_values("pixels_sha256").drop_duplicates("pixels_sha256")
-    if len(one_each) > MOST:
+    keys = one_each.pixels_sha256.tolist()
+    memory = NearMemory(cache, root)
+    pairs = memory.known(keys)
+    if pairs is None and len(keys) > MOST:
         return table, [
-            f"Near-duplicates were not searched among {len(one_each):,} images while scanning (up to {MOST:,} are): "
+            f"Near-duplicates were not searched among {len(keys):,} images while scanning (up to {MOST:,} are): "
             "until the audit has found them, they may part between splits."
         ]
-    keys = one_each.pixels_sha256.tolist()
-    pairs = _remembered(one_each, signatures, cache, root)
+    if pairs is None:
+        found = dict(zip(keys, signatures(one_each.sha256.tolist()), strict=True))
+        shown = {key: signature for key, signature in found.items() if signature is not None}
+        keys = list(shown)
+        pairs = memory.find(keys, list(shown.values()))
     return table.assign(source_id=near_duplicates.joined(table, keys, pairs)), _notes(rows, keys, pairs)
-
-
-def _remembered(one_each: pd.DataFrame, signatures: Signatures, cache: Path, root: Path) -> pd.DataFrame:
-    """Pairs of rows of `one_each`, columns i and j."""
-    path = cache / "copies" / f"{sha256_bytes(str(root).encode())[:24]}.json"
-    key = sha256_bytes("\n".join([str(near_duplicates.VERSION), *one_each.pixels_sha256]).encode())
-    try:
-        known = json.loads(path.read_bytes())
-        if known["images"] == key:
-            return pd.DataFrame({"i": known["i"], "j": known["j"]}, dtype=int)
-    except (OSError, ValueError, KeyError, TypeError):  # None yet, or damaged: searched anew.
-        pass
-    found = list(signatures(one_each.sha256.tolist()))
-    numbers = pd.Index([number for number, signature in enumerate(found) if signature is not None])
-    pairs = near_duplicates.find([signature for signature in found if signature is not None])
-    pairs = pd.DataFrame({side: numbers[pairs[side]] for side in "ij"}, dtype=int)
-    with suppress(StorageError):  # A full disk costs only time.
-        write_text(path, json.dumps({"images": key, "i": pairs.i.tolist(), "j": pairs.j.tolist()}))
-    return pairs
 
 
 def _notes(rows: pd.DataFrame, keys: list[str], pairs: pd.DataFrame) -> list[str]:

@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 from dfcore.datasets.dataset import LeftOut
+from dfcore.datasets.path_lists import LISTS
+from dfcore.datasets.self_made import NOTICE
 from dfcore.datasets.table_files import SUFFIXES as TABLES
 from dfcore.datasets.understand import Listed
 from dfcore.datasets.walk import Found, is_image, number_first, pictures, relative, walk
 from dfcore.datasets.words import parse_label
 from dfcore.utils.texts import storable
 
+_NOTICES = ("DEMONSTRATION.txt", NOTICE)
 _NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
 
 
@@ -21,18 +24,18 @@ def list_files(root: Path) -> Listed:
     refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one)}
     images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
     rest = (one for one in found if isinstance(one, LeftOut) and not is_image(one))
-    left_out = [relative(one, root, storable) for one in rest if Path(one.path).name != "DEMONSTRATION.txt"]
+    left_out = [relative(one, root, storable) for one in rest if Path(one.path).name not in _NOTICES]
     reasons = {}
     for path in images:
         name = path.relative_to(root).as_posix()
         reasons[storable(name)] = refused.get(path) or (None if storable(name) == name else _NO_UTF8)
-    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in TABLES], left_out)
+    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in (*TABLES, *LISTS)], left_out)
 
 
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:
     """{link: folder} of links that tell a class, to folders in the root that tell none."""
     links = [Path(one.path) for one in found if isinstance(one, LeftOut) and Path(one.path).is_symlink()]
-    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (raises nothing)
+    targets = {link: link.resolve() for link in links if os.path.isdir(link)}  # noqa: PTH112 (Path.is_dir raises on 3.11)
     return {
         link: target
         for link, target in targets.items()

@@ -16,6 +16,7 @@ from dfcore.datasets.table_labels import label_column
 from dfcore.datasets.table_paths import Finder, Found
 from dfcore.datasets.words import parse_label, parse_split, read_name
 from dfcore.errors import LayoutError
+from dfcore.utils.texts import storable
 
 # A column `group` names sources if it has so many values, none of which holds more than this share of its class.
 _SOURCES_FROM, _SOURCE_SHARE = 8, 0.2
@@ -122,8 +123,9 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
     Raises:
         LayoutError: If it cannot be read, or a column that was said is missing.
     """
-    name = file.relative_to(root).as_posix()
-    folder = "" if file.parent == root else file.parent.relative_to(root).as_posix()
+    # As images are named in tables and on screens: a name that is not UTF-8 is escaped.
+    name = storable(file.relative_to(root).as_posix())
+    folder = name.rpartition("/")[0]
     said: dict[str, str] = {str(key): column for key, column in reading.columns.items()}
     table = read_table(file)
     path = _path_column(table, folder, finder, said)

@@ -10,12 +10,13 @@ from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, Layout, Place, layout_name, place_all
 from dfcore.datasets.manifest import Folders, Rows, rows_of
 from dfcore.datasets.masks import without_masks
+from dfcore.datasets.path_lists import doubted_lists
 from dfcore.datasets.reading import Reading
 from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
 from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
-from dfcore.errors import LayoutError
+from dfcore.errors import ClassesUnknown, LayoutError
 from dfcore.utils.texts import printable
 
 
@@ -86,6 +87,7 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
     _require_labels(root, rows, sheets, problems)
     reasons = [listed.images.get(path) or reason for path, reason in zip(rows.paths, rows.reasons, strict=True)]
     notes = [*listed.notes, *map(printable, problems), *rows.notes]
+    doubts = [*doubts, *doubted_lists(root, listed.others, images)]
     return Understood(rows.paths, rows.places, reasons, words, notes, doubts, left_out, rows.used)
 
 
@@ -114,8 +116,11 @@ def require_table(file: Path) -> None:
         LayoutError: If not.
     """
     if file.suffix.lower() not in SUFFIXES:
+        hint = " A list of paths in text names no class: make a CSV of it with columns for path and label, or name the "
+        hint += "folder that holds the images."
         raise LayoutError(
             f"Expected a folder or a table of images ({', '.join(SUFFIXES)}). Received: the file {file.name}."
+            + (hint if file.suffix.lower() in (".txt", ".lst") else "")
         )
 
 
@@ -154,18 +159,21 @@ def _one_class(rows: Rows) -> list[str]:
 
 
 def _require_labels(root: Path, rows: Rows, sheets: Sequence[Sheet], problems: Sequence[str]) -> None:
-    known = "\n  ".join(KNOWN_LAYOUTS)
+    known = "\nLayouts that are known:\n  " + "\n  ".join(KNOWN_LAYOUTS)
     told = [*problems, *(sheet.problem for sheet in sheets if sheet.name not in rows.labelled)]
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
-        raise LayoutError(f"No images were found in {root}.{tables} Layouts that are known:\n  {known}")
+        raise LayoutError(f"No images were found in {root}.{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)
-    shown = ", ".join(f"{folder} ({count})" for folder, count in sorted(folders.items())[:6])
-    raise LayoutError(
+    if set(folders) == {"."}:
+        place, how = "directly in it", "Sort them into folders that are named after the classes."
+    else:
+        names = [f"{'the folder itself' if name == '.' else name} ({folders[name]})" for name in sorted(folders)[:6]]
+        place = f"in {', '.join(names)}{' …' if len(folders) > 6 else ''}"
+        how = "If folders do, say which: --class-folders real=…,fake=…."
+    raise (LayoutError if told else ClassesUnknown)(
         f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} images "
-        f"in {shown}"
-        f"{' …' if len(folders) > 6 else ''}. If folders do, say which: --class-folders real=…,fake=…. Layouts that "
-        f"are known:\n  {known}"
+        f"{place}. {how}{known}"
     )

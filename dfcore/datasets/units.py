@@ -4,6 +4,15 @@ import numpy as np
 import pandas as pd
 
 
+def connected(i: np.ndarray, j: np.ndarray, count: int) -> np.ndarray:
+    """Which of `count` things hang together by links from i to j: a label for each, int32 (count,), without gaps."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+
 def units(table: pd.DataFrame) -> pd.Series:
     """Names the unit of every image: images with the same pixels, content or `source_id` share one, also in chains.
 
@@ -13,9 +22,6 @@ def units(table: pd.DataFrame) -> pd.Series:
     Returns:
         For each row the smallest sha256 of its unit, with the index of `table`.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     count, links = len(table), []
     for column in ("sha256", "pixels_sha256", "source_id"):
         if column not in table:
@@ -26,8 +32,7 @@ def units(table: pd.DataFrame) -> pd.Series:
         first = known[np.unique(numbers, return_index=True)[1]]
         links.append(np.stack([known, first[numbers]]))
     i, j = np.concatenate(links, axis=1)
-    graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
-    number = connected_components(graph, directed=False)[1]
+    number = connected(i, j, count)
     content = table.sha256.fillna("").to_numpy(str)
     # Sorted by content, the first row of each unit holds its smallest.
     order = np.argsort(content, kind="stable")

@@ -42,6 +42,7 @@ class Preprocess(_Part):
 
     size: int
     resize: str
+    views: tuple[str, ...] = ()
 
 
 class OODRecord(_Part):
@@ -128,13 +129,19 @@ class OpenVINORecord(_Part):
 
 
 class Training(_Part):
-    """Data and settings a detector was trained with."""
+    """Data and settings a detector was trained with.
+
+    Attributes:
+        self_made: What is to be said of fakes among them that this workbench made of real pictures; empty if there are
+            none.
+    """
 
     dataset: str
     layout: str = ""
     fingerprint: str = ""
     counts: dict[str, dict[str, int]] = Field(default_factory=dict)
     demonstration: bool = False
+    self_made: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     epochs_run: int = 0
     best_epoch: int = 0
@@ -266,5 +273,5 @@ class Card(_Part):
     @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing of this detector's model."""
-        # `resize` may be any string here; PreprocessSpec validates it.
-        return PreprocessSpec(self.preprocess.size, self.preprocess.resize)  # type: ignore[arg-type]
+        # `resize` and `views` may be any strings here; PreprocessSpec validates them.
+        return PreprocessSpec(self.preprocess.size, self.preprocess.resize, self.preprocess.views)  # type: ignore[arg-type]

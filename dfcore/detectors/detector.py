@@ -22,7 +22,7 @@ from dfcore.engines import Engine, EngineName, KerasEngine, OpenVinoEngine, has_
 from dfcore.errors import BundleError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
-from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.preprocess import PreprocessSpec, first_view
 from dfcore.imaging.signature import Signature, signature
 from dfcore.utils import extras
 from dfcore.utils.files import sha256_file
@@ -179,7 +179,7 @@ class Detector:
         """Computes logits, calibrated scores and out-of-distribution results. The only path from pixels to scores.
 
         Args:
-            pixels: Preprocessed, uint8 (N, size, size, 3), N >= 1.
+            pixels: Preprocessed, uint8 (N, *spec.input_shape), N >= 1.
             shorter_sides: Shorter sides of the files in pixels, None where unknown.
             qualities: JPEG qualities in [0, 100], None where unknown.
         """
@@ -192,8 +192,8 @@ class Detector:
             self.ood_detector.relative(outputs.features).tolist(),
             shorter_sides or unknown,
             qualities or unknown,
-            saturation(pixels),
-            flatness(pixels),
+            saturation(first_view(pixels)),
+            flatness(first_view(pixels)),
             self.ood_detector.looks_handled(outputs.features).tolist(),
             strict=True,
         )
@@ -207,7 +207,7 @@ class Detector:
         Args:
             source: As for `predict`, or an image prepared for this detector.
             max_side: Compute the heat-map for the image scaled down to this longer side in pixels; None keeps its size.
-            options: As for `dfcore.explanation.Explainer.explain`.
+            options: As for `dfcore.explanation.Explainer.explain`: method, target, layer, view.
         """
         if isinstance(source, (np.ndarray, Image.Image)):
             return self.explainer().explain(decoder.decode(source), **options)
@@ -232,7 +232,7 @@ class Detector:
                 covered = record is not None and self.card.cam_layer in record.layers
                 if record is not None and covered and isinstance(engine, OpenVinoEngine) and engine.has_gradcam:
                     shortcut = Shortcut(engine.gradcam, record.layers)
-                self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut)
+                self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut, engine.heads)
             return self._explainer
 
     def _prepare(self, source: decoder.Source) -> PreparedImage | ImageError:
@@ -293,7 +293,14 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
     if bfloat16 and card.openvino.bfloat16 is None:
         raise InputError(f"{folder}: the cost of bfloat16 has not been measured. Run 'dfcore optimize' first.")
     weights = weight_dedup.unpack(weights, read_weights(folder / MODEL))
-    engine = OpenVinoEngine(graph, weights, thread_invariant=card.openvino.thread_invariant, bfloat16=bfloat16)
+    engine = OpenVinoEngine(
+        graph,
+        weights,
+        thread_invariant=card.openvino.thread_invariant,
+        bfloat16=bfloat16,
+        views=len(card.spec.view_titles),
+        loss=card.loss,
+    )
     if engine.size != card.preprocess.size or engine.tta_flip != card.tta_flip:
         raise BundleError(
             f"{folder}: the OpenVINO network does not match the card. Expected size {card.preprocess.size}, tta_flip "
@@ -305,16 +312,16 @@ def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVin
 def _with_keras(folder: Path, card: Card) -> Detector:
     model = _load_model(folder, card)
     try:
-        return Detector(card, KerasEngine(model, tta_flip=card.tta_flip), model, folder)
+        engine = KerasEngine(model, tta_flip=card.tta_flip, views=len(card.spec.view_titles), loss=card.loss)
+        return Detector(card, engine, model, folder)
     except Exception as error:  # A network with other inputs or outputs than ours.
         raise BundleError(f"{folder}: its network cannot be compiled: {printable(error)[:300]}") from error
 
 
 def _check_runs(detector: Detector) -> None:
     """Runs the network on a black image: a network that loads does not necessarily run."""
-    size = detector.spec.size
     try:
-        outputs = detector.engine.outputs(np.zeros((1, size, size, 3), np.uint8))
+        outputs = detector.engine.outputs(np.zeros((1, *detector.spec.input_shape), np.uint8))
         shapes = outputs.logits.shape, outputs.features.shape
     except Exception as error:  # Keras and OpenVINO raise many exception types here.
         raise BundleError(f"{detector.folder}: its network does not run: {printable(error)[:300]}") from error

@@ -1,4 +1,9 @@
-"""The interface of all engines: logits and feature vectors for a batch of preprocessed images."""
+"""The interface of all engines: logits and feature vectors for a batch of preprocessed images.
+
+A network maps one square to its outputs. If a detector judges several views of an image (see `PreprocessSpec.views`),
+the engine runs the network on each; the image's logit is the mean over its views, and its features are those of its
+first view. With binary loss the last layer may have one unit for each view, and each view is then judged by its own.
+"""
 
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -13,8 +18,8 @@ class Outputs(NamedTuple):
     """Outputs of a forward pass.
 
     Attributes:
-        logits: Logits of P(fake), float32 (N,).
-        features: Input of the last layer, float32 (N, D).
+        logits: Logits of P(fake), float32 (N,); the mean over an image's views.
+        features: Input of the last layer, float32 (N, D), for the first view.
     """
 
     logits: np.ndarray
@@ -25,9 +30,14 @@ class Engine(Protocol):
     """Runs a detector's forward pass.
 
     An image's outputs must be bit-identical whatever else is in its batch.
+
+    Attributes:
+        name: Its name.
+        heads: Number of units of which each judges its own view; 1 if all views share the network's outputs.
     """
 
     name: EngineName
+    heads: int
 
     @property
     def width(self) -> int:
@@ -35,7 +45,7 @@ class Engine(Protocol):
         ...
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
-        """Runs the forward pass on uint8 (N, size, size, 3), N >= 1."""
+        """Runs the forward pass on uint8 (N, size, size, 3) or (N, V, size, size, 3), N >= 1."""
         ...
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
@@ -46,3 +56,51 @@ class Engine(Protocol):
 def fake_logit(outputs: Any) -> Any:
     """Converts a model's outputs, (N, 1) or (N, 2) with real first, to logits of P(fake), (N,)."""
     return outputs[:, 0] if outputs.shape[-1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+
+def count_heads(units: int, views: int, loss: str) -> int:
+    """Number of units of which each judges its own view, 1 if all views share the outputs.
+
+    Args:
+        units: Width of the last layer.
+        views: Number of views of an image.
+        loss: "binary" or "categorical".
+
+    Raises:
+        ValueError: If a network with these units cannot judge these views.
+    """
+    own = views > 1 and loss == "binary" and units == views
+    # Without views the units alone tell the loss.
+    allowed = {1: (1, 2)}.get(views, (1, views) if loss == "binary" else (2,))
+    if units not in allowed:
+        raise ValueError(f"Expected {' or '.join(map(str, allowed))} units for {views} views. Received: {units}.")
+    return views if own else 1
+
+
+def as_squares(pixels: np.ndarray, views: int) -> np.ndarray:
+    """The squares of all views, (N * V, size, size, 3), an image's own one after the other.
+
+    Raises:
+        ValueError: If the images do not have these views.
+    """
+    found = pixels.shape[1] if pixels.ndim == 5 else 1
+    if pixels.ndim not in (4, 5) or found != views:
+        raise ValueError(f"Expected images with {views} views. Received: an array of shape {pixels.shape}.")
+    return pixels.reshape(-1, *pixels.shape[-3:])
+
+
+def over_views(logits: np.ndarray, features: np.ndarray, views: int) -> Outputs:
+    """Combines the outputs of all views, in the order of `as_squares`.
+
+    Args:
+        logits: float32 (N * V,), each from the unit that judges its view.
+        features: float32 (N * V, D).
+        views: Number of views V.
+    """
+    if views == 1:
+        return Outputs(logits, features)
+    by_image = logits.reshape(-1, views)
+    total = by_image[:, 0]
+    for view in range(1, views):  # In this order whatever the batch, so that no bit depends on it.
+        total = total + by_image[:, view]
+    return Outputs(total / np.float32(views), features.reshape(-1, views, features.shape[-1])[:, 0])

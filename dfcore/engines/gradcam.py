@@ -19,15 +19,17 @@ class GradientError(Exception):
     """There is no gradient rule for an operation between the layer and the logits."""
 
 
-def add_gradcam(model: Any) -> Any:
+def add_gradcam(model: Any, heads: int = 1) -> Any:
     """Adds a Grad-CAM output to a graph.
 
     Args:
-        model: Graph with outputs "logits", (N, 1) or (N, 2), and "maps", (N, h, w, C): the activations of a layer.
+        model: Graph with outputs "logits", (N, 1), (N, 2) or (N, heads), and "maps", (N, h, w, C): the activations of a
+            layer.
+        heads: Number of units of which each judges its own view.
 
     Returns:
-        The graph with "maps" replaced by "evidence", (N, h, w): Grad-CAM before its ReLU, positive for fake and
-        negative for real.
+        The graph with "maps" replaced by "evidence", (N, h, w), or (N, heads, h, w) with several heads: Grad-CAM before
+        its ReLU, positive for fake and negative for real.
 
     Raises:
         GradientError: Names the unsupported operation.
@@ -38,20 +40,27 @@ def add_gradcam(model: Any) -> Any:
         permutations.append(_constant(source.get_node().input_value(1)))
         source = source.get_node().input_value(0)
     logits = model.output(LOGITS).get_node().input_value(0)
-    gradient = _gradient(model, logits, source)
-    for order in reversed(permutations):
-        gradient = _out(op.transpose(gradient, order))
-    weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
-    evidence = op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
+
+    def evidence_of(seed: np.ndarray) -> Any:
+        gradient = _gradient(model, logits, source, seed)
+        for order in reversed(permutations):
+            gradient = _out(op.transpose(gradient, order))
+        weights = op.reduce_mean(gradient, np.array([1, 2]), keep_dims=True)
+        return op.reduce_sum(op.multiply(maps, weights), np.array([3]), keep_dims=False).output(0)
+
+    if heads == 1:
+        evidence = evidence_of(np.array([[1.0]] if logits.get_shape()[1] == 1 else [[-1.0, 1.0]], np.float32))
+    else:
+        each = [op.unsqueeze(evidence_of(seed[None]), np.int64(1)) for seed in np.eye(heads, dtype=np.float32)]
+        evidence = op.concat(each, 1).output(0)
     evidence.get_tensor().set_names({GRADCAM})
     others = [result for result in model.get_results() if MAPS not in result.output(0).get_names()]
     return ov.Model([*others, op.result(evidence)], model.get_parameters(), "add_gradcam")
 
 
-def _gradient(model: Any, logits: Any, source: Any) -> Any:
-    """Gradient of the fake logit minus the real logit with respect to a tensor."""
-    count, columns = logits.get_shape()
-    seed = np.tile(np.array([[1.0]] if columns == 1 else [[-1.0, 1.0]], np.float32), (count, 1))
+def _gradient(model: Any, logits: Any, source: Any, seed: np.ndarray) -> Any:
+    """Gradient of a sum of an image's logits, weighted by `seed`, (1, units), with respect to a tensor."""
+    seed = np.tile(seed, (logits.get_shape()[0], 1))
     dependents = _dependents(model, source.get_node())
     if logits.get_node().get_friendly_name() not in dependents:
         raise GradientError("the logits do not depend on the layer")

@@ -4,31 +4,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dfcore.engines.base import EngineName, Outputs, fake_logit
+from dfcore.engines.base import EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
 
 if TYPE_CHECKING:
     import keras
 
 
 class KerasEngine:
-    """Runs a Keras model that maps (N, size, size, 3) in [0, 255] to one or two logits."""
+    """Runs a Keras model that maps (N, size, size, 3) in [0, 255] to logits."""
 
     name: EngineName = "keras"
 
-    def __init__(self, model: "keras.Model", *, tta_flip: bool = False):
-        """Compiles the model; with `tta_flip`, outputs are averaged over an image and its mirror image."""
+    def __init__(self, model: "keras.Model", *, tta_flip: bool = False, views: int = 1, loss: str = "binary"):
+        """Compiles the model.
+
+        Args:
+            model: Maps one view to its logits.
+            tta_flip: Whether outputs are averaged over an image and its mirror image.
+            views: Number of views of an image.
+            loss: "binary" or "categorical"; tells with several views what the model's units mean.
+
+        Raises:
+            ValueError: If the model's units do not fit the views.
+        """
         import keras
         import tensorflow as tf
 
         self.model = model
+        self.views, self.heads = views, count_heads(model.output_shape[-1], views, loss)
         shape = (None, *model.input_shape[1:])
         both = keras.Model(model.inputs, [model.outputs[0], model.layers[-1].input])
 
         def forward(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images = tf.cast(pixels, tf.float32)
-            views = tf.concat([images, images[:, :, ::-1]], 0) if tta_flip else images
-            outputs, features = both(views, training=False)
-            logits, features = fake_logit(outputs), tf.cast(features, tf.float32)
+            flips = tf.concat([images, images[:, :, ::-1]], 0) if tta_flip else images
+            outputs, features = both(flips, training=False)
+            logits = outputs if self.heads > 1 else fake_logit(outputs)
+            features = tf.cast(features, tf.float32)
             if not tta_flip:
                 return logits, features
             return tuple((part[: tf.shape(images)[0]] + part[tf.shape(images)[0] :]) / 2 for part in (logits, features))
@@ -57,7 +69,10 @@ class KerasEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
-        return Outputs(*(part.numpy() for part in self._forward(pixels)))
+        logits, features = (part.numpy() for part in self._forward(as_squares(pixels, self.views)))
+        if self.heads > 1:
+            logits = logits[np.arange(len(logits)), np.arange(len(logits)) % self.views]
+        return over_views(logits, features, self.views)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""

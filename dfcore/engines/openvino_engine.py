@@ -1,9 +1,9 @@
 """The CPU engine: a network converted to OpenVINO, in float32, several times as fast as TensorFlow.
 
-The network is converted from the Keras model once (`convert`) and loaded without TensorFlow. Each image (with its
-mirror image for `tta_flip`) is a separate request, so its outputs are bit-identical in any batch. In a batch, each core
-runs one image on one thread: threads that wait for each other lose time when the machine is busy. A single image runs
-on two threads if that does not change any bit.
+The network is converted from the Keras model once (`convert`) and loaded without TensorFlow. Each view of an image
+(with its mirror image for `tta_flip`) is a separate request, so its outputs are bit-identical in any batch. In a batch,
+or with several views, each core runs one request on one thread: threads that wait for each other lose time when the
+machine is busy. A single image with one view runs on two threads if that does not change any bit.
 """
 
 import math
@@ -17,8 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfcore.engines.base import FEATURES, GRADCAM, LOGITS, MAPS, EngineName, Outputs, fake_logit
+from dfcore.engines.base import (
+    FEATURES,
+    GRADCAM,
+    LOGITS,
+    MAPS,
+    EngineName,
+    Outputs,
+    as_squares,
+    count_heads,
+    fake_logit,
+    over_views,
+)
 from dfcore.errors import BundleError
+from dfcore.imaging.preprocess import MOST_VIEWS
 from dfcore.utils import extras
 from dfcore.utils.processes import cores
 from dfcore.utils.texts import printable
@@ -58,13 +70,17 @@ def has_bfloat16() -> bool:
     return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def convert(model: "keras.Model", *, tta_flip: bool, layer: str | None = None) -> tuple[bytes, bytes]:
+def convert(
+    model: "keras.Model", *, tta_flip: bool, layer: str | None = None, views: int = 1, loss: str = "binary"
+) -> tuple[bytes, bytes]:
     """Converts a Keras model to OpenVINO.
 
     Args:
-        model: Maps (N, size, size, 3) in [0, 255] to one or two logits.
+        model: Maps (N, size, size, 3) in [0, 255] to logits.
         tta_flip: Whether each request holds an image and its mirror image.
         layer: Layer for a Grad-CAM output; left out if an operation has no gradient rule.
+        views: Number of views of an image.
+        loss: As for `KerasEngine`.
 
     Returns:
         The graph (XML) and the weights.
@@ -94,14 +110,14 @@ def convert(model: "keras.Model", *, tta_flip: bool, layer: str | None = None) -
             # The graph computes shapes that are now static; reading it back allows them to be constant-folded.
             folded = _folded(ov.Core().read_model(first))
             if layer is not None:
-                folded = _folded(add_gradcam(folded))
+                folded = _folded(add_gradcam(folded, count_heads(model.output_shape[-1], views, loss)))
             ov.save_model(_renamed(folded), path, compress_to_fp16=False)
             files = path.read_bytes(), path.with_suffix(".bin").read_bytes()
-        OpenVinoEngine(*files)
+        OpenVinoEngine(*files, views=views, loss=loss)
         return files
     except Exception as error:  # The converter raises many exception types, with long reports.
         if layer is not None:
-            return convert(model, tta_flip=tta_flip)
+            return convert(model, tta_flip=tta_flip, views=views, loss=loss)
         if isinstance(error, BundleError):
             raise
         text = " ".join(line.strip("- ") for line in str(error).splitlines()[3:5]) or type(error).__name__
@@ -128,7 +144,16 @@ def _renamed(model: Any) -> Any:
 class OpenVinoEngine:
     """Runs a network converted to OpenVINO. Thread-safe."""
 
-    def __init__(self, graph: bytes, weights: bytes, *, thread_invariant: bool = False, bfloat16: bool = False):
+    def __init__(
+        self,
+        graph: bytes,
+        weights: bytes,
+        *,
+        thread_invariant: bool = False,
+        bfloat16: bool = False,
+        views: int = 1,
+        loss: str = "binary",
+    ):
         """Loads the output of `convert`.
 
         Args:
@@ -136,6 +161,8 @@ class OpenVinoEngine:
             weights: The weights.
             thread_invariant: Whether two threads give bit-identical outputs to one.
             bfloat16: Compute in bfloat16: about twice as fast, but scores may change by 0.1 or more.
+            views: Number of views of an image.
+            loss: As for `KerasEngine`.
 
         Raises:
             BundleError: If graph or weights are invalid.
@@ -147,16 +174,19 @@ class OpenVinoEngine:
         try:
             self._model = self._core.read_model(_sanitised(graph), weights)
             _check(self._model)
+            self.views, self.heads = views, count_heads(self._model.output(LOGITS).shape[1], views, loss)
+            if self.has_gradcam and len(self._model.output(GRADCAM).shape) != (3 if self.heads == 1 else 4):
+                raise BundleError("A graph with a wrong number of heat-maps")
             results = [out.get_node() for out in self._model.outputs if GRADCAM not in out.get_names()]
             self._scoring = ov.Model(results, self._model.get_parameters(), "scoring")
-            self._queues = {thread_invariant: self._queue(single=thread_invariant)}
+            self._thread_invariant = thread_invariant and views == 1
+            self._queues = {self._thread_invariant: self._queue(single=self._thread_invariant)}
         except BundleError:
             raise
         except Exception as error:  # OpenVINO raises many exception types on damaged files.
             text = printable(" ".join(str(error).split()))[-200:] or type(error).__name__
             raise BundleError(f"The OpenVINO network cannot be read: {text}") from error
-        self._views, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
-        self._thread_invariant = thread_invariant
+        self._flips, self.size = self._model.input(0).shape[0], self._model.input(0).shape[1]
         self._lock, self._gradcam_lock = threading.Lock(), threading.Lock()
         self._gradcam_request: Any = None
 
@@ -171,11 +201,12 @@ class OpenVinoEngine:
         """Whether the network has a Grad-CAM output."""
         return len(self._model.outputs) > 2
 
-    def gradcam(self, pixels: np.ndarray) -> np.ndarray:
+    def gradcam(self, pixels: np.ndarray, view: int = 0) -> np.ndarray:
         """Computes Grad-CAM before its ReLU, at the layer that the network was converted with.
 
         Args:
-            pixels: Preprocessed, uint8 (size, size, 3).
+            pixels: One view, preprocessed, uint8 (size, size, 3).
+            view: Its number, from 0.
 
         Returns:
             float32 (h, w): evidence of fake where positive, of real where negative.
@@ -184,13 +215,14 @@ class OpenVinoEngine:
             if self._gradcam_request is None:
                 settings = _PRECISION | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": _THREADS}
                 self._gradcam_request = self._core.compile_model(self._model, "CPU", settings).create_infer_request()
-            self._gradcam_request.infer({0: np.repeat(pixels[None], self._views, axis=0)})
-            return np.array(self._gradcam_request.get_tensor(GRADCAM).data[0])
+            self._gradcam_request.infer({0: np.repeat(pixels[None], self._flips, axis=0)})
+            evidence = self._gradcam_request.get_tensor(GRADCAM).data[0]
+            return np.array(evidence[view] if self.heads > 1 else evidence)
 
     @property
     def tta_flip(self) -> bool:
         """Whether outputs are averaged over an image and its mirror image."""
-        return self._views == 2
+        return self._flips == 2
 
     @property
     def width(self) -> int:
@@ -199,32 +231,35 @@ class OpenVinoEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
-        result: list[Any] = [None] * len(pixels)
+        squares = as_squares(pixels, self.views)
+        result: list[Any] = [None] * len(squares)
 
         def collect(request: Any, number: int) -> None:
-            result[number] = _averaged(request)
+            result[number] = _averaged(request, None if self.heads == 1 else number % self.views)
 
-        single = self._thread_invariant and len(pixels) == 1
+        single = self._thread_invariant and len(squares) == 1
         with self._lock:
             if single not in self._queues:
                 self._queues[single] = self._queue(single=single)
             queue = self._queues[single]
             queue.set_callback(collect)
-            for number, image in enumerate(pixels):
-                views = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
-                queue.start_async({0: views}, number)
+            for number, image in enumerate(squares):
+                flips = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
+                queue.start_async({0: flips}, number)
             queue.wait_all()
-        return Outputs(*(np.stack(part) for part in zip(*result, strict=True)))
+        logits, features = (np.stack(part) for part in zip(*result, strict=True))
+        return over_views(logits, features, self.views)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits
 
 
-def _averaged(request: Any) -> tuple[np.float32, np.ndarray]:
-    """Logit and feature vector of a finished request, averaged over its views."""
+def _averaged(request: Any, head: int | None) -> tuple[np.float32, np.ndarray]:
+    """Logit, of one head if there are several, and features of a finished request, averaged over mirror images."""
     logits, features = request.get_tensor(LOGITS).data, request.get_tensor(FEATURES).data
-    return fake_logit(logits).mean(dtype=np.float32), features.mean(0, dtype=np.float32)
+    chosen = fake_logit(logits) if head is None else logits[:, head]
+    return chosen.mean(dtype=np.float32), features.mean(0, dtype=np.float32)
 
 
 def _sanitised(graph: bytes) -> bytes:
@@ -279,15 +314,19 @@ def _check(model: Any) -> None:
     if len(model.inputs) != 1 or names not in ([[FEATURES], [LOGITS]], [[GRADCAM], [FEATURES], [LOGITS]]):
         raise BundleError("A graph with unexpected inputs or outputs")
     shape = [*model.input(0).shape]
-    views, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
+    flips, height, width, colours = shape if len(shape) == 4 else (0, 0, 0, 0)
     logits, features = model.output(LOGITS).shape, model.output(FEATURES).shape
     valid_input = (
-        views in (1, 2) and height == width > 0 and colours == 3 and model.input(0).element_type == _openvino().Type.u8
+        flips in (1, 2) and height == width > 0 and colours == 3 and model.input(0).element_type == _openvino().Type.u8
     )
-    if not valid_input or list(logits) not in ([views, 1], [views, 2]) or [*features][:-1] != [views]:
+    valid_logits = [*logits] in [[flips, units] for units in range(1, MOST_VIEWS + 1)]
+    if not valid_input or not valid_logits or [*features][:-1] != [flips]:
         raise BundleError(f"A graph with unexpected shapes: {model.input(0).shape} to {logits}, {features}")
-    if len(names) == 3 and (len(evidence := [*model.output(GRADCAM).shape]) != 3 or evidence[0] != views):
-        raise BundleError(f"A graph with unexpected shapes: evidence of {evidence}")
+    if len(names) == 3:
+        evidence = [*model.output(GRADCAM).shape]
+        # A network with a head for each view has a map for each.
+        if [*evidence[:-2]] not in ([flips], [flips, logits[1]]) or len(evidence) < 3:
+            raise BundleError(f"A graph with unexpected shapes: evidence of {evidence}")
 
 
 def _mend_converter() -> None:
@@ -299,11 +338,4 @@ def _mend_converter() -> None:
 
 
 def _openvino() -> Any:
-    # Prevents OpenVINO from sending telemetry.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: importing it fails
-    extras.require("openvino", "openvino", "The engine 'openvino'")
-    import openvino
-    import openvino.passes
-    import openvino.preprocess
-
-    return openvino
+    return extras.openvino("The engine 'openvino'")

@@ -1,11 +1,12 @@
 """Evaluates a detector on a data set, at the thresholds of its card."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from dfcore import compat
+from dfcore import compat, workspace
 from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
@@ -19,6 +20,7 @@ from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import predict_split
 from dfcore.evaluation.three_way import three_way
+from dfcore.imaging.signature import Signature
 
 
 def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThresholds) -> dict[str, Any]:
@@ -63,14 +65,15 @@ def measure(
     """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` plus details of the data set, split and detector, and "trained_on", see `overlap`;
-        and the per-image predictions, with a column trained_on of values of `Seen`.
+        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`, and
+        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions,
+        with a column trained_on of values of `Seen`.
 
     Raises:
         DatasetError: If there is no usable image.
     """
     table = predict_split(detector, dataset, split, cache_dir=cache_dir, progress=progress)
-    table["trained_on"] = _seen(detector, dataset, table)
+    table["trained_on"] = _seen(detector, dataset, table, cache_dir or workspace.cache_dir())
     metrics = full_metrics(table, detector.threshold, detector.card.thresholds)
     metrics |= {
         "dataset": dataset.name,
@@ -81,15 +84,20 @@ def measure(
         "same_data_as_training": dataset.fingerprint == detector.card.training.fingerprint,
         "trained_on": overlap(table, detector.threshold),
     }
+    if dataset.self_made:
+        metrics["self_made"] = dataset.self_made
     return metrics, table
 
 
-def _seen(detector: Detector, dataset: Dataset, table: pd.DataFrame) -> list[str]:
+def _seen(detector: Detector, dataset: Dataset, table: pd.DataFrame, cache: Path) -> list[str]:
     """For each image of a table of predictions, whether the detector was trained on it."""
     if detector.trained_on is None:
         return [Seen.UNKNOWN.value] * len(table)
     pixels = table.path.map(dict(zip(dataset.table.path, dataset.table.pixels_sha256, strict=True)))
-    seen = detector.trained_on.find(
-        pixels.tolist(), table.sha256.tolist(), lambda rest: looks(dataset.root, table.path.iloc[rest].tolist())
-    )
+    files = table.sha256.tolist()
+
+    def shown(rest: list[int]) -> Iterable[Signature | None]:
+        return looks(dataset.root, table.path.iloc[rest].tolist(), [files[k] for k in rest], cache)
+
+    seen = detector.trained_on.find(pixels.tolist(), files, shown)
     return [each.value for each in seen]

@@ -1,6 +1,7 @@
 """Adds an OpenVINO network to a bundle, and enables it if its results match Keras."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,7 +13,7 @@ from dfcore.detectors.card import Card, OpenVINORecord, PrecisionCost
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import is_shipped
 from dfcore.detectors.model_validation import read_weights
-from dfcore.engines import OpenVinoEngine, Outputs, convert, has_bfloat16, installed, weight_dedup
+from dfcore.engines import OpenVinoEngine, Outputs, as_squares, convert, has_bfloat16, installed, weight_dedup
 from dfcore.errors import BundleError
 from dfcore.explanation import Explainer, Target
 from dfcore.utils.files import lock
@@ -36,7 +37,7 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
     Args:
         folder: Folder of the bundle.
         pixels: Preprocessed images to compare the engines on, ideally of the detector's own kind, uint8
-            (N, size, size, 3); built-in patterns are always compared too.
+            (N, *spec.input_shape); built-in patterns are always compared too.
 
     Returns:
         The card as written; if the network is not enabled, `card.openvino.reason` says why.
@@ -50,7 +51,7 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
             f"Copy its folder to {workspace.models_dir()} and optimize the copy."
         )
     detector = Detector.load(folder, "keras")
-    record, files = _compared(detector, patterns(detector.spec.size, pixels))
+    record, files = _compared(detector, patterns(detector.spec.size, pixels, len(detector.spec.view_titles)))
     if files is not None:
         graph, weights = files
         files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
@@ -63,8 +64,12 @@ def _store(folder: Path, card: Card, record: OpenVINORecord, files: tuple[bytes,
         return write_openvino(folder, card, record, files)
 
 
-def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
-    """Fixed images from smooth to noisy and from black to white, followed by `pixels`; uint8 (N, size, size, 3)."""
+def patterns(size: int, pixels: np.ndarray | None = None, views: int = 1) -> np.ndarray:
+    """Fixed images from smooth to noisy and from black to white, followed by `pixels`.
+
+    Returns:
+        uint8 (N, size, size, 3), or (N, views, size, size, 3) with several views, which differ.
+    """
     random = np.random.default_rng(0)
     made = [np.full((size, size, 3), level, np.uint8) for level in (0, 128, 255)]
     for number in range(_PATTERNS - len(made)):
@@ -72,7 +77,10 @@ def patterns(size: int, pixels: np.ndarray | None = None) -> np.ndarray:
         smooth = np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC), float)
         noise = random.normal(0, 2.0 * (number % 5), (size, size, 3))
         made.append(np.clip(smooth + noise, 0, 255).astype(np.uint8))
-    return np.stack(made) if pixels is None else np.concatenate([np.stack(made), pixels])
+    squares = np.stack(made)
+    if views > 1:
+        squares = np.stack([np.roll(squares, -view, axis=0) for view in range(views)], axis=1)
+    return squares if pixels is None else np.concatenate([squares, pixels])
 
 
 def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, tuple[bytes, bytes] | None]:
@@ -80,15 +88,18 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
         return OpenVINORecord(enabled=False, reason="OpenVINO was not installed"), None
     from importlib.metadata import version
 
-    tta_flip, explainer = detector.card.tta_flip, detector.explainer()
+    explainer = detector.explainer()
+    kind: dict[str, Any] = {"views": len(detector.spec.view_titles), "loss": detector.card.loss}
+    how = kind | {"tta_flip": detector.card.tta_flip}
     try:
-        files = convert(detector.model, tta_flip=tta_flip, layer=explainer.default_layer)
-        gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files), pixels)
+        files = convert(detector.model, layer=explainer.default_layer, **how)
+        gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files, **kind), pixels)
         if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
-            files, gradcam_difference = convert(detector.model, tta_flip=tta_flip), None
-        result = OpenVinoEngine(*files).outputs(pixels)
-        two_threads = OpenVinoEngine(*files, thread_invariant=True)
-        thread_invariant = all(
+            files, gradcam_difference = convert(detector.model, **how), None
+        result = OpenVinoEngine(*files, **kind).outputs(pixels)
+        two_threads = OpenVinoEngine(*files, thread_invariant=True, **kind)
+        # Several views never run on two threads, see `OpenVinoEngine`.
+        thread_invariant = kind["views"] == 1 and all(
             _identical(two_threads.outputs(pixels[[index]]), result, index) for index in range(len(pixels))
         )
     except BundleError as error:
@@ -99,7 +110,7 @@ def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, t
             enabled=False, reason=f"OpenVINO cannot run this network: {text}", version=version("openvino")
         ), None
     expected = detector.engine.outputs(pixels)
-    cheaper = OpenVinoEngine(*files, bfloat16=True).outputs(pixels) if has_bfloat16() else None
+    cheaper = OpenVinoEngine(*files, bfloat16=True, **kind).outputs(pixels) if has_bfloat16() else None
     # Uncalibrated scores too: the calibration may be flat in the range of these logits.
     scorings = (detector.card.calibration.apply, sigmoid)
     difference = max(float(np.abs(score(result.logits) - score(expected.logits)).max()) for score in scorings)
@@ -141,10 +152,13 @@ def _gradcam_difference(explainer: Explainer, engine: OpenVinoEngine, pixels: np
         return None
     differences = []
     targets: tuple[tuple[Target, int], ...] = (("fake", 1), ("real", -1))
-    for image in pixels[:: max(1, len(pixels) // _EXPLAINED)]:
-        evidence = engine.gradcam(image)
+    some = pixels[:: max(1, len(pixels) // _EXPLAINED)]
+    squares = as_squares(some, engine.views)
+    for number, square in enumerate(squares):
+        view = number % engine.views
+        evidence = engine.gradcam(square, view)
         for target, sign in targets:
-            expected = explainer.raw(image, "gradcam", target, explainer.default_layer)
+            expected = explainer.raw(square, "gradcam", target, explainer.default_layer, view)
             result = np.maximum(sign * evidence, 0)
             peak = max(expected.max(), result.max()) or 1.0
             differences.append(np.abs(result - expected).max() / peak)

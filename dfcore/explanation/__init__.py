@@ -2,6 +2,17 @@
 
 from dfcore.explanation.explainer import Explainer, Heatmap, Shortcut, Target
 from dfcore.explanation.methods import METHODS, Method
-from dfcore.explanation.overlay import colours, figure, overlay
+from dfcore.explanation.overlay import colours, figure, outlined, overlay
 
-__all__ = ["METHODS", "Explainer", "Heatmap", "Method", "Shortcut", "Target", "colours", "figure", "overlay"]
+__all__ = [
+    "METHODS",
+    "Explainer",
+    "Heatmap",
+    "Method",
+    "Shortcut",
+    "Target",
+    "colours",
+    "figure",
+    "outlined",
+    "overlay",
+]

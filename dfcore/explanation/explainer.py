@@ -18,7 +18,7 @@ from dfcore.architectures import heat_map_layers
 from dfcore.errors import InputError
 from dfcore.explanation.gradients import Gradients
 from dfcore.explanation.methods import METHODS
-from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.preprocess import PreprocessSpec, Region
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +38,8 @@ class Heatmap:
         peak: Strongest evidence before scaling to 1, in the method's own unit; 0 means there is no evidence for the
             target, and `values` is 0 everywhere.
         method, target, layer: What was computed; layer is None for methods that work on the input image.
+        view: Number of the explained view, 0 for the first.
+        region: Part of the map that this view shows, (left, top, right, bottom) in pixels of `values`; None if unknown.
     """
 
     values: np.ndarray
@@ -45,6 +47,8 @@ class Heatmap:
     method: str
     target: Target
     layer: str | None
+    view: int = 0
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,12 @@ class Shortcut:
     """Grad-CAM at the default layer without Keras.
 
     Attributes:
-        gradcam: Maps preprocessed pixels, uint8 (size, size, 3), to Grad-CAM of fake before its ReLU, (h, w).
+        gradcam: Maps the preprocessed pixels of one view, uint8 (size, size, 3), and its number to Grad-CAM of fake
+            before its ReLU, (h, w).
         layers: Layers available in Keras.
     """
 
-    gradcam: Callable[[np.ndarray], np.ndarray]
+    gradcam: Callable[[np.ndarray, int], np.ndarray]
     layers: Sequence[str]
 
 
@@ -69,6 +74,7 @@ class Explainer:
         spec: PreprocessSpec,
         default_layer: str,
         shortcut: Shortcut | None = None,
+        heads: int = 1,
     ):
         """Creates an explainer.
 
@@ -77,10 +83,12 @@ class Explainer:
             spec: Preprocessing of the model.
             default_layer: Layer for heat-maps; the last available one if unknown.
             shortcut: Replaces Keras for Grad-CAM at the default layer.
+            heads: Number of units of the model of which each judges its own view.
         """
         self._load_model, self._lazy_lock = model, threading.RLock()
         self._spec = spec
-        self._shortcut = shortcut
+        self._shortcut, self._heads = shortcut, heads
+        self._networks: dict[int, _Network] = {}
         self.layers = list(shortcut.layers) if shortcut else heat_map_layers(model())
         self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
 
@@ -91,6 +99,7 @@ class Explainer:
         method: str = "gradcam",
         target: Target = "fake",
         layer: str | None = None,
+        view: int | str = 0,
     ) -> Heatmap:
         """Computes a heat-map.
 
@@ -99,11 +108,13 @@ class Explainer:
             method: One of `METHODS`.
             target: Evidence for "fake" or "real".
             layer: One of `self.layers`; by default the last one before the head.
+            view: Number or name of the view to explain, by default the first.
 
         Raises:
-            InputError: If the method, target or layer is unknown; lists the valid ones.
+            InputError: If the method, target, layer or view is unknown; lists the valid ones.
         """
-        return self.explain_prepared(self._spec.apply(rgb), rgb.shape[:2], method=method, target=target, layer=layer)
+        options: dict[str, Any] = {"method": method, "target": target, "layer": layer, "view": view}
+        return self.explain_prepared(self._spec.apply(rgb), rgb.shape[:2], **options)
 
     def explain_prepared(
         self,
@@ -114,17 +125,20 @@ class Explainer:
         method: str = "gradcam",
         target: Target = "fake",
         layer: str | None = None,
+        view: int | str = 0,
     ) -> Heatmap:
         """Like `explain`, for a preprocessed image.
 
         Args:
-            pixels: Preprocessed pixels, uint8 (size, size, 3).
+            pixels: Preprocessed pixels, uint8 of the spec's `input_shape`.
             size: Height and width of the original image.
             factor: Scale of the map relative to the original image, in (0, 1].
             method: As for `explain`.
             target: As for `explain`.
             layer: As for `explain`.
+            view: As for `explain`.
         """
+        number = self._spec.view_number(view)
         layer = layer or self.default_layer
         for name, value, allowed in (
             ("method", method, list(METHODS)),
@@ -133,21 +147,25 @@ class Explainer:
         ):
             if value not in allowed:
                 raise InputError(f"Expected one of the {name}s {', '.join(allowed)}. Received: {value!r}.")
-        raw = np.maximum(np.nan_to_num(self.raw(pixels, method, target, layer)), 0.0)
+        square = pixels[number] if pixels.ndim == 4 else pixels
+        raw = np.maximum(np.nan_to_num(self.raw(square, method, target, layer, number)), 0.0)
         peak = float(raw.max())
         scaled = raw / peak if peak > 0 else raw
-        values = self._place(scaled, size[0], size[1], factor)
-        return Heatmap(values, peak, method, target, None if METHODS[method].at_input else layer)
+        values, region = self._place(scaled, number, size[0], size[1], factor)
+        return Heatmap(values, peak, method, target, None if METHODS[method].at_input else layer, number, region)
 
-    def raw(self, pixels: np.ndarray, method: str, target: Target, layer: str) -> np.ndarray:
-        """The unscaled map at the network's resolution, in the method's own unit; negative values mean no evidence."""
+    def raw(self, pixels: np.ndarray, method: str, target: Target, layer: str, view: int = 0) -> np.ndarray:
+        """The unscaled map of one view, (size, size, 3), at the network's resolution, in the method's own unit.
+
+        Negative values mean no evidence.
+        """
         sign = 1.0 if target == "fake" else -1.0
         if self._shortcut and method == "gradcam" and layer == self.default_layer:
-            return sign * self._shortcut.gradcam(pixels)
+            return sign * self._shortcut.gradcam(pixels, view)
         batch = pixels.astype(np.float32)[None]
         with self._lazy_lock:
-            formula = METHODS[method].formula
-            backend: Any = self._gradients if formula else self._scorecam
+            formula, network = METHODS[method].formula, self.network(view)
+            backend: Any = network.gradients if formula else network.scorecam
         if formula:
             return backend.map(batch, method, sign, layer)
         column = 1 if target == "fake" else 0
@@ -165,38 +183,54 @@ class Explainer:
                 max_N=_SCORECAM_CHANNELS,
             )[0]
 
-    @cached_property
-    def _model(self) -> "keras.Model":
-        return _two_logits(self._load_model())
+    def network(self, view: int = 0) -> "_Network":
+        """What explains a view: the same for all, unless each has its own head."""
+        head = view if self._heads > 1 else 0
+        if head not in self._networks:
+            self._networks[head] = _Network(self._load_model(), head if self._heads > 1 else None)
+        return self._networks[head]
 
-    @cached_property
-    def _gradients(self) -> Gradients:
-        return Gradients(self._model)
-
-    @cached_property
-    def _scorecam(self) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
-            from tf_keras_vis.scorecam import Scorecam
-        return Scorecam(self._model, clone=False)
-
-    def _place(self, values: np.ndarray, height: int, width: int, factor: float) -> np.ndarray:
-        """Resizes a map bilinearly and places it on the region of the image that the network sees."""
-        left, top, right, bottom = (round(factor * edge) for edge in self._spec.region(height, width))
+    def _place(
+        self, values: np.ndarray, view: int, height: int, width: int, factor: float
+    ) -> tuple[np.ndarray, Region]:
+        """Resizes a map bilinearly and places it on the region of the image that the view shows."""
+        left, top, right, bottom = (round(factor * edge) for edge in self._spec.regions(height, width)[view])
         height, width = max(1, round(factor * height)), max(1, round(factor * width))
         right, bottom = max(right, left + 1), max(bottom, top + 1)
         size = (right - left, bottom - top)
         resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
         placed = np.full((height, width), np.nan, np.float32)
         np.clip(np.asarray(resized), 0.0, 1.0, out=placed[top:bottom, left:right])
-        return placed
+        return placed, (left, top, right, bottom)
 
 
-def _two_logits(model: "keras.Model") -> "keras.Model":
-    """The same graph with two logits (real, fake); a single logit z becomes the equivalent (0, z)."""
+class _Network:
+    """A model with two logits and its compiled functions, each made on first use."""
+
+    def __init__(self, model: "keras.Model", head: int | None):
+        self.model = _two_logits(model, head)
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """For methods with a formula."""
+        return Gradients(self.model)
+
+    @cached_property
+    def scorecam(self) -> Any:
+        """For Score-CAM."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Please import `zoom`", DeprecationWarning)
+            from tf_keras_vis.scorecam import Scorecam
+        return Scorecam(self.model, clone=False)
+
+
+def _two_logits(model: "keras.Model", head: int | None = None) -> "keras.Model":
+    """The same graph with two logits (real, fake); a single logit z, or that of one head, becomes (0, z)."""
     import keras
 
     outputs = model.output
+    if head is not None:
+        outputs = outputs[:, head : head + 1]
     if outputs.shape[-1] == 1:
         zero = keras.layers.Rescaling(0.0, dtype="float32", name="explain_real")(outputs)
         outputs = keras.layers.Concatenate(dtype="float32", name="explain_logits")([zero, outputs])

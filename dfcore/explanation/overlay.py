@@ -1,12 +1,13 @@
 """Rendering of heat-maps: a perceptually uniform colour map (inferno) over the image, with a colour bar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dfcore.explanation.explainer import Heatmap
 from dfcore.explanation.methods import METHODS
+from dfcore.imaging.preprocess import Region
 
 _BAR_WIDTH, _MARGIN = 18, 10
 _BAND_PIXELS = 1_000_000
@@ -65,6 +66,27 @@ def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Ima
     draw.text((left, canvas_height - 1.3 * size), texts[1], "black", font)
     draw.text((2, canvas_height + 0.3 * size), title, "black", font)
     return canvas
+
+
+def outlined(rgb: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
+    """Draws a thin frame, white on black, around each region.
+
+    Args:
+        rgb: The image, uint8 (H, W, 3); it is not changed.
+        regions: (left, top, right, bottom) in pixels of this image.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    picture = Image.fromarray(rgb).copy()
+    draw = ImageDraw.Draw(picture)
+    width = max(1, round(max(picture.size) / 450))
+    for left, top, right, bottom in regions:
+        for inset, colour in ((0, "black"), (width, "white")):
+            box = (left + inset, top + inset, right - 1 - inset, bottom - 1 - inset)
+            if box[0] < box[2] and box[1] < box[3]:
+                draw.rectangle(box, outline=colour, width=width)
+    return np.asarray(picture)
 
 
 def _inferno() -> np.ndarray:

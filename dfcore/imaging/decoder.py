@@ -294,6 +294,10 @@ def _open(data: bytes, kind: str) -> Image.Image:
     except MemoryError:
         raise ImageError(_NO_MEMORY) from None
     except Exception as error:  # Pillow's plugins raise arbitrary exceptions on hostile headers.
+        if str(error).lower().startswith("unsupported"):
+            raise ImageError(
+                f"A {kind} of a kind that is not read here ({_words(error)}): save it as PNG or JPEG."
+            ) from error
         # WebP's decoder allocates its memory here and reports a failed allocation like damage.
         raise ImageError(f"The image's header is damaged, or it needs too much memory: {_words(error)}.") from error
     width, height = image.size

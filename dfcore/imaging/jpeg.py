@@ -140,7 +140,7 @@ def check_whole(data: bytes, found: Structure) -> None:
         share = 1 - differing[0] / len(ended)
         part = f"the lower {100 * share:.0f}%" if share >= 0.01 else "the last of the lower edge"
         if found.frame in _PROGRESSIVE:
-            part = "a part of its fine detail"
+            part = "a part of the fine detail"
         raise _incomplete(f"it breaks off, and {part} of the picture is missing")
 
 

@@ -94,7 +94,7 @@ def to_rgb(image: Image.Image, tones: Tones, low: "LowerBytes | None" = None) ->
     _mend_alpha(image, tones)
     if low is not None and image.mode != "RGB":
         colours = image.getextrema()[: 4 if image.mode == "CMYK" else 3]
-        if 0 < max(int(most) for _, most in colours) < 16:  # type: ignore[misc]  # Several bands.
+        if 0 < max(int(most) for _, most in colours) < 16:  # type: ignore[misc]  # Pillow gives a pair a band.
             raise ImageError(_FEW_BITS)
     elif low is not None:
         rgb = np.require(_in_bands(image, np.asarray), requirements="W")

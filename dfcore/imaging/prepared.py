@@ -15,7 +15,7 @@ class PreparedImage:
 
     Attributes:
         width, height: Size of the image in pixels, as displayed.
-        inputs: Model inputs by preprocessing, uint8 (size, size, 3).
+        inputs: Model inputs by preprocessing, uint8 of its `input_shape`.
         facts: Properties of the file; None if the pixels did not come from a file.
         preview: RGB uint8 (H, W, 3) for display; None if not requested.
     """

@@ -6,25 +6,23 @@ epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`, `
 `heartbeat`, `folds/`, and `.reserve` while the run is active.
 """
 
-import csv
 import io
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dfcore import compat
 from dfcore.errors import RunError, StorageError
+from dfcore.runs import rows
 from dfcore.runs.process import alive, place
-from dfcore.runs.status import State, Status, require_types
-from dfcore.utils.files import explained, lock, read_json, remembered, sweep, write_bytes, write_json, write_text
-from dfcore.utils.texts import printable
+from dfcore.runs.status import State, Status
+from dfcore.runs.stored import read_object, read_status, remembered_object, remembered_status
+from dfcore.utils.files import explained, lock, sweep, write_bytes, write_json, write_text
 
-_STATUS_FIELDS = {field.name for field in fields(Status)}
 # A process elsewhere (another container or machine, or before a reboot) can be checked only by its heartbeats.
 SILENT_SECONDS = 8.0
 _LAUNCH_SECONDS = 8.0
@@ -78,7 +76,7 @@ class Run:
         Raises:
             RunError: If `config.json` is missing or damaged.
         """
-        return compat.settings(_remembered_object(self.folder / "config.json"))
+        return compat.settings(remembered_object(self.folder / "config.json"))
 
     def metrics(self) -> dict[str, Any] | None:
         """Returns the final metrics by split; None if there are none yet.
@@ -89,7 +87,7 @@ class Run:
         path = self.folder / "metrics.json"
         if not os.path.lexists(path) and self.folder.is_dir() and os.access(self.folder, os.X_OK):
             return None
-        metrics = _read_object(path)
+        metrics = read_object(path)
         if not all(isinstance(of_split, dict) for of_split in metrics.values()):
             raise RunError(f"Run {self.id}: metrics.json is damaged (expected an object for each split).")
         return {split: compat.metrics(of_split) for split, of_split in metrics.items()}
@@ -101,7 +99,7 @@ class Run:
             RunError: If `status.json` is missing or damaged.
         """
         # A cached status suffices here; writers read the file again under the lock.
-        status = _remembered_status(self.folder / "status.json")
+        status = remembered_status(self.folder / "status.json")
         if not status.state.active or self._process_alive(status):
             return status
         gone = {
@@ -130,17 +128,17 @@ class Run:
     def created(self) -> datetime:
         """Time of creation, in UTC."""
         try:
-            return datetime.fromtimestamp(_remembered_object(self.folder / "created.json")["time"], UTC)
+            return datetime.fromtimestamp(remembered_object(self.folder / "created.json")["time"], UTC)
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise RunError(f"Run {self.id}: created.json is damaged ({error!r:.100}).") from error
 
     def history(self) -> list[dict[str, float]]:
         """Returns one row per epoch: epoch, loss, accuracy, lr, images_per_second, val_loss, val_accuracy, val_auc."""
-        return [row for row in self._csv("history.csv") if "epoch" in row]
+        return [row for row in rows.read(self.folder / "history.csv") if "epoch" in row]
 
     def steps(self) -> list[dict[str, float]]:
         """Returns the live rows: time, epoch, step, steps, loss, lr, images_per_second, seconds_left."""
-        return [row for row in self._csv("steps.csv") if "step" in row and "loss" in row]
+        return [row for row in rows.read(self.folder / "steps.csv") if "step" in row and "loss" in row]
 
     def notes(self) -> str:
         """Returns the user's notes; empty if there are none."""
@@ -271,11 +269,11 @@ class Run:
             self._write_status(status, state=State.RUNNING, heartbeat=time.time(), phase="starting")
             return True
 
-    def write_history(self, rows: list[dict[str, float]]) -> None:
+    def write_history(self, history: list[dict[str, float]]) -> None:
         """Replaces the history."""
         self._require_own(self._stored_status())
-        if rows:
-            self._write_csv("history.csv", rows)
+        if history:
+            rows.write(self.folder / "history.csv", history)
 
     def cut_steps(self, epochs: int, step: int) -> None:
         """Deletes live rows after the last checkpoint, whose steps will be repeated.
@@ -285,27 +283,15 @@ class Run:
             step: Last step to keep of the next epoch.
         """
         self._require_own(self._stored_status())
-        rows = self.steps()
-        saved = [row for row in rows if (row["epoch"], row["step"]) <= (epochs + 1, step)]
-        if len(saved) < len(rows):
-            self._write_csv("steps.csv", saved)
+        told = self.steps()
+        saved = [row for row in told if (row["epoch"], row["step"]) <= (epochs + 1, step)]
+        if len(saved) < len(told):
+            rows.write(self.folder / "steps.csv", saved)
 
     def append_step(self, row: dict[str, float]) -> None:
         """Appends a live row in a single write."""
         self._require_own(self._stored_status())
-        path = self.folder / "steps.csv"
-        line = ",".join(str(value) for value in row.values()) + "\n"
-        try:
-            with open(path, "ab+") as file:
-                if file.tell() == 0:
-                    line = ",".join(row) + "\n" + line
-                else:
-                    file.seek(-1, io.SEEK_END)
-                    # A process that died may have left an incomplete line.
-                    line = line if file.read(1) == b"\n" else "\n" + line
-                file.write(line.encode())
-        except OSError as error:
-            raise StorageError(f"{path} could not be written: {error.strerror}.") from error
+        rows.append(self.folder / "steps.csv", row)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes the final metrics by split."""
@@ -324,7 +310,7 @@ class Run:
             if status.state.active:
                 raise RunError(f"Run {self.id} is {status.state}; stop it before its settings are changed.")
             path = self.folder / "config.json"
-            write_json(path, _read_object(path) | changes)
+            write_json(path, read_object(path) | changes)
 
     def write_notes(self, text: str) -> None:
         """Writes the user's notes."""
@@ -341,14 +327,6 @@ class Run:
             sizes = [f"{name} (now {config[name]})" for name in ("batch_size", "image_size") if name in config]
             return f" If it was memory, lower {' or '.join(sizes)}." if sizes else ""
         return ""
-
-    def _write_csv(self, name: str, rows: list[dict[str, float]]) -> None:
-        text = io.StringIO()
-        if rows:
-            writer = csv.DictWriter(text, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        write_text(self.folder / name, text.getvalue())
 
     def _require_own(self, status: Status) -> None:
         if self.owner is not None and (status.pid, status.started) != self.owner:
@@ -371,7 +349,7 @@ class Run:
             held.release()
 
     def _stored_status(self) -> Status:
-        return _read_status(self.folder / "status.json")
+        return read_status(self.folder / "status.json")
 
     def _write_status(self, status: Status, **changes: Any) -> Status:
         new = Status(**(status.__dict__ | changes))
@@ -385,54 +363,3 @@ class Run:
         if status.place == place():
             return alive(status.pid, status.started)
         return self.silence() < SILENT_SECONDS
-
-    def _csv(self, name: str) -> list[dict[str, float]]:
-        path = self.folder / name
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        if "\n" not in text:
-            return []
-        try:
-            # The last line may be incomplete while it is being written.
-            lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
-        except csv.Error as error:
-            raise RunError(f"Run {self.id}: {name} is damaged ({error}).") from error
-        rows = [_numbers(lines[0], values) for values in lines[1:]]
-        return [row for row in rows if row is not None]
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; raises RunError if the file is missing or damaged."""
-    try:
-        result = read_json(path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(
-            f"Run {path.parent.name}: {path.name} is missing or damaged ({printable(error)[:200]})."
-        ) from error
-    if not isinstance(result, dict):
-        raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged (it holds no object).")
-    return result
-
-
-def _read_status(path: Path) -> Status:
-    values = _read_object(path)
-    try:
-        saved = {name: value for name, value in values.items() if name in _STATUS_FIELDS}
-        status = Status(**(saved | {"state": State(values["state"])}))
-        require_types(status)
-        return status
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"Run {path.parent.name}: {path.name} is missing or damaged ({error!r}).") from error
-
-
-# Cached, since a list of a thousand runs is redrawn every few seconds.
-_remembered_object, _remembered_status = remembered(most=20_000)(_read_object), remembered(most=10_000)(_read_status)
-
-
-def _numbers(names: list[str], values: list[str]) -> dict[str, float] | None:
-    """Parses a row into numbers by column name; returns None for an incomplete row."""
-    if len(values) != len(names):
-        return None
-    try:
-        return {name: float(value) for name, value in zip(names, values, strict=True) if value != ""}
-    except ValueError:
-        return None

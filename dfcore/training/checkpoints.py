@@ -39,7 +39,7 @@ def save(folder: Path, variables: dict[str, Sequence[Any]], state: dict[str, Any
     arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
     stem = f"epoch-{state['epoch']:06d}-step-{state['step']:08d}"
     # NumPy's stubs mistake the array names for its own keyword arguments.
-    path = write_hashed(folder, stem, ".npz", lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]
+    path = write_hashed(folder, stem, ".npz", lambda temporary: np.savez(temporary, **arrays))  # type: ignore[arg-type]  # NumPy types keywords as its flags.
     if not is_intact(path):
         path.unlink(missing_ok=True)
         raise StorageError(f"{path} does not read as it was written: the disk is not to be trusted.")

@@ -5,7 +5,7 @@ from typing import Any
 from dfcore import architectures
 from dfcore.datasets import augment
 from dfcore.errors import ConfigError
-from dfcore.imaging.preprocess import MIN_SIZE
+from dfcore.imaging.preprocess import MIN_SIZE, parse_views
 
 
 def misfits(values: dict[str, Any]) -> list[str]:
@@ -13,10 +13,11 @@ def misfits(values: dict[str, Any]) -> list[str]:
 
     Invalid values of single fields are ignored here: they are reported by pydantic.
     """
+    problems = _views(values)
     name = values.get("arch", "cnn")
     if name not in architectures.names():
-        return []
-    architecture, problems = architectures.get(name), []
+        return problems
+    architecture = architectures.get(name)
     size = architecture.image_size if values.get("image_size") is None else values["image_size"]
     if str(size).isdecimal() and MIN_SIZE <= int(size) < architecture.min_size:
         problems.append(f"image_size: expected at least {architecture.min_size} for {name}. Received: {size!r}")
@@ -35,6 +36,19 @@ def misfits(values: dict[str, Any]) -> list[str]:
     if values.get("weights") == "imagenet" and not architecture.pretrained:
         offered = ", ".join(other for other in architectures.names() if architectures.get(other).pretrained)
         problems.append(f"weights: there are ImageNet weights for {offered} only, not for {name}. Received: 'imagenet'")
+    return problems
+
+
+def _views(values: dict[str, Any]) -> list[str]:
+    """Reports views that the first one shows already, and heads that the loss leaves no room for."""
+    text = values.get("views", "")
+    views, problems = parse_views(str(text)), []
+    if values.get("resize") == "native_crop" and "native" in views:
+        problems.append(f"views: native is what resize=native_crop sees already. Received: {text!r}")
+    if views and values.get("view_heads") == "own" and values.get("loss", "binary") != "binary":
+        problems.append(
+            "view_heads: expected shared with categorical loss, whose two logits judge all views. Received: 'own'"
+        )
     return problems
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
-from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, PreprocessSpec, Resize
+from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, VIEW_HELP, PreprocessSpec, Resize, parse_views
 from dfcore.training.checks import misfits
 from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
@@ -19,6 +19,7 @@ _RESIZE_TITLES = {
     "fit_crop": "fitting and cropping",
     "native_crop": "cropping, no resizing",
 }
+_HEADS_TITLES = {"shared": "one for all views", "own": "one for each view"}
 _SCHEDULE_TITLES = {"constant": "constant", "cosine": "cosine", "plateau": "halved on a plateau"}
 _STOPPING_TITLES = {"auc": "validation ROC AUC", "loss": "validation loss", "off": "never"}
 _PRECISION_TITLES = {
@@ -73,6 +74,17 @@ class TrainConfig(BaseModel):
     )
     resize: Annotated[Resize, FormField("Fit to the square by", "data", titles=_RESIZE_TITLES)] = Field(
         "stretch", description="How an image of any shape becomes that square. " + " ".join(RESIZE_HELP.values())
+    )
+    views: Annotated[str, FormField("Further views", "data")] = Field(
+        "",
+        description="Squares that are judged beside this one, e.g. native,native_tl; the mean logit counts. They keep "
+        "the fine traces that resizing blurs, and each costs as much time as the first. "
+        + " ".join(f"{name}: {text}" for name, text in VIEW_HELP.items()),
+    )
+    view_heads: Annotated[Literal["shared", "own"], FormField("Last layer", "data", titles=_HEADS_TITLES)] = Field(
+        "shared",
+        description="With further views: one last layer for all (shared), or one for each (own), which may weigh other "
+        "features and learns from its own view alone.",
     )
     weights: Annotated[str, FormField("Weights to start from", "main")] = Field(
         "none",
@@ -217,6 +229,14 @@ class TrainConfig(BaseModel):
             raise ValueError(str(error).removeprefix("augmentation: ").split(". Received")[0]) from None
         return value
 
+    @field_validator("views")
+    @classmethod
+    def _known_views(cls, value: str) -> str:
+        try:
+            return ",".join(PreprocessSpec(views=parse_views(value)).views)
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("views: ").split(". Received")[0]) from None
+
     @field_validator("weights")
     @classmethod
     def _existing_weights(cls, value: str) -> str:
@@ -232,7 +252,12 @@ class TrainConfig(BaseModel):
     @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing of the model."""
-        return PreprocessSpec(self.image_size, self.resize)
+        return PreprocessSpec(self.image_size, self.resize, parse_views(self.views))
+
+    @property
+    def heads(self) -> int:
+        """Number of units of which each judges its own view; 1 if all views share the last layer."""
+        return len(self.spec.view_titles) if self.view_heads == "own" else 1
 
     @property
     def split_policy(self) -> SplitPolicy:

@@ -92,19 +92,20 @@ def _require_left(rest: Dataset, lost: pd.DataFrame) -> None:
         ) from None
 
 
-def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
+def require_same(root: Path, rows: pd.DataFrame, path: Path, *, begun: bool) -> None:
     """Checks that the data of a resumed run have not changed.
 
     Args:
-        data: The current data.
+        root: Folder of the data set.
+        rows: The rows that take part, see `TrainingData`.
         path: File with the number of images and the hash from the start of the run; written by this function.
         begun: Whether the run already has checkpoints; if not, changes are allowed.
 
     Raises:
         DatasetError: If images, labels, groups, splits or their order have changed, or `path` cannot be read.
     """
-    rows = data.rows[["sha256", "label", "split", "group"]].astype(object).map(str).agg(" ".join, axis=1)
-    now = {"images": len(rows), "sha256": sha256_bytes("\n".join(rows).encode())}
+    texts = rows[["sha256", "label", "split", "group"]].astype(object).map(str).agg(" ".join, axis=1)
+    now = {"images": len(texts), "sha256": sha256_bytes("\n".join(texts).encode())}
     try:
         then = read_json(path) if path.is_file() else now
     except (OSError, ValueError) as error:
@@ -113,7 +114,7 @@ def require_same(data: TrainingData, path: Path, *, begun: bool) -> None:
         ) from None
     if begun and then != now:
         raise DatasetError(
-            f"The data set {data.dataset.root} has changed since this run began: then {then['images']:,} images took "
+            f"The data set {root} has changed since this run began: then {then['images']:,} images took "
             f"part, now {now['images']:,}, or others. Restore it to resume the run, or train again on what is there. "
             f"If the images were moved, tell where to: dfcore runs relocate {path.parent.name} NEW_ROOT"
         )

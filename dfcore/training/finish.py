@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dfcore import architectures
+from dfcore import architectures, workspace
 from dfcore.confidence import (
     ErrorBudget,
     FileRange,
@@ -43,6 +43,7 @@ from dfcore.evaluation import (
 )
 from dfcore.evaluation.refit import HANDLINGS
 from dfcore.exchange.optimize import optimize
+from dfcore.imaging.preprocess import first_view
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
@@ -195,7 +196,7 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     rows = data.rows[data.rows.split.isin([TRAIN, VALIDATION])]
     if len(rows) > MOST_IMAGES:
         return None
-    signatures = looks(data.dataset.root, rows.path.tolist())
+    signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
 
@@ -210,7 +211,7 @@ def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
     rows = data.rows.iloc[positions]
     colours, flat = [], []
     for start in range(0, len(positions), 64):
-        pixels = data.pixels.gather(positions[start : start + 64])
+        pixels = first_view(data.pixels.gather(positions[start : start + 64]))
         colours.append(saturation(pixels))
         flat.append(flatness(pixels))
     sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
@@ -247,6 +248,7 @@ def _card(config: TrainConfig, data: TrainingData, progress: Progress) -> Card:
             fingerprint=dataset.fingerprint,
             counts={str(split): {str(k): int(v) for k, v in row.items()} for split, row in counts.iterrows()},
             demonstration=dataset.demonstration,
+            self_made=dataset.self_made,
             config=_without_paths(config),
             epochs_run=progress.epoch,
             best_epoch=progress.best_epoch,
@@ -276,6 +278,8 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     ]
     if data.dataset.demonstration:
         limits.insert(0, "DEMONSTRATION: it recognises a simulated decoder and says nothing about real deepfakes.")
+    if data.dataset.self_made:
+        limits.insert(0, f"SELF-MADE fakes: {data.dataset.self_made}")
     if not test:
         decided = config.early_stopping != "off" or config.cross_validation == "off"
         limits.append(
@@ -285,6 +289,6 @@ def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
         )  # fmt: skip
     elif test < 200:
         limits.append(f"Its test split has only {test} images: the figures are rough.")
-    if config.image_size < 64:
+    if config.image_size < 64 and not config.views:
         limits.append(f"It sees images at {config.image_size} pixels: larger ones lose their fine traces.")
     return limits

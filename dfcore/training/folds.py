@@ -154,7 +154,8 @@ def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watch
     trainer = Trainer(config, fold, folder, watcher)
     if not trainer.run():
         return None
-    engine = KerasEngine(trainer.best_model(), tta_flip=config.tta_flip)
+    views = len(config.spec.view_titles)
+    engine = KerasEngine(trainer.best_model(), tta_flip=config.tta_flip, views=views, loss=config.loss)
     positions = fold.positions(VALIDATION)
     starts = range(0, len(positions), 64)
     logits = np.concatenate([engine.logits(fold.pixels.gather(positions[i : i + 64])) for i in starts])

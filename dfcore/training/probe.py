@@ -43,25 +43,29 @@ def main(path: str) -> int:
 def _measure(config: "TrainConfig") -> dict[str, float]:
     """Images per second of training steps and of validation."""
     from dfcore import architectures
-    from dfcore.engines import KerasEngine
+    from dfcore.engines import KerasEngine, as_squares
     from dfcore.training.hardware import apply_precision
     from dfcore.training.optimisation import make_accuracy, make_loss, make_optimizer, make_targets
 
     apply_precision(config.precision)
-    size, batch = config.image_size, config.batch_size
+    spec, batch = config.spec, config.batch_size
+    views = len(spec.view_titles)
     # Random weights are as fast as pretrained ones.
-    model = architectures.build_model(config.arch, size=size, loss=config.loss, dropout=config.dropout)
+    model = architectures.build_model(
+        config.arch, size=spec.size, loss=config.loss, dropout=config.dropout, heads=config.heads
+    )
     optimizer = make_optimizer(config, head_only=False, epochs=1, steps=_STEPS)
     model.compile(optimizer, make_loss(config), metrics=[make_accuracy(config)], jit_compile=False)
     random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    pixels = random.integers(0, 256, (batch, *spec.input_shape), dtype=np.uint8)
     targets = make_targets(config, random.integers(0, 2, batch))
-    model.train_on_batch(pixels, targets)
+    squares, wanted = as_squares(pixels, views), targets.reshape(batch * views, -1)
+    model.train_on_batch(squares, wanted)
     began = time.perf_counter()
     for _ in range(_STEPS):
-        model.train_on_batch(pixels, targets)
+        model.train_on_batch(squares, wanted)
     training = _STEPS * batch / (time.perf_counter() - began)
-    engine = KerasEngine(model)
+    engine = KerasEngine(model, views=views, loss=config.loss)
     engine.logits(pixels[:1])
     began = time.perf_counter()
     engine.logits(pixels)

@@ -13,7 +13,7 @@ from dfcore.datasets.reading import Reading, recall, remember
 from dfcore.errors import DatasetError, DfcoreError, LayoutError, RunError
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig, make_config
-from dfcore.training.data import TrainingData, require_same
+from dfcore.training.data import require_same
 from dfcore.training.record import identity, read_record
 
 _NAMED = 10
@@ -132,8 +132,7 @@ def _require_same_images(run: Run, dataset: Dataset, *, exactly: bool) -> int:
     started = run.folder / "data.json"
     if started.is_file():
         # As when it is resumed: also splits and order must be the same.
-        none = pd.DataFrame({"path": [], "error": []})
-        require_same(TrainingData(dataset, rows, None, none), started, begun=True)  # type: ignore[arg-type]
+        require_same(dataset.root, rows, started, begun=True)
     return added
 
 

@@ -33,6 +33,7 @@ _RULES = (
     _Rule("plateau_patience", lambda c: c.schedule == "plateau", "schedule=plateau"),
     _Rule("patience", lambda c: c.early_stopping != "off", "early_stopping=auc or loss"),
     _Rule("folds", lambda c: c.cross_validation == "content", "cross_validation=content"),
+    _Rule("view_heads", lambda c: bool(c.views.strip(" ,")), "further views"),
     _Rule("freeze_epochs", lambda c: c.pretrained, "weights to start from"),
     _Rule("head_lr", lambda c: c.pretrained and c.freeze_epochs > 0, "weights to start from, and freeze_epochs"),
     _Rule("full_image_epochs", lambda c: augment.has_random_crop(c.augmentation), "random_crop in augmentation"),
@@ -114,6 +115,8 @@ def check_request(
     on_data = {name: needs for name, needs in idle_on(data, config) if getattr(config, name) != defaults[name]}
     _refuse_idle(config, {name: needs for name, needs in on_data.items() if name in asked}, asked, note)
     require_trainable(assign_splits(data, config.split_policy))
+    if data.self_made:
+        note(f"{data.name}: {data.self_made}")
     for doubt in data.doubts if not data.reading.confirmed else ():
         note(f"{data.name}: {doubt}")
     return config

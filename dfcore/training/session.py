@@ -234,7 +234,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     require_data(run)
     data = prepare(config, watcher.preparing)
     begun = any(run.checkpoints.glob("epoch-*.npz"))
-    require_same(data, run.folder / "data.json", begun=begun)
+    require_same(data.dataset.root, data.rows, run.folder / "data.json", begun=begun)
     write_record(data.rows, run.folder, begun=begun)
     write_excluded(run, data.excluded)
     watcher.say(f"{data.dataset.counts().to_string()}\n{len(data.excluded)} images take no part, see excluded.csv")

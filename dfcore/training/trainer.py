@@ -83,7 +83,11 @@ class Trainer:
 
         keras.config.set_dtype_policy("float32")
         model = architectures.build_model(
-            self.config.arch, size=self.config.image_size, loss=self.config.loss, dropout=self.config.dropout
+            self.config.arch,
+            size=self.config.image_size,
+            loss=self.config.loss,
+            dropout=self.config.dropout,
+            heads=self.config.heads,
         )
         model.set_weights(self._best)
         return model
@@ -192,6 +196,7 @@ class Trainer:
                 weights=self.config.weights,
                 loss=self.config.loss,
                 dropout=self.config.dropout,
+                heads=self.config.heads,
             )
 
     def _is_head_epoch(self, epoch: int) -> bool:
@@ -217,7 +222,7 @@ class Trainer:
             )
             self.model.optimizer.build(self.model.trainable_variables)
         self._head_only = head_only
-        self._engine = KerasEngine(self.model)
+        self._engine = KerasEngine(self.model, views=len(config.spec.view_titles), loss=config.loss)
 
     def _set_plateau_rate(self) -> None:
         if self.config.schedule == "plateau" and not self._head_only:

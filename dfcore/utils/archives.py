@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dfcore.errors import ArchiveError
+from dfcore.utils.texts import printable
 
 _MAX_MEMBERS = 100
 _PIECE = 1 << 20
@@ -39,7 +40,9 @@ def read_zip(
     except ArchiveError:
         raise
     except Exception as error:  # zipfile raises arbitrary exceptions on damaged archives.
-        raise ArchiveError(f"Expected a zip archive. Received one that cannot be read: {error}.") from error
+        # They may quote the archive at any length.
+        reason = printable(error)[:200]
+        raise ArchiveError(f"Expected a zip archive. Received one that cannot be read: {reason}.") from error
 
 
 def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], most_members: int) -> None:

@@ -1,6 +1,8 @@
 """Optional dependencies: whether they are installed, and how to install them."""
 
+import sys
 from importlib.util import find_spec
+from typing import Any
 
 from dfcore.errors import MissingExtraError
 
@@ -31,3 +33,16 @@ def require(module: str, extra: str, purpose: str) -> None:
 def install(extra: str) -> str:
     """Command that installs an extra."""
     return f"pip install 'dfcore[{extra}]'"
+
+
+def openvino(purpose: str) -> Any:
+    """Imports OpenVINO; see `require`."""
+    # Prevents OpenVINO from sending telemetry.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: importing it fails
+    require("openvino", "openvino", purpose)
+    import openvino
+    import openvino.opset13
+    import openvino.passes
+    import openvino.preprocess
+
+    return openvino

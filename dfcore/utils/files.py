@@ -153,7 +153,7 @@ class _Lock(FileLock):
 
     def _open_existing_lock_file(self, open_flags: int, open_mode: int) -> tuple[int, bool] | None:
         try:
-            return super()._open_existing_lock_file(open_flags, open_mode)  # type: ignore[misc]
+            return super()._open_existing_lock_file(open_flags, open_mode)  # type: ignore[misc]  # A method of filelock that it does not declare.
         except PermissionError:
             with suppress(PermissionError):
                 return os.open(self.lock_file, open_flags & ~os.O_RDWR | os.O_RDONLY), False

@@ -212,7 +212,7 @@ def both_maps(request):
     keras.utils.set_random_seed(4)
     model = build_model(request.param, size=LARGE)
     explains = Explainer(lambda: model, PreprocessSpec(LARGE), "")
-    return Gradients(explains._model).map, reference(explains._model), explains.layers
+    return Gradients(explains.network().model).map, reference(explains.network().model), explains.layers
 
 
 @pytest.mark.slow
@@ -250,16 +250,16 @@ def test_a_map_of_two_logits_is_that_of_tf_keras_vis(target, method):
 
 @pytest.mark.parametrize("method", ["gradcam", "layercam"])
 def test_a_map_of_a_learned_network_is_that_of_tf_keras_vis(method, trained):
-    theirs = reference(trained._model)
+    theirs = reference(trained.network().model)
     for image in with_patches(6, seed=7)[0].astype(np.float32)[:, None]:
         for sign in TARGETS.values():
             expected = theirs(image, method, sign, "conv_last")
-            assert_same_map(trained._gradients.map(image, method, sign, "conv_last"), expected, method)
+            assert_same_map(trained.network().gradients.map(image, method, sign, "conv_last"), expected, method)
 
 
 def test_saliency_is_the_same_whatever_the_layer(explains):
     pixels = noise(1, seed=3).astype(np.float32)
-    maps = [explains._gradients.map(pixels, "saliency", 1.0, layer) for layer in explains.layers]
+    maps = [explains.network().gradients.map(pixels, "saliency", 1.0, layer) for layer in explains.layers]
     for result in maps:
         np.testing.assert_array_equal(result, maps[0])
 
@@ -269,7 +269,9 @@ def test_four_threads_that_ask_at_once_get_the_same_maps(untrained):
     pixels = noise(1, seed=3).astype(np.float32)
     layers = Explainer(lambda: untrained, PreprocessSpec(SIZE), "").layers
     asked = [(method, sign, layer) for method in GRADIENT_METHODS for sign in TARGETS.values() for layer in layers]
-    shared, alone = (Gradients(Explainer(lambda: untrained, PreprocessSpec(SIZE), "")._model) for _ in range(2))
+    shared, alone = (
+        Gradients(Explainer(lambda: untrained, PreprocessSpec(SIZE), "").network().model) for _ in range(2)
+    )
     with ThreadPoolExecutor(4) as pool:
         result = list(pool.map(lambda one: shared.map(pixels, *one), asked))
     for one, values in zip(asked, result, strict=True):

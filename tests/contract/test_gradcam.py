@@ -41,7 +41,7 @@ def differences(model, layer: str, engine: OpenVinoEngine, pixels: np.ndarray) -
 
 def sensitivity(model, layer: str, pixels: np.ndarray) -> list[float]:
     """How far Keras's own maps move, as shares of their largest number, when pixels move by a thousandth of a level."""
-    gradients = Explainer(lambda: model, PreprocessSpec(pixels.shape[1]), layer)._gradients
+    gradients = Explainer(lambda: model, PreprocessSpec(pixels.shape[1]), layer).network().gradients
     drawn, result = np.random.default_rng(0), []
     for image in pixels.astype(np.float32)[:, None]:
         moved = image + drawn.normal(0, 1e-3, image.shape).astype(np.float32)
@@ -240,12 +240,12 @@ def without_rule(monkeypatch) -> None:
 
 def with_another_map(monkeypatch) -> None:
     evidence_of = OpenVinoEngine.gradcam
-    monkeypatch.setattr(OpenVinoEngine, "gradcam", lambda self, pixels: 1.1 * evidence_of(self, pixels))
+    monkeypatch.setattr(OpenVinoEngine, "gradcam", lambda self, pixels, view: 1.1 * evidence_of(self, pixels, view))
 
 
 def without_numbers(monkeypatch) -> None:
     monkeypatch.setattr(
-        OpenVinoEngine, "gradcam", lambda self, pixels: np.full((SIZE // 2, SIZE // 2), np.nan, np.float32)
+        OpenVinoEngine, "gradcam", lambda self, pixels, view: np.full((SIZE // 2, SIZE // 2), np.nan, np.float32)
     )
 
 

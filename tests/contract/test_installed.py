@@ -111,7 +111,7 @@ def test_a_wheel_holds_the_library_its_detectors_and_the_dashboard_and_no_tests(
         "dfcore/_app/.streamlit/config.toml",
     } <= files
     shipped = {name.split("/")[2] for name in files if name.startswith("dfcore/_models/")}
-    assert shipped == {"default.txt", "faces", "photographs", "small"}
+    assert shipped == {"default.txt", "faces", "parts", "photographs", "small"}
     tracked = subprocess.run(
         ["git", "ls-files", "dfcore", "dashboard", "pages", "models", "streamlit_app.py"],
         cwd=ROOT, capture_output=True, text=True, check=False,

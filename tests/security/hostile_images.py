@@ -1574,7 +1574,7 @@ def foreign() -> Iterator[Hostile]:
         "gzip.png": gzip.compress(b"text" * 99, mtime=0),
         "tar.png": tarred.getvalue(),
         "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n%%EOF\n",
-        "shell.png": b"#!/bin/sh\ntouch /tmp/owned\n",
+        "shell.png": b"#!/bin/sh\ntouch owned\n",
         "php.png": b"<?php system($_GET['c']); ?>",
         "pickle.png": b"\x80\x04cos\nsystem\n(S'id'\ntR.",
         "numpy.png": b"\x93NUMPY\x01\0v\0{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",

@@ -1,6 +1,6 @@
 """Fuzzing: whatever bytes come in, out comes a sound object or an error in words, and no process dies of it.
 
-`make test` runs a few examples of every target, always the same ones. `FUZZ_MINUTES=30 python -m pytest
+`make test` runs a few examples of every target, always the same ones. `FUZZ_MINUTES=30 python -m pytest -m slow
 tests/security/test_fuzz.py` goes on with new ones for so long, in equal shares, does not stop at the first finding,
 and tells at the end how many examples there were (in the file `FUZZ_OUT` too; findings lie beside it). What is tested
 runs in a process of its own, so that a crash of a library is a finding and not the end. A finding is run again by

@@ -32,7 +32,12 @@ from tests.security import hostile_images as hostile
 ROOT = Path(__file__).parents[2]
 MB = 2**20
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the limits of processes are Linux's")
-SPECS = [PreprocessSpec(32, "stretch"), PreprocessSpec(48, "fit_crop"), PreprocessSpec(16, "native_crop")]
+SPECS = [
+    PreprocessSpec(32, "stretch"),
+    PreprocessSpec(48, "fit_crop"),
+    PreprocessSpec(16, "native_crop"),
+    PreprocessSpec(16, "stretch", ("native", "native_br")),
+]
 
 
 def picture(width: int = 40, height: int = 30, seed: int = 0, kind: str = "PNG", **options) -> bytes:

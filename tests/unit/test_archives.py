@@ -302,3 +302,19 @@ def test_no_damage_raises_anything_but_our_own_error():
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ArchiveError, match="cannot be read"):
         read_zip(tmp_path / "gone.zip", limit=limit)
+
+
+def test_a_refusal_quotes_a_hostile_archive_in_few_characters_that_can_be_shown():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", b"x")
+    content = bytearray(file.getvalue())
+    # The header beside the content claims a name of 3,000 control characters, which the directory does not.
+    content[26:28] = (3000).to_bytes(2, "little")
+    content[30:31] = b"\x01" * 3000
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = (int.from_bytes(content[end + 16 : end + 20], "little") + 2999).to_bytes(4, "little")
+    with pytest.raises(ArchiveError) as caught:
+        read_zip(bytes(content), limit=lambda name: 100)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()

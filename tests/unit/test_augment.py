@@ -257,6 +257,21 @@ def test_weights_go_with_their_images(pixels):
         np.testing.assert_allclose(weights, targets / 10, rtol=1e-6)
 
 
+@pytest.mark.parametrize("augmentation", ["none", "light", "strong", "random_crop:strong"])
+def test_views_of_an_image_are_examples_that_are_changed_alike(augmentation):
+    store = np.repeat(batch(COUNT, 16)[:, None], 3, axis=1)
+    targets = np.stack([np.arange(COUNT)] * 3, axis=1)[..., None] + np.array([[[0], [100], [200]]], np.float32)
+    positions, weights = np.arange(COUNT), np.arange(COUNT) / 10
+    made = training_batches(Pixels(store, positions, {}), positions, targets, batch_size=5, weights=weights,
+                            augmentation=augmentation, seed=3)  # fmt: skip
+    for images, wanted, weight in ([part.numpy() for part in parts] for parts in made):
+        images = images.reshape(-1, 3, *images.shape[1:])
+        np.testing.assert_array_equal(images[:, 1:], images[:, :1].repeat(2, axis=1))
+        numbers = wanted.reshape(-1, 3) - [0, 100, 200]
+        np.testing.assert_array_equal(numbers[:, 1:], numbers[:, :1].repeat(2, axis=1))
+        np.testing.assert_allclose(weight.reshape(-1, 3), numbers / 10, rtol=1e-6)
+
+
 def test_only_the_wanted_positions_take_part(pixels):
     positions = np.array([1, 4, 9])
     made = training_batches(pixels, positions, positions, batch_size=2, seed=0)

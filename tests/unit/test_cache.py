@@ -108,6 +108,17 @@ def test_another_preprocessing_has_another_cache(files, cache):
     np.testing.assert_array_equal(all_of(load(files, cache)), expected(files))
 
 
+@pytest.mark.parametrize("mode", ["disk", "memory"])
+def test_all_views_of_an_image_are_kept(files, cache, mode):
+    spec = PreprocessSpec(16, "stretch", ("native", "native_tl"))
+    for _ in range(2):
+        pixels = load_pixels(files, [sha256_file(p) for p in files], spec, folder=cache, mode=mode)
+        rows = pixels.gather(np.arange(len(files)))
+        assert rows.shape == (len(files), 3, 16, 16, 3)
+        for row, path in zip(rows, files, strict=True):
+            np.testing.assert_array_equal(row, spec.apply(decoder.decode(path)))
+
+
 def test_no_images_are_no_pixels(cache):
     for mode in ("disk", "memory"):
         assert load([], cache, mode=mode).store.shape == (0, 16, 16, 3)

@@ -608,6 +608,7 @@ def test_explain_writes_a_picture(method, dfcore, answer, bundle, numbered, tmp_
     message = answer("explain", bundle, numbered / "1.png", "--method", method, "--target", "real", "--out", out)
     assert (message["method"], message["target"]) == (method, "real")
     assert message["layer"] == (None if method == "saliency" else "conv_last")
+    assert (message["view"], message["region"][:2]) == ("whole image", [0, 0])
 
 
 # === How it refuses ===
@@ -705,6 +706,10 @@ REFUSED = {
     "predict: names that are no numbers": ("predict B NAMED --out out.json", "needs names that are numbers.*'photo'"),
     "explain: unknown method": ("explain B N/1.png --method lime --out o.png", "Expected one of the methods gradcam, "),
     "explain: unknown target": ("explain B N/1.png --target dog --out o.png", "Expected one of the targets fake, real"),
+    "explain: unknown view": (
+        "explain B N/1.png --view left --out o.png",
+        r"Expected one of the views 0 \(stretch\)\. Received: 'left'",
+    ),
     "explain: unknown layer": (
         "explain B N/1.png --layer x --out o.png",
         "Expected one of the layers conv_1, conv_last",

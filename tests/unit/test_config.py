@@ -31,6 +31,9 @@ BAD = [
     pytest.param("image_size", 8, "16", id="too-small-images"),
     pytest.param("image_size", 4096, "1024", id="too-large-images"),
     pytest.param("resize", "squash", "stretch.*fit_crop.*native_crop", id="unknown-resize"),
+    pytest.param("views", "native,left", "native, native_tl.*each once", id="unknown-view"),
+    pytest.param("views", "native, native", "each once", id="a-view-twice"),
+    pytest.param("view_heads", "two", "shared.*own", id="unknown-heads"),
     pytest.param("arch", "alexnet", "cnn.*resnet50", id="unknown-architecture"),
     pytest.param("loss", "hinge", "binary.*categorical", id="unknown-loss"),
     pytest.param("optimizer", "sgd", "adam.*adamw", id="unknown-optimizer"),
@@ -75,6 +78,21 @@ def test_what_an_architecture_cannot_do_is_told_together_with_the_rest():
     result = " ".join(problems(epochs=0, arch="cnn", weights="imagenet"))
     assert "epochs" in result
     assert "ImageNet" in result
+
+
+def test_views_that_do_not_go_with_the_rest_are_refused():
+    (problem,) = problems(views="native_tl,native", resize="native_crop")
+    assert problem == "views: native is what resize=native_crop sees already. Received: 'native_tl,native'"
+    (problem,) = problems(views="native", view_heads="own", loss="categorical")
+    assert problem.startswith("view_heads: expected shared with categorical loss")
+    make_config({"data_root": "x", "views": "native_tl", "resize": "native_crop", "view_heads": "own"})  # Fits.
+
+
+def test_views_are_handed_on_in_their_order():
+    config = make_config({"data_root": "x", "views": " Native_BR, native ", "view_heads": "own"})
+    assert config.views == "native_br,native"
+    assert config.spec.views == ("native_br", "native") and config.heads == 3
+    assert make_config({"data_root": "x", "view_heads": "own"}).heads == 1, "one view has nothing to share"
 
 
 def test_a_missing_data_root_is_told():

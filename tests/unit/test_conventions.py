@@ -134,6 +134,23 @@ ALONE = {
     "a class told by letters": [f"real/{i}_a.png" for i in range(60)] + [f"fake/{i}_b.png" for i in range(60)],
     "one suffix": [f"{c}/{i:05d}{s}.png" for c, s in zip(CLASSES, ("_resized", "_256x256"), strict=True)
                    for i in range(60)],
+    "pictures of a class": [f"{c}/{g}{sign}{i}.jpg" for c in CLASSES for sign in ("_", ".", "-")
+                            for g in ("beach", "cat", "dog", "forest", "city", "lake", "river") for i in range(1, 9)],
+    "synsets": [f"real/n{k:08d}_{i}.JPEG" for k in range(1440764, 1440776) for i in range(1, 9)],
+    "folders of synsets": [f"real/n{k:08d}/{i}.JPEG" for k in range(1440764, 1440776) for i in range(1, 9)],
+    "folders of CIFAR-10": [f"{c}/{k}/{i:04d}.png" for c in CLASSES for k in range(10) for i in range(20)],
+    "days of a phone": [f"real/IMG-202401{d:02d}-WA{i:04d}.jpg" for d in range(1, 20) for i in range(5)],
+    "folders of months": [f"real/2023-{m:02d}/IMG_{i:04d}.jpg" for m in range(1, 13) for i in range(10)],
+    "folders of a camera": [f"real/{n}CANON/IMG_{i:04d}.JPG" for n in range(100, 110) for i in range(1, 20)],
+    "downloads": [f"{c}/{name}{i}.jpg" for c, name in zip(CLASSES, ("download", "photos"), strict=True)
+                  for i in ("", " (1)", " (2)", " (3)")],
+    "downloads of generators": [
+        f"fake/{name}" for i in range(20) for name in (
+            f"DALL·E 2024-01-{i + 1:02d} 12.33.44 - a cat.png", f"{i:05d}-{3456789 + i}.png", f"{i:05d}-77.png",
+            f"ComfyUI_{i:05d}_.png", f"ChatGPT Image Apr {i + 1}, 2025, 01_02_03 PM.png",
+            f"me_red_cat_{i * 7919:08x}-1111-4222-8333-444455556666_{i % 4}.png")],
+    "samples of a tool": [f"{c}/sample_t{i}.png" for c in CLASSES for i in range(40)],
+    "COCO": [f"real/{i * i * 911:012d}.jpg" for i in range(1, 90)],
     "a generator's frames": [f"fake/sdxl_frame{i}.png" for i in range(60)],
 }  # fmt: skip
 

@@ -65,8 +65,8 @@ def table_with(app: AppTest, column: str) -> pd.DataFrame:
 def test_folders_are_shown_with_class_split_and_images_before_anything_is_used(small):
     app = open_page("datasets")
     tree = table_with(app, "Folder").set_index("Folder")
-    assert list(tree.loc["train/fake"].Class) == ["fake"]
-    assert list(tree.loc["test/real"].Class) == ["real"]
+    assert tree.loc["train/fake"].Class == "fake"
+    assert tree.loc["test/real"].Class == "real"
     assert tree.loc["test/real"].Split == "test"
     assert set(tree.Images) == {12}
     assert all(picture.startswith("data:image/png") for picture in tree["Image 1"])
@@ -336,6 +336,26 @@ def test_a_moved_data_set_keeps_what_was_said_of_it_and_its_audit(audited, tmp_p
     assert registry.registered() == [Path(place)]
     assert "Confirmed" in text(app)
     assert "Two splits share 2 images" in text(tab(app, "Audit"))
+
+
+def test_what_is_added_beside_others_is_opened(small, tmp_path):
+    other = folder_set(tmp_path / "sets" / "other", {"real": 3, "fake": 3})
+    registry.forget(other)
+    app = open_page("datasets")
+    app.text_input[0].set_value(str(other))
+    click(app, "Register")
+    assert app.selectbox(key="dataset").value == str(other)
+    click(app, "Make the demonstration set")
+    assert Path(app.selectbox(key="dataset").value).name == "demo"
+
+
+def test_what_is_found_again_beside_others_is_opened(small, tmp_path):
+    gone = folder_set(tmp_path / "sets" / "gone", {"real": 3, "fake": 3})
+    place = shutil.move(gone, tmp_path / "sets" / "found")
+    app = open_page("datasets")
+    app.text_input(key=f"moved {gone}").set_value(str(place))
+    click(app, "It is here now")
+    assert app.selectbox(key="dataset").value == str(place)
 
 
 # === Train ===

@@ -39,6 +39,24 @@ def errors(root) -> dict[str, str]:
 
 # === Folders ===
 
+
+@pytest.mark.skipif(os.name != "posix", reason="links are Unix's")
+@pytest.mark.parametrize("level", ["", "train/"], ids=["unsplit", "split"])
+def test_a_linked_class_folder_names_the_class_by_the_link(tmp_path, level):
+    """Whatever the folder behind it is called."""
+    root, store = tmp_path / "set", tmp_path / "store"
+    make_images(root, f"{level}fake/1.png", f"{level}fake/2.png")
+    make_images(store, "fake_or_not/valid/3.png", "fake_or_not/4.png")
+    (root / f"{level}real").symlink_to(store / "fake_or_not")
+    result = scan(root)
+    labels = {
+        path.removeprefix(level): label for path, label in zip(result.table.path, result.table.label, strict=True)
+    }
+    assert labels == {"fake/1.png": FAKE, "fake/2.png": FAKE, "real/valid/3.png": REAL, "real/4.png": REAL}
+    assert not list(result.left_out)
+    assert result.unreadable.empty
+
+
 FOLDERS = [
     pytest.param(
         {"train/real/1.png": (REAL, "train"), "train/fake/1.png": (FAKE, "train"),

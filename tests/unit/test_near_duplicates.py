@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore.datasets import assign_splits, copies, near_duplicates, scan, scan_copies
+from dfcore.datasets import assign_splits, copies, near_duplicates, near_search, scan, scan_copies
 from dfcore.datasets.near_duplicates import CROPPED, MIRRORED, RECODED, clusters, find, sources
+from dfcore.datasets.near_memory import NearMemory
 from dfcore.imaging import decoder
 from dfcore.imaging.signature import THUMB, Signature, signature
 from tests.unit.test_signature import picture
@@ -260,17 +261,59 @@ def test_a_scan_searches_once_and_again_after_a_change(tmp_path):
     assert asked == [5, 4]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"images": 3}', b"\xff\xfe"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"PK\x03\x04", b"\x93NUMPY", b"\xff\xfe"])
 def test_a_damaged_memory_is_searched_anew(tmp_path, damage):
     rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
     asked: list[int] = []
     give = by_file(rows, signatures, asked)
     first, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
-    (memory,) = (tmp_path / "copies").iterdir()
+    (memory,) = (tmp_path / "copies").rglob("*.npz")
     memory.write_bytes(damage)
     again, _ = scan_copies.with_copies(rows, give, tmp_path, tmp_path)
     pd.testing.assert_frame_equal(again, first)
     assert len(asked) == 2
+
+
+def test_a_search_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    _, signatures = table({"of": 0}, {"of": 1}, {"of": 1, "copy": cropped}, {"of": 0, "copy": mirrored}, {"of": 2})
+    keys, shown = list(signatures), list(signatures.values())
+    monkeypatch.setattr(near_search, "QUERIES", 2)
+    expected = NearMemory(tmp_path / "other", tmp_path).find(keys, shown)
+    searched: list[int] = []
+    search = near_search.Index.search
+
+    def stopped_at(most: int):
+        def noted(index, own):
+            if len(searched) == most:
+                raise KeyboardInterrupt
+            searched.append(int(own[0]))
+            return search(index, own)
+
+        return noted
+
+    memory = NearMemory(tmp_path / "cache", tmp_path)
+    monkeypatch.setattr(near_search.Index, "search", stopped_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        memory.find(keys, shown)
+    assert memory.known(keys) is None
+    monkeypatch.setattr(near_search.Index, "search", stopped_at(9))
+    pd.testing.assert_frame_equal(memory.find(keys, shown), expected)
+    assert searched == [0, 2, 4]
+    # Neither the order of images nor a second search matters.
+    pd.testing.assert_frame_equal(memory.find(keys[::-1], shown[::-1]), expected)
+    pd.testing.assert_frame_equal(memory.known(keys[::-1]), expected)
+    assert searched == [0, 2, 4]
+    assert len(expected) == 2
+
+
+def test_what_the_audit_has_found_is_known_to_the_scan_of_a_huge_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan_copies, "MOST", 2)
+    rows, signatures = table({"of": 1}, {"of": 1, "copy": cropped}, {"of": 2})
+    copies.pairs(rows, signatures, memory=NearMemory(tmp_path, tmp_path))
+    asked: list[int] = []
+    result, (note,) = scan_copies.with_copies(rows, by_file(rows, signatures, asked), tmp_path, tmp_path)
+    pd.testing.assert_series_equal(result.source_id, sources(rows, signatures))
+    assert note.startswith("2 images are near-duplicates") and not asked
 
 
 def test_a_huge_set_is_left_to_the_audit_and_told(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from dfcore.evaluation.robustness import CHANGES
 from dfcore.runs import Run, RunStore
 from dfcore.training import presets
 from dfcore.utils.files import write_json
+from tests.conftest import make_card, untrained
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = navigation.names()
@@ -206,6 +207,42 @@ def test_choices_of_the_heat_map_survive_another_page(filled):
     assert "Score **" in words(app)
 
 
+def test_judged_parts_are_framed_and_each_has_its_map(filled, results, monkeypatch):
+    """A detector of the whole image and two crops: frames and names of all three, and the map of the chosen one."""
+    from dfcore.detectors.bundle import write_bundle
+
+    drawn: list[tuple] = []
+    monkeypatch.setattr(evidence, "outlined", lambda rgb, regions: drawn.append(tuple(regions)) or rgb)
+    spec = {"size": 32, "resize": "stretch", "views": ["native", "native_br"]}
+    write_bundle(filled / "models" / "views", untrained(1), make_card(title="Views", preprocess=spec))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("views")
+    upload(app, sized(300))
+    frames = ((0, 0, 300, 300), (134, 134, 166, 166), (268, 268, 300, 300))
+    assert drawn[-1] == frames
+    judged = results[-1]["judged"]
+    assert [tuple(part["region"]) for part in judged] == list(frames)
+    assert [part["view"] for part in judged] == [
+        "whole image", "centre at native pixels", "bottom right at native pixels"
+    ]  # fmt: skip
+    choice = app.segmented_control(key="inspect_view_views")
+    assert choice.value == 0 and results[-1]["heatmap"]["view"] == "whole image"
+    choice.set_value(2).run()
+    assert not app.exception
+    shown = results[-1]["heatmap"]
+    assert shown["view"] == "bottom right at native pixels"
+    seen = np.array([[value is not None for value in row] for row in shown["values"]])
+    step = shown["every_nth_pixel"]
+    rows, columns = (step * np.flatnonzero(seen.any(axis)) for axis in (1, 0))
+    assert min(*rows, *columns) >= 268 and not seen[:-8, :-8].any()
+
+
+def test_a_detector_of_the_whole_image_shows_no_frames(filled, monkeypatch):
+    monkeypatch.setattr(evidence, "outlined", lambda *_: pytest.fail("there is one part, the whole"))
+    app = upload(open_page("inspect"), sized(32))
+    assert "Part of the image" not in [item.label for item in app.segmented_control]
+
+
 def heading(app: AppTest) -> str:
     """The verdict in words."""
     (result,) = (item.value for item in app.markdown if item.value.startswith("## "))
@@ -289,6 +326,33 @@ def test_an_address_can_ask_for_a_detector(library):
     app.query_params["detector"] = "photographs"
     app.switch_page("pages/inspect.py").run()
     assert app.selectbox(key="detector").value == "photographs"
+
+
+def test_an_address_that_asks_for_what_is_gone_is_told_and_another_choice_ends_it(library):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["detector"] = "gone"
+    app.switch_page("pages/inspect.py").run()
+    assert "Detector gone is not there" in " ".join(item.value for item in app.warning)
+    app.run()
+    assert "Detector gone is not there" in " ".join(item.value for item in app.warning)
+    app.selectbox(key="detector").set_value("photographs").run()
+    assert not app.exception and not app.warning
+
+
+def test_a_detector_that_was_deleted_meanwhile_is_told(library):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("photographs").run()
+    shutil.rmtree(library / "models" / "photographs")
+    app.run()
+    assert "Detector photographs is not there" in " ".join(item.value for item in app.warning)
+
+
+def test_a_link_to_a_run_that_was_deleted_is_told_where_there_is_none(tmp_path):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    app.query_params["run"] = "20200101-000000-000-cnn"
+    app.switch_page("pages/monitor.py").run()
+    assert not app.exception
+    assert "is not there" in app.warning[0].value and "No runs yet" in words(app)
 
 
 # === Stability and the full result ===
@@ -400,7 +464,19 @@ def test_training_starts_from_the_form_and_monitor_shows_it(filled, small_datase
 
 
 def setting(app: AppTest, label: str):
-    return next(item for item in (*app.selectbox, *app.number_input) if item.label == label)
+    return next(item for item in (*app.selectbox, *app.pills, *app.number_input) if item.label == label)
+
+
+def test_views_chosen_in_the_form_are_trained(filled):
+    app = open_page("train")
+    assert "Last layer" not in [item.label for item in app.selectbox], "without views there is nothing to share"
+    setting(app, "Further views").set_value(["native", "native_tl"]).run()
+    setting(app, "Last layer").set_value("own").run()
+    button(app, "Start training").click().run()
+    assert not app.exception and not app.error
+    latest = next(iter(RunStore(filled / "runs")))
+    latest.request_stop()
+    assert (latest.config()["views"], latest.config()["view_heads"]) == ("native,native_tl", "own")
 
 
 def test_a_preset_fills_the_form_and_can_be_put_away(filled):

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import os
 import re
 import zlib
 
@@ -743,6 +744,42 @@ def test_facts_that_tell_the_classes_apart_are_doubted(tmp_path, kind):
     words = {"format": "The file format", "size": "The size in pixels", "quality": "The JPEG quality"}
     (doubt,) = scan(tmp_path).doubts
     assert doubt.startswith(f"{words[kind]} tells the classes apart")
+    if kind == "format":
+        assert "(100% of the real images are JPEG, 100% of the fake images are PNG)" in doubt
+
+
+def test_a_class_of_many_sizes_is_told_as_such(tmp_path):
+    for i in range(10):
+        make_image(tmp_path / "real" / f"{i}.png", (20 + i, 8), seed=i)
+        make_image(tmp_path / "fake" / f"{i}.png", (16, 16), seed=50 + i)
+    assert "(the real images come in 10 sizes, 100% of the fake images are 16 x 16)" in scan(tmp_path).doubts[0]
+
+
+def test_a_list_of_paths_in_text_is_told(tmp_path, dfcore):
+    make(tmp_path, "real/{1,2,3}.png", "fake/{1,2,3}.png")
+    (tmp_path / "README.txt").write_text("Six pictures.\n")
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 real/1.png\n0 fake/1.png\n")
+    doubts = [doubt for doubt in scan(tmp_path).doubts if "is a list of these images" in doubt]
+    assert len(doubts) == 1
+    assert doubts[0].startswith("List_of_testing_videos.txt")
+    with pytest.raises(LayoutError, match="make a CSV of it"):
+        scan(tmp_path / "List_of_testing_videos.txt")
+
+
+def test_what_was_confirmed_no_longer_is_when_the_data_change(tmp_path, dfcore):
+    root = tmp_path / "set"
+    make(root, "fold{1,2}/{real,fake}/{1,2,3}.png")
+    dfcore("data", "scan", root, "--confirm")
+    assert scan(root).reading.confirmed
+    taken = scan(root).table.pixels_sha256[:1].tolist()
+    remember(root, recall(root).model_copy(update={"excluded": tuple(taken)}))
+    assert scan(root).reading.confirmed, "taking images out of use changes no file"
+    make_image(root / "fold1" / "real" / "new.png", (8, 8), seed=99)
+    changed = scan(root)
+    assert not changed.reading.confirmed
+    assert "have changed since this was confirmed" in changed.doubts[-1]
+    dfcore("data", "scan", root, "--confirm")
+    assert scan(root).reading.confirmed
 
 
 def test_facts_that_both_classes_share_are_not_doubted(tmp_path):
@@ -788,3 +825,26 @@ def test_the_cases_that_are_asked_for(shared, name, values):
     with pytest.raises(ConventionUnknown, match="column label") as caught:
         scan(shared / "cases" / name)
     assert all(value in str(caught.value) for value in values)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["[{}]", "path,label\n../1.png,real\n../2.png,fake\n", "path,label\n1.png,real\n2.png,fake\n",
+     "path,label\n../1.png,-1\n../2.png,1\n"],
+    ids=["no table", "leads out", "leads to images beside it", "unknown labels"],
+)  # fmt: skip
+def test_a_table_in_a_folder_that_is_not_utf_8_is_told_in_words_that_are(table, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\x80")
+    odd.mkdir()
+    for folder in (tmp_path, tmp_path / "real", odd):
+        make_image(folder / "1.png", seed=1)
+        make_image(folder / "2.png", seed=2)
+    (odd / ("t.json" if table.startswith("[") else "t.csv")).write_text(table)
+    try:
+        data = scan(tmp_path)
+    except LayoutError as error:
+        told = [str(error)]
+    else:
+        told = [*data.notes, *data.doubts, data.layout, *data.table.path, *(str(one) for one in data.left_out)]
+    "\n".join(told).encode()
+    assert any("\\udc80/t." in text for text in told)

@@ -33,7 +33,7 @@ def run_on(root: Path, state: State = State.STOPPED, *, record: bool = True) -> 
     config = make_config({"data_root": str(root), "arch": "cnn", "image_size": 32})
     run = RunStore(workspace.runs_dir()).create(config.to_dict(), epochs=1)
     data = prepare(config)
-    require_same(data, run.folder / "data.json", begun=False)
+    require_same(data.dataset.root, data.rows, run.folder / "data.json", begun=False)
     if record:
         write_record(data.rows, run.folder, begun=False)
     run.checkpoints.mkdir()
@@ -62,7 +62,7 @@ def test_a_run_finds_its_images_where_they_are_now(state, record, new, root, tmp
     assert (done.images, done.added, done.problem) == (16, 0, "")
     assert run.config() == before | {"data_root": str(now)}
     data = prepare(make_config(run.config()))
-    require_same(data, run.folder / "data.json", begun=True)
+    require_same(data.dataset.root, data.rows, run.folder / "data.json", begun=True)
 
 
 def lost(root: Path) -> None:

@@ -422,7 +422,10 @@ def trained(knowing, sets, tmp_path) -> Path:
     folder = Path(shutil.copytree(knowing["thumbnails"], tmp_path / "trained"))
     data = scan(sets[0]).usable
     known = TrainedOn.of(
-        data.pixels_sha256.tolist(), data.sha256.tolist(), looks(sets[0], data.path.tolist()), [False] * len(data)
+        data.pixels_sha256.tolist(),
+        data.sha256.tolist(),
+        looks(sets[0], data.path.tolist(), data.sha256.tolist(), workspace.cache_dir()),
+        [False] * len(data),
     )
     write_trained_on(folder, read_card(folder), known)
     return folder

@@ -1141,6 +1141,11 @@ HARMLESS = {
 }
 
 
+def rows_of(config) -> tuple[Path, pd.DataFrame]:
+    prepared = prepare(config)
+    return prepared.dataset.root, prepared.rows
+
+
 @pytest.fixture
 def data(small_dataset, tmp_path) -> Path:
     """A data set that may be changed."""
@@ -1150,38 +1155,38 @@ def data(small_dataset, tmp_path) -> Path:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_data_set_that_has_changed_is_refused_until_it_is_restored(change, data, small_dataset, tmp_path):
     config, path = tiny(data), tmp_path / "data.json"
-    require_same(prepare(config), path, begun=False)
+    require_same(*rows_of(config), path, begun=False)
     change(data)
     for _ in range(2):
         with pytest.raises(DatasetError, match=f"{re.escape(str(data))} has changed since this run began"):
-            require_same(prepare(config), path, begun=True)
+            require_same(*rows_of(config), path, begun=True)
     shutil.rmtree(data)
     shutil.copytree(small_dataset, data)
-    require_same(prepare(config), path, begun=True)
+    require_same(*rows_of(config), path, begun=True)
 
 
 @pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
 def test_what_changes_no_image_is_no_change(change, data, tmp_path):
     config, path = tiny(data), tmp_path / "data.json"
-    require_same(prepare(config), path, begun=False)
+    require_same(*rows_of(config), path, begun=False)
     change(data)
-    require_same(prepare(config), path, begun=True)
+    require_same(*rows_of(config), path, begun=True)
 
 
 def test_before_anything_was_learned_a_data_set_may_change(data, tmp_path):
     config, path = tiny(data), tmp_path / "data.json"
-    require_same(prepare(config), path, begun=False)
+    require_same(*rows_of(config), path, begun=False)
     other_image(data)
-    require_same(prepare(config), path, begun=False)
-    require_same(prepare(config), path, begun=True)
+    require_same(*rows_of(config), path, begun=False)
+    require_same(*rows_of(config), path, begun=True)
 
 
 def test_a_run_that_began_before_this_was_noted_goes_on(data, tmp_path):
     config, path = tiny(data), tmp_path / "data.json"
-    require_same(prepare(config), path, begun=True)
+    require_same(*rows_of(config), path, begun=True)
     other_image(data)
     with pytest.raises(DatasetError, match="has changed"):
-        require_same(prepare(config), path, begun=True)
+        require_same(*rows_of(config), path, begun=True)
 
 
 @pytest.mark.slow
@@ -1433,7 +1438,10 @@ def saved(folder, variables, state):
 checkpoints.save = saved
 """,
     "within the writing of the first checkpoint": """
+savez = np.savez
 def half(file, **arrays):
+    if not isinstance(file, (str, Path)):
+        return savez(file, **arrays)
     Path(file).write_bytes(b"half")
     die()
 np.savez = half

@@ -71,11 +71,11 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0)
     request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side}
     facts, content = _ask(data, request)
     height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
-    ends = np.cumsum([_HEADER, *(3 * spec.size**2 for spec in specs), 3 * height * width])
+    ends = np.cumsum([_HEADER, *(spec.input_bytes for spec in specs), 3 * height * width])
     if len(content) != ends[-1] or max(height, width) > preview_side:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
     _, *parts, picture, _ = np.split(content, ends)
-    inputs = {spec: part.reshape(spec.size, spec.size, 3) for spec, part in zip(specs, parts, strict=True)}
+    inputs = {spec: part.reshape(spec.input_shape) for spec, part in zip(specs, parts, strict=True)}
     preview = picture.reshape(height, width, 3) if preview_side else None
     return PreparedImage(facts.width, facts.height, inputs, facts, preview)
 
@@ -186,7 +186,10 @@ class _Process:
     """A decoding process."""
 
     def __init__(self) -> None:
-        alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="1")
+        # Freed memory goes back to the system at once, and not only the first time: a process that waits for its turn
+        # with a large image would otherwise hold what its first attempt took.
+        memory = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**20)}
+        alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", **memory)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", _CHILD],

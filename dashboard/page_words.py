@@ -1,0 +1,37 @@
+"""Messages of the library in the words of the pages: what it calls a command's option is a control here."""
+
+import re
+
+# Titles of the controls of `mapping_form`, by the option that says the same on the command line.
+COLUMNS = {"path": "Image file", "label": "Class", "split": "Split", "group": "Group", "source": "Source"}
+MEANS = {"real": "Means real", "fake": "Means fake"}
+GROUPS, APART = "Images that belong together", "Nothing but copies"
+DIFFERENTLY = "Read it differently"
+# A value ends where its sentence does; it may hold spaces, commas and dots.
+_OPTION = re.compile(
+    r"--(?P<columns>columns) (?P<pairs>\w+=(?:…|[A-Z]+)(?:,\w+=(?:…|[A-Z]+))*)"
+    r"|--(?:labels|class-folders) real=(?P<real>.*?),fake=(?P<fake>.*?)"
+    r"(?=(?:\.+|,)?(?: or | and | for | \(|\. |$))"
+    r"|--groups none",
+    re.MULTILINE,
+)
+
+
+def page_words(message: object) -> str:
+    """A message in which the options of the command line are replaced by the controls of Data sets.
+
+    Example:
+        >>> page_words("say which with --columns label=COLUMN")
+        'say which with the list “Class”'
+    """
+    return _OPTION.sub(_control, str(message))
+
+
+def _control(option: re.Match[str]) -> str:
+    if option["columns"]:
+        names = [f"“{COLUMNS[pair.partition('=')[0]]}”" for pair in option["pairs"].split(",")]
+        return f"the {'list' if len(names) == 1 else 'lists'} {' and '.join(names)}"
+    if option["real"] is None:
+        return f"“{GROUPS}”: {APART}"
+    said = [(MEANS[name], option[name]) for name in MEANS]
+    return " and ".join(f"“{title}”" if value == "…" else f"“{title}” {value}" for title, value in said)
