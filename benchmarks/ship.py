@@ -18,7 +18,7 @@ from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import measure, robustness, splits_as_trained, thresholds_for
+from dfcore.evaluation import measure, robustness, splits_as_trained, three_way, thresholds_for
 from dfcore.evaluation.held_out import record_source
 from dfcore.runs import Run, RunStore
 
@@ -52,20 +52,20 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
     """Figures on the data sets that it was not trained on; what it made of their fakes is written on its card."""
     learned = detector.card.training.fingerprint
     assert detector.folder is not None
-    rows = []
+    measured = {}
     for name in SETS:
         dataset = splits_as_trained(detector.card, scan(data / name))
         if dataset.fingerprint == learned or name in text["learned_from"]:
             continue
-        metrics, table = measure(detector, dataset, cache_dir=workspace.cache_dir())
-        card = record_source(detector.folder, metrics, table)
-        # The evidence decides on the words of those that are measured later; the rates below hold whatever the words.
-        detector.card = detector.card.model_copy(update={"words": card.words})
-        three = metrics["three_way"]
-        figures = {key: metrics[key] for key in FIGURES} | {
-            "three_way_fpr": three["fpr"],
-            "three_way_fnr": three["fnr"],
-        }
+        measured[name] = measure(detector, dataset, cache_dir=workspace.cache_dir())
+        record_source(detector.folder, *measured[name])
+    # The evidence of all of them decides on the words.
+    detector.card = detector.card.model_copy(update={"words": read_card(detector.folder).words})
+    rows = []
+    for name, (metrics, table) in measured.items():
+        three = three_way(table.label, table.score, detector.card.thresholds, table.is_ood)
+        figures = {key: metrics[key] for key in FIGURES}
+        figures |= {"three_way_fpr": three["fpr"], "three_way_fnr": three["fnr"]}
         figures |= {key: three[key] for key in ("passed", "abstention_rate", "ood_rate")}
         rows.append({"data set": name} | {key: _short(value) for key, value in figures.items()})
     photos = detector.predict(list_images([data / "photos"]))

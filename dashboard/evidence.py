@@ -121,7 +121,8 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> lis
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
         + ("the verdict holds." if len(set(findings)) == 1 else "the verdict does not hold for all of them.")
     )
-    st.plotly_chart(figures.stability(rows, thresholds.real_below, thresholds.fake_from), key="stability_band")
+    low, high = thresholds.real_below, thresholds.fake_from
+    st.plotly_chart(figures.stability(rows, low, high, says_real=thresholds.says_real), key="stability_band")
     return rows
 
 

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from dfcore.confidence.thresholds import ErrorBudget, upper_threshold
+from dfcore.confidence.thresholds import ORIGINAL, TOLERANCE, ErrorBudget, upper_threshold
 from dfcore.labels import FAKE, REAL
 
-ORIGINAL = "original"
 # Properties that a family of handlings moves: its grades say where the limit lies.
 SMALLER, LARGER, QUALITY, COLOUR, NOISE = "smaller", ("larger", "enlarged"), "jpeg", "colour", "noise"
 _NEIGHBOURS = 5
-# Times the budget that a handling may cost by itself, where all sound ones together keep it.
-TOLERANCE = 1.5
 # A handling after which less is decided is not worth being let pass.
 _LEAST_DECIDED = 0.5
 # Share of images after sound handling that may look like one after handling that breaks the score, of those held out.
@@ -63,6 +60,7 @@ class Gate(BaseModel):
         flat: Lowest and highest share of flat pixels, see `dfcore.confidence.ood.flatness`.
         measured: What each handling was measured to do.
         fitted_on: Description of the held-out images.
+        learned: Number of handled training images, the last ones among `OODDetector.references`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -73,6 +71,7 @@ class Gate(BaseModel):
     flat: tuple[float | None, float | None] = (None, None)
     measured: tuple[MeasuredHandling, ...] = ()
     fitted_on: str = ""
+    learned: int = Field(default=0, ge=0)
 
     def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[tuple[str, str]]:
         """Yields (rule, phrase) for each property beyond its limit; unknown properties are skipped."""
@@ -127,8 +126,7 @@ class Handled:
         """Logits that further images would have after each handling, {handling: (M,)}.
 
         Each gets the change that one of the images of its class with the nearest logits was measured to undergo: of
-            many
-        images whose logits are known only as they are (from cross-validation), few need be handled.
+        many images whose logits are known only as they are (from cross-validation), few need be handled.
 
         Args:
             labels: 0 real, 1 fake, (M,).
@@ -159,10 +157,10 @@ def sound_handlings(
 ) -> list[str]:
     """The handlings after which the budget can be kept at a price worth paying.
 
-    Thresholds are those that keep the budget on images of all sound handlings together, and `TOLERANCE` times the
-    budget on those of each. One more handling widens the range between them: more of its images are decided, fewer of
-    others. Grades are added, each with all weaker ones of its family, as long as more is decided in all, images of
-    handlings that are not sound counting as undecided, and each family as much as images as they are.
+    Thresholds are those of `fit_thresholds` for images of all sound handlings. One more handling widens the range
+    between them: more of its images are decided, fewer of others. Grades are added, each with all weaker ones of its
+    family, as long as more is decided in all, images of handlings that are not sound counting as undecided, and each
+    family as much as images as they are.
 
     Args:
         labels: 0 real, 1 fake, (N,).
@@ -177,18 +175,19 @@ def sound_handlings(
     weight = {ORIGINAL: 1.0} | {each: 1 / len(grades) for grades in kept.values() for each in grades}
     real, fake = ({name: values[labels == label] for name, values in logits.items()} for label in (REAL, FAKE))
 
-    ends = {
-        name: (
-            -upper_threshold(-fake[name], min(TOLERANCE * budget.max_fnr, 0.5)),
-            upper_threshold(real[name], min(TOLERANCE * budget.max_fpr, 0.5)),
-        )
-        for name in weight
-    }
+    def alone(name: str) -> tuple[float, float]:
+        times = 1 if name == ORIGINAL else TOLERANCE
+        most_missed, most_alarms = (min(times * each, 0.5) for each in (budget.max_fnr, budget.max_fpr))
+        return -upper_threshold(-fake[name], most_missed), upper_threshold(real[name], most_alarms)
+
+    ends = {name: alone(name) for name in weight}
 
     def decided(chosen: set[str]) -> float:
         all_real, all_fake = (np.concatenate([part[name] for name in sorted(chosen)]) for part in (real, fake))
-        high = max(upper_threshold(all_real, budget.max_fpr), *(ends[name][1] for name in chosen))
-        low = min(-upper_threshold(-all_fake, budget.max_fnr), *(ends[name][0] for name in chosen))
+        together = upper_threshold(all_real, budget.max_fpr, len(real[ORIGINAL]))
+        together_fake = -upper_threshold(-all_fake, budget.max_fnr, len(fake[ORIGINAL]))
+        high = max(together, *(ends[name][1] for name in chosen))
+        low = min(together_fake, *(ends[name][0] for name in chosen))
         if high <= low:  # One threshold keeps both budgets.
             high = low = float(np.clip(0.0, high, low))
         shares = {name: float(((logits[name] < low) | (logits[name] >= high)).mean()) for name in chosen}

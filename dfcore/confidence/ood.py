@@ -168,16 +168,20 @@ class OODDetector:
         unlimited = cls(mean.astype(np.float32), basis.astype(np.float32), references, 1.0)
         return unlimited.limited(held_out)
 
-    def limited(self, held_out: np.ndarray) -> "OODDetector":
-        """The same with the limit that these held-out images set, feature vectors (M, D)."""
-        limit = float(np.quantile(self.distances(held_out), QUANTILE))
+    def limited(self, held_out: np.ndarray, quantile: float = QUANTILE) -> "OODDetector":
+        """The same with the limit that these held-out images set, feature vectors (M, D): such a share is within it."""
+        limit = float(np.quantile(self.distances(held_out), quantile))
         return replace(self, limit=max(limit, 1e-6))
+
+    def joined(self, features: np.ndarray) -> "OODDetector":
+        """The same with further training images, feature vectors (M, D), such as handled ones; the limit stays."""
+        return replace(self, references=np.concatenate([self.references, self.points(features).astype(np.float16)]))
 
     def points(self, features: np.ndarray) -> np.ndarray:
         """Whitened coordinates of feature vectors, (N, D): (N, K)."""
         # One at a time: the result must not depend on the rest of the batch.
         centred = np.asarray(features, np.float32) - self.mean
-        return np.stack([row @ self.basis for row in centred])
+        return np.array([row @ self.basis for row in centred], np.float32).reshape(len(centred), self.basis.shape[1])
 
     def looks_handled(self, features: np.ndarray) -> np.ndarray:
         """Whether features, (N, D), are like those of images after handling that breaks the score: bool (N,)."""

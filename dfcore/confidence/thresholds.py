@@ -9,6 +9,10 @@ further images *from the same distribution* (split conformal prediction, Vovk et
 others. Where the images come from several sources, whose scores lie at different heights, the budget is kept for the
 worst of them (group-conditional conformal prediction, Vovk, 2012, with the maximum taken, since nobody knows the source
 of a new image).
+
+Where each image comes with its handled selves, what is kept is the share of all of them that are wrong, averaged over
+images: by conformal risk control (Angelopoulos et al., 2024), for which an image counts once, however many selves of it
+are there. Of images as they are the budget holds by itself too, and after each handling `TOLERANCE` times the budget.
 """
 
 import math
@@ -21,6 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dfcore import compat
 from dfcore.labels import FAKE
+
+# Images as they are, among those after handling.
+ORIGINAL = "original"
+# Times the budget that a handling may cost by itself, where all together, and images as they are, keep it.
+TOLERANCE = 1.5
 
 Decision = Literal["real", "inconclusive", "fake"]
 DECISIONS: tuple[Decision, ...] = ("real", "inconclusive", "fake")
@@ -94,7 +103,7 @@ def fit_thresholds(
     between: float = 0.5,
     chosen_on: str = "",
     groups: ArrayLike | None = None,
-    tolerance: float = 1.0,
+    handlings: ArrayLike | None = None,
 ) -> DecisionThresholds:
     """Chooses the thresholds that decide as many images as possible within the budget.
 
@@ -108,13 +117,15 @@ def fit_thresholds(
         groups: Source of each image, (N,). The budget then holds for further images of each source by itself: each
             threshold is the strictest that a source asks for. A source with n < 1 / budget - 1 images of the class
             cannot verify the budget; such sources are taken together, and with all the others if still too few.
-        tolerance: Times the budget that one group by itself may cost; all together keep the budget in any case.
+        handlings: What was done to the image of each row, (N,), with `ORIGINAL`: all images after one handling, then
+            the same images in the same order after the next. None if they are as they are.
     """
     labels, scores = np.asarray(labels, int), np.asarray(scores, np.float64)
     names = np.zeros(len(scores), int) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    done = np.full(len(scores), ORIGINAL) if handlings is None else np.asarray(handlings)
     fakes = labels == FAKE
-    fake_from, alone, pooled = _strictest(scores[~fakes], names[~fakes], budget.max_fpr, tolerance)
-    below, alone_fake, pooled_fake = _strictest(-scores[fakes], names[fakes], budget.max_fnr, tolerance)
+    fake_from, alone, pooled = _strictest(scores[~fakes], names[~fakes], done[~fakes], budget.max_fpr)
+    below, alone_fake, pooled_fake = _strictest(-scores[fakes], names[fakes], done[fakes], budget.max_fnr)
     real_below = -below
     if fake_from <= real_below:
         fake_from = real_below = float(np.clip(between, fake_from, real_below))
@@ -125,7 +136,7 @@ def fit_thresholds(
         real_below=real_below,
         fake_from=fake_from,
         budget=budget,
-        images=len(scores),
+        images=int((done == ORIGINAL).sum()),
         chosen_on=chosen_on,
         abstention_rate=float(abstained.mean()) if len(scores) else 0.0,
         groups=0 if groups is None else len(alone & alone_fake),
@@ -188,24 +199,39 @@ def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
 
 
 def _strictest(
-    values: np.ndarray, groups: np.ndarray, share: float, tolerance: float
+    values: np.ndarray, groups: np.ndarray, handlings: np.ndarray, share: float
 ) -> tuple[float, set[int], set[int]]:
-    """The threshold of `upper_threshold` that suits every group and all together; the groups that verify it alone, and
-    those that cannot."""
-    of_group = min(share * tolerance, 0.5)
-    sizes = dict(zip(*(part.tolist() for part in np.unique(groups, return_counts=True)), strict=True))
-    alone = {group for group, size in sizes.items() if of_group * (size + 1) + 1e-9 >= 1}
-    rest = values[~np.isin(groups, list(alone))]
-    candidates = [upper_threshold(values[groups == group], of_group) for group in alone]
-    if of_group * (len(rest) + 1) + 1e-9 >= 1:
-        candidates.append(upper_threshold(rest, of_group))
-    return max([upper_threshold(values, share), *candidates]), alone, set(sizes) - alone
+    """The threshold that suits every group and handling; the groups that verify it alone, and those that cannot."""
+    of_original = handlings == ORIGINAL
+    numbers, counts = np.unique(groups[of_original], return_counts=True)
+    sizes = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    alone = {group for group, size in sizes.items() if share * (size + 1) + 1e-9 >= 1}
+    rest = ~np.isin(groups, list(alone))
+    parts = [np.ones(len(values), bool), *(groups == group for group in alone)]
+    if share * ((rest & of_original).sum() + 1) + 1e-9 >= 1:
+        parts.append(rest)
+    candidates = [
+        upper_threshold(values[part & some], share, int((part & of_original).sum()))
+        for part in parts
+        for some in (of_original, np.ones(len(values), bool))
+    ]
+    # Thresholds for each handling by itself would be the strictest of many: those of small groups are left to chance.
+    each = min(share * TOLERANCE, 0.5)
+    candidates += [upper_threshold(values[handlings == name], each) for name in set(handlings.tolist()) - {ORIGINAL}]
+    return max(candidates), alone, set(sizes) - alone
 
 
-def upper_threshold(values: np.ndarray, share: float) -> float:
-    """The lowest threshold that a further value reaches with probability at most `share`; infinite if there is none."""
-    allowed = math.floor(share * (len(values) + 1) + 1e-9) - 1
-    if allowed < 0:
+def upper_threshold(values: np.ndarray, share: float, images: int | None = None) -> float:
+    """The lowest threshold that a further value reaches with probability at most `share`; infinite if there is none.
+
+    Args:
+        values: Values, (N,).
+        share: In [0, 1].
+        images: Number of images that they come from, each with as many values; N if None.
+    """
+    n = len(values) if images is None else images
+    allowed = math.floor(len(values) / max(n, 1) * (share * (n + 1) - 1) + 1e-9)
+    if allowed < 0 or not n:
         return math.inf
     ordered = np.sort(values)[::-1]
     # At most `allowed` values, besides the new one, may be above it.

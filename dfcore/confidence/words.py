@@ -15,7 +15,8 @@ found", and the image stays undecided.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,6 +92,36 @@ class Words(BaseModel):
 
     sources: tuple[HeldOutSource, ...] = ()
 
+    @classmethod
+    def of_measured(cls, rows: Sequence[Mapping[str, Any]], real_below: float) -> "Words":
+        """What a card of version 0.6 or earlier says of its words: by its figures on other data sets.
+
+        Args:
+            rows: Rows of `Card.measured` with "data set", fake (images), ood_rate and three_way_fnr (of all fakes, the
+                share called likely real). How many of the fakes were refused is not among them; that share is taken to
+                be as in the whole data set.
+            real_below: The lower threshold of those figures; of a higher one they say nothing.
+        """
+        sources = []
+        for row in rows:
+            total, refused, missed = (row.get(key) for key in ("fake", "ood_rate", "three_way_fnr"))
+            if not (_is_rate(refused) and _is_rate(missed) and isinstance(total, int)):
+                continue
+            below = round(missed * total)
+            judged = max(round(total * (1 - refused)), below)
+            # Where these fakes lie below the threshold is not known, nor where the others lie above it.
+            lowest = (min(real_below, 0.0),) * below + (real_below,) * (judged > below)
+            sources.append(
+                HeldOutSource(
+                    name=str(row.get("data set", "")),
+                    held_out_by="another data set",
+                    fakes=judged,
+                    refused=total - judged,
+                    lowest=lowest,
+                )
+            )
+        return cls(sources=tuple(each for each in sources if each.fakes or each.refused))
+
     def plus(self, source: HeldOutSource) -> "Words":
         """With one more source, which replaces an earlier record of the same name or data set."""
         others = [
@@ -152,6 +183,10 @@ def _row(name: str, how: str, below: int, fakes: int, refused: int) -> dict[str,
         "share": below / fakes if fakes else None,
         "upper": upper_bound(below, fakes) if fakes else None,
     }
+
+
+def _is_rate(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and 0 <= value <= 1
 
 
 def upper_bound(count: int, total: int) -> float:

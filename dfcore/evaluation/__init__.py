@@ -2,7 +2,7 @@
 
 from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.coverage import coverage, sources_held_out
-from dfcore.evaluation.handled import Bank, measure_handled
+from dfcore.evaluation.handled import Bank, learned_features, measure_handled
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
     METRICS,
@@ -47,6 +47,7 @@ __all__ = [
     "coverage",
     "evaluate_scores",
     "full_metrics",
+    "learned_features",
     "measure",
     "measure_handled",
     "overlap",

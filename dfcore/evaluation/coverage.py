@@ -8,6 +8,8 @@ import pandas as pd
 from dfcore.confidence import DecisionThresholds, HeldOutSource, fit_thresholds
 from dfcore.labels import FAKE, REAL
 
+_MOST_GROUPS = 50
+
 
 def coverage(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[str, Any]]:
     """Errors of the three-way decision by group.
@@ -17,28 +19,28 @@ def coverage(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[s
         thresholds: The thresholds, with their budget.
 
     Returns:
-        A row for each group: group, real, fake (judged images), refused (share), fpr (of the real ones, the share
-            called
-        likely fake), passed (of the fakes, the share below the lower threshold), inconclusive (between the thresholds);
+        A row for each group: group, real, fake (judged images), refused (share), fpr (of the real ones, the share that
+        is called likely fake), passed (of the fakes, the share below the lower threshold), inconclusive (the share
+        between the thresholds);
         and fpr_without, passed_without, inconclusive_without: the same at thresholds that the other groups alone would
         give, each of them keeping the budget, as for a source that nobody knows. Shares are None where there is no
-        image.
+        image; those without a group of many groups (more than 50) are, since they take long.
     """
     names = table.group.fillna("").to_numpy(str)
     ood = table.is_ood.to_numpy(bool) if "is_ood" in table else np.zeros(len(table), bool)
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
     rows = []
+    few = len(set(names)) <= _MOST_GROUPS
     for name in sorted(set(names)):
         own = (names == name) & ~ood
         row = {"group": name, "real": int((labels[own] == REAL).sum()), "fake": int((labels[own] == FAKE).sum())}
         row["refused"] = float(ood[names == name].mean())
         others = (names != name) & ~ood
-        without = fit_thresholds(labels[others], scores[others], thresholds.budget, groups=names[others])
-        rows.append(
-            row
-            | _errors(labels[own], scores[own], thresholds)
-            | {f"{key}_without": value for key, value in _errors(labels[own], scores[own], without).items()}
-        )
+        row |= (errors := _errors(labels[own], scores[own], thresholds))
+        if few:
+            without = fit_thresholds(labels[others], scores[others], thresholds.budget, groups=names[others])
+            errors = _errors(labels[own], scores[own], without)
+        rows.append(row | {f"{key}_without": value if few else None for key, value in errors.items()})
     return rows
 
 

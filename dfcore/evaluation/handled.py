@@ -9,16 +9,22 @@ import numpy as np
 import pandas as pd
 
 from dfcore.confidence import Handled, flatness, saturation
-from dfcore.confidence.gate import ORIGINAL
+from dfcore.confidence.thresholds import ORIGINAL
 from dfcore.datasets.cache import Progress
 from dfcore.detectors.detector import Detector
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, handling, sandbox
+from dfcore.imaging.preprocess import first_view
+from dfcore.labels import REAL
 
 # Images are not enlarged further than this when handling is measured: nobody does, and it would take long.
 _MOST_ENLARGED = 8.0
 _BATCH_PIXELS = 16 * 2**20
 _AHEAD = 4
+
+
+# Training images after handling, as references of the gate's distance: so many images, so many handlings of each.
+_LEARNED, _EACH = 150, 4
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def measure_handled(
 
     Args:
         detector: The detector; its calibration and domain are not used.
-        paths: Files, N of them; one that cannot be read any longer is left out.
+        paths: Files, N of them; one that cannot be read any longer is left out, as is what would enlarge it too far.
         labels: 0 real, 1 fake, N of them.
         plans: For each image the names of the handlings to apply, "original" for none.
         progress: Called with (images done, total images).
@@ -78,7 +84,7 @@ def measure_handled(
             parts = [detector.engine.outputs(pixels[at : at + size]) for at in range(0, len(pixels), size)]
             facts["image"], facts["label"] = done - 1, int(labels[done - 1])
             facts["logit"] = np.concatenate([part.logits for part in parts])
-            facts["colour"], facts["flat"] = saturation(pixels), flatness(pixels)
+            facts["colour"], facts["flat"] = saturation(first_view(pixels)), flatness(first_view(pixels))
             tables.append(facts)
             features.append(np.concatenate([part.features for part in parts]).astype(np.float32))
         if progress:
@@ -86,6 +92,27 @@ def measure_handled(
     if not tables:
         raise ImageError(f"None of the {len(paths)} images can be read any longer.")
     return Bank(pd.concat(tables, ignore_index=True), np.concatenate(features))
+
+
+def learned_features(
+    detector: Detector, paths: Sequence[Path], sound: Sequence[str], *, progress: Progress | None = None
+) -> np.ndarray:
+    """Features of training images after sound handlings, float32 (M, D): what else belongs to the detector's domain.
+
+    Args:
+        detector: The detector.
+        paths: Its training images, of which some are drawn.
+        sound: The handlings after which its score keeps the budget, of which some are drawn for each.
+        progress: Called with (images done, total images).
+    """
+    random = np.random.default_rng(0)
+    chosen = [paths[k] for k in np.sort(random.permutation(len(paths))[:_LEARNED])]
+    names = [name for name in sound if name != ORIGINAL]
+    if not names or not chosen:
+        return np.empty((0, detector.engine.width), np.float32)
+    plans = [random.permutation(names)[:_EACH].tolist() for _ in chosen]
+    # Labels do not matter here.
+    return measure_handled(detector, chosen, [REAL] * len(chosen), plans, progress=progress).features
 
 
 def _prepared(
@@ -105,6 +132,8 @@ def _prepared(
             if min(pixels.shape[:2]) <= _MOST_ENLARGED * min(rgb.shape[:2]):
                 rows.append((name, min(pixels.shape[:2]), np.nan if quality is None else quality))
                 inputs.append(detector.spec.apply(pixels))
+        if not inputs:
+            return None
         return pd.DataFrame(rows, columns=["handling", "side", "quality"]), np.stack(inputs)
 
     with ThreadPoolExecutor(2) as pool:

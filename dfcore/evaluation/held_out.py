@@ -36,6 +36,11 @@ def record_source(folder: Path, metrics: dict[str, Any], table: pd.DataFrame) ->
         raise InputError(
             f"{name} is the data set that {card.title} was trained on. Expected a source held out from it."
         )
+    if metrics.get("self_made") or metrics.get("demonstration"):
+        raise InputError(
+            f"The fakes of {name} are made by this workbench. Expected those of generators: what a detector makes of "
+            "others is no evidence for its words."
+        )
     seen = metrics["trained_on"]
     if not seen["known"]:
         raise InputError(

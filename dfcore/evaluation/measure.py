@@ -65,8 +65,9 @@ def measure(
     """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`, and
-        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions,
+        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`,
+        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`, and "demonstration" where it is
+        one; and the per-image predictions,
         with a column trained_on of values of `Seen`.
 
     Raises:
@@ -86,6 +87,8 @@ def measure(
     }
     if dataset.self_made:
         metrics["self_made"] = dataset.self_made
+    if dataset.demonstration:
+        metrics["demonstration"] = True
     return metrics, table
 
 

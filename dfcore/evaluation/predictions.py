@@ -19,7 +19,7 @@ from dfcore.utils.texts import printable
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood", "pixels_sha256")
 CROSS_VALIDATION = "cross-validation"
-# Held-out images after each handling, which is their group.
+# Held-out images after each handling, which is their group; no split.
 HANDLED = "handled"
 
 
@@ -94,8 +94,10 @@ def predictions_path(folder: Path, split: str) -> Path:
 def stored_splits(folder: Path) -> list[str]:
     """Lists the splits with stored predictions in a run's folder or a bundle, test first."""
     result = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
-    order = ("test", "validation", CROSS_VALIDATION, HANDLED)
-    return sorted(result, key=lambda split: (order.index(split) if split in order else len(order), split))
+    order = ("test", "validation", CROSS_VALIDATION)
+    return sorted(
+        set(result) - {HANDLED}, key=lambda split: (order.index(split) if split in order else len(order), split)
+    )
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """Fits calibration, thresholds and gate of a detector on held-out images with the handling that images get."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from dfcore.confidence import (
     sound_handlings,
 )
 from dfcore.confidence.calibration import ISOTONIC_FROM
-from dfcore.confidence.gate import ORIGINAL, TOLERANCE
+from dfcore.confidence.thresholds import ORIGINAL
 from dfcore.detectors.card import Card
 from dfcore.evaluation.handled import Bank
 from dfcore.imaging.handling import GRADED
@@ -28,6 +29,8 @@ from dfcore.labels import FAKE, REAL
 # Handlings that move no property by grades, each by itself.
 FAMILIES = GRADED | {"back": ("resize_half",), "crop": ("crop",)}
 HANDLINGS = (ORIGINAL, *(name for grades in FAMILIES.values() for name in grades))
+# Share of the images after sound handlings within the limit of the distance. A lower one refuses more foreign subjects.
+_WITHIN = 0.95
 # Held-out images of each class: with fewer nothing can be said of a handling, more would take long.
 FEWEST, MOST = 15, 100
 
@@ -38,7 +41,7 @@ class Refit:
 
     Attributes:
         card: The card with calibration, thresholds, and gate.
-        ood_detector: With the limit that handled images set.
+        ood_detector: With handled training images, and the limit that handled held-out images set.
         table: The held-out images after each handling: path, sha256, label, group (the handling), logit, score, is_ood,
             and rules, which name what refuses each, "" if nothing.
     """
@@ -55,7 +58,9 @@ def refit(
     files: pd.DataFrame,
     base: pd.DataFrame,
     source: str,
-    **options: bool,
+    learned: Callable[[Sequence[str]], np.ndarray],
+    *,
+    by_source: bool = False,
 ) -> Refit:
     """Fits on handled images.
 
@@ -67,33 +72,51 @@ def refit(
         base: Predictions on unseen images as they are: label, logit, group. More of them than in the bank may be known,
             from cross-validation; handling changes them as it changes those of the bank.
         source: Description of `base`, for the card.
-        options: by_source: whether groups are whole sources, each of which keeps the budget.
+        learned: Returns features, (M, D), of training images after these handlings.
+        by_source: Whether groups are whole sources, each of which keeps the budget.
     """
     budget = card.decision_thresholds.budget if card.decision_thresholds else ErrorBudget()
     handled = bank.handled
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     carried = handled.carried(labels, logits)
     sound = sound_handlings(labels, carried, FAMILIES, budget)
-    groups = base.group.fillna("").to_numpy(str) if options.get("by_source") else None
+    groups = base.group.fillna("").to_numpy(str) if by_source else None
     calibration, thresholds = fit_pooled(labels, {name: carried[name] for name in sound}, budget, source, groups=groups)
     assert card.ood is not None  # The caller's to see to.
-    gate = fit_limits(handled, sound, FAMILIES)
-    table = bank.table
-    fits = np.array([not rules for rules in _rules(gate, table)])
-    good = table.handling.isin(sound).to_numpy()
-    images = table.image.to_numpy(int)
-    points = ood_detector.points(bank.features)
-    beyond = np.zeros(len(table), bool)
-    line, beyond[fits] = fit_handled(points[fits], ~good[fits], images[fits])
-    ood_detector = replace(ood_detector, handled=line).limited(bank.features[fits & good & ~beyond])
-    far = ood_detector.relative(bank.features) > 1
-    table = _judged(table, files, _rules(gate, table, handled=beyond, far=far), calibration)
-    gate = gate.model_copy(
-        update={"measured": _measured(table, thresholds, sound), "fitted_on": f"{len(files):,} held-out images"}
-    )
-    record = card.ood.model_copy(update={"gate": gate, "limit_from": f"{gate.fitted_on}, as they are and handled"})
+    before = card.ood.gate.learned if card.ood.gate else 0
+    own = replace(ood_detector, references=ood_detector.references[: len(ood_detector.references) - before])
+    gate, ood_detector, rules = _fit_gate(own, bank, sound, learned(sound))
+    table = _judged(bank.table, files, rules, calibration)
+    fitted_on, measured = f"{len(files):,} held-out images", _measured(table, thresholds, sound)
+    gate = gate.model_copy(update={"measured": measured, "fitted_on": fitted_on})
+    record = card.ood.model_copy(update={"gate": gate, "limit_from": f"{fitted_on}, as they are and handled"})
     changes = {"calibration": calibration, "decision_thresholds": thresholds, "ood": record}
     return Refit(card.model_copy(update=changes), ood_detector, table)
+
+
+def _fit_gate(
+    ood_detector: OODDetector, bank: Bank, sound: list[str], learned: np.ndarray
+) -> tuple[Gate, OODDetector, list[tuple[str, ...]]]:
+    """The gate, the domain in feature space, and the rules that refuse each row of the bank.
+
+    Args:
+        ood_detector: Training images as they are.
+        bank: Held-out images after handling.
+        sound: The handlings whose images belong to the domain.
+        learned: Features of training images after those, (M, D).
+    """
+    gate, table = fit_limits(bank.handled, sound, FAMILIES), bank.table
+    fits = np.array([not rules for rules in _rules(gate, table)])
+    good = table.handling.isin(sound).to_numpy()
+    points = ood_detector.points(bank.features)
+    beyond = np.zeros(len(table), bool)
+    line, beyond[fits] = fit_handled(points[fits], ~good[fits], table.image.to_numpy(int)[fits])
+    # Handled images lie so far from images as they are that a limit for them would take in foreign subjects too.
+    result = replace(ood_detector.joined(learned), handled=line)
+    result = result.limited(bank.features[fits & good & ~beyond], _WITHIN)
+    far = result.relative(bank.features) > 1
+    gate = gate.model_copy(update={"learned": len(learned)})
+    return gate, result, _rules(gate, table, handled=beyond, far=far)
 
 
 def fit_pooled(
@@ -121,17 +144,15 @@ def fit_pooled(
         method = "platt" if len(labels) < ISOTONIC_FROM else "auto"
         calibration = fit_calibration(every_label, everything, fitted_on=text, method=method)
         calibration = calibration.model_copy(update={"images": len(labels)})
-    scores = calibration.apply(everything)
-    of_handling = np.repeat(np.arange(len(logits)), len(labels))
-    result = fit_thresholds(every_label, scores, budget, chosen_on=text, groups=of_handling, tolerance=TOLERANCE)
-    update: dict[str, float] = {"groups": 0, "pooled_groups": 0, "images": len(labels)}
-    if groups is not None:
-        by_source = fit_thresholds(every_label, scores, budget, groups=np.tile(groups, len(logits)))
-        low, high = min(result.real_below, by_source.real_below), max(result.fake_from, by_source.fake_from)
-        between = (scores >= low) & (scores < high)
-        update |= {"groups": by_source.groups, "pooled_groups": by_source.pooled_groups, "real_below": low}
-        update |= {"fake_from": high, "abstention_rate": float(between.mean())}
-    return calibration, result.model_copy(update=update)
+    result = fit_thresholds(
+        every_label,
+        calibration.apply(everything),
+        budget,
+        chosen_on=text,
+        groups=None if groups is None else np.tile(groups, len(logits)),
+        handlings=np.repeat(list(logits), len(labels)),
+    )
+    return calibration, result
 
 
 def _rules(gate: Gate, table: pd.DataFrame, **others: np.ndarray) -> list[tuple[str, ...]]:

@@ -24,6 +24,7 @@ from dfcore.evaluation import (
     HANDLED,
     MOST,
     full_metrics,
+    learned_features,
     measure_handled,
     predictions_path,
     read_predictions,
@@ -59,7 +60,7 @@ def recalibrate(
     if target.exists():
         raise InputError(f"{target} exists. Expected a new folder: a bundle is never recalibrated in place.")
     detector = Detector.load(folder)
-    images = _held_out(detector, datasets)
+    images, learned = _held_out(detector, datasets)
     plans = [HANDLINGS] * len(images)
     bank = measure_handled(detector, images.path.tolist(), images.label.tolist(), plans, progress=progress)
     splits = {split: read_predictions(predictions_path(folder, split)) for split in stored_splits(folder)}
@@ -74,7 +75,11 @@ def recalibrate(
     ood_detector = read_ood_detector(folder, detector.card)
     assert ood_detector is not None  # Checked by `_held_out`.
     names = images.assign(path=[path.name for path in images.path])
-    fitted = refit(detector.card, ood_detector, bank, names, base, source, by_source=by_source)
+
+    def features(sound: Sequence[str]) -> np.ndarray:
+        return learned_features(detector, learned, sound, progress=progress)
+
+    fitted = refit(detector.card, ood_detector, bank, names, base, source, features, by_source=by_source)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".recalibrate-") as aside:
         made = Path(aside) / "bundle"
@@ -97,21 +102,22 @@ def recalibrate(
     return card
 
 
-def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> pd.DataFrame:
-    """Files and labels of images that the detector lists as held out, at most `MOST` a class: path, sha256, label."""
+def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> tuple[pd.DataFrame, list[Path]]:
+    """Images that the detector lists as held out, at most `MOST` a class: path, sha256, label; and those it learned."""
     title = detector.card.title
     if detector.trained_on is None or detector.ood_detector is None:
         raise InputError(
             f"{title} lists no images that it held out, or knows no limits of its domain. Expected a detector that was "
             "trained by version 0.6 or later."
         )
-    found = []
+    found, learned = [], []
     for dataset in datasets:
         rows = dataset.usable
         seen = detector.trained_on.find(
             rows.pixels_sha256.tolist(), rows.sha256.tolist(), lambda rest: (None for _ in rest)
         )
         held = rows[[each is Seen.VALIDATION for each in seen]]
+        learned += [dataset.root / path for path in rows.path[[each is Seen.TRAIN for each in seen]]]
         found.append(held[["sha256", "label"]].assign(path=[dataset.root / path for path in held.path]))
     images = pd.concat(found, ignore_index=True).drop_duplicates("sha256")
     parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in images.groupby("label")]
@@ -121,7 +127,7 @@ def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> pd.DataFrame:
             f"Expected at least {FEWEST} real and {FEWEST} fake images that {title} held out for {VALIDATION}. "
             f"Received: {sum(counts)} images in {', '.join(dataset.name for dataset in datasets)}."
         )
-    return pd.concat(parts).sort_index().reset_index(drop=True).astype({"label": int})
+    return pd.concat(parts).sort_index().reset_index(drop=True).astype({"label": int}), learned
 
 
 def _rescored(folder: Path, card: Card, table: pd.DataFrame, datasets: Sequence[Dataset]) -> pd.DataFrame:

@@ -113,13 +113,16 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
     return figure
 
 
-def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float) -> "go.Figure":
+def stability(
+    rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float, *, says_real: bool = True
+) -> "go.Figure":
     """Score of one image, unchanged and under perturbations, relative to the thresholds.
 
     Args:
         rows: From `dfcore.evaluation.stability`.
         real_below: Score below which an image is called likely real, or shows no sign of a fake.
         fake_from: Score from which an image is called likely fake.
+        says_real: Which of the two it is.
     """
     go = graph_objects()
     figure = go.Figure()
@@ -128,7 +131,7 @@ def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: f
     findings = [row.get("finding", row["decision"]) for row in rows]
     for finding, colour in FINDING_COLOURS.items():
         shown = [row for row, found in zip(rows, findings, strict=True) if found == finding]
-        if finding == ("real" if "no_sign" in findings else "no_sign"):
+        if finding == ("no_sign" if says_real else "real"):
             continue
         figure.add_scatter(
             x=[row["score"] for row in shown],

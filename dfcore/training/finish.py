@@ -1,6 +1,7 @@
 """The end of a run: calibrates and evaluates the model and writes the bundle."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from dfcore.confidence import (
     flatness,
     saturation,
 )
-from dfcore.confidence.gate import ORIGINAL
+from dfcore.confidence.thresholds import ORIGINAL
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
@@ -34,6 +35,7 @@ from dfcore.evaluation import (
     MOST,
     Refit,
     full_metrics,
+    learned_features,
     measure_handled,
     predictions_path,
     refit,
@@ -188,7 +190,12 @@ def _handled(
         groups = rows.group.to_numpy(object)[originals.image]
         base = pd.DataFrame({"label": originals.label, "logit": originals.logit, "group": groups})
     by_source = card.training.config.get("cross_validation") == "source"
-    return refit(card, ood_detector, bank, rows, base, source, by_source=by_source)
+    learned = [data.dataset.root / path for path in data.rows.iloc[data.positions(TRAIN)].path]
+
+    def features(sound: Sequence[str]) -> np.ndarray:
+        return learned_features(bare, learned, sound, progress=progress)
+
+    return refit(card, ood_detector, bank, rows, base, source, features, by_source=by_source)
 
 
 def _trained_on(data: TrainingData) -> TrainedOn | None:

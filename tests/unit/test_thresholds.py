@@ -252,11 +252,48 @@ def test_sources_too_small_to_verify_the_budget_keep_it_together():
     assert result.fake_from >= lower_bound.fake_from
 
 
-def test_a_tolerance_gives_groups_more_and_all_together_the_budget():
-    labels, scores, names = sources(np.random.default_rng(3), 4, 100, 0.1)
-    strict, lenient, pooled = (
-        fit_thresholds(labels, scores, ErrorBudget(), **options)
-        for options in ({"groups": names}, {"groups": names, "tolerance": 2.0}, {})
-    )
-    assert strict.fake_from > lenient.fake_from >= pooled.fake_from
-    assert strict.real_below < lenient.real_below <= pooled.real_below
+def handled(random, images, shifts):
+    """Labels, scores and handlings of real images and fakes, whose handled selves are alike but for a shift."""
+    labels = np.repeat([0, 1], images)
+    own = random.normal(np.where(labels == 1, 0.55, 0.45), 0.1)
+    scores = np.concatenate([own + shift + random.normal(0, 0.01, len(own)) for shift in shifts.values()])
+    return np.tile(labels, len(shifts)), np.clip(scores, 0, 1), np.repeat(list(shifts), 2 * images)
+
+
+def test_an_image_counts_once_however_often_it_was_handled():
+    """Ten selves that are wrong together are one image: taken for ten, they break the budget of images as they are."""
+    random, budget = np.random.default_rng(4), ErrorBudget(max_fpr=0.1, max_fnr=0.1)
+    shifts = dict.fromkeys(("original", *map(str, range(9))), 0.0)
+    wrong = {"once": [], "as many": []}
+    for _ in range(300):
+        labels, scores, done = handled(random, 15, shifts)
+        fresh_labels, fresh, _ = handled(random, 400, {"original": 0.0})
+        for way, options in (("once", {"handlings": done}), ("as many", {})):
+            result = fit_thresholds(labels, scores, budget, **options)
+            wrong[way].append((fresh[fresh_labels == 0] >= result.fake_from).mean())
+    assert np.mean(wrong["once"]) <= 0.1
+    assert np.mean(wrong["as many"]) > 0.1
+
+
+def test_a_handling_may_cost_more_than_the_budget_and_images_as_they_are_may_not():
+    labels, scores, done = handled(np.random.default_rng(5), 400, {"original": 0.0, "mild": 0.02, "shifted": 0.12})
+    result = fit_thresholds(labels, scores, ErrorBudget(), handlings=done)
+    real = labels == 0
+    alarms = {name: (scores[real & (done == name)] >= result.fake_from).mean() for name in set(done)}
+    assert alarms["original"] <= 0.05
+    assert 0.05 < alarms["shifted"] <= 1.5 * 0.05
+    assert result.images == 800
+
+    labels, scores, done = handled(np.random.default_rng(5), 400, {"original": 0.0, "low": -0.2, "lower": -0.25})
+    result = fit_thresholds(labels, scores, ErrorBudget(), handlings=done)
+    assert (scores[(labels == 0) & (done == "original")] >= result.fake_from).mean() <= 0.05
+
+
+def test_each_source_keeps_the_budget_as_it_is_and_over_all_handlings():
+    labels, scores, done = handled(np.random.default_rng(6), 300, {"original": 0.0, "mild": 0.05})
+    names = np.tile(np.arange(600) % 3, 2)
+    scores = np.clip(scores + 0.1 * (names == 2), 0, 1)
+    result = fit_thresholds(labels, scores, ErrorBudget(), groups=names, handlings=done)
+    for of_handling in (done == "original", np.ones(len(done), bool)):
+        alarms = scores[(labels == 0) & (names == 2) & of_handling] >= result.fake_from
+        assert alarms.mean() <= 0.05

@@ -81,6 +81,31 @@ def test_a_source_measured_again_replaces_its_record():
     assert [(each.name, each.fakes) for each in words.sources] == [("renamed", 20)]
 
 
+OLD = {"data set": "theirs", "fake": 400, "ood_rate": 0.25, "three_way_fnr": 0.01}
+OLD_CARDS = [
+    pytest.param([], False, id="measured-nowhere"),
+    pytest.param([OLD], True, id="few"),
+    pytest.param([OLD | {"three_way_fnr": 0.04}], False, id="many"),
+    pytest.param([OLD | {"ood_rate": 1.0, "three_way_fnr": 0.0}], False, id="all-refused"),
+    pytest.param([{"data set": "photos", "fake": 0, "three_way_fpr": 0.0}], False, id="no-fakes"),
+    pytest.param([OLD | {"three_way_fnr": None}, OLD | {"fake": "many"}], False, id="no-figures"),
+]
+
+
+@pytest.mark.parametrize(("rows", "may"), OLD_CARDS)
+def test_what_an_old_card_measured_tells_whether_it_may(rows, may):
+    """At its thresholds and lower ones; at higher ones nothing was measured."""
+    words = Words.of_measured(rows, 0.3)
+    assert words.allow_real(FIVE) == may
+    assert words.allow_real(FIVE.model_copy(update={"real_below": 0.2})) == may
+    assert not words.allow_real(FIVE.model_copy(update={"real_below": 0.31}))
+
+
+def test_evidence_of_an_old_card_counts_the_fakes_that_were_judged():
+    (theirs,) = Words.of_measured([OLD], 0.3).sources
+    assert (theirs.fakes, theirs.refused, theirs.below(0.3), theirs.below(0.4)) == (300, 100, 4, 300)
+
+
 def test_a_table_sums_up_all_sources():
     rows = Words(sources=(source(1, 100), source(2, 50, "b"))).rows(FIVE)
     assert [(row["source"], row["below"], row["fakes"]) for row in rows] == [
