@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,7 @@ from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.batch.resume_log import ResumeLog
-    from dfcore.datasets.dataset import LeftOut
-from dfcore.datasets.walk import Found
+    from dfcore.commands.found import FoundFiles
 
 # Bundle name that selects a detector for each image.
 AUTO = "auto"
@@ -86,15 +85,14 @@ def add(commands: Any) -> None:
 def _predict(options: argparse.Namespace) -> int:
     from dfcore.batch.predict import predict_files
     from dfcore.batch.writers import FORMATS, require_numbers
-    from dfcore.datasets.listing import iter_images, list_images
+    from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_images
 
     out = out_file(options.out, FORMATS) if options.out else None
     if out and out.suffix.lower() == ".json":
         require_numbers(list(iter_images(options.paths)))
-    found = _Found(options.paths)
-    total = sum(1 for _ in found)
-    if not total:
-        list_images(options.paths)  # Raises the error.
+    found = FoundFiles(options.paths)
+    total = found.count()
     detectors, how = _detectors(options)
     bar = progress_bar("judging")
     if out is None:
@@ -103,39 +101,6 @@ def _predict(options: argparse.Namespace) -> int:
     else:
         failed = _write(out, options, found, (detectors, how), total, bar)
     return INCOMPLETE if failed or found.missed else 0
-
-
-class _Found:
-    """The files to judge, and what is a row with its reason; counts what is neither.
-
-    Attributes:
-        counted: What has no row, from the last time that it was gone through.
-    """
-
-    def __init__(self, paths: Sequence[str]):
-        self._paths = paths
-        self.counted: list[LeftOut] = []
-
-    def __iter__(self) -> "Iterator[Found]":
-        from dfcore.datasets.dataset import LeftOut
-        from dfcore.datasets.listing import iter_found
-
-        self.counted = []
-        for found in iter_found(self._paths):
-            if isinstance(found, LeftOut) and (not found.missed or found.files > 1):
-                self.counted.append(found)
-            else:
-                yield found
-
-    @property
-    def missed(self) -> int:
-        """Number of files without a row among which there may be pictures."""
-        return sum(left.files for left in self.counted if left.missed)
-
-    def tell(self) -> None:
-        """Says on stderr what has no row."""
-        for left in self.counted:
-            print(printable(f"dfcore: {storable(left.path)}: {left.reason}"), file=sys.stderr)
 
 
 def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> int:
@@ -156,7 +121,12 @@ def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *
 
 
 def _write(
-    out: Path, options: argparse.Namespace, found: _Found, ready: tuple[dict[str, Any], Any], total: int, bar: Progress
+    out: Path,
+    options: argparse.Namespace,
+    found: "FoundFiles",
+    ready: tuple[dict[str, Any], Any],
+    total: int,
+    bar: Progress,
 ) -> int:
     """Writes rows to a file; resumes if an earlier attempt was killed. Returns how many hold no verdict."""
     from dfcore.batch.predict import predict_files
