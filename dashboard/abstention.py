@@ -6,8 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import detectors, widgets
-from dfcore.confidence import DecisionThresholds
-from dfcore.confidence.thresholds import ORIGINAL
+from dfcore.confidence import ORIGINAL, DecisionThresholds
 from dfcore.detectors.card import Card
 from dfcore.errors import DfcoreError
 from dfcore.evaluation import HANDLED, coverage, predictions_path, read_predictions, refusal_table

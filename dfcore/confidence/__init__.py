@@ -1,27 +1,19 @@
 """Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution detection."""
 
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.gate import Gate, Handled, MeasuredHandling, fit_handled, fit_limits, sound_handlings
-from dfcore.confidence.ood import NOT_CHECKED, RULES, FileRange, OODDetector, OODResult, check_ood, flatness, saturation
-from dfcore.confidence.thresholds import (
-    DECISIONS,
-    FINDINGS,
-    Decision,
-    DecisionThresholds,
-    ErrorBudget,
-    Finding,
-    Policy,
-    decide,
-    find,
-    fit_thresholds,
-    is_fake,
-)
+from dfcore.confidence.decisions import DECISIONS, FINDINGS, Decision, Finding, Policy, decide, find, is_fake
+from dfcore.confidence.file_range import FileRange, flatness, saturation
+from dfcore.confidence.gate import Gate, MeasuredHandling
+from dfcore.confidence.gate_fit import Handled, fit_handled, fit_limits, sound_handlings
+from dfcore.confidence.ood import NOT_CHECKED, RULES, OODDetector, OODResult, check_ood
+from dfcore.confidence.thresholds import ORIGINAL, DecisionThresholds, ErrorBudget, fit_thresholds
 from dfcore.confidence.words import HeldOutSource, Words
 
 __all__ = [
     "DECISIONS",
     "FINDINGS",
     "NOT_CHECKED",
+    "ORIGINAL",
     "RULES",
     "Calibration",
     "Decision",

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfcore.confidence import Handled, flatness, saturation
-from dfcore.confidence.thresholds import ORIGINAL
+from dfcore.confidence import ORIGINAL, Handled, flatness, saturation
 from dfcore.datasets.cache import Progress
 from dfcore.detectors.detector import Detector
 from dfcore.errors import ImageError

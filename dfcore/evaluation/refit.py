@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dfcore.confidence import (
+    ORIGINAL,
     Calibration,
     DecisionThresholds,
     ErrorBudget,
@@ -20,7 +21,6 @@ from dfcore.confidence import (
     sound_handlings,
 )
 from dfcore.confidence.calibration import ISOTONIC_FROM
-from dfcore.confidence.thresholds import ORIGINAL
 from dfcore.detectors.card import Card
 from dfcore.evaluation.handled import Bank
 from dfcore.imaging.handling import GRADED

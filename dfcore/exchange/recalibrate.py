@@ -64,13 +64,13 @@ def recalibrate(
     plans = [HANDLINGS] * len(images)
     bank = measure_handled(detector, images.path.tolist(), images.label.tolist(), plans, progress=progress)
     splits = {split: read_predictions(predictions_path(folder, split)) for split in stored_splits(folder)}
-    base, source = splits.get(CROSS_VALIDATION), ""
-    if base is None:
-        originals = bank.table[bank.table.handling == "original"]
-        base = pd.DataFrame({"label": originals.label, "logit": originals.logit, "group": ""})
-        source = "the validation split"
-    elif detector.card.decision_thresholds:
-        source = detector.card.decision_thresholds.chosen_on.split(", as they are and")[0]
+    name = CROSS_VALIDATION if CROSS_VALIDATION in splits else VALIDATION
+    if name not in splits:
+        raise InputError(
+            f"{detector.card.title} has no stored predictions on images that it was not trained on. Expected a bundle "
+            "with those of its validation split."
+        )
+    base, source = splits[name], detector.card.threshold.chosen_on
     by_source = detector.card.training.config.get("cross_validation") == "source"
     ood_detector = read_ood_detector(folder, detector.card)
     assert ood_detector is not None  # Checked by `_held_out`.

@@ -1,63 +1,39 @@
 """The end of a run: calibrates and evaluates the model and writes the bundle."""
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dfcore import architectures, workspace
-from dfcore.confidence import (
-    ErrorBudget,
-    FileRange,
-    OODDetector,
-    Words,
-    fit_calibration,
-    fit_thresholds,
-    flatness,
-    saturation,
-)
-from dfcore.confidence.thresholds import ORIGINAL
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
-from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
+from dfcore.detectors.card import Card, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
 from dfcore.engines import EngineName
 from dfcore.evaluation import (
     CROSS_VALIDATION,
-    FEWEST,
     HANDLED,
-    MOST,
-    Refit,
     full_metrics,
-    learned_features,
-    measure_handled,
     predictions_path,
-    refit,
     score_rows,
-    sources_held_out,
     write_predictions,
 )
-from dfcore.evaluation.refit import HANDLINGS
 from dfcore.exchange.optimize import optimize
-from dfcore.imaging.preprocess import first_view
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
+from dfcore.training.fitting import fit_confidence
 from dfcore.training.progress import Progress, Watcher
 from dfcore.utils.files import write_text
 
 if TYPE_CHECKING:
     import keras
 
-_CRITERION = "as likely fake as real, by the calibrated score"
-# Training images that the OOD detector stores as references; its limit is fitted on the validation split.
-_REFERENCES = 2000
 # Number of images on which the engines are compared.
 _COMPARED = 64
 
@@ -91,26 +67,16 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         card = optimize(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
         # The engine that users get; "auto" would not choose OpenVINO if the run's folder is outside the workspace.
         engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
-        watcher.phase("fitting calibration and thresholds")
-        bare = Detector.load(made, engine)
-        card, ood_detector, unseen = _fit(card, bare, data, trained.unseen)
-        handled = _handled(card, ood_detector, bare, data, unseen, watcher)
-        if handled is not None:
-            card, ood_detector = handled.card, handled.ood_detector
-            if unseen is not None:
-                unseen = unseen.assign(score=card.calibration.apply(unseen.logit.to_numpy(float)))
-        if unseen is not None and card.training.config.get("cross_validation") == "source":
-            sources = tuple(sources_held_out(unseen, card.thresholds))
-            card = card.model_copy(update={"words": Words(sources=sources)})
-        card = write_ood_detector(made, card, ood_detector)
+        fitted = fit_confidence(card, Detector.load(made, engine), data, trained.unseen, watcher)
+        card = write_ood_detector(made, fitted.card, fitted.ood_detector)
         watcher.phase("listing the training images")
         listed = _trained_on(data)
         if listed is not None:
             card = write_trained_on(made, card, listed)
         detector = Detector.load(made, engine)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
-        if unseen is not None:
-            tables[CROSS_VALIDATION] = unseen
+        if fitted.unseen is not None:
+            tables[CROSS_VALIDATION] = fitted.unseen
         metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
         watcher.phase("writing the detector")
         run.write_metrics(metrics)
@@ -120,82 +86,11 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
             # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
             if len(table):
                 write_predictions(predictions_path(made, split), table)
-        if handled is not None:
-            write_predictions(predictions_path(made, HANDLED), handled.table)
+        if fitted.handled is not None:
+            write_predictions(predictions_path(made, HANDLED), fitted.handled)
         place(made, run.bundle)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
-
-
-def _fit(
-    card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None
-) -> tuple[Card, OODDetector, pd.DataFrame | None]:
-    """Fits calibration, thresholds and OOD detector.
-
-    Returns:
-        The updated card, the OOD detector, and `unseen` with calibrated scores.
-    """
-    held = data.positions(VALIDATION)
-    validation, validation_features = _outputs(bare, data, held)
-    if unseen is None:
-        labels, logits, source = data.labels(VALIDATION), validation, "the validation split"
-    else:
-        labels, logits = unseen.label.to_numpy(int), unseen.logit.to_numpy(float)
-        source = f"{unseen.fold.nunique()}-fold cross-validation of the training split"
-    calibration = fit_calibration(labels, logits, fitted_on=source)
-    by_source = unseen is not None and card.training.config.get("cross_validation") == "source"
-    groups = unseen.group.fillna("").to_numpy(str) if unseen is not None and by_source else None
-    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source, groups=groups)
-    learned = data.positions(TRAIN)
-    some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
-    ood_detector = OODDetector.fit(_outputs(bare, data, some)[1], validation_features)
-    ood = OODRecord(files=_files(data, learned), sha256="", limit_from="the validation split")
-    threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
-    card = card.model_copy(
-        update={"calibration": calibration, "decision_thresholds": thresholds, "ood": ood, "threshold": threshold}
-    )
-    if unseen is not None:
-        unseen = unseen.assign(score=calibration.apply(logits), is_ood=False)
-    return card, ood_detector, unseen
-
-
-def _handled(
-    card: Card,
-    ood_detector: OODDetector,
-    bare: Detector,
-    data: TrainingData,
-    unseen: pd.DataFrame | None,
-    watcher: Watcher,
-) -> Refit | None:
-    """Fits calibration, thresholds and gate on validation images with the handling that images get.
-
-    Returns:
-        None if too few images are held out to say anything of a handling: the training images' ranges then are the
-            gate.
-    """
-    rows = data.rows.iloc[data.positions(VALIDATION)]
-    parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in rows.groupby("label")]
-    if len(parts) < 2 or min(map(len, parts)) < FEWEST:
-        return None
-    rows = pd.concat(parts).sort_index()
-
-    def progress(done: int, total: int) -> None:
-        watcher.phase(f"measuring what handling does to the score ({done} of {total} images)")
-
-    paths = [data.dataset.root / path for path in rows.path]
-    bank = measure_handled(bare, paths, rows.label.tolist(), [HANDLINGS] * len(rows), progress=progress)
-    base, source = unseen, f"{card.decision_thresholds.chosen_on}" if card.decision_thresholds else ""
-    if base is None:
-        originals = bank.table[bank.table.handling == ORIGINAL]
-        groups = rows.group.to_numpy(object)[originals.image]
-        base = pd.DataFrame({"label": originals.label, "logit": originals.logit, "group": groups})
-    by_source = card.training.config.get("cross_validation") == "source"
-    learned = [data.dataset.root / path for path in data.rows.iloc[data.positions(TRAIN)].path]
-
-    def features(sound: Sequence[str]) -> np.ndarray:
-        return learned_features(bare, learned, sound, progress=progress)
-
-    return refit(card, ood_detector, bank, rows, base, source, features, by_source=by_source)
 
 
 def _trained_on(data: TrainingData) -> TrainedOn | None:
@@ -206,24 +101,6 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
-
-
-def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    starts = range(0, len(positions), 64)
-    parts = [detector.engine.outputs(data.pixels.gather(positions[i : i + 64])) for i in starts]
-    return np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts])
-
-
-def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
-    rows = data.rows.iloc[positions]
-    colours, flat = [], []
-    for start in range(0, len(positions), 64):
-        pixels = first_view(data.pixels.gather(positions[start : start + 64]))
-        colours.append(saturation(pixels))
-        flat.append(flatness(pixels))
-    sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
-    qualities = rows.quality.astype("Float64").to_numpy(float, na_value=np.nan)
-    return FileRange.of(sides, qualities, np.concatenate(colours), np.concatenate(flat))
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dfcore.confidence import ErrorBudget, Gate, Handled, fit_handled, fit_limits, sound_handlings
-from dfcore.confidence.gate import ORIGINAL
+from dfcore.confidence import ORIGINAL, ErrorBudget, Gate, Handled, fit_handled, fit_limits, sound_handlings
 
 BUDGET = ErrorBudget()
 FAMILIES = {
