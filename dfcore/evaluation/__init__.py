@@ -25,7 +25,7 @@ from dfcore.evaluation.predictions import (
     stored_splits,
     write_predictions,
 )
-from dfcore.evaluation.refit import FEWEST, MOST, Refit, refit
+from dfcore.evaluation.refit import FEWEST, Refit, refit
 from dfcore.evaluation.refusals import refusal_table
 from dfcore.evaluation.robustness import robustness, stability
 from dfcore.evaluation.three_way import three_way
@@ -36,7 +36,6 @@ __all__ = [
     "HANDLED",
     "FEWEST",
     "METRICS",
-    "MOST",
     "Bank",
     "Confusion",
     "Metric",

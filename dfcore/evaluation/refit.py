@@ -33,6 +33,8 @@ HANDLINGS = (ORIGINAL, *(name for grades in FAMILIES.values() for name in grades
 _WITHIN = 0.95
 # Held-out images of each class: with fewer nothing can be said of a handling, more would take long.
 FEWEST, MOST = 15, 100
+# Pixels that are handled at most, beyond the fewest images: some minutes.
+_MOST_PIXELS = 20e9
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,24 @@ class Refit:
     card: Card
     ood_detector: OODDetector
     table: pd.DataFrame
+
+
+def handled_rows(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """The held-out images that are handled: at most `MOST` a class, fewer of large ones, in their order.
+
+    Args:
+        rows: All held-out images: label, width, height and any more columns.
+
+    Returns:
+        The rows; None if there are fewer than `FEWEST` of a class.
+    """
+    counts = rows.label.value_counts()
+    if len(counts) < 2 or counts.min() < FEWEST:
+        return None
+    pixels = float((rows.width * rows.height).mean()) * len(HANDLINGS) * 2
+    most = max(FEWEST, min(MOST, int(_MOST_PIXELS / max(pixels, 1))))
+    parts = [part.sample(min(most, len(part)), random_state=0) for _, part in rows.groupby("label")]
+    return pd.concat(parts).sort_index()
 
 
 def refit(

@@ -22,7 +22,6 @@ from dfcore.evaluation import (
     CROSS_VALIDATION,
     FEWEST,
     HANDLED,
-    MOST,
     full_metrics,
     learned_features,
     measure_handled,
@@ -32,7 +31,7 @@ from dfcore.evaluation import (
     stored_splits,
     write_predictions,
 )
-from dfcore.evaluation.refit import HANDLINGS
+from dfcore.evaluation.refit import HANDLINGS, handled_rows
 
 
 def recalibrate(
@@ -103,7 +102,7 @@ def recalibrate(
 
 
 def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> tuple[pd.DataFrame, list[Path]]:
-    """Images that the detector lists as held out, at most `MOST` a class: path, sha256, label; and those it learned."""
+    """Images that the detector lists as held out, see `handled_rows`: path, sha256, label; and those it learned."""
     title = detector.card.title
     if detector.trained_on is None or detector.ood_detector is None:
         raise InputError(
@@ -118,16 +117,17 @@ def _held_out(detector: Detector, datasets: Sequence[Dataset]) -> tuple[pd.DataF
         )
         held = rows[[each is Seen.VALIDATION for each in seen]]
         learned += [dataset.root / path for path in rows.path[[each is Seen.TRAIN for each in seen]]]
-        found.append(held[["sha256", "label"]].assign(path=[dataset.root / path for path in held.path]))
+        found.append(
+            held[["sha256", "label", "width", "height"]].assign(path=[dataset.root / path for path in held.path])
+        )
     images = pd.concat(found, ignore_index=True).drop_duplicates("sha256")
-    parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in images.groupby("label")]
-    counts = [len(part) for part in parts]
-    if len(parts) < 2 or min(counts) < FEWEST:
+    chosen = handled_rows(images)
+    if chosen is None:
         raise InputError(
             f"Expected at least {FEWEST} real and {FEWEST} fake images that {title} held out for {VALIDATION}. "
-            f"Received: {sum(counts)} images in {', '.join(dataset.name for dataset in datasets)}."
+            f"Received: {len(images)} images in {', '.join(dataset.name for dataset in datasets)}."
         )
-    return pd.concat(parts).sort_index().reset_index(drop=True).astype({"label": int}), learned
+    return chosen.reset_index(drop=True).astype({"label": int}), learned
 
 
 def _rescored(folder: Path, card: Card, table: pd.DataFrame, datasets: Sequence[Dataset]) -> pd.DataFrame:

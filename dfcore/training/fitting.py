@@ -19,8 +19,8 @@ from dfcore.confidence import (
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors.card import Card, OODRecord, Threshold
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import FEWEST, MOST, Refit, learned_features, measure_handled, refit, sources_held_out
-from dfcore.evaluation.refit import HANDLINGS
+from dfcore.evaluation import Refit, learned_features, measure_handled, refit, sources_held_out
+from dfcore.evaluation.refit import HANDLINGS, handled_rows
 from dfcore.imaging.preprocess import first_view
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Watcher
@@ -119,11 +119,9 @@ def _handled(
         None if too few images are held out to say anything of a handling: the training images' ranges then are the
             gate.
     """
-    rows = data.rows.iloc[data.positions(VALIDATION)]
-    parts = [part.sample(min(MOST, len(part)), random_state=0) for _, part in rows.groupby("label")]
-    if len(parts) < 2 or min(map(len, parts)) < FEWEST:
+    rows = handled_rows(data.rows.iloc[data.positions(VALIDATION)])
+    if rows is None:
         return None
-    rows = pd.concat(parts).sort_index()
 
     def progress(done: int, total: int) -> None:
         watcher.phase(f"measuring what handling does to the score ({done} of {total} images)")

@@ -27,7 +27,7 @@ from dfcore.evaluation import (
     thresholds_for,
     write_predictions,
 )
-from dfcore.evaluation.refit import HANDLINGS
+from dfcore.evaluation.refit import HANDLINGS, handled_rows
 from dfcore.exchange.recalibrate import recalibrate
 from dfcore.imaging.signature import signature
 from dfcore.utils.files import sha256_file
@@ -183,6 +183,15 @@ def test_other_budgets_are_chosen_on_handled_images_too(bundle, root, tmp_path):
     assert wider.real_below >= new.thresholds.real_below
     same = thresholds_for(tmp_path / "new", new.model_copy(update={"decision_thresholds": None}), new.thresholds.budget)
     assert (same.real_below, same.fake_from) == pytest.approx((new.thresholds.real_below, new.thresholds.fake_from))
+
+
+@pytest.mark.parametrize(("side", "of_class"), [(200, 100), (4000, 17), (7000, 15)])
+def test_fewer_of_large_images_are_handled(side, of_class):
+    rows = pd.DataFrame({"label": [0, 1] * 150, "width": side, "height": side})
+    chosen = handled_rows(rows)
+    assert chosen.label.value_counts().tolist() == [of_class, of_class]
+    assert chosen.index.is_monotonic_increasing
+    assert handled_rows(rows.iloc[: 2 * 15 - 1]) is None
 
 
 def test_what_it_cannot_do_is_told(bundle, root, tmp_path):
