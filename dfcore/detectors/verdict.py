@@ -86,8 +86,8 @@ class Verdict:
             return None
         if self.finding == "no_sign":
             return (
-                "No sign of a fake was found, but fakes of sources that the detector does not know may show it none: "
-                "it has no measured right to call an image likely real"
+                "The score is low, but fakes of sources that the detector does not know may have such a score too: it "
+                "has no measured right to call an image likely real"
             )
         if self.ood.is_ood and not self.ignore_ood:
             return "The image is unlike those that the detector was trained on: " + "; ".join(self.ood.reasons)
