@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector
+from dfcore.confidence import Calibration, DecisionThresholds, ErrorBudget, FileRange, OODDetector
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import read_card, write_bundle, write_trained_on
+from dfcore.detectors.bundle import read_card, write_bundle, write_card, write_trained_on
 from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import TrainedOn
@@ -136,7 +136,7 @@ def test_the_fitted_card_judges_a_handled_image_as_it_was_measured(fitted, root)
 
 @pytest.fixture
 def bundle(root, tmp_path):
-    """An untrained network that lists the images of `root` as held out, with predictions on them."""
+    """An untrained network that lists the images of `root` as held out but three a class, with predictions on them."""
     dataset = scan(root)
     features = np.random.default_rng(0).normal(size=(30, 8))
     made = tmp_path / "old"
@@ -150,7 +150,9 @@ def bundle(root, tmp_path):
     write_bundle(made, untrained(1), old, domain)
     rows = dataset.usable
     looks = [signature(np.asarray(Image.open(root / path))) for path in rows.path]
-    listed = TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), looks, [True] * len(rows))
+    listed = TrainedOn.of(
+        rows.pixels_sha256.tolist(), rows.sha256.tolist(), looks, [k % PER_CLASS > 2 for k in range(len(rows))]
+    )
     write_trained_on(made, read_card(made), listed)
     write_predictions(predictions_path(made, "validation"), table)
     return made
@@ -173,6 +175,18 @@ def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_pat
     handled = read_predictions(predictions_path(tmp_path / "new", HANDLED))
     assert set(handled.group) == {row.handling for row in new.ood.gate.measured}
     json.dumps(new.model_dump(mode="json"), allow_nan=False)
+
+
+def test_handled_training_images_bound_the_domain_and_are_replaced_the_next_time(bundle, root, tmp_path):
+    own, card = len(Detector.load(bundle).ood_detector.references), read_card(bundle)
+    lax = card.thresholds.model_copy(update={"budget": ErrorBudget(max_fpr=0.5, max_fnr=0.5)})
+    write_card(bundle, card.model_copy(update={"decision_thresholds": lax}))  # So that some handling is sound.
+    once = recalibrate(bundle, [scan(root)], tmp_path / "once")
+    twice = recalibrate(tmp_path / "once", [scan(root)], tmp_path / "twice")
+    assert 0 < once.ood.gate.learned <= 6 * 4, "six training images, four handlings of each"
+    for name, card in (("once", once), ("twice", twice)):
+        assert len(Detector.load(tmp_path / name).ood_detector.references) == own + card.ood.gate.learned
+    assert (once.ood.gate, once.thresholds) == (twice.ood.gate, twice.thresholds), "fitted anew, to the same"
 
 
 def test_other_budgets_are_chosen_on_handled_images_too(bundle, root, tmp_path):
