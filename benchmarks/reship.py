@@ -1,7 +1,7 @@
 """Recalibrates detectors that ship, by held-out images with the handling that images get; their networks stay the same.
 
-Run from the project's root: `python -m benchmarks.reship small faces photographs`. Calibration, thresholds and gate are
-fitted anew (`dfcore recalibrate`), limits and licences are those of `cards.toml`, figures on other data sets and
+Run from the project's root: `python -m benchmarks.reship small faces photographs`. Thresholds and gate are fitted
+anew (`dfcore recalibrate`), limits and licences are those of `cards.toml`, figures on other data sets and
 robustness are measured again, and what each makes of the fakes of other sources is written on its card: its right to
 words. The bundle replaces `models/NAME` when everything is done.
 """

@@ -1,4 +1,4 @@
-"""`dfcore recalibrate`: calibration, thresholds and gate fitted anew on handled images, as a new bundle."""
+"""`dfcore recalibrate`: thresholds and gate fitted anew on handled images, as a new bundle."""
 
 import argparse
 from pathlib import Path
@@ -15,8 +15,7 @@ def add(commands: Any) -> None:
         commands,
         "recalibrate",
         _recalibrate,
-        "make a new bundle with calibration, thresholds and gate fitted on held-out images with the handling images "
-        "get",
+        "make a new bundle with thresholds and gate fitted on held-out images with the handling that images get",
     )
     add_arch_file(parser)
     parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)

@@ -1,4 +1,9 @@
-"""Fits calibration, thresholds and gate of a detector on held-out images with the handling that images get."""
+"""Fits thresholds and gate of a detector on held-out images with the handling that images get.
+
+The calibration stays that of images as they are: fitted on handled ones as well, it was no better for these, and worse
+for images as they are (expected calibration error of `faces` on its test split 0.061 against 0.071, of `small` 0.038
+against 0.044; on handled held-out images 0.058 against 0.060, and 0.027 against 0.038).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +19,11 @@ from dfcore.confidence import (
     Gate,
     MeasuredHandling,
     OODDetector,
-    fit_calibration,
     fit_handled,
     fit_limits,
     fit_thresholds,
     sound_handlings,
 )
-from dfcore.confidence.calibration import ISOTONIC_FROM
 from dfcore.detectors.card import Card
 from dfcore.evaluation.handled import Bank
 from dfcore.imaging.handling import GRADED
@@ -42,7 +45,7 @@ class Refit:
     """What was fitted.
 
     Attributes:
-        card: The card with calibration, thresholds, and gate.
+        card: The card with thresholds and gate.
         ood_detector: With handled training images, and the limit that handled held-out images set.
         table: The held-out images after each handling: path, sha256, label, group (the handling), logit, score, is_ood,
             and rules, which name what refuses each, "" if nothing.
@@ -85,7 +88,7 @@ def refit(
     """Fits on handled images.
 
     Args:
-        card: A card with `ood` set.
+        card: A card with calibration and `ood` set.
         ood_detector: Training images in feature space; its limit is replaced.
         bank: Held-out images after `HANDLINGS`.
         files: path and sha256 of the images of the bank, by position.
@@ -101,16 +104,17 @@ def refit(
     carried = handled.carried(labels, logits)
     sound = sound_handlings(labels, carried, FAMILIES, budget)
     groups = base.group.fillna("").to_numpy(str) if by_source else None
-    calibration, thresholds = fit_pooled(labels, {name: carried[name] for name in sound}, budget, source, groups=groups)
+    kept = {name: carried[name] for name in sound}
+    thresholds = fit_pooled(labels, kept, card.calibration, budget, source, groups)
     assert card.ood is not None  # The caller's to see to.
     before = card.ood.gate.learned if card.ood.gate else 0
     own = replace(ood_detector, references=ood_detector.references[: len(ood_detector.references) - before])
     gate, ood_detector, rules = _fit_gate(own, bank, sound, learned(sound))
-    table = _judged(bank.table, files, rules, calibration)
+    table = _judged(bank.table, files, rules, card.calibration)
     fitted_on, measured = f"{len(files):,} held-out images", _measured(table, thresholds, sound)
     gate = gate.model_copy(update={"measured": measured, "fitted_on": fitted_on})
     record = card.ood.model_copy(update={"gate": gate, "limit_from": f"{fitted_on}, as they are and handled"})
-    changes = {"calibration": calibration, "decision_thresholds": thresholds, "ood": record}
+    changes = {"decision_thresholds": thresholds, "ood": record}
     return Refit(card.model_copy(update=changes), ood_detector, table)
 
 
@@ -142,37 +146,30 @@ def _fit_gate(
 def fit_pooled(
     labels: np.ndarray,
     logits: dict[str, np.ndarray],
+    calibration: Calibration,
     budget: ErrorBudget,
     source: str,
-    *,
     groups: np.ndarray | None = None,
-    calibration: Calibration | None = None,
-) -> tuple[Calibration, DecisionThresholds]:
-    """Fits calibration and thresholds on images after each sound handling, together.
+) -> DecisionThresholds:
+    """Fits thresholds on images after each sound handling, together.
 
     Args:
         labels: 0 real, 1 fake, (N,).
         logits: {handling: (N,)} of the sound handlings.
+        calibration: Maps them to scores.
         budget: Error budget.
         source: Description of the images.
         groups: Source of each image, (N,), if each is to keep the budget.
-        calibration: Kept, if given.
     """
-    everything, every_label = np.concatenate(list(logits.values())), np.tile(labels, len(logits))
     text = source if len(logits) == 1 else f"{source}, as they are and after {len(logits) - 1} kinds of handling"
-    if calibration is None:
-        method = "platt" if len(labels) < ISOTONIC_FROM else "auto"
-        calibration = fit_calibration(every_label, everything, fitted_on=text, method=method)
-        calibration = calibration.model_copy(update={"images": len(labels)})
-    result = fit_thresholds(
-        every_label,
-        calibration.apply(everything),
+    return fit_thresholds(
+        np.tile(labels, len(logits)),
+        calibration.apply(np.concatenate(list(logits.values()))),
         budget,
         chosen_on=text,
         groups=None if groups is None else np.tile(groups, len(logits)),
         handlings=np.repeat(list(logits), len(labels)),
     )
-    return calibration, result
 
 
 def _rules(gate: Gate, table: pd.DataFrame, **others: np.ndarray) -> list[tuple[str, ...]]:

@@ -38,5 +38,5 @@ def thresholds_for(folder: Path | None, card: Card, budget: ErrorBudget) -> Deci
     sound = {row.handling for row in gate.measured if row.sound}
     carried = by_handling(some).carried(labels, table.logit.to_numpy(float))
     kept = {name: logits for name, logits in carried.items() if name in sound}
-    fitted = fit_pooled(labels, kept, budget, chosen_on, groups=groups, calibration=card.calibration)[1]
+    fitted = fit_pooled(labels, kept, card.calibration, budget, chosen_on, groups)
     return card.worded(fitted.model_copy(update={"chosen_on": chosen_on}))

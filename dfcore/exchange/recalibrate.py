@@ -1,4 +1,4 @@
-"""Makes a new bundle of a detector, with calibration, thresholds and gate fitted anew; its network stays the same."""
+"""Makes a new bundle of a detector, with thresholds and gate fitted anew; its network and calibration stay."""
 
 import shutil
 import tempfile
@@ -37,10 +37,10 @@ from dfcore.evaluation.refit import HANDLINGS, handled_rows
 def recalibrate(
     bundle: str | Path, datasets: Sequence[Dataset], target: Path, *, progress: Progress | None = None
 ) -> Card:
-    """Fits calibration, thresholds and gate on held-out images with the handling that images get.
+    """Fits thresholds and gate on held-out images with the handling that images get.
 
     The images are those that the detector lists as held out for validation. Predictions of cross-validation in the
-    bundle are used as well. Evidence for its words, robustness and figures on other data sets held for the old scores,
+    bundle are used as well. Evidence for its words, robustness and figures on other data sets held for the old limits,
     and are left out: measure them anew.
 
     Args:

@@ -113,7 +113,7 @@ def _fit(
 def _handled(
     card: Card, ood_detector: OODDetector, bare: Detector, data: TrainingData, base: pd.DataFrame, watcher: Watcher
 ) -> Refit | None:
-    """Fits calibration, thresholds and gate on validation images with the handling that images get.
+    """Fits thresholds and gate on validation images with the handling that images get.
 
     Returns:
         None if too few images are held out to say anything of a handling: the training images' ranges then are the

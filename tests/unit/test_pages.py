@@ -809,6 +809,45 @@ def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     assert [item.label for item in app.button].count("Delete") == 2
 
 
+def test_a_card_tells_what_it_refuses_and_what_its_words_rest_on(library):
+    from dfcore.confidence import Gate, MeasuredHandling
+    from dfcore.detectors.bundle import read_card, write_card
+
+    folder = library / "models" / "thumbnails"
+    give_right(folder)
+    card, row = read_card(folder), MeasuredHandling(handling="jpeg_40", images=40, refused=0.25, fpr=0.125, sound=True)
+    gate = Gate(quality_from=30, measured=(row,), fitted_on="40 held-out images")
+    write_card(folder, card.model_copy(update={"ood": card.ood.model_copy(update={"gate": gate})}))
+    app = open_page("models")
+    assert len(app.dataframe) == 0, "drawn when it is opened"
+    app.session_state["gate_thumbnails"] = True
+    app.run()
+    assert not app.exception
+    sources, handlings = (frame.value for frame in app.dataframe)
+    assert sources[["Source", "Judged fakes", "Below the lower threshold"]].to_numpy().tolist() == [["theirs", 400, 0]]
+    assert handlings[["Handling", "Refused", "False alarms"]].to_numpy().tolist() == [["JPEG quality 40", 0.25, 0.125]]
+
+
+def test_confidence_tells_what_each_rule_costs_and_whether_each_source_keeps_the_budget(filled, small_dataset):
+    from dfcore.evaluation import HANDLED, predictions_path, read_predictions, write_predictions
+
+    (run,) = RunStore(filled / "runs")
+    table = read_predictions(predictions_path(run.bundle, "test"))
+    rules = ["compressed"] * 4 + [""] * (len(table) - 4)
+    write_predictions(predictions_path(run.bundle, HANDLED), table.assign(rules=rules, is_ood=[bool(r) for r in rules]))
+    by_source = table.assign(group=["a", "b"] * (len(table) // 2))
+    write_predictions(predictions_path(run.bundle, "test"), by_source)
+    app = open_tab("Confidence")
+    assert "handled" not in {option for box in app.selectbox for option in box.options}, "it is no split"
+    tables = [frame.value for frame in app.dataframe]
+    (refusals,) = [frame for frame in tables if "Rule" in frame]
+    assert refusals[["Rule", "Images"]].to_numpy().tolist() == [
+        ["too strongly compressed", 4], ["any rule", 4], ["let pass", len(table) - 4],
+    ]  # fmt: skip
+    (coverage,) = [frame for frame in tables if "Source" in frame]
+    assert coverage.Source.tolist() == ["a", "b"]
+
+
 def test_a_run_is_promoted_renamed_made_default_and_deleted(filled):
     app = open_page("models")
     app.text_input[0].set_value("first")
