@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dfcore.confidence import Calibration, DecisionThresholds, ErrorBudget, FileRange, OODDetector
+from dfcore.confidence import DecisionThresholds, ErrorBudget, FileRange, OODDetector
 from dfcore.datasets import scan
 from dfcore.detectors.bundle import read_card, write_bundle, write_card, write_trained_on
 from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
@@ -165,7 +165,7 @@ def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_pat
     assert sha256_file(tmp_path / "new" / "model.keras") == before["model.keras"]
     assert new == read_card(tmp_path / "new")
     assert new.ood.gate.measured
-    assert new.calibration != Calibration()
+    assert new.calibration == read_card(bundle).calibration, "that of images as they are"
     assert new.words.sources == ()
     detector = Detector.load(tmp_path / "new")
     table = read_predictions(predictions_path(tmp_path / "new", "validation"))
