@@ -3,10 +3,11 @@
 Run from the project's root: `python -m benchmarks.faces_handled > benchmarks/results/faces_handled.txt`; `--detector`
 names another one than `faces`.
 
-Two tables: how many images lie outside the two thresholds and are not refused (whatever the words below the lower one),
-how many real ones are false alarms, and how many fakes pass below the lower threshold. Faces of `faces/valid` as they are and after what happens to pictures on their way (`imaging.handling`).
-Then faces of `modern/street_people`, photographs and fakes of unnamed generators, cut out by the face finder, judged by
-the face detector and by `photographs`. Nothing is fitted or chosen on them.
+Two tables: how many images lie outside the two thresholds and are not refused (whatever is said below the lower one),
+how many real ones are false alarms, and how many fakes pass below the lower threshold. First faces of `faces/valid` as
+they are and after what happens to pictures on their way (`imaging.handling`). Then faces of `modern/street_people`,
+photographs and fakes of unnamed generators, cut out by the face finder, judged by the face detector and by
+`photographs`. Nothing is fitted or chosen on them.
 """
 
 import argparse
