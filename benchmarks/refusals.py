@@ -19,7 +19,7 @@ from benchmarks.shipped import kinds
 from dfcore.confidence import check_ood
 from dfcore.datasets import scan
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import measure_handled, refusal_table
+from dfcore.evaluation import HANDLED, measure_handled, predictions_path, read_predictions, refusal_table
 from dfcore.evaluation.metrics import evaluate_scores
 from dfcore.evaluation.refit import HANDLINGS
 
@@ -102,17 +102,36 @@ def foreign(detector: Detector, name: str, data: Path, aside: Path) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+def show_stored(detector: Detector) -> None:
+    """The tables of the card: by the held-out images on which the gate was fitted, without running the network."""
+    assert detector.folder is not None
+    path = predictions_path(detector.folder, HANDLED)
+    if not path.is_file():
+        print("It has no gate by measured handling.")
+        return
+    table = read_predictions(path).rename(columns={"group": "handling"})
+    print("\nHeld-out images on which the gate was fitted, by handling:")
+    print(by_handling(table, detector).round(3).to_string(index=False))
+    print("\nWhat each rule costs and saves, over all handlings:")
+    rules = pd.DataFrame(refusal_table(table, detector.card.thresholds))
+    print(rules.drop(columns="rule").round(3).to_string(index=False))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("detectors", nargs="+", help="names, or folders named as the detector is")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--most", type=int, default=150, help="images of each class")
+    parser.add_argument("--stored", action="store_true", help="only the images on which the gate was fitted, as stored")
     options = parser.parse_args()
     pd.set_option("display.width", 200, "display.max_columns", 20)
     for bundle in options.detectors:
         detector, name = Detector.load(bundle), Path(bundle).name
         thresholds = detector.card.thresholds
         print(f"\n=== {bundle}: fake from {thresholds.fake_from:.3f}, lower threshold {thresholds.real_below:.3f}")
+        if options.stored:
+            show_stored(detector)
+            continue
         paths, labels = own_images(detector, options.data / OWN[name], options.most)
         table = judged(detector, paths, labels, [each for each in HANDLINGS if each in TRIED])
         print(f"\nHeld-out images of {OWN[name]}, by handling:")
