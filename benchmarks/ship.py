@@ -18,11 +18,15 @@ from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import measure, robustness, splits_as_trained, thresholds_for
+from dfcore.evaluation import measure, robustness, splits_as_trained, three_way, thresholds_for
+from dfcore.evaluation.held_out import record_source
 from dfcore.runs import Run, RunStore
 
 TEXTS = Path(__file__).with_name("cards.toml")
-SETS = ("cifake", "faces", "faces_stylegan2", "photo_generators", "generators")
+SETS = (
+    *("cifake", "faces", "faces_stylegan2", "photo_generators", "generators"),
+    *("modern/street_city", "modern/street_people", "modern/objects", "modern/gan_scenes"),
+)
 FIGURES = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
 
 
@@ -45,18 +49,25 @@ def finish_again(run: Run, *, tta_flip: bool) -> None:
 
 
 def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict[str, Any]]:
-    """Figures on the data sets that it was not trained on."""
+    """Figures on the data sets that it was not trained on; what it made of their fakes is written on its card."""
     learned = detector.card.training.fingerprint
-    rows = []
+    assert detector.folder is not None
+    measured = {}
     for name in SETS:
         dataset = splits_as_trained(detector.card, scan(data / name))
         if dataset.fingerprint == learned or name in text["learned_from"]:
             continue
-        metrics, _ = measure(detector, dataset, cache_dir=workspace.cache_dir())
-        three = metrics["three_way"]
-        rows.append({"data set": name} | {k: _short(metrics[k]) for k in FIGURES}
-                    | {"three_way_fpr": _short(three["fpr"]), "three_way_fnr": _short(three["fnr"])}
-                    | {k: _short(three[k]) for k in ("abstention_rate", "ood_rate")})  # fmt: skip
+        measured[name] = measure(detector, dataset, cache_dir=workspace.cache_dir())
+        record_source(detector.folder, *measured[name])
+    # The evidence of all of them decides on the words.
+    detector.card = detector.card.model_copy(update={"words": read_card(detector.folder).words})
+    rows = []
+    for name, (metrics, table) in measured.items():
+        three = three_way(table.label, table.score, detector.card.thresholds, table.is_ood)
+        figures = {key: metrics[key] for key in FIGURES}
+        figures |= {"three_way_fpr": three["fpr"], "three_way_fnr": three["fnr"]}
+        figures |= {key: three[key] for key in ("passed", "abstention_rate", "ood_rate")}
+        rows.append({"data set": name} | {key: _short(value) for key, value in figures.items()})
     photos = detector.predict(list_images([data / "photos"]))
     calls = [verdict.decision for verdict in photos]
     forced = decide([verdict.score or 0.0 for verdict in photos], detector.card.thresholds).tolist()
@@ -101,17 +112,25 @@ def main() -> None:
             "description": text["description"],
             "limits": text["limits"] + own,
             "licence": text["licence"],
-            "thresholds": thresholds_for(source, card, ErrorBudget(**text["budget"])),
+            "decision_thresholds": thresholds_for(source, card, ErrorBudget(**text["budget"])),
         }
     )
     # What is measured is what ships.
     write_card(target, card)
     detector = Detector.load(target)
-    changes: dict[str, Any] = {"measured": elsewhere(detector, options.data, text)}
-    if options.root:
-        changes["robustness"] = robust(detector, options.root)
-    write_card(target, card.model_copy(update=changes))
-    for row in changes["measured"]:
+    add_figures(detector, options.data, text, options.root)
+
+
+def add_figures(detector: Detector, data: Path, text: dict[str, Any], root: Path | None) -> None:
+    """Writes on the card what it does on other data sets, and robustness on the one that it was trained on."""
+    changes: dict[str, Any] = {"measured": elsewhere(detector, data, text)}
+    if root:
+        changes["robustness"] = robust(detector, root)
+    assert detector.folder is not None
+    card = read_card(detector.folder).model_copy(update=changes)
+    write_card(detector.folder, card)
+    print(card.words.in_words(card.thresholds))
+    for row in [*card.words.rows(card.thresholds), *changes["measured"]]:
         print(row)
     for row in changes.get("robustness", []):
         for change in row["rows"]:

@@ -2,8 +2,8 @@
 
 Run from the project's root: `python -m benchmarks.shipped`. Each shipped detector judges each kind of image: every data
 set that it was not trained on, the 100 real photographs, noise, and drawn screenshots. For each: how many it marks as
-unlike its training images, how many of the rest it calls likely fake and likely real, and how many it would call so if
-somebody insisted. At the end, which detector the automatic choice takes for each kind of image.
+unlike its training images, of how many of the rest it says likely fake, no sign of a fake, or likely real, and of how
+many it would if somebody insisted. At the end, which detector the automatic choice takes for each kind of image.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dfcore.confidence import DecisionThresholds, decide
+from dfcore.confidence import DecisionThresholds, find
 from dfcore.datasets import scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.detector import Detector
@@ -70,15 +70,17 @@ def kinds(data: Path) -> dict[str, list[decoder.Source]]:
 
 def row(name: str, kind: str, verdicts: Sequence[Verdict], thresholds: DecisionThresholds) -> dict[str, object]:
     judged = [v for v in verdicts if v.score is not None]
-    forced = decide([v.score for v in judged], thresholds).tolist()
+    forced = find([v.score for v in judged], thresholds).tolist()
     return {
         "detector": name,
         "images": kind,
         "count": len(judged),
         "unlike": sum(v.ood.is_ood for v in judged),
-        "likely fake": sum(v.decision == "fake" for v in judged),
-        "likely real": sum(v.decision == "real" for v in judged),
+        "likely fake": sum(v.finding == "fake" for v in judged),
+        "no sign": sum(v.finding == "no_sign" for v in judged),
+        "likely real": sum(v.finding == "real" for v in judged),
         "fake if insisted": forced.count("fake"),
+        "no sign if insisted": forced.count("no_sign"),
         "real if insisted": forced.count("real"),
     }
 
@@ -99,10 +101,10 @@ def main() -> None:
             select_detector({n: result[i].ood for n, result in verdicts.items()}, records) for i in range(len(sources))
         ]
         chosen = {f"{n}": sum(p.name == n and p.fits for p in picks) for n in names}
-        calls = [verdicts[p.name][i].decision for i, p in enumerate(picks)]
+        calls = [verdicts[p.name][i].finding for i, p in enumerate(picks)]
         choices.append({"images": kind, "count": len(sources), **chosen, "none fits": sum(not p.fits for p in picks),
-                        "likely fake": calls.count("fake"), "likely real": calls.count("real"),
-                        "inconclusive": calls.count("inconclusive")})  # fmt: skip
+                        "likely fake": calls.count("fake"), "no sign": calls.count("no_sign"),
+                        "likely real": calls.count("real"), "inconclusive": calls.count("inconclusive")})  # fmt: skip
     print(pd.DataFrame(rows).sort_values("detector", kind="stable").to_string(index=False))
     print("\nThe automatic choice, and what it calls them:")
     print(pd.DataFrame(choices).to_string(index=False))

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboard import error_reporting, widgets
+from dashboard import abstention, error_reporting, widgets
 from dfcore import figures
+from dfcore.confidence import FINDINGS
 from dfcore.detectors.card import Card
 from dfcore.evaluation import METRICS
 from dfcore.evaluation.metrics import summary
@@ -15,6 +16,7 @@ def _measured_columns() -> dict[str, str]:
     return {"data set": "Data set", "real": "Real", "fake": "Fake"} | {
         "roc_auc": METRICS["roc_auc"].title, "balanced_accuracy": METRICS["balanced_accuracy"].title, "ece": ece,
         "three_way_fpr": "Real, called likely fake", "three_way_fnr": "Fake, called likely real",
+        "passed": "Fake, below the lower threshold",
         "abstention_rate": "Inconclusive", "ood_rate": "Out of distribution",
     }  # fmt: skip
 
@@ -43,7 +45,16 @@ def show_card(card: Card, key: str) -> None:
         shares = list(columns.values())[3:]
         st.dataframe(rows, hide_index=True,
                      column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
+    if (card.ood and card.ood.gate) or card.words.sources:
+        _show_gate(card, key)
     _show_whole(card, key)
+
+
+@error_reporting.fragment()
+def _show_gate(card: Card, key: str) -> None:
+    if place := widgets.folded("Abstention: what it refuses, and its right to say likely real", f"gate_{key}"):
+        with place:
+            abstention.show_gate(card)
 
 
 @error_reporting.fragment()
@@ -63,6 +74,7 @@ def _show_whole(card: Card, key: str) -> None:
         "Input": f"{card.preprocess.size} pixels: {', '.join(card.spec.view_titles)}",
         "Binary threshold": f"{card.threshold.value:.4f}: {card.threshold.criterion}",
         "Three-way thresholds": _thresholds(card),
+        "Right to say likely real": card.words.in_words(card.thresholds),
         "Calibration": card.calibration.description,
         "Training images": _training_images(card),
         "Listed images": _listed(card),
@@ -85,12 +97,13 @@ def _show_whole(card: Card, key: str) -> None:
 
 
 def _thresholds(card: Card) -> str:
-    result = card.decision_thresholds
-    if result is None:
+    if card.decision_thresholds is None:
         return "none"
+    result = card.thresholds
+    word = FINDINGS["real" if result.says_real else "no_sign"]
     return (
-        f"likely real below {result.real_below:.3f}, likely fake from {result.fake_from:.3f}: at most "
-        f"{result.budget.max_fpr:.0%} false alarms and {result.budget.max_fnr:.0%} misses on images like those of "
+        f"{word} below {result.real_below:.3f}, likely fake from {result.fake_from:.3f}: at most "
+        f"{result.budget.max_fpr:.0%} false alarms and {result.budget.max_fnr:.0%} fakes below on images like those of "
         f"{result.chosen_on}, {result.abstention_rate:.0%} inconclusive"
     )
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import decode_cache, detectors, inference, markup, widgets
 from dfcore import figures
-from dfcore.confidence import decide
+from dfcore.confidence import decide, find
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHODS, Heatmap, figure, outlined
 from dfcore.imaging.decoder import ImageFacts
@@ -113,14 +113,16 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> lis
     # Use the displayed verdict's thresholds, which may differ from the card's.
     thresholds = verdict.thresholds or entry.card.thresholds
     rows = inference.stability(entry, data)
+    findings = find([row["score"] for row in rows], thresholds).tolist()
     decisions = decide([row["score"] for row in rows], thresholds).tolist()
-    rows = [row | {"decision": decision} for row, decision in zip(rows, decisions, strict=True)]
+    rows = [row | {"decision": d, "finding": f} for row, d, f in zip(rows, decisions, findings, strict=True)]
     scores = [row["score"] for row in rows]
     st.markdown(
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
-        + ("the verdict holds." if len(set(decisions)) == 1 else "the verdict does not hold for all of them.")
+        + ("the verdict holds." if len(set(findings)) == 1 else "the verdict does not hold for all of them.")
     )
-    st.plotly_chart(figures.stability(rows, thresholds.real_below, thresholds.fake_from), key="stability_band")
+    low, high = thresholds.real_below, thresholds.fake_from
+    st.plotly_chart(figures.stability(rows, low, high, says_real=thresholds.says_real), key="stability_band")
     return rows
 
 
@@ -159,7 +161,8 @@ def whole_result(
     result: dict[str, Any] = {
         "file": {"name": name, **facts.__dict__},
         "verdict": {
-            "decision": verdict.decision, "reason": verdict.reason, "score": verdict.score, "logit": verdict.logit,
+            "decision": verdict.decision, "finding": verdict.finding, "reason": verdict.reason,
+            "score": verdict.score, "logit": verdict.logit,
             "label": verdict.label, "threshold": verdict.threshold, "ignore_ood": verdict.ignore_ood,
             "thresholds": thresholds.model_dump() if thresholds else None,
             "trained_on": verdict.seen.value,
@@ -170,6 +173,7 @@ def whole_result(
             "model_sha256": entry.card.model_sha256,
             "preprocess": entry.card.preprocess.model_dump(),
             "calibration": entry.card.calibration.model_dump(),
+            "words": entry.card.words.model_dump(),
             "results": entry.card.results,
             "limits": entry.card.limits,
         },

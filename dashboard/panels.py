@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import actions, detectors, inference_queue, prediction_sources, stored, widgets
+from dashboard import abstention, actions, detectors, inference_queue, prediction_sources, stored, widgets
 from dfcore import figures, workspace
 from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
@@ -43,13 +43,21 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
              "Of real images, the share called likely fake.")  # fmt: skip
     message = [
         names,
-        ("fnr", f"Missed fakes (budget {budget.max_fnr:.0%})", "Of fakes, the share called likely real."),
+        (
+            "passed",
+            f"Passed fakes (budget {budget.max_fnr:.0%})",
+            "Of fakes, the share below the lower threshold: "
+            + (
+                "called likely real." if result["says_real"] else "no sign of a fake found. They count as inconclusive."
+            ),
+        ),
         ("abstention_rate", "Inconclusive", "Share of all images called inconclusive."),
         ("selective_accuracy", "Accuracy when decided", "Of the images that were decided, the share called correctly."),
     ]
     with widgets.tiles():
         for key, title, text in message:
             widgets.tile(title, "none" if result[key] is None else f"{result[key]:.1%}", text)
+    st.caption(widgets.plain(entry.card.words.in_words(entry.card.thresholds)))
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: for calibrated scores, the points lie on the diagonal")
@@ -61,6 +69,8 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
         st.plotly_chart(figures.answers(result), key="answers")
         if result["ood_rate"]:
             st.caption(f"{result['ood_rate']:.1%} are out of distribution (unlike the training images): inconclusive.")
+    abstention.show_coverage(table, entry.card.thresholds)
+    abstention.show_refusals(entry)
 
 
 def _fitted(card: Card) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import detectors, widgets
-from dfcore.confidence import DecisionThresholds, ErrorBudget
+from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
-from dfcore.figures import DECISION_COLOURS
+from dfcore.figures import FINDING_COLOURS
 
 UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
@@ -47,7 +47,7 @@ def choose_strictness() -> Strictness:
         )  # fmt: skip
         max_fnr = right.number_input(
             "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fnr", disabled=not own, persist_state="session",
-            help="Maximum share of fakes called likely real. Lower values leave more images undecided.",
+            help="Maximum share of fakes below the lower threshold. Lower values leave more images undecided.",
         )  # fmt: skip
         ignore_ood = st.toggle(
             "Also decide on out-of-distribution images (unlike the training images)", key="inspect_ignore_ood",
@@ -67,7 +67,7 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
         why: Reason for the automatic choice of this detector; "" if the user chose it.
     """
     with st.container(border=True):
-        st.markdown(f"## {widgets.verdict_words(verdict.decision)}")
+        st.markdown(f"## {widgets.verdict_words(verdict.finding)}")
         st.caption(widgets.plain(name))
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
@@ -81,6 +81,7 @@ def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str =
         st.markdown(_score_in_words(verdict, thresholds), help=_calibration(entry))
         st.markdown(_trust(entry, why))
         st.caption(_promise(thresholds))
+        st.caption(widgets.plain(entry.card.words.in_words(thresholds)))
         if verdict.seen is Seen.UNKNOWN:
             st.caption(UNLISTED)
         if entry.card.limits:
@@ -99,7 +100,8 @@ def _show_unlike(verdict: Verdict) -> None:
 
 def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     low, high = max(thresholds.real_below, 0.0), min(thresholds.fake_from, 1.0)
-    sides = f"likely real below **{low:.3f}**" if thresholds.real_below > 0 else "never likely real"
+    word = FINDINGS["real" if thresholds.says_real else "no_sign"]
+    sides = f"{word} below **{low:.3f}**" if thresholds.real_below > 0 else "never likely real"
     sides += f", likely fake from **{high:.3f}** on" if thresholds.fake_from <= 1 else ", never likely fake"
     return f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake): {sides}."
 
@@ -141,14 +143,16 @@ def _trust(entry: detectors.Entry, why: str) -> str:
 def _scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     score = verdict.score or 0.0
     low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))
-    label = f"Score {score:.3f}; likely real below {low / 100:.3f}, likely fake from {high / 100:.3f}"
-    zones = (("real", 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
+    side: Finding = "real" if thresholds.says_real else "no_sign"
+    label = f"Score {score:.3f}; {FINDINGS[side]} below {low / 100:.3f}, likely fake from {high / 100:.3f}"
+    zones: tuple[tuple[Finding, float, float], ...]
+    zones = ((side, 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
     bands = "".join(
         f'<div style="position:absolute;top:.7rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
-        f'background:{DECISION_COLOURS[zone]};opacity:.45"></div>'
+        f'background:{FINDING_COLOURS[zone]};opacity:.45"></div>'
         for zone, left, right in zones
     )
-    colour = DECISION_COLOURS[verdict.decision or "inconclusive"]
+    colour = FINDING_COLOURS[verdict.finding or "inconclusive"]
     return f"""<div role="img" aria-label="{label}"
 style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">{bands}
 <div style="position:absolute;top:.35rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;

@@ -11,6 +11,7 @@ from dashboard import detectors, uploads
 from dashboard.markup import plain
 from dashboard.navigation import path
 from dashboard.page_words import page_words
+from dfcore.confidence import FINDINGS
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 from dfcore.labels import NAMES
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 # Width in pixels: fits the longest title, and four tiles in a frame on a 1440-pixel page.
 _TILE = 230
 
-VERDICTS = {"fake": "Likely fake", "real": "Likely real", "inconclusive": "Inconclusive", None: "No verdict"}
+# What is said of an image, by `Verdict.finding`.
+VERDICTS: dict[str | None, str] = {finding: text.capitalize() for finding, text in FINDINGS.items()} | {
+    None: "No verdict"
+}
 VERDICT_STYLES = {
     "fake": ("warning", "orange"), "real": ("verified", "blue"), "inconclusive": ("help", "gray"),
+    "no_sign": ("search_off", "gray"),
     None: ("broken_image", "gray"),
 }  # fmt: skip
 STATE_ICONS = {
@@ -71,10 +76,10 @@ def state_badge(state: str) -> None:
     st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
 
 
-def verdict_words(decision: str | None) -> str:
-    """Verdict in words, as Markdown with icon and colour."""
-    icon, colour = VERDICT_STYLES[decision]
-    return f":{colour}[:material/{icon}: {VERDICTS[decision]}]"
+def verdict_words(finding: str | None) -> str:
+    """What is said of an image, by `Verdict.finding`, as Markdown with icon and colour."""
+    icon, colour = VERDICT_STYLES[finding]
+    return f":{colour}[:material/{icon}: {VERDICTS[finding]}]"
 
 
 def class_words(label: object) -> str:

@@ -64,7 +64,7 @@ def choose_one(
     rows = []
     for name, data in images:
         entry, _, result = judge(entries, data, strictness)
-        rows.append({"File": name, "Verdict": widgets.VERDICTS[result.decision], "Score": result.score,
+        rows.append({"File": name, "Verdict": widgets.VERDICTS[result.finding], "Score": result.score,
                      "Detector": entry.title, "Remark": remark(result)})  # fmt: skip
     st.dataframe(
         rows,

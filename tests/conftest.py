@@ -165,6 +165,16 @@ def make_card(**changes):
     return Card(**(values | changes))
 
 
+def give_right(folder: Path) -> None:
+    """Evidence on a detector's card that it may call images likely real, at any threshold."""
+    from dfcore.confidence import HeldOutSource
+    from dfcore.detectors.bundle import read_card, write_card
+
+    card = read_card(folder)
+    source = HeldOutSource.of("theirs", "another data set", [3.0] * 400)
+    write_card(folder, card.model_copy(update={"words": card.words.plus(source)}))
+
+
 @pytest.fixture(scope="session")
 def knowing(tmp_path_factory, small_dataset) -> dict[str, Path]:
     """Untrained detectors with thresholds and a record of their images: of 32 pixels, and of about 300."""

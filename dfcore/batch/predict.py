@@ -57,10 +57,11 @@ def predict_files(
 ) -> Iterator[list[dict[str, Any]]]:
     """Predicts on files; yields a list of rows per batch, one row per file.
 
-    A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), label (two-way decision), reason
-    (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector, error (why the file could not
-    be judged), and trained_on (whether the detector was trained on this very image, see `Seen`); and accident, true,
-    only where an error may lie with the machine and not the file.
+    A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), finding (what is said of it, a key
+    of `dfcore.confidence.FINDINGS`), label (two-way decision), reason (why it is inconclusive), ood_distance and
+    ood_reasons (see `OODResult`), detector, error (why the file could not be judged), and trained_on (whether the
+    detector was trained on this very image, see `Seen`); and accident, true, only where an error may lie with the
+    machine and not the file.
 
         Args:
             paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
@@ -148,6 +149,7 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "sha256": file.sha256,
         "score": verdict.score,
         "verdict": verdict.decision,
+        "finding": verdict.finding,
         "label": verdict.label,
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,

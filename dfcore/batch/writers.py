@@ -13,7 +13,7 @@ from dfcore.errors import InputError
 from dfcore.utils.files import write_atomic, write_text
 from dfcore.utils.texts import storable
 
-COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on")
+COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on", "finding")
 _PARQUET_ROWS = 10_000
 
 

@@ -15,8 +15,12 @@ from dfcore.utils.texts import printable
 _SPLITS = ("train", "validation", "test", "all")
 # {key of the three-way metrics: column in the table of `cross-eval`}.
 _THREE_WAY = {
-    "fpr": "three_way_fpr", "fnr": "three_way_fnr", "abstention_rate": "abstention_rate", "ood_rate": "ood_rate",
-}  # fmt: skip
+    "fpr": "three_way_fpr",
+    "fnr": "three_way_fnr",
+    "passed": "passed",
+    "abstention_rate": "abstention_rate",
+    "ood_rate": "ood_rate",
+}
 
 
 def add(commands: Any) -> None:
@@ -46,6 +50,12 @@ def add(commands: Any) -> None:
     cross.add_argument("bundles", metavar="BUNDLE", nargs="+", help=BUNDLE_HELP)
     cross.add_argument("--data-root", "--data_root", required=True, nargs="+", metavar="ROOT")
     cross.add_argument("--split", default="all", choices=_SPLITS, help="default: all labelled images")
+    cross.add_argument(
+        "--record",
+        action="store_true",
+        help="write on the cards of the detectors how many fakes of each data set lie below the lower threshold: "
+        "evidence for the right to say 'likely real'. Needs data sets that they have not learned from.",
+    )
     add_reading(cross)
     compare = command(commands, "compare", _compare, "test whether one detector is better than another")
     add_arch_file(compare)
@@ -143,6 +153,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
+    from dfcore.evaluation.held_out import record_source
     from dfcore.evaluation.metrics import summary
     from dfcore.evaluation.overlap import cell, found, in_words
 
@@ -152,7 +163,7 @@ def _cross_eval(options: argparse.Namespace) -> None:
         detector = Detector.load(folder)
         for root in options.data_root:
             with applied_reading(options, root):
-                metrics, _ = _measured(detector, root, options.split)
+                metrics, table = _measured(detector, root, options.split)
             three, seen = metrics["three_way"], metrics["trained_on"]
             same = {"same_data": metrics["same_data_as_training"]}
             rows.append(
@@ -163,6 +174,9 @@ def _cross_eval(options: argparse.Namespace) -> None:
                 | {"trained on it": cell(seen, **same)}
                 | ({"trained_on": seen} if options.json else {})
             )
+            if options.record:
+                card = record_source(folder, metrics, table)
+                remarks.append(f"{Path(name).name}: {card.words.in_words(card.thresholds)}")
             if "self_made" in metrics:
                 remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
             if found(seen):

@@ -224,14 +224,16 @@ def _library() -> list[str]:
 
 
 def _in_words(row: dict[str, Any]) -> str:
+    from dfcore.confidence import FINDINGS
     from dfcore.detectors.trained_on import Seen, in_words
 
-    text = f"{row['verdict']} (score {row['score']:.4f}, by {row['detector']})"
+    text = f"{FINDINGS[row['finding']]} (score {row['score']:.4f}, by {row['detector']})"
     remarks = [f"{row['reason']}." if row["reason"] else "", in_words(Seen(row["trained_on"]))]
     return ". ".join([text, *filter(None, [" ".join(filter(None, remarks))])])
 
 
 def _explain(options: argparse.Namespace) -> None:
+    from dfcore.confidence import FINDINGS
     from dfcore.detectors.detector import Detector
     from dfcore.explanation import figure
     from dfcore.imaging import decoder, sandbox
@@ -251,6 +253,7 @@ def _explain(options: argparse.Namespace) -> None:
     answer = {
         "image": options.image,
         "verdict": verdict.decision,
+        "finding": verdict.finding,
         "reason": verdict.reason,
         "score": verdict.score,
         "threshold": verdict.threshold,
@@ -266,7 +269,8 @@ def _explain(options: argparse.Namespace) -> None:
         print_json(answer)
         return
     scores = f"score {verdict.score:.4f}, threshold {verdict.threshold:.4f}"
-    print(printable(f"{verdict.decision} ({scores}); heat-map in {options.out}"))
+    words = FINDINGS[verdict.finding] if verdict.finding else "no verdict"
+    print(printable(f"{words} ({scores}); heat-map in {options.out}"))
     if not heatmap.peak:
         print(f"There is no evidence of {heatmap.target} at this layer: the map is empty.")
 

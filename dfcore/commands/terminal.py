@@ -24,6 +24,7 @@ def print_figures(metrics: dict[str, Any]) -> None:
     Args:
         metrics: {split: metrics}.
     """
+    from dfcore.confidence import FINDINGS
     from dfcore.evaluation.metrics import METRICS
     from dfcore.evaluation.three_way import SHARES
 
@@ -36,8 +37,11 @@ def print_figures(metrics: dict[str, Any]) -> None:
             value, why = result[key], result["not_computed"].get(key)
             print(f"  {metric.title:<27} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
         if three := result.get("three_way"):
-            text = (f"{name} {three[key]:.1%}" for key, name in SHARES.items() if three[key] is not None)
-            print(f"  likely real below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
+            says_real = three.get("says_real", True)  # Earlier runs were free to say so.
+            low, same = FINDINGS["real" if says_real else "no_sign"], "passed" if says_real else "fnr"
+            rates = {key: name for key, name in SHARES.items() if key != same and three.get(key) is not None}
+            text = (f"{name} {three[key]:.1%}" for key, name in rates.items())
+            print(f"  {low} below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
             print(", ".join(text))
         aucs = {
             name: group["roc_auc"] for name, group in result.get("groups", {}).items() if group["roc_auc"] is not None

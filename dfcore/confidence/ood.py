@@ -8,11 +8,10 @@ distribution. Its limit is a quantile over held-out images, so a known share of 
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from dfcore.utils.archives import read_zip
 
@@ -23,71 +22,20 @@ DIRECTIONS = 64
 _MIN_SPREAD = 1e-6
 # Limits for a stored OOD detector.
 _MAX_VALUE = 1e12
-_MEMBERS, _MAX_BYTES = ("mean.npy", "basis.npy", "references.npy", "limit.npy"), 64 * 2**20
+_MEMBERS = ("mean.npy", "basis.npy", "references.npy", "limit.npy", "handled.npy")
+_MAX_BYTES = 64 * 2**20
 QUANTILE = 0.98
-# Factor by which a size may exceed the range of the training images.
-SIZE_MARGIN = 1.5
-QUALITY_MARGIN = 15
-FLATNESS_MARGIN = 0.15
-
-
-_Side = Annotated[int, Field(ge=0, le=10**6)]
-_Quality = Annotated[int, Field(ge=0, le=100)]
-
-
-class FileRange(BaseModel):
-    """File properties of the training images.
-
-    Attributes:
-        sides: Range of the shorter side in pixels (1st and 99th percentile).
-        qualities: Range of the estimated JPEG quality (same percentiles); None if most images were stored losslessly.
-        colourfulness: Lowest mean saturation (1st percentile), in [0, 1].
-        flatness: Highest share of pixels equal to their neighbour (99th percentile), in [0, 1]; 1 if unknown.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    sides: tuple[_Side, _Side]
-    qualities: tuple[_Quality, _Quality] | None = None
-    colourfulness: float = 0.0
-    flatness: float = 1.0
-
-    @classmethod
-    def of(cls, sides: np.ndarray, qualities: np.ndarray, colours: np.ndarray, flat: np.ndarray) -> "FileRange":
-        """Computes the ranges from one array of shape (N,) per property.
-
-        Args:
-            sides: Shorter sides in pixels.
-            qualities: JPEG qualities in [0, 100], NaN where unknown.
-            colours: See `saturation`.
-            flat: See `flatness`.
-        """
-        known = qualities[np.isfinite(qualities)]
-        enough = len(known) > len(qualities) / 2
-        low, high = np.percentile(sides, [1, 99]).astype(int).tolist()
-        worst, best = np.percentile(known, [1, 99]).astype(int).tolist() if enough else (0, 0)
-        return cls(
-            sides=(low, high),
-            qualities=(worst, best) if enough else None,
-            colourfulness=round(float(np.percentile(colours, 1)), 4),
-            flatness=round(float(np.percentile(flat, 99)), 4),
-        )
-
-    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[str]:
-        """Yields a phrase for each property outside the ranges; unknown properties are skipped."""
-        low, high = self.sides
-        if side is not None and not low / SIZE_MARGIN <= side <= high * SIZE_MARGIN:
-            text = f"{low}" if low == high else f"{low} to {high}"
-            yield f"its shorter side has {side} pixels; the training images had {text}"
-        if self.qualities and quality is not None and quality < self.qualities[0] - QUALITY_MARGIN:
-            yield (
-                f"it is more strongly compressed (JPEG quality about {quality:.0f}) than the training images "
-                f"({self.qualities[0]} or more)"
-            )
-        if colour < self.colourfulness / 2:
-            yield "it has hardly any colour, unlike the training images"
-        if flat > self.flatness + FLATNESS_MARGIN:
-            yield f"{flat:.0%} of it is perfectly flat, as in drawings and screenshots, unlike the training images"
+# The rules that refuse an image, {name: what it refuses}.
+RULES = {
+    "small": "too small",
+    "large": "too large",
+    "compressed": "too strongly compressed",
+    "colourless": "hardly any colour",
+    "noisy": "hardly any like neighbours (noise)",
+    "flat": "too much perfectly flat (drawings, screenshots)",
+    "handled": "handled so that the score breaks, by its features",
+    "far": "features unlike the training images",
+}
 
 
 @dataclass(frozen=True)
@@ -98,10 +46,12 @@ class OODResult:
         distance: Distance in feature space as a multiple of the limit: out of distribution above 1. None if the
             detector has no OOD data.
         reasons: Phrases that say why the image is out of distribution; empty if it is not.
+        rules: Short names of the rules that refuse it, one for each reason, see `RULES`.
     """
 
     distance: float | None
     reasons: tuple[str, ...] = field(default_factory=tuple)
+    rules: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def is_ood(self) -> bool:
@@ -120,12 +70,15 @@ class OODDetector:
         mean, basis: Whitening: (features - mean) @ basis, with shapes (D,) and (D, K).
         references: Whitened coordinates of training images, float16 (N, K).
         limit: Distance above which an image is out of distribution.
+        handled: Weights and, last, the bias of a line in whitened coordinates, (K + 1,), beyond which an image looks
+            like one after handling that breaks the score; empty if that was not measured.
     """
 
     mean: np.ndarray
     basis: np.ndarray
     references: np.ndarray
     limit: float
+    handled: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
     @classmethod
     def fit(cls, features: np.ndarray, held_out: np.ndarray, *, most: int = 2000, seed: int = 0) -> "OODDetector":
@@ -145,17 +98,35 @@ class OODDetector:
         chosen = np.random.default_rng(seed).permutation(len(features))[:most]
         references = ((features[chosen] - mean) @ basis).astype(np.float16)
         unlimited = cls(mean.astype(np.float32), basis.astype(np.float32), references, 1.0)
-        limit = float(np.quantile(unlimited.distances(held_out), QUANTILE))
-        return cls(unlimited.mean, unlimited.basis, references, max(limit, 1e-6))
+        return unlimited.limited(held_out)
+
+    def limited(self, held_out: np.ndarray, quantile: float = QUANTILE) -> "OODDetector":
+        """The same with the limit that these held-out images set, feature vectors (M, D): such a share is within it."""
+        limit = float(np.quantile(self.distances(held_out), quantile))
+        return replace(self, limit=max(limit, 1e-6))
+
+    def joined(self, features: np.ndarray) -> "OODDetector":
+        """The same with further training images, feature vectors (M, D), such as handled ones; the limit stays."""
+        return replace(self, references=np.concatenate([self.references, self.points(features).astype(np.float16)]))
+
+    def points(self, features: np.ndarray) -> np.ndarray:
+        """Whitened coordinates of feature vectors, (N, D): (N, K)."""
+        # One at a time: the result must not depend on the rest of the batch.
+        centred = np.asarray(features, np.float32) - self.mean
+        return np.array([row @ self.basis for row in centred], np.float32).reshape(len(centred), self.basis.shape[1])
+
+    def looks_handled(self, features: np.ndarray) -> np.ndarray:
+        """Whether features, (N, D), are like those of images after handling that breaks the score: bool (N,)."""
+        if not len(self.handled):
+            return np.zeros(len(features), bool)
+        return np.array([point @ self.handled[:-1] + self.handled[-1] > 0 for point in self.points(features)], bool)
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance from each feature vector, (N, D), to its `NEIGHBOURS`-th nearest training image, (N,)."""
-        centred = np.asarray(features, np.float32) - self.mean
         references = self.references.astype(np.float32)
         k = min(NEIGHBOURS, len(references)) - 1
-        result = np.empty(len(centred))
-        for number, row in enumerate(centred):  # One at a time: the result must not depend on the rest of the batch.
-            point = row @ self.basis
+        result = np.empty(len(features))
+        for number, point in enumerate(self.points(features)):
             result[number] = np.sqrt(np.partition(((references - point) ** 2).sum(1), k)[k])
         return result
 
@@ -167,7 +138,14 @@ class OODDetector:
     def to_bytes(self) -> bytes:
         """Serialises to an .npz file without pickled objects."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, mean=self.mean, basis=self.basis, references=self.references, limit=self.limit)
+        np.savez_compressed(
+            buffer,
+            mean=self.mean,
+            basis=self.basis,
+            references=self.references,
+            limit=self.limit,
+            handled=self.handled,
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -180,7 +158,8 @@ class OODDetector:
         read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]))
+                handled = file["handled"] if "handled" in file else np.empty(0, np.float32)
+                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]), handled)
             valid = result._is_valid()
         except Exception as error:  # NumPy raises many exception types on damaged files.
             raise ValueError(f"no readable arrays ({type(error).__name__})") from error
@@ -189,61 +168,52 @@ class OODDetector:
         return result
 
     def _is_valid(self) -> bool:
-        arrays = (self.mean, self.basis, self.references)
+        arrays = (self.mean, self.basis, self.references, self.handled)
         return bool(
-            [array.ndim for array in arrays] == [1, 2, 2]
+            [array.ndim for array in arrays] == [1, 2, 2, 1]
             and all(
                 array.dtype.kind == "f" and (np.abs(array.astype(np.float64)) < _MAX_VALUE).all() for array in arrays
             )
             and self.basis.shape == (len(self.mean), self.references.shape[1])
             and len(self.references) > 0
+            and len(self.handled) in (0, self.basis.shape[1] + 1)
             and 0 < self.limit < _MAX_VALUE
         )
 
 
-def saturation(pixels: np.ndarray) -> np.ndarray:
-    """Mean saturation of images: the range of the colour channels, averaged over pixels.
+class Limits(Protocol):
+    """What says which file properties are out of distribution: `FileRange`, or `Gate`."""
 
-    Args:
-        pixels: uint8 (N, H, W, 3).
-
-    Returns:
-        float (N,) in [0, 1].
-    """
-    red, green, blue = (pixels[..., channel] for channel in range(3))
-    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    return spread.mean((1, 2)) / 255
-
-
-def flatness(pixels: np.ndarray) -> np.ndarray:
-    """Share of pixels equal to their right neighbour in all channels.
-
-    Args:
-        pixels: uint8 (N, H, W, 3).
-
-    Returns:
-        float (N,) in [0, 1].
-    """
-    same = pixels[:, :, 1:] == pixels[:, :, :-1]
-    return (same[..., 0] & same[..., 1] & same[..., 2]).mean((1, 2))
+    def misfits(self, side: int | None, quality: float | None, colour: float, flat: float) -> Iterator[tuple[str, str]]:
+        """Yields (rule, phrase) for each property outside the limits; unknown properties are skipped."""
 
 
 def check_ood(
-    files: FileRange, relative: float, side: int | None, quality: float | None, colour: float, flat: float
+    files: Limits,
+    relative: float,
+    side: int | None,
+    quality: float | None,
+    colour: float,
+    flat: float,
+    looks_handled: bool = False,
 ) -> OODResult:
     """Compares one image with the training images.
 
     Args:
-        files: File properties of the training images.
+        files: Limits of the file properties.
         relative: Distance in feature space as a multiple of the limit.
         side: Shorter side of the image in pixels, if known.
         quality: Estimated JPEG quality in [0, 100], if any.
         colour: Mean saturation, see `saturation`.
         flat: Share of flat pixels, see `flatness`.
+        looks_handled: Whether its features are those of images after handling that breaks the score.
     """
-    reasons = list(files.misfits(side, quality, colour, flat))
+    found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
-        reasons.append(
-            f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
+        text = f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
+        found.append(("far", text))
+    if looks_handled:
+        found.append(
+            ("handled", "it looks resized, blurred, compressed or otherwise handled so that the score errs too often")
         )
-    return OODResult(relative, tuple(reasons))
+    return OODResult(relative, tuple(phrase for _, phrase in found), tuple(rule for rule, _ in found))

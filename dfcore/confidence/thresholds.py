@@ -1,24 +1,29 @@
 """Decision thresholds of the three-way verdict, chosen for an error budget.
 
-An image is called likely fake from one score on and likely real below another; in between the verdict is inconclusive.
 The thresholds are chosen on images the network was not trained on, so that each error rate stays within its budget on
 further images *from the same distribution* (split conformal prediction, Vovk et al., 2005). Nothing is guaranteed on
-others.
+others. Where the images come from several sources, whose scores lie at different heights, the budget is kept for the
+worst of them (group-conditional conformal prediction, Vovk, 2012, with the maximum taken, since nobody knows the source
+of a new image).
+
+Where each image comes with its handled selves, what is kept is the share of all of them that are wrong, averaged over
+images: by conformal risk control (Angelopoulos et al., 2024), for which an image counts once, however many selves of it
+are there. Of images as they are the budget holds by itself too, and after each handling `TOLERANCE` times the budget.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dfcore import compat
-from dfcore.labels import FAKE, REAL
+from dfcore.labels import FAKE
 
-Decision = Literal["real", "inconclusive", "fake"]
-DECISIONS: tuple[Decision, ...] = ("real", "inconclusive", "fake")
+# Images as they are, among those after handling.
+ORIGINAL = "original"
+# Times the budget that a handling may cost by itself, where all together, and images as they are, keep it.
+TOLERANCE = 1.5
 
 
 class ErrorBudget(BaseModel):
@@ -41,12 +46,16 @@ class DecisionThresholds(BaseModel):
     """The two thresholds of the three-way decision.
 
     Attributes:
-        real_below: An image with a score below this is called likely real.
+        real_below: Below this score an image shows no sign of a fake, and is called likely real where `says_real`.
         fake_from: An image with this score or a higher one is called likely fake; never less than `real_below`.
         budget: The error budget they were chosen for.
         abstention_rate: Share of inconclusive images among those they were chosen on, in [0, 1].
         images: Number of those images.
         chosen_on: Description of those images.
+        groups: Number of groups (sources) of which each keeps the budget by itself; 0 if chosen on all together.
+        pooled_groups: Number of groups too small for that, which keep it together only.
+        says_real: Whether images below `real_below` may be called likely real. Never read from a card:
+            `Card.thresholds` sets it by the card's evidence.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -57,6 +66,9 @@ class DecisionThresholds(BaseModel):
     abstention_rate: float = 0.0
     images: int = 0
     chosen_on: str = ""
+    groups: int = Field(default=0, ge=0)
+    pooled_groups: int = Field(default=0, ge=0)
+    says_real: bool = Field(default=False, exclude=True)
 
     _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.THRESHOLDS))
 
@@ -67,7 +79,14 @@ class DecisionThresholds(BaseModel):
 
 
 def fit_thresholds(
-    labels: np.ndarray, scores: np.ndarray, budget: ErrorBudget, *, between: float = 0.5, chosen_on: str = ""
+    labels: np.ndarray,
+    scores: np.ndarray,
+    budget: ErrorBudget,
+    *,
+    between: float = 0.5,
+    chosen_on: str = "",
+    groups: ArrayLike | None = None,
+    handlings: ArrayLike | None = None,
 ) -> DecisionThresholds:
     """Chooses the thresholds that decide as many images as possible within the budget.
 
@@ -78,66 +97,70 @@ def fit_thresholds(
             cannot be verified, and that side abstains altogether.
         between: If a single threshold keeps both budgets, the one nearest to this value is used.
         chosen_on: Description of these images, for the card.
+        groups: Source of each image, (N,). The budget then holds for further images of each source by itself: each
+            threshold is the strictest that a source asks for. A source with n < 1 / budget - 1 images of the class
+            cannot verify the budget; such sources are taken together, and with all the others if still too few.
+        handlings: What was done to the image of each row, (N,), with `ORIGINAL`: all images after one handling, then
+            the same images in the same order after the next. None if they are as they are.
     """
     labels, scores = np.asarray(labels, int), np.asarray(scores, np.float64)
-    fake_from = _upper(scores[labels == REAL], budget.max_fpr)
-    real_below = -_upper(-scores[labels == FAKE], budget.max_fnr)
+    names = np.zeros(len(scores), int) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    done = np.full(len(scores), ORIGINAL) if handlings is None else np.asarray(handlings)
+    fakes = labels == FAKE
+    fake_from, alone, pooled = _strictest(scores[~fakes], names[~fakes], done[~fakes], budget.max_fpr)
+    below, alone_fake, pooled_fake = _strictest(-scores[fakes], names[fakes], done[fakes], budget.max_fnr)
+    real_below = -below
     if fake_from <= real_below:
         fake_from = real_below = float(np.clip(between, fake_from, real_below))
     # JSON has no infinity: a threshold outside [0, 1] means that this side always abstains.
     fake_from, real_below = min(fake_from, 2.0), max(real_below, -1.0)
-    thresholds = DecisionThresholds(
-        real_below=real_below, fake_from=fake_from, budget=budget, images=len(scores), chosen_on=chosen_on
+    abstained = (scores >= real_below) & (scores < fake_from)
+    return DecisionThresholds(
+        real_below=real_below,
+        fake_from=fake_from,
+        budget=budget,
+        images=int((done == ORIGINAL).sum()),
+        chosen_on=chosen_on,
+        abstention_rate=float(abstained.mean()) if len(scores) else 0.0,
+        groups=0 if groups is None else len(alone & alone_fake),
+        pooled_groups=0 if groups is None else len(pooled | pooled_fake),
     )
-    abstained = decide(scores, thresholds) == "inconclusive"
-    return thresholds.model_copy(update={"abstention_rate": float(abstained.mean()) if len(scores) else 0.0})
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How scores become decisions when the card's defaults are overridden.
+def _strictest(
+    values: np.ndarray, groups: np.ndarray, handlings: np.ndarray, share: float
+) -> tuple[float, set[int], set[int]]:
+    """The threshold that suits every group and handling; the groups that verify it alone, and those that cannot."""
+    of_original = handlings == ORIGINAL
+    numbers, counts = np.unique(groups[of_original], return_counts=True)
+    sizes = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    alone = {group for group, size in sizes.items() if share * (size + 1) + 1e-9 >= 1}
+    rest = ~np.isin(groups, list(alone))
+    parts = [np.ones(len(values), bool), *(groups == group for group in alone)]
+    if share * ((rest & of_original).sum() + 1) + 1e-9 >= 1:
+        parts.append(rest)
+    candidates = [
+        upper_threshold(values[part & some], share, int((part & of_original).sum()))
+        for part in parts
+        for some in (of_original, np.ones(len(values), bool))
+    ]
+    # Thresholds for each handling by itself would be the strictest of many: those of small groups are left to chance.
+    each = min(share * TOLERANCE, 0.5)
+    candidates += [upper_threshold(values[handlings == name], each) for name in set(handlings.tolist()) - {ORIGINAL}]
+    return max(candidates), alone, set(sizes) - alone
 
-    Attributes:
-        thresholds: Replaces the card's thresholds; None keeps them.
-        ignore_ood: Whether out-of-distribution images are decided by their score too.
-    """
 
-    thresholds: DecisionThresholds | None = None
-    ignore_ood: bool = False
-
-
-def decide(
-    scores: ArrayLike, thresholds: DecisionThresholds, is_ood: ArrayLike | None = None, *, ignore_ood: bool = False
-) -> np.ndarray:
-    """Makes the three-way decisions. The only place where scores become decisions.
+def upper_threshold(values: np.ndarray, share: float, images: int | None = None) -> float:
+    """The lowest threshold that a further value reaches with probability at most `share`; infinite if there is none.
 
     Args:
-        scores: P(fake) in [0, 1], shape (N,).
-        thresholds: Scores between them are inconclusive.
-        is_ood: Whether each image is out of distribution, bool (N,); such images are inconclusive.
-        ignore_ood: Decide those by their scores too.
-
-    Returns:
-        One of `DECISIONS` for each image, str (N,).
+        values: Values, (N,).
+        share: In [0, 1].
+        images: Number of images that they come from, each with as many values; N if None.
     """
-    s = np.asarray(scores, np.float64)
-    by_score = np.where(
-        is_fake(s, thresholds.fake_from), "fake", np.where(is_fake(s, thresholds.real_below), "inconclusive", "real")
-    )
-    if is_ood is None or ignore_ood:
-        return by_score
-    return np.where(np.asarray(is_ood, bool), "inconclusive", by_score)
-
-
-def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
-    """The two-way decisions, bool (N,): fake where the score reaches the threshold."""
-    return np.asarray(scores, np.float64) >= threshold
-
-
-def _upper(values: np.ndarray, share: float) -> float:
-    """The lowest threshold that a new value reaches with probability at most `share`; infinite if there is none."""
-    allowed = math.floor(share * (len(values) + 1) + 1e-9) - 1
-    if allowed < 0:
+    n = len(values) if images is None else images
+    allowed = math.floor(len(values) / max(n, 1) * (share * (n + 1) - 1) + 1e-9)
+    if allowed < 0 or not n:
         return math.inf
     ordered = np.sort(values)[::-1]
     # At most `allowed` values, besides the new one, may be above it.

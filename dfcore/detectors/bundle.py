@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from dfcore.confidence import OODDetector
+from dfcore.confidence import OODDetector, Words
 from dfcore.detectors.card import Card, OpenVINORecord, TrainedOnRecord
 from dfcore.detectors.trained_on import MAX_BYTES as MAX_TRAINED_ON
 from dfcore.detectors.trained_on import TrainedOn
@@ -116,6 +116,9 @@ def _read_card(path: Path) -> Card:
         raise BundleError(f"{path} cannot be read: {error}.") from error
     try:
         card = Card.model_validate(values)
+        if "words" not in card.model_fields_set and card.decision_thresholds:  # Of version 0.6 or earlier.
+            words = Words.of_measured(card.measured, card.decision_thresholds.real_below)
+            card = card.model_copy(update={"words": words})
         _ = card.spec
         # Reject values that could not be written again now, rather than when the bundle is promoted.
         json.dumps(card.model_dump(mode="json"), allow_nan=False, ensure_ascii=False).encode()

@@ -5,14 +5,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dfcore import compat
-from dfcore.confidence import Calibration, DecisionThresholds, FileRange
+from dfcore.confidence import Calibration, DecisionThresholds, FileRange, Gate, Words
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
 
 # Entries of a split's results that are not plain numbers; all others are a number or None.
 _STRUCTURED: dict[str, type | tuple[type, ...]] = {
-    "three_way": dict, "groups": dict, "confusion": dict, "not_computed": dict, "report": (str, type(None)),
-}  # fmt: skip
+    "three_way": dict,
+    "groups": dict,
+    "coverage": list,
+    "confusion": dict,
+    "not_computed": dict,
+    "report": (str, type(None)),
+}
 _ROW_TEXTS = ("change", "title")
 
 
@@ -47,11 +52,19 @@ class OODRecord(_Part):
         files: Their file properties.
         sha256: Hash of `domain.npz`, which holds their feature vectors.
         limit_from: Description of the images that set the distance limit.
+        gate: Limits by what handling was measured to do; None for those of `files` (version 0.6, or few images held
+            out).
     """
 
     files: FileRange
     sha256: str
     limit_from: str = ""
+    gate: Gate | None = None
+
+    @property
+    def limits(self) -> FileRange | Gate:
+        """The limits that apply."""
+        return self.gate or self.files
 
 
 class TrainedOnRecord(_Part):
@@ -174,6 +187,7 @@ class Card(_Part):
     tta_flip: bool = False
     calibration: Calibration = Calibration()
     decision_thresholds: DecisionThresholds | None = None
+    words: Words = Words()
     ood: OODRecord | None = None
     trained_on: TrainedOnRecord | None = None
     tower: TowerRecord | None = None
@@ -254,8 +268,12 @@ class Card(_Part):
 
     @property
     def thresholds(self) -> DecisionThresholds:
-        """Thresholds of the three-way decision; the single two-way threshold if the card has no others."""
-        return self.decision_thresholds or DecisionThresholds.single(self.threshold.value)
+        """Thresholds of the three-way decision, with its words; the two-way threshold if the card has no others."""
+        return self.worded(self.decision_thresholds or DecisionThresholds.single(self.threshold.value))
+
+    def worded(self, thresholds: DecisionThresholds) -> DecisionThresholds:
+        """Thresholds of this detector with its right to say "likely real" at them, see `dfcore.confidence.words`."""
+        return thresholds.model_copy(update={"says_real": self.words.allow_real(thresholds)})
 
     @property
     def record(self) -> tuple[str, dict[str, Any]]:

@@ -208,9 +208,10 @@ class Detector:
             qualities or unknown,
             saturation(first_view(pixels)),
             flatness(first_view(pixels)),
+            self.ood_detector.looks_handled(outputs.features).tolist(),
             strict=True,
         )
-        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.files, *row) for row in rows))
+        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.limits, *row) for row in rows))
 
     def explain(
         self, source: decoder.Source | PreparedImage, *, max_side: int | None = None, **options: Any

@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dfcore.confidence import NOT_CHECKED, Decision, DecisionThresholds, OODResult, Policy, decide, is_fake
+from dfcore.confidence import (
+    NOT_CHECKED,
+    Decision,
+    DecisionThresholds,
+    Finding,
+    OODResult,
+    Policy,
+    decide,
+    find,
+    is_fake,
+)
 from dfcore.detectors.trained_on import Seen
 from dfcore.labels import FAKE, REAL, name_of
 
@@ -52,14 +62,33 @@ class Verdict:
         """The three-way decision: "real", "inconclusive", "fake", or None if the image cannot be judged."""
         if self.score is None:
             return None
-        thresholds = self.thresholds or DecisionThresholds.single(self.threshold)
-        return decide(self.score, thresholds, self.ood.is_ood, ignore_ood=self.ignore_ood).item()
+        return decide(self.score, self._thresholds, self.ood.is_ood, ignore_ood=self.ignore_ood).item()
+
+    @property
+    def finding(self) -> Finding | None:
+        """What is said of the image, a key of `dfcore.confidence.FINDINGS`; None if the image cannot be judged.
+
+        As the decision, except that an image below the lower threshold, which a detector without the right to the words
+        "likely real" leaves inconclusive, is "no_sign": no sign of a fake found.
+        """
+        if self.score is None:
+            return None
+        return find(self.score, self._thresholds, self.ood.is_ood, ignore_ood=self.ignore_ood).item()
+
+    @property
+    def _thresholds(self) -> DecisionThresholds:
+        return self.thresholds or DecisionThresholds.single(self.threshold)
 
     @property
     def reason(self) -> str | None:
         """Why the decision is inconclusive, or None if it is not."""
         if self.decision != "inconclusive":
             return None
+        if self.finding == "no_sign":
+            return (
+                "The score is low, but fakes of sources that the detector does not know may have such a score too: it "
+                "has no measured right to call an image likely real"
+            )
         if self.ood.is_ood and not self.ignore_ood:
             return "The image is unlike those that the detector was trained on: " + "; ".join(self.ood.reasons)
         return "The score is between the two thresholds"

@@ -1,6 +1,8 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.calibration import calibration_error, reliability
+from dfcore.evaluation.coverage import coverage, sources_held_out
+from dfcore.evaluation.handled import Bank, learned_features, measure_handled
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
     METRICS,
@@ -15,6 +17,7 @@ from dfcore.evaluation.metrics import (
 from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import (
     CROSS_VALIDATION,
+    HANDLED,
     predict_split,
     predictions_path,
     read_predictions,
@@ -22,30 +25,42 @@ from dfcore.evaluation.predictions import (
     stored_splits,
     write_predictions,
 )
+from dfcore.evaluation.refit import FEWEST, Refit, refit
+from dfcore.evaluation.refusals import refusal_table
 from dfcore.evaluation.robustness import robustness, stability
 from dfcore.evaluation.three_way import three_way
 from dfcore.evaluation.thresholds import thresholds_for
 
 __all__ = [
     "CROSS_VALIDATION",
+    "HANDLED",
+    "FEWEST",
     "METRICS",
+    "Bank",
     "Confusion",
     "Metric",
     "MetricsResult",
+    "Refit",
     "calibration_error",
     "confusion",
+    "coverage",
     "evaluate_scores",
     "full_metrics",
+    "learned_features",
     "measure",
+    "measure_handled",
     "overlap",
     "precision_recall_points",
     "predict_split",
     "predictions_path",
     "read_predictions",
+    "refit",
+    "refusal_table",
     "reliability",
     "robustness",
     "roc_points",
     "score_rows",
+    "sources_held_out",
     "splits_as_trained",
     "stability",
     "stored_splits",

@@ -15,6 +15,7 @@ from dfcore.datasets.looks import looks
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import Seen
+from dfcore.evaluation.coverage import coverage
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import predict_split
@@ -39,6 +40,7 @@ def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThre
         for name, part in table.groupby("group"):
             of_group = evaluate_scores(part.label.astype(int), part.score, threshold)
             result["groups"][str(name)] = {key: of_group[key] for key in keys}
+        result["coverage"] = coverage(table, thresholds)
     return result
 
 
@@ -63,8 +65,9 @@ def measure(
     """Scores a split, or all usable images if None, and computes the metrics.
 
     Returns:
-        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`, and
-        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`; and the per-image predictions,
+        The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`,
+        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`, and "demonstration" where it is
+        one; and the per-image predictions,
         with a column trained_on of values of `Seen`.
 
     Raises:
@@ -84,6 +87,8 @@ def measure(
     }
     if dataset.self_made:
         metrics["self_made"] = dataset.self_made
+    if dataset.demonstration:
+        metrics["demonstration"] = True
     return metrics, table
 
 

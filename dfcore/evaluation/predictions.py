@@ -19,6 +19,8 @@ from dfcore.utils.texts import printable
 
 COLUMNS = ("path", "sha256", "label", "group", "logit", "score", "is_ood", "pixels_sha256")
 CROSS_VALIDATION = "cross-validation"
+# Held-out images after each handling, which is their group; no split.
+HANDLED = "handled"
 
 
 _BATCH = 32
@@ -93,7 +95,9 @@ def stored_splits(folder: Path) -> list[str]:
     """Lists the splits with stored predictions in a run's folder or a bundle, test first."""
     result = [path.stem.removeprefix("predictions_") for path in folder.glob("predictions_*.parquet")]
     order = ("test", "validation", CROSS_VALIDATION)
-    return sorted(result, key=lambda split: (order.index(split) if split in order else len(order), split))
+    return sorted(
+        set(result) - {HANDLED}, key=lambda split: (order.index(split) if split in order else len(order), split)
+    )
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:

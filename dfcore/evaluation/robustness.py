@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dfcore.confidence import decide
+from dfcore.confidence import decide, find
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.dataset import Dataset
 from dfcore.detectors.detector import Detector
@@ -78,17 +78,17 @@ def robustness(
 
 
 def stability(detector: Detector, source: decoder.Source) -> list[dict[str, Any]]:
-    """Scores one image unchanged and after each of `CHANGES`: rows of change, title, score, decision."""
+    """Scores one image unchanged and after each of `CHANGES`: rows of change, title, score, decision, finding."""
     if isinstance(source, (np.ndarray, Image.Image)):
         rgb = decoder.decode(source)
     else:
         rgb = sandbox.decode(decoder.read_bytes(source))
     titles = [(ORIGINAL, "Unchanged"), *((change.name, change.title) for change in CHANGES)]
     scores = _scores(detector, [_variants(detector, rgb)])[0]
-    decisions = decide(scores, detector.card.thresholds).tolist()
+    decisions, findings = (way(scores, detector.card.thresholds).tolist() for way in (decide, find))
     return [
-        {"change": name, "title": title, "score": score, "decision": decision}
-        for (name, title), score, decision in zip(titles, scores.tolist(), decisions, strict=True)
+        {"change": name, "title": title, "score": score, "decision": decision, "finding": finding}
+        for (name, title), score, decision, finding in zip(titles, scores.tolist(), decisions, findings, strict=True)
     ]
 
 

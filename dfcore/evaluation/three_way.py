@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dfcore.confidence import DECISIONS, DecisionThresholds, decide
+from dfcore.confidence import DECISIONS, DecisionThresholds, decide, find
 from dfcore.evaluation.inputs import check
 from dfcore.labels import FAKE, NAMES, REAL
 
 # Display names of the rates in `three_way`, by key.
 SHARES = {
     "fpr": "false alarms on real",
-    "fnr": "missed fakes",
+    "fnr": "fakes called likely real",
+    "passed": "fakes below the lower threshold",
     "abstention_rate": "inconclusive",
     "ood_rate": "unlike the training images",
 }
@@ -30,12 +31,13 @@ def three_way(
         is_ood: Whether each image is out of distribution, bool (N,).
 
     Returns:
-        real_below and fake_from; counts, {label: {decision: images}}; fpr (real images called likely fake), fnr
-        (fakes called likely real), abstention_rate and ood_rate (of all images) and selective_accuracy (of decided
-        images), each in [0, 1] or None if there is no such image.
+        real_below, fake_from and says_real; counts, {label: {decision: images}}; no_sign, {label: inconclusive images
+        of which no sign of a fake was found}; fpr (real images called likely fake), fnr (fakes called likely real),
+        passed (fakes below the lower threshold, whatever they are called), abstention_rate and ood_rate (of all images)
+        and selective_accuracy (of decided images), each in [0, 1] or None if there is no such image.
     """
     y, s = check(labels, scores)
-    decisions = decide(s, thresholds, is_ood)
+    decisions, found = decide(s, thresholds, is_ood), find(s, thresholds, is_ood)
     counts = {
         name: {decision: int(((y == label) & (decisions == decision)).sum()) for decision in DECISIONS}
         for label, name in enumerate(NAMES)
@@ -46,9 +48,12 @@ def three_way(
     return {
         "real_below": thresholds.real_below,
         "fake_from": thresholds.fake_from,
+        "says_real": thresholds.says_real,
         "counts": counts,
+        "no_sign": {name: int(((y == label) & (found == "no_sign")).sum()) for label, name in enumerate(NAMES)},
         "fpr": _share(decisions[y == REAL] == "fake"),
         "fnr": _share(decisions[y == FAKE] == "real"),
+        "passed": _share(np.isin(found[y == FAKE], ("real", "no_sign"))),
         "abstention_rate": _share(~decided),
         "ood_rate": _share(ood),
         "selective_accuracy": _share(right[decided]),

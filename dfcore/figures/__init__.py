@@ -1,6 +1,6 @@
 """Plotly figures from plain data, in one colour language; no Streamlit."""
 
-from dfcore.figures.base import DECISION_COLOURS, FAKE_COLOUR, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
+from dfcore.figures.base import FAKE_COLOUR, FINDING_COLOURS, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
 from dfcore.figures.confidence import answers, cross_evaluation, reliability, robustness, stability
 from dfcore.figures.curves import (
     CELL_TITLES,
@@ -16,10 +16,10 @@ from dfcore.figures.curves import (
 )
 
 __all__ = [
-    "DECISION_COLOURS",
     "CELLS",
     "CELL_TITLES",
     "FAKE_COLOUR",
+    "FINDING_COLOURS",
     "NEUTRAL_COLOUR",
     "REAL_COLOUR",
     "SERIES_COLOURS",

@@ -6,6 +6,7 @@ run from 0 to 1, and curves show threshold and counts on hover.
 
 from typing import TYPE_CHECKING, Any
 
+from dfcore.confidence import Finding
 from dfcore.utils import extras
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ REAL_COLOUR, FAKE_COLOUR, NEUTRAL_COLOUR = "#2a8ac4", "#e0702a", "#8a97a1"
 SERIES_COLOURS = ("#1ba97c", "#9a78d0", "#c9578f", "#b09a1e", "#2fa9b0", "#8c6a3f")
 CURVE_COLOUR, POINT_COLOUR = SERIES_COLOURS[:2]
 RIGHT_COLOUR, WRONG_COLOUR = SERIES_COLOURS[0], SERIES_COLOURS[2]
-DECISION_COLOURS = {"real": REAL_COLOUR, "inconclusive": NEUTRAL_COLOUR, "fake": FAKE_COLOUR}
+NO_SIGN_COLOUR = "#a3b8c8"
+# By `Verdict.finding`, from low to high scores.
+FINDING_COLOURS: dict[Finding, str] = {
+    "real": REAL_COLOUR,
+    "no_sign": NO_SIGN_COLOUR,
+    "inconclusive": NEUTRAL_COLOUR,
+    "fake": FAKE_COLOUR,
+}
 HEIGHT = 360
 
 

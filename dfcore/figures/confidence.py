@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dfcore.confidence import FINDINGS
 from dfcore.figures.base import (
     CURVE_COLOUR,
-    DECISION_COLOURS,
+    FINDING_COLOURS,
     NEUTRAL_COLOUR,
     SERIES_COLOURS,
     graph_objects,
@@ -19,7 +20,7 @@ from dfcore.figures.base import (
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_SYMBOLS = {"real": "circle", "inconclusive": "square-open", "fake": "diamond"}
+_SYMBOLS = {"real": "circle", "no_sign": "circle-open", "inconclusive": "square-open", "fake": "diamond"}
 
 
 def reliability(points: Mapping[str, np.ndarray], ece: str = "") -> "go.Figure":
@@ -57,14 +58,21 @@ def answers(three_way: Mapping[str, Any]) -> "go.Figure":
     go = graph_objects()
     figure = go.Figure()
     actual = [name for name, counts in three_way["counts"].items() if sum(counts.values())]
-    for decision, colour in DECISION_COLOURS.items():
-        counts = [three_way["counts"][name][decision] for name in actual]
+    no_sign = dict.fromkeys(actual, 0) | three_way.get("no_sign", {})  # Earlier figures are without.
+    for finding, colour in FINDING_COLOURS.items():
+        if finding == "no_sign":
+            counts = [no_sign[name] for name in actual]
+        else:
+            of = [three_way["counts"][name][finding] for name in actual]
+            counts = [n - no_sign[name] * (finding == "inconclusive") for n, name in zip(of, actual, strict=True)]
+        if finding == ("no_sign" if three_way.get("says_real", True) else "real"):
+            continue
         shares = [count / sum(three_way["counts"][name].values()) for count, name in zip(counts, actual, strict=True)]
         figure.add_bar(
             y=[f"is {name}" for name in actual],
             x=shares,
             orientation="h",
-            name="inconclusive" if decision == "inconclusive" else f"likely {decision}",
+            name=FINDINGS[finding],
             text=[f"{share:.0%}" if share >= 0.04 else "" for share in shares],
             textposition="inside",
             insidetextanchor="middle",
@@ -105,26 +113,32 @@ def robustness(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> 
     return figure
 
 
-def stability(rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float) -> "go.Figure":
+def stability(
+    rows: Sequence[Mapping[str, Any]], real_below: float, fake_from: float, *, says_real: bool = True
+) -> "go.Figure":
     """Score of one image, unchanged and under perturbations, relative to the thresholds.
 
     Args:
         rows: From `dfcore.evaluation.stability`.
-        real_below: Score below which an image is called likely real.
+        real_below: Score below which an image is called likely real, or shows no sign of a fake.
         fake_from: Score from which an image is called likely fake.
+        says_real: Which of the two it is.
     """
     go = graph_objects()
     figure = go.Figure()
     scores = [row["score"] for row in rows]
     figure.add_vrect(x0=min(scores), x1=max(scores), fillcolor=NEUTRAL_COLOUR, opacity=0.15, line_width=0)
-    for decision, colour in DECISION_COLOURS.items():
-        shown = [row for row in rows if row["decision"] == decision]
+    findings = [row.get("finding", row["decision"]) for row in rows]
+    for finding, colour in FINDING_COLOURS.items():
+        shown = [row for row, found in zip(rows, findings, strict=True) if found == finding]
+        if finding == ("no_sign" if says_real else "real"):
+            continue
         figure.add_scatter(
             x=[row["score"] for row in shown],
             y=[row["title"] for row in shown],
             mode="markers",
-            name="inconclusive" if decision == "inconclusive" else f"likely {decision}",
-            marker={"color": colour, "symbol": _SYMBOLS[decision], "size": 11},
+            name=FINDINGS[finding],
+            marker={"color": colour, "symbol": _SYMBOLS[finding], "size": 11},
             hovertemplate="%{y}: score %{x:.3f}<extra></extra>",
         )
     for place in {real_below, fake_from}:

@@ -59,7 +59,12 @@ def _resized(image: Image.Image, factor: float, kernel: Image.Resampling = Image
 
 
 def _scaled(factor: float, kernel: Image.Resampling = Image.Resampling.BICUBIC) -> Step:
-    return lambda image: _resized(image, factor, kernel)
+    """To this share of the sides, as far as a decoder would read the result."""
+
+    def make(image: Image.Image) -> Image.Image:
+        return _resized(image, min(factor, max((MAX_PIXELS / (image.width * image.height)) ** 0.5, 1)), kernel)
+
+    return make
 
 
 def _at_most(longer: int) -> Step:
@@ -68,13 +73,8 @@ def _at_most(longer: int) -> Step:
 
 
 def _at_least(shorter: int) -> Step:
-    """The shorter side enlarged to this, as far as a decoder would read the result; larger images stay."""
-
-    def make(image: Image.Image) -> Image.Image:
-        factor = min(shorter / min(image.size), (MAX_PIXELS / (image.width * image.height)) ** 0.5)
-        return _resized(image, factor) if factor > 1 else image
-
-    return make
+    """The shorter side enlarged to this; larger images stay."""
+    return lambda image: image if min(image.size) >= shorter else _scaled(shorter / min(image.size))(image)
 
 
 def _and_back(factor: float) -> Step:
@@ -136,6 +136,8 @@ HANDLINGS = (
     Handling("half", "Half the size", _scaled(0.5)),
     Handling("third", "A third of the size", _scaled(1 / 3)),
     Handling("quarter", "A quarter of the size", _scaled(0.25)),
+    Handling("double", "Twice the size", _scaled(2)),
+    Handling("fourfold", "Four times the size", _scaled(4)),
     *map(_enlarged, (512, 1024, 2048)),
     Handling("blur", "Blurred (Gaussian, 1 pixel)", _blur(1)),
     Handling("blur_2", "Blurred (Gaussian, 2 pixels)", _blur(2)),
@@ -145,6 +147,8 @@ HANDLINGS = (
     Handling("noise_40", "Noise (40 grey levels)", _noise(40)),
     Handling("darker", "20% darker", lambda image: ImageEnhance.Brightness(image).enhance(0.8)),
     Handling("brighter", "20% brighter", lambda image: ImageEnhance.Brightness(image).enhance(1.2)),
+    Handling("pale", "Half the colour", lambda image: ImageEnhance.Color(image).enhance(0.5)),
+    Handling("grey", "Without colour", lambda image: ImageEnhance.Color(image).enhance(0)),
     Handling("crop", "Cropped to 90% of the sides", _crop),
     Handling("screenshot", "Screenshot: scaled twice, JPEG 85", _SCREENSHOT, 85),
     _phone(720, 60, "phone"),
@@ -157,10 +161,14 @@ GRADED = {
     "jpeg": ("jpeg_90", "jpeg_80", "jpeg_70", "jpeg_60", "jpeg_50", "jpeg_40", "jpeg_30", "jpeg_20"),
     "webp": ("webp_90", "webp_75", "webp_50", "webp_30"),
     "smaller": ("half", "third", "quarter"),
+    "larger": ("double", "fourfold"),
     "enlarged": ("enlarged_512", "enlarged_1024", "enlarged_2048"),
-    "sharing": ("screenshot", "phone", "phone_480"),
+    "sharing": ("phone", "phone_480"),
+    "screenshot": ("screenshot",),
     "blur": ("blur", "blur_2", "blur_4"),
     "noise": ("noise", "noise_15", "noise_40"),
+    "light": ("darker", "brighter"),
+    "colour": ("pale", "grey"),
 }
 
 

@@ -31,7 +31,7 @@ def misfits(values: dict[str, Any]) -> list[str]:
             f"augmentation: random_crop needs one of {text}, not {name}. Received: {values['augmentation']!r}"
         )
     early = values.get("early_stopping", "off" if values.get("weights") == "shipped" else "auc")
-    if values.get("cross_validation") in ("content", "group") and early != "off":
+    if values.get("cross_validation") in ("content", "group", "source") and early != "off":
         problems.append(
             "early_stopping: expected off with cross-validation: the images that a fold holds out would choose its "
             f"best epoch. Received: {early!r}"

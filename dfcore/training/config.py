@@ -32,6 +32,7 @@ _CROSS_VALIDATION_TITLES = {
     "off": "the validation split",
     "content": "cross-validation",
     "group": "leaving groups out",
+    "source": "leaving sources out",
 }
 # Replaced by the default size of the architecture before validation.
 _BY_ARCH: Any = None
@@ -197,12 +198,14 @@ class TrainConfig(BaseModel):
         "honest test figure.",
     )
     cross_validation: Annotated[
-        Literal["off", "content", "group"], FormField("Calibrate by", "data", titles=_CROSS_VALIDATION_TITLES)
+        Literal["off", "content", "group", "source"], FormField("Calibrate by", "data", titles=_CROSS_VALIDATION_TITLES)
     ] = Field(
         "off",
         description="Where calibration and thresholds come from: off takes the validation split; content and group "
         "train further networks, each without a share of the training images or without one group (generator), "
-        "and take their scores of what they did not see.",
+        "and take their scores of what they did not see. source says that each group is a collection of its own, with "
+        "photographs and fakes put together independently of the others: thresholds then keep the budget for each, and "
+        "the detector may earn the right to call an image likely real; a collection of one class is never left out.",
     )
     folds: Annotated[int, FormField("Folds", "data", step=1)] = Field(
         5, ge=2, le=20, description="Shares that cross-validation by content makes."

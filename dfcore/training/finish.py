@@ -5,35 +5,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dfcore import architectures, workspace
-from dfcore.confidence import ErrorBudget, FileRange, OODDetector, fit_calibration, fit_thresholds, flatness, saturation
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
-from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
+from dfcore.detectors.card import Card, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
 from dfcore.engines import EngineName
-from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, score_rows, write_predictions
+from dfcore.evaluation import (
+    CROSS_VALIDATION,
+    HANDLED,
+    full_metrics,
+    predictions_path,
+    score_rows,
+    write_predictions,
+)
 from dfcore.exchange.optimize import optimize
-from dfcore.imaging.preprocess import first_view
 from dfcore.runs.run import Run
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
-from dfcore.training.frozen import AS_IT_IS
+from dfcore.training.fitting import fit_confidence
 from dfcore.training.progress import Progress, Watcher
 from dfcore.utils.files import write_text
 
 if TYPE_CHECKING:
     import keras
 
-_CRITERION = "as likely fake as real, by the calibrated score"
-# Training images that the OOD detector stores as references; its limit is fitted on the validation split.
-_REFERENCES = 2000
 # Number of images on which the engines are compared.
 _COMPARED = 64
 
@@ -67,17 +68,16 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         card = optimize(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
         # The engine that users get; "auto" would not choose OpenVINO if the run's folder is outside the workspace.
         engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
-        watcher.phase("fitting calibration and thresholds")
-        card, ood_detector, unseen = _fit(card, Detector.load(made, engine), data, trained.unseen)
-        card = write_ood_detector(made, card, ood_detector)
+        fitted = fit_confidence(card, Detector.load(made, engine), data, trained.unseen, watcher)
+        card = write_ood_detector(made, fitted.card, fitted.ood_detector)
         watcher.phase("listing the training images")
         listed = _trained_on(data)
         if listed is not None:
             card = write_trained_on(made, card, listed)
         detector = Detector.load(made, engine)
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
-        if unseen is not None:
-            tables[CROSS_VALIDATION] = unseen
+        if fitted.unseen is not None:
+            tables[CROSS_VALIDATION] = fitted.unseen
         metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
         watcher.phase("writing the detector")
         run.write_metrics(metrics)
@@ -87,39 +87,11 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
             # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
             if len(table):
                 write_predictions(predictions_path(made, split), table)
+        if fitted.handled is not None:
+            write_predictions(predictions_path(made, HANDLED), fitted.handled)
         place(made, run.bundle)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
-
-
-def _fit(
-    card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None
-) -> tuple[Card, OODDetector, pd.DataFrame | None]:
-    """Fits calibration, thresholds and OOD detector.
-
-    Returns:
-        The updated card, the OOD detector, and `unseen` with calibrated scores.
-    """
-    held = data.positions(VALIDATION)
-    validation, validation_features = _outputs(bare, data, held)
-    if unseen is None:
-        labels, logits, source = data.labels(VALIDATION), validation, "the validation split"
-    else:
-        labels, logits = unseen.label.to_numpy(int), unseen.logit.to_numpy(float)
-        source = f"{unseen.fold.nunique()}-fold cross-validation of the training split"
-    calibration = fit_calibration(labels, logits, fitted_on=source)
-    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source)
-    learned = data.positions(TRAIN)
-    some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
-    ood_detector = OODDetector.fit(_known_features(bare, data, some), validation_features)
-    ood = OODRecord(files=_files(data, learned), sha256="", limit_from="the validation split")
-    threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
-    card = card.model_copy(
-        update={"calibration": calibration, "decision_thresholds": thresholds, "ood": ood, "threshold": threshold}
-    )
-    if unseen is not None:
-        unseen = unseen.assign(score=calibration.apply(logits), is_ood=False)
-    return card, ood_detector, unseen
 
 
 def _trained_on(data: TrainingData) -> TrainedOn | None:
@@ -130,31 +102,6 @@ def _trained_on(data: TrainingData) -> TrainedOn | None:
     signatures = looks(data.dataset.root, rows.path.tolist(), rows.sha256.tolist(), workspace.cache_dir())
     held = (rows.split == VALIDATION).tolist()
     return TrainedOn.of(rows.pixels_sha256.tolist(), rows.sha256.tolist(), signatures, held)
-
-
-def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    starts = range(0, len(positions), 64)
-    parts = [detector.engine.outputs(data.pixels.gather(positions[i : i + 64])) for i in starts]
-    return np.concatenate([part.logits for part in parts]), np.concatenate([part.features for part in parts])
-
-
-def _known_features(detector: Detector, data: TrainingData, positions: np.ndarray) -> np.ndarray:
-    """Features of images, those that were learned from where they are kept: the first view's, as in `Outputs`."""
-    if data.features is None:
-        return _outputs(detector, data, positions)[1]
-    return data.features.gather(AS_IT_IS, positions)[:, 0].astype(np.float32)
-
-
-def _files(data: TrainingData, positions: np.ndarray) -> FileRange:
-    rows = data.rows.iloc[positions]
-    colours, flat = [], []
-    for start in range(0, len(positions), 64):
-        pixels = first_view(data.pixels.gather(positions[start : start + 64]))
-        colours.append(saturation(pixels))
-        flat.append(flatness(pixels))
-    sides = rows[["width", "height"]].min(axis=1).to_numpy(float)
-    qualities = rows.quality.astype("Float64").to_numpy(float, na_value=np.nan)
-    return FileRange.of(sides, qualities, np.concatenate(colours), np.concatenate(flat))
 
 
 def write_excluded(run: Run, excluded: pd.DataFrame) -> None:

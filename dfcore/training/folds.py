@@ -23,7 +23,7 @@ from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Watcher
 
-HoldOut = Literal["content", "group"]
+HoldOut = Literal["content", "group", "source"]
 
 
 def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.ndarray:
@@ -32,24 +32,27 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     Args:
         rows: Table with sha256, label and group, N rows.
         folds: Number of folds, for "content" only.
-        by: "content" for folds stratified by label and group; "group" for one fold per group.
+        by: "content" for folds stratified by label and group; "group" for one fold per group; "source" for the same
+            where each group is a source with photographs and fakes of its own; a source of one class is learned from
+            in every fold and held out in none.
         seed: Random seed, for "content" only.
 
     Returns:
-        Fold numbers from 0, int, shape (N,).
+        Fold numbers from 0, int, shape (N,); -1 where an image is never held out.
 
     Raises:
-        DatasetError: If there are fewer than two groups, images without a group, or too few images of a class.
+        DatasetError: If there are fewer than two groups, images without a group, fewer than two sources with both
+            classes, or too few images of a class.
     """
     group = rows.group.fillna("").to_numpy(str)
-    if by == "group":
+    if by != "content":
         names, numbers = np.unique(group, return_inverse=True)
         if len(names) < 2 or "" in names:
             raise DatasetError(
                 "Holding out by group needs at least two groups, and a group for every image. Received: "
                 f"{', '.join(name or 'images without a group' for name in names)}."
             )
-        return numbers
+        return numbers if by == "group" else _sources(rows, names, numbers)
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = rows.label.to_numpy(int)
@@ -66,6 +69,21 @@ def fold_numbers(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> np.n
     for number, (_, held) in enumerate(parts.split(strata, strata, contents)):
         numbers[held] = number
     return numbers
+
+
+def _sources(rows: pd.DataFrame, names: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Numbers of the sources with both classes; -1 for images of others, where source and class are one."""
+    both = [number for number in range(len(names)) if rows.label[numbers == number].nunique() == 2]
+    if len(both) < 2:
+        lone = ", ".join(name for number, name in enumerate(names.tolist()) if number not in both)
+        raise DatasetError(
+            "Holding out by source needs two sources with photographs and fakes of their own: where a source has one "
+            f"class, source and class are one. Received: only one class in {lone}."
+        )
+    result = np.full(len(numbers), -1)
+    for place, number in enumerate(both):
+        result[numbers == number] = place
+    return result
 
 
 def _strata(rows: pd.DataFrame, folds: int) -> np.ndarray:
@@ -114,8 +132,8 @@ def _folds(rows: pd.DataFrame, folds: int, by: HoldOut, seed: int) -> Iterator[t
         held = numbers == number
         learned = ~held & ~unit.isin(unit[held]).to_numpy()
         group = str(rows.group[held].iloc[0])
-        _require_classes(rows[learned], group if by == "group" else f"fold {number + 1}")
-        yield group if by == "group" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
+        _require_classes(rows[learned], group if by != "content" else f"fold {number + 1}")
+        yield group if by != "content" else f"fold {number + 1} of {numbers.max() + 1}", learned, held
 
 
 def _require_classes(learned: pd.DataFrame, held: str) -> None:

@@ -79,7 +79,7 @@ PRESETS = (
             "view_heads": "own",
             "handled": 1,
             "early_stopping": "off",
-            "cross_validation": "group",
+            "cross_validation": "source",
             "validation_share": 0.1,
             "test_share": 0.0,
         },

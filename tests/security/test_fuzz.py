@@ -1051,7 +1051,7 @@ def _check_card(data: bytes) -> str:
         assert np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1, f"scores {scores[:3]} …"
         assert card.calibration.description
         if card.ood is not None:
-            list(card.ood.files.misfits(100, 80.0, 0.1, 0.5))
+            list(card.ood.limits.misfits(100, 80.0, 0.1, 0.5))
         write_card(folder, card)
         assert read_card(folder) == card
     return "read"

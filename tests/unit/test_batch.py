@@ -46,7 +46,8 @@ ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "models" / "small"
 COUNT, BATCH = 40, 8
 INSISTING = Policy(ignore_ood=True)
-ALL_FAKE, ALL_REAL = DecisionThresholds(real_below=0, fake_from=0), DecisionThresholds(real_below=2, fake_from=2)
+ALL_FAKE = DecisionThresholds(real_below=0, fake_from=0)
+ALL_REAL = DecisionThresholds(real_below=2, fake_from=2, says_real=True)
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "sha256": sha256_file(photo),
         "score": verdict.score,
         "verdict": verdict.decision,
+        "finding": verdict.finding,
         "label": verdict.label,
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
@@ -120,7 +122,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "error": None,
         "trained_on": "not found",
     }
-    nothing = ("sha256", "score", "verdict", "label", "reason", "ood_distance", "trained_on")
+    nothing = ("sha256", "score", "verdict", "finding", "label", "reason", "ood_distance", "trained_on")
     assert {name: rows[1][name] for name in nothing} == dict.fromkeys(nothing)
     assert (rows[1]["path"], rows[1]["ood_reasons"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
     assert "There is no file" in rows[1]["error"]

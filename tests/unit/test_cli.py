@@ -28,7 +28,7 @@ from dfcore.runs.process import identity, place
 from dfcore.training import presets
 from dfcore.training.config import make_config
 from dfcore.utils.files import sha256_file
-from tests.conftest import make_card, untrained
+from tests.conftest import give_right, make_card, untrained
 
 TINY = ("--image-size", "32", "--epochs", "2", "--batch_size", "8", "--precision", "float32", "--early-stopping", "off")
 
@@ -325,8 +325,9 @@ def test_another_folder_of_runs_can_be_named(answer, small_dataset, tmp_path):
 def test_predict_prints_a_line_an_image(dfcore, bundle, numbered):
     code, out, err = dfcore("predict", bundle, numbered)
     verdicts = Detector.load(bundle).predict([numbered / f"{n}.png" for n in (1, 2, 10)])
+    assert {v.label for v in verdicts} == {"fake"}, "a two-way threshold gives no right to other words"
     expected = [
-        f"{numbered}/{n}.png: {v.label} (score {v.score:.4f}, by small)"
+        f"{numbered}/{n}.png: likely {v.label} (score {v.score:.4f}, by small)"
         for n, v in zip((1, 2, 10), verdicts, strict=True)
     ]
     assert (code, out.splitlines(), err) == (0, expected, "")
@@ -364,8 +365,10 @@ def test_predict_writes_every_row_and_names_the_unreadable(suffix, dfcore, answe
     assert rows["2.png"]["score"] == verdict.score, "no digit is lost on the way"
     assert (rows["2.png"]["verdict"], rows["2.png"]["label"]) == (verdict.decision, verdict.label)
     assert tuple(rows["2.png"]) == (
-        "path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on"
+        "path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on",
+        "finding",
     )  # fmt: skip
+    assert rows["2.png"]["finding"] == verdict.finding
     assert (rows["2.png"]["detector"], rows["2.png"]["reason"]) == ("small", None)
     assert rows["2.png"]["sha256"] == sha256_file(numbered / "2.png")
     assert rows["broken.png"]["score"] is None
@@ -404,8 +407,7 @@ def test_an_unlike_image_is_inconclusive_unless_one_insists(dfcore, answer, know
     budgets = ("--max-fpr", 0.5, "--max-fnr", "0.5")
     assert answer(*asked, *budgets)[0]["verdict"] == "inconclusive"
     (insisted,) = answer(*asked, *budgets, "--ignore-ood")
-    assert insisted["verdict"] in ("real", "fake")
-    assert insisted["reason"] is None
+    assert insisted["finding"] in ("no_sign", "fake")
     assert insisted["score"] == row["score"]
 
 
@@ -420,13 +422,38 @@ def test_the_competitions_json_has_two_answers_whatever_the_three_way_verdict(an
 def test_error_budgets_choose_the_thresholds(answer, knowing, small_dataset):
     images = small_dataset / "validation"
     strict, lax = (
-        [row["verdict"] for row in answer("predict", knowing["thumbnails"], images, *budget)]
+        [row["finding"] for row in answer("predict", knowing["thumbnails"], images, *budget)]
         for budget in (("--max-fpr", 0, "--max-fnr", 0), ("--max_fpr", 0.5, "--max-fnr", 0.5))
     )
     assert set(strict) == {"inconclusive"}, "with no error allowed, 24 images teach no threshold"
     assert "inconclusive" not in lax
-    one_sided = {row["verdict"] for row in answer("predict", knowing["thumbnails"], images, "--max-fnr", 0)}
-    assert "real" not in one_sided, "the part that was not named is the card's"
+    one_sided = {row["finding"] for row in answer("predict", knowing["thumbnails"], images, "--max-fnr", 0)}
+    assert not one_sided & {"real", "no_sign"}, "the part that was not named is the card's"
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_the_words_of_a_verdict_obey_the_card(may, answer, dfcore, knowing, small_dataset, tmp_path):
+    """Whatever prints or writes a verdict; only a card with evidence lets it say "likely real"."""
+    folder = shutil.copytree(knowing["thumbnails"], tmp_path / "thumbnails")
+    if may:
+        give_right(folder)
+    images, budget = small_dataset / "validation", ("--max-fpr", 0.5, "--max-fnr", 0.5)
+    rows = answer("predict", folder, images, *budget)
+    said = {"real" if may else "no_sign", "fake"}
+    assert {row["finding"] for row in rows} == said
+    assert {row["verdict"] for row in rows} == ({"real", "fake"} if may else {"inconclusive", "fake"})
+    assert all(row["reason"] for row in rows if row["finding"] == "no_sign")
+    for suffix, read in READERS.items():
+        assert dfcore("predict", folder, images, *budget, "--out", tmp_path / f"out{suffix}")[0] == 0
+        written = {row["path"]: (row["verdict"], row["finding"]) for row in read(tmp_path / f"out{suffix}")}
+        assert written == {row["path"]: (row["verdict"], row["finding"]) for row in rows}
+    asked = [
+        dfcore("predict", folder, images, *budget)[1],
+        dfcore("evaluate", folder, "--data-root", small_dataset, "--split", "validation", *budget)[1],
+    ]
+    for text in asked:
+        assert ("likely real" in text.replace("to call an image likely real", "")) == may, text
+        assert ("no sign of a fake found" in text) != may, text
 
 
 def test_auto_takes_the_detector_that_fits_each_image(answer, dfcore, library, sized):

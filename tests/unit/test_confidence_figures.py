@@ -10,7 +10,7 @@ from dfcore.evaluation import calibration_error, reliability, three_way
 random = np.random.default_rng(0)
 LABELS = (random.random(300) < 0.4).astype(int)
 SCORES = np.clip(random.normal(0.4 + 0.25 * LABELS, 0.2), 0, 1)
-OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.6)
+OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.6, says_real=True)
 COLOURS = {"likely real": figures.REAL_COLOUR, "inconclusive": figures.NEUTRAL_COLOUR,
            "likely fake": figures.FAKE_COLOUR}  # fmt: skip
 

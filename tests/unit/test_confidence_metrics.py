@@ -64,7 +64,7 @@ def test_without_images_there_are_no_points():
 
 # === Three answers ===
 
-OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.7)
+OPERATING = DecisionThresholds(real_below=0.3, fake_from=0.7, says_real=True)
 REAL, FAKE = [0.1, 0.3, 0.5, 0.7], [0.2, 0.69, 0.7, 0.9]
 BY_HAND = [
     pytest.param(
@@ -98,10 +98,10 @@ def test_three_way_by_hand(is_ood, counts, shares):
 
 
 MISSING = [
-    pytest.param([0, 0], [0.1, 0.8], {"fnr"}, id="real-only"),
+    pytest.param([0, 0], [0.1, 0.8], {"fnr", "passed"}, id="real-only"),
     pytest.param([1, 1], [0.1, 0.8], {"fpr"}, id="fake-only"),
     pytest.param([0, 1], [0.5, 0.5], {"selective_accuracy"}, id="nothing-decided"),
-    pytest.param([], [], {"fpr", "fnr", "abstention_rate", "ood_rate", "selective_accuracy"}, id="nothing"),
+    pytest.param([], [], {"fpr", "fnr", "passed", "abstention_rate", "ood_rate", "selective_accuracy"}, id="nothing"),
 ]
 
 

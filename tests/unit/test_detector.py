@@ -154,11 +154,12 @@ DECISIONS = {
 def test_the_threshold_belongs_to_fake(score, threshold, label):
     verdict = Verdict(score, threshold)
     assert verdict.label == label
-    # Where a card names no other thresholds, the three-way answer is the two-way one.
-    assert (verdict.decision, verdict.reason) == (label, None)
+    # Where a card names no other thresholds, the three-way answer is the two-way one, but it has no right to words.
+    assert verdict.decision == ("inconclusive" if label == "real" else label)
+    assert (verdict.reason is None) == (label != "real")
 
 
-BETWEEN = DecisionThresholds(real_below=0.3, fake_from=0.8)
+BETWEEN = DecisionThresholds(real_below=0.3, fake_from=0.8, says_real=True)
 UNLIKE = OODResult(2.0, ("its shorter side has 9 pixels",))
 # {reason: (score, ood_result, ignore_ood, two-way answer, three-way answer, what the reason says)}.
 THREE_WAY = {
@@ -255,14 +256,14 @@ def test_a_familiar_image_gets_a_verdict_and_a_strange_one_a_reason(knowing, sma
         image.convert("L").save(grey)
     familiar, big, colourless = detector.predict([*list((small_dataset / "train" / "fake").iterdir())[:1], large, grey])
     assert familiar.ood.distance < 1
-    assert familiar.decision == familiar.label
+    assert familiar.finding == {"fake": "fake", "real": "no_sign"}[familiar.label]
     reasons = {"its shorter side has 320 pixels; the training images had 32": big, "hardly any colour": colourless}
     for text, verdict in reasons.items():
         assert verdict.decision == "inconclusive", text
         assert verdict.reason.startswith("The image is unlike those that the detector was trained on")
         assert text in verdict.reason
     (insisted,) = detector.predict([large], policy=Policy(ignore_ood=True))
-    assert (insisted.decision, insisted.score, insisted.reason) == (big.label, big.score, None)
+    assert (insisted.finding, insisted.score) == ({"fake": "fake", "real": "no_sign"}[big.label], big.score)
     assert insisted.ood.is_ood, "it is told all the same"
 
 
@@ -488,7 +489,7 @@ def test_a_card_of_version_0_1_is_read(own, photo):
     (verdict,) = detector.predict([photo])
     assert detector.card.calibration == Calibration()
     assert verdict.score == sigmoid(verdict.logit)
-    assert verdict.decision == verdict.label
+    assert verdict.finding == {"fake": "fake", "real": "no_sign"}[verdict.label]
     assert verdict.ood == OODResult(None)
 
 

@@ -199,3 +199,12 @@ def test_a_group_that_holds_all_of_a_class_cannot_be_held_out():
     table = rows([0] * 6 + [1] * 6, groups=["camera"] * 6 + ["one", "two"] * 3)
     with pytest.raises(DatasetError, match="Without camera both classes must remain"):
         list(fold_data(data_of(table), 5, "group", 0))
+
+
+def test_a_source_holds_both_classes_and_is_held_out_as_a_whole():
+    sources = rows([0, 1] * 20, groups=["a"] * 20 + ["b"] * 20)
+    numbers = fold_numbers(sources, 5, "source", 0)
+    assert numbers.tolist() == [0] * 20 + [1] * 20
+    with pytest.raises(DatasetError, match=r"photographs and fakes in each.*only one class in camera, one, two"):
+        fold_numbers(PLAIN, 5, "source", 0)
+    assert set(fold_numbers(PLAIN, 5, "group", 0)) == {0, 1, 2}

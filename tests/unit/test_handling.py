@@ -46,6 +46,8 @@ def test_the_picture_stays_recognisable(each):
     result = each.apply(rgb)
     if each in HANDLINGS:
         assert not np.array_equal(result, rgb)
+    if each.name == "grey":
+        rgb = np.asarray(Image.fromarray(rgb).convert("L").convert("RGB"))
     as_large = np.asarray(Image.fromarray(result).resize((128, 96), Image.Resampling.BICUBIC))
     part = rgb if each.name != "crop" else np.asarray(Image.fromarray(rgb).crop((6, 5, 122, 91)).resize((128, 96)))
     assert np.corrcoef(as_large.ravel(), part.ravel())[0, 1] > 0.7
@@ -73,21 +75,20 @@ def test_what_is_no_handling_is_told_with_those_that_are(name):
         handling.get(name)
 
 
-@pytest.mark.parametrize("kind", sorted(set(GRADED) - {"enlarged"}))
+@pytest.mark.parametrize("kind", sorted(set(GRADED) - {"enlarged", "larger", "light"}))
 def test_every_grade_costs_more_than_the_one_before(kind):
     rgb = picture(240, 320)
     lost = []
     for name in GRADED[kind]:
         back = Image.fromarray(handling.get(name).apply(rgb)).resize((320, 240), Image.Resampling.BICUBIC)
         lost.append(np.abs(np.asarray(back, int) - rgb).mean())
-    if kind != "sharing":  # A screenshot is resampled, which costs such a picture more than a stronger compression.
-        assert lost == sorted(lost)
-    assert len(set(lost)) == len(lost)
+    assert lost == sorted(set(lost))
 
 
 def test_sizes_are_what_titles_say():
     side = {name: handling.get(name).apply(noise_of(90, 120)).shape[:2] for name in NAMES}
     assert (side["half"], side["third"], side["quarter"]) == ((45, 60), (30, 40), (22, 30))
+    assert (side["double"], side["fourfold"]) == ((180, 240), (360, 480))
     assert (side["enlarged_512"], side["resize_half"], side["crop"]) == ((512, 683), (90, 120), (82, 108))
     assert (side["phone"], side["jpeg_50"]) == ((90, 120), (90, 120))
     large = noise_of(800, 1000)

@@ -121,14 +121,14 @@ MISFITS = [
 
 @pytest.mark.parametrize(("change", "expected"), MISFITS)
 def test_what_is_unlike_the_training_files_is_told_in_words(change, expected):
-    result = list(FILES.misfits(**FITTING | change))
+    result = [phrase for _, phrase in FILES.misfits(**FITTING | change)]
     assert len(result) == len(expected)
     for text, part in zip(result, expected, strict=True):
         assert part in text
 
 
 def test_training_images_of_one_size_are_told_by_one_number():
-    (text,) = FileRange(sides=(32, 32)).misfits(500, None, 0.0, 0.0)
+    ((_, text),) = FileRange(sides=(32, 32)).misfits(500, None, 0.0, 0.0)
     assert text.endswith("had 32")
 
 

@@ -17,11 +17,12 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import detectors, evidence, navigation
 from dfcore.cli import main
+from dfcore.detectors.detector import Detector
 from dfcore.evaluation.robustness import CHANGES
 from dfcore.runs import Run, RunStore
 from dfcore.training import presets
 from dfcore.utils.files import write_json
-from tests.conftest import make_card, untrained
+from tests.conftest import give_right, make_card, untrained
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 PAGES = navigation.names()
@@ -255,14 +256,39 @@ def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
     assert "Inconclusive" in heading(app), "24 images teach no threshold for 5% errors"
     assert "never likely real, never likely fake" in words(app)
     accept(app, 50)
-    assert "Likely" in heading(app)
+    assert "Likely fake" in heading(app) or "No sign of a fake found" in heading(app)
     assert "Thresholds for at most 50% false alarms and 50% missed fakes" in words(app)
-    assert "likely real below **" in words(app)
+    assert "no sign of a fake found below **" in words(app)
+    shown = heading(app)
     # They are kept, as every other choice.
     app.switch_page("pages/models.py").run()
     app.switch_page("pages/inspect.py").run()
     assert app.number_input(key="inspect_max_fnr").value == 50
-    assert "Likely" in heading(app)
+    assert heading(app) == shown
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_verdict_says_likely_real_only_where_the_card_gives_the_right(may, library, results, charts, small_dataset):
+    folder = library / "models" / "thumbnails"
+    if may:
+        give_right(folder)
+    images = sorted((small_dataset / "validation").rglob("*.png"))
+    scores = [verdict.score for verdict in Detector.load(folder).predict(images)]
+    low = images[int(np.argmin(scores))]
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    accept(upload(app, low.read_bytes()), 50)
+    app.toggle(key="inspect_stability").set_value(True).run()
+    assert ("Likely real" if may else "No sign of a fake found") in heading(app)
+    seen = words(app).replace("to call an image likely real", "").replace("may call an image likely real", "")
+    assert ("likely real" in seen.lower()) == may, seen
+    assert results[-1]["verdict"]["finding"] == ("real" if may else "no_sign")
+    assert results[-1]["verdict"]["decision"] == ("real" if may else "inconclusive")
+    assert len(results[-1]["detector"]["words"]["sources"]) == may
+    legend = {trace.name for trace in charts["stability_band"].data}
+    assert ("likely real" in legend, "no sign of a fake found" in legend) == (may, not may)
+    several = upload(app, low.read_bytes(), sized(32))
+    assert ("Likely real" in set(several.dataframe[0].value["Verdict"])) == may
 
 
 def test_an_unlike_image_is_inconclusive_until_one_insists(library):
@@ -273,7 +299,7 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "unlike those that this detector was trained on" in words(app)
     assert "shorter side has 300 pixels" in words(app)
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
-    assert "Likely" in heading(app)
+    assert "Likely fake" in heading(app) or "No sign of a fake found" in heading(app)
     assert "Decided although out of distribution" in words(app), "the warning stays"
 
 
@@ -370,8 +396,8 @@ def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown
     accept(app, 50)
     rows = results[-1]["stability"]
     assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
-    assert {row["decision"] for row in rows} <= {"real", "fake"}
-    holds = len({row["decision"] for row in rows}) == 1
+    assert {row["finding"] for row in rows} <= {"no_sign", "fake"}
+    holds = len({row["finding"] for row in rows}) == 1
     assert ("the verdict holds." in words(app)) == holds
 
 
@@ -718,7 +744,8 @@ def test_confidence_tells_the_three_answers_and_their_budgets(filled):
     shown = {metric.label: metric.value for metric in app.metric}
     metrics = next(iter(RunStore(filled / "runs"))).metrics()["test"]
     assert shown["False alarms (budget 5%)"] == f"{metrics['three_way']['fpr']:.1%}"
-    assert shown["Missed fakes (budget 5%)"] == f"{metrics['three_way']['fnr']:.1%}"
+    assert shown["Passed fakes (budget 5%)"] == f"{metrics['three_way']['passed']:.1%}"
+    assert "it has no right to call an image likely real" in words(app)
     assert shown["Inconclusive"] == f"{metrics['three_way']['abstention_rate']:.1%}" == "100.0%"
     assert shown["Accuracy when decided"] == "none", "nothing was decided"
     assert "platt scaling, fitted on 24 images: the validation split" in words(app).replace("\\", "")
@@ -775,10 +802,50 @@ def test_cards_tell_thresholds_calibration_and_what_is_known(library, knowing):
     known = {card["Training images"] for card in cards}
     assert known == {"shorter side 32 to 32 pixels", "shorter side 300 to 300 pixels"}
     for card in cards:
-        assert card["Three-way thresholds"].startswith("likely real below ")
-        assert "at most 5% false alarms and 5% misses" in card["Three-way thresholds"]
+        assert card["Three-way thresholds"].startswith("no sign of a fake found below ")
+        assert "at most 5% false alarms and 5% fakes below" in card["Three-way thresholds"]
+        assert "it has no right to call an image likely real" in card["Right to say likely real"]
         assert card["Calibration"].startswith("none")
     assert [item.label for item in app.button].count("Delete") == 2
+
+
+def test_a_card_tells_what_it_refuses_and_what_its_words_rest_on(library):
+    from dfcore.confidence import Gate, MeasuredHandling
+    from dfcore.detectors.bundle import read_card, write_card
+
+    folder = library / "models" / "thumbnails"
+    give_right(folder)
+    card, row = read_card(folder), MeasuredHandling(handling="jpeg_40", images=40, refused=0.25, fpr=0.125, sound=True)
+    gate = Gate(quality_from=30, measured=(row,), fitted_on="40 held-out images")
+    write_card(folder, card.model_copy(update={"ood": card.ood.model_copy(update={"gate": gate})}))
+    app = open_page("models")
+    assert len(app.dataframe) == 0, "drawn when it is opened"
+    app.session_state["gate_thumbnails"] = True
+    app.run()
+    assert not app.exception
+    sources, handlings = (frame.value for frame in app.dataframe)
+    assert sources[["Source", "Judged fakes", "Below the lower threshold"]].to_numpy().tolist() == [["theirs", 400, 0]]
+    assert handlings[["Handling", "Refused", "False alarms"]].to_numpy().tolist() == [["JPEG quality 40", 0.25, 0.125]]
+
+
+def test_confidence_tells_what_each_rule_costs_and_whether_each_source_keeps_the_budget(filled, small_dataset):
+    from dfcore.evaluation import HANDLED, predictions_path, read_predictions, write_predictions
+
+    (run,) = RunStore(filled / "runs")
+    table = read_predictions(predictions_path(run.bundle, "test"))
+    rules = ["compressed"] * 4 + [""] * (len(table) - 4)
+    write_predictions(predictions_path(run.bundle, HANDLED), table.assign(rules=rules, is_ood=[bool(r) for r in rules]))
+    by_source = table.assign(group=["a", "b"] * (len(table) // 2))
+    write_predictions(predictions_path(run.bundle, "test"), by_source)
+    app = open_tab("Confidence")
+    assert "handled" not in {option for box in app.selectbox for option in box.options}, "it is no split"
+    tables = [frame.value for frame in app.dataframe]
+    (refusals,) = [frame for frame in tables if "Rule" in frame]
+    assert refusals[["Rule", "Images"]].to_numpy().tolist() == [
+        ["too strongly compressed", 4], ["any rule", 4], ["let pass", len(table) - 4],
+    ]  # fmt: skip
+    (coverage,) = [frame for frame in tables if "Source" in frame]
+    assert coverage.Source.tolist() == ["a", "b"]
 
 
 def test_a_run_is_promoted_renamed_made_default_and_deleted(filled):

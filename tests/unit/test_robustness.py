@@ -156,9 +156,10 @@ def test_stability_tells_score_and_answer_after_every_change(detector, tmp_path)
     assert scores["darker"] < scores["original"] < scores["brighter"]
     chosen = [row for row in result if row["change"] in ("darker", "original", "brighter")]
     assert {row["change"]: row["decision"] for row in chosen} == {
-        "darker": "real", "original": "inconclusive", "brighter": "fake"}  # fmt: skip
+        "darker": "inconclusive", "original": "inconclusive", "brighter": "fake"}  # fmt: skip
+    assert [row["finding"] for row in chosen] == ["inconclusive", "no_sign", "fake"], "in the table's order"
 
 
 def test_without_two_thresholds_stability_answers_at_the_one(tmp_path):
     answers = {row["decision"] for row in stability(made_detector(), make_image(tmp_path / "noise.png"))}
-    assert answers == {"real", "fake"}
+    assert answers == {"inconclusive", "fake"}

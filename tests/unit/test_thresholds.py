@@ -10,8 +10,10 @@ from dfcore.confidence import DecisionThresholds, ErrorBudget, decide, fit_thres
 
 
 def chosen(real, fake, budget=None, **options):
+    """Thresholds of a detector that may say what it finds."""
     labels = np.repeat([0, 1], [len(real), len(fake)])
-    return fit_thresholds(labels, np.concatenate([real, fake]), budget or ErrorBudget(), **options)
+    result = fit_thresholds(labels, np.concatenate([real, fake]), budget or ErrorBudget(), **options)
+    return result.model_copy(update={"says_real": True})
 
 
 # === The budget ===
@@ -91,7 +93,9 @@ def test_a_budget_too_small_for_the_images_makes_its_side_abstain(images, share,
 def test_an_abstaining_verdict_fits_in_a_card():
     result = chosen([], [])
     assert set(decide([0, 0.5, 1], result)) == {"inconclusive"}
-    assert DecisionThresholds.model_validate_json(result.model_dump_json()) == result
+    assert DecisionThresholds.model_validate_json(result.model_dump_json()) == result.model_copy(
+        update={"says_real": False}
+    ), "a right is not read from a card"
 
 
 def test_thresholds_by_hand():
@@ -162,7 +166,7 @@ def test_where_half_of_a_class_may_err_every_image_is_decided(seed):
 @holds
 @given(labelled())
 def test_undecided_is_the_share_that_gets_no_answer(data):
-    result = fit_thresholds(*data, ErrorBudget())
+    result = fit_thresholds(*data, ErrorBudget()).model_copy(update={"says_real": True})
     assert result.abstention_rate == (decide(data[1], result) == "inconclusive").mean() > 0
 
 
@@ -191,9 +195,105 @@ def test_the_three_answers(between, score):
     """The lower threshold itself is not below it; the upper one is a fake."""
     low, high = between
     expected = "fake" if score >= high else "real" if score < low else "inconclusive"
-    assert decide(score, DecisionThresholds(real_below=low, fake_from=high)) == expected
+    assert decide(score, DecisionThresholds(real_below=low, fake_from=high, says_real=True)) == expected
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.0, "real"), (0.49, "real"), (0.5, "fake"), (1.0, "fake")])
 def test_one_threshold_leaves_nothing_open(score, expected):
-    assert decide(score, DecisionThresholds.single(0.5)) == expected
+    assert decide(score, DecisionThresholds.single(0.5).model_copy(update={"says_real": True})) == expected
+
+
+# === Sources ===
+
+
+def sources(random, count, images, spread):
+    """Real scores and fake scores of sources at different heights, with the number of each source's images."""
+    heights = random.normal(0, spread, count)
+    names = np.repeat(np.arange(count), images)
+    real = np.clip(random.normal(0.4 + heights[names], 0.1), 0, 1)
+    fake = np.clip(random.normal(0.6 + heights[names], 0.1), 0, 1)
+    return np.repeat([0, 1], count * images), np.concatenate([real, fake]), np.tile(names, 2)
+
+
+def test_the_budget_holds_for_the_worst_source():
+    """Pooled, the worst source costs several times the budget; by source none does on average."""
+    random = np.random.default_rng(0)
+    budget = ErrorBudget(max_fpr=0.1, max_fnr=0.1)
+    worst = {"pooled": [], "by source": []}
+    for _ in range(60):
+        labels, scores, names = sources(random, 4, 80, 0.1)
+        half = np.tile(np.arange(80) < 40, 8)  # Chosen on half of each source, measured on the other.
+        for way, groups in (("pooled", None), ("by source", names[half])):
+            result = fit_thresholds(labels[half], scores[half], budget, groups=groups)
+            wrong = (labels == 0) & (scores >= result.fake_from)
+            worst[way].append(max(wrong[~half & (names == n) & (labels == 0)].mean() for n in range(4)))
+    assert np.mean(worst["by source"]) < 0.11
+    assert np.mean(worst["pooled"]) > 0.2
+
+
+def test_each_threshold_is_the_strictest_that_a_source_asks_for():
+    labels, scores, names = sources(np.random.default_rng(1), 3, 60, 0.1)
+    by_source = fit_thresholds(labels, scores, ErrorBudget(), groups=names)
+    alone = [fit_thresholds(labels[names == n], scores[names == n], ErrorBudget()) for n in range(3)]
+    assert by_source.fake_from == max(one.fake_from for one in alone)
+    assert by_source.real_below == min(one.real_below for one in alone)
+    assert (by_source.groups, by_source.pooled_groups) == (3, 0)
+
+
+def test_sources_too_small_to_verify_the_budget_keep_it_together():
+    """Of 12 images one in 20 cannot be shown; two such sources together can."""
+    labels, scores, names = sources(np.random.default_rng(2), 3, 60, 0.05)
+    small = np.isin(np.arange(len(names)) % 60, np.arange(12))
+    keep = (names == 0) | small
+    result = fit_thresholds(labels[keep], scores[keep], ErrorBudget(), groups=names[keep])
+    assert (result.groups, result.pooled_groups) == (1, 2)
+    together = keep & (names > 0)
+    lower_bound = fit_thresholds(labels[together], scores[together], ErrorBudget())
+    assert result.fake_from >= lower_bound.fake_from
+
+
+def handled(random, images, shifts):
+    """Labels, scores and handlings of real images and fakes, whose handled selves are alike but for a shift."""
+    labels = np.repeat([0, 1], images)
+    own = random.normal(np.where(labels == 1, 0.55, 0.45), 0.1)
+    scores = np.concatenate([own + shift + random.normal(0, 0.01, len(own)) for shift in shifts.values()])
+    return np.tile(labels, len(shifts)), np.clip(scores, 0, 1), np.repeat(list(shifts), 2 * images)
+
+
+def test_an_image_counts_once_however_often_it_was_handled():
+    """Ten selves that are wrong together are one image: taken for ten, they break the budget of images as they are."""
+    random, budget = np.random.default_rng(4), ErrorBudget(max_fpr=0.1, max_fnr=0.1)
+    shifts = dict.fromkeys(("original", *map(str, range(9))), 0.0)
+    wrong = {"once": [], "as many": []}
+    for _ in range(300):
+        labels, scores, done = handled(random, 15, shifts)
+        fresh_labels, fresh, _ = handled(random, 400, {"original": 0.0})
+        for way, options in (("once", {"handlings": done}), ("as many", {})):
+            result = fit_thresholds(labels, scores, budget, **options)
+            wrong[way].append((fresh[fresh_labels == 0] >= result.fake_from).mean())
+    assert np.mean(wrong["once"]) <= 0.1
+    assert np.mean(wrong["as many"]) > 0.1
+
+
+def test_a_handling_may_cost_more_than_the_budget_and_images_as_they_are_may_not():
+    labels, scores, done = handled(np.random.default_rng(5), 400, {"original": 0.0, "mild": 0.02, "shifted": 0.12})
+    result = fit_thresholds(labels, scores, ErrorBudget(), handlings=done)
+    real = labels == 0
+    alarms = {name: (scores[real & (done == name)] >= result.fake_from).mean() for name in set(done)}
+    assert alarms["original"] <= 0.05
+    assert 0.05 < alarms["shifted"] <= 1.5 * 0.05
+    assert result.images == 800
+
+    labels, scores, done = handled(np.random.default_rng(5), 400, {"original": 0.0, "low": -0.2, "lower": -0.25})
+    result = fit_thresholds(labels, scores, ErrorBudget(), handlings=done)
+    assert (scores[(labels == 0) & (done == "original")] >= result.fake_from).mean() <= 0.05
+
+
+def test_each_source_keeps_the_budget_as_it_is_and_over_all_handlings():
+    labels, scores, done = handled(np.random.default_rng(6), 300, {"original": 0.0, "mild": 0.05})
+    names = np.tile(np.arange(600) % 3, 2)
+    scores = np.clip(scores + 0.1 * (names == 2), 0, 1)
+    result = fit_thresholds(labels, scores, ErrorBudget(), groups=names, handlings=done)
+    for of_handling in (done == "original", np.ones(len(done), bool)):
+        alarms = scores[(labels == 0) & (names == 2) & of_handling] >= result.fake_from
+        assert alarms.mean() <= 0.05

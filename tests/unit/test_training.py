@@ -22,7 +22,7 @@ from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
 from dfcore.errors import DatasetError, DfcoreError, RunError, StorageError
-from dfcore.evaluation import CROSS_VALIDATION, full_metrics, predictions_path, read_predictions, stored_splits
+from dfcore.evaluation import CROSS_VALIDATION, HANDLED, full_metrics, predictions_path, read_predictions, stored_splits
 from dfcore.runs import Run, RunStore, State, resume, start
 from dfcore.runs.process import identity
 from dfcore.training import checkpoints, reporter, session, worker
@@ -447,6 +447,30 @@ def test_whole_groups_are_held_out_when_asked(small_dataset, tmp_path, unharmed_
     assert {name: result["images"] for name, result in run.metrics()[CROSS_VALIDATION]["groups"].items()} == {
         "canon": 16, "nikon": 8}  # fmt: skip
     assert run.status().epochs == 2 * 3
+
+
+@pytest.mark.slow
+def test_sources_that_were_held_out_are_evidence_and_handling_is_measured(small_dataset, tmp_path, unharmed_signals):
+    """With 24 validation images a class there are enough to fit the gate; with 24 of two sources none for a right."""
+    data = grouped(small_dataset, tmp_path / "data")
+    for path in (data / "test").rglob("*.png"):
+        _, source, label, name = path.relative_to(data).parts
+        shutil.move(path, data / "validation" / source / label / f"9{name:0>7}")
+    shutil.rmtree(data / "test")
+    run = new_run(tiny(data, **(CV | {"cross_validation": "source"})), tmp_path / "runs")
+    assert work(run) == 0, run.status().reason
+    card = read_card(run.bundle)
+    assert card.thresholds.groups + card.thresholds.pooled_groups == 2
+    assert {(each.name, each.fakes) for each in card.words.sources} == {("canon", 8), ("nikon", 4)}
+    assert not card.thresholds.says_real
+    assert {row["group"] for row in card.results[CROSS_VALIDATION]["coverage"]} == {"canon", "nikon"}
+    handled = read_predictions(predictions_path(run.bundle, HANDLED))
+    assert set(handled.group) == {row.handling for row in card.ood.gate.measured}
+    assert {row.images for row in card.ood.gate.measured} == {48}
+    assert HANDLED not in stored_splits(run.bundle)
+    sides = card.ood.gate.sides
+    (small,) = Detector.load(run.bundle).predict([make_image(tmp_path / "small.png", (int(sides[0]) - 4,) * 2)])
+    assert f"below {sides[0]:.0f} the score was measured to err too often" in small.reason
 
 
 TOO_FEW = {

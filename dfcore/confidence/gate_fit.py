@@ -1,0 +1,198 @@
+"""Fits the gate: which handlings keep the error budget, and what tells their images from those of the others."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfcore.confidence.gate import Gate
+from dfcore.confidence.thresholds import ORIGINAL, TOLERANCE, ErrorBudget, upper_threshold
+from dfcore.labels import FAKE, REAL
+
+# Properties that a family of handlings moves: its grades say where the limit lies.
+SMALLER, LARGER, QUALITY, COLOUR, NOISE = "smaller", ("larger", "enlarged"), "jpeg", "colour", "noise"
+_NEIGHBOURS = 5
+# A handling after which less is decided is not worth being let pass.
+_LEAST_DECIDED = 0.5
+# Share of images after sound handling that may look like one after handling that breaks the score, of those held out.
+_MISTAKEN, _FOLDS, _INVERSE_PENALTY = 0.02, 5, 0.001
+_FLATNESS_MARGIN = 0.15
+
+
+@dataclass(frozen=True)
+class Handled:
+    """Held-out images after handling.
+
+    Attributes:
+        labels: 0 real, 1 fake, (N,).
+        logits: {handling: logits (N,)}, NaN where an image has none; with "original".
+        facts: {handling: {side, quality, colour, flat: (N,)}}.
+    """
+
+    labels: np.ndarray
+    logits: Mapping[str, np.ndarray]
+    facts: Mapping[str, Mapping[str, np.ndarray]]
+
+    def carried(self, labels: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
+        """Logits that further images would have after each handling, {handling: (M,)}.
+
+        Each gets the change that one of the images of its class with the nearest logits was measured to undergo: of
+        many images whose logits are known only as they are (from cross-validation), few need be handled.
+
+        Args:
+            labels: 0 real, 1 fake, (M,).
+            logits: Their logits as they are, (M,).
+        """
+        result = {}
+        for name, handled in self.logits.items():
+            result[name] = np.array(logits, float)
+            for label in (REAL, FAKE):
+                known = np.flatnonzero((self.labels == label) & np.isfinite(handled))
+                wanted = np.flatnonzero(labels == label)
+                if name == ORIGINAL or not len(wanted):
+                    continue
+                if not len(known):
+                    result[name][wanted] = np.nan
+                    continue
+                before = self.logits[ORIGINAL][known]
+                nearest = np.argsort(np.abs(before - logits[wanted, None]), axis=1, kind="stable")
+                # One after the other, by rank of the logit: every neighbour serves equally often.
+                turn = np.argsort(np.argsort(logits[wanted], kind="stable")) % min(_NEIGHBOURS, len(known))
+                chosen = known[nearest[np.arange(len(wanted)), turn]]
+                result[name][wanted] += handled[chosen] - self.logits[ORIGINAL][chosen]
+        return {name: values for name, values in result.items() if np.isfinite(values).all()}
+
+
+def sound_handlings(
+    labels: np.ndarray, logits: Mapping[str, np.ndarray], families: Mapping[str, Sequence[str]], budget: ErrorBudget
+) -> list[str]:
+    """The handlings after which the budget can be kept at a price worth paying.
+
+    Thresholds are those of `fit_thresholds` for images of all sound handlings. One more handling widens the range
+    between them: more of its images are decided, fewer of others. Grades are added, each with all weaker ones of its
+    family, as long as more is decided in all, images of handlings that are not sound counting as undecided, and each
+    family as much as images as they are.
+
+    Args:
+        labels: 0 real, 1 fake, (N,).
+        logits: {handling: (N,)}, with "original".
+        families: Handlings from weak to strong.
+        budget: Error budget.
+
+    Returns:
+        Names, "original" first.
+    """
+    kept = {name: [each for each in grades if each in logits] for name, grades in families.items()}
+    weight = {ORIGINAL: 1.0} | {each: 1 / len(grades) for grades in kept.values() for each in grades}
+    real, fake = ({name: values[labels == label] for name, values in logits.items()} for label in (REAL, FAKE))
+
+    def alone(name: str) -> tuple[float, float]:
+        times = 1 if name == ORIGINAL else TOLERANCE
+        most_missed, most_alarms = (min(times * each, 0.5) for each in (budget.max_fnr, budget.max_fpr))
+        return -upper_threshold(-fake[name], most_missed), upper_threshold(real[name], most_alarms)
+
+    ends = {name: alone(name) for name in weight}
+
+    def decided(chosen: set[str]) -> float:
+        all_real, all_fake = (np.concatenate([part[name] for name in sorted(chosen)]) for part in (real, fake))
+        together = upper_threshold(all_real, budget.max_fpr, len(real[ORIGINAL]))
+        together_fake = -upper_threshold(-all_fake, budget.max_fnr, len(fake[ORIGINAL]))
+        high = max(together, *(ends[name][1] for name in chosen))
+        low = min(together_fake, *(ends[name][0] for name in chosen))
+        if high <= low:  # One threshold keeps both budgets.
+            high = low = float(np.clip(0.0, high, low))
+        shares = {name: float(((logits[name] < low) | (logits[name] >= high)).mean()) for name in chosen}
+        return sum(
+            weight[name] * share for name, share in shares.items() if share >= _LEAST_DECIDED or name == ORIGINAL
+        )
+
+    chosen, best = {ORIGINAL}, decided({ORIGINAL})
+    while True:
+        steps = [chosen | set(grades[: k + 1]) for grades in kept.values() for k in range(len(grades))]
+        values = [(decided(step), -number) for number, step in enumerate(steps) if step != chosen]
+        value, number = max(values, default=(-math.inf, 0))
+        if value <= best + 1e-9:
+            return [name for name in weight if name in chosen]
+        chosen, best = steps[-number], value
+
+
+def fit_limits(handled: Handled, sound: Sequence[str], families: Mapping[str, Sequence[str]]) -> Gate:
+    """Limits that lie between what sound handlings make of the images and what the others make of them."""
+
+    def values(names: Sequence[str], key: str) -> np.ndarray:
+        some = np.concatenate([np.empty(0), *(handled.facts[name][key] for name in names if name in handled.facts)])
+        return some[np.isfinite(some)]
+
+    def broken(family: str) -> list[str]:
+        return [name for name in families[family] if name in handled.facts and name not in sound][:1]
+
+    def good(*of: str) -> list[str]:
+        return [ORIGINAL, *(name for family in of for name in families[family] if name in sound)]
+
+    low_side = _below(values(good(SMALLER), "side"), values(broken(SMALLER), "side"), ratio=True)
+    known_sides = values(good(*LARGER), "side")
+    larger = [name for family in LARGER for name in broken(family)]
+    high_side = _above(known_sides, values(larger, "side")) if larger else float(known_sides.max())
+    # Files that state no quality are lossless.
+    qualities = np.append(values(good(QUALITY), "quality"), [100.0] * (not len(values([ORIGINAL], "quality"))))
+    jpeg_known = broken(QUALITY) or len(good(QUALITY)) > 1
+    return Gate(
+        sides=(low_side, high_side),
+        quality_from=_below(qualities, values(broken(QUALITY), "quality")) if jpeg_known else None,
+        colour_from=_below(values(good(COLOUR), "colour"), values(broken(COLOUR), "colour"))
+        if broken(COLOUR)
+        else None,
+        flat=(
+            _below(values(sound, "flat"), values(broken(NOISE), "flat")) if broken(NOISE) else None,
+            min(float(np.percentile(values(sound, "flat"), 99)) + _FLATNESS_MARGIN, 1.0),
+        ),
+    )
+
+
+def _below(sound: np.ndarray, broken: np.ndarray, *, ratio: bool = False) -> float:
+    """A lower limit: midway from what is sound to what is broken; the sound ones' end where they overlap."""
+    low = float(np.percentile(sound, 1))
+    if not len(broken):
+        return float(sound.min())
+    high = float(np.percentile(broken, 99) if not ratio else np.median(broken))
+    if high >= low:
+        return low
+    return math.sqrt(low * high) if ratio else (low + high) / 2
+
+
+def _above(sound: np.ndarray, broken: np.ndarray) -> float:
+    high, low = float(np.percentile(sound, 99)), float(np.median(broken))
+    return math.sqrt(low * high) if low > high else high
+
+
+def fit_handled(points: np.ndarray, broken: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line beyond which images look like those after handling that breaks the score, by logistic regression.
+
+    Args:
+        points: Whitened features of handled images, (N, K), see `OODDetector.points`.
+        broken: Whether the handling of each breaks the score, bool (N,).
+        images: Which image each is made from, (N,).
+
+    Returns:
+        Weights and bias, float32 (K + 1,), empty if there is nothing to tell apart; and for each row whether it is
+        beyond the line, by a fit without its image, bool (N,).
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    nothing = np.empty(0, np.float32), np.zeros(len(points), bool)
+    if len(set(images[broken])) < _FOLDS or len(set(images[~broken])) < _FOLDS:
+        return nothing
+
+    def fit(rows: np.ndarray) -> LogisticRegression:
+        return LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=1000).fit(
+            points[rows], broken[rows]
+        )
+
+    held_out = np.empty(len(points))
+    for learned, held in GroupKFold(_FOLDS).split(points, broken, images):
+        held_out[held] = fit(learned).decision_function(points[held])
+    limit = np.quantile(held_out[~broken], 1 - _MISTAKEN)
+    line = fit(np.arange(len(points)))
+    return np.append(line.coef_[0], line.intercept_[0] - limit).astype(np.float32), held_out > limit

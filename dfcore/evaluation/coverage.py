@@ -1,0 +1,80 @@
+"""Whether the error budget holds for each source of images by itself, and for one that took no part in the choice."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfcore.confidence import DecisionThresholds, HeldOutSource, fit_thresholds
+from dfcore.labels import FAKE, REAL
+
+_MOST_GROUPS = 50
+
+
+def coverage(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[str, Any]]:
+    """Errors of the three-way decision by group.
+
+    Args:
+        table: label, score, group and, if known, is_ood.
+        thresholds: The thresholds, with their budget.
+
+    Returns:
+        A row for each group: group, real, fake (judged images), refused (share), fpr (of the real ones, the share that
+        is called likely fake), passed (of the fakes, the share below the lower threshold), inconclusive (the share
+        between the thresholds);
+        and fpr_without, passed_without, inconclusive_without: the same at thresholds that the other groups alone would
+        give, each of them keeping the budget, as for a source that nobody knows. Shares are None where there is no
+        image; those without a group of many groups (more than 50) are, since they take long.
+    """
+    names = table.group.fillna("").to_numpy(str)
+    ood = table.is_ood.to_numpy(bool) if "is_ood" in table else np.zeros(len(table), bool)
+    labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
+    rows = []
+    few = len(set(names)) <= _MOST_GROUPS
+    for name in sorted(set(names)):
+        own = (names == name) & ~ood
+        row = {"group": name, "real": int((labels[own] == REAL).sum()), "fake": int((labels[own] == FAKE).sum())}
+        row["refused"] = float(ood[names == name].mean())
+        others = (names != name) & ~ood
+        row |= (errors := _errors(labels[own], scores[own], thresholds))
+        if few:
+            without = fit_thresholds(labels[others], scores[others], thresholds.budget, groups=names[others])
+            errors = _errors(labels[own], scores[own], without)
+        rows.append(row | {f"{key}_without": value if few else None for key, value in errors.items()})
+    return rows
+
+
+def sources_held_out(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[HeldOutSource]:
+    """Records of the sources that cross-validation held out, as evidence for a detector's words.
+
+    The thresholds were chosen on these sources too, so that each keeps the budget at them whatever it holds. A source's
+    scores are therefore lowered by as much as it lowered the lower threshold: they then lie below it as they would have
+    lain below the one that the other sources give.
+
+    Args:
+        table: Predictions of cross-validation by source: label, score, group.
+        thresholds: Thresholds chosen on all of them.
+    """
+    names = table.group.fillna("").to_numpy(str)
+    labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
+    result = []
+    for name in sorted(set(names)):
+        own, others = names == name, names != name
+        without = fit_thresholds(labels[others], scores[others], thresholds.budget, groups=names[others])
+        shift = max(without.real_below - thresholds.real_below, 0.0)
+        fakes = scores[own & (labels == FAKE)] - shift
+        result.append(HeldOutSource.of(name, "cross-validation by source", fakes))
+    return result
+
+
+def _errors(labels: np.ndarray, scores: np.ndarray, thresholds: DecisionThresholds) -> dict[str, float | None]:
+    alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
+    return {
+        "fpr": _share(alarms[labels == REAL]),
+        "passed": _share(passed[labels == FAKE]),
+        "inconclusive": _share(~alarms & ~passed),
+    }
+
+
+def _share(chosen: np.ndarray) -> float | None:
+    return float(chosen.mean()) if len(chosen) else None

@@ -1,0 +1,53 @@
+"""What each rule of a detector's gate costs and saves: the error of what it refuses beside that of what passes."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfcore.confidence import RULES, DecisionThresholds
+from dfcore.labels import FAKE, REAL
+
+
+def refusal_table(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[str, Any]]:
+    """A row for each rule that refuses any image, one for all rules together, and one for what passes.
+
+    Args:
+        table: label, score, is_ood, and rules (names of the rules that refuse each image, with spaces; "" if none).
+        thresholds: Thresholds by which refused images would be decided.
+
+    Returns:
+        Rows of rule, title, images, share (of all), alone (of these, how many no other rule refuses), fpr (of the real
+        ones, the share that would be called likely fake), passed (of the fakes, the share below the lower threshold)
+        and decided (the share outside the thresholds); None where there is no such image. A rule earns its keep where
+        the errors of what it refuses are larger than of what passes.
+    """
+    refused = [set(text.split()) for text in table.rules]
+    rows = []
+    for rule, title in RULES.items():
+        of_rule = np.array([rule in some for some in refused], bool)
+        if of_rule.any():
+            alone = sum(some == {rule} for some in refused)
+            rows.append(
+                {"rule": rule, "title": title} | _errors(table[of_rule], len(table), thresholds) | {"alone": alone}
+            )
+    ood = table.is_ood.to_numpy(bool)
+    rows.append({"rule": "any", "title": "any rule"} | _errors(table[ood], len(table), thresholds) | {"alone": None})
+    rows.append({"rule": "", "title": "let pass"} | _errors(table[~ood], len(table), thresholds) | {"alone": None})
+    return rows
+
+
+def _errors(table: pd.DataFrame, total: int, thresholds: DecisionThresholds) -> dict[str, Any]:
+    labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
+    alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
+    return {
+        "images": len(table),
+        "share": len(table) / total if total else None,
+        "fpr": _share(alarms[labels == REAL]),
+        "passed": _share(passed[labels == FAKE]),
+        "decided": _share(alarms | passed),
+    }
+
+
+def _share(chosen: np.ndarray) -> float | None:
+    return float(chosen.mean()) if len(chosen) else None
