@@ -1,6 +1,6 @@
 """Recalibrates detectors that ship, by held-out images with the handling that images get; their networks stay the same.
 
-Run from the project's root: `python -m benchmarks.reship small faces photographs`. Thresholds and gate are fitted
+Run from the project's root: `python -m benchmarks.reship small faces`. Thresholds and gate are fitted
 anew (`dfcore recalibrate`), limits and licences are those of `cards.toml`, figures on other data sets and
 robustness are measured again, and what each makes of the fakes of other sources is written on its card: its right to
 words. The bundle replaces `models/NAME` when everything is done.
@@ -19,13 +19,13 @@ from dfcore.detectors.detector import Detector
 from dfcore.exchange.recalibrate import recalibrate
 
 # Data sets with the images that each was trained on; the first has its test split.
-ROOTS = {"small": ("cifake",), "faces": ("faces",), "photographs": ("photo_generators", "generators")}
+ROOTS = {"small": ("cifake",), "faces": ("faces",)}
 
 
 def main() -> None:
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=sorted(texts))
+    parser.add_argument("names", nargs="+", choices=sorted(ROOTS))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     for name in options.names:

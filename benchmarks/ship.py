@@ -39,11 +39,11 @@ def finish_again(run: Run, *, tta_flip: bool) -> None:
     from dfcore.training.data import prepare
     from dfcore.training.finish import Trained, finish
     from dfcore.training.folds import cross_validate
-    from dfcore.training.trainer import Trainer
+    from dfcore.training.trainer import trainer_for
 
     config = make_config(run.config() | {"tta_flip": tta_flip})
     data, watcher = prepare(config), Printer(verbose=False)
-    trainer = Trainer(config, data, run.checkpoints, watcher)
+    trainer = trainer_for(config, data, run.checkpoints, watcher)
     unseen = cross_validate(config, data, run.folder / "folds", watcher)
     finish(run, config, data, Trained(trainer.best_model(), trainer.progress, unseen), watcher)
 
@@ -53,7 +53,7 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
     learned = detector.card.training.fingerprint
     assert detector.folder is not None
     measured = {}
-    for name in SETS:
+    for name in text.get("measured_on", SETS):
         dataset = splits_as_trained(detector.card, scan(data / name))
         if dataset.fingerprint == learned or name in text["learned_from"]:
             continue
@@ -83,11 +83,11 @@ def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def robust(detector: Detector, root: Path) -> list[dict[str, Any]]:
-    """Robustness on the test split, or on validation where there is none."""
+def robust(detector: Detector, root: Path, most: int = 1000) -> list[dict[str, Any]]:
+    """Robustness on the test split, or on validation where there is none, of at most so many images."""
     dataset = splits_as_trained(detector.card, scan(root))
     split = TEST if TEST in set(dataset.usable.split) else VALIDATION
-    rows = robustness(detector, dataset, split)
+    rows = robustness(detector, dataset, split, max_images=most)
     return [{"split": split, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]
 
 
@@ -101,7 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     target, text = workspace.models_dir() / options.name, texts[options.name]
     run = RunStore(workspace.runs_dir()).get(options.run)
-    finish_again(run, tta_flip=text["tta_flip"])
+    if text["tta_flip"]:
+        finish_again(run, tta_flip=True)
     source = run.bundle
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
@@ -125,7 +126,7 @@ def add_figures(detector: Detector, data: Path, text: dict[str, Any], root: Path
     """Writes on the card what it does on other data sets, and robustness on the one that it was trained on."""
     changes: dict[str, Any] = {"measured": elsewhere(detector, data, text)}
     if root:
-        changes["robustness"] = robust(detector, root)
+        changes["robustness"] = robust(detector, root, text.get("robustness_images", 1000))
     assert detector.folder is not None
     card = read_card(detector.folder).model_copy(update=changes)
     write_card(detector.folder, card)

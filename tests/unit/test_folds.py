@@ -205,6 +205,11 @@ def test_a_source_holds_both_classes_and_is_held_out_as_a_whole():
     sources = rows([0, 1] * 20, groups=["a"] * 20 + ["b"] * 20)
     numbers = fold_numbers(sources, 5, "source", 0)
     assert numbers.tolist() == [0] * 20 + [1] * 20
-    with pytest.raises(DatasetError, match=r"photographs and fakes in each.*only one class in camera, one, two"):
+    # One of photographs alone is learned from in every fold, and held out in none.
+    more = rows([0, 1] * 20 + [0] * 5, groups=["a"] * 20 + ["b"] * 20 + ["camera"] * 5)
+    assert fold_numbers(more, 5, "source", 0).tolist() == [0] * 20 + [1] * 20 + [-1] * 5
+    for _, fold in fold_data(data_of(more), 5, "source", 0):
+        assert (fold.rows.split[fold.rows.group == "camera"] == "train").all()
+    with pytest.raises(DatasetError, match=r"two sources with photographs and fakes.*one class in camera, one, two"):
         fold_numbers(PLAIN, 5, "source", 0)
     assert set(fold_numbers(PLAIN, 5, "group", 0)) == {0, 1, 2}
