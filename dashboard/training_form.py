@@ -162,8 +162,11 @@ def _image_size(form: _Form, place: Any, name: str) -> int:
     """Image size, bounded and preset by the architecture; a new architecture gets a new control."""
     chosen, field = architectures.get(form.values["arch"]), form_fields()[name]
     low, high = chosen.min_size, int(_bounds(name)[1])
+    start = form.start[name] or chosen.image_size
+    if chosen.tower is not None and form.start["arch"] != chosen.name:
+        start = chosen.image_size  # Its weights that ship take no other.
     return place.number_input(
-        field.label, low, high, max(form.start[name] or chosen.image_size, low), step=int(field.step or 1),
+        field.label, low, high, max(start, low), step=int(field.step or 1),
         key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),
     )  # fmt: skip
 
@@ -175,6 +178,8 @@ def _weights(form: _Form, place: Any, name: str) -> str:
     offered = {"imagenet": chosen.pretrained, "shipped": chosen.tower is not None}
     options = [option for option in titles if offered.get(option, True)]
     now = start if start in architectures.BY_NAME else "file"
+    if chosen.tower is not None and form.start["arch"] != chosen.name:
+        now = "shipped"  # From scratch it would take days.
     picked = place.selectbox(
         form_fields()[name].label, options, options.index(now) if now in options else 0,
         format_func=titles.__getitem__, key=f"{name}-{form.key}-{chosen.name}", help=form.help(name),

@@ -75,6 +75,16 @@ def test_every_field_is_in_the_form_or_has_a_reason_not_to_be():
     assert {"warmup_epochs", "weight_decay"} & missing == set()
 
 
+def test_a_network_whose_weights_ship_starts_from_them():
+    app = form({"arch": "cnn", "image_size": 64})
+    controls(app)["Architecture"].set_value("clip_vit_b16")
+    drawn(app)
+    config = make_config(values(app))
+    assert (config.weights, config.image_size, config.epochs) == ("shipped", 224, 1)
+    assert {"Epochs, at most", "Augmentation", "Learning rate"} & set(controls(app)) == set()
+    assert "Handled copies" in controls(app)
+
+
 @pytest.mark.parametrize("splits", DRAWN.values(), ids=DRAWN)
 @pytest.mark.parametrize("name", presets.names())
 def test_a_preset_unchanged_is_what_the_form_sends(name, splits):
