@@ -56,7 +56,7 @@ def refitted(card) -> bool:
 def test_shipped_detectors_score_as_in_0_4(key):
     """To the last bit on a processor of the same kind; elsewhere kernels round otherwise.
 
-    A detector whose card carries a gate has the same scores; its domain and its verdicts were fitted anew.
+    `photographs` is another network since 0.7. A detector whose card carries a gate has the same scores; its domain and its verdicts were fitted anew.
     """
     name, engine = key.split("/")
     detector = Detector.load(ROOT / "models" / name, engine)
