@@ -56,7 +56,8 @@ def refitted(card) -> bool:
 def test_shipped_detectors_score_as_in_0_4(key):
     """To the last bit on a processor of the same kind; elsewhere kernels round otherwise.
 
-    `photographs` is another network since 0.7. A detector whose card carries a gate has the same scores; its domain and its verdicts were fitted anew.
+    `photographs` is another network since 0.7. A detector whose card carries a gate has the same scores; its domain and
+    its verdicts were fitted anew.
     """
     name, engine = key.split("/")
     detector = Detector.load(ROOT / "models" / name, engine)
@@ -104,6 +105,8 @@ def test_an_old_card_says_the_same_under_the_names_of_today(path, tmp_path):
 
 def test_shipped_cards_say_what_they_said_in_0_4(tmp_path):
     for path in OLD_CARDS:
+        if path.stem == "photographs":
+            continue  # Another network since 0.7.
         write_json(tmp_path / "card.json", json.loads(path.read_text()))
         card = read_card(ROOT / "models" / path.stem)
         assert card.trained_on is not None, "the list of its images was added since"
