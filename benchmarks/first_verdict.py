@@ -2,8 +2,8 @@
 
 Run from the project's root: `python -m benchmarks.first_verdict`.
 
-Each detector is loaded in a process of its own, which judges one image five times and explains it twice. Bulk scoring is
-measured on squares that are decoded already, in every precision that the card knows.
+Each detector is loaded in a process of its own, which judges one image five times and explains it twice. Bulk scoring
+is measured on squares that are decoded already, in every precision that the card knows.
 """
 
 import argparse
