@@ -47,18 +47,18 @@ class Tower:
         return values.astype(np.float32) * scale
 
 
-def tower_file(sha256: str = SHA256) -> Path:
-    """The file of the tower with this hash: among the workspace's models, or shipped.
+def tower_file() -> Path:
+    """The file of the tower, the one whose hash is `SHA256`: among the workspace's models, or shipped.
 
     Raises:
         BundleError: If there is none.
     """
     paths = [folder / "parts" / FILE for folder in workspace.model_folders()] + [_shipped()]
     for path in paths:
-        if path.is_file() and sha256_file(path) == sha256:
+        if path.is_file() and sha256_file(path) == SHA256:
             return path
     raise BundleError(
-        f"The network that this detector builds on is missing: {NAME}, {FILE}, SHA-256 {sha256}. Expected it in "
+        f"The network that this detector builds on is missing: {NAME}, {FILE}, SHA-256 {SHA256}. Expected it in "
         f"{_shipped().parent}."
     )
 

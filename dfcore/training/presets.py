@@ -74,6 +74,7 @@ PRESETS = (
         {
             "arch": "clip_vit_b16",
             "weights": "shipped",
+            "image_size": 224,
             "resize": "fit_crop",
             "views": "native",
             "view_heads": "own",

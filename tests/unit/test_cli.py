@@ -655,7 +655,7 @@ REFUSED = {
     ),
     "train: no number": ("train --data-root D --batch_size many", "batch_size: .*'many'"),
     "train: size below the architecture's": ("train --data-root D --arch resnet50 --image-size 16", "at least 32"),
-    "train: no such weights": ("train --data-root D --weights gone.h5", "weights: expected none, imagenet or"),
+    "train: no such weights": ("train --data-root D --weights gone.h5", "weights: expected none, imagenet, shipped or"),
     "train: no such config": ("train --config gone.json", "gone.json cannot be read"),
     "train: unknown setting": ("train --data-root D --config ODD", "batchsize: there is no such setting"),
     "train: unknown option": ("train --data-root D --speed 3", "unrecognized arguments: --speed"),

@@ -189,7 +189,7 @@ def test_the_order_of_images_does_not_matter(data):
 # === All that is told of a table of predictions ===
 
 # The real image at 0.4 and the fake at 0.6 stay undecided; the fake at 0.3 is missed, the real at 0.7 a false alarm.
-BETWEEN = DecisionThresholds(real_below=0.4, fake_from=0.7)
+BETWEEN = DecisionThresholds(real_below=0.4, fake_from=0.7, says_real=True)
 
 
 def table(labels=LABELS, scores=SCORES, **columns) -> pd.DataFrame:
