@@ -28,6 +28,7 @@ def test_exit_code(bad_set, capsys, fail_on, code):
     assert "What to do: Make a neutralised copy" in told
 
 
+@pytest.mark.slow
 def test_fails_only_on_what_was_asked(tmp_path, capsys):
     root = make_set(tmp_path / "set")  # Small, which is of low severity.
     assert _audit(root, "--fail-on", "medium") == 0

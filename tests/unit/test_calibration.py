@@ -151,6 +151,7 @@ def test_few_images_are_enough_to_move_the_threshold_between_the_classes(images,
     assert ((scores > 1e-2) & (scores < 1 - 1e-2)).all(), "so few images show no more"
 
 
+@pytest.mark.slow
 def test_an_offset_from_few_images_costs_little_where_none_was_needed():
     """Share of right answers on fresh images, where the network's own threshold is the best one already."""
     random = np.random.default_rng(0)

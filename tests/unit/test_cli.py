@@ -599,6 +599,7 @@ def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowin
     assert [line.split()[:3] for line in lines][:2] == [["thumbnails", "small", "24"], ["thumbnails", "other", "4"]]
 
 
+@pytest.mark.slow
 def test_compare_tells_whether_chance_may_have_done_it(dfcore, answer, knowing, bundle, small_dataset):
     asked = ("--data-root", small_dataset, "--split", "all")
     result = answer("compare", *knowing.values(), *asked)

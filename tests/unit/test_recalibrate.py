@@ -158,6 +158,7 @@ def bundle(root, tmp_path):
     return made
 
 
+@pytest.mark.slow
 def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_path):
     before = {path.name: sha256_file(path) for path in bundle.iterdir()}
     new = recalibrate(bundle, [scan(root)], tmp_path / "new")
@@ -177,6 +178,7 @@ def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_pat
     json.dumps(new.model_dump(mode="json"), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_handled_training_images_bound_the_domain_and_are_replaced_the_next_time(bundle, root, tmp_path):
     own, card = len(Detector.load(bundle).ood_detector.references), read_card(bundle)
     lax = card.thresholds.model_copy(update={"budget": ErrorBudget(max_fpr=0.5, max_fnr=0.5)})
@@ -189,6 +191,7 @@ def test_handled_training_images_bound_the_domain_and_are_replaced_the_next_time
     assert (once.ood.gate, once.thresholds) == (twice.ood.gate, twice.thresholds), "fitted anew, to the same"
 
 
+@pytest.mark.slow
 def test_other_budgets_are_chosen_on_handled_images_too(bundle, root, tmp_path):
     new = recalibrate(bundle, [scan(root)], tmp_path / "new")
     budget = new.thresholds.budget.model_copy(update={"max_fpr": 0.2, "max_fnr": 0.2})

@@ -65,11 +65,13 @@ def test_the_shipped_file_is_the_one_in_the_code():
     assert sha256_file(ROOT / "models" / "parts" / clip.FILE) == clip.SHA256
 
 
+@pytest.mark.slow
 def test_features_are_those_of_a_forward_pass_in_numpy(engine):
     image = picture()
     np.testing.assert_allclose(engine.outputs(image[None]).features[0], forward(tower(), image), atol=2e-5)
 
 
+@pytest.mark.slow
 def test_an_image_has_the_same_bits_in_any_batch(engine):
     images = np.stack([picture(seed) for seed in range(3)])
     whole = engine.outputs(images)

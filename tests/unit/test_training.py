@@ -591,6 +591,7 @@ def test_a_plateau_is_remembered_by_a_run_that_goes_on(stop_at, small_dataset, t
     assert_same_weights(second.model, whole.model)
 
 
+@pytest.mark.slow
 def test_a_stop_is_heeded_between_epochs_too(small_dataset, tmp_path, monkeypatch):
     """Epochs of less than a second must not outrun the wish to stop."""
     monkeypatch.setattr(reporter, "_EVERY_SECONDS", 3600)
@@ -883,10 +884,12 @@ def rates(config, folder) -> list[float]:
     return [row["lr"] for row in trained(config, folder).progress.history]
 
 
+@pytest.mark.slow
 def test_a_constant_rate_stays(small_dataset, tmp_path):
     assert rates(tiny(small_dataset), tmp_path) == pytest.approx([1e-3] * 3)
 
 
+@pytest.mark.slow
 def test_a_cosine_ends_at_zero(small_dataset, tmp_path):
     falling = rates(tiny(small_dataset, schedule="cosine", epochs=4), tmp_path)
     assert falling == pytest.approx([1e-3 * (1 + np.cos(np.pi * part)) / 2 for part in (0.25, 0.5, 0.75, 1)], abs=1e-8)
@@ -1002,6 +1005,7 @@ def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset,
             assert saved == isinstance(layer, keras.layers.BatchNormalization), layer.name
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_a_float32_detector(small_dataset, tmp_path):
     trainer = trained(tiny(small_dataset, precision="mixed_bfloat16", epochs=1), tmp_path)
     assert trainer.model.get_layer("conv_1").compute_dtype == "bfloat16"
