@@ -72,7 +72,7 @@ def main() -> None:
         gains = np.array(rows)
         again = [gains[random.integers(0, len(gains), len(gains))].mean(0) for _ in range(1000)]
         low, mean, high = np.quantile(again, (0.025, 0.5, 0.975), axis=0)
-        print(f"{name}: {len(rows)} of {len(paths)} images that blurring changes")
+        print(f"{Path(name).name}, {detector.card.arch}: {len(rows)} of {len(paths)} images that blurring changes")
         for kind, number in (("deletion", 0), ("insertion", 1)):
             print(f"  {kind:10} {mean[number]:+.3f} ({low[number]:+.3f} to {high[number]:+.3f}) over random order")
 

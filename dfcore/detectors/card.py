@@ -287,5 +287,7 @@ class Card(_Part):
     @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing of this detector's model."""
-        # `resize` and `views` may be any strings here; PreprocessSpec validates them.
-        return PreprocessSpec(self.preprocess.size, self.preprocess.resize, self.preprocess.views)  # type: ignore[arg-type]
+        resize: Any = self.preprocess.resize
+        views: Any = self.preprocess.views
+        # Any strings may stand here; PreprocessSpec validates them.
+        return PreprocessSpec(self.preprocess.size, resize, views)

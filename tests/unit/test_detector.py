@@ -264,6 +264,8 @@ def test_a_familiar_image_gets_a_verdict_and_a_strange_one_a_reason(knowing, sma
         assert text in verdict.reason
     (insisted,) = detector.predict([large], policy=Policy(ignore_ood=True))
     assert (insisted.finding, insisted.score) == ({"fake": "fake", "real": "no_sign"}[big.label], big.score)
+    assert (insisted.reason is None) == (big.label == "fake")
+    assert "unlike" not in (insisted.reason or ""), "it is not the image's kind that holds it back"
     assert insisted.ood.is_ood, "it is told all the same"
 
 
