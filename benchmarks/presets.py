@@ -32,6 +32,9 @@ class Printer:
     def phase(self, text: str) -> None:
         pass
 
+    def working(self, text: str, done: int, total: int) -> None:
+        pass
+
     def step(self, row: dict[str, float]) -> None:
         pass
 

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import actions, background, error_reporting, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets import Dataset
+from dfcore.utils.texts import duration
 
 _EVERY_SECONDS = 1.0
 
@@ -43,9 +44,9 @@ def _progress(key: str) -> None:
         text += f": {task.done:,} of {task.total:,}"
     if speed := task.per_second():
         pace = f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
-        text += f", {pace} a second, about {widgets.duration((task.total - task.done) / speed)} left"
+        text += f", {pace} a second, about {duration((task.total - task.done) / speed)} left"
     else:
-        text += f", for {widgets.duration(task.seconds())} so far"
+        text += f", for {duration(task.seconds())} so far"
     with st.container(border=True):
         st.progress(min(task.done / task.total, 1.0) if task.total else 0.0, widgets.plain(text))
         with st.container(horizontal=True, vertical_alignment="center"):

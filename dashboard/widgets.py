@@ -237,13 +237,3 @@ def progress(text: str) -> Callable[[int, int], None]:
         bar.progress(done / max(total, 1), f"{done:,} of {total:,} images")
 
     return show
-
-
-def duration(seconds: float | None) -> str:
-    """Formats seconds: "40 s", "3 min", "2 h 5 min"; "" for None."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import detectors, stored, uploads, widgets
 from dashboard.navigation import path, require_front_door
 from dfcore.runs import DAMAGED, summaries
+from dfcore.utils.texts import duration
 
 require_front_door()
 
@@ -56,7 +57,7 @@ with right:
             if row["state"] == DAMAGED:
                 st.caption(widgets.plain(row["reason"]))
                 continue
-            time = widgets.duration(row["seconds_left"]) if row["state"] == "running" else ""
+            time = duration(row["seconds_left"]) if row["state"] == "running" else ""
             st.progress(
                 row["progress"], f"epoch {row['epoch']:g} of {row['epochs']:g}" + (f", {time} left" if time else "")
             )

@@ -7,6 +7,7 @@ from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.evaluation import METRICS
 from dfcore.runs import Run, State, readable, summaries, summary
+from dfcore.utils.texts import duration
 
 require_front_door()
 
@@ -28,7 +29,7 @@ def show_list(runs: list[Run]) -> None:
         {
             "Name": row["name"], "State": row["state"], "Progress": row["progress"],
             "Epoch": f"{row['epoch']:g} of {row['epochs']:g}",
-            "Time left": widgets.duration(row["seconds_left"]) if row["state"] == "running" else "",
+            "Time left": duration(row["seconds_left"]) if row["state"] == "running" else "",
             "Started": row["created"].replace("T", " ").replace("+00:00", " UTC"), "Id": row["id"],
         }
         for row in summaries(runs)
@@ -45,14 +46,14 @@ def show_progress(run: Run) -> None:
         st.markdown(widgets.plain(row["reason"] or (status.phase if status else "") or " "))
     if status is None:
         return
-    left = f", at most {widgets.duration(status.seconds_left)} left" if status.state == "running" else ""
+    left = f", at most {duration(status.seconds_left)} left" if status.state == "running" else ""
     speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
     step = f", step {status.step:g} of {status.steps:g}" if status.steps and status.state.active else ""
     beside = " (including cross-validation)" if status.epochs > row["planned"] else ""
     silent = run.silence() if status.state.active else 0
     if silent > _SILENT_SECONDS:
         st.warning(
-            f"Its process is alive, but has not reported for {widgets.duration(silent)}: the machine may be "
+            f"Its process is alive, but has not reported for {duration(silent)}: the machine may be "
             "overloaded, asleep, or out of memory.",
             icon=":material/hourglass_disabled:",
         )

@@ -16,6 +16,7 @@ from dfcore.training import presets
 from dfcore.training.config import TrainConfig, suggest
 from dfcore.training.folds import fold_count
 from dfcore.training.request import check_request
+from dfcore.utils.texts import duration
 
 require_front_door()
 
@@ -69,9 +70,9 @@ def show_estimate(config: TrainConfig, dataset: Dataset) -> None:
             training_images=int(counts.get(TRAIN, 0)),
             validation_images=int(counts.get(VALIDATION, 0)),
         )
-    whole = widgets.duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
+    whole = duration(seconds * config.epochs * (1 + fold_count(dataset.usable, config)))
     st.info(
-        f"About {widgets.duration(seconds)} per epoch, at most {whole} for {config.epochs} epochs, measured just now "
+        f"About {duration(seconds)} per epoch, at most {whole} for {config.epochs} epochs, measured just now "
         "on this machine, plus the time to read the images for the first time.",
         icon=":material/timer:",
     )

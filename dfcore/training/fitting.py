@@ -116,6 +116,9 @@ def _handled(
 ) -> Refit | None:
     """Fits thresholds and gate on validation images with the handling that images get.
 
+    Raises:
+        StoppedEarly: If a stop was requested meanwhile.
+
     Returns:
         None if too few images are held out to say anything of a handling: the training images' ranges then are the
             gate.
@@ -125,7 +128,7 @@ def _handled(
         return None
 
     def progress(done: int, total: int) -> None:
-        watcher.phase(f"measuring what handling does to the score ({done} of {total} images)")
+        watcher.working("measuring what handling does to the score", done, total)
 
     paths = [data.dataset.root / path for path in rows.path]
     bank = measure_handled(bare, paths, rows.label.tolist(), [HANDLINGS] * len(rows), progress=progress)

@@ -203,6 +203,10 @@ class Beside:
         """See `Watcher.phase`."""
         self._watcher.phase(f"cross-validation, {self._name}: {text}")
 
+    def working(self, text: str, done: int, total: int) -> None:
+        """See `Watcher.working`."""
+        self._watcher.working(text, done, total)
+
     def step(self, row: dict[str, float]) -> None:
         """See `Watcher.beside`."""
         self._watcher.beside(row, self._left)

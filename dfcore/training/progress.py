@@ -41,6 +41,9 @@ class Watcher(Protocol):
     def phase(self, text: str) -> None:
         """Called when a new phase begins."""
 
+    def working(self, text: str, done: int, total: int) -> None:
+        """Called as images of a phase are done; raises `StoppedEarly` if a stop was requested."""
+
     def step(self, row: dict[str, float]) -> None:
         """Called after some steps, with time, epoch, step, steps, loss, lr, images_per_second, seconds_left."""
 

@@ -114,7 +114,9 @@ def conduct(run: Run, watcher: RunWatcher) -> None:
         _train(run, watcher)
         run.sweep()
     except StoppedEarly:
-        _note_end(run, State.STOPPED, "Stopped before the first step.")
+        learned = any(run.checkpoints.glob("epoch-*.npz"))
+        reason = "Stopped on request; what was learned is kept." if learned else "Stopped before the first step."
+        _note_end(run, State.STOPPED, reason)
     except LostRun:
         raise
     except KeyboardInterrupt:
@@ -232,7 +234,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     from dfcore.training.trainer import trainer_for
 
     require_data(run)
-    data = prepare(config, watcher.preparing)
+    data = prepare(config, watcher.working)
     begun = any(run.checkpoints.glob("epoch-*.npz"))
     require_same(data.dataset.root, data.rows, run.folder / "data.json", begun=begun)
     write_record(data.rows, run.folder, begun=begun)

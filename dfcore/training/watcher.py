@@ -7,10 +7,11 @@ from typing import Any
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
 from dfcore.utils.files import make_folder
+from dfcore.utils.texts import duration
 
 
 class StoppedEarly(Exception):  # noqa: N818  (not an error: a stop was requested)
-    """A stop was requested before training began."""
+    """A stop was requested outside of training: before it began, or while what comes after the network was fitted."""
 
 
 class RunWatcher:
@@ -27,6 +28,8 @@ class RunWatcher:
         self._run, self.say, self._progress = run, say, progress
         self._reported_at = 0.0
         self._board: Any = None
+        # Text of the phase, when it began, and how many images were done then.
+        self._work: tuple[str, float, int] | None = None
         self._epoch_count = self._batch_size = self._beside = self._steps = 0
 
     def plan(self, config: Any, *, steps: int, beside: int) -> None:
@@ -46,16 +49,21 @@ class RunWatcher:
         self.say(text)
         self._run.update(phase=text)
 
-    def preparing(self, text: str, done: int, total: int) -> None:
-        """Records how many images have been read, at most once per second.
+    def working(self, text: str, done: int, total: int) -> None:
+        """Records how many images of a phase are done and how long the rest will take, at most once per second.
 
         Raises:
             StoppedEarly: If a stop was requested.
         """
-        if time.monotonic() - self._reported_at < 1 and done < total:
+        now = time.monotonic()
+        if self._work is None or self._work[0] != text or done <= self._work[2]:
+            self._work = text, now, done
+        if now - self._reported_at < 1 and done < total:
             return
-        self._reported_at = time.monotonic()
-        self._run.update(phase=f"{text}: {done:,} of {total:,}")
+        self._reported_at = now
+        _, began, first = self._work
+        left = f", {duration((now - began) * (total - done) / (done - first))} left" if first < done < total else ""
+        self._run.update(phase=f"{text}: {done:,} of {total:,}{left}")
         if self.should_stop():
             raise StoppedEarly
 

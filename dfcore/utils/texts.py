@@ -9,3 +9,13 @@ def printable(text: object) -> str:
 def storable(name: object) -> str:
     """A file name as valid Unicode; bytes that are not UTF-8 become \\\\udc.. escapes."""
     return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def duration(seconds: float | None) -> str:
+    """Formats seconds: "40 s", "3 min", "2 h 5 min"; "" for None."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -20,7 +20,7 @@ from dfcore.training import reporter, session
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
 from dfcore.training.failures import in_words, translated
-from dfcore.training.watcher import StoppedEarly
+from dfcore.training.watcher import RunWatcher, StoppedEarly
 
 ROOT = Path(__file__).parents[2]
 TINY = {"arch": "cnn", "image_size": 32, "batch_size": 8, "epochs": 2, "lr": 1e-3, "precision": "float32"}
@@ -101,6 +101,23 @@ def test_it_waits_while_another_one_trains(small_dataset, tmp_path):
 
 
 @pytest.mark.slow
+def resume_in_a_worker(run) -> None:
+    """Goes on with a stopped run to its end, in a process as `dfcore runs resume` starts it."""
+    run.update(state=State.STOPPED, pid=None, started=None)
+    done = subprocess.run(
+        [sys.executable, "-c", f"""
+import sys
+from dfcore.runs import Run
+from dfcore.runs.process import identity
+from dfcore.training import worker
+run, me = Run({str(run.folder)!r}), identity()
+run.claim(int(me["pid"]), me["started"], epochs=2)
+sys.exit(worker.main({str(run.folder)!r}))
+"""], cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert run.status().state is State.COMPLETED
+
+
 def test_ctrl_c_stops_after_the_step_keeps_what_was_learned_and_the_run_goes_on(small_dataset, tmp_path):
     """The run is then resumed by the process of a worker, as `dfcore runs resume` does."""
 
@@ -118,19 +135,7 @@ def test_ctrl_c_stops_after_the_step_keeps_what_was_learned_and_the_run_goes_on(
     assert status.state is State.STOPPED
     assert "what was learned is kept" in status.reason
     assert list(run.checkpoints.glob("epoch-000001-step-00000001*.npz"))
-    run.update(state=State.STOPPED, pid=None, started=None)
-    done = subprocess.run(
-        [sys.executable, "-c", f"""
-import sys
-from dfcore.runs import Run
-from dfcore.runs.process import identity
-from dfcore.training import worker
-run, me = Run({str(run.folder)!r}), identity()
-run.claim(int(me["pid"]), me["started"], epochs=2)
-sys.exit(worker.main({str(run.folder)!r}))
-"""], cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert run.status().state is State.COMPLETED
+    resume_in_a_worker(run)
 
 
 def test_a_second_ctrl_c_stops_at_once(small_dataset, tmp_path):
@@ -208,6 +213,30 @@ def test_our_own_pass(error):
     with pytest.raises(type(error)) as caught, translated(CONFIG):
         raise error
     assert caught.value is error
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_gate_is_fitted_keeps_what_was_learned_and_the_run_goes_on(
+    small_dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["dfcore.evaluation.refit"], "FEWEST", 1)
+    told, working = [], RunWatcher.working
+
+    def stopping(watcher, text, done, total):
+        told.append(text)
+        if text.startswith("measuring what handling does") and "pressed" not in told:
+            told.append("pressed")
+            watcher._run.request_stop()
+        working(watcher, text, done, total)
+
+    monkeypatch.setattr(RunWatcher, "working", stopping)
+    run = dfcore.train(data_root=str(small_dataset), **TINY)
+    assert (run.status().state, "pressed" in told) == (State.STOPPED, True)
+    assert run.status().reason == "Stopped on request; what was learned is kept."
+    assert not run.bundle.exists() and not list(run.folder.glob(".finish-*"))
+    history = run.history()
+    resume_in_a_worker(run)
+    assert run.bundle.is_dir() and run.history() == history, "nothing is learned twice"
 
 
 def out_of_memory(*_, **__):

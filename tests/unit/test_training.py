@@ -57,6 +57,9 @@ class Watch:
     def phase(self, text):
         self.phases.append(text)
 
+    def working(self, text, done, total):
+        pass
+
     def step(self, row):
         self.steps.append(row)
 
