@@ -1,5 +1,6 @@
 """`dfcore.train`: a run in this process, from the queue to the detector; and what foreign errors become."""
 
+import importlib
 import json
 import signal
 import subprocess
@@ -219,7 +220,7 @@ def test_our_own_pass(error):
 def test_a_stop_while_the_gate_is_fitted_keeps_what_was_learned_and_the_run_goes_on(
     small_dataset, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sys.modules["dfcore.evaluation.refit"], "FEWEST", 1)
+    monkeypatch.setattr(importlib.import_module("dfcore.evaluation.refit"), "FEWEST", 1)
     told, working = [], RunWatcher.working
 
     def stopping(watcher, text, done, total):
