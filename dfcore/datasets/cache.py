@@ -5,7 +5,6 @@ store's lock, and leaves out what others have added meanwhile. Folders of prepro
 least recently used first, when there is no room for more.
 """
 
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from dfcore.datasets.pixel_store import PixelStore, Use, make_room
-from dfcore.errors import ImageError, StorageError
+from dfcore.datasets.pixel_store import make_room, opened
+from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec
 
@@ -99,23 +98,10 @@ def _load_memory(
     return store, known, errors
 
 
-def _opened(folder: Path, spec: PreprocessSpec) -> tuple[PixelStore, Use]:
-    """The store that all accounts share, or one of this account's own where another account keeps that for itself."""
-    try:
-        store = PixelStore(folder / spec.key, spec.input_shape)
-        return store, store.begin_use()
-    except StorageError:
-        own = folder / f"{spec.key}-{os.getuid() if hasattr(os, 'getuid') else 'own'}"
-        if not os.access(folder, os.W_OK) or os.access(folder / spec.key, os.W_OK | os.X_OK):
-            raise
-        store = PixelStore(own, spec.input_shape)
-        return store, store.begin_use()
-
-
 def _load_disk(
     wanted: dict[str, Path], spec: PreprocessSpec, folder: Path, progress: Progress | None, workers: int
 ) -> tuple[np.ndarray, dict[str, int], dict[str, str]]:
-    store, use = _opened(folder, spec)
+    store, use = opened(folder, spec.key, spec.input_shape)
     try:
         known = store.index()
         missing = [item for item in wanted.items() if item[0] not in known]

@@ -1,6 +1,7 @@
-"""The pixel cache on the disk: one folder for each preprocessing, with two files that only grow, and who uses them.
+"""The cache on the disk: one folder for each preprocessing, with two files that only grow, and who uses them.
 
-`pixels.bin` holds rows of uint8, each of the input shape of an image, `index.bin` the SHA-256 of each row's image. Rows
+`pixels.bin` holds rows of one shape and type, mostly uint8 of the input shape of an image (features of a frozen tower
+are kept in the same way), `index.bin` the SHA-256 of each row's image. Rows
 are only ever appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer
 overwrites. While somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process
 dies; a folder without one may be emptied.
@@ -150,6 +151,29 @@ class PixelStore:
             raise StorageError(
                 f"The cache {self._folder} cannot be written: {explained(error, self._folder / _PIXELS)}."
             ) from error
+
+
+def opened(folder: Path, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> tuple[PixelStore, Use]:
+    """The store that all accounts share, or one of this account's own where another account keeps that for itself.
+
+    Args:
+        folder: where the caches are kept.
+        name: of the store in it.
+        shape: of a row.
+        dtype: of its values.
+
+    Raises:
+        StorageError: when it cannot be made or written.
+    """
+    try:
+        store = PixelStore(folder / name, shape, dtype)
+        return store, store.begin_use()
+    except StorageError:
+        own = folder / f"{name}-{os.getuid() if hasattr(os, 'getuid') else 'own'}"
+        if not os.access(folder, os.W_OK) or os.access(folder / name, os.W_OK | os.X_OK):
+            raise
+        store = PixelStore(own, shape, dtype)
+        return store, store.begin_use()
 
 
 def entries(cache: Path) -> list[CacheEntry]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dfcore import workspace
 from dfcore.errors import BundleError
-from dfcore.utils.files import sha256_file
+from dfcore.utils.files import remembered, sha256_file
 
 NAME, FILE = "clip_vit_b16", "clip_vit_b16_image_int8.npz"
 SHA256 = "fc1794ca9680080b10a226a0a08fc2706c1626b32b062bb7df55f129e801ce8d"
@@ -55,12 +55,16 @@ def tower_file() -> Path:
     """
     paths = [folder / "parts" / FILE for folder in workspace.model_folders()] + [_shipped()]
     for path in paths:
-        if path.is_file() and sha256_file(path) == SHA256:
+        if path.is_file() and _hash(path) == SHA256:
             return path
     raise BundleError(
         f"The network that this detector builds on is missing: {NAME}, {FILE}, SHA-256 {SHA256}. Expected it in "
         f"{_shipped().parent}."
     )
+
+
+# Half a second is much for each of several detectors.
+_hash = remembered(most=4)(sha256_file)
 
 
 def _shipped() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dfcore.datasets.pixel_store import PixelStore, make_room
+from dfcore.datasets.pixel_store import PixelStore, make_room, opened
 from dfcore.engines.tower_engine import shared_tower
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, handling, sandbox
@@ -91,10 +91,33 @@ def load_features(
         StorageError: If the cache cannot be written.
         BundleError, MissingExtraError: If the tower cannot be run here.
     """
-    shape = (len(spec.view_titles), WIDTH)
-    store = PixelStore(folder / f"{clip.NAME}-{clip.SHA256[:8]}-{_VERSION}-{spec.key}", shape, np.float16)
-    use = store.begin_use()
+    name = f"{clip.NAME}-{clip.SHA256[:8]}-{_VERSION}-{spec.key}"
+    store, use = opened(folder, name, (len(spec.view_titles), WIDTH), np.float16)
     keys = {variant: [_key(digest, variant) for digest in digests] for variant in wanted}
+    try:
+        errors = _complete(store, folder, paths, digests, spec, wanted, keys, progress)
+        known = store.index()
+        rows = {
+            variant: np.array([known.get(key, -1) if mask[number] else -1 for number, key in enumerate(keys[variant])])
+            for variant, mask in wanted.items()
+        }
+        return Frozen(store.open(len(known), use), rows), errors
+    except BaseException:
+        use.end()
+        raise
+
+
+def _complete(
+    store: PixelStore,
+    folder: Path,
+    paths: Sequence[Path],
+    digests: Sequence[str],
+    spec: PreprocessSpec,
+    wanted: dict[Variant, np.ndarray],
+    keys: dict[Variant, list[str]],
+    progress: Progress,
+) -> dict[int, str]:
+    """Computes what is missing; returns {number of the image: reason} of those that cannot be read."""
     known, errors, waiting = store.index(), {}, []
     todo = [
         (number, variants)
@@ -112,12 +135,7 @@ def load_features(
             store.append(waiting)
             waiting = []
         progress(done, len(todo))
-    known = store.index()
-    rows = {
-        variant: np.array([known.get(key, -1) if mask[number] else -1 for number, key in enumerate(keys[variant])])
-        for variant, mask in wanted.items()
-    }
-    return Frozen(store.open(len(known), use), rows), errors
+    return errors
 
 
 def _computed(
