@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dfcore.confidence.file_range import FLATNESS_MARGIN
 from dfcore.confidence.gate import Gate
 from dfcore.confidence.thresholds import ORIGINAL, TOLERANCE, ErrorBudget, upper_threshold
 from dfcore.labels import FAKE, REAL
@@ -17,7 +18,6 @@ _NEIGHBOURS = 5
 _LEAST_DECIDED = 0.5
 # Share of images after sound handling that may look like one after handling that breaks the score, of those held out.
 _MISTAKEN, _FOLDS, _INVERSE_PENALTY = 0.02, 5, 0.001
-_FLATNESS_MARGIN = 0.15
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,13 @@ def sound_handlings(
 ) -> list[str]:
     """The handlings after which the budget can be kept at a price worth paying.
 
-    Thresholds are those of `fit_thresholds` for images of all sound handlings. One more handling widens the range
-    between them: more of its images are decided, fewer of others. Grades are added, each with all weaker ones of its
-    family, as long as more is decided in all, images of handlings that are not sound counting as undecided, and each
-    family as much as images as they are.
+    Thresholds are those of `fit_thresholds` for images of all sound handlings, sources not told apart: where each is to
+    keep the budget, the choice is made as if all were one. It is made on the images that the thresholds are then fitted
+    on, so the guarantee of conformal risk control holds for given handlings, not for their choice.
+
+    One more handling widens the range between the thresholds: more of its images are decided, fewer of others. Grades
+    are added, each with all weaker ones of its family, as long as more is decided in all, images of handlings that are
+    not sound counting as undecided, and each family as much as images as they are.
 
     Args:
         labels: 0 real, 1 fake, (N,).
@@ -145,7 +148,7 @@ def fit_limits(handled: Handled, sound: Sequence[str], families: Mapping[str, Se
         else None,
         flat=(
             _below(values(sound, "flat"), values(broken(NOISE), "flat")) if broken(NOISE) else None,
-            min(float(np.percentile(values(sound, "flat"), 99)) + _FLATNESS_MARGIN, 1.0),
+            min(float(np.percentile(values(sound, "flat"), 99)) + FLATNESS_MARGIN, 1.0),
         ),
     )
 

@@ -143,8 +143,11 @@ class Words(BaseModel):
         most = thresholds.budget.max_fnr
         if not self.sources or self.share(thresholds)[2] > most:
             return False
-        # Of few fakes, one is no share that could be told from the budget.
-        return all(each.below(thresholds.real_below) <= max(1, most * each.fakes) for each in self.sources)
+        return all(self._within(each, thresholds) for each in self.sources)
+
+    def _within(self, source: HeldOutSource, thresholds: DecisionThresholds) -> bool:
+        """Whether a source by itself keeps the budget; of few fakes, one is no share that could be told from it."""
+        return source.below(thresholds.real_below) <= max(1, thresholds.budget.max_fnr * source.fakes)
 
     def rows(self, thresholds: DecisionThresholds) -> list[dict[str, str | int | float | None]]:
         """A table of the evidence, a row a source, the last of all together if there are several."""
@@ -170,6 +173,11 @@ class Words(BaseModel):
         )
         if self.allow_real(thresholds):
             return f"{text}: it may call an image likely real."
+        beyond = [each for each in self.sources if not self._within(each, thresholds)]
+        if beyond and upper <= thresholds.budget.max_fnr:
+            counts = [(each.below(thresholds.real_below), each) for each in beyond]
+            worst = ", ".join(f"{below} of {each.fakes:,} in {each.name}" for below, each in counts)
+            text = f"{text}, but {worst}, more than the budget"
         return f"{text}: it has no right to call an image likely real."
 
 

@@ -285,6 +285,11 @@ class Card(_Part):
         return "", {}
 
     @property
+    def by_source(self) -> bool:
+        """Whether it was cross-validated by whole sources, each of which is to keep the budget."""
+        return self.training.config.get("cross_validation") == "source"
+
+    @property
     def spec(self) -> PreprocessSpec:
         """The preprocessing of this detector's model."""
         resize: Any = self.preprocess.resize

@@ -58,14 +58,21 @@ def network(folder: Path, card: Card, head: "keras.Model") -> "keras.Model":
     return model
 
 
-def engine(folder: Path, card: Card, precision: Precision = "float32") -> TowerEngine:
+def engine(folder: Path, card: Card, precision: Precision = "float32", *, gradcam: bool | None = None) -> TowerEngine:
     """The tower, shared by all detectors of this process, with the head of this one.
+
+    Args:
+        folder: Folder of the bundle.
+        card: Its card.
+        precision: What the tower computes in.
+        gradcam: Whether its heat-maps may be used; by default if the card says that they agree with Keras's.
 
     Raises:
         BundleError: If the tower is missing, or the head does not fit it.
         MissingExtraError: If OpenVINO is not installed.
     """
     _require_tower(folder, card)
+    agree = card.openvino is not None and card.openvino.gradcam_difference is not None
     kernel, bias = _checked(folder, list(read_weights(folder / MODEL).values()))
     try:
         return TowerEngine(
@@ -75,6 +82,7 @@ def engine(folder: Path, card: Card, precision: Precision = "float32") -> TowerE
             loss=card.loss,
             tta_flip=card.tta_flip,
             precision=precision,
+            gradcam=agree if gradcam is None else gradcam,
         )
     except ValueError as error:
         raise BundleError(f"{folder}: its head does not fit its card: {error}") from error

@@ -4,7 +4,7 @@ The head is one dense layer, kilobytes of weights, and runs in NumPy.
 """
 
 import threading
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,27 +36,26 @@ class _SharedTower:
         def keep(request: Any, number: int) -> None:
             result[number] = request.get_tensor(FEATURES).data[0]
 
-        with self._lock:
-            self._queue.set_callback(keep)
-            for number, square in enumerate(squares):
-                self._queue.start_async({0: square[None]}, number)
-            self._queue.wait_all()
+        self._run(squares, keep)
         return result
 
     def tokens(self, square: np.ndarray) -> np.ndarray:
         """Tokens of one image, (224, 224, 3), after the block of the map: float32 (1, 197, 768)."""
-        found = []
-        with self._lock:
-            self._queue.set_callback(lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
-            self._queue.start_async({0: square[None]})
-            self._queue.wait_all()
+        found: list[np.ndarray] = []
+        self._run(square[None], lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
         return found[0]
 
-
-@lru_cache(3)
-def shared_tower(precision: Precision = "float32") -> _SharedTower:
-    """The compiled tower, one for all detectors of this process."""
-    return _SharedTower(precision)
+    def _run(self, squares: np.ndarray, keep: Callable[[Any, int], None]) -> None:
+        # A request that is refused by the queue would be lost for it.
+        if squares.dtype != np.uint8 or squares.shape[1:] != (clip.SIDE, clip.SIDE, 3):
+            raise ValueError(f"Expected uint8 images of {clip.SIDE} pixels. Received: {squares.dtype} {squares.shape}.")
+        with self._lock:
+            self._queue.set_callback(keep)
+            try:
+                for number, square in enumerate(squares):
+                    self._queue.start_async({0: square[None]}, number)
+            finally:
+                self._queue.wait_all()
 
 
 class _SharedMaps:
@@ -79,16 +78,31 @@ class _SharedMaps:
             return np.array(self._request.get_tensor(GRADCAM).data[0])
 
 
-@lru_cache(1)
+# What is compiled serves all detectors of this process; threads that ask at once wait for one.
+_compiling = threading.RLock()
+_towers: dict[Precision, _SharedTower] = {}
+_maps: list[_SharedMaps] = []
+
+
+def shared_tower(precision: Precision) -> _SharedTower:
+    """The compiled tower, one for all detectors of this process."""
+    with _compiling:
+        if precision not in _towers:
+            _towers[precision] = _SharedTower(precision)
+        return _towers[precision]
+
+
 def _shared_maps() -> _SharedMaps:
-    return _SharedMaps()
+    with _compiling:
+        if not _maps:
+            _maps.append(_SharedMaps())
+        return _maps[0]
 
 
 class TowerEngine:
     """Runs the shared tower and a head. Thread-safe."""
 
     width = WIDTH
-    has_gradcam = True
 
     def __init__(
         self,
@@ -99,6 +113,7 @@ class TowerEngine:
         loss: str = "binary",
         tta_flip: bool = False,
         precision: Precision = "float32",
+        gradcam: bool = True,
     ):
         """Loads the tower, if no other detector has.
 
@@ -109,6 +124,7 @@ class TowerEngine:
             loss: "binary" or "categorical"; tells with several views what the units mean.
             tta_flip: Whether outputs are averaged over an image and its mirror image.
             precision: What the tower computes in; other than "float32" scores change.
+            gradcam: Whether its heat-maps may be used.
 
         Raises:
             ValueError: If the units do not fit the views.
@@ -118,6 +134,7 @@ class TowerEngine:
         self.name = _NAMES[precision]
         self.views, self.heads, self.tta_flip = views, count_heads(len(bias), views, loss), tta_flip
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+        self.has_gradcam = gradcam
         self._tower = shared_tower(precision)
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
@@ -135,13 +152,13 @@ class TowerEngine:
         return self.outputs(pixels).logits
 
     def gradcam(self, pixels: np.ndarray, view: int = 0) -> np.ndarray:
-        """See `OpenVinoEngine.gradcam`; the layer is the one of `clip.MAP_BLOCK`."""
+        """See `OpenVinoEngine.gradcam`; the layer is the one of `clip.MAP_BLOCK`, always in float32."""
         units = self._kernel.shape[1]
         if self.heads > 1:
             head = self._kernel[:, view]
         else:
             head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
-        return _shared_maps().evidence(self._tower.tokens(pixels), head)
+        return _shared_maps().evidence(shared_tower("float32").tokens(pixels), head)
 
     def _logits(self, features: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.

@@ -1,7 +1,7 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.calibration import calibration_error, reliability
-from dfcore.evaluation.coverage import coverage, sources_held_out
+from dfcore.evaluation.coverage import coverage, held_out_words, sources_held_out
 from dfcore.evaluation.handled import Bank, learned_features, measure_handled
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
@@ -60,6 +60,7 @@ __all__ = [
     "robustness",
     "roc_points",
     "score_rows",
+    "held_out_words",
     "sources_held_out",
     "splits_as_trained",
     "stability",

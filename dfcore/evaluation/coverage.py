@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfcore.confidence import DecisionThresholds, HeldOutSource, fit_thresholds
+from dfcore.confidence import DecisionThresholds, HeldOutSource, Words, fit_thresholds
+from dfcore.detectors.card import Card
+from dfcore.evaluation.three_way import error_rates
 from dfcore.labels import FAKE, REAL
 
 _MOST_GROUPS = 50
@@ -36,10 +38,10 @@ def coverage(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[s
         row = {"group": name, "real": int((labels[own] == REAL).sum()), "fake": int((labels[own] == FAKE).sum())}
         row["refused"] = float(ood[names == name].mean())
         others = (names != name) & ~ood
-        row |= (errors := _errors(labels[own], scores[own], thresholds))
+        row |= (errors := error_rates(labels[own], scores[own], thresholds))
         if few:
             without = fit_thresholds(labels[others], scores[others], thresholds.budget, groups=names[others])
-            errors = _errors(labels[own], scores[own], without)
+            errors = error_rates(labels[own], scores[own], without)
         rows.append(row | {f"{key}_without": value if few else None for key, value in errors.items()})
     return rows
 
@@ -49,7 +51,8 @@ def sources_held_out(table: pd.DataFrame, thresholds: DecisionThresholds) -> lis
 
     The thresholds were chosen on these sources too, so that each keeps the budget at them whatever it holds. A source's
     scores are therefore lowered by as much as it lowered the lower threshold: they then lie below it as they would have
-    lain below the one that the other sources give.
+    lain below the one that the other sources give. That one is fitted on images as they are: if the thresholds were
+    chosen on handled images too, what handling lowered is charged to the source as well, to the safe side.
 
     Args:
         table: Predictions of cross-validation by source: label, score, group.
@@ -67,14 +70,11 @@ def sources_held_out(table: pd.DataFrame, thresholds: DecisionThresholds) -> lis
     return result
 
 
-def _errors(labels: np.ndarray, scores: np.ndarray, thresholds: DecisionThresholds) -> dict[str, float | None]:
-    alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
-    return {
-        "fpr": _share(alarms[labels == REAL]),
-        "passed": _share(passed[labels == FAKE]),
-        "inconclusive": _share(~alarms & ~passed),
-    }
+def held_out_words(card: Card, table: pd.DataFrame) -> Words:
+    """The evidence for a detector's words that its own cross-validation gives: none unless it is by source.
 
-
-def _share(chosen: np.ndarray) -> float | None:
-    return float(chosen.mean()) if len(chosen) else None
+    Args:
+        card: The card with its thresholds.
+        table: Predictions of cross-validation: label, score, group.
+    """
+    return Words(sources=tuple(sources_held_out(table, card.thresholds))) if card.by_source else Words()

@@ -26,8 +26,8 @@ from dfcore.confidence import (
 )
 from dfcore.detectors.card import Card
 from dfcore.evaluation.handled import Bank
+from dfcore.evaluation.three_way import error_rates
 from dfcore.imaging.handling import GRADED
-from dfcore.labels import FAKE, REAL
 
 # Handlings that move no property by grades, each by itself.
 FAMILIES = GRADED | {"back": ("resize_half",), "crop": ("crop",)}
@@ -60,11 +60,12 @@ def handled_rows(rows: pd.DataFrame) -> pd.DataFrame | None:
     """The held-out images that are handled: at most `MOST` a class, fewer of large ones, in their order.
 
     Args:
-        rows: All held-out images: label, width, height and any more columns.
+        rows: All held-out images: sha256, label, width, height and any more columns.
 
     Returns:
         The rows; None if there are fewer than `FEWEST` of a class.
     """
+    rows = rows.drop_duplicates("sha256")  # A copy says nothing more.
     counts = rows.label.value_counts()
     if len(counts) < 2 or counts.min() < FEWEST:
         return None
@@ -82,8 +83,6 @@ def refit(
     base: pd.DataFrame,
     source: str,
     learned: Callable[[Sequence[str]], np.ndarray],
-    *,
-    by_source: bool = False,
 ) -> Refit:
     """Fits on handled images.
 
@@ -96,14 +95,13 @@ def refit(
             from cross-validation; handling changes them as it changes those of the bank.
         source: Description of `base`, for the card.
         learned: Returns features, (M, D), of training images after these handlings.
-        by_source: Whether groups are whole sources, each of which keeps the budget.
     """
     budget = card.decision_thresholds.budget if card.decision_thresholds else ErrorBudget()
     handled = bank.handled
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     carried = handled.carried(labels, logits)
     sound = sound_handlings(labels, carried, FAMILIES, budget)
-    groups = base.group.fillna("").to_numpy(str) if by_source else None
+    groups = base.group.fillna("").to_numpy(str) if card.by_source else None
     kept = {name: carried[name] for name in sound}
     thresholds = fit_pooled(labels, kept, card.calibration, budget, source, groups)
     assert card.ood is not None  # The caller's to see to.
@@ -205,20 +203,13 @@ def _measured(table: pd.DataFrame, thresholds: DecisionThresholds, sound: list[s
     rows = []
     for name, part in table.groupby("group", sort=False):
         scores, labels = part.score[~part.is_ood].to_numpy(float), part.label[~part.is_ood].to_numpy(int)
-        alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
         rows.append(
             MeasuredHandling(
                 handling=str(name),
                 images=len(part),
                 refused=float(part.is_ood.mean()),
-                fpr=_share(alarms[labels == REAL]),
-                passed=_share(passed[labels == FAKE]),
-                inconclusive=_share(~alarms & ~passed),
                 sound=name in sound,
+                **error_rates(labels, scores, thresholds),
             )
         )
     return tuple(rows)
-
-
-def _share(chosen: np.ndarray) -> float | None:
-    return float(chosen.mean()) if len(chosen) else None

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dfcore.confidence import RULES, DecisionThresholds
-from dfcore.labels import FAKE, REAL
+from dfcore.evaluation.three_way import error_rates
 
 
 def refusal_table(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[str, Any]]:
@@ -38,16 +38,7 @@ def refusal_table(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[d
 
 
 def _errors(table: pd.DataFrame, total: int, thresholds: DecisionThresholds) -> dict[str, Any]:
-    labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    alarms, passed = scores >= thresholds.fake_from, scores < thresholds.real_below
-    return {
-        "images": len(table),
-        "share": len(table) / total if total else None,
-        "fpr": _share(alarms[labels == REAL]),
-        "passed": _share(passed[labels == FAKE]),
-        "decided": _share(alarms | passed),
-    }
-
-
-def _share(chosen: np.ndarray) -> float | None:
-    return float(chosen.mean()) if len(chosen) else None
+    errors = error_rates(table.label.to_numpy(int), table.score.to_numpy(float), thresholds)
+    undecided = errors.pop("inconclusive")
+    decided = None if undecided is None else 1 - undecided
+    return {"images": len(table), "share": len(table) / total if total else None} | errors | {"decided": decided}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dfcore.confidence import DECISIONS, DecisionThresholds, decide, find
+from dfcore.confidence import DECISIONS, DecisionThresholds, decide, find, is_fake
 from dfcore.evaluation.inputs import check
 from dfcore.labels import FAKE, NAMES, REAL
 
@@ -57,6 +57,26 @@ def three_way(
         "abstention_rate": _share(~decided),
         "ood_rate": _share(ood),
         "selective_accuracy": _share(right[decided]),
+    }
+
+
+def error_rates(labels: np.ndarray, scores: np.ndarray, thresholds: DecisionThresholds) -> dict[str, float | None]:
+    """Errors by the thresholds alone, whatever the words.
+
+    Args:
+        labels: 0 real, 1 fake, (N,).
+        scores: P(fake), (N,).
+        thresholds: The thresholds.
+
+    Returns:
+        fpr (of the real images, the share that is called likely fake), passed (of the fakes, the share below the lower
+        threshold) and inconclusive (the share between the thresholds); None where there is no such image.
+    """
+    alarms, passed = is_fake(scores, thresholds.fake_from), scores < thresholds.real_below
+    return {
+        "fpr": _share(alarms[labels == REAL]),
+        "passed": _share(passed[labels == FAKE]),
+        "inconclusive": _share(~alarms & ~passed),
     }
 
 

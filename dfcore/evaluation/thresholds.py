@@ -28,8 +28,7 @@ def thresholds_for(folder: Path | None, card: Card, budget: ErrorBudget) -> Deci
     table = read_predictions(path)
     chosen_on = card.decision_thresholds.chosen_on if card.decision_thresholds else "the validation split"
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    by_source = card.decision_thresholds is not None and card.decision_thresholds.groups
-    groups = table.group.fillna("").to_numpy(str) if by_source else None
+    groups = table.group.fillna("").to_numpy(str) if card.by_source else None
     gate = card.ood.gate if card.ood else None
     handled = predictions_path(folder, HANDLED) if folder else None
     if gate is None or handled is None or not handled.is_file():

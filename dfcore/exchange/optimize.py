@@ -1,5 +1,6 @@
 """Adds an OpenVINO network to a bundle, and enables it if its results match Keras."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ GRADCAM_LIMIT = 0.05
 _PATTERNS = 32
 # Number of images whose heat-maps are compared, each of which costs as much as two verdicts.
 _EXPLAINED = 8
+# Of a tower, which takes seconds a verdict in Keras: patterns and images; the last one is explained.
+_TOWER_PATTERNS, _TOWER_IMAGES = 8, 24
 
 
 def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
@@ -63,10 +66,11 @@ def optimize(folder: Path, pixels: np.ndarray | None = None) -> Card:
             f"Copy its folder to {workspace.models_dir()} and optimize the copy."
         )
     detector = Detector.load(folder, "keras")
-    pixels = patterns(detector.spec.size, pixels, len(detector.spec.view_titles))
-    if detector.card.tower is not None and installed():
-        return _store(folder, detector.card, _compared_tower(detector, pixels), None)
-    record, files = _compared(detector, pixels)
+    if detector.card.tower is not None:
+        record, files = _guarded(lambda: (_compared_tower(detector, pixels), None))
+    else:
+        squares = patterns(detector.spec.size, pixels, len(detector.spec.view_titles))
+        record, files = _guarded(lambda: _compared(detector, squares))
     if files is not None:
         graph, weights = files
         files = graph, weight_dedup.pack(graph, weights, read_weights(folder / MODEL))
@@ -98,48 +102,57 @@ def patterns(size: int, pixels: np.ndarray | None = None, views: int = 1) -> np.
     return squares if pixels is None else np.concatenate([squares, pixels])
 
 
-def _compared(detector: Detector, pixels: np.ndarray) -> tuple[OpenVINORecord, tuple[bytes, bytes] | None]:
+Compared = tuple[OpenVINORecord, tuple[bytes, bytes] | None]
+
+
+def _guarded(compare: Callable[[], Compared]) -> Compared:
+    """What a comparison found, or why there is none."""
     if not installed():
         return OpenVINORecord(enabled=False, reason="OpenVINO was not installed"), None
+    try:
+        return compare()
+    except BundleError as error:
+        reason = str(error)
+    except Exception as error:  # OpenVINO raises many exception types on networks it cannot run.
+        reason = f"OpenVINO cannot run this network: {printable(' '.join(str(error).split()))[-200:]}"
+    return OpenVINORecord(enabled=False, reason=reason, version=version("openvino")), None
+
+
+def _compared(detector: Detector, pixels: np.ndarray) -> Compared:
     explainer = detector.explainer()
     kind: dict[str, Any] = {"views": len(detector.spec.view_titles), "loss": detector.card.loss}
     how = kind | {"tta_flip": detector.card.tta_flip}
-    try:
-        files = convert(detector.model, layer=explainer.default_layer, **how)
-        gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files, **kind), pixels)
-        if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
-            files, gradcam_difference = convert(detector.model, **how), None
-        result = OpenVinoEngine(*files, **kind).outputs(pixels)
-        two_threads = OpenVinoEngine(*files, thread_invariant=True, **kind)
-        # Several views never run on two threads, see `OpenVinoEngine`.
-        thread_invariant = kind["views"] == 1 and all(
-            _identical(two_threads.outputs(pixels[[index]]), result, index) for index in range(len(pixels))
-        )
-    except BundleError as error:
-        return OpenVINORecord(enabled=False, reason=str(error), version=version("openvino")), None
-    except Exception as error:  # OpenVINO raises many exception types on networks it cannot run.
-        text = printable(" ".join(str(error).split()))[-200:]
-        return OpenVINORecord(
-            enabled=False, reason=f"OpenVINO cannot run this network: {text}", version=version("openvino")
-        ), None
+    files = convert(detector.model, layer=explainer.default_layer, **how)
+    gradcam_difference = _gradcam_difference(explainer, OpenVinoEngine(*files, **kind), pixels)
+    if gradcam_difference is not None and not gradcam_difference < GRADCAM_LIMIT:
+        files, gradcam_difference = convert(detector.model, **how), None
+    result = OpenVinoEngine(*files, **kind).outputs(pixels)
+    two_threads = OpenVinoEngine(*files, thread_invariant=True, **kind)
+    # Several views never run on two threads, see `OpenVinoEngine`.
+    thread_invariant = kind["views"] == 1 and all(
+        _identical(two_threads.outputs(pixels[[index]]), result, index) for index in range(len(pixels))
+    )
     cheaper = OpenVinoEngine(*files, bfloat16=True, **kind).outputs(pixels) if has_bfloat16() else None
     record = _record(detector, pixels, result, bfloat16=cheaper)
     about = {"gradcam_difference": gradcam_difference, "thread_invariant": thread_invariant}
     return record.model_copy(update=about), files
 
 
-def _compared_tower(detector: Detector, pixels: np.ndarray) -> OpenVINORecord:
-    """Compares the tower as a graph for OpenVINO, which is the program's own and no part of the bundle."""
+def _compared_tower(detector: Detector, pixels: np.ndarray | None) -> OpenVINORecord:
+    """Compares the tower as a graph for OpenVINO, on few images: it is the program's own and no part of the bundle."""
     assert detector.folder is not None
     folder, card = detector.folder, detector.card
-    engine = on_tower.engine(folder, card)
+    some = patterns(detector.spec.size, None, len(detector.spec.view_titles))[:: _PATTERNS // _TOWER_PATTERNS]
+    if pixels is not None:
+        some = np.concatenate([some, pixels[:_TOWER_IMAGES]])
+    engine = on_tower.engine(folder, card, gradcam=True)
 
     def at(precision: Precision) -> Outputs:
-        return on_tower.engine(folder, card, precision).outputs(pixels)
+        return on_tower.engine(folder, card, precision).outputs(some)
 
     bfloat16 = at("bfloat16") if has_bfloat16() else None
-    record = _record(detector, pixels, at("float32"), bfloat16=bfloat16, int8=at("int8"))
-    difference = _gradcam_difference(detector.explainer(), engine, pixels)
+    record = _record(detector, some, engine.outputs(some), bfloat16=bfloat16, int8=at("int8"))
+    difference = _gradcam_difference(detector.explainer(), engine, some[-1:])
     if difference is None or not difference < GRADCAM_LIMIT:
         return record
     return record.model_copy(update={"gradcam_difference": difference})

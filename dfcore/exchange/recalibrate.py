@@ -23,6 +23,7 @@ from dfcore.evaluation import (
     FEWEST,
     HANDLED,
     full_metrics,
+    held_out_words,
     learned_features,
     measure_handled,
     predictions_path,
@@ -70,7 +71,6 @@ def recalibrate(
             "with those of its validation split."
         )
     base, source = splits[name], detector.card.threshold.chosen_on
-    by_source = detector.card.training.config.get("cross_validation") == "source"
     ood_detector = read_ood_detector(folder, detector.card)
     assert ood_detector is not None  # Checked by `_held_out`.
     names = images.assign(path=[path.name for path in images.path])
@@ -78,12 +78,15 @@ def recalibrate(
     def features(sound: Sequence[str]) -> np.ndarray:
         return learned_features(detector, learned, sound, progress=progress)
 
-    fitted = refit(detector.card, ood_detector, bank, names, base, source, features, by_source=by_source)
+    fitted = refit(detector.card, ood_detector, bank, names, base, source, features)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".recalibrate-") as aside:
         made = Path(aside) / "bundle"
         shutil.copytree(folder, made)
         card = fitted.card.model_copy(update={"words": Words(), "measured": [], "robustness": []})
+        if CROSS_VALIDATION in splits:
+            unseen = base.assign(score=card.calibration.apply(base.logit.to_numpy(float)))
+            card = card.model_copy(update={"words": held_out_words(card, unseen)})
         write_card(made, card)
         card = write_ood_detector(made, card, fitted.ood_detector)
         splits[HANDLED] = fitted.table

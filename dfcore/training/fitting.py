@@ -10,7 +10,6 @@ from dfcore.confidence import (
     ErrorBudget,
     FileRange,
     OODDetector,
-    Words,
     fit_calibration,
     fit_thresholds,
     flatness,
@@ -19,7 +18,7 @@ from dfcore.confidence import (
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors.card import Card, OODRecord, Threshold
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import Refit, learned_features, measure_handled, refit, sources_held_out
+from dfcore.evaluation import Refit, held_out_words, learned_features, measure_handled, refit
 from dfcore.evaluation.refit import HANDLINGS, handled_rows
 from dfcore.imaging.preprocess import first_view
 from dfcore.training.data import TrainingData
@@ -75,14 +74,8 @@ def fit_confidence(
         card, ood_detector = handled.card, handled.ood_detector
     if unseen is not None:
         unseen = unseen.assign(score=card.calibration.apply(unseen.logit.to_numpy(float)), is_ood=False)
-        if _by_source(card):
-            sources = tuple(sources_held_out(unseen, card.thresholds))
-            card = card.model_copy(update={"words": Words(sources=sources)})
+        card = card.model_copy(update={"words": held_out_words(card, unseen)})
     return Fitted(card, ood_detector, unseen, None if handled is None else handled.table)
-
-
-def _by_source(card: Card) -> bool:
-    return card.training.config.get("cross_validation") == "source"
 
 
 def _fit(
@@ -100,7 +93,7 @@ def _fit(
     """
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     calibration = fit_calibration(labels, logits, fitted_on=source)
-    groups = base.group.fillna("").to_numpy(str) if _by_source(card) else None
+    groups = base.group.fillna("").to_numpy(str) if card.by_source else None
     thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source, groups=groups)
     learned = data.positions(TRAIN)
     some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
@@ -137,7 +130,7 @@ def _handled(
     def features(sound: Sequence[str]) -> np.ndarray:
         return learned_features(bare, learned, sound, progress=progress)
 
-    return refit(card, ood_detector, bank, rows, base, card.threshold.chosen_on, features, by_source=_by_source(card))
+    return refit(card, ood_detector, bank, rows, base, card.threshold.chosen_on, features)
 
 
 def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

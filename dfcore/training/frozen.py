@@ -60,8 +60,15 @@ class Frozen:
     rows: dict[Variant, np.ndarray]
 
     def gather(self, variant: Variant, positions: np.ndarray) -> np.ndarray:
-        """Features of some images in one form, float16 (len(positions), views, WIDTH)."""
-        return self.store[self.rows[variant][positions]]
+        """Features of some images in one form, float16 (len(positions), views, WIDTH).
+
+        Raises:
+            ValueError: If an image has none in this form.
+        """
+        rows = self.rows[variant][positions]
+        if (rows < 0).any():
+            raise ValueError(f"Expected images that have the form {variant}. Received: some that do not.")
+        return self.store[rows]
 
 
 def load_features(
@@ -101,6 +108,9 @@ def load_features(
             variant: np.array([known.get(key, -1) if mask[number] else -1 for number, key in enumerate(keys[variant])])
             for variant, mask in wanted.items()
         }
+        for variant, mask in wanted.items():
+            for number in np.flatnonzero(mask & (rows[variant] < 0)).tolist():
+                errors.setdefault(number, "The cache lost its features; it was damaged from outside.")
         return Frozen(store.open(len(known), use), rows), errors
     except BaseException:
         use.end()
@@ -150,7 +160,7 @@ def _computed(
         if variant not in shown:
             shown |= _forms(rgb, digest, variant)
     squares = np.stack([spec.apply(shown[variant]) for variant in variants])
-    values = shared_tower().features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
+    values = shared_tower("float32").features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
     return list(zip(variants, values.reshape(len(variants), -1, WIDTH), strict=True))
 
 

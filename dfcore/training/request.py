@@ -14,6 +14,7 @@ from dfcore.errors import ConfigError
 from dfcore.training import presets
 from dfcore.training.checks import SOLVED_AT_ONCE
 from dfcore.training.config import TrainConfig, make_config, suggest
+from dfcore.utils import extras
 
 
 class _Rule(NamedTuple):
@@ -39,7 +40,7 @@ _RULES = (
         for name in _OF_STEPS
     ),
     _Rule("handled", lambda c: c.on_tower, "weights=shipped"),
-    _Rule("pairs", lambda c: c.on_tower and bool(c.views.strip(" ,")), "weights=shipped and further views"),
+    _Rule("pairs", lambda c: c.on_tower and c.view_heads == "own", "weights=shipped, further views and view_heads=own"),
     _Rule("warmup_epochs", lambda c: c.schedule == "cosine", "schedule=cosine"),
     _Rule("weight_decay", lambda c: c.optimizer == "adamw", "optimizer=adamw"),
     _Rule("plateau_patience", lambda c: c.schedule == "plateau", "schedule=plateau"),
@@ -121,6 +122,8 @@ def check_request(
         values["arch_file"] = str(architectures.load_file(values["arch_file"]))
     config = make_config(values)
     _refuse_idle(config, without_effect(config), asked, note)
+    if config.on_tower:
+        extras.require("openvino", "openvino", "Training on the weights that ship")
     data = dataset or scan(config.data_root, progress=progress)
     values["data_root"] = str(Path(config.data_root).expanduser().resolve())
     fitting = suggest(image_side(data)) if not {"arch", "image_size"} & set(values) and len(data.usable) else {}

@@ -66,7 +66,7 @@ class Tower:
 @pytest.fixture
 def tower(monkeypatch):
     made = Tower()
-    monkeypatch.setattr(frozen, "shared_tower", lambda: made)
+    monkeypatch.setattr(frozen, "shared_tower", lambda precision: made)
     return made
 
 
