@@ -9,7 +9,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from dfcore.faces.networks import weights_file
+from dfcore.faces.networks import FILE
+from dfcore.parts import part_file
 from dfcore.utils.files import sha256_file, write_atomic
 
 NAMES = {
@@ -40,7 +41,7 @@ def main() -> None:
             weights[f"{name}.{head}.kernel"] = kernel.T if dense else kernel.transpose(3, 2, 0, 1)
             weights[f"{name}.{head}.bias"] = next(arrays)
     weights = {key: np.ascontiguousarray(value, np.float32) for key, value in weights.items()}
-    path = weights_file()
+    path = part_file(FILE)
     path.parent.mkdir(exist_ok=True)
 
     def write(aside: Path) -> None:

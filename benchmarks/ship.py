@@ -17,8 +17,20 @@ from dfcore.confidence import ErrorBudget, decide
 from dfcore.datasets import TEST, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import measure, robustness, splits_as_trained, three_way, thresholds_for
+from dfcore.evaluation import (
+    HANDLED,
+    full_metrics,
+    measure,
+    predictions_path,
+    read_predictions,
+    robustness,
+    splits_as_trained,
+    stored_splits,
+    three_way,
+    thresholds_for,
+)
 from dfcore.evaluation.held_out import record_source
 from dfcore.runs import Run, RunStore
 
@@ -116,10 +128,20 @@ def main() -> None:
             "decision_thresholds": thresholds_for(source, card, ErrorBudget(**text["budget"])),
         }
     )
-    # What is measured is what ships.
-    write_card(target, card)
+    # What is measured is what ships: the figures of its own splits are those at the thresholds of its budget.
+    write_card(target, card.model_copy(update={"results": results(target, card)}))
     detector = Detector.load(target)
     add_figures(detector, options.data, text, options.root)
+
+
+def results(folder: Path, card: Card) -> dict[str, Any]:
+    """Metrics of the stored splits at the card's thresholds."""
+    metrics = {
+        split: full_metrics(read_predictions(predictions_path(folder, split)), card.threshold.value, card.thresholds)
+        for split in stored_splits(folder)
+        if split != HANDLED
+    }
+    return {split: {k: v for k, v in row.items() if k != "report"} for split, row in metrics.items()}
 
 
 def add_figures(detector: Detector, data: Path, text: dict[str, Any], root: Path | None) -> None:

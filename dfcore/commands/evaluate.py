@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfcore import workspace
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
@@ -11,6 +11,9 @@ from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError, LayoutError
 from dfcore.utils.texts import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SPLITS = ("train", "validation", "test", "all")
 # {key of the three-way metrics: column in the table of `cross-eval`}.
@@ -153,7 +156,6 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
-    from dfcore.evaluation.held_out import record_source
     from dfcore.evaluation.metrics import summary
     from dfcore.evaluation.overlap import cell, found, in_words
 
@@ -175,8 +177,9 @@ def _cross_eval(options: argparse.Namespace) -> None:
                 | ({"trained_on": seen} if options.json else {})
             )
             if options.record:
-                card = record_source(folder, metrics, table)
-                remarks.append(f"{Path(name).name}: {card.words.in_words(card.thresholds)}")
+                text = _recorded(folder, metrics, table)
+                remarks.append(f"{Path(name).name}: {text}")
+                rows[-1] |= {"recorded": text} if options.json else {}
             if "self_made" in metrics:
                 remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
             if found(seen):
@@ -186,6 +189,17 @@ def _cross_eval(options: argparse.Namespace) -> None:
         return
     print_table(rows)
     print(*map(printable, dict.fromkeys(remarks)), sep="\n", end="\n" if remarks else "")
+
+
+def _recorded(folder: Path, metrics: dict[str, Any], table: "pd.DataFrame") -> str:
+    """Records a source on a detector's card; says what follows from it, or why it was not recorded."""
+    from dfcore.evaluation.held_out import record_source
+
+    try:
+        card = record_source(folder, metrics, table)
+    except InputError as error:  # What was measured so far is not lost for it.
+        return f"not recorded: {error}"
+    return card.words.in_words(card.thresholds)
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from dfcore.detectors.card import Card, TowerRecord
 from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import Precision, TowerEngine, count_heads
 from dfcore.errors import BundleError, InputError
-from dfcore.towers import clip, tower_file
+from dfcore.towers import clip, require_tower
 from dfcore.towers.graph import WIDTH
 from dfcore.utils.texts import printable
 
@@ -105,7 +105,7 @@ def _require_tower(folder: Path, card: Card) -> None:
         )
     if card.preprocess.size != clip.SIDE:
         raise BundleError(f"{folder}: expected images of {clip.SIDE} pixels. Received: {card.preprocess.size}.")
-    tower_file()
+    require_tower()
 
 
 def _checked(folder: Path, arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -77,15 +77,23 @@ def count_heads(units: int, views: int, loss: str) -> int:
     return views if own else 1
 
 
-def as_squares(pixels: np.ndarray, views: int) -> np.ndarray:
+def as_squares(pixels: np.ndarray, views: int, size: int | None = None) -> np.ndarray:
     """The squares of all views, (N * V, size, size, 3), an image's own one after the other.
 
+    Args:
+        pixels: uint8 (N, size, size, 3), or (N, V, size, size, 3) with several views.
+        views: Number of views.
+        size: Side that the network takes; None for any.
+
     Raises:
-        ValueError: If the images do not have these views.
+        ValueError: If they are anything else. Queues of OpenVINO lose a request to images that they refuse.
     """
     found = pixels.shape[1] if pixels.ndim == 5 else 1
     if pixels.ndim not in (4, 5) or found != views:
         raise ValueError(f"Expected images with {views} views. Received: an array of shape {pixels.shape}.")
+    side = size or pixels.shape[-2]
+    if pixels.dtype != np.uint8 or pixels.shape[-3:] != (side, side, 3):
+        raise ValueError(f"Expected uint8 squares of {side} pixels. Received: {pixels.dtype} {pixels.shape}.")
     return pixels.reshape(-1, *pixels.shape[-3:])
 
 

@@ -231,7 +231,7 @@ class OpenVinoEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
-        squares = as_squares(pixels, self.views)
+        squares = as_squares(pixels, self.views, self.size)
         result: list[Any] = [None] * len(squares)
 
         def collect(request: Any, number: int) -> None:
@@ -243,10 +243,12 @@ class OpenVinoEngine:
                 self._queues[single] = self._queue(single=single)
             queue = self._queues[single]
             queue.set_callback(collect)
-            for number, image in enumerate(squares):
-                flips = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
-                queue.start_async({0: flips}, number)
-            queue.wait_all()
+            try:
+                for number, image in enumerate(squares):
+                    flips = np.stack([image, image[:, ::-1]]) if self.tta_flip else image[None]
+                    queue.start_async({0: flips}, number)
+            finally:
+                queue.wait_all()
         logits, features = (np.stack(part) for part in zip(*result, strict=True))
         return over_views(logits, features, self.views)
 

@@ -46,9 +46,7 @@ class _SharedTower:
         return found[0]
 
     def _run(self, squares: np.ndarray, keep: Callable[[Any, int], None]) -> None:
-        # A request that is refused by the queue would be lost for it.
-        if squares.dtype != np.uint8 or squares.shape[1:] != (clip.SIDE, clip.SIDE, 3):
-            raise ValueError(f"Expected uint8 images of {clip.SIDE} pixels. Received: {squares.dtype} {squares.shape}.")
+        squares = as_squares(squares, 1, clip.SIDE)
         with self._lock:
             self._queue.set_callback(keep)
             try:
@@ -139,7 +137,7 @@ class TowerEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
-        squares = as_squares(pixels, self.views)
+        squares = as_squares(pixels, self.views, clip.SIDE)
         features = self._tower.features(squares)
         logits = self._logits(features)
         if self.tta_flip:

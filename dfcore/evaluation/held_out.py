@@ -5,13 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from dfcore import workspace
 from dfcore.confidence import HeldOutSource
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.card import Card
+from dfcore.detectors.library import is_shipped
 from dfcore.detectors.trained_on import Seen
 from dfcore.errors import InputError
 from dfcore.evaluation.overlap import found
 from dfcore.labels import FAKE
+from dfcore.utils.files import lock
 
 # Unrelated images can look alike; such a share of a data set is left out, more makes it no held-out source.
 _MOST_SEEN = 0.02
@@ -29,9 +32,14 @@ def record_source(folder: Path, metrics: dict[str, Any], table: pd.DataFrame) ->
         The card as written.
 
     Raises:
-        InputError: If the data set is no held-out source of this detector, or has no fakes.
+        InputError: If the data set is no held-out source of this detector, or has no fakes, or the bundle ships.
     """
     card, name = read_card(folder), metrics["dataset"]
+    if is_shipped(folder):
+        raise InputError(
+            f"{card.title} ships with the package and cannot be changed. Copy its folder to {workspace.models_dir()} "
+            "and record it there."
+        )
     if metrics["same_data_as_training"]:
         raise InputError(
             f"{name} is the data set that {card.title} was trained on. Expected a source held out from it."
@@ -56,6 +64,8 @@ def record_source(folder: Path, metrics: dict[str, Any], table: pd.DataFrame) ->
     if fakes.empty:
         raise InputError(f"{name} has no fakes. Expected a source with some, of which a share may look real.")
     source = HeldOutSource.of(name, "another data set", fakes.score, fakes.is_ood, metrics["fingerprint"])
-    card = card.model_copy(update={"words": card.words.plus(source)})
-    write_card(folder, card)
+    with lock(Path(folder).parent / ".lock"):  # Of two that record at once neither is to be lost.
+        card = read_card(folder)
+        card = card.model_copy(update={"words": card.words.plus(source)})
+        write_card(folder, card)
     return card

@@ -4,7 +4,6 @@ Source: K. Zhang et al., "Joint Face Detection and Alignment using Multi-task Ca
 The weights are those of `mtcnn` 1.0.0 (MIT licence, https://github.com/ipazc/mtcnn), in `models/parts`.
 """
 
-import io
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dfcore import workspace
-from dfcore.errors import BundleError
+from dfcore.parts import part_file, read_part
 from dfcore.utils import extras
-from dfcore.utils.files import sha256_bytes
 
 FILE = "mtcnn_float32.npz"
 _SHA256 = "c6a0bf1123e4e7419d46122d36937d66384b95238504f3fdf6d013aed62fa401"
@@ -36,31 +33,13 @@ _BATCH = 256
 Weights = Mapping[str, np.ndarray]
 
 
-def weights_file() -> Path:
-    """The shipped weights."""
-    return workspace.shipped_models_dir() / "parts" / FILE
-
-
 def read_weights(path: Path | None = None) -> dict[str, np.ndarray]:
     """The weights by name, float32: kernels (out, in, h, w), matrices (out, in).
 
     Raises:
         BundleError: If the file is missing or is not the one that was shipped.
     """
-    path = path or weights_file()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"The face finder's weights cannot be read: {error}. Installing dfcore anew mends it."
-        ) from error
-    if sha256_bytes(data) != _SHA256:
-        raise BundleError(
-            f"The face finder's weights in {path} are not those that were shipped (SHA-256 {_SHA256[:16]}…). Received: "
-            f"{sha256_bytes(data)[:16]}…. Installing dfcore anew mends it."
-        )
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return read_part(path or part_file(FILE), _SHA256, "the face finder")
 
 
 class Networks:

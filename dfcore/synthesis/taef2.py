@@ -17,13 +17,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dfcore import workspace
 from dfcore.errors import BundleError, InputError
+from dfcore.parts import part_file, read_part
 from dfcore.synthesis.taef2_graph import Weights, graph
 from dfcore.utils import extras
 from dfcore.utils.processes import cores
 
 FILE = "taef2_float16.npz"
+_SHA256 = "26defaf2f03c96f3666f4cdcfffa5a39b00362157277062c74122f963d5b8280"
 # Pixels to a latent, and channels of a latent.
 SCALE, CHANNELS = 8, 32
 # Sides of the tiles, and what the tiled layers see beyond a pixel (65), rounded to whole latents.
@@ -35,23 +36,14 @@ _DECODER = ((0, 1, 2, 3, 4, 5), tuple(range(6, 20)))
 Precision = Literal["float32", "bfloat16"]
 
 
-def weights_file() -> Path:
-    """The shipped weights."""
-    return workspace.shipped_models_dir() / "parts" / FILE
-
-
 def read_weights(path: Path | None = None) -> dict[str, np.ndarray]:
     """The weights as float32, by name, in PyTorch's layout (out, in, h, w).
 
     Raises:
-        BundleError: If the file is missing or is none of this kind.
+        BundleError: If the file is missing or is not the one that was shipped.
     """
-    path = path or weights_file()
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name].astype(np.float32) for name in file.files}
-    except (OSError, ValueError) as error:
-        raise BundleError(f"Expected the weights of TAEF2 in {path}. They cannot be read: {error}") from error
+    part = read_part(path or part_file(FILE), _SHA256, "TAEF2")
+    return {name: values.astype(np.float32) for name, values in part.items()}
 
 
 class Taef2:

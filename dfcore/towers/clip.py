@@ -6,15 +6,13 @@ compute with the same numbers.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from dfcore import workspace
-from dfcore.errors import BundleError
-from dfcore.utils.files import remembered, sha256_file
+from dfcore.parts import part_file, read_part, require_part
 
 NAME, FILE = "clip_vit_b16", "clip_vit_b16_image_int8.npz"
+_WHAT = "CLIP ViT-B/16, which this detector builds on,"
 SHA256 = "fc1794ca9680080b10a226a0a08fc2706c1626b32b062bb7df55f129e801ce8d"
 SIDE, PATCH, WIDTH, INNER, HEADS, BLOCKS = 224, 16, 768, 3072, 12, 12
 # Tokens of an image: that of the class, and one per patch.
@@ -47,39 +45,19 @@ class Tower:
         return values.astype(np.float32) * scale
 
 
-def tower_file() -> Path:
-    """The file of the tower, the one whose hash is `SHA256`: among the workspace's models, or shipped.
+def require_tower() -> None:
+    """Checks that the tower is there.
 
     Raises:
-        BundleError: If there is none.
+        BundleError: If it is missing, unreadable or another.
     """
-    paths = [folder / "parts" / FILE for folder in workspace.model_folders()] + [_shipped()]
-    for path in paths:
-        if path.is_file() and _hash(path) == SHA256:
-            return path
-    raise BundleError(
-        f"The network that this detector builds on is missing: {NAME}, {FILE}, SHA-256 {SHA256}. Expected it in "
-        f"{_shipped().parent}."
-    )
-
-
-# Half a second is much for each of several detectors.
-_hash = remembered(most=4)(sha256_file)
-
-
-def _shipped() -> Path:
-    return workspace.shipped_models_dir() / "parts" / FILE
+    require_part(part_file(FILE), SHA256, _WHAT)
 
 
 def tower() -> Tower:
     """Reads the shipped tower, 0.1 GB. What is compiled from it keeps copies of its own.
 
     Raises:
-        BundleError: If it is missing, altered or unreadable.
+        BundleError: As `require_tower`.
     """
-    path = tower_file()
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Tower({name: file[name] for name in file.files})
-    except (OSError, ValueError, KeyError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
+    return Tower(read_part(part_file(FILE), SHA256, _WHAT))

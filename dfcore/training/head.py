@@ -135,7 +135,8 @@ class HeadTrainer:
             for view in range(len(biases))
         ]
         share = FURTHER_SHARE / (len(biases) - 1)
-        scale = np.array([1.0, *(share * spreads[0] / max(spread, 1e-6) for spread in spreads[1:])], np.float32)
+        # Never enlarged: a head that hardly tells images apart has little to say.
+        scale = np.array([1.0, *(min(share * spreads[0] / max(each, 1e-6), 1.0) for each in spreads[1:])], np.float32)
         return [kernels * scale, biases * scale]
 
     def _view_logits(self, positions: np.ndarray, view: int, kernel: np.ndarray, bias: float) -> np.ndarray:
@@ -155,6 +156,9 @@ class HeadTrainer:
         taught = matched(sources, labels, sides) if native else np.ones(len(learned), bool)
         if not taught.any() and not self.config.pairs:
             taught[:] = True  # There is nothing better to learn from.
+        if native:
+            names = ", ".join(sorted(set(sources[taught])) or ["aligned pairs alone"])
+            self.watcher.phase(f"solving for the head of view {views[0] + 1}, taught by {names or 'all images'}")
         weights = np.zeros(len(learned))
         if taught.any():
             weights[taught] = cell_weights(sources[taught], labels[taught])
@@ -188,13 +192,13 @@ def matched(sources: np.ndarray, labels: np.ndarray, sides: np.ndarray) -> np.nd
         labels: 0 real, 1 fake, (N,).
         sides: Shorter sides in pixels, (N,).
     """
+    from sklearn.metrics import roc_auc_score
+
     result = np.zeros(len(labels), bool)
     for source in np.unique(sources):
         among = sources == source
-        real, fake = sides[among & (labels == REAL)], sides[among & (labels == FAKE)]
-        if len(real) and len(fake):
-            above = (fake[:, None] > real).mean() + (fake[:, None] == real).mean() / 2
-            result[among] = 1 - MOST_BY_SIZE <= above <= MOST_BY_SIZE
+        if len(set(labels[among])) == 2:
+            result[among] = abs(roc_auc_score(labels[among], sides[among]) - 0.5) <= MOST_BY_SIZE - 0.5
     return result
 
 

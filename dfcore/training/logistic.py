@@ -60,7 +60,7 @@ def fit(
     # Read once if they fit into memory.
     kept = list(examples.slices()) if 4 * examples.rows * len(mean) <= _MOST_KEPT else None
     total = sum(float(weights.sum()) for *_, weights in examples.parts)
-    seen: list[float] = [0.0]
+    seen: list[float] = []
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = (values[:-1] / spread).astype(np.float32), values[-1]
@@ -73,7 +73,7 @@ def fit(
             pull = weights * signs / (1.0 + np.exp(-np.clip(signs * logits, -60, 60)))
             slope += pull.astype(np.float32) @ features
             slope_of_bias += float(pull.sum())
-        seen[0] = sum_of_losses / total
+        seen.append(sum_of_losses / total)
         slope = (slope - mean * slope_of_bias) / spread
         gradient = np.append(strength * slope + values[:-1], strength * slope_of_bias)
         return strength * sum_of_losses + float(values[:-1] @ values[:-1]) / 2, gradient
@@ -84,11 +84,12 @@ def fit(
         np.zeros(len(mean) + 1),
         jac=True,
         method="L-BFGS-B",
-        callback=lambda _: tell(next(steps, _MOST_STEPS), seen[0]),
+        callback=lambda _: tell(next(steps, _MOST_STEPS), seen[-1]),
         options={"maxiter": _MOST_STEPS, "gtol": 1e-4 * max(1.0, strength * total) / 10},
     )
+    loss(result.x)
     kernel = result.x[:-1] / spread
-    return kernel.astype(np.float32), float(result.x[-1] - mean @ kernel), seen[0]
+    return kernel.astype(np.float32), float(result.x[-1] - mean @ kernel), seen[-1]
 
 
 def _scale(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
