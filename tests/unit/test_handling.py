@@ -85,6 +85,11 @@ def test_every_grade_costs_more_than_the_one_before(kind):
     assert lost == sorted(set(lost))
 
 
+def test_no_two_handlings_give_the_same_picture():
+    results = {each.apply(picture(240, 320)).tobytes() for each in HANDLINGS}
+    assert len(results) == len(HANDLINGS)
+
+
 def test_sizes_are_what_titles_say():
     side = {name: handling.get(name).apply(noise_of(90, 120)).shape[:2] for name in NAMES}
     assert (side["half"], side["third"], side["quarter"]) == ((45, 60), (30, 40), (22, 30))

@@ -204,11 +204,12 @@ def test_other_budgets_are_chosen_on_handled_images_too(bundle, root, tmp_path):
 
 @pytest.mark.parametrize(("side", "of_class"), [(200, 100), (4000, 17), (7000, 15)])
 def test_fewer_of_large_images_are_handled(side, of_class):
-    rows = pd.DataFrame({"label": [0, 1] * 150, "width": side, "height": side})
+    rows = pd.DataFrame({"label": [0, 1] * 150, "width": side, "height": side, "sha256": map(str, range(300))})
     chosen = handled_rows(rows)
     assert chosen.label.value_counts().tolist() == [of_class, of_class]
     assert chosen.index.is_monotonic_increasing
     assert handled_rows(rows.iloc[: 2 * 15 - 1]) is None
+    assert handled_rows(rows.assign(sha256="a copy")) is None, "copies count once"
 
 
 def test_what_it_cannot_do_is_told(bundle, root, tmp_path):

@@ -161,5 +161,5 @@ def test_stability_tells_score_and_answer_after_every_change(detector, tmp_path)
 
 
 def test_without_two_thresholds_stability_answers_at_the_one(tmp_path):
-    answers = {row["decision"] for row in stability(made_detector(), make_image(tmp_path / "noise.png"))}
-    assert answers == {"inconclusive", "fake"}
+    answers = {row["finding"] for row in stability(made_detector(), make_image(tmp_path / "noise.png"))}
+    assert answers == {"no_sign", "fake"}

@@ -101,7 +101,6 @@ def test_it_waits_while_another_one_trains(small_dataset, tmp_path):
     assert run.status().state is State.COMPLETED
 
 
-@pytest.mark.slow
 def resume_in_a_worker(run) -> None:
     """Goes on with a stopped run to its end, in a process as `dfcore runs resume` starts it."""
     run.update(state=State.STOPPED, pid=None, started=None)
@@ -119,6 +118,7 @@ sys.exit(worker.main({str(run.folder)!r}))
     assert run.status().state is State.COMPLETED
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_after_the_step_keeps_what_was_learned_and_the_run_goes_on(small_dataset, tmp_path):
     """The run is then resumed by the process of a worker, as `dfcore runs resume` does."""
 
