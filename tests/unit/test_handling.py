@@ -85,8 +85,10 @@ def test_every_grade_costs_more_than_the_one_before(kind):
     assert lost == sorted(set(lost))
 
 
-def test_no_two_handlings_give_the_same_picture():
-    results = {each.apply(picture(240, 320)).tobytes() for each in HANDLINGS}
+def test_no_two_handlings_do_the_same():
+    """On a small and a large picture: sharing leaves small ones at their size, enlarging leaves large ones."""
+    pictures = picture(240, 320), picture(960, 1280)
+    results = {b"".join(each.apply(rgb).tobytes() for rgb in pictures) for each in HANDLINGS}
     assert len(results) == len(HANDLINGS)
 
 
