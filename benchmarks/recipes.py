@@ -25,7 +25,7 @@ from dfcore.training.config import TrainConfig, make_config
 from dfcore.training.data import TrainingData, prepare
 from dfcore.training.folds import fold_data
 from dfcore.training.frozen import Frozen
-from dfcore.training.logistic import Examples, fit
+from dfcore.training.logistic import Part, fit
 
 WEIGHTS = Path("../shared/weights/mobilenet_v2_1.0_224_imagenet_no_top.weights.h5")
 SETTINGS: dict[str, Any] = {
@@ -103,7 +103,7 @@ def mobilenet(data: TrainingData) -> Judge:
     def held_out(fold: TrainingData) -> np.ndarray:
         learned, labels = fold.positions(TRAIN), fold.labels(TRAIN)
         weights = head.cell_weights(fold.rows.group.to_numpy(str)[learned], labels)
-        kernel, bias, _ = fit(Examples(((lambda rows: features[rows], learned, labels, weights),)), head.STRENGTH)
+        kernel, bias, _ = fit([Part(lambda rows: features[rows], learned, labels, weights)], head.STRENGTH)
         return features[fold.positions("validation")] @ kernel + bias
 
     return held_out

@@ -36,6 +36,12 @@ def show_card(card: Card, key: str) -> None:
             f"threshold {metrics['threshold']:.3f}"
         )
         widgets.show_metrics(metrics, summary())
+    if card.adapted:
+        st.markdown(
+            f"**What adapting to {widgets.plain(card.adapted.source)} gained and cost**, on images that nothing had "
+            "learned from, before and after; the new source first"
+        )
+        st.dataframe(card.adapted.shown(), hide_index=True)
     if card.robustness:
         _show_robustness(card, key)
     if card.measured:
@@ -80,6 +86,7 @@ def _show_whole(card: Card, key: str) -> None:
         "Listed images": _listed(card),
         "Engine": _engine(card),
         "Trained on": f"{training.dataset}, {training.layout}",
+        "Adapted": _adapted(card),
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
         "Excluded images": str(training.excluded),
         "Epochs": f"{training.epochs_run}, best epoch {training.best_epoch}",
@@ -114,6 +121,13 @@ def _training_images(card: Card) -> str:
     files = card.ood.files
     quality = f", JPEG quality {files.qualities[0]} to {files.qualities[1]}" if files.qualities else ""
     return f"shorter side {files.sides[0]} to {files.sides[1]} pixels{quality}"
+
+
+def _adapted(card: Card) -> str:
+    if card.adapted is None:
+        return "no" if card.replay else "no; it keeps no features of its training images"
+    made = card.adapted
+    return f"to {made.source} ({made.counts['real']} real, {made.counts['fake']} fake), from {made.base}"
 
 
 def _listed(card: Card) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import app, cache, data, doctor, evaluate, faces, predict, recalibrate, runs, train
+from dfcore.commands import adapt, app, cache, data, doctor, evaluate, faces, predict, recalibrate, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add(commands)
     faces.add(commands)
     recalibrate.add(commands)
+    adapt.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser

@@ -105,9 +105,15 @@ class OODDetector:
         limit = float(np.quantile(self.distances(held_out), quantile))
         return replace(self, limit=max(limit, 1e-6))
 
-    def joined(self, features: np.ndarray) -> "OODDetector":
-        """The same with further training images, feature vectors (M, D), such as handled ones; the limit stays."""
-        return replace(self, references=np.concatenate([self.references, self.points(features).astype(np.float16)]))
+    def joined(self, features: np.ndarray, before: int = 0) -> "OODDetector":
+        """The same with further training images, feature vectors (M, D), such as handled ones; the limit stays.
+
+        Args:
+            features: Their features.
+            before: Number of references, at the end, before which they are put in.
+        """
+        own, rest = np.split(self.references, [len(self.references) - before])
+        return replace(self, references=np.concatenate([own, self.points(features).astype(np.float16), rest]))
 
     def points(self, features: np.ndarray) -> np.ndarray:
         """Whitened coordinates of feature vectors, (N, D): (N, K)."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from dfcore.confidence import OODDetector, Words
-from dfcore.detectors.card import Card, OpenVINORecord, TrainedOnRecord
+from dfcore.detectors.card import Card, OpenVINORecord, ReplayRecord, TrainedOnRecord
+from dfcore.detectors.replay import MAX_BYTES as MAX_REPLAY
+from dfcore.detectors.replay import Replay
 from dfcore.detectors.trained_on import MAX_BYTES as MAX_TRAINED_ON
 from dfcore.detectors.trained_on import TrainedOn
 from dfcore.errors import ArchiveError, BundleError, ConfigError
@@ -20,11 +22,12 @@ from dfcore.utils.texts import printable
 if TYPE_CHECKING:
     import keras
 
-MODEL, CARD, OOD_FILE, TRAINED_ON = "model.keras", "card.json", "domain.npz", "trained_on.npz"
+MODEL, CARD, OOD_FILE, TRAINED_ON, REPLAY = "model.keras", "card.json", "domain.npz", "trained_on.npz", "replay.npz"
 # The same network for OpenVINO: its graph, and instructions to derive its weights from the Keras model.
 OPENVINO_FILES = ("openvino.xml", "openvino.npz")
 _MAX_OPENVINO = (8 * 2**20, 1024 * 2**20)
 _MAX_CARD = 4 * 2**20
+MAX_OOD = 64 * 2**20
 _PACKAGES = ("dfcore", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
@@ -160,12 +163,10 @@ def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
     if card.ood is None:
         return None
     path = Path(folder) / OOD_FILE
+    content = _part(path, card.ood.sha256, MAX_OOD)
     try:
-        content = path.read_bytes()
-        if sha256_bytes(content) != card.ood.sha256:
-            raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
         return OODDetector.from_bytes(content)
-    except (OSError, EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
+    except (EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
 
 
@@ -189,14 +190,10 @@ def read_trained_on(folder: Path, card: Card) -> TrainedOn | None:
     if card.trained_on is None:
         return None
     path = Path(folder) / TRAINED_ON
+    content = _part(path, card.trained_on.sha256, MAX_TRAINED_ON)
     try:
-        if path.stat().st_size > MAX_TRAINED_ON:
-            raise BundleError(f"{path} is larger than {MAX_TRAINED_ON // 2**20} MB and was refused.")
-        content = path.read_bytes()
-        if sha256_bytes(content) != card.trained_on.sha256:
-            raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
         result = TrainedOn.from_bytes(content)
-    except (OSError, EOFError, ValueError, MemoryError, ArchiveError) as error:
+    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
     stated = card.trained_on.train, card.trained_on.validation
     listed = len(result) - int(result.held.sum()), int(result.held.sum())
@@ -206,6 +203,50 @@ def read_trained_on(folder: Path, card: Card) -> TrainedOn | None:
             f"Received: {listed[0]:,} and {listed[1]:,}."
         )
     return result
+
+
+def write_replay(folder: Path, card: Card, replay: Replay) -> Card:
+    """Adds features of what it learned from to a bundle; returns the card as written."""
+    content = replay.to_bytes()
+    write_bytes(Path(folder) / REPLAY, content)
+    card = card.model_copy(update={"replay": ReplayRecord(images=len(replay), sha256=sha256_bytes(content))})
+    write_card(folder, card)
+    return card
+
+
+def read_replay(folder: Path, card: Card) -> Replay | None:
+    """Reads the features of what a detector learned from; None if the card names none.
+
+    Raises:
+        BundleError: If the file is missing, altered, too large or unreadable.
+    """
+    if card.replay is None:
+        return None
+    path = Path(folder) / REPLAY
+    content = _part(path, card.replay.sha256, MAX_REPLAY)
+    try:
+        result = Replay.from_bytes(content)
+    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    if (len(result), result.views) != (card.replay.images, len(card.spec.view_titles)):
+        raise BundleError(
+            f"{path} does not fit its card. Expected {card.replay.images:,} images with {len(card.spec.view_titles)} "
+            f"views. Received: {len(result):,} with {result.views}."
+        )
+    return result
+
+
+def _part(path: Path, sha256: str, most: int) -> bytes:
+    """Content of a file of a bundle that its card names by its hash."""
+    try:
+        if path.stat().st_size > most:
+            raise BundleError(f"{path} is larger than {most // 2**20} MB and was refused.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    if sha256_bytes(content) != sha256:
+        raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
+    return content
 
 
 def read_openvino(folder: Path, card: Card) -> tuple[bytes, bytes] | None:

@@ -25,6 +25,15 @@ def record() -> TowerRecord:
     return TowerRecord(name=clip.NAME, sha256=clip.SHA256)
 
 
+def head(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel, float32 (9216, units), and bias, (units,), of a bundle on a tower.
+
+    Raises:
+        BundleError: If they are no weights of a head.
+    """
+    return _checked(folder, list(read_weights(folder / MODEL).values()))
+
+
 def head_model(kernel: np.ndarray, bias: np.ndarray) -> "keras.Model":
     """The network of a bundle on a tower.
 
@@ -73,7 +82,7 @@ def engine(folder: Path, card: Card, precision: Precision = "float32", *, gradca
     """
     _require_tower(folder, card)
     agree = card.openvino is not None and card.openvino.gradcam_difference is not None
-    kernel, bias = _checked(folder, list(read_weights(folder / MODEL).values()))
+    kernel, bias = head(folder)
     try:
         return TowerEngine(
             kernel,

@@ -112,6 +112,15 @@ class TrainedOn:
         looks, colours = np.array(marks, np.uint64).reshape(-1, 2).T
         return cls(_numbers(pixels), _numbers(files), looks, colours, np.array(held, bool))
 
+    def plus(self, other: "TrainedOn") -> "TrainedOn":
+        """The images of both lists."""
+        both = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("pixels", "files", "looks", "colours", "held")
+        }
+        # Where the looks are of two versions, none are compared.
+        return TrainedOn(**both, version=self.version if self.version == other.version else 0)
+
     def __len__(self) -> int:
         return len(self.pixels)
 

@@ -48,6 +48,11 @@ class Engine(Protocol):
         """Runs the forward pass on uint8 (N, size, size, 3) or (N, V, size, size, 3), N >= 1."""
         ...
 
+    def by_view(self, pixels: np.ndarray) -> Outputs:
+        """Like `outputs`, but of every view: logits (N * V,) and features (N * V, D), an image's own one after the
+        other."""
+        ...
+
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Like `outputs`, but returns only the logits."""
         ...
@@ -97,16 +102,11 @@ def as_squares(pixels: np.ndarray, views: int, size: int | None = None) -> np.nd
     return pixels.reshape(-1, *pixels.shape[-3:])
 
 
-def over_views(logits: np.ndarray, features: np.ndarray, views: int) -> Outputs:
-    """Combines the outputs of all views, in the order of `as_squares`.
-
-    Args:
-        logits: float32 (N * V,), each from the unit that judges its view.
-        features: float32 (N * V, D).
-        views: Number of views V.
-    """
+def over_views(outputs: Outputs, views: int) -> Outputs:
+    """Combines the outputs of all views, see `Engine.by_view`; each logit is from the unit that judges its view."""
     if views == 1:
-        return Outputs(logits, features)
+        return outputs
+    logits, features = outputs
     by_image = logits.reshape(-1, views)
     total = by_image[:, 0]
     for view in range(1, views):  # In this order whatever the batch, so that no bit depends on it.

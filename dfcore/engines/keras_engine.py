@@ -69,10 +69,14 @@ class KerasEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
+        return over_views(self.by_view(pixels), self.views)
+
+    def by_view(self, pixels: np.ndarray) -> Outputs:
+        """See `Engine.by_view`."""
         logits, features = (part.numpy() for part in self._forward(as_squares(pixels, self.views)))
         if self.heads > 1:
             logits = logits[np.arange(len(logits)), np.arange(len(logits)) % self.views]
-        return over_views(logits, features, self.views)
+        return Outputs(logits, features)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""

@@ -231,6 +231,10 @@ class OpenVinoEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
+        return over_views(self.by_view(pixels), self.views)
+
+    def by_view(self, pixels: np.ndarray) -> Outputs:
+        """See `Engine.by_view`."""
         squares = as_squares(pixels, self.views, self.size)
         result: list[Any] = [None] * len(squares)
 
@@ -249,8 +253,7 @@ class OpenVinoEngine:
                     queue.start_async({0: flips}, number)
             finally:
                 queue.wait_all()
-        logits, features = (np.stack(part) for part in zip(*result, strict=True))
-        return over_views(logits, features, self.views)
+        return Outputs(*(np.stack(part) for part in zip(*result, strict=True)))
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""

@@ -137,13 +137,17 @@ class TowerEngine:
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
+        return over_views(self.by_view(pixels), self.views)
+
+    def by_view(self, pixels: np.ndarray) -> Outputs:
+        """See `Engine.by_view`."""
         squares = as_squares(pixels, self.views, clip.SIDE)
         features = self._tower.features(squares)
         logits = self._logits(features)
         if self.tta_flip:
             mirrored = self._tower.features(np.ascontiguousarray(squares[:, :, ::-1]))
             features, logits = (features + mirrored) / 2, (logits + self._logits(mirrored)) / 2
-        return over_views(logits, features, self.views)
+        return Outputs(logits, features)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""

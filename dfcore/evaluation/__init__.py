@@ -1,7 +1,7 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.calibration import calibration_error, reliability
-from dfcore.evaluation.coverage import coverage, held_out_words, sources_held_out
+from dfcore.evaluation.coverage import budget_groups, coverage, held_out_words, sources_held_out
 from dfcore.evaluation.handled import Bank, learned_features, measure_handled
 from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
 from dfcore.evaluation.metrics import (
@@ -28,7 +28,7 @@ from dfcore.evaluation.predictions import (
 from dfcore.evaluation.refit import FEWEST, Refit, refit
 from dfcore.evaluation.refusals import refusal_table
 from dfcore.evaluation.robustness import robustness, stability
-from dfcore.evaluation.three_way import three_way
+from dfcore.evaluation.three_way import error_rates, three_way
 from dfcore.evaluation.thresholds import thresholds_for
 
 __all__ = [
@@ -41,9 +41,11 @@ __all__ = [
     "Metric",
     "MetricsResult",
     "Refit",
+    "budget_groups",
     "calibration_error",
     "confusion",
     "coverage",
+    "error_rates",
     "evaluate_scores",
     "full_metrics",
     "learned_features",

@@ -13,6 +13,23 @@ from dfcore.labels import FAKE, REAL
 _MOST_GROUPS = 50
 
 
+def budget_groups(card: Card, groups: pd.Series) -> np.ndarray | None:
+    """Which groups of images keep the budget by themselves, see `fit_thresholds`.
+
+    Args:
+        card: The detector's card: of one that was cross-validated by source each does, of one that was adapted to a
+            source this one does.
+        groups: Group of each image, (N,).
+
+    Returns:
+        A name for each image, (N,); None if no group keeps it by itself.
+    """
+    names = groups.fillna("").to_numpy(str)
+    if card.by_source:
+        return names
+    return None if card.adapted is None else np.where(names == card.adapted.source, names, "")
+
+
 def coverage(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[dict[str, Any]]:
     """Errors of the three-way decision by group.
 

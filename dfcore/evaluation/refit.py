@@ -25,6 +25,7 @@ from dfcore.confidence import (
     sound_handlings,
 )
 from dfcore.detectors.card import Card
+from dfcore.evaluation.coverage import budget_groups
 from dfcore.evaluation.handled import Bank
 from dfcore.evaluation.three_way import error_rates
 from dfcore.imaging.handling import GRADED
@@ -101,7 +102,7 @@ def refit(
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     carried = handled.carried(labels, logits)
     sound = sound_handlings(labels, carried, FAMILIES, budget)
-    groups = base.group.fillna("").to_numpy(str) if card.by_source else None
+    groups = budget_groups(card, base.group)
     kept = {name: carried[name] for name in sound}
     thresholds = fit_pooled(labels, kept, card.calibration, budget, source, groups)
     assert card.ood is not None  # The caller's to see to.

@@ -6,6 +6,7 @@ from dfcore.confidence import DecisionThresholds, ErrorBudget, fit_thresholds
 from dfcore.datasets import VALIDATION
 from dfcore.detectors.card import Card
 from dfcore.errors import InputError
+from dfcore.evaluation.coverage import budget_groups
 from dfcore.evaluation.handled import by_handling
 from dfcore.evaluation.predictions import CROSS_VALIDATION, HANDLED, predictions_path, read_predictions
 from dfcore.evaluation.refit import fit_pooled
@@ -28,7 +29,7 @@ def thresholds_for(folder: Path | None, card: Card, budget: ErrorBudget) -> Deci
     table = read_predictions(path)
     chosen_on = card.decision_thresholds.chosen_on if card.decision_thresholds else "the validation split"
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    groups = table.group.fillna("").to_numpy(str) if card.by_source else None
+    groups = budget_groups(card, table.group)
     gate = card.ood.gate if card.ood else None
     handled = predictions_path(folder, HANDLED) if folder else None
     if gate is None or handled is None or not handled.is_file():

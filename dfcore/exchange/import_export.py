@@ -13,14 +13,31 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from dfcore.detectors.bundle import CARD, MAX_TRAINED_ON, MODEL, OOD_FILE, TRAINED_ON, verify
+from dfcore.detectors.bundle import (
+    CARD,
+    MAX_OOD,
+    MAX_REPLAY,
+    MAX_TRAINED_ON,
+    MODEL,
+    OOD_FILE,
+    REPLAY,
+    TRAINED_ON,
+    read_replay,
+    verify,
+)
 from dfcore.detectors.library import free_place, put
 from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.files import make_folder, write_bytes
 from dfcore.utils.processes import environment, limit_memory
 
-_MAX_BYTES = {MODEL: 512 * 2**20, CARD: 4 * 2**20, OOD_FILE: 64 * 2**20, TRAINED_ON: MAX_TRAINED_ON}
+_MAX_BYTES = {
+    MODEL: 512 * 2**20,
+    CARD: 4 * 2**20,
+    OOD_FILE: MAX_OOD,
+    TRAINED_ON: MAX_TRAINED_ON,
+    REPLAY: MAX_REPLAY,
+}
 _MAX_MEMBERS = 16
 _SECONDS = 180
 _MEMORY_BYTES = 8 * 2**30
@@ -99,6 +116,7 @@ def _problem(folder: Path) -> str | None:
         detector = Detector.load(folder, "keras")
         detector.predict([np.full((64, 64, 3), 128, np.uint8)])
         _ = detector.trained_on  # Read lazily otherwise.
+        read_replay(folder, detector.card)
         for split in stored_splits(folder):
             read_predictions(predictions_path(folder, split))
         # An imported OpenVINO network is never read; it is rebuilt from the validated Keras model.

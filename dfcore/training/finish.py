@@ -11,7 +11,15 @@ from dfcore import architectures, workspace
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors import on_tower
-from dfcore.detectors.bundle import now, place, write_bundle, write_card, write_ood_detector, write_trained_on
+from dfcore.detectors.bundle import (
+    now,
+    place,
+    write_bundle,
+    write_card,
+    write_ood_detector,
+    write_replay,
+    write_trained_on,
+)
 from dfcore.detectors.card import Card, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import MOST_IMAGES, TrainedOn
@@ -26,6 +34,7 @@ from dfcore.evaluation import (
 )
 from dfcore.exchange.optimize import optimize
 from dfcore.runs.run import Run
+from dfcore.training import replay
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.fitting import fit_confidence
@@ -75,6 +84,8 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         if listed is not None:
             card = write_trained_on(made, card, listed)
         detector = Detector.load(made, engine)
+        watcher.phase("keeping features of what it learned from")
+        card = write_replay(made, card, replay.of_run(detector, data))
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if fitted.unseen is not None:
             tables[CROSS_VALIDATION] = fitted.unseen

@@ -18,7 +18,7 @@ from dfcore.confidence import (
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors.card import Card, OODRecord, Threshold
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import Refit, held_out_words, learned_features, measure_handled, refit
+from dfcore.evaluation import Refit, budget_groups, held_out_words, learned_features, measure_handled, refit
 from dfcore.evaluation.refit import HANDLINGS, handled_rows
 from dfcore.imaging.preprocess import first_view
 from dfcore.training.data import TrainingData
@@ -93,7 +93,7 @@ def _fit(
     """
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     calibration = fit_calibration(labels, logits, fitted_on=source)
-    groups = base.group.fillna("").to_numpy(str) if card.by_source else None
+    groups = budget_groups(card, base.group)
     thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source, groups=groups)
     learned = data.positions(TRAIN)
     some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])

@@ -158,13 +158,13 @@ def _computed(
     shown: dict[Variant, np.ndarray] = {}
     for variant in variants:
         if variant not in shown:
-            shown |= _forms(rgb, digest, variant)
+            shown |= forms(rgb, digest, variant)
     squares = np.stack([spec.apply(shown[variant]) for variant in variants])
     values = shared_tower("float32").features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
     return list(zip(variants, values.reshape(len(variants), -1, WIDTH), strict=True))
 
 
-def _forms(rgb: np.ndarray, digest: str, variant: Variant) -> dict[Variant, np.ndarray]:
+def forms(rgb: np.ndarray, digest: str, variant: Variant) -> dict[Variant, np.ndarray]:
     """The pixels of an image in a form; of a pair both sides, which are made together."""
     from dfcore.synthesis import pair
 

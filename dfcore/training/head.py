@@ -18,7 +18,7 @@ from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.frozen import AS_IT_IS, Frozen, Variant
-from dfcore.training.logistic import Examples, Part, fit
+from dfcore.training.logistic import Part, fit
 from dfcore.training.optimisation import validation_figures
 from dfcore.training.progress import Progress, Watcher
 
@@ -120,7 +120,7 @@ class HeadTrainer:
             if self.watcher.should_stop():
                 raise _Stopped
 
-        kernel, bias, loss = fit(Examples(tuple(self._parts(views))), STRENGTH, tell)
+        kernel, bias, loss = fit(self._parts(views), STRENGTH, tell)
         whole = np.zeros(WIDTH, np.float32)
         whole[(FIRST - 1) * clip.WIDTH : LAST * clip.WIDTH] = kernel
         return whole, bias, loss
@@ -176,7 +176,7 @@ class HeadTrainer:
                 weight = np.full(len(how), PAIR_SHARE * whole / (2 * max(len(how), 1) * self.config.pairs))
             else:
                 continue
-            parts += [(self._gather(variant, view), learned[there], how, weight) for view in views]
+            parts += [Part(self._gather(variant, view), learned[there], how, weight) for view in views]
         return parts
 
     def _gather(self, variant: Variant, view: int) -> Callable[[np.ndarray], np.ndarray]:

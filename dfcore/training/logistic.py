@@ -1,6 +1,6 @@
 """Logistic regression on features that need not fit into memory, with weights for images and an L2 penalty."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,35 +11,39 @@ _MOST_STEPS = 300
 # Bytes of features that are kept in memory while it solves; more are read anew in every step.
 _MOST_KEPT = 2**29
 
-Part = tuple[Callable[[np.ndarray], np.ndarray], np.ndarray, np.ndarray, np.ndarray]
-
 
 @dataclass(frozen=True)
-class Examples:
+class Part:
     """Examples to learn from, read in slices.
 
     Attributes:
-        parts: For each part a function from row numbers to features, (n, D), and its row numbers, labels in {0, 1} and
-            weights, each (N,).
+        gather: Maps row numbers to features, (n, D).
+        rows: The row numbers, (N,).
+        labels: 0 or 1, (N,).
+        weights: What each counts, (N,).
+        offsets: What is added to the logit of each, (N,); None for nothing.
     """
 
-    parts: tuple[Part, ...]
+    gather: Callable[[np.ndarray], np.ndarray]
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    offsets: np.ndarray | None = None
 
-    @property
-    def rows(self) -> int:
-        """Number of examples."""
-        return sum(len(rows) for _, rows, *_ in self.parts)
+    def slices(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yields features, float32 (n, D), labels, weights and offsets."""
+        offsets = np.zeros(len(self.rows)) if self.offsets is None else self.offsets
+        for start in range(0, len(self.rows), _ROWS):
+            some = slice(start, start + _ROWS)
+            features = np.asarray(self.gather(self.rows[some]), np.float32)
+            yield features, self.labels[some], self.weights[some], offsets[some]
 
-    def slices(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yields features, float32 (n, D), labels and weights."""
-        for gather, rows, labels, weights in self.parts:
-            for start in range(0, len(rows), _ROWS):
-                some = slice(start, start + _ROWS)
-                yield np.asarray(gather(rows[some]), np.float32), labels[some], weights[some]
+
+_Slices = Callable[[], Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]
 
 
 def fit(
-    examples: Examples, strength: float, tell: Callable[[int, float], None] = lambda *_: None
+    parts: Sequence[Part], strength: float, tell: Callable[[int, float], None] = lambda *_: None
 ) -> tuple[np.ndarray, float, float]:
     """Fits weights and bias on standardised features and returns them for the features as they are.
 
@@ -47,7 +51,7 @@ def fit(
     `LogisticRegression(C=strength)` does after a `StandardScaler`.
 
     Args:
-        examples: What to learn from.
+        parts: What to learn from.
         strength: Inverse of the penalty, > 0.
         tell: Called with (steps done, mean log loss) after each step; what it raises ends the fit.
 
@@ -56,18 +60,22 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    mean, spread = _scale(examples)
+    def slices() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        for part in parts:
+            yield from part.slices()
+
+    mean, spread = _scale(slices)
     # Read once if they fit into memory.
-    kept = list(examples.slices()) if 4 * examples.rows * len(mean) <= _MOST_KEPT else None
-    total = sum(float(weights.sum()) for *_, weights in examples.parts)
+    kept = list(slices()) if 4 * sum(len(part.rows) for part in parts) * len(mean) <= _MOST_KEPT else None
+    total = sum(float(part.weights.sum()) for part in parts)
     seen: list[float] = []
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = (values[:-1] / spread).astype(np.float32), values[-1]
         offset = bias - float(mean @ (values[:-1] / spread))
         sum_of_losses, slope, slope_of_bias = 0.0, np.zeros(len(mean)), 0.0
-        for features, labels, weights in kept or examples.slices():
-            logits = features @ kernel + offset
+        for features, labels, weights, offsets in kept or slices():
+            logits = features @ kernel + offset + offsets
             signs = 1.0 - 2.0 * labels
             sum_of_losses += float(weights @ np.logaddexp(0.0, signs * logits))
             pull = weights * signs / (1.0 + np.exp(-np.clip(signs * logits, -60, 60)))
@@ -92,10 +100,10 @@ def fit(
     return kernel.astype(np.float32), float(result.x[-1] - mean @ kernel), seen[-1]
 
 
-def _scale(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+def _scale(slices: _Slices) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature over all examples; 1 where it is constant."""
     count, total, squares = 0, 0.0, 0.0
-    for features, *_ in examples.slices():
+    for features, *_ in slices():
         values = features.astype(np.float64)
         count, total, squares = count + len(values), total + values.sum(0), squares + (values**2).sum(0)
     mean = np.asarray(total / count)

@@ -8,7 +8,7 @@ from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.training import frozen
 from dfcore.training.frozen import AS_IT_IS, Variant, load_features
 from dfcore.training.head import cell_weights
-from dfcore.training.logistic import Examples, fit
+from dfcore.training.logistic import Part, fit
 from dfcore.utils.files import sha256_bytes
 
 
@@ -30,8 +30,8 @@ def test_the_solver_agrees_with_scikit_learn(seed, kept, monkeypatch):
     everything, steps = np.arange(90), []
     # Two parts, each read in slices.
     halves = everything[:40], everything[40:]
-    parts = tuple((lambda some: features[some], rows, labels[rows], weights[rows]) for rows in halves)
-    kernel, bias, loss = fit(Examples(parts), 0.3, lambda step, loss: steps.append((step, loss)))
+    parts = [Part(lambda some: features[some], rows, labels[rows], weights[rows]) for rows in halves]
+    kernel, bias, loss = fit(parts, 0.3, lambda step, loss: steps.append((step, loss)))
     logits = features @ kernel + bias
     np.testing.assert_allclose(logits, expected.decision_function(scaled.transform(features)), atol=2e-3)
     signs = 1 - 2 * labels

@@ -1,0 +1,137 @@
+"""What a detector learned from, as features: enough to teach its last layer something new without forgetting the old.
+
+A bundle keeps the inputs of the last layer for images of its training and validation splits, in 8 bits. No image can be
+restored from them.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfcore.utils.archives import read_zip
+
+# Images of which a bundle keeps features: 4 MB for a thousand with one view of 3,840.
+MOST_IMAGES = 2000
+_LONGEST_GROUP = 200
+_LEVELS = 127
+MAX_BYTES = 256 * 2**20
+_MEMBERS = ("sha256", "labels", "groups", "held", "columns", "means", "scales", "features")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Features of N images with V views.
+
+    Attributes:
+        sha256: SHA-256 of each file, in hexadecimal digits, str (N,).
+        labels: 0 real, 1 fake, uint8 (N,).
+        groups: Group of each image, str (N,); "" without.
+        held: Whether it belongs to the validation split, from which the network did not learn, bool (N,).
+        columns: The features that are kept, of all that enter the last layer, int32 (D,); it ignores the others.
+        means, scales: Features are means + scales * `features`, float32 (V, D).
+        features: int8 (N, V, D).
+    """
+
+    sha256: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    held: np.ndarray
+    columns: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        sha256: Sequence[str],
+        labels: Sequence[int],
+        groups: Sequence[str],
+        held: Sequence[bool],
+        features: np.ndarray,
+        columns: np.ndarray,
+    ) -> "Replay":
+        """Takes images down.
+
+        Args:
+            sha256: As the attribute, as are the next three.
+            labels: 0 real, 1 fake.
+            groups: "" without.
+            held: Whether it belongs to the validation split.
+            features: Of each view of each image, (N, V, D), those of `columns` alone.
+            columns: Their numbers among all that enter the last layer, (D,).
+        """
+        values = np.asarray(features, np.float32)
+        means = values.mean(0)
+        scales = np.maximum(np.abs(values - means).max(0), 1e-12) / _LEVELS
+        return cls(
+            np.array(sha256, "U64"),
+            np.array(labels, np.uint8),
+            np.array([group[:_LONGEST_GROUP] for group in groups], str),
+            np.array(held, bool),
+            np.asarray(columns, np.int32),
+            means,
+            scales,
+            np.rint((values - means) / scales).astype(np.int8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def views(self) -> int:
+        """Number of views of an image."""
+        return self.features.shape[1]
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """Features of some images, float32 (n, V, D)."""
+        return self.means + self.scales * self.features[rows].astype(np.float32)
+
+    def to_bytes(self) -> bytes:
+        """Serialises to an .npz file without pickled objects."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{name: getattr(self, name) for name in _MEMBERS})
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Replay":
+        """Reads the output of `to_bytes`.
+
+        Raises:
+            ValueError, ArchiveError: If the data is anything else.
+        """
+        allowed = {f"{name}.npy" for name in _MEMBERS}
+        read_zip(data, limit=lambda name: MAX_BYTES if name in allowed else 0)
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                result = cls(**{name: file[name] for name in _MEMBERS})
+            valid = result._is_valid()
+        except Exception as error:  # NumPy raises many exception types on damaged files.
+            raise ValueError(f"no readable arrays ({type(error).__name__})") from error
+        if not valid:
+            raise ValueError("arrays with inconsistent shapes or invalid values")
+        return result
+
+    def _is_valid(self) -> bool:
+        images, views, width = self.features.shape
+        kinds = [getattr(self, name).dtype.kind for name in _MEMBERS]
+        return bool(
+            kinds == ["U", "u", "U", "b", "i", "f", "f", "i"]
+            and self.features.dtype == np.int8
+            and 0 < images <= MOST_IMAGES
+            and views > 0
+            and width > 0
+            and all(each.shape == (images,) for each in (self.sha256, self.labels, self.groups, self.held))
+            and all(each.shape == (views, width) for each in (self.means, self.scales))
+            and np.isin(self.labels, (0, 1)).all()
+            and self.columns.shape == (width,)
+            and (self.columns >= 0).all()
+            and (np.diff(self.columns) > 0).all()
+            and np.isfinite(self.means).all()
+            and np.isfinite(self.scales).all()
+            and (np.abs(self.means) < 1e9).all()
+            and (self.scales > 0).all()
+            and (self.scales < 1e9).all()
+        )
