@@ -58,7 +58,7 @@ def judged(detector: Detector, paths: Sequence[Path], labels: Sequence[int], pla
     assert detector.card.ood is not None
     rows = zip(
         ood.relative(bank.features), table.side.astype(int), table.quality.map(lambda q: None if np.isnan(q) else q),
-        table.colour, table.flat, ood.looks_handled(bank.features), strict=True,
+        table.colour, table.flat, ood.judged(bank.features)[1], strict=True,
     )  # fmt: skip
     results = [check_ood(detector.card.ood.limits, *row) for row in rows]
     table["score"] = detector.card.calibration.apply(table.logit.to_numpy(float))

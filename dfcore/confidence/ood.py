@@ -121,25 +121,34 @@ class OODDetector:
         centred = np.asarray(features, np.float32) - self.mean
         return np.array([row @ self.basis for row in centred], np.float32).reshape(len(centred), self.basis.shape[1])
 
-    def looks_handled(self, features: np.ndarray) -> np.ndarray:
-        """Whether features, (N, D), are like those of images after handling that breaks the score: bool (N,)."""
+    def judged(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the features, (N, D), say of images.
+
+        Returns:
+            Distances as multiples of the limit, (N,), infinite where they are NaN; and whether the features are like
+            those of images after handling that breaks the score, bool (N,).
+        """
+        points = self.points(features)
+        relative = np.nan_to_num(self._nearest(points) / self.limit, nan=np.inf)
         if not len(self.handled):
-            return np.zeros(len(features), bool)
-        return np.array([point @ self.handled[:-1] + self.handled[-1] > 0 for point in self.points(features)], bool)
+            return relative, np.zeros(len(points), bool)
+        return relative, np.array([point @ self.handled[:-1] + self.handled[-1] > 0 for point in points], bool)
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distance from each feature vector, (N, D), to its `NEIGHBOURS`-th nearest training image, (N,)."""
-        references = self.references.astype(np.float32)
-        k = min(NEIGHBOURS, len(references)) - 1
-        result = np.empty(len(features))
-        for number, point in enumerate(self.points(features)):
-            result[number] = np.sqrt(np.partition(((references - point) ** 2).sum(1), k)[k])
-        return result
+        return self._nearest(self.points(features))
 
     def relative(self, features: np.ndarray) -> np.ndarray:
         """Distances as multiples of the limit, (N,); infinite where the distance is NaN."""
+        return self.judged(features)[0]
 
-        return np.nan_to_num(self.distances(features) / self.limit, nan=np.inf)
+    def _nearest(self, points: np.ndarray) -> np.ndarray:
+        references = self.references.astype(np.float32)
+        k = min(NEIGHBOURS, len(references)) - 1
+        result = np.empty(len(points))
+        for number, point in enumerate(points):
+            result[number] = np.sqrt(np.partition(((references - point) ** 2).sum(1), k)[k])
+        return result
 
     def to_bytes(self) -> bytes:
         """Serialises to an .npz file without pickled objects."""

@@ -202,13 +202,14 @@ class Detector:
         if self.ood_detector is None or self.card.ood is None:
             return Scores(outputs.logits, scores, (NOT_CHECKED,) * len(pixels))
         unknown = [None] * len(pixels)
+        relative, handled = self.ood_detector.judged(outputs.features)
         rows = zip(
-            self.ood_detector.relative(outputs.features).tolist(),
+            relative.tolist(),
             shorter_sides or unknown,
             qualities or unknown,
             saturation(first_view(pixels)),
             flatness(first_view(pixels)),
-            self.ood_detector.looks_handled(outputs.features).tolist(),
+            handled.tolist(),
             strict=True,
         )
         return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.limits, *row) for row in rows))

@@ -121,8 +121,7 @@ def _prepared(
 
     def prepare(path: Path, plan: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray] | None:
         try:
-            data = decoder.read_bytes(path)
-            rgb, facts = sandbox.decode(data), sandbox.check(data)
+            facts, rgb = sandbox.opened(decoder.read_bytes(path))
         except ImageError:
             return None
         rows, inputs = [], []

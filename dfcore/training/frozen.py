@@ -128,7 +128,7 @@ def _complete(
     progress: Progress,
 ) -> dict[int, str]:
     """Computes what is missing; returns {number of the image: reason} of those that cannot be read."""
-    known, errors, waiting = store.index(), {}, []
+    known, errors, waiting = set(store.index()), {}, []
     todo = [
         (number, variants)
         for number in range(len(paths))
@@ -136,9 +136,11 @@ def _complete(
     ]
     make_room(folder, sum(len(variants) for _, variants in todo) * store.row_bytes)
     for done, (number, variants) in enumerate(todo, 1):
+        missing = [each for each in variants if keys[each][number] not in known]  # A copy may have brought them.
         try:
-            for variant, features in _computed(paths[number], digests[number], variants, spec):
+            for variant, features in _computed(paths[number], digests[number], missing, spec):
                 waiting.append((keys[variant][number], features))
+            known |= {keys[variant][number] for variant in missing}
         except ImageError as error:
             errors[number] = str(error)
         if done % _SLICE == 0 or done == len(todo):
@@ -151,6 +153,8 @@ def _complete(
 def _computed(
     path: Path, digest: str, variants: Sequence[Variant], spec: PreprocessSpec
 ) -> list[tuple[Variant, np.ndarray]]:
+    if not variants:
+        return []
     data = decoder.read_bytes(path)
     if sha256_bytes(data) != digest:
         raise ImageError("The file has changed since the data set was scanned.")

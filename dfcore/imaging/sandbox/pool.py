@@ -86,7 +86,12 @@ def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
     Raises:
         ImageError: See `check`.
     """
-    return _ask(data, {"want": "picture", "most": max_side})[1]
+    return opened(data, max_side)[1]
+
+
+def opened(data: bytes, max_side: int | None = None) -> tuple[ImageFacts, np.ndarray]:
+    """Like `decode`, with the image's properties."""
+    return _ask(data, {"want": "picture", "most": max_side})
 
 
 def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
