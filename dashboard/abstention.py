@@ -72,7 +72,7 @@ def show_gate(card: Card) -> None:
     if gate is None or not gate.measured:
         return
     st.markdown(f"**After handling, on {widgets.plain(gate.fitted_on)}**")
-    st.caption("What keeps the error budget counts in calibration and thresholds; the gate shall refuse the rest.")
+    st.caption("The thresholds are fitted on images after what keeps the error budget; the gate is to refuse the rest.")
     rows = [row.model_dump() | {"title": _title(row.handling)} for row in gate.measured]
     _table(rows, _GATE, {"images"})
 

@@ -95,6 +95,20 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
     return metrics, table
 
 
+# Columns of the table of budgets by group, {key: title}.
+_COVERAGE = {
+    "group": "group",
+    "real": "real",
+    "fake": "fake",
+    "refused": "refused",
+    "fpr": "false alarms",
+    "passed": "fakes below",
+    "inconclusive": "between",
+    "fpr_without": "false alarms (others)",
+    "passed_without": "fakes below (others)",
+}
+
+
 def _require_there(root: str) -> None:
     """Checks that a data set exists; if runs were trained on it, the error names the command for one that moved."""
     from dfcore.runs import RunStore
@@ -122,7 +136,7 @@ def _tell_left_out(dataset: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import three_way, thresholds_for
+    from dfcore.evaluation import coverage, three_way, thresholds_for
     from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
@@ -137,6 +151,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
+        if "coverage" in metrics:
+            metrics["coverage"] = coverage(table, thresholds)
     if out:
         export_predictions(out, table)
     if options.json:
@@ -149,6 +165,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(metrics["report"])
     if metrics["groups"]:
         print_table([{"group": name} | result for name, result in metrics["groups"].items()])
+        print("By the two thresholds, and by those that the other groups alone would give:")
+        print_table([{title: row[key] for key, title in _COVERAGE.items()} for row in metrics["coverage"]])
     if robust:
         print_table([{k: v for k, v in row.items() if k != "change"} for row in metrics["robustness"]])
 

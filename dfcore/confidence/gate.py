@@ -21,7 +21,7 @@ class MeasuredHandling(BaseModel):
         fpr: Share of the real images let pass that are called likely fake; None if none passes.
         passed: Share of the fakes let pass below the lower threshold; None if none passes.
         inconclusive: Share of the images let pass between the thresholds; None if none passes.
-        sound: Whether the score keeps the budget after it, so that thresholds and calibration count it in.
+        sound: Whether the score keeps the budget after it, so that the thresholds count it in.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)

@@ -35,8 +35,8 @@ class CacheEntry:
     """One folder of the cache.
 
     Attributes:
-        name: preprocessing, as `PreprocessSpec.key` names it.
-        images: how many it holds.
+        name: preprocessing, as `PreprocessSpec.key` names it, after the tower's name for features.
+        images: how many rows it holds.
         bytes: on the disk.
         last_use: when it was last opened, seconds since 1970.
         in_use: whether somebody has it open now.
@@ -63,7 +63,7 @@ class Use:
 
 
 class PixelStore:
-    """The two files of one preprocessing.
+    """The two files of one preprocessing: pixels, or features of a tower.
 
     Attributes:
         row_bytes: of one image.

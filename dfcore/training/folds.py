@@ -1,4 +1,4 @@
-"""Cross-validation: every training image is scored once by a network that was not trained on it.
+"""Cross-validation: training images are scored by a network that was not trained on them, each once.
 
 Calibration and thresholds must be fitted on images that were not used for training, and a small data set cannot spare a
 split for that. Copies and images of one source are always in the same fold. With leave-one-group-out, each fold is one
@@ -169,12 +169,12 @@ def held_out_logits(config: TrainConfig, fold: TrainingData, folder: Path, watch
 
 
 def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher) -> pd.DataFrame | None:
-    """Scores every training image by a network that was not trained on it.
+    """Scores training images by networks that were not trained on them; by source, those of sources with both classes.
 
     The results of completed folds are stored in `folder`; a resumed run continues with the next fold.
 
     Returns:
-        Table with path, sha256, label, group, logit and fold of the training split; None if training was stopped.
+        Table with path, sha256, label, group, logit and fold of the scored images; None if training was stopped.
     """
     assert config.cross_validation != "off"
     tables = []

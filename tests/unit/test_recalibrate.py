@@ -1,4 +1,4 @@
-"""Calibration, thresholds and gate are fitted on handled images; the network and the old bundle stay as they are."""
+"""Thresholds and gate are fitted on handled images; network, calibration and the old bundle stay as they are."""
 
 import json
 from dataclasses import replace

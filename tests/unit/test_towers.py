@@ -3,17 +3,22 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore.detectors.bundle import CARD, MODEL, read_card
+from dfcore.datasets import scan
+from dfcore.detectors.bundle import CARD, MODEL, read_card, read_replay
 from dfcore.detectors.detector import Detector
 from dfcore.engines import TowerEngine
+from dfcore.engines.tower_engine import shared_tower
 from dfcore.errors import BundleError, InputError
+from dfcore.exchange.import_export import pack, unpack
 from dfcore.towers import clip, tower
 from dfcore.towers.graph import WIDTH
+from dfcore.training.adapt import adapt
 from dfcore.utils.files import read_json, write_json
 from tests.conftest import ROOT
 
@@ -77,6 +82,25 @@ def test_an_image_has_the_same_bits_in_any_batch(engine):
         assert np.array_equal(alone.features, whole.features[[number]])
 
 
+@pytest.mark.slow
+def test_threads_share_one_tower_and_get_the_bits_of_one(engine):
+    image = picture(1)
+    alone = engine.outputs(image[None]).logits
+    with ThreadPoolExecutor(4) as pool:
+        towers = set(pool.map(lambda _: id(shared_tower("float32")), range(8)))
+        logits = list(pool.map(lambda _: engine.outputs(image[None]).logits, range(6)))
+    assert len(towers) == 1
+    assert all(np.array_equal(each, alone) for each in logits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [np.zeros((1, 96, 96, 3), np.uint8), np.zeros((1, 224, 224, 3), np.float32)])
+def test_other_squares_are_refused_and_nothing_hangs(engine, wrong):
+    with pytest.raises(ValueError, match="Expected uint8 squares of 224 pixels"):
+        engine.outputs(wrong)
+    assert np.isfinite(engine.outputs(picture()[None]).logits).all()
+
+
 # === Detectors ===
 
 
@@ -138,6 +162,39 @@ assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_an_archive_holds_the_head_and_is_imported_where_the_tower_is(detector_folder, tmp_path):
+    imported = unpack(pack(detector_folder), tmp_path / "models", "copy")
+    assert sum(path.stat().st_size for path in imported.iterdir()) < 4 * 2**20
+    image = picture(5)
+    (ours,), (theirs,) = (Detector.load(each).predict([image]) for each in (imported, detector_folder))
+    assert (ours.logit, ours.ood.distance) == (theirs.logit, theirs.ood.distance)
+    assert read_card(imported).replay == read_card(detector_folder).replay is not None
+
+
+@pytest.mark.slow
+def test_it_is_adapted_by_what_its_bundle_keeps(detector_folder, tmp_path):
+    random = np.random.default_rng(3)
+    for number in range(20):
+        pixels = picture(100 + number, 96).astype(int)
+        if number % 2:
+            pixels[:, ::2] += 30
+        folder = tmp_path / "lines" / ("fake" if number % 2 else "real")
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = random.integers(-3, 4, pixels.shape)
+        Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    card = adapt(detector_folder, scan(tmp_path / "lines"), tmp_path / "new")
+    first, *others = card.adapted.rows
+    assert first["source"] == "lines" and {row["source"] for row in others} == {"one", "two"}
+    assert first["roc_auc_after"] >= first["roc_auc_before"]
+    assert card.tower == read_card(detector_folder).tower
+    fast, reference = (Detector.load(tmp_path / "new", name) for name in ("auto", "keras"))
+    images = [picture(seed, 120) for seed in range(2)]
+    for ours, theirs in zip(fast.predict(images), reference.predict(images), strict=True):
+        assert ours.logit == pytest.approx(theirs.logit, abs=1e-4)
+    assert read_replay(tmp_path / "new", read_card(tmp_path / "new")).views == 2
 
 
 @pytest.mark.slow
