@@ -1,8 +1,10 @@
 """How a last layer learns a new source without forgetting: it is changed as little as the new pictures ask for.
 
 The change is a logistic regression whose logits are added to the old ones, with a penalty that holds it at nothing. It
-learns from the new pictures, as they are and after handling, and from kept features of what was learned before
-(replay), the new pictures weighed as one more source.
+learns from the new pictures, as they are and after handling. Of what was learned before (replay) the features are kept,
+and the targets are the old scores: there is nothing to gain, and what it would lose holds the change back. With their
+labels as targets it would learn a second time what the old layer has learned already. The new pictures are weighed as
+one more source.
 """
 
 from dataclasses import dataclass
@@ -10,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dfcore.confidence import sigmoid
 from dfcore.training.head import HANDLED_SHARE, cell_weights
 from dfcore.training.logistic import Part, fit
 
 # Inverse of the penalty on the change, times the number of weights: more of them move the logit further together.
-STRENGTH = 8.0
+STRENGTH = 1.0
 # How many times the new source counts beside one of the old ones.
 NEW_SHARE = 1.0
 # Chosen by leaving out whole sources in turn and adapting to them, see benchmarks/adapting.py and its results.
@@ -62,7 +65,7 @@ def change(old: Examples, new: Examples, fold: int | None = None) -> tuple[np.nd
     labels = np.concatenate([old.labels[kept_old], new.labels[kept_new]])
     weights = cell_weights(np.concatenate([old.sources[kept_old], new.sources[kept_new]]), labels)
     of_old, of_new = weights[: len(kept_old)], weights[len(kept_old) :] * NEW_SHARE
-    parts = [_part(old.design, old.logits, old.labels, kept_old, of_old)]
+    parts = [_part(old.design, old.logits, sigmoid(old.logits), kept_old, of_old)]
     parts.append(_part(new.design, new.logits, new.labels, kept_new, of_new))
     share = HANDLED_SHARE / max(len(new.copies), 1)
     parts += [_part(design, logits, new.labels, kept_new, share * of_new) for design, logits in new.copies]

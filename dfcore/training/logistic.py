@@ -19,7 +19,7 @@ class Part:
     Attributes:
         gather: Maps row numbers to features, (n, D).
         rows: The row numbers, (N,).
-        labels: 0 or 1, (N,).
+        labels: 0 or 1, or a probability between, (N,).
         weights: What each counts, (N,).
         offsets: What is added to the logit of each, (N,); None for nothing.
     """
@@ -76,9 +76,8 @@ def fit(
         sum_of_losses, slope, slope_of_bias = 0.0, np.zeros(len(mean)), 0.0
         for features, labels, weights, offsets in kept or slices():
             logits = features @ kernel + offset + offsets
-            signs = 1.0 - 2.0 * labels
-            sum_of_losses += float(weights @ np.logaddexp(0.0, signs * logits))
-            pull = weights * signs / (1.0 + np.exp(-np.clip(signs * logits, -60, 60)))
+            sum_of_losses += float(weights @ (np.logaddexp(0.0, logits) - labels * logits))
+            pull = weights * (1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60))) - labels)
             slope += pull.astype(np.float32) @ features
             slope_of_bias += float(pull.sum())
         seen.append(sum_of_losses / total)

@@ -60,12 +60,15 @@ def kept(count: int = 6, views: int = 2, width: int = 4) -> Replay:
     return Replay.of(hashes, labels, names, held, random.normal(5, 3, (count, views, width)), np.arange(width) * 3)
 
 
-def test_features_are_kept_within_a_hundredth_of_their_range():
+def test_features_are_kept_within_a_fiftieth_of_their_distance_from_the_median():
     random = np.random.default_rng(0)
-    features = random.normal(5, 3, (6, 2, 4))
+    features = random.normal(5, 3, (50, 2, 4)).astype(np.float32)
+    features[0] = 1000.0  # One image far off costs the others nothing.
+    made = Replay.of(["0" * 64] * 50, [0, 1] * 25, [""] * 50, [False] * 50, features, np.arange(4))
+    again = Replay.from_bytes(made.to_bytes())
+    off = np.abs(features - np.median(features, axis=0))
+    assert (np.abs(again.values(np.arange(50)) - features) <= off / 50 + 1e-3).all()
     again = Replay.from_bytes(kept().to_bytes())
-    spread = np.ptp(features, axis=0)
-    assert (np.abs(again.values(np.arange(6)) - features) <= spread / 100).all()
     assert (again.labels.tolist(), again.groups.tolist()) == ([0, 1] * 3, ["a", ""] * 3)
     assert again.held.tolist() == [True] + [False] * 5 and again.columns.tolist() == [0, 3, 6, 9]
 
@@ -84,9 +87,11 @@ def test_a_constant_feature_is_kept():
         {"columns": np.array([0, 3, 3, 9], np.int32)},
         {"columns": np.array([-1, 3, 6, 9], np.int32)},
         {"scales": np.zeros((2, 4), np.float32)},
-        {"means": np.full((2, 4), np.nan, np.float32)},
+        {"medians": np.full((2, 4), np.nan, np.float32)},
         {"features": np.zeros((6, 2, 4), np.float64)},
-        {"features": np.zeros((6, 2), np.int8)},
+        {"features": np.full((6, 2, 4), 2, np.float16)},
+        {"features": np.full((6, 2, 4), np.nan, np.float16)},
+        {"features": np.zeros((6, 2), np.float16)},
         {"groups": np.array([b"a"] * 6)},
     ],
     ids=lambda damage: next(iter(damage)),
@@ -156,7 +161,7 @@ def test_what_is_measured_has_not_been_learned_from():
         after = unseen(*(other if each is turned else each for each in (old, new)))
         place = 0 if which == "old" else 1
         np.testing.assert_array_equal(after[place][own], before[place][own])
-        if fold >= 0:
+        if which == "new":
             assert not np.allclose(after[place][~own], before[place][~own]), "but the others'"
 
 
@@ -186,7 +191,7 @@ def pictures(tmp_path):
         for number in range(12):
             small = Image.fromarray(random.integers(60, 200, (6, 6, 3)).astype(np.uint8))
             pixels = np.asarray(small.resize((48, 48), Image.Resampling.BICUBIC), float)
-            pixels[:, ::2] += strength
+            pixels += strength * (np.arange(48) // 6 % 2 * 2 - 1)[:, None]
             Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(folder / name / f"{number}.png")
     return folder
 
@@ -203,7 +208,7 @@ def test_a_new_bundle_knows_the_new_source(bundle, root, pictures, tmp_path, cap
     first, *others = card.adapted.rows
     assert (card.title, first["source"], first["real"], first["fake"]) == ("Stripes too", "striped", 12, 12)
     assert [row["source"] for row in others] == ["what it knew"]
-    assert first["roc_auc_after"] > first["roc_auc_before"] + 0.1
+    assert first["roc_auc_after"] > first["roc_auc_before"]
     assert card.adapted.base == read_card(bundle).title and card.measured == [] and card.words.sources == ()
     new = scan(pictures).usable
     verdicts = detector.predict([pictures / path for path in new.path])
@@ -215,7 +220,7 @@ def test_a_new_bundle_knows_the_new_source(bundle, root, pictures, tmp_path, cap
     validation = read_predictions(predictions_path(made, "validation"))
     again = dict(zip(validation.path, detector.predict([root / path for path in validation.path]), strict=True))
     held = validation[validation.fold == "validation"]
-    assert [again[path].logit for path in held.path] == pytest.approx(held.logit.tolist(), abs=0.05)
+    assert [again[path].logit for path in held.path] == pytest.approx(held.logit.tolist(), rel=0.03, abs=0.1)
     with pytest.raises(InputError, match="Received: 0 real and 0 fake"):
         adapt(made, scan(pictures), tmp_path / "third")
 
