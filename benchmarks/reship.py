@@ -3,7 +3,8 @@
 Run from the project's root: `python -m benchmarks.reship small faces`. Thresholds and gate are fitted
 anew (`dfcore recalibrate`), limits and licences are those of `cards.toml`, figures on other data sets and
 robustness are measured again, and what each makes of the fakes of other sources is written on its card: its right to
-words. The bundle replaces `models/NAME` when everything is done.
+words. The bundle replaces `models/NAME` when everything is done. With `--replay` nothing is fitted: features of what
+each was trained on are added to its bundle, as runs keep them since (`photographs`: from `benchmarks.sources OUT`).
 """
 
 import argparse
@@ -14,26 +15,45 @@ from pathlib import Path
 from benchmarks.ship import TEXTS, add_figures
 from dfcore import workspace
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.bundle import read_card, write_card, write_replay
 from dfcore.detectors.detector import Detector
 from dfcore.exchange.recalibrate import recalibrate
+from dfcore.training import replay
 
 # Data sets with the images that each was trained on; the first has its test split.
 ROOTS = {"small": ("cifake",), "faces": ("faces",)}
 
 
+def add_replay(folder: Path, roots: list[Path]) -> None:
+    """Adds features of what a detector was trained on to its bundle."""
+    kept = replay.of_datasets(Detector.load(folder), [scan(root) for root in roots])
+    card = write_replay(folder, read_card(folder), kept)
+    print(f"{folder.name}: {card.replay}, {(folder / 'replay.npz').stat().st_size / 1e6:.1f} MB")
+
+
 def main() -> None:
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=sorted(ROOTS))
+    parser.add_argument("names", nargs="+", choices=sorted(texts))
+    parser.add_argument(
+        "--replay", action="store_true", help="add features of what it was trained on, and nothing else"
+    )
+    parser.add_argument("--sources", type=Path, default=Path("data/photographs"), help="made by benchmarks.sources")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
+    roots = {name: [options.data / root for root in ROOTS[name]] for name in ROOTS} | {"photographs": [options.sources]}
     for name in options.names:
+        if options.replay:
+            add_replay(workspace.models_dir() / name, roots[name])
+            continue
+        if name not in ROOTS:
+            parser.error(f"{name} is not fitted anew: it holds out too few images. Expected {', '.join(ROOTS)}.")
         # Beside the others, so that it counts as this workbench's own and OpenVINO runs it.
         made, final = workspace.models_dir() / f"{name}-recalibrated", workspace.models_dir() / name
         shutil.rmtree(made, ignore_errors=True)
         before = read_card(final)
-        recalibrate(final, [scan(options.data / root) for root in ROOTS[name]], made)
+        recalibrate(final, [scan(root) for root in roots[name]], made)
+        add_replay(made, roots[name])
         card, text = read_card(made), texts[name]
         own = [
             limit for limit in before.limits if limit not in text["limits"] and limit not in text.get("outdated", [])
