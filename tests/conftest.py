@@ -57,13 +57,17 @@ def _own_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("DFCORE_DEBUG", "1")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _memory_given_back() -> Iterator[None]:
-    """Returns to the system what a module has freed; glibc would keep it."""
-    yield
+def give_memory_back() -> None:
+    """Returns to the system what has been freed; glibc would keep it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory_given_back() -> Iterator[None]:
+    yield
+    give_memory_back()
 
 
 @pytest.fixture(autouse=True)
