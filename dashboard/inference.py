@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import actions, decode_cache, inference_queue
+from dashboard import actions, decode_cache, inference_queue, networks
 from dashboard.detectors import Entry, detector
 from dfcore.confidence import DecisionThresholds, ErrorBudget
 from dfcore.detectors.selection import select_detector
@@ -97,7 +97,9 @@ def _heatmap(
     loaded = detector(_entry)
     image = decode_cache.prepare(_data, [loaded.spec])
     with inference_queue.inference.take():
-        return loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer, view=view)
+        result = loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer, view=view)
+    networks.used(loaded)
+    return result
 
 
 def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None, view: int = 0) -> "Heatmap":

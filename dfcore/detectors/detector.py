@@ -124,6 +124,21 @@ class Detector:
             return self._model
 
     @property
+    def has_spare_network(self) -> bool:
+        """Whether the Keras model is in memory although scores do not need it."""
+        return self._model is not None and self.folder is not None and not isinstance(self.engine, KerasEngine)
+
+    def free_network(self) -> None:
+        """Forgets the Keras model and what was compiled from it, if only heat-maps need it; both return on demand."""
+        with self._lazy_lock:
+            if not self.has_spare_network:
+                return
+            self._model, explainer = None, self._explainer
+        # Without the lock: a heat-map that is being made holds the explainer's and waits for this one.
+        if explainer is not None:
+            explainer.forget()
+
+    @property
     def trained_on(self) -> TrainedOn | None:
         """The list of its training images, read on first access; None if its bundle has none.
 

@@ -26,7 +26,7 @@ class _SharedTower:
         import openvino
 
         # One request running on each core and one waiting.
-        self._queue = openvino.AsyncInferQueue(compiled(tower(), precision), 2 * cores())
+        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(), precision), 2 * cores())
         self._lock = threading.Lock()
 
     def features(self, squares: np.ndarray) -> np.ndarray:
@@ -64,8 +64,9 @@ class _SharedMaps:
 
         from dfcore.engines.gradcam import add_gradcam
 
-        model, settings = explained(tower())
-        self._request = openvino.Core().compile_model(add_gradcam(model), "CPU", settings).create_infer_request()
+        model, settings = explained(_shared_weights())
+        self._compiled = openvino.Core().compile_model(add_gradcam(model), "CPU", settings)
+        self._request = self._compiled.create_infer_request()
         self._lock = threading.Lock()
 
     def evidence(self, tokens: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -73,13 +74,25 @@ class _SharedMaps:
         with self._lock:
             upper = np.ascontiguousarray(head[clip.MAP_BLOCK * clip.WIDTH :, None])
             self._request.infer({0: tokens, 1: upper})
-            return np.array(self._request.get_tensor(GRADCAM).data[0])
+            result = np.array(self._request.get_tensor(GRADCAM).data[0])
+            # 54 MB of intermediate results: setting them up anew takes a twentieth of a second.
+            self._compiled.release_memory()
+            return result
 
 
 # What is compiled serves all detectors of this process; threads that ask at once wait for one.
 _compiling = threading.RLock()
+_weights: list[clip.Tower] = []
 _towers: dict[Precision, _SharedTower] = {}
 _maps: list[_SharedMaps] = []
+
+
+def _shared_weights() -> clip.Tower:
+    """The weights that all compiled graphs of this process share."""
+    with _compiling:
+        if not _weights:
+            _weights.append(tower())
+        return _weights[0]
 
 
 def shared_tower(precision: Precision) -> _SharedTower:

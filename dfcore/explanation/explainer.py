@@ -190,6 +190,11 @@ class Explainer:
             self._networks[head] = _Network(self._load_model(), head if self._heads > 1 else None)
         return self._networks[head]
 
+    def forget(self) -> None:
+        """Frees the model and its compiled functions; the next heat-map that needs them makes them anew."""
+        with self._lazy_lock:
+            self._networks.clear()
+
     def _place(
         self, values: np.ndarray, view: int, height: int, width: int, factor: float
     ) -> tuple[np.ndarray, Region]:

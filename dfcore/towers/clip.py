@@ -20,6 +20,7 @@ TOKENS = 1 + (SIDE // PATCH) ** 2
 EPSILON = 1e-5
 # The block whose patch tokens are the default map: the last that several blocks of class tokens still depend on.
 MAP_BLOCK = 6
+_KERNEL = ".kernel_q"
 # Mean and standard deviation of the colours that it was trained on, of pixels in [0, 1].
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
@@ -29,20 +30,22 @@ class Tower:
     """The weights, by the names of the file; kernels stay in 8 bits until they are asked for."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
-        self._arrays = arrays
+        self._arrays = {
+            name: np.ascontiguousarray(array.T) if name.endswith(_KERNEL) else array for name, array in arrays.items()
+        }
 
     def vector(self, name: str) -> np.ndarray:
         """A bias, a norm's factor or an embedding, float32."""
         return self._arrays[name].astype(np.float32)
 
     def quantised(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """A kernel in 8 bits, (in, out), and its scales, float32 (out,)."""
-        return self._arrays[f"{name}.kernel_q"], self.vector(f"{name}.scale")
+        """A kernel in 8 bits, (out, in), the same array whenever it is asked for, and its scales, float32 (out,)."""
+        return self._arrays[f"{name}{_KERNEL}"], self.vector(f"{name}.scale")
 
     def kernel(self, name: str) -> np.ndarray:
         """A kernel as float32 (in, out)."""
         values, scale = self.quantised(name)
-        return values.astype(np.float32) * scale
+        return values.T.astype(np.float32) * scale
 
 
 def require_tower() -> None:
@@ -55,7 +58,7 @@ def require_tower() -> None:
 
 
 def tower() -> Tower:
-    """Reads the shipped tower, 0.1 GB. What is compiled from it keeps copies of its own.
+    """Reads the shipped tower, 0.1 GB. What is compiled from it shares its kernels and keeps a packed copy besides.
 
     Raises:
         BundleError: As `require_tower`.

@@ -13,6 +13,8 @@ except ImportError:  # Windows has no such limits.
 # Variables that an interpreter needs; a process that reads untrusted files gets no others.
 _BARE = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "HOME")
 
+# Tells TensorFlow whether tensors come from the system, which gets them back, or from a pool that never shrinks.
+SYSTEM_ALLOCATOR = "TF_ONEDNN_USE_SYSTEM_ALLOCATOR"
 
 # Memory of this process in pages (Linux only).
 _STATM = Path("/proc/self/statm")

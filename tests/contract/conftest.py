@@ -7,6 +7,7 @@ import pytest
 from dfcore import architectures
 from dfcore.engines import KerasEngine, OpenVinoEngine, convert
 from dfcore.errors import BundleError
+from tests.conftest import give_memory_back
 from tests.contract.networks import HEAVY, INEXPRESSIBLE, LARGE, NAMES, lively
 
 
@@ -20,6 +21,7 @@ def name(request):
     yield request.param
     keras.backend.clear_session()
     gc.collect()
+    give_memory_back()
 
 
 @pytest.fixture(scope="session")

@@ -60,14 +60,14 @@ def kept(count: int = 6, views: int = 2, width: int = 4) -> Replay:
     return Replay.of(hashes, labels, names, held, random.normal(5, 3, (count, views, width)), np.arange(width) * 3)
 
 
-def test_features_are_kept_within_a_twentieth_of_their_distance_from_the_median():
+def test_features_are_kept_within_a_thirtieth_of_their_distance_from_the_median():
     random = np.random.default_rng(0)
     features = random.normal(5, 3, (50, 2, 4)).astype(np.float32)
     features[0] = 1000.0  # One image far off costs the others nothing.
     made = Replay.of(["0" * 64] * 50, [0, 1] * 25, [""] * 50, [False] * 50, features, np.arange(4))
     again = Replay.from_bytes(made.to_bytes())
     off = np.abs(features - np.median(features, axis=0))
-    assert (np.abs(again.values(np.arange(50)) - features) <= off / 20 + 1e-3).all()
+    assert (np.abs(again.values(np.arange(50)) - features) <= off / 30 + 4e-6 * 1000).all()
     again = Replay.from_bytes(kept().to_bytes())
     assert (again.labels.tolist(), again.groups.tolist()) == ([0, 1] * 3, ["a", ""] * 3)
     assert again.held.tolist() == [True] + [False] * 5 and again.columns.tolist() == [0, 3, 6, 9]

@@ -15,6 +15,7 @@ from dfcore.cli import main
 from dfcore.detectors.detector import Detector
 from dfcore.runs import RunStore
 from dfcore.runs.launch import _environment
+from dfcore.utils.processes import SYSTEM_ALLOCATOR
 from tests.conftest import make_image
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +167,8 @@ def test_the_log_of_a_run_is_utf_8_whatever_the_console(monkeypatch):
     code = r"print('фото \udce9')"
     log = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True, check=True).stdout
     assert log.decode().strip() == "фото \\udce9"
+
+
+def test_training_keeps_the_allocator_that_the_dashboard_does_without(monkeypatch):
+    monkeypatch.setenv(SYSTEM_ALLOCATOR, "1")
+    assert _environment()[SYSTEM_ALLOCATOR] == "0"

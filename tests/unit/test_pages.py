@@ -9,14 +9,16 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, evidence, navigation
+from dashboard import detectors, evidence, navigation, networks
 from dfcore.cli import main
+from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation.robustness import CHANGES
 from dfcore.runs import Run, RunStore
@@ -911,3 +913,35 @@ def test_a_detector_that_leaves_the_cache_is_freed_with_its_network(library, mon
     assert None not in [network() for network in networks[1:]], "those in the cache stay"
     assert gc.get_freeze_count() > 100_000, "and need not be looked through after each run of a page"
     detectors._load.clear()
+
+
+def test_only_the_last_detector_keeps_the_network_of_its_heat_maps(knowing):
+    image, engine = np.zeros((32, 32, 3), np.uint8), SimpleNamespace(heads=1)
+    first, second = (Detector(read_card(folder), engine, folder=folder) for folder in knowing.values())
+    for detector in (first, second):
+        before = detector.explain(image, method="saliency").values
+        networks.used(detector)
+        assert detector.has_spare_network
+    assert not first.has_spare_network
+    network = weakref.ref(second.model)
+    networks.free()
+    assert network() is None and not second.has_spare_network
+    np.testing.assert_array_equal(second.explain(image, method="saliency").values, before)
+
+
+def test_it_is_freed_when_no_heat_map_has_been_asked_for(knowing, monkeypatch):
+    monkeypatch.setattr(networks, "_IDLE", 0.1)
+    folder = knowing["thumbnails"]
+    detector = Detector(read_card(folder), SimpleNamespace(heads=1), folder=folder)
+    network = weakref.ref(detector.model)
+    networks.used(detector)
+    networks._timer.join(30)
+    assert network() is None and not detector.has_spare_network
+
+
+def test_a_network_that_scores_need_stays(knowing):
+    detector = Detector.load(knowing["thumbnails"])
+    assert detector.engine.name == "keras"
+    networks.used(detector)
+    detector.free_network()
+    assert detector.model is detector.engine.model

@@ -101,6 +101,15 @@ def test_other_squares_are_refused_and_nothing_hangs(engine, wrong):
     assert np.isfinite(engine.outputs(picture()[None]).logits).all()
 
 
+def test_what_is_compiled_from_the_same_weights_shares_its_kernels():
+    kernel = np.random.default_rng(0).integers(-127, 128, (4, 6)).astype(np.int8)
+    scale = np.linspace(0.5, 1, 6, dtype=np.float32)
+    weights = clip.Tower({"dense.kernel_q": kernel, "dense.scale": scale})
+    (first, _), (second, _) = weights.quantised("dense"), weights.quantised("dense")
+    assert first is second and first.shape == (6, 4) and first.flags.c_contiguous
+    np.testing.assert_array_equal(weights.kernel("dense"), kernel * scale)
+
+
 # === Detectors ===
 
 
