@@ -66,7 +66,7 @@ def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict
     assert detector.folder is not None
     measured = {}
     for name in text.get("measured_on", SETS):
-        dataset = splits_as_trained(detector.card, scan(data / name))
+        dataset = splits_as_trained(detector.card, scan(data / name), detector.trained_on)
         if dataset.fingerprint == learned or name in text["learned_from"]:
             continue
         measured[name] = measure(detector, dataset, cache_dir=workspace.cache_dir())
@@ -97,7 +97,7 @@ def _short(value: Any) -> Any:
 
 def robust(detector: Detector, root: Path, most: int = 1000) -> list[dict[str, Any]]:
     """Robustness on the test split, or on validation where there is none, of at most so many images."""
-    dataset = splits_as_trained(detector.card, scan(root))
+    dataset = splits_as_trained(detector.card, scan(root), detector.trained_on)
     split = TEST if TEST in set(dataset.usable.split) else VALIDATION
     rows = robustness(detector, dataset, split, max_images=most)
     return [{"split": split, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]

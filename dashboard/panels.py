@@ -96,7 +96,7 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     if st.button("Measure again" if rows else "Measure", icon=":material/play_arrow:", key="robust_go"):
         actions.require_measuring()
         progress = widgets.progress("Loading the detector …")
-        result = splits_as_trained(entry.card, stored.dataset(source.root))
+        result = splits_as_trained(entry.card, stored.dataset(source.root), detectors.detector(entry).trained_on)
         part = source.split if source.split in SPLITS else None
         with inference_queue.measuring.take():
             rows = robustness(
@@ -121,8 +121,8 @@ def measure_elsewhere(entry: detectors.Entry) -> None:
     split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all: every labelled image.")
     if c.button("Measure", icon=":material/play_arrow:"):
         actions.require_measuring()
-        dataset = splits_as_trained(entry.card, stored.dataset(root))
         progress = widgets.progress("Loading the detector …")
+        dataset = splits_as_trained(entry.card, stored.dataset(root), detectors.detector(entry).trained_on)
         with inference_queue.measuring.take():
             metrics, result = measure(
                 detectors.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),

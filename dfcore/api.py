@@ -121,7 +121,7 @@ def evaluate(
     from dfcore.evaluation import measure, splits_as_trained
 
     loaded = _loaded(detector)
-    data = splits_as_trained(loaded.card, _scanned(dataset))
+    data = splits_as_trained(loaded.card, _scanned(dataset), loaded.trained_on)
     metrics, table = measure(loaded, data, split, cache_dir=workspace.cache_dir(), progress=progress)
     return Evaluation(metrics, table)
 

@@ -81,7 +81,7 @@ def _measured(detector: Any, root: str, split: str, *, robust: int = 0) -> tuple
         raise InputError(f"Expected --split {', '.join(_SPLITS)}. Received: {split!r}.")
     _require_there(root)
     # Restore the detector's own splits, so that no training image counts as test.
-    dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")))
+    dataset = splits_as_trained(detector.card, scan(root, progress=progress_bar("reading")), detector.trained_on)
     _tell_left_out(dataset)
     part = None if split == "all" else split
     bar = progress_bar("measuring")

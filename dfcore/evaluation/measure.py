@@ -8,19 +8,21 @@ import pandas as pd
 
 from dfcore import compat, workspace
 from dfcore.confidence import DecisionThresholds
-from dfcore.datasets import SplitPolicy, assign_splits
+from dfcore.datasets import TEST, TRAIN, VALIDATION, SplitPolicy, assign_splits
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.dataset import Dataset
 from dfcore.datasets.looks import looks
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
-from dfcore.detectors.trained_on import Seen
+from dfcore.detectors.trained_on import Seen, TrainedOn
 from dfcore.evaluation.coverage import coverage
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.overlap import overlap
 from dfcore.evaluation.predictions import predict_split
 from dfcore.evaluation.three_way import three_way
 from dfcore.imaging.signature import Signature
+
+_SPLITS = {Seen.TRAIN: TRAIN, Seen.VALIDATION: VALIDATION}
 
 
 def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThresholds) -> dict[str, Any]:
@@ -44,14 +46,28 @@ def full_metrics(table: pd.DataFrame, threshold: float, thresholds: DecisionThre
     return result
 
 
-def splits_as_trained(card: Card, dataset: Dataset) -> Dataset:
-    """Splits a data set as the detector's training would have split it.
+def splits_as_trained(card: Card, dataset: Dataset, listed: TrainedOn | None) -> Dataset:
+    """Splits a data set as the detector's training split it, so that no training image ends up in the test split.
 
-    If it is the training data set, no training image ends up in the test split.
+    Args:
+        card: The detector's card.
+        dataset: A scanned data set.
+        listed: The detector's list of its training images. If these are the images of the data set, or of most of it,
+            the list decides, whatever was learned since about which images belong together; what it does not hold was
+            not learned from. Without it the splits are drawn with the settings of the training.
     """
-    config = compat.settings(card.training.config)
     names = {"validation": "validation_share", "test": "test_share", "valid_as_test": "valid_as_test", "seed": "seed"}
-    return assign_splits(dataset, SplitPolicy(**{k: config[name] for k, name in names.items() if name in config}))
+    config = compat.settings(card.training.config)
+    drawn = assign_splits(dataset, SplitPolicy(**{k: config[name] for k, name in names.items() if name in config}))
+    rows = drawn.usable
+    if listed is None or rows.empty:
+        return drawn
+    seen = listed.find(rows.pixels_sha256.tolist(), rows.sha256.tolist(), lambda rest: (None for _ in rest))
+    if sum(each.found for each in seen) < min(len(listed), len(rows)) / 2:
+        return drawn
+    table = drawn.table.copy()
+    table.loc[rows.index, "split"] = [_SPLITS.get(each, TEST) for each in seen]
+    return drawn.with_table(table)
 
 
 def measure(

@@ -17,7 +17,7 @@ from dfcore.training.head import HANDLED_SHARE, cell_weights
 from dfcore.training.logistic import Part, fit
 
 # Inverse of the penalty on the change, times the number of weights: more of them move the logit further together.
-STRENGTH = 1.0
+STRENGTH = 0.25
 # How many times the new source counts beside one of the old ones.
 NEW_SHARE = 1.0
 # Chosen by leaving out whole sources in turn and adapting to them, see benchmarks/adapting.py and its results.

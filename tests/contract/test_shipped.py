@@ -23,7 +23,7 @@ every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.
 def test_three_ship_and_are_light_enough_to_clone():
     assert {path.name for path in BUNDLES} == {"small", "faces", "photographs"}
     sizes = {path.name: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) for path in BUNDLES}
-    assert sum(sizes.values()) < 40e6 and sizes["photographs"] < 14e6, "its network is shared, and no part of it"
+    assert sum(sizes.values()) < 50e6 and sizes["photographs"] < 14e6, "its network is shared, and no part of it"
     # The parts are shared; 78 MB are CLIP.
     everything = [file.stat().st_size for file in MODELS.rglob("*") if file.is_file()]
     assert sum(everything) < 130e6 and max(everything) < 100e6

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from dfcore import workspace
 from dfcore.cli import main
-from dfcore.datasets import scan
+from dfcore.datasets import assign_splits, scan
 from dfcore.datasets.looks import looks
 from dfcore.datasets.registry import register
 from dfcore.detectors import trained_on
@@ -24,6 +24,7 @@ from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import promote
 from dfcore.detectors.trained_on import Seen, TrainedOn, in_words
 from dfcore.errors import ArchiveError, BundleError
+from dfcore.evaluation import splits_as_trained
 from dfcore.evaluation.overlap import cell, found, overlap
 from dfcore.evaluation.overlap import in_words as overlap_in_words
 from dfcore.exchange import import_export
@@ -32,7 +33,7 @@ from dfcore.imaging import sandbox
 from dfcore.imaging.decoder import pixels_digest
 from dfcore.imaging.signature import signature
 from dfcore.utils.files import sha256_bytes
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make_card
 
 APP = ROOT / "streamlit_app.py"
 
@@ -534,3 +535,23 @@ def inspected(data: bytes) -> AppTest:
     app.file_uploader[0].upload("image.bin.png", data, "image/png").run()
     assert not app.exception, app.exception[0].message
     return app
+
+
+def test_splits_are_those_that_the_detector_lists_whatever_would_be_drawn_today(small_dataset):
+    """Since which images belong together is understood better, older detectors' splits would be drawn otherwise."""
+    dataset = scan(small_dataset)
+    rows = dataset.usable.reset_index(drop=True)
+    kinds = np.random.default_rng(0).choice(["train", "validation", "test"], len(rows), p=[0.6, 0.2, 0.2])
+    known = rows[kinds != "test"]
+    listed = TrainedOn.of(
+        known.pixels_sha256.tolist(),
+        known.sha256.tolist(),
+        [None] * len(known),
+        (kinds[kinds != "test"] == "validation"),
+    )
+    split = splits_as_trained(make_card(), dataset, listed).usable.split.tolist()
+    assert split == kinds.tolist()
+    drawn = assign_splits(dataset).usable.split.tolist()
+    assert splits_as_trained(make_card(), dataset, None).usable.split.tolist() == drawn != split
+    few = TrainedOn.of(["a" * 64] * 40, ["b" * 64] * 40, [None] * 40, [False] * 40)
+    assert splits_as_trained(make_card(), dataset, few).usable.split.tolist() == drawn, "another data set"
