@@ -145,6 +145,9 @@ def row(kind: str, verdicts: Sequence[Verdict]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("detectors", nargs="*", default=DETECTORS)
+    parser.add_argument("--engine", default="auto", help="openvino-int8 takes half the time (`photographs` alone)")
+    parser.add_argument("--kinds", nargs="+", default=[""], help="only kinds whose names hold one of these")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--most", type=int, default=60, help="pictures of each kind, drawn by seed")
     options = parser.parse_args()
@@ -155,22 +158,23 @@ def main() -> None:
         files[kind] = [Path(found[k]) for k in random.permutation(len(found))]
     thumbnails = zip(*own_images(Detector.load("small"), options.data / "cifake", most), strict=True)
     files["thumbnails (cifake, its test split)"] = [path for path, label in thumbnails if label == 0]
-    made: dict[str, list[bytes]] = {}
+    made: dict[str, tuple[list[Path], Step]] = {}
     for folder in BASES:
-        kind = next(kind for kind, each in KINDS.items() if each == folder)
-        for name, step in IMITATIONS.items():
-            made[f"imitated {name}, of {folder}"] = [
-                imitated(path, step, k) for k, path in enumerate(files[kind][:most])
-            ]
+        paths = next(files[kind] for kind, each in KINDS.items() if each == folder)
+        made |= {f"imitated {name}, of {folder}": (paths[:most], step) for name, step in IMITATIONS.items()}
     others = "".join(f"{word:>10}" for word in ("real", "no sign", "undecided", "refused"))
-    for name in DETECTORS:
-        detector = Detector.load(name)
+    for name in options.detectors:
+        detector = Detector.load(name, options.engine)
         known = held_out(detector, options.data)
         print(f"\n{name:<40}{'n':>5}{'taught':>8}{'likely fake':>12}  {'share (95%)':<22}{others}{'if insisted':>13}")
-        for kind, paths in files.items():
-            before = [known[path] for path in paths if path in known]
-            print(row(f"{kind} *", before) if before else row(kind, detector.predict(paths[:most])), flush=True)
-        for kind, pictures in made.items():
+        for kind in [kind for kind in (*files, *made) if any(part in kind for part in options.kinds)]:
+            before = [known[path] for path in files.get(kind, ()) if path in known]
+            if before:
+                print(row(f"{kind} *", before), flush=True)
+                continue
+            pictures: Sequence[Path | bytes] = files[kind][:most] if kind in files else ()
+            if kind in made:
+                pictures = [imitated(path, made[kind][1], k) for k, path in enumerate(made[kind][0])]
             print(row(kind, detector.predict(pictures)), flush=True)
 
 

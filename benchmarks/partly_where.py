@@ -73,11 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--most", type=int, default=12, help="pictures of each case")
+    parser.add_argument("--cases", type=int, nargs="+", default=[0, 1], help="numbers of cases of benchmarks.partly")
     parser.add_argument("--detector", default="photographs")
+    parser.add_argument("--engine", default="auto", help="openvino-int8 takes half the time")
     options = parser.parse_args()
-    detector = Detector.load(options.detector)
-    for title in list(CASES)[:2]:
-        make, form = CASES[title]
+    detector = Detector.load(options.detector, options.engine)
+    for title, (make, form) in [list(CASES.items())[number] for number in options.cases]:
         rows: dict[float, list[dict[str, float]]] = {share: [] for share in SHARES}
         for seed, pair in enumerate(make(options.data, options.most)):
             data = coded(pair[0], form)
@@ -85,7 +86,7 @@ def main() -> None:
             for share in SHARES:
                 rgb, inside = pasted(pair, share, seed)
                 rows[share].append(aucs(detector, coded(rgb, form), control, inside))
-        print(f"\n{title}, {options.detector}: ROC AUC of pixels inside against outside, over pictures")
+        print(f"\n{title}, {options.detector} by engine {options.engine}: ROC AUC of pixels, mean of pictures")
         for share, found in rows.items():
             for name in found[0]:
                 values = np.array([row[name] for row in found])
