@@ -2,8 +2,10 @@
 
 Run from the project's root: `python -m benchmarks.refusals faces small`, or with the folders of two bundles of one
 detector, to compare them. Held-out images (of which the detector has seen none) are judged as they are and after each
-handling; then images of other subjects, noise and drawings, of which nothing should be decided. At the end, for each
-rule of the gate, the error of what it refuses beside that of what it lets pass. Nothing is chosen on these images.
+handling; then, for each rule of the gate, the error of what it refuses is shown beside that of what it lets pass; then
+images of other subjects, noise and drawings, of which nothing should be decided. With `--folders` the images are those
+of other labelled folders, and there are no foreign ones; with `--taught` images that taught the detector count as well,
+whose errors are too small. Nothing is chosen on these images.
 """
 
 import argparse
@@ -37,17 +39,31 @@ TRIED = (
 )
 
 
-def own_images(detector: Detector, root: Path, most: int) -> tuple[list[Path], list[int]]:
-    """Images of the detector's own kind, of which it has seen none, as many of each class."""
-    dataset = scan(root)
-    rows = dataset.usable
-    assert detector.trained_on is not None
-    files = rows.pixels_sha256.tolist(), rows.sha256.tolist()
-    seen = detector.trained_on.find(*files, lambda rest: (None for _ in rest))
-    rows = rows[[not each.found for each in seen]]
-    parts = [part.sample(min(most, len(part)), random_state=0) for _, part in rows.groupby("label")]
-    rows = pd.concat(parts).sort_index()
-    return [dataset.root / path for path in rows.path], rows.label.astype(int).tolist()
+def own_images(
+    detector: Detector, roots: Path | Sequence[Path], most: int, *, taught: bool = False
+) -> tuple[list[Path], list[int]]:
+    """Images of labelled folders of which the detector has seen none, as many of each class.
+
+    Args:
+        detector: The detector.
+        roots: A folder or several.
+        most: Number of images of each class in all.
+        taught: Take the ones that it was trained on as well.
+    """
+    parts = []
+    for root in [roots] if isinstance(roots, Path) else roots:
+        dataset = scan(root)
+        rows = dataset.usable
+        assert detector.trained_on is not None
+        files = rows.pixels_sha256.tolist(), rows.sha256.tolist()
+        seen = detector.trained_on.find(*files, lambda rest: (None for _ in rest))
+        rows = rows[[taught or not each.found for each in seen]]
+        parts.append(rows.assign(path=[str(dataset.root / path) for path in rows.path]))
+    rows = pd.concat(parts, ignore_index=True)
+    rows = pd.concat(
+        [part.sample(min(most, len(part)), random_state=0) for _, part in rows.groupby("label")]
+    ).sort_index()
+    return [Path(path) for path in rows.path], rows.label.astype(int).tolist()
 
 
 def judged(detector: Detector, paths: Sequence[Path], labels: Sequence[int], plan: Sequence[str]) -> pd.DataFrame:
@@ -123,6 +139,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--most", type=int, default=150, help="images of each class")
     parser.add_argument("--stored", action="store_true", help="only the images on which the gate was fitted, as stored")
+    parser.add_argument("--folders", nargs="+", help="labelled folders in the data, instead of the detector's own kind")
+    parser.add_argument("--taught", action="store_true", help="images that it was trained on as well")
     options = parser.parse_args()
     pd.set_option("display.width", 200, "display.max_columns", 20)
     for bundle in options.detectors:
@@ -132,12 +150,21 @@ def main() -> None:
         if options.stored:
             show_stored(detector)
             continue
-        paths, labels = own_images(detector, options.data / OWN[name], options.most)
+        folders = options.folders or [OWN[name]]
+        paths, labels = own_images(
+            detector, [options.data / each for each in folders], options.most, taught=options.taught
+        )
+        if not paths:
+            print(f"\nIt has seen all images of {', '.join(folders)} (see --taught).")
+            continue
         table = judged(detector, paths, labels, [each for each in HANDLINGS if each in TRIED])
-        print(f"\nHeld-out images of {OWN[name]}, by handling:")
+        told = "Images (it may have been trained on them)" if options.taught else "Held-out images"
+        print(f"\n{told} of {', '.join(folders)}, by handling; {len(paths)} images, {sum(labels)} fake:")
         print(by_handling(table, detector).round(3).to_string(index=False))
         print("\nWhat each rule costs and saves, over all handlings:")
         print(pd.DataFrame(refusal_table(table, thresholds)).drop(columns="rule").round(3).to_string(index=False))
+        if options.folders:
+            continue
         with tempfile.TemporaryDirectory() as aside:
             print("\nForeign images:")
             print(foreign(detector, name, options.data, Path(aside)).round(3).to_string(index=False))
