@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dfcore.utils.archives import read_zip
+from dfcore.utils.archives import from_arrays
 
 NEIGHBOURS = 5
 # Principal directions kept after whitening; the rest is noise.
@@ -22,7 +22,7 @@ DIRECTIONS = 64
 _MIN_SPREAD = 1e-6
 # Limits for a stored OOD detector.
 _MAX_VALUE = 1e12
-_MEMBERS = ("mean.npy", "basis.npy", "references.npy", "limit.npy", "handled.npy")
+_ARRAYS = ("mean", "basis", "references", "limit")
 _MAX_BYTES = 64 * 2**20
 QUANTILE = 0.98
 # The rules that refuse an image, {name: what it refuses}.
@@ -168,21 +168,16 @@ class OODDetector:
         """Reads the output of `to_bytes`.
 
         Raises:
-            ValueError, KeyError, ArchiveError: If the data is anything else.
+            ValueError, ArchiveError: If the data is anything else.
         """
-        read_zip(data, limit=lambda name: _MAX_BYTES if name in _MEMBERS else 0)
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                handled = file["handled"] if "handled" in file else np.empty(0, np.float32)
-                result = cls(file["mean"], file["basis"], file["references"], float(file["limit"]), handled)
-            valid = result._is_valid()
-        except Exception as error:  # NumPy raises many exception types on damaged files.
-            raise ValueError(f"no readable arrays ({type(error).__name__})") from error
-        if not valid:
-            raise ValueError("arrays with inconsistent shapes or invalid values")
-        return result
 
-    def _is_valid(self) -> bool:
+        def make(*, limit: np.ndarray, **arrays: np.ndarray) -> "OODDetector":
+            return cls(**arrays, limit=float(limit))
+
+        return from_arrays(data, make, _ARRAYS, _MAX_BYTES, optional=("handled",))
+
+    def is_valid(self) -> bool:
+        """See `Checked`."""
         arrays = (self.mean, self.basis, self.references, self.handled)
         return bool(
             [array.ndim for array in arrays] == [1, 2, 2, 1]

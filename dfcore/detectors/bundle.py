@@ -166,7 +166,7 @@ def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
     content = _part(path, card.ood.sha256, MAX_OOD)
     try:
         return OODDetector.from_bytes(content)
-    except (EOFError, ValueError, KeyError, MemoryError, ArchiveError) as error:
+    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
 
 

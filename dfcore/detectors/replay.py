@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfcore.utils.archives import read_zip
+from dfcore.utils.archives import from_arrays
 
 # Images of which a bundle keeps features: 4 MB for a thousand with one view of 3,840.
 MOST_IMAGES = 2000
@@ -104,19 +104,10 @@ class Replay:
         Raises:
             ValueError, ArchiveError: If the data is anything else.
         """
-        allowed = {f"{name}.npy" for name in _MEMBERS}
-        read_zip(data, limit=lambda name: MAX_BYTES if name in allowed else 0)
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                result = cls(**{name: file[name] for name in _MEMBERS})
-            valid = result._is_valid()
-        except Exception as error:  # NumPy raises many exception types on damaged files.
-            raise ValueError(f"no readable arrays ({type(error).__name__})") from error
-        if not valid:
-            raise ValueError("arrays with inconsistent shapes or invalid values")
-        return result
+        return from_arrays(data, cls, _MEMBERS, MAX_BYTES)
 
-    def _is_valid(self) -> bool:
+    def is_valid(self) -> bool:
+        """See `Checked`."""
         images, views, width = self.features.shape
         kinds = [getattr(self, name).dtype.kind for name in _MEMBERS]
         return bool(

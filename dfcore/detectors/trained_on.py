@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from dfcore.imaging.signature import Signature
-from dfcore.utils.archives import read_zip
+from dfcore.utils.archives import from_arrays
 
 # An image looks like another if at most `_MOST_BITS` of 64 bits of their perceptual hashes differ, and the colours of
 # their quarters by at most `_MOST_COLOUR` of 31 levels on average. See `benchmarks/trained_on.py` for the figures.
@@ -178,20 +178,14 @@ class TrainedOn:
         Raises:
             ValueError, ArchiveError: If the data is anything else.
         """
-        names = {f"{name}.npy" for name in _ARRAYS}
-        read_zip(data, limit=lambda name: _MAX_ARRAY if name in names else 0)
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-            result = cls(**arrays | {"version": int(arrays["version"])})
-            valid = result._is_valid()
-        except Exception as error:  # NumPy raises many exception types on damaged files.
-            raise ValueError(f"no readable arrays ({type(error).__name__})") from error
-        if not valid:
-            raise ValueError("arrays with inconsistent shapes or invalid values")
-        return result
 
-    def _is_valid(self) -> bool:
+        def make(*, version: np.ndarray, **arrays: np.ndarray) -> "TrainedOn":
+            return cls(**arrays, version=int(version))
+
+        return from_arrays(data, make, _ARRAYS, _MAX_ARRAY)
+
+    def is_valid(self) -> bool:
+        """See `Checked`."""
         hashes = (self.pixels, self.files, self.looks, self.colours)
         return bool(
             all(column.shape == (len(self.held),) for column in (*hashes, self.held))

@@ -4,8 +4,11 @@ import io
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
 
 from dfcore.errors import ArchiveError
 from dfcore.utils.texts import printable
@@ -43,6 +46,46 @@ def read_zip(
         # They may quote the archive at any length.
         reason = printable(error)[:200]
         raise ArchiveError(f"Expected a zip archive. Received one that cannot be read: {reason}.") from error
+
+
+class Checked(Protocol):
+    """Something made of arrays that can tell whether they fit together."""
+
+    def is_valid(self) -> bool:
+        """Whether shapes, types and values are as they must be; may raise anything on others."""
+        ...
+
+
+_Made = TypeVar("_Made", bound=Checked)
+
+
+def from_arrays(
+    data: bytes, make: Callable[..., _Made], names: Collection[str], most: int, optional: Collection[str] = ()
+) -> _Made:
+    """Makes something of the arrays in an untrusted .npz file.
+
+    Args:
+        data: Content of the file.
+        make: Takes the arrays by their names.
+        names: The names of all arrays.
+        most: Maximum size of an array in bytes.
+        optional: Further arrays, given to `make` if they are there.
+
+    Raises:
+        ValueError: If arrays are missing, cannot be read or do not fit together.
+        ArchiveError: As `read_zip`.
+    """
+    allowed = {f"{name}.npy" for name in (*names, *optional)}
+    read_zip(data, limit=lambda name: most if name in allowed else 0)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            result = make(**{name: file[name] for name in (*names, *(name for name in optional if name in file))})
+        valid = result.is_valid()
+    except Exception as error:  # NumPy raises many exception types on damaged files.
+        raise ValueError(f"no readable arrays ({type(error).__name__})") from error
+    if not valid:
+        raise ValueError("arrays with inconsistent shapes or invalid values")
+    return result
 
 
 def _require_sound(members: list[zipfile.ZipInfo], limit: Callable[[str], int], most_members: int) -> None:
