@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
         nargs="+",
         default=[],
         metavar="ROOT",
-        help="the data sets that it was trained on, for a detector that keeps no features of them",
+        help="the data sets that it was trained on, instead of what it keeps of them (bundles before 0.7 keep nothing)",
     )
 
 

@@ -37,7 +37,7 @@ from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import find_bundle
 from dfcore.detectors.replay import MOST_IMAGES, Replay
 from dfcore.detectors.trained_on import TrainedOn
-from dfcore.errors import InputError
+from dfcore.errors import BundleError, InputError
 from dfcore.evaluation import (
     CROSS_VALIDATION,
     budget_groups,
@@ -102,7 +102,7 @@ def adapt(
         bundle: Folder, or name of a detector in the library; it is not changed.
         dataset: A scanned data set with at least `FEWEST` real pictures and as many fakes; a test split is left aside.
         target: Folder of the new bundle, which must not exist.
-        learned_from: For a bundle that keeps no features of its training images, the data sets that hold them.
+        learned_from: Data sets that hold its training images, instead of the features that its bundle keeps.
         title: Title of the new detector.
         progress: Called with (images done, total images).
 
@@ -118,9 +118,9 @@ def adapt(
         raise InputError(f"{target} exists. Expected a new folder: a detector is never adapted in place.")
     detector = Detector.load(folder)
     rows = _new_rows(detector, dataset)
-    replay = read_replay(folder, detector.card)
-    if replay is None and learned_from:
-        replay = replays.of_datasets(detector, learned_from, progress)
+    replay = (
+        replays.of_datasets(detector, learned_from, progress) if learned_from else read_replay(folder, detector.card)
+    )
     if replay is None:
         raise InputError(
             f"{detector.card.title} keeps no features of what it was trained on, without which it would forget. Name "
@@ -175,6 +175,12 @@ def _made(
     title: str,
 ) -> Card:
     card, layer = detector.card, LastLayer.of(detector)
+    if not np.array_equal(replay.columns, layer.columns):
+        raise BundleError(
+            f"{folder}: the features that it keeps are not those of its last layer. Expected {len(layer.columns):,} of "
+            f"them. Received: {len(replay.columns):,}. Name the data sets that hold its "
+            "training images (--learned-from)."
+        )
     base = _predictions(folder)
     old, new = _old(card, layer, replay, base), _new(layer, pictures)
     refused_before, refused_after = _refused(detector, pictures, new.folds)

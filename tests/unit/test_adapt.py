@@ -234,6 +234,9 @@ def test_what_it_cannot_do_is_told(bundle, root, pictures, tmp_path):  # noqa: F
         adapt(bundle, scan(root), tmp_path / "new")
     with pytest.raises(InputError, match=r"Expected the data sets that .* was trained on. Received: striped, with 0"):
         adapt(bundle, scan(pictures), tmp_path / "new", learned_from=[scan(pictures)])
+    write_replay(bundle, read_card(bundle), kept(views=1))
+    with pytest.raises(BundleError, match=r"not those of its last layer. Expected 128 .* Received: 4"):
+        adapt(bundle, scan(pictures), tmp_path / "new")
     for path in (pictures / "real").iterdir():
         path.unlink() if path.stem > "3" else None
     with pytest.raises(InputError, match="at least 10 real and 10 fake"):
