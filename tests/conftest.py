@@ -1,6 +1,7 @@
 """Fixtures for all tests: a workspace of its own for every test, small images, a small data set."""
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -58,16 +59,33 @@ def _own_workspace(tmp_path, monkeypatch):
 
 
 def give_memory_back() -> None:
-    """Returns to the system what has been freed; glibc would keep it."""
+    """Frees what nobody uses any more and returns it to the system; glibc would keep it."""
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
 
 
-@pytest.fixture(autouse=True, scope="module")
+def _resident() -> int:
+    """Memory of this process in bytes; 0 where that is not known."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+_GROWTH = 2**29
+_after_last = 0
+
+
+@pytest.fixture(autouse=True)
 def _memory_given_back() -> Iterator[None]:
+    """Networks are rings of objects, which Python seldom looks for: it does not see the memory that they hold."""
+    global _after_last
     yield
-    give_memory_back()
+    if _resident() > _after_last + _GROWTH:
+        give_memory_back()
+        _after_last = _resident()
 
 
 @pytest.fixture(autouse=True)

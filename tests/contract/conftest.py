@@ -1,7 +1,5 @@
 """Each architecture's network is built, compiled and converted once for all the contracts that it goes through."""
 
-import gc
-
 import pytest
 
 from dfcore import architectures
@@ -20,7 +18,6 @@ def name(request):
 
     yield request.param
     keras.backend.clear_session()
-    gc.collect()
     give_memory_back()
 
 

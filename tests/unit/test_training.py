@@ -203,6 +203,7 @@ class TestCompletedRun:
             "card.json",
             "domain.npz",
             "trained_on.npz",
+            "replay.npz",
             "openvino.xml",
             "openvino.npz",
             "predictions_validation.parquet",
