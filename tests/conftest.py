@@ -21,13 +21,14 @@ _SHARED = ROOT.parent / "shared"
 _SAFETY_NET = 4 * 2**30
 
 
-# Of each family one light member goes through every contract in `make test`; `make test-all` takes them all. These
-# contracts hold for the others in `make test` too.
+# Light architectures go through every contract in `make test`; `make test-all` takes them all. These contracts hold for the
+# others in `make test` too.
 _HEAVY = {
     "resnet18",
     "resnet50",
     "efficientnetv2b0",
     "convnext_tiny",
+    "mobilenetv2",
     "mobilenetv2_multiscale",
     "mobilenetv2_multiscale_fine",
 }

@@ -56,7 +56,12 @@ def refitted(card) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("version", "key"), [(version, key) for version, recorded in RECORDED.items() for key in recorded["scores"]]
+    ("version", "key"),
+    [
+        pytest.param(version, key, marks=[pytest.mark.slow] * (version != "0.4"))
+        for version, recorded in RECORDED.items()
+        for key in recorded["scores"]
+    ],
 )
 def test_shipped_detectors_score_as_recorded(version, key):
     """To the last bit on a processor of the same kind; elsewhere kernels round otherwise.

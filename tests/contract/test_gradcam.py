@@ -65,6 +65,7 @@ def test_every_architecture_has_the_map_of_tensorflow(name, large, engine):
     assert np.median(result) < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["binary", "categorical"])
 @pytest.mark.parametrize("tta_flip", [False, True])
 def test_any_loss_and_mirror_images_too(loss, tta_flip):
@@ -293,6 +294,7 @@ def without_numbers(monkeypatch) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [without_rule, with_another_map, without_numbers])
 def test_where_it_gives_none_or_another_map_keras_makes_it(how, library, tmp_path, monkeypatch):
     folder = library / tmp_path.name

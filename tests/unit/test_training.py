@@ -368,6 +368,7 @@ def cross_validated(small_dataset, tmp_path_factory):
 FOLD_STOPS = {"training epoch 2": 0, "cross-validation, fold 1 of 3": 0, "cross-validation, fold 3 of 3: train": 2}
 
 
+@pytest.mark.slow
 class TestCrossValidatedRun:
     def test_every_training_image_is_scored_once_by_a_network_that_did_not_see_it(self, cross_validated):
         table = read_predictions(predictions_path(cross_validated.folder, CROSS_VALIDATION))
