@@ -21,8 +21,7 @@ _SHARED = ROOT.parent / "shared"
 _SAFETY_NET = 4 * 2**30
 
 
-# Light architectures go through every contract in `make test`; `make test-all` takes them all. These contracts hold for the
-# others in `make test` too.
+# Light architectures go through every contract in `make test`; these go through most of them in `make test-all` alone.
 _HEAVY = {
     "resnet18",
     "resnet50",
@@ -32,6 +31,7 @@ _HEAVY = {
     "mobilenetv2_multiscale",
     "mobilenetv2_multiscale_fine",
 }
+# Contracts for `cnn` alone in `make test`, and those that hold for all of them there.
 _FOR_ONE = ("test_every_method_explains_it", "test_random_weights_depend_on_the_seed_alone")
 _FOR_ALL = ("test_ends_in_logits_without_activation", "test_saves_and_reloads_to_the_same_numbers")
 
