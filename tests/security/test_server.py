@@ -424,7 +424,7 @@ def visit():
     visitor.join()
     for message in visitor.forward_msgs():
         if message.delta.new_element.WhichOneof("type") == "heading":
-            print(message.delta.new_element.heading.body)
+            sys.stdout.write(message.delta.new_element.heading.body + "\\n")  # In one go: threads share it.
 
 script_runner._mpa_v1 = run_pages_of_the_old_kind
 visitors = [threading.Thread(target=visit) for _ in range(COUNT)]
