@@ -35,7 +35,7 @@ from dfcore.towers.graph import WIDTH
 from dfcore.training import frozen
 from dfcore.training.folds import fold_numbers
 from dfcore.training.head import FURTHER_SHARE, HANDLED_SHARE
-from dfcore.training.logistic import Examples, Part, fit
+from dfcore.training.logistic import Part, fit
 from dfcore.utils.files import sha256_bytes
 
 WHOLE, NATIVE = PreprocessSpec(clip.SIDE, "fit_crop"), PreprocessSpec(clip.SIDE, "native_crop")
@@ -82,7 +82,7 @@ def training(root: Path, most: int) -> pd.DataFrame:
 def shown(root: Path, rows: pd.DataFrame, form: frozen.Variant, spec: PreprocessSpec) -> Iterator[np.ndarray]:
     for row in rows.itertuples():
         rgb = sandbox.decode(decoder.read_bytes(root / row.path))
-        yield spec.apply(frozen._forms(rgb, row.sha256, form)[form])
+        yield spec.apply(frozen.forms(rgb, row.sha256, form)[form])
 
 
 def solved(tokens: np.ndarray, labels: np.ndarray, learned: np.ndarray, setting: Setting) -> Head:
@@ -93,9 +93,9 @@ def solved(tokens: np.ndarray, labels: np.ndarray, learned: np.ndarray, setting:
     for form, share in zip(tokens, (1.0, HANDLED_SHARE), strict=False):
         there = learned[np.isfinite(form[learned, 0])]
         weights = np.full(len(there), share * len(learned) / len(there))
-        parts.append((lambda rows, form=form: form[rows, some], there, labels[there], weights))
+        parts.append(Part(lambda rows, form=form: form[rows, some], there, labels[there], weights))
     kernel = np.zeros(WIDTH, np.float32)
-    kernel[some], bias, _ = fit(Examples(tuple(parts)), strength)
+    kernel[some], bias, _ = fit(parts, strength)
     return kernel, bias
 
 

@@ -52,7 +52,8 @@ def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -
 
 def remark(result: Verdict) -> str:
     """What there is to say about a verdict, in a cell."""
-    return " ".join(filter(None, [result.error or result.reason, in_words(result.seen)]))
+    parts = [result.error or result.reason, in_words(result.seen)]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
 
 
 def choose_one(
