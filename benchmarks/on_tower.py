@@ -241,7 +241,7 @@ def small(data: Path, most: int, features: Features) -> None:
     best = [int(np.delete(aucs, fold, axis=1).mean(1).argmax()) for fold in range(FOLDS)]
     own = np.array([found[best[fold]][number] for number, fold in enumerate(rows.fold)])
     known = read_predictions(workspace.shipped_models_dir() / "small/predictions_cross-validation.parquet")
-    theirs = known.set_index("sha256").logit.reindex(rows.sha256).to_numpy(float)
+    theirs = known.drop_duplicates("sha256").set_index("sha256").logit.reindex(rows.sha256).to_numpy(float)
     both = np.isfinite(theirs)
     mean = own / own[both].std() + theirs / theirs[both].std()
     print(f"the head: {honest_report(rows.assign(logit=own))}")
