@@ -21,7 +21,9 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-MOST_SECONDS, MOST_BYTES = 5.0, 1.5e9
+MOST_SECONDS = 5.0
+# Of all processes together; in Inspect with the tower of the photograph detector and its heat-maps.
+MOST_BYTES = {"CLI": 1.5e9, "Inspect": 1.9e9}
 # Exit code of `dfcore predict` where a file has no verdict.
 LEFT_OUT = 3
 
@@ -190,8 +192,8 @@ def report(seen: Seen, families: int, files: int) -> list[str]:
     ]
     if seen.slowest:
         lines.append("  slowest: " + ", ".join(f"{seconds:.1f} s {name!r}" for seconds, name in seen.slowest))
-    if seen.peak > MOST_BYTES:
-        seen.wrong.append(f"more than {MOST_BYTES / 1e9} GB of memory")
+    if seen.peak > MOST_BYTES[seen.way]:
+        seen.wrong.append(f"more than {MOST_BYTES[seen.way] / 1e9} GB of memory")
     lines += [f"  WRONG: {text}" for text in seen.wrong[:20]]
     return [*lines, f"  {len(seen.wrong)} wrong"]
 
