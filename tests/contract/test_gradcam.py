@@ -165,6 +165,7 @@ TAILS = {
 WITHOUT_RULE = {"linear", "as many channels, stride 2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TAILS)
 def test_the_gradient_of_each_operation(case):
     size = 20 if case == "largest of windows" else 21
