@@ -30,6 +30,7 @@ _HEAVY = {
     "mobilenetv2",
     "mobilenetv2_multiscale",
     "mobilenetv2_multiscale_fine",
+    "vit",
 }
 # Contracts for `cnn` alone in `make test`, and those that hold for all of them there.
 _FOR_ONE = ("test_every_method_explains_it", "test_random_weights_depend_on_the_seed_alone")

@@ -75,6 +75,7 @@ def test_any_loss_and_mirror_images_too(loss, tta_flip):
     assert max(differences(model, "conv_last", engine, patterns(SIZE)[::4])) < 1e-4
 
 
+@pytest.mark.slow
 def test_it_changes_nothing_about_scores():
     model, pixels = lively("cnn"), noise(5)
     plain = OpenVinoEngine(*convert(model, tta_flip=False))

@@ -338,6 +338,7 @@ def test_a_moved_data_set_keeps_what_was_said_of_it_and_its_audit(audited, tmp_p
     assert "Two splits share 2 images" in text(tab(app, "Audit"))
 
 
+@pytest.mark.slow
 def test_what_is_added_beside_others_is_opened(small, tmp_path):
     other = folder_set(tmp_path / "sets" / "other", {"real": 3, "fake": 3})
     registry.forget(other)
