@@ -114,7 +114,8 @@ def imitated(path: Path, step: Step, number: int) -> bytes:
 def wilson(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
     share, extra = count / total, z**2 / total
     half = z * (share * (1 - share) / total + extra / (4 * total)) ** 0.5
-    return tuple((share + extra / 2 + sign * half) / (1 + extra) for sign in (-1, 1))  # type: ignore[return-value]
+    middle = share + extra / 2
+    return (middle - half) / (1 + extra), (middle + half) / (1 + extra)
 
 
 def held_out(detector: Detector, data: Path) -> dict[Path, Verdict]:

@@ -2,10 +2,11 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MODEL, CARD, OOD_FILE, TRAINED_ON, REPLAY = "model.keras", "card.json", "domain.npz", "trained_on.npz", "replay.npz"
 # The same network for OpenVINO: its graph, and instructions to derive its weights from the Keras model.
 OPENVINO_FILES = ("openvino.xml", "openvino.npz")
+_Part = TypeVar("_Part")
 _MAX_OPENVINO = (8 * 2**20, 1024 * 2**20)
 _MAX_CARD = 4 * 2**20
 MAX_OOD = 64 * 2**20
@@ -163,11 +165,7 @@ def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
     if card.ood is None:
         return None
     path = Path(folder) / OOD_FILE
-    content = _part(path, card.ood.sha256, MAX_OOD)
-    try:
-        return OODDetector.from_bytes(content)
-    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
-        raise BundleError(f"{path} cannot be read: {error}.") from error
+    return _part(path, card.ood.sha256, MAX_OOD, OODDetector.from_bytes)
 
 
 def write_trained_on(folder: Path, card: Card, trained_on: TrainedOn) -> Card:
@@ -190,11 +188,7 @@ def read_trained_on(folder: Path, card: Card) -> TrainedOn | None:
     if card.trained_on is None:
         return None
     path = Path(folder) / TRAINED_ON
-    content = _part(path, card.trained_on.sha256, MAX_TRAINED_ON)
-    try:
-        result = TrainedOn.from_bytes(content)
-    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
-        raise BundleError(f"{path} cannot be read: {error}.") from error
+    result = _part(path, card.trained_on.sha256, MAX_TRAINED_ON, TrainedOn.from_bytes)
     stated = card.trained_on.train, card.trained_on.validation
     listed = len(result) - int(result.held.sum()), int(result.held.sum())
     if stated != listed:
@@ -223,11 +217,7 @@ def read_replay(folder: Path, card: Card) -> Replay | None:
     if card.replay is None:
         return None
     path = Path(folder) / REPLAY
-    content = _part(path, card.replay.sha256, MAX_REPLAY)
-    try:
-        result = Replay.from_bytes(content)
-    except (EOFError, ValueError, MemoryError, ArchiveError) as error:
-        raise BundleError(f"{path} cannot be read: {error}.") from error
+    result = _part(path, card.replay.sha256, MAX_REPLAY, Replay.from_bytes)
     if (len(result), result.views) != (card.replay.images, len(card.spec.view_titles)):
         raise BundleError(
             f"{path} does not fit its card. Expected {card.replay.images:,} images with {len(card.spec.view_titles)} "
@@ -236,17 +226,17 @@ def read_replay(folder: Path, card: Card) -> Replay | None:
     return result
 
 
-def _part(path: Path, sha256: str, most: int) -> bytes:
-    """Content of a file of a bundle that its card names by its hash."""
+def _part(path: Path, sha256: str, most: int, read: Callable[[bytes], _Part]) -> _Part:
+    """What is read from a file of a bundle that its card names by its hash."""
     try:
         if path.stat().st_size > most:
             raise BundleError(f"{path} is larger than {most // 2**20} MB and was refused.")
         content = path.read_bytes()
-    except OSError as error:
+        if sha256_bytes(content) != sha256:
+            raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
+        return read(content)
+    except (OSError, EOFError, ValueError, MemoryError, ArchiveError) as error:
         raise BundleError(f"{path} cannot be read: {error}.") from error
-    if sha256_bytes(content) != sha256:
-        raise BundleError(f"{path} is not the file that its card was written for, and was refused.")
-    return content
 
 
 def read_openvino(folder: Path, card: Card) -> tuple[bytes, bytes] | None:

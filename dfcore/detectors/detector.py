@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from dfcore import architectures, workspace
+from dfcore import architectures
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
 from dfcore.detectors import on_tower
-from dfcore.detectors.bundle import MODEL, read_ood_detector, read_openvino, read_trained_on, verify
+from dfcore.detectors.bundle import MODEL, read_ood_detector, read_trained_on, verify
 from dfcore.detectors.card import Card
+from dfcore.detectors.fast_engine import fast_engine
 from dfcore.detectors.library import find_bundle
-from dfcore.detectors.model_validation import check_model, read_weights
+from dfcore.detectors.model_validation import check_model
 from dfcore.detectors.trained_on import Seen, TrainedOn
 from dfcore.detectors.verdict import Scores, Verdict
 from dfcore.engines import (
@@ -24,18 +25,13 @@ from dfcore.engines import (
     EngineName,
     KerasEngine,
     OpenVinoEngine,
-    Precision,
     TowerEngine,
-    has_bfloat16,
-    installed,
-    weight_dedup,
 )
-from dfcore.errors import BundleError, ImageError, InputError
+from dfcore.errors import BundleError, ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec, first_view
 from dfcore.imaging.signature import Signature, signature
-from dfcore.utils import extras
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
 
@@ -44,9 +40,6 @@ if TYPE_CHECKING:
 
     from dfcore.explanation import Explainer, Heatmap
     from dfcore.runs import Run
-
-
-_PRECISIONS: dict[EngineName, Precision] = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}
 
 
 class Detector:
@@ -96,7 +89,7 @@ class Detector:
         """
         folder = find_bundle(bundle)
         card = verify(folder)
-        openvino = _openvino_engine(folder, card, engine)
+        openvino = fast_engine(folder, card, engine)
         detector = cls(card, openvino, None, folder) if openvino else _with_keras(folder, card)
         _check_runs(detector)
         detector.ood_detector = read_ood_detector(folder, card)
@@ -303,55 +296,6 @@ class Detector:
         )
         # Images without facts came as pixels, of which nothing is known.
         return [Seen.UNKNOWN if each is None else seen for each, seen in zip(facts, found, strict=True)]
-
-
-def _openvino_engine(folder: Path, card: Card, requested: EngineName) -> OpenVinoEngine | TowerEngine | None:
-    """The OpenVINO engine, or None if Keras is to be used."""
-    if requested not in get_args(EngineName):
-        raise InputError(f"Expected one of the engines {', '.join(get_args(EngineName))}. Received: {requested!r}.")
-    # OpenVINO does not validate graphs; one from elsewhere is loaded only on explicit request.
-    enabled = card.openvino is not None and card.openvino.enabled and installed()
-    trusted = card.tower is not None or workspace.is_own(folder)
-    precision = _PRECISIONS.get(requested, "float32")
-    if requested == "keras" or (requested == "auto" and not (enabled and trusted)):
-        return None
-    extras.require("openvino", "openvino", f"The engine {requested!r}")
-    if precision == "bfloat16" and not has_bfloat16():
-        raise InputError("This processor does not support bfloat16; use --engine openvino.")
-    if precision == "int8" and card.tower is None:
-        raise InputError(f"{folder} has no network in 8 bits: only detectors on a tower do. Use --engine openvino.")
-    if card.tower is not None:
-        _require_measured(folder, card, precision)
-        return on_tower.engine(folder, card, precision)
-    files = read_openvino(folder, card)
-    if files is None and requested == "auto":
-        return None
-    if files is None:
-        why = card.openvino.reason if card.openvino and card.openvino.reason else "none was created"
-        raise InputError(f"{folder} has no network for OpenVINO ({why}). Create one with 'dfcore optimize'.")
-    graph, weights = files
-    assert card.openvino is not None  # Otherwise there would be no files.
-    _require_measured(folder, card, precision)
-    weights = weight_dedup.unpack(weights, read_weights(folder / MODEL))
-    engine = OpenVinoEngine(
-        graph,
-        weights,
-        thread_invariant=card.openvino.thread_invariant,
-        bfloat16=precision == "bfloat16",
-        views=len(card.spec.view_titles),
-        loss=card.loss,
-    )
-    if engine.size != card.preprocess.size or engine.tta_flip != card.tta_flip:
-        raise BundleError(
-            f"{folder}: the OpenVINO network does not match the card. Expected size {card.preprocess.size}, tta_flip "
-            f"{card.tta_flip}. Received: size {engine.size}, tta_flip {engine.tta_flip}."
-        )
-    return engine
-
-
-def _require_measured(folder: Path, card: Card, precision: Precision) -> None:
-    if precision != "float32" and (card.openvino is None or getattr(card.openvino, precision) is None):
-        raise InputError(f"{folder}: the cost of {precision} has not been measured. Run 'dfcore optimize' first.")
 
 
 def _with_keras(folder: Path, card: Card) -> Detector:

@@ -22,7 +22,7 @@ from dfcore.architectures import build_model
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, OODDetector, sigmoid
 from dfcore.datasets.listing import list_images
-from dfcore.detectors import detector
+from dfcore.detectors import fast_engine
 from dfcore.detectors.bundle import (
     CARD,
     MODEL,
@@ -680,7 +680,7 @@ def test_bfloat16_whose_cost_nobody_knows_is_refused(own):
 
 
 def test_a_processor_without_bfloat16_says_so(own, monkeypatch):
-    for module in (detector, optimize):
+    for module in (fast_engine, optimize):
         monkeypatch.setattr(module, "has_bfloat16", lambda: False)
     assert optimize.optimize(own).openvino.bfloat16 is None
     with pytest.raises(InputError, match="does not support bfloat16; use --engine openvino"):
@@ -1011,7 +1011,7 @@ def test_a_calibration_that_makes_all_scores_alike_hides_nothing(slow_one, anoth
 
 
 def test_without_openvino_there_is_no_form_and_the_card_says_so(slow_one, monkeypatch):
-    for module in (optimize, detector):
+    for module in (optimize, fast_engine):
         monkeypatch.setattr(module, "installed", lambda: False)
     card = optimize.optimize(slow_one)
     assert_not_enabled(slow_one, card, "OpenVINO was not installed")
