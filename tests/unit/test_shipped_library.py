@@ -11,7 +11,8 @@ from dfcore import workspace
 from dfcore.cli import main
 from dfcore.detectors import library
 from dfcore.detectors.bundle import read_card, write_bundle
-from dfcore.detectors.detector import Detector, _openvino_engine
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.fast_engine import fast_engine
 from dfcore.errors import AccessError, BundleError
 from dfcore.exchange.optimize import optimize
 from tests.conftest import ROOT, make_card, make_image, untrained
@@ -111,10 +112,10 @@ def test_the_shipped_folder_is_trusted_and_may_be_read(shipped, tmp_path, monkey
 def test_the_fast_engine_of_a_shipped_detector_is_taken_unasked(tmp_path):
     assert workspace.shipped_models_dir() == ROOT / "models"
     folder = ROOT / "models" / "small"
-    assert _openvino_engine(folder, read_card(folder), "auto") is not None
+    assert fast_engine(folder, read_card(folder), "auto") is not None
     copy = tmp_path / "of-a-stranger"
     shutil.copytree(folder, copy)
-    assert _openvino_engine(copy, read_card(copy), "auto") is None
+    assert fast_engine(copy, read_card(copy), "auto") is None
 
 
 def test_predict_takes_a_shipped_detector_and_auto_all_of_them(shipped, tmp_path, capsys):
