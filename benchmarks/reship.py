@@ -4,7 +4,8 @@ Run from the project's root: `python -m benchmarks.reship small faces`. Threshol
 anew (`dfcore recalibrate`), limits and licences are those of `cards.toml`, figures on other data sets and
 robustness are measured again, and what each makes of the fakes of other sources is written on its card: its right to
 words. The bundle replaces `models/NAME` when everything is done. With `--replay` nothing is fitted: features of what
-each was trained on are added to its bundle, as runs keep them since (`photographs`: from `benchmarks.sources OUT`).
+each was trained on are added to its bundle, as runs keep them since (`photographs`: from `benchmarks.sources OUT`);
+with `--subject` what its training images show.
 """
 
 import argparse
@@ -12,12 +13,17 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.ship import TEXTS, add_figures
 from dfcore import workspace
-from dfcore.datasets import scan
+from dfcore.datasets import TRAIN, scan
+from dfcore.detectors import subject
 from dfcore.detectors.bundle import read_card, write_card, write_replay
 from dfcore.detectors.detector import Detector
 from dfcore.exchange.recalibrate import recalibrate
+from dfcore.imaging import decoder
+from dfcore.imaging.preprocess import first_view
 from dfcore.training import replay
 
 # Data sets with the images that each was trained on; the first has its test split.
@@ -31,6 +37,18 @@ def add_replay(folder: Path, roots: list[Path]) -> None:
     print(f"{folder.name}: {card.replay}, {(folder / 'replay.npz').stat().st_size / 1e6:.1f} MB")
 
 
+def add_subject(folder: Path, roots: list[Path]) -> None:
+    """Writes on a detector's card what its training images show."""
+    card = read_card(folder)
+    tables = [scan(root) for root in roots]
+    splits = [(data, data.table.split == TRAIN) for data in tables]
+    files = [data.root / path for data, train in splits for path in data.table.path[train | ~train.any()]]
+    chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:200]]
+    shown = subject.of_images(np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen]))
+    write_card(folder, card.model_copy(update={"subject": shown}))
+    print(f"{folder.name}: {shown}")
+
+
 def main() -> None:
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -38,6 +56,7 @@ def main() -> None:
     parser.add_argument(
         "--replay", action="store_true", help="add features of what it was trained on, and nothing else"
     )
+    parser.add_argument("--subject", action="store_true", help="say what its training images show, and nothing else")
     parser.add_argument("--sources", type=Path, default=Path("data/photographs"), help="made by benchmarks.sources")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
@@ -45,6 +64,9 @@ def main() -> None:
     for name in options.names:
         if options.replay:
             add_replay(workspace.models_dir() / name, roots[name])
+            continue
+        if options.subject:
+            add_subject(workspace.models_dir() / name, roots[name])
             continue
         if name not in ROOTS:
             parser.error(f"{name} is not fitted anew: it holds out too few images. Expected {', '.join(ROOTS)}.")

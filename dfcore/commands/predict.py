@@ -213,13 +213,16 @@ def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[st
 
 
 def _library() -> list[str]:
-    """Names of all detectors in the library."""
+    """Names of the library's detectors that may be chosen."""
     from dfcore import workspace
-    from dfcore.detectors.library import list_bundles
+    from dfcore.detectors.library import answering, list_bundles
 
-    names = [path.name for path in list_bundles()]
+    names = [path.name for path in answering(list_bundles())]
     if not names:
-        raise InputError(f"There is no detector in {workspace.models_dir()} to choose from.")
+        raise InputError(
+            f"There is no detector in {workspace.models_dir()} to choose from; those of the demonstration set answer "
+            "only by their name."
+        )
     return names
 
 

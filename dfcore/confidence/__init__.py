@@ -7,7 +7,7 @@ from dfcore.confidence.gate import Gate, MeasuredHandling
 from dfcore.confidence.gate_fit import Handled, fit_handled, fit_limits, sound_handlings
 from dfcore.confidence.ood import NOT_CHECKED, RULES, OODDetector, OODResult, check_ood
 from dfcore.confidence.thresholds import ORIGINAL, DecisionThresholds, ErrorBudget, fit_thresholds
-from dfcore.confidence.words import HeldOutSource, Words
+from dfcore.confidence.words import HeldOutSource, Words, upper_bound
 
 __all__ = [
     "DECISIONS",
@@ -41,4 +41,5 @@ __all__ = [
     "is_fake",
     "saturation",
     "sigmoid",
+    "upper_bound",
 ]

@@ -35,6 +35,7 @@ RULES = {
     "flat": "too much perfectly flat (drawings, screenshots)",
     "handled": "handled so that the score breaks, by its features",
     "far": "features unlike the training images",
+    "faceless": "no face that fills the picture (detectors of portraits)",
 }
 
 
@@ -57,6 +58,10 @@ class OODResult:
     def is_ood(self) -> bool:
         """Whether the image is out of distribution: its score is then of unknown reliability."""
         return bool(self.reasons)
+
+    def refused(self, rule: str, reason: str) -> "OODResult":
+        """The same, refused for one more reason."""
+        return replace(self, reasons=(*self.reasons, reason), rules=(*self.rules, rule))
 
 
 NOT_CHECKED = OODResult(None)

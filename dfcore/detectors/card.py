@@ -100,6 +100,20 @@ class TowerRecord(_Part):
     sha256: str
 
 
+class Subject(_Part):
+    """What all training images of a detector show, see `dfcore.detectors.subject`.
+
+    Attributes:
+        kind: "face": one face fills the picture.
+        images: Number of training images that were looked at.
+        share: Share of them that show it, in [0, 1].
+    """
+
+    kind: Literal["face"]
+    images: int = Field(gt=0)
+    share: float = Field(ge=0, le=1)
+
+
 class ReplayRecord(_Part):
     """Features of images that a detector learned from, see `dfcore.detectors.replay`.
 
@@ -241,6 +255,7 @@ class Card(_Part):
     words: Words = Words()
     ood: OODRecord | None = None
     trained_on: TrainedOnRecord | None = None
+    subject: Subject | None = None
     replay: ReplayRecord | None = None
     adapted: Adaptation | None = None
     tower: TowerRecord | None = None
@@ -318,6 +333,11 @@ class Card(_Part):
             if not all(map(_is_figure, figures)):
                 raise ValueError("robustness has figures that are not numbers")
         return value
+
+    @property
+    def answers_unasked(self) -> bool:
+        """Whether it may be the default and answer where nobody chose a detector: not if it knows a simulation alone."""
+        return not self.training.demonstration
 
     @property
     def thresholds(self) -> DecisionThresholds:

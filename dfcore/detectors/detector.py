@@ -12,7 +12,7 @@ from PIL import Image
 
 from dfcore import architectures
 from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
-from dfcore.detectors import on_tower
+from dfcore.detectors import on_tower, subject
 from dfcore.detectors.bundle import MODEL, read_ood_detector, read_trained_on, verify
 from dfcore.detectors.card import Card
 from dfcore.detectors.fast_engine import fast_engine
@@ -220,7 +220,8 @@ class Detector:
             handled.tolist(),
             strict=True,
         )
-        return Scores(outputs.logits, scores, tuple(check_ood(self.card.ood.limits, *row) for row in rows))
+        found = [check_ood(self.card.ood.limits, *row) for row in rows]
+        return Scores(outputs.logits, scores, tuple(subject.checked(self.card.subject, found, first_view(pixels))))
 
     def explain(
         self, source: decoder.Source | PreparedImage, *, max_side: int | None = None, **options: Any

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfcore import workspace
-from dfcore.detectors.bundle import CARD, verify
+from dfcore.detectors.bundle import CARD, read_card, verify
 from dfcore.errors import BundleError
 from dfcore.runs.run import Run
 from dfcore.utils.files import lock, make_folder, share, write_text
@@ -66,6 +66,11 @@ def default_name(folder: Path | None = None) -> str | None:
     return None
 
 
+def answering(folders: Sequence[Path]) -> list[Path]:
+    """Those of some bundles that answer where nobody chose a detector, see `Card.answers_unasked`."""
+    return [folder for folder in folders if read_card(folder).answers_unasked]
+
+
 def is_shipped(bundle: Path) -> bool:
     """Whether a bundle belongs to the installed package, so that it cannot be changed."""
     shipped = workspace.shipped_models_dir()
@@ -74,14 +79,19 @@ def is_shipped(bundle: Path) -> bool:
 
 def set_default(folder: Path, name: str) -> None:
     """Makes a detector the default one; with the workspace's models, a shipped one too."""
-    _require_known(folder, name)
+    _known(folder, name)
     make_folder(folder)
     with lock(folder / _LOCK):
         _set_default(folder, name)
 
 
 def _set_default(folder: Path, name: str) -> None:
-    _require_known(folder, name)
+    found = _known(folder, name)
+    if not read_card(found).answers_unasked:
+        raise BundleError(
+            f"{name} was trained on the demonstration set: it recognises a simulation, and cannot be the default. "
+            "Choose a detector that was trained on real and generated images."
+        )
     write_text(folder / _DEFAULT, name + "\n")
 
 
@@ -123,7 +133,7 @@ def rename(folder: Path, name: str, new: str) -> Path:
         was_default = default_name(folder) == name
         source.rename(target)
         if was_default:
-            _set_default(folder, new)
+            write_text(folder / _DEFAULT, new + "\n")
     return target
 
 
@@ -163,9 +173,9 @@ def _ships(folder: Path, name: str) -> bool:
     return folder == folders[0] and not (folder / name / CARD).is_file() and (folders[-1] / name / CARD).is_file()
 
 
-def _require_known(folder: Path, name: str) -> None:
-    if not _ships(folder, name):
-        _own(folder, name)
+def _known(folder: Path, name: str) -> Path:
+    """Folder of a detector of the workspace, or of one that ships."""
+    return workspace.model_folders()[-1] / name if _ships(folder, name) else _own(folder, name)
 
 
 def _own(folder: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
+from dfcore.evaluation.at_thresholds import MeasuredRates, measured_rates
 from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.coverage import budget_groups, coverage, held_out_words, sources_held_out
 from dfcore.evaluation.handled import Bank, learned_features, measure_handled
@@ -38,6 +39,7 @@ __all__ = [
     "METRICS",
     "Bank",
     "Confusion",
+    "MeasuredRates",
     "Metric",
     "MetricsResult",
     "Refit",
@@ -51,6 +53,7 @@ __all__ = [
     "learned_features",
     "measure",
     "measure_handled",
+    "measured_rates",
     "overlap",
     "precision_recall_points",
     "predict_split",

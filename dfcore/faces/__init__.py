@@ -3,6 +3,7 @@
 from dfcore.faces.finder import MIN_SIDE, MOST, Face, check_options, find_faces, smallest_side
 from dfcore.faces.framing import check_margin, crop, frame
 from dfcore.faces.networks import shipped_networks
+from dfcore.faces.portrait import is_portrait
 
 __all__ = [
     "MIN_SIDE",
@@ -13,6 +14,7 @@ __all__ = [
     "crop",
     "find_faces",
     "frame",
+    "is_portrait",
     "shipped_networks",
     "smallest_side",
 ]

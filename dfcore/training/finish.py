@@ -10,7 +10,7 @@ import pandas as pd
 from dfcore import architectures, workspace
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
-from dfcore.detectors import on_tower
+from dfcore.detectors import on_tower, subject
 from dfcore.detectors.bundle import (
     now,
     place,
@@ -83,6 +83,8 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         listed = _trained_on(data)
         if listed is not None:
             card = write_trained_on(made, card, listed)
+        card = card.model_copy(update={"subject": subject.of_pixels(data.pixels, data.positions(TRAIN))})
+        write_card(made, card)
         detector = Detector.load(made, engine)
         watcher.phase("keeping features of what it learned from")
         card = write_replay(made, card, replay.of_run(detector, data))

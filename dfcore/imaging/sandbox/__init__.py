@@ -1,5 +1,5 @@
 """Decodes untrusted files in separate, limited processes: a hostile file can only make its own decoding fail."""
 
-from dfcore.imaging.sandbox.pool import check, decode, look, opened, prepare, processes
+from dfcore.imaging.sandbox.pool import check, decode, look, opened, part, prepare, processes
 
-__all__ = ["check", "decode", "look", "opened", "prepare", "processes"]
+__all__ = ["check", "decode", "look", "opened", "part", "prepare", "processes"]

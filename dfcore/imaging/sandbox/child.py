@@ -84,6 +84,9 @@ def _answer(
         return text, None
     if request["want"] == "look":
         return text, np.frombuffer(signature(rgb).to_bytes(), np.uint8)
+    if request["want"] == "part":
+        left, top, right, bottom = request["box"]
+        return text, np.ascontiguousarray(rgb[top:bottom, left:right])
     picture = _shrunk(rgb, request["most"])
     if request["want"] == "picture":
         return text, picture

@@ -17,7 +17,7 @@ from dfcore.errors import DfcoreError, ImageError, TransientImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.decoder import ImageFacts
 from dfcore.imaging.prepared import PreparedImage
-from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.preprocess import PreprocessSpec, Region
 from dfcore.imaging.sandbox.protocol import receive, send
 from dfcore.imaging.signature import Signature
 from dfcore.utils.files import sha256_bytes
@@ -92,6 +92,23 @@ def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
 def opened(data: bytes, max_side: int | None = None) -> tuple[ImageFacts, np.ndarray]:
     """Like `decode`, with the image's properties."""
     return _ask(data, {"want": "picture", "most": max_side})
+
+
+def part(data: bytes, box: Region) -> np.ndarray:
+    """Decodes an image and returns a part of it at its own pixels, RGB uint8 (H, W, 3).
+
+    Args:
+        data: Content of the file.
+        box: Left, top, right and bottom in pixels; what lies outside of the image is cut off.
+
+    Raises:
+        ImageError: See `check`.
+    """
+    left, top, right, bottom = (max(0, edge) for edge in box)
+    pixels = _ask(data, {"want": "part", "box": (left, top, right, bottom)})[1]
+    if pixels.ndim != 3 or pixels.shape[0] > bottom - top or pixels.shape[1] > right - left:
+        raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
+    return pixels
 
 
 def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:

@@ -1,0 +1,52 @@
+// Thumbnails with what was said of each; a click or an arrow key chooses.
+const strips = new WeakMap();
+
+export default function (component) {
+  const { parentElement: root, data, setStateValue } = component;
+  let strip = strips.get(root);
+  if (!strip) {
+    strip = document.createElement("div");
+    strip.className = "strip";
+    strip.setAttribute("role", "group");
+    strip.setAttribute("aria-label", "Pictures; arrow keys choose");
+    root.appendChild(strip);
+    strips.set(root, strip);
+  }
+  const choose = (number) => {
+    const count = data.items.length, next = (number + count) % count;
+    setStateValue("chosen", data.items[next].id);
+    strip.children[next]?.focus({ preventScroll: true });
+  };
+  strip.replaceChildren(...data.items.map((item, number) => button(item, number === data.chosen, () => choose(number))));
+  strip.children[data.chosen]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const keys = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const target = event.composedPath()[0];
+    const elsewhere = target !== document.body && !strip.contains(target);
+    if (!step || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    choose(data.chosen + step);
+  };
+  document.addEventListener("keydown", keys);
+  return () => document.removeEventListener("keydown", keys);
+}
+
+function button(item, chosen, choose) {
+  const result = document.createElement("button");
+  result.type = "button";
+  result.title = item.name;
+  result.setAttribute("aria-pressed", String(chosen));
+  result.onclick = choose;
+  const thumb = document.createElement(item.src ? "img" : "span");
+  thumb.className = "thumb";
+  if (item.src) Object.assign(thumb, { src: item.src, alt: "" });
+  const mark = document.createElement("span");
+  mark.className = "mark";
+  mark.textContent = item.mark;
+  mark.style.color = item.colour;
+  const name = document.createElement("span");
+  name.className = "name";
+  name.textContent = item.name;
+  result.append(thumb, mark, name);
+  return result;
+}

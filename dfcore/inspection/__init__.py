@@ -1,0 +1,6 @@
+"""Inspection of single images: verdicts with what they mean, the file's own evidence, and forensic figures."""
+
+from dfcore.inspection.answers import Answers, answers
+from dfcore.inspection.looks import looks_like
+
+__all__ = ["Answers", "answers", "looks_like"]

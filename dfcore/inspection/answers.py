@@ -1,0 +1,154 @@
+"""What a verdict means, in four answers: what to conclude, how sure that is, why, and what to do next.
+
+The only place where a verdict is put into sentences. No sentence says more than the detector's card and its stored
+predictions carry.
+"""
+
+from dataclasses import dataclass
+
+from dfcore.confidence import DecisionThresholds
+from dfcore.detectors.card import Card
+from dfcore.detectors.verdict import Verdict
+from dfcore.evaluation.at_thresholds import MeasuredRates
+
+# What a refusal by one of these rules asks for, most telling first; see `dfcore.confidence.RULES`.
+_ADVICE = {
+    "faceless": "It judges portraits only: choose another detector, or Automatic.",
+    "small": "Look for a larger version of the picture; a thumbnail has lost the traces that are looked for.",
+    "compressed": "Look for the first version of the file: each time it is shared it loses traces.",
+    "handled": "Look for the first version of the file: resizing, recompression and filters remove traces.",
+    "large": "It judges smaller pictures: choose another detector, or Automatic.",
+    "flat": "If it is a screenshot or a collage, look for the picture that it shows.",
+    "noisy": "No detector here knows such pictures: go by the file's own evidence and its origin.",
+    "colourless": "Look for a version in colour.",
+    "far": "No detector here knows such pictures: go by the file's own evidence and its origin.",
+}
+_LOOK = "Look at the file's own evidence, and search for where the picture was first published."
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a verdict means, a sentence or two each.
+
+    Attributes:
+        conclusion: What to conclude.
+        sure: How sure that is: errors as measured at the thresholds in use, and on which images.
+        why: Which detector judged and why this one; why the verdict is inconclusive.
+        next: What to do next.
+    """
+
+    conclusion: str
+    sure: str
+    why: str
+    next: str
+
+
+def answers(
+    card: Card, verdict: Verdict, rates: MeasuredRates | None, *, chosen: str = "", kind: str | None = None
+) -> Answers:
+    """Puts a verdict into sentences.
+
+    Args:
+        card: The detector's card.
+        verdict: Its verdict, with the thresholds in use.
+        rates: What it was measured to do at these thresholds; None if nothing is stored.
+        chosen: Why this detector was chosen, as a clause; "" if a person chose it.
+        kind: What the picture looks like, see `looks_like`; named where it is unlike the training images.
+    """
+    if verdict.score is None:
+        return Answers(
+            "There is no verdict: the file cannot be read as a picture.",
+            "Nothing was measured.",
+            verdict.error or "The reason is unknown.",
+            "Get the file again from where it came, or a copy in another format.",
+        )
+    judged = f"Judged by {card.title}" + (f": {chosen}." if chosen else ", which you chose.")
+    if verdict.ood.is_ood:
+        return _unlike(card, verdict, judged, rates, kind)
+    conclusion, steps = _CONCLUSIONS[verdict.finding or "inconclusive"]
+    return Answers(conclusion, _sure(card, verdict, rates), f"{judged} {_place(verdict)}", steps)
+
+
+_CONCLUSIONS = {
+    "fake": (
+        "It resembles generated pictures more than photographs. An alarm is a reason to look closer, not proof.",
+        f"{_LOOK} Compare with other detectors and the heat-map before you act on it.",
+    ),
+    "no_sign": (
+        "This detector found no sign of a fake. That does not make it real: many fakes look like this to it.",
+        f"{_LOOK} Do not call the picture verified on this ground.",
+    ),
+    "real": (
+        "It resembles photographs more than pictures of the generators that this detector knows.",
+        f"{_LOOK} Generators that it does not know may still pass.",
+    ),
+    "inconclusive": (
+        "Undecided: real and generated pictures both get such scores. It is not half real.",
+        f"{_LOOK} An earlier or larger version of the file may decide.",
+    ),
+}
+
+
+def _unlike(card: Card, verdict: Verdict, judged: str, rates: MeasuredRates | None, kind: str | None) -> Answers:
+    reasons = "; ".join(verdict.ood.reasons)
+    what = f"It is {kind}, and unlike" if kind else "It is unlike"
+    why = f"{judged} {what} the pictures that the detector learned from: {reasons}."
+    steps = next((_ADVICE[rule] for rule in _ADVICE if rule in verdict.ood.rules), _LOOK)
+    if verdict.ignore_ood:
+        said = _CONCLUSIONS[verdict.finding or "inconclusive"][0]
+        sure = "How often it errs on pictures like this was not measured. You chose to decide nevertheless."
+        return Answers(f"{said} This is by the score alone.", sure, why, steps)
+    sure = "The score was not used: how often it errs on pictures like this was not measured."
+    return Answers("Nothing can be concluded from this detector.", sure, why, steps)
+
+
+def _place(verdict: Verdict) -> str:
+    """Where the score lies."""
+    thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
+    low, high = thresholds.real_below, thresholds.fake_from
+    score = f"Its score is {verdict.score:.3f}"
+    if verdict.finding == "fake":
+        return f"{score}, at or above {high:.3f}."
+    if verdict.finding == "inconclusive":
+        if low <= 0 and high > 1:
+            return f"{score}. At this error budget it decides nothing: too few pictures were held out to verify it."
+        below = f"above {low:.3f}" if low > 0 else "not low enough for any answer"
+        above = f"below {high:.3f}" if high <= 1 else "no score is high enough for an alarm"
+        return f"{score}: {below} and {above}, between the two thresholds."
+    right = "" if verdict.finding == "real" else " It has no measured right to call a picture likely real."
+    return f"{score}, below {low:.3f}.{right}"
+
+
+def _sure(card: Card, verdict: Verdict, rates: MeasuredRates | None) -> str:
+    """How often it errs in the way that matters for this verdict."""
+    if verdict.finding in ("real", "no_sign") and (elsewhere := _passed_elsewhere(card, verdict)):
+        return f"{elsewhere} Other kinds of pictures can be far worse."
+    if rates is None:
+        return "Unknown: the detector has no stored figures on pictures of both classes."
+    alarms = f"it called {rates.alarms:,} of {rates.real:,} real pictures likely fake ({rates.alarms / rates.real:.1%})"
+    found = f"found {rates.found:,} of {rates.fake:,} fakes ({rates.found / rates.fake:.1%})"
+    text = f"At these thresholds, on {rates.where},"
+    if verdict.finding == "fake":
+        text += f" {alarms} and {found}."
+        if rates.worst:
+            name, share = rates.worst
+            text += f" Thresholds chosen without the worst source, {name}, call {share:.0%} of its real pictures fake."
+    elif verdict.finding == "inconclusive":
+        share = rates.between / (rates.real + rates.fake)
+        text += f" {share:.0%} of the pictures lay between them; {alarms} and {found}."
+    else:
+        text += f" {rates.passed:,} of {rates.fake:,} fakes ({rates.passed / rates.fake:.1%}) had such a low score too."
+    return f"{text} Other kinds of pictures can be far worse."
+
+
+def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
+    """How many fakes of sources that it had not learned from had so low a score; "" if none was judged."""
+    if verdict.thresholds is None:
+        return ""
+    below, fakes, upper = card.words.share(verdict.thresholds)
+    if not fakes:
+        return ""
+    return (
+        f"At these thresholds {below:,} of {fakes:,} fakes of sources that it had not learned from had such a low score "
+        f"too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+    )
