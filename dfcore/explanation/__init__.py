@@ -2,7 +2,7 @@
 
 from dfcore.explanation.explainer import Explainer, Heatmap, Shortcut, Target
 from dfcore.explanation.methods import METHODS, Method
-from dfcore.explanation.overlay import colours, figure, outlined, overlay
+from dfcore.explanation.overlay import colours, drawn, figure, layer, outlined, overlay
 
 __all__ = [
     "METHODS",
@@ -12,7 +12,9 @@ __all__ = [
     "Shortcut",
     "Target",
     "colours",
+    "drawn",
     "figure",
+    "layer",
     "outlined",
     "overlay",
 ]

@@ -50,6 +50,16 @@ class Heatmap:
     view: int = 0
     region: Region | None = None
 
+    @property
+    def judged(self) -> Region:
+        """The region, or the rectangle that holds all numbers where it is unknown; empty if there are none."""
+        if self.region:
+            return self.region
+        rows, columns = (np.flatnonzero(np.isfinite(self.values).any(axis)) for axis in (1, 0))
+        if not len(rows):
+            return 0, 0, 0, 0
+        return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
 
 @dataclass(frozen=True)
 class Shortcut:

@@ -74,6 +74,6 @@ METHODS: dict[str, Method] = {
         Method("gradcam++", "Grad-CAM++", "Like Grad-CAM, but better with several regions.", _gradcam_plus_plus),
         Method("scorecam", "Score-CAM", "Gradient-free: masks the image with each activation map. Slow.", None),
         Method("layercam", "LayerCAM", "Finer than Grad-CAM, and useful at early layers too.", _layercam),
-        Method("saliency", "Saliency", "How sensitive the score is to each pixel.", _saliency, at_input=True),
+        Method("saliency", "Saliency", "How much each pixel sways the score, smoothed.", _saliency, at_input=True),
     )
 }

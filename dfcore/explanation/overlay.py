@@ -1,4 +1,9 @@
-"""Rendering of heat-maps: a perceptually uniform colour map (inferno) over the image, with a colour bar."""
+"""Rendering of heat-maps: a perceptually uniform colour map (inferno) over the image, with a colour bar.
+
+Colours run from the weakest to the strongest part of a map. Pixel by pixel, saliency is a few bright points on nothing,
+and Score-CAM may lie between 0.8 and 1 everywhere: drawn as they are, neither shows anything. `drawn` makes both
+legible; the map's own values stay as they are.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +16,10 @@ from dfcore.imaging.preprocess import Region
 
 _BAR_WIDTH, _MARGIN = 18, 10
 _BAND_PIXELS = 1_000_000
+# Maps are drawn from at most so many pixels a side, smoothed by a Gaussian of this share of the side.
+_DRAWN_SIDE, _SMOOTHING = 256, 1 / 60
+# Share of a map that is at most as strong as the brightest colour; spread, of the strongest, below which a map is flat.
+_FULL_FROM, _FLAT = 0.99, 0.02
 # The stops of Matplotlib's inferno, as Plotly has them.
 _INFERNO = ("000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4")
 
@@ -20,6 +29,45 @@ def colours(values: np.ndarray) -> np.ndarray:
     table = _inferno()
     index = np.rint(np.nan_to_num(np.clip(values, 0, 1)) * (len(table) - 1)).astype(int)
     return table[index]
+
+
+def drawn(heatmap: Heatmap) -> np.ndarray:
+    """A heat-map's values as they are drawn: smoothed a little and stretched over all colours.
+
+    The weakest part becomes 0 and the strongest hundredth 1. A map that is the same everywhere is not stretched: its
+    rounding errors would look like evidence.
+
+    Returns:
+        float32 of the shape of `heatmap.values`, in [0, 1], NaN outside the region that the network sees.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    left, top, right, bottom = heatmap.judged
+    result = np.full(heatmap.values.shape, np.nan, np.float32)
+    if right <= left or bottom <= top:
+        return result
+    inside = Image.fromarray(np.ascontiguousarray(heatmap.values[top:bottom, left:right], np.float32))
+    size, shrink = inside.size, max(inside.size) / _DRAWN_SIDE
+    if shrink > 1:  # Large pictures cost no more than small ones.
+        inside = inside.resize([max(1, round(side / shrink)) for side in size], Image.Resampling.BOX)
+    smooth = gaussian_filter(np.asarray(inside), _SMOOTHING * max(inside.size), mode="nearest")
+    low, high = float(smooth.min()), float(np.quantile(smooth, _FULL_FROM))
+    if high - low >= _FLAT * high > 0:
+        smooth = (smooth - low) / (high - low)
+    large = Image.fromarray(np.clip(smooth, 0, 1)).resize(size, Image.Resampling.BILINEAR)
+    np.clip(np.asarray(large), 0, 1, out=result[top:bottom, left:right])
+    return result
+
+
+def layer(heatmap: Heatmap) -> np.ndarray:
+    """The map alone, to be laid over its image by whoever sets the opacity.
+
+    Returns:
+        RGBA uint8 (H, W, 4) of the map's size: opaque on the region that the network sees, transparent outside.
+    """
+    values = drawn(heatmap)
+    alpha = np.where(np.isfinite(values), 255, 0).astype(np.uint8)
+    return np.concatenate([colours(values) * (alpha[..., None] > 0), alpha[..., None]], axis=-1)
 
 
 def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarray:
@@ -33,7 +81,7 @@ def overlay(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> np.ndarr
     Returns:
         uint8 (H, W, 3).
     """
-    return np.concatenate([part for _, part in _bands(rgb, heatmap.values, opacity)])
+    return np.concatenate([part for _, part in _bands(rgb, drawn(heatmap), opacity)])
 
 
 def _bands(rgb: np.ndarray, values: np.ndarray, opacity: float) -> Iterator[tuple[int, np.ndarray]]:
@@ -56,7 +104,7 @@ def figure(rgb: np.ndarray, heatmap: Heatmap, opacity: float = 0.5) -> Image.Ima
     text_width = int(max(font.getlength(text) for text in texts))
     canvas_height = max(height, int(6 * size))
     canvas = Image.new("RGB", (width + 3 * _MARGIN + _BAR_WIDTH + text_width, canvas_height + int(2 * size)), "white")
-    for top, part in _bands(rgb, heatmap.values, opacity):
+    for top, part in _bands(rgb, drawn(heatmap), opacity):
         canvas.paste(Image.fromarray(part), (0, top))
     bar = colours(np.linspace(1, 0, canvas_height)[:, None].repeat(_BAR_WIDTH, axis=1))
     canvas.paste(Image.fromarray(bar), (width + _MARGIN, 0))

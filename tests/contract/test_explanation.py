@@ -12,7 +12,8 @@ from PIL import Image
 
 from dfcore.architectures import build_model
 from dfcore.errors import InputError
-from dfcore.explanation import METHODS, Explainer, Heatmap, colours, explainer, figure, overlay
+from dfcore.explanation import METHODS, Explainer, Heatmap, colours, drawn, explainer, figure, overlay
+from dfcore.explanation import layer as layer_of
 from dfcore.explanation.gradients import Gradients
 from dfcore.imaging.preprocess import PreprocessSpec
 
@@ -370,7 +371,7 @@ def test_an_overlay_has_the_images_size(shape):
 def test_opacity_leads_from_the_image_to_the_map():
     image, result = noise(1, seed=0, size=16)[0], heatmap(16, 16)
     np.testing.assert_array_equal(overlay(image, result, opacity=0), image)
-    np.testing.assert_array_equal(overlay(image, result, opacity=1), colours(result.values))
+    np.testing.assert_array_equal(overlay(image, result, opacity=1), colours(drawn(result)))
     assert not np.array_equal(overlay(image, result, opacity=0.5), image)
 
 
@@ -392,6 +393,64 @@ def test_where_the_network_did_not_look_the_image_is_darkened():
     assert (shown[:, :2] == 40).all()
     assert (shown[:, 10:] == 40).all()
     assert (shown[:, 2:10] != 40).any()
+
+
+def of(values: np.ndarray, method: str = "gradcam") -> Heatmap:
+    return Heatmap(values.astype(np.float32), 1.0, method, "fake", None)
+
+
+def points_on_nothing(side: int) -> np.ndarray:
+    """As saliency: a rough map, denser on the left, with one point far above all others."""
+    random = np.random.default_rng(0)
+    values = random.exponential(0.02, (side, side)) * np.linspace(2, 0.2, side)
+    values[side // 3, side // 5] = 1.0
+    return values
+
+
+MAPS = {
+    "points": points_on_nothing(224),
+    "points of a thumbnail": points_on_nothing(32),
+    "nowhere near nothing": 0.8 + 0.2 * np.tile(np.linspace(1, 0, 90), (60, 1)),
+    "one cell": np.pad(np.ones((20, 20)), ((40, 164), (20, 184))),
+    "large": np.tile(np.linspace(1, 0, 2000), (1500, 1)),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_map_is_drawn_in_all_colours_and_where_its_evidence_lies(name):
+    values = MAPS[name]
+    shown = drawn(of(values, "saliency"))
+    assert shown.shape == values.shape and shown.dtype == np.float32
+    assert shown.min() < 0.02 and shown.max() > 0.98
+    assert (shown > 0.3).mean() > 0.01, "more than points are to be seen"
+    third = values.shape[1] // 3
+    assert shown[:, :third].mean() > 2 * shown[:, -third:].mean()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6, 0.4, 1.0])
+def test_a_map_that_is_the_same_everywhere_is_drawn_so(level):
+    rounding = np.random.default_rng(0).uniform(0, 1e-4, (64, 64))
+    shown = drawn(of(level * (1 - rounding)))
+    assert np.ptp(shown) < 0.01 and shown.mean() == pytest.approx(level, abs=0.01)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 30, 20), (3, 5, 11, 12), (29, 19, 30, 20)], ids=["all", "part", "pixel"])
+@pytest.mark.parametrize("told", [True, False], ids=["told", "found"])
+def test_a_layer_is_opaque_on_what_was_judged_and_nowhere_else(region, told):
+    left, top, right, bottom = region
+    values = np.full((20, 30), np.nan, np.float32)
+    values[top:bottom, left:right] = np.linspace(0, 1, (bottom - top) * (right - left)).reshape(bottom - top, -1)
+    result = layer_of(Heatmap(values, 1.0, "gradcam", "fake", "conv_last", region=region if told else None))
+    assert result.shape == (20, 30, 4) and result.dtype == np.uint8
+    inside = np.isfinite(values)
+    np.testing.assert_array_equal(result[..., 3], np.where(inside, 255, 0))
+    assert not result[~inside].any()
+    np.testing.assert_array_equal(result[inside][:, :3], colours(drawn(of(values)))[inside])
+
+
+def test_a_map_of_nothing_is_drawn_as_nothing():
+    assert not layer_of(of(np.full((4, 6), np.nan))).any()
+    assert np.isnan(drawn(of(np.full((4, 6), np.nan)))).all()
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (400, 300)], ids=["small", "large"])
