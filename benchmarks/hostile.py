@@ -151,7 +151,7 @@ def through_inspect(folder: Path, expected: dict[str, str], models: Path) -> See
             if len(data) > 64 * 2**20:
                 continue  # The server takes no upload of that size.
             before, start = _processor_seconds(), time.monotonic()
-            page.session_state["inspect_images"] = [(Path(name).name.encode("utf-8", "replace").decode(), data)]
+            page.session_state["inspect_images"] = [Picture(Path(name).name.encode("utf-8", "replace").decode(), data)]
             page.run()
             # On a busy machine only the processor's time tells how long somebody waits for the file's sake.
             spent = min(time.monotonic() - start, _processor_seconds() - before)

@@ -1,6 +1,6 @@
 """Detector results for the pages, cached by image content: verdicts, thresholds, stability, heat-maps, pixels."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -8,14 +8,15 @@ from dashboard import actions, decode_cache, inference_queue, networks
 from dashboard.detectors import Entry, detector
 from dfcore.confidence import DecisionThresholds, ErrorBudget
 from dfcore.detectors.selection import select_detector
-from dfcore.errors import ImageError, InputError
-from dfcore.imaging import ImageFacts, PreparedImage, sandbox
+from dfcore.errors import DfcoreError, ImageError, InputError
+from dfcore.imaging import ImageFacts, PreparedImage
 from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dfcore.detectors.verdict import Verdict
+    from dfcore.evaluation import MeasuredRates
     from dfcore.explanation import Heatmap
 
 
@@ -42,14 +43,34 @@ def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
         AccessError: If the user may not judge images.
         BusyError: If too many requests are waiting.
     """
-    actions.require_judging()
-    verdicts = _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
+    of_each = verdicts(entries, data)
     if len(entries) == 1:
-        return entries[0], "", verdicts[0]
-    known = {entry.key: verdict.ood for entry, verdict in zip(entries, verdicts, strict=True)}
+        return entries[0], "", of_each[0]
+    known = {entry.key: verdict.ood for entry, verdict in zip(entries, of_each, strict=True)}
     chosen = select_detector(known, {entry.key: entry.card.record[1].get("roc_auc") for entry in entries})
     place = [entry.key for entry in entries].index(chosen.name)
-    return entries[place], chosen.why, verdicts[place]
+    return entries[place], chosen.why, of_each[place]
+
+
+def verdicts(entries: list[Entry], data: bytes) -> "list[Verdict]":
+    """The verdict of each detector on an image, in their order; raises like `verdict`."""
+    actions.require_judging()
+    return _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _rates(version: str, real_below: float, fake_from: float, _entry: Entry, _at: DecisionThresholds) -> Any:
+    from dfcore.evaluation import measured_rates
+
+    return measured_rates(_entry.folder, _entry.card, _at)
+
+
+def rates(entry: Entry, at: DecisionThresholds) -> "MeasuredRates | None":
+    """What a detector was measured to do at thresholds; None if its bundle does not tell, or holds damaged figures."""
+    try:
+        return _rates(entry.version, at.real_below, at.fake_from, entry, at)
+    except DfcoreError:
+        return None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -111,16 +132,6 @@ def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | No
 def picture(data: bytes) -> "np.ndarray":
     """Decoded pixels for display, (H, W, 3) RGB uint8, at most `decode_cache.SIDE` per side."""
     return decode_cache.preview(data)
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def _pixels(image_sha256: str, max_side: int, _data: bytes) -> "np.ndarray":
-    return sandbox.decode(_data, max_side)
-
-
-def pixels(data: bytes, max_side: int) -> "np.ndarray":
-    """Decoded pixels for the magnifier, (H, W, 3) RGB uint8, at most `max_side` per side."""
-    return _pixels(sha256_bytes(data), max_side, data)
 
 
 def facts(data: bytes) -> ImageFacts:

@@ -1,40 +1,111 @@
-"""Uploaded images, held in memory by their session only."""
+"""Pictures to inspect, held in memory by their session only."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from dashboard import roles
 from dashboard.roles import Role
 from dfcore.imaging import SUFFIXES
+from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
-# Limits per session, whose images stay in memory until it ends.
+# Limits per session, whose pictures stay in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
-_KEY, _LEFT_OUT = "inspect_images", "inspect_left_out"
+_KEY, _LEFT_OUT, _FROM = "inspect_images", "inspect_left_out", "inspect_from_upload"
+
+
+class Picture(NamedTuple):
+    """A picture to inspect.
+
+    Attributes:
+        name: File name.
+        data: Contents of the file.
+    """
+
+    name: str
+    data: bytes
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of the contents."""
+        return sha256_bytes(self.data)
 
 
 def choose(label: str, key: str, help: str) -> bool:
-    """Shows an uploader, stores the images in the session, and returns whether there were any."""
-    files = st.file_uploader(label, type=TYPES, accept_multiple_files=True, key=key, help=help)
-    if files:
-        taken = _within_bounds(files)
-        keep(taken)
-        st.session_state[_LEFT_OUT] = len(files) - len(taken)
-    return bool(files)
+    """Shows an uploader; returns whether it has just added pictures.
+
+    What is uploaded joins the session's pictures, and what is removed from the uploader leaves them. Pictures that came
+    from elsewhere, or from an uploader that is gone since the page was left, stay.
+    """
+    changed, times = f"{key}_changed", st.session_state.get(f"{key}_times", 0)
+
+    def note() -> None:
+        st.session_state[changed] = True
+
+    files = st.file_uploader(
+        label,
+        type=TYPES,
+        accept_multiple_files=True,
+        key=f"{key}_{times}" if times else key,
+        help=help,
+        on_change=note,
+    )
+    before: dict[str, Picture] = st.session_state.get(_FROM, {})
+    if not st.session_state.pop(changed, False):
+        # Without a change it knows other files only if it was drawn anew.
+        if set(before) - {file.file_id for file in files}:
+            st.session_state[_FROM] = {}
+        return False
+    return _take(files, before)
 
 
-def keep(pictures: list[tuple[str, bytes]]) -> None:
-    """Stores images in the session, so that they survive a change of page."""
-    st.session_state[_KEY] = pictures
-    st.session_state[_LEFT_OUT] = 0
+def _take(files: "Sequence[UploadedFile]", before: dict[str, Picture]) -> bool:
+    now = {file.file_id: before.get(file.file_id) or Picture(file.name, file.getvalue()) for file in files}
+    gone = [picture for file_id, picture in before.items() if file_id not in now]
+    stay = [picture for picture in images() if not any(picture is one for one in gone)]
+    new = [picture for file_id, picture in now.items() if file_id not in before]
+    keep([*stay, *new])
+    st.session_state[_FROM] = now
+    return bool(new)
 
 
-def images() -> list[tuple[str, bytes]]:
-    """The stored images, as (file name, contents)."""
+def keep(pictures: Sequence[Picture]) -> None:
+    """Makes these the session's pictures, as far as they are within the limits; they survive a change of page."""
+    taken, size = [], 0
+    for picture in pictures[:MOST_FILES]:
+        size += len(picture.data)
+        if size > MOST_BYTES:
+            break
+        taken.append(picture)
+    st.session_state[_KEY] = taken
+    st.session_state[_LEFT_OUT] = len(pictures) - len(taken)
+
+
+def open_alone(picture: Picture) -> None:
+    """Puts a picture in the place of all others."""
+    st.session_state[_FROM] = {}
+    keep([picture])
+
+
+def forget(key: str) -> None:
+    """Empties an uploader when the page runs next; pictures stay."""
+    st.session_state[_FROM] = {}
+    st.session_state[f"{key}_times"] = st.session_state.get(f"{key}_times", 0) + 1
+
+
+def clear(key: str) -> None:
+    """Takes away all pictures, and empties the uploader."""
+    keep([])
+    forget(key)
+
+
+def images() -> list[Picture]:
+    """The session's pictures."""
     return st.session_state.get(_KEY, [])
 
 
@@ -43,24 +114,13 @@ def tell_left_out() -> None:
     left = st.session_state.get(_LEFT_OUT, 0)
     if left:
         st.warning(
-            f"Only the first {len(images())} images were loaded; {left} more exceed the limit of {MOST_FILES} "
-            f"images or {MOST_BYTES // 2**20} MB in total. Remove these and add the others, or use "
+            f"Only the first {len(images())} pictures were loaded; {left} more exceed the limit of {MOST_FILES} "
+            f"pictures or {MOST_BYTES // 2**20} MB in total. Remove these and add the others, or use "
             "`dfcore predict` for whole folders.",
             icon=":material/report:",
         )
 
 
 def may_judge() -> bool:
-    """Whether the current user may upload images; if not, says why."""
+    """Whether the current user may upload pictures; if not, says why."""
     return roles.offer(Role.ANALYST, "Judging images")
-
-
-def _within_bounds(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:
-    """Name and contents of the first files, up to the limits."""
-    taken, size = [], 0
-    for file in files[:MOST_FILES]:
-        size += file.size
-        if size > MOST_BYTES:
-            break
-        taken.append((file.name, file.getvalue()))
-    return taken

@@ -1,17 +1,20 @@
-"""The verdict on one image: in words, on a scale, with its reliability; and the error budget."""
+"""The verdict card: in words, on its scale, and four answers; and the error budget that it keeps."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import detectors, widgets
+from dashboard import detectors, inference, widgets
 from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
+from dfcore.evaluation.at_thresholds import MeasuredRates
 from dfcore.figures import FINDING_COLOURS
+from dfcore.inspection import answers, looks_like
+from dfcore.utils.texts import percent
 
 UNLISTED = (
-    "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
+    "Whether this picture was among those that the detector was trained on is unknown: its bundle does not list them."
 )
 
 
@@ -28,12 +31,20 @@ class Strictness:
     ignore_ood: bool
 
 
-def choose_strictness() -> Strictness:
-    """Shows the error-budget settings, folded, with their current values in the heading; returns the choice."""
+def choose_strictness(card_budget: ErrorBudget) -> Strictness:
+    """Shows the error budget in a popover that names the present one; returns the choice.
+
+    Args:
+        card_budget: What the card of the detector in use asks for, shown until another one is set.
+    """
     own = st.session_state.get("inspect_own_budget", False)
-    share = st.session_state.get("inspect_max_fpr", 5.0), st.session_state.get("inspect_max_fnr", 5.0)
-    now = f"{share[0]:g}% false alarms, {share[1]:g}% missed fakes" if own else "from the detector's card"
-    with st.expander(f"Error budget (now: {now})", icon=":material/tune:"):
+    if not own:
+        st.session_state["inspect_max_fpr"] = 100 * card_budget.max_fpr
+        st.session_state["inspect_max_fnr"] = 100 * card_budget.max_fnr
+    ignoring = st.session_state.get("inspect_ignore_ood", False)
+    share = f"{st.session_state['inspect_max_fpr']:g}% / {st.session_state['inspect_max_fnr']:g}%"
+    label = f"Error budget: {share}{', your own' if own else ''}{', unlike pictures too' if ignoring else ''}"
+    with st.popover(label, icon=":material/tune:", key="inspect_budget"):
         own = st.toggle(
             "Set my own error budget", key="inspect_own_budget", persist_state="session",
             help="By default, the error budget on the detector's card applies. Less reliable detectors have stricter "
@@ -41,12 +52,12 @@ def choose_strictness() -> Strictness:
         )  # fmt: skip
         left, right = st.columns(2)
         max_fpr = left.number_input(
-            "False alarms on real images (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fpr", disabled=not own,
+            "False alarms on real images (%)", 0.0, 50.0, step=1.0, key="inspect_max_fpr", disabled=not own,
             persist_state="session",
             help="Maximum share of real images called likely fake. Lower values leave more images undecided.",
         )  # fmt: skip
         max_fnr = right.number_input(
-            "Missed fakes (%)", 0.0, 50.0, 5.0, 1.0, key="inspect_max_fnr", disabled=not own, persist_state="session",
+            "Missed fakes (%)", 0.0, 50.0, step=1.0, key="inspect_max_fnr", disabled=not own, persist_state="session",
             help="Maximum share of fakes below the lower threshold. Lower values leave more images undecided.",
         )  # fmt: skip
         ignore_ood = st.toggle(
@@ -57,45 +68,71 @@ def choose_strictness() -> Strictness:
     return Strictness(ErrorBudget(max_fpr=max_fpr / 100, max_fnr=max_fnr / 100) if own else None, ignore_ood)
 
 
-def show_verdict(entry: detectors.Entry, name: str, verdict: Verdict, why: str = "") -> None:
-    """Shows the verdict in words, with score, thresholds, detector and its reliability.
+def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdict, why: str = "") -> None:
+    """Shows what is said of a picture, on its scale, and what that means.
 
     Args:
         entry: The detector.
-        name: File name of the image.
+        name: File name of the picture.
+        data: Its contents.
         verdict: Its verdict.
         why: Reason for the automatic choice of this detector; "" if the user chose it.
     """
-    with st.container(border=True):
+    with st.container(border=True, gap="small"):
         st.markdown(f"## {widgets.verdict_words(verdict.finding)}")
         st.caption(widgets.plain(name))
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
-            return
-        if verdict.seen.found:
-            st.warning(in_words(verdict.seen), icon=":material/content_copy:")
-        if verdict.ood.is_ood:
-            _show_unlike(verdict)
         thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
-        st.html(_scale(verdict, thresholds))
-        st.markdown(_score_in_words(verdict, thresholds), help=_calibration(entry))
-        st.markdown(_trust(entry, why))
-        st.caption(_promise(thresholds))
-        st.caption(widgets.plain(entry.card.words.in_words(thresholds)))
-        if verdict.seen is Seen.UNKNOWN:
-            st.caption(UNLISTED)
-        if entry.card.limits:
-            st.warning(widgets.plain(entry.card.limits[0]), icon=":material/report:")
+        if verdict.score is not None:
+            if verdict.seen.found:
+                st.warning(in_words(verdict.seen), icon=":material/content_copy:")
+            st.html(scale(verdict, thresholds))
+        rates = inference.rates(entry, thresholds)
+        kind = looks_like(inference.facts(data)) if verdict.score is not None else None
+        result = answers(entry.card, verdict, rates, chosen=why, kind=kind)
+        for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
+            st.markdown(f"**{title}.** {widgets.plain(text)}")
+        if verdict.finding == "fake" and rates is not None:
+            _base_rate(rates)
+        st.markdown(f"**Next.** {widgets.plain(result.next)}")
+        if verdict.score is not None and entry.card.limits:
+            st.caption(f":material/report: {widgets.plain(entry.card.limits[0])}")
 
 
-def _show_unlike(verdict: Verdict) -> None:
-    reasons = "; ".join(widgets.plain(reason) for reason in verdict.ood.reasons)
-    start = "Decided although out of distribution: the" if verdict.ignore_ood else "Out of distribution: the"
-    st.warning(
-        f"{start} image is unlike those that this detector was trained on: {reasons}. The score's reliability on such "
-        "images is unknown.",
-        icon=":material/explore_off:",
+def _base_rate(rates: MeasuredRates) -> None:
+    """How often an alarm is right, by how rare fakes are among the analyst's pictures."""
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    one_in = left.number_input(
+        "One in … is fake", 2, 1_000_000, 10, key="inspect_one_in", persist_state="session",
+        help="How rare fakes are among the pictures that you look at. Where they are rare, most alarms are false ones, "
+        "however good the detector is.",
+    )  # fmt: skip
+    result = rates.alarm_is_right(one_in)
+    if result is None:
+        right.markdown("How often such an alarm is right cannot be told: no fake was found at these thresholds.")
+        return
+    likely, least = result
+    right.markdown(
+        f"If one in {one_in:,} such pictures is fake, an alarm like this is right in about **{likely:.0%}** of cases, "
+        f"at worst {least:.0%}."
+        if rates.alarms
+        else f"If one in {one_in:,} such pictures is fake, an alarm like this is right in at least **{least:.0%}** of "
+        "cases."
     )
+
+
+def show_details(entry: detectors.Entry, verdict: Verdict) -> None:
+    """Shows score, calibration, thresholds and record of the detector."""
+    thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
+    st.markdown(_score_in_words(verdict, thresholds), help=_calibration(entry))
+    st.markdown(_record(entry))
+    st.markdown(_promise(thresholds))
+    st.markdown(widgets.plain(entry.card.words.in_words(thresholds)))
+    if verdict.seen is Seen.UNKNOWN:
+        st.markdown(UNLISTED)
+    for limit in entry.card.limits:
+        st.caption(f":material/report: {widgets.plain(limit)}")
 
 
 def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
@@ -121,42 +158,56 @@ def _promise(thresholds: DecisionThresholds) -> str:
         return "One threshold: the detector's card has no error budgets."
     budget = thresholds.budget
     return (
-        f"Thresholds for at most {budget.max_fpr:.0%} false alarms and {budget.max_fnr:.0%} missed fakes, chosen "
-        f"on {thresholds.images:,} images ({widgets.plain(thresholds.chosen_on)}), of which "
+        f"Thresholds for at most {percent(budget.max_fpr)} false alarms and {percent(budget.max_fnr)} missed fakes, "
+        f"chosen on {thresholds.images:,} images ({widgets.plain(thresholds.chosen_on)}), of which "
         f"{thresholds.abstention_rate:.0%} are inconclusive. This holds only for images like those."
     )
 
 
-def _trust(entry: detectors.Entry, why: str) -> str:
-    """The detector's measured performance, with split and number of images, as Markdown."""
-    split, text = entry.card.record
-    title = f"Judged by **{widgets.plain(entry.card.title)}**" + (f": {widgets.plain(why)}" if why else "")
-    if not text:
-        return f"{title}. Its card has no metrics on both classes: treat the verdict with caution."
+def _record(entry: detectors.Entry) -> str:
+    """The detector's measured performance when it has to decide, with split and number of images, as Markdown."""
+    split, metrics = entry.card.record
+    if not metrics:
+        return "Its card has no metrics on both classes: treat the verdict with caution."
     return (
-        f"{title}. On {text['images']:,} {split} images like its training data it called "
-        f"{text['accuracy_fake']:.0%} of fakes and {text['false_positive_rate']:.0%} of real images fake when forced "
-        "to decide. On other kinds of images it can be far worse."
+        f"On {metrics['images']:,} {split} images like its training data it called {metrics['accuracy_fake']:.0%} of "
+        f"fakes and {metrics['false_positive_rate']:.0%} of real images fake when forced to decide, at a threshold of "
+        f"{metrics['threshold']:.3g}. On other kinds of images it can be far worse."
     )
 
 
-def _scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
+def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
+    """The score on its scale, as HTML. A score that is not used, of an image unlike the training images, has no knob."""
     score = verdict.score or 0.0
     low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))
     side: Finding = "real" if thresholds.says_real else "no_sign"
-    label = f"Score {score:.3f}; {FINDINGS[side]} below {low / 100:.3f}, likely fake from {high / 100:.3f}"
+    used = not verdict.ood.is_ood or verdict.ignore_ood
+    label = f"Score {score:.3f}" if used else "The score is not used"
+    label += f"; {FINDINGS[side]} below {low / 100:.3f}, likely fake from {high / 100:.3f}"
     zones: tuple[tuple[Finding, float, float], ...]
     zones = ((side, 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
     bands = "".join(
-        f'<div style="position:absolute;top:.7rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
-        f'background:{FINDING_COLOURS[zone]};opacity:.45"></div>'
+        f'<div style="position:absolute;top:.55rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
+        f'background:{FINDING_COLOURS[zone]};opacity:{0.45 if used else 0.2}"></div>'
         for zone, left, right in zones
+        if right > left
     )
     colour = FINDING_COLOURS[verdict.finding or "inconclusive"]
-    return f"""<div role="img" aria-label="{label}"
-style="position:relative;height:3.1rem;max-width:40rem;margin-top:.2rem">{bands}
-<div style="position:absolute;top:.35rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;
-border-radius:50%;background:{colour};border:2px solid white;box-shadow:0 0 0 1px rgba(0,0,0,.35)"></div>
-<div style="position:absolute;top:1.9rem;left:0;font-size:.8rem">0 real</div>
-<div style="position:absolute;top:1.9rem;left:0;right:0;text-align:center;font-size:.8rem">inconclusive between the two
-thresholds</div><div style="position:absolute;top:1.9rem;right:0;font-size:.8rem">1 fake</div></div>"""
+    knob = (
+        f'<div style="position:absolute;top:.2rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;'
+        f'border-radius:50%;background:{colour};border:2px solid white;box-shadow:0 0 0 1px rgba(0,0,0,.35)"></div>'
+        if used
+        else ""
+    )
+    left, middle, right = _zone_names(side, low, high)
+    text = f"score {score:.3f}" if used else "score not used"
+    return f"""<div role="img" aria-label="{label}" style="position:relative;height:2.9rem">{bands}{knob}
+<div style="position:absolute;top:1.55rem;left:0;right:0;display:flex;justify-content:space-between;font-size:.8rem">
+<span>{left}</span><span>{text}{middle}</span><span>{right}</span></div></div>"""
+
+
+def _zone_names(side: Finding, low: float, high: float) -> tuple[str, str, str]:
+    """What the two ends are called, and what lies between."""
+    left = FINDINGS[side] if low > 0 else "0"
+    right = FINDINGS["fake"] if high < 100 else "1"
+    return left, "" if low <= 0 and high >= 100 else " · undecided in between", right

@@ -99,11 +99,13 @@ def choose_detector(key: str = "detector") -> detectors.Entry | None:
 
 def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[detectors.Entry]:
     """Like `choose_detector`, but returns a list: the chosen detector, or the whole library for "Automatic"."""
-    entries = {entry.key: entry for entry in detectors.detectors()}
+    # One that knows a simulation alone is never the first choice.
+    offers = sorted(detectors.detectors(), key=lambda entry: not entry.card.answers_unasked)
+    entries = {entry.key: entry for entry in offers}
     if not entries:
         empty("There is no detector yet: train one first.", "train", "Train a detector", "model_training")
         return []
-    library = [entry for entry in entries.values() if entry.run is None]
+    library = [entry for entry in entries.values() if entry.run is None and entry.card.answers_unasked]
     offered = {"auto": "Automatic: the detector that fits the image"} if automatic and len(library) > 1 else {}
     chosen = addressed(
         "Detector",
@@ -225,7 +227,7 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
 
 def inspect(name: str, data: bytes) -> None:
     """Opens an image in Inspect."""
-    uploads.keep([(name, data)])
+    uploads.open_alone(uploads.Picture(name, data))
     st.switch_page(path("inspect"))
 
 

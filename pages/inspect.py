@@ -1,51 +1,53 @@
-"""Inspect one image or several: the verdict first, then the evidence, then the settings."""
+"""Inspect: the picture and the verdict on one screen; the evidence below."""
 
 import json
+from typing import Any
 
 import streamlit as st
 
-from dashboard import detectors, evidence, inference, uploads, verdict, widgets
+from dashboard import (
+    all_detectors,
+    choose_pictures,
+    details,
+    detectors,
+    evidence,
+    filmstrip,
+    inference,
+    uploads,
+    verdict,
+    viewer,
+    widgets,
+)
 from dashboard.navigation import require_front_door
+from dashboard.uploads import Picture
 from dashboard.verdict import Strictness
 from dfcore.confidence import Policy
-from dfcore.datasets.demo import sample_images
 from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import ImageError
+from dfcore.errors import DfcoreError
+from dfcore.explanation import Heatmap
 
 require_front_door()
 
-
-@st.cache_data(show_spinner=False)
-def samples() -> dict[str, bytes]:
-    return sample_images()
+# The detector that judged, why it was chosen, its verdict.
+Judged = tuple[detectors.Entry, str, Verdict]
 
 
-def choose_images() -> list[tuple[str, bytes]]:
-    upload, camera, sample = st.tabs([":material/upload: Upload", ":material/photo_camera: Camera", "Sample"])
-    with upload:
-        uploads.choose(
-            "Images to check", "inspect_upload",
-            help="JPEG, PNG, WebP, BMP, TIFF, GIF, MPO or AVIF, up to 64 MB each. They stay on this machine.",
-        )  # fmt: skip
-    with camera:
-        if st.toggle("Use the camera", help="The browser asks for permission first."):
-            photo = st.camera_input("Photo to check", label_visibility="collapsed")
-            if photo:
-                uploads.keep([("camera.jpg", photo.getvalue())])
-    with sample:
-        st.caption("Two photographs from scikit-learn, and one of them passed through a simulated generator decoder.")
-        with st.container(horizontal=True):
-            for name in samples():
-                if st.button(name.removesuffix(".png").replace("-", " "), key=f"sample_{name}"):
-                    uploads.keep([(name, samples()[name])])
-    uploads.tell_left_out()
-    return uploads.images()
+def judge_all(entries: list[detectors.Entry], pictures: list[Picture]) -> list[Judged]:
+    """The verdict on each picture by the card's own thresholds; says how many are done where it takes long."""
+    place = st.empty()
+    result = []
+    for number, picture in enumerate(pictures):
+        if number and len(pictures) > 3:
+            place.progress(number / len(pictures), f"Judging picture {number + 1} of {len(pictures)} …")
+        result.append(inference.verdict(entries, picture.data))
+    place.empty()
+    return result
 
 
-def judge(entries: list[detectors.Entry], data: bytes, strictness: Strictness) -> tuple[detectors.Entry, str, Verdict]:
-    """The chosen detector, the reason for the choice, and its verdict under the analyst's settings."""
-    entry, why, result = inference.verdict(entries, data)
+def under(judged: Judged, strictness: Strictness) -> Judged:
+    """The same under the analyst's settings."""
+    entry, why, result = judged
     thresholds = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
     return entry, why, result.under(Policy(thresholds, strictness.ignore_ood))
 
@@ -56,58 +58,104 @@ def remark(result: Verdict) -> str:
     return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
 
 
-def choose_one(
-    entries: list[detectors.Entry], images: list[tuple[str, bytes]], strictness: Strictness
-) -> tuple[str, bytes]:
-    """The image to show in detail; several images are first listed with their verdicts."""
-    if len(images) == 1:
-        return images[0]
-    rows = []
-    for name, data in images:
-        entry, _, result = judge(entries, data, strictness)
-        rows.append({"File": name, "Verdict": widgets.VERDICTS[result.finding], "Score": result.score,
-                     "Detector": entry.title, "Remark": remark(result)})  # fmt: skip
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={"Score": st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f")},
-    )
-    number = st.selectbox(
-        "Show in detail", range(len(images)), format_func=lambda i: images[i][0], key="inspect_which",
-        help="The image whose evidence is shown below.",
-    )  # fmt: skip
-    return images[number]
+def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
+    rows = [
+        {"File": picture.name, "Verdict": widgets.VERDICTS[result.finding], "Score": result.score,
+         "Detector": entry.title, "Remark": remark(result)}
+        for picture, (entry, _, result) in zip(pictures, judged, strict=True)
+    ]  # fmt: skip
+    st.caption("Scores of different detectors lie on different scales and cannot be compared.")
+    bar = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f", help="On its detector's own scale.")
+    st.dataframe(rows, hide_index=True, column_config={"Score": bar})
 
 
-def show(entries: list[detectors.Entry], name: str, data: bytes, strictness: Strictness) -> None:
-    entry, why, match = judge(entries, data, strictness)
-    verdict.show_verdict(entry, name, match, why)
-    if match.error:
-        return
-    heatmap = evidence.show_heatmap(entry, data, match) if evidence.is_explained() else None
-    stability = evidence.show_stability(entry, data, match)
-    facts = evidence.show_facts(data)
-    result = evidence.whole_result(entry, name, match, facts, heatmap, stability)
-    st.download_button(
-        "Download the full result (JSON)", json.dumps(result, indent=2), f"{name}.verdict.json", "application/json",
-        on_click="ignore", icon=":material/download:", help="Verdict, detector, file facts and heat-map.",
-    )  # fmt: skip
+def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
+    entry, _, result = judged
+    names = ["Why", "All detectors", "Details"]
+    why, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
+    stability = None
+    if why.open:
+        with why:
+            evidence.show_settings(entry, heatmap)
+            stability = evidence.show_stability(entry, picture.data, result)
+    if every.open:
+        with every:
+            all_detectors.show(library, picture.data, accepted)
+    if more.open:
+        with more:
+            verdict.show_details(entry, result)
+            facts = details.show_facts(picture.data)
+            whole = details.whole_result(entry, picture.name, result, facts, heatmap, stability)
+            st.download_button(
+                "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",
+                "application/json", on_click="ignore", icon=":material/download:",
+                help="Verdict, detector, file facts and heat-map.",
+            )  # fmt: skip
+
+
+def mapped(picture: Picture, judged: Judged) -> tuple[Heatmap | None, str]:
+    """The heat-map if it is ready, and what is to be computed; the picture must not wait for it."""
+    entry, _, result = judged
+    wanted = evidence.wanted(entry, result)
+    if wanted is None:
+        return None, ""
+    ready = (picture.id, entry.version, wanted)
+    if st.session_state.get("inspect_mapped") == ready:
+        return inference.heatmap(entry, picture.data, wanted.method, wanted.target, wanted.layer, wanted.view), ""
+    return None, "Computing the heat-map …"
+
+
+def compute_map(picture: Picture, judged: Judged) -> None:
+    """Computes the heat-map after all else is shown, and shows it."""
+    entry, _, result = judged
+    wanted: Any = evidence.wanted(entry, result)
+    inference.heatmap(entry, picture.data, wanted.method, wanted.target, wanted.layer, wanted.view)
+    st.session_state["inspect_mapped"] = (picture.id, entry.version, wanted)
+    st.rerun()
+
+
+def show(pictures: list[Picture], judged: list[Judged], number: int, library: list[detectors.Entry]) -> None:
+    picture, one = pictures[number], judged[number]
+    if len(pictures) > 1:
+        filmstrip.show(pictures, [result for _, _, result in judged], number)
+    left, right = st.columns([11, 9], gap="medium")
+    heatmap, waiting = mapped(picture, one)
+    with right:
+        verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
+        choose_pictures.tell_truth(picture)
+    if one[2].score is None:
+        left.info("There is nothing to show: the file cannot be read as a picture.", icon=":material/broken_image:")
+    else:
+        with left:
+            viewer.show(one[0], picture.name, picture.data, one[2], heatmap, waiting=waiting)
+        show_tabs(picture, one, heatmap, library)
+    if len(pictures) > 1:
+        with st.expander(f"All {len(pictures)} pictures as a table", icon=":material/table_rows:"):
+            show_list(pictures, judged)
+    if waiting:
+        compute_map(picture, one)
 
 
 st.title("Inspect")
-chosen = widgets.choose_detectors() if uploads.may_judge() else []
-pictures = choose_images() if chosen else []
-if chosen and not pictures:
-    st.info("Drop an image above, or try a sample.", icon=":material/image_search:")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    chosen = widgets.choose_detectors() if uploads.may_judge() else []
+    bar = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+images = uploads.images() if chosen else []
+if chosen:
+    if images:
+        with bar, st.popover(f"Pictures ({len(images)})", icon=":material/add_photo_alternate:"):
+            choose_pictures.show()
+    else:
+        choose_pictures.show()
+    images = uploads.images()
+    uploads.tell_left_out()
+if chosen and not images:
     with widgets.errors():
         detectors.warm(chosen)
-if chosen and pictures:
-    st.divider()
+if images:
     with widgets.errors():
-        try:
-            answer = st.container()
-            accepted = verdict.choose_strictness()
-            with answer:
-                show(chosen, *choose_one(chosen, pictures, accepted), accepted)
-        except ImageError as error:
-            st.error(widgets.plain(error), icon=":material/broken_image:")
+        verdicts = judge_all(chosen, images)
+        at = filmstrip.chosen(images)
+        with bar:
+            accepted = verdict.choose_strictness(verdicts[at][0].card.thresholds.budget)
+        show(images, [under(one, accepted) for one in verdicts], at, detectors.library()[0])

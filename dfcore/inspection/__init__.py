@@ -1,6 +1,7 @@
 """Inspection of single images: verdicts with what they mean, the file's own evidence, and forensic figures."""
 
+from dfcore.inspection.agreement import agreement
 from dfcore.inspection.answers import Answers, answers
 from dfcore.inspection.looks import looks_like
 
-__all__ = ["Answers", "answers", "looks_like"]
+__all__ = ["Answers", "agreement", "answers", "looks_like"]

@@ -19,3 +19,8 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage of at most three digits, so that a small one does not become 0%: "0.1%"."""
+    return f"{100 * share:.3g}%"

@@ -1,0 +1,71 @@
+"""Thumbnails of several pictures with what was said of each; a click or an arrow key chooses one."""
+
+import base64
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import uploads, widgets
+from dashboard.viewer import _ASSETS
+from dfcore.detectors.verdict import Verdict
+from dfcore.errors import ImageError
+
+_KEY = "inspect_strip"
+_SIDE = 96
+# Sign and colour of what is said, by `Verdict.finding`.
+_SIGNS = {
+    "fake": ("▲", "orange"), "real": ("●", "blue"), "no_sign": ("○", "gray"), "inconclusive": ("?", "gray"),
+    None: ("×", "gray"),
+}  # fmt: skip
+
+_strip = st.components.v2.component(
+    "dfcore_filmstrip",
+    css=(_ASSETS / "filmstrip.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "filmstrip.js").read_text(encoding="utf-8"),
+)
+
+
+def chosen(pictures: Sequence[uploads.Picture]) -> int:
+    """Number of the picture that was chosen last; the first where it is gone."""
+    wanted = st.session_state.get(_KEY, {}).get("chosen")
+    return next((number for number, picture in enumerate(pictures) if _id(number, picture) == wanted), 0)
+
+
+def show(pictures: Sequence[uploads.Picture], verdicts: Sequence[Verdict], chosen_number: int) -> None:
+    """Shows the strip; choosing reruns the page, which asks `chosen`."""
+    items = []
+    for number, (picture, verdict) in enumerate(zip(pictures, verdicts, strict=True)):
+        sign, colour = _SIGNS[verdict.finding]
+        items.append(
+            {
+                "id": _id(number, picture),
+                "name": picture.name,
+                "src": thumbnail(picture.id, picture.data) if verdict.score is not None else None,
+                "mark": f"{sign} {widgets.VERDICTS[verdict.finding]}",
+                "colour": f"var(--st-{colour}-text-color, var(--st-text-color))",
+            }
+        )
+    _strip(key=_KEY, data={"items": items, "chosen": chosen_number}, on_chosen_change=lambda: None)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def thumbnail(image_id: str, _data: bytes, side: int = _SIDE) -> str | None:
+    """A small picture as an address that holds it; None if the file cannot be read."""
+    import io
+
+    from PIL import Image
+
+    from dfcore.imaging import sandbox
+
+    try:
+        small = Image.fromarray(sandbox.decode(_data, side))
+    except ImageError:
+        return None
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _id(number: int, picture: uploads.Picture) -> str:
+    """The same file may be there twice."""
+    return f"{number}-{picture.id[:16]}"

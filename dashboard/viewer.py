@@ -1,0 +1,131 @@
+"""The judged picture with its heat-map as a layer on it, and a magnifier on the original's own pixels."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard import decode_cache, detectors, inference, widgets
+from dfcore.detectors.verdict import Verdict
+from dfcore.explanation import Heatmap, colours, layer
+from dfcore.imaging import sandbox
+from dfcore.utils.files import sha256_bytes
+
+# Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, and of the map's
+# layer, in pixels.
+HEIGHT, _CROP, _LAYER = "clamp(15rem, 52vh, 34rem)", 256, 600
+_ASSETS = Path(__file__).parent / "assets"
+_KEY = "inspect_viewer"
+
+
+def _read(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+_viewer = st.components.v2.component(
+    "dfcore_viewer", html=_read("viewer.html"), css=_read("viewer.css"), js=_read("viewer.js")
+)
+
+
+def show(
+    entry: detectors.Entry, name: str, data: bytes, verdict: Verdict, heatmap: Heatmap | None, *, waiting: str = ""
+) -> None:
+    """Shows a picture with the parts that were judged, and its heat-map.
+
+    Args:
+        entry: The detector.
+        name: File name of the picture.
+        data: Contents of the file.
+        verdict: Its verdict, for the text alternative.
+        heatmap: The map to lay over it; None where there is none.
+        waiting: What is being computed, shown on the picture; "" if nothing is.
+    """
+    facts, image = inference.facts(data), sha256_bytes(data)
+    titles, regions = entry.card.spec.view_titles, entry.card.spec.regions(facts.height, facts.width)
+    judged = verdict.score is not None
+    parts = [
+        {
+            "box": [region[0] / facts.width, region[1] / facts.height, region[2] / facts.width, region[3] / facts.height],
+            "whole": region == (0, 0, facts.width, facts.height),
+            "explained": heatmap is not None and heatmap.view == number,
+        }
+        for number, region in enumerate(regions)
+    ]  # fmt: skip
+    said = widgets.VERDICTS[verdict.finding].lower()
+    _viewer(
+        key=_KEY,
+        data={
+            "image": image,
+            "picture": _picture(image, data),
+            "map": _map(heatmap) if heatmap is not None and heatmap.peak else None,
+            "parts": parts if judged else [],
+            "width": facts.width,
+            "height": facts.height,
+            "height_css": HEIGHT,
+            "alt": f"{name}: {facts.width} by {facts.height} pixels, {said}",
+            "notes": _notes(titles, [part["whole"] for part in parts], facts.animated) if judged else "",
+            "colours": _bar(),
+            "waiting": waiting,
+            "crop": _crop(image, data, facts.width, facts.height),
+        },
+        on_look_change=lambda: None,
+    )
+
+
+def _notes(titles: tuple[str, ...], whole: list[bool], animated: bool) -> str:
+    """What was judged, and what was not."""
+    text = "The whole picture was judged." if any(whole) else "What is darkened was not judged."
+    if len(titles) > 1:
+        text = f"Judged: {', '.join(titles)}. {'' if any(whole) else 'What is darkened was not judged.'}".strip()
+    return f"{text} It is animated: the first frame was judged, and no other." if animated else text
+
+
+def _crop(image: str, data: bytes, width: int, height: int) -> dict[str, Any] | None:
+    """The original's own pixels around the point that the magnifier looks at; None while it looks at none."""
+    point = st.session_state.get(_KEY, {}).get("look")
+    if not isinstance(point, dict) or point.get("image") != image:
+        return None
+    try:
+        x, y = int(point["x"]), int(point["y"])
+    except (KeyError, TypeError, ValueError):  # It comes from the browser.
+        return None
+    x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+    left = max(0, min(x - _CROP // 2, width - _CROP))
+    top = max(0, min(y - _CROP // 2, height - _CROP))
+    pixels = sandbox.part(data, (left, top, left + _CROP, top + _CROP))
+    return {
+        "src": _url(pixels, "PNG"), "x": x, "y": y, "x0": left, "y0": top, "side": _CROP,
+        "width": pixels.shape[1], "height": pixels.shape[0],
+    }  # fmt: skip
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _picture(image_sha256: str, _data: bytes) -> str:
+    rgb = inference.picture(_data)
+    return _url(rgb, "PNG" if max(rgb.shape) < decode_cache.SIDE // 3 else "JPEG")
+
+
+def _map(heatmap: Heatmap) -> str:
+    from PIL import Image
+
+    picture = Image.fromarray(layer(heatmap))
+    picture.thumbnail((_LAYER, _LAYER), Image.Resampling.BILINEAR)
+    return _url(np.asarray(picture), "PNG")
+
+
+def _bar() -> str:
+    stops = colours(np.linspace(0, 1, 6)).tolist()
+    return f"linear-gradient(to right, {', '.join('rgb({}, {}, {})'.format(*stop) for stop in stops)})"
+
+
+def _url(pixels: np.ndarray, kind: str) -> str:
+    """Pixels, uint8 (H, W, 3 or 4), as an address that holds the picture itself."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {"compress_level": 1}
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
