@@ -137,6 +137,7 @@ def through_inspect(folder: Path, expected: dict[str, str], models: Path) -> See
     """Inspect, a file at a time, in this process."""
     from streamlit.testing.v1 import AppTest
 
+    from dashboard.uploads import Picture
     from dfcore.imaging import sandbox
 
     os.environ |= {"DFCORE_MODELS": str(models), "DFCORE_ROOTS": "/"}

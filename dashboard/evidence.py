@@ -90,25 +90,31 @@ def _choose_view(entry: detectors.Entry) -> None:
         )  # fmt: skip
 
 
-def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
-    """Shows the image's score after small changes, and returns the rows; a verdict that flips is a weak one."""
-    wanted = st.toggle(
+def stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
+    """The picture's score after small changes, decided by the thresholds in use; None unless it was asked for."""
+    if not st.session_state.get("inspect_stability"):
+        return None
+    thresholds = verdict.thresholds or entry.card.thresholds
+    rows = inference.stability(entry, data)
+    scores = [row["score"] for row in rows]
+    said = zip(rows, decide(scores, thresholds).tolist(), find(scores, thresholds).tolist(), strict=True)
+    return [row | {"decision": decision, "finding": finding} for row, decision, finding in said]
+
+
+def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> None:
+    """Shows, on request, the picture's score after small changes; a verdict that flips is a weak one."""
+    st.toggle(
         "Show how stable the score is", key="inspect_stability", persist_state="session",
         help="Rescores the image after recompression, resizing, blur, noise, brightness and cropping.",
     )  # fmt: skip
-    if not wanted:
-        return None
-    # Use the displayed verdict's thresholds, which may differ from the card's.
-    thresholds = verdict.thresholds or entry.card.thresholds
-    rows = inference.stability(entry, data)
-    findings = find([row["score"] for row in rows], thresholds).tolist()
-    decisions = decide([row["score"] for row in rows], thresholds).tolist()
-    rows = [row | {"decision": d, "finding": f} for row, d, f in zip(rows, decisions, findings, strict=True)]
-    scores = [row["score"] for row in rows]
+    rows = stability(entry, data, verdict)
+    if rows is None:
+        return
+    scores, thresholds = [row["score"] for row in rows], verdict.thresholds or entry.card.thresholds
+    holds = len({row["finding"] for row in rows}) == 1
     st.markdown(
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
-        + ("the verdict holds." if len(set(findings)) == 1 else "the verdict does not hold for all of them.")
+        + ("the verdict holds." if holds else "the verdict does not hold for all of them.")
     )
     low, high = thresholds.real_below, thresholds.fake_from
     st.plotly_chart(figures.stability(rows, low, high, says_real=thresholds.says_real), key="stability_band")
-    return rows

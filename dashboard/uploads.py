@@ -114,8 +114,8 @@ def tell_left_out() -> None:
     left = st.session_state.get(_LEFT_OUT, 0)
     if left:
         st.warning(
-            f"Only the first {len(images())} pictures were loaded; {left} more exceed the limit of {MOST_FILES} "
-            f"pictures or {MOST_BYTES // 2**20} MB in total. Remove these and add the others, or use "
+            f"Only the first {len(images())} images were loaded; {left} more exceed the limit of {MOST_FILES} "
+            f"images or {MOST_BYTES // 2**20} MB in total. Remove these and add the others, or use "
             "`dfcore predict` for whole folders.",
             icon=":material/report:",
         )

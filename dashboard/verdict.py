@@ -177,7 +177,7 @@ def _record(entry: detectors.Entry) -> str:
 
 
 def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
-    """The score on its scale, as HTML. A score that is not used, of an image unlike the training images, has no knob."""
+    """The score on its scale, as HTML; without a knob where it is not used, on images unlike the training images."""
     score = verdict.score or 0.0
     low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))
     side: Finding = "real" if thresholds.says_real else "no_sign"

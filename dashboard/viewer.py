@@ -46,9 +46,10 @@ def show(
     facts, image = inference.facts(data), sha256_bytes(data)
     titles, regions = entry.card.spec.view_titles, entry.card.spec.regions(facts.height, facts.width)
     judged = verdict.score is not None
-    parts = [
+    sides = (facts.width, facts.height) * 2
+    parts: list[dict[str, Any]] = [
         {
-            "box": [region[0] / facts.width, region[1] / facts.height, region[2] / facts.width, region[3] / facts.height],
+            "box": [edge / side for edge, side in zip(region, sides, strict=True)],
             "whole": region == (0, 0, facts.width, facts.height),
             "explained": heatmap is not None and heatmap.view == number,
         }

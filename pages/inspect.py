@@ -24,7 +24,6 @@ from dashboard.verdict import Strictness
 from dfcore.confidence import Policy
 from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import DfcoreError
 from dfcore.explanation import Heatmap
 
 require_front_door()
@@ -73,11 +72,10 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
     entry, _, result = judged
     names = ["Why", "All detectors", "Details"]
     why, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
-    stability = None
     if why.open:
         with why:
             evidence.show_settings(entry, heatmap)
-            stability = evidence.show_stability(entry, picture.data, result)
+            evidence.show_stability(entry, picture.data, result)
     if every.open:
         with every:
             all_detectors.show(library, picture.data, accepted)
@@ -85,6 +83,7 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
         with more:
             verdict.show_details(entry, result)
             facts = details.show_facts(picture.data)
+            stability = evidence.stability(entry, picture.data, result)
             whole = details.whole_result(entry, picture.name, result, facts, heatmap, stability)
             st.download_button(
                 "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",

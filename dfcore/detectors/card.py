@@ -336,7 +336,7 @@ class Card(_Part):
 
     @property
     def answers_unasked(self) -> bool:
-        """Whether it may be the default and answer where nobody chose a detector: not if it knows a simulation alone."""
+        """Whether it may be the default and answer where nobody chose it: not if it knows a simulation alone."""
         return not self.training.demonstration
 
     @property

@@ -13,7 +13,11 @@ def agreement(verdicts: Mapping[str, Verdict]) -> str:
     """
     judging = {title: one for title, one in verdicts.items() if one.score is not None and not one.ood.is_ood}
     refusing = len(verdicts) - len(judging)
-    rest = "" if not refusing else f" {_others(refusing)} learned from other kinds of pictures and {_are(refusing)} not asked."
+    rest = (
+        ""
+        if not refusing
+        else f" {_others(refusing)} learned from other kinds of pictures and {_are(refusing)} not asked."
+    )
     if not judging:
         return "No detector learned from such pictures; none of their scores counts."
     if len(judging) == 1:

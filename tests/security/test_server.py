@@ -710,7 +710,7 @@ def test_a_full_server_says_so_and_offers_to_try_again(library, monkeypatch):
         assert "Score **" not in words(app)
     next(item for item in app.button if item.label == "Try again").click().run()
     assert "busy" not in words(app)
-    assert "Score **" in words(app)
+    assert "**Conclusion.**" in words(app)
 
 
 # === Uploads ===

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, evidence, navigation, networks
+from dashboard import details, detectors, navigation, networks, viewer
 from dfcore.cli import main
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
@@ -118,6 +118,14 @@ def upload(app: AppTest, *images: bytes) -> AppTest:
     return app
 
 
+def open_below(app: AppTest, name: str) -> AppTest:
+    """Opens one of the tabs below picture and verdict in Inspect."""
+    app.session_state["inspect_tab"] = name
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
 def accept(app: AppTest, percent: float) -> AppTest:
     """Sets both error budgets."""
     app.toggle(key="inspect_own_budget").set_value(True).run()
@@ -175,6 +183,9 @@ def test_an_uploaded_image_gets_verdict_heat_map_and_result(filled):
     app = open_page("inspect")
     app.file_uploader(key="inspect_upload").upload("a.png", picture(), "image/png").run()
     assert not app.exception
+    for answer in ("Conclusion", "How sure", "Why", "Next"):
+        assert f"**{answer}.**" in words(app)
+    open_below(app, "Details")
     assert "Score **" in words(app)
     assert "test images like its training data" in words(app)
     assert "Thresholds for at most 5% false alarms and 5% missed fakes" in words(app)
@@ -207,31 +218,33 @@ def test_choices_of_the_heat_map_survive_another_page(filled):
     app.switch_page("pages/models.py").run()
     app.switch_page("pages/inspect.py").run()
     assert app.segmented_control(key="inspect_target").value == "real"
-    assert "Score **" in words(app)
+    assert "**Conclusion.**" in words(app)
 
 
-def test_judged_parts_are_framed_and_each_has_its_map(filled, results, monkeypatch):
+def test_judged_parts_are_framed_and_each_has_its_map(filled, results, viewed):
     """A detector of the whole image and two crops: frames and names of all three, and the map of the chosen one."""
     from dfcore.detectors.bundle import write_bundle
 
-    drawn: list[tuple] = []
-    monkeypatch.setattr(evidence, "outlined", lambda rgb, regions: drawn.append(tuple(regions)) or rgb)
     spec = {"size": 32, "resize": "stretch", "views": ["native", "native_br"]}
     write_bundle(filled / "models" / "views", untrained(1), make_card(title="Views", preprocess=spec))
     app = open_page("inspect")
     app.selectbox(key="detector").set_value("views")
-    upload(app, sized(300))
+    open_below(upload(app, sized(300)), "Details")
     frames = ((0, 0, 300, 300), (134, 134, 166, 166), (268, 268, 300, 300))
-    assert drawn[-1] == frames
+    drawn = [tuple(round(300 * edge) for edge in part["box"]) for part in viewed[-1]["parts"]]
+    assert tuple(drawn) == frames and [part["whole"] for part in viewed[-1]["parts"]] == [True, False, False]
+    assert viewed[-1]["map"] and [part["explained"] for part in viewed[-1]["parts"]] == [True, False, False]
     judged = results[-1]["judged"]
     assert [tuple(part["region"]) for part in judged] == list(frames)
     assert [part["view"] for part in judged] == [
         "whole image", "centre at native pixels", "bottom right at native pixels"
     ]  # fmt: skip
+    open_below(app, "Why")
     choice = app.segmented_control(key="inspect_view_views")
     assert choice.value == 0 and results[-1]["heatmap"]["view"] == "whole image"
     choice.set_value(2).run()
-    assert not app.exception
+    assert [part["explained"] for part in viewed[-1]["parts"]] == [False, False, True]
+    open_below(app, "Details")
     shown = results[-1]["heatmap"]
     assert shown["view"] == "bottom right at native pixels"
     seen = np.array([[value is not None for value in row] for row in shown["values"]])
@@ -240,10 +253,16 @@ def test_judged_parts_are_framed_and_each_has_its_map(filled, results, monkeypat
     assert min(*rows, *columns) >= 268 and not seen[:-8, :-8].any()
 
 
-def test_a_detector_of_the_whole_image_shows_no_frames(filled, monkeypatch):
-    monkeypatch.setattr(evidence, "outlined", lambda *_: pytest.fail("there is one part, the whole"))
+def test_a_detector_of_the_whole_image_shows_no_frames(filled, viewed):
     app = upload(open_page("inspect"), sized(32))
+    assert [part["whole"] for part in viewed[-1]["parts"]] == [True], "there is one part, the whole"
     assert "Part of the image" not in [item.label for item in app.segmented_control]
+
+
+def scale(app: AppTest) -> str:
+    """The score on its scale, as HTML."""
+    (result,) = (item.proto.body for item in app.get("html") if 'role="img"' in item.proto.body)
+    return result
 
 
 def heading(app: AppTest) -> str:
@@ -256,6 +275,7 @@ def test_budgets_move_the_thresholds_and_the_verdict(filled, small_dataset):
     app = upload(open_page("inspect"), (small_dataset / "test" / "fake" / "0.png").read_bytes())
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Inconclusive" in heading(app), "24 images teach no threshold for 5% errors"
+    open_below(app, "Details")
     assert "never likely real, never likely fake" in words(app)
     accept(app, 50)
     assert "Likely fake" in heading(app) or "No sign of a fake found" in heading(app)
@@ -281,16 +301,26 @@ def test_a_verdict_says_likely_real_only_where_the_card_gives_the_right(may, lib
     app.selectbox(key="detector").set_value("thumbnails")
     accept(upload(app, low.read_bytes()), 50)
     app.toggle(key="inspect_stability").set_value(True).run()
+    assert not app.exception
+    legend = {trace.name for trace in charts["stability_band"].data}
+    assert ("likely real" in legend, "no sign of a fake found" in legend) == (may, not may)
+    seen = words(app)
+    open_below(app, "Details")
     assert ("Likely real" if may else "No sign of a fake found") in heading(app)
-    seen = words(app).replace("to call an image likely real", "").replace("may call an image likely real", "")
+    seen += words(app)
+    for right in (
+        "to call an image likely real",
+        "may call an image likely real",
+        "right to call a picture likely real",
+    ):
+        seen = seen.replace(right, "")
     assert ("likely real" in seen.lower()) == may, seen
     assert results[-1]["verdict"]["finding"] == ("real" if may else "no_sign")
     assert results[-1]["verdict"]["decision"] == ("real" if may else "inconclusive")
     assert len(results[-1]["detector"]["words"]["sources"]) == may
-    legend = {trace.name for trace in charts["stability_band"].data}
-    assert ("likely real" in legend, "no sign of a fake found" in legend) == (may, not may)
     several = upload(app, low.read_bytes(), sized(32))
-    assert ("Likely real" in set(several.dataframe[0].value["Verdict"])) == may
+    (table,) = (frame.value for frame in several.dataframe if "Verdict" in frame.value)
+    assert ("Likely real" in set(table["Verdict"])) == may
 
 
 def test_an_unlike_image_is_inconclusive_until_one_insists(library):
@@ -298,11 +328,13 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     app.selectbox(key="detector").set_value("thumbnails")
     accept(upload(app, sized(300)), 50)
     assert "Inconclusive" in heading(app)
-    assert "unlike those that this detector was trained on" in words(app)
+    assert "unlike the pictures that the detector learned from" in words(app)
     assert "shorter side has 300 pixels" in words(app)
+    assert "score not used" in scale(app) and "border-radius:50%" not in scale(app), "no knob near any answer"
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely fake" in heading(app) or "No sign of a fake found" in heading(app)
-    assert "Decided although out of distribution" in words(app), "the warning stays"
+    assert "This is by the score alone" in words(app) and "was not measured" in words(app), "the warning stays"
+    assert "border-radius:50%" in scale(app)
 
 
 def test_the_errors_of_the_card_count_until_others_are_set(library):
@@ -316,7 +348,8 @@ def test_the_errors_of_the_card_count_until_others_are_set(library):
     write_card(folder, card.model_copy(update={"decision_thresholds": strict}))
     app = open_page("inspect")
     app.selectbox(key="detector").set_value("thumbnails")
-    upload(app, sized(32))
+    open_below(upload(app, sized(32)), "Details")
+    assert app.number_input(key="inspect_max_fpr").value == 25
     assert "Thresholds for at most 25% false alarms" in words(app)
     assert "Thresholds for at most 10% false alarms" in words(accept(app, 10))
 
@@ -334,7 +367,7 @@ def test_the_detector_that_fits_the_image_is_chosen(library):
     assert app.selectbox(key="detector").value == "auto"
     for side, title in ((32, "Thumbnails"), (300, "Photographs")):
         upload(app, sized(side))
-        assert f"Judged by **{title}**: it is the only one trained on such images" in words(app), side
+        assert f"Judged by {title}\\: it is the only one trained on such images" in words(app), side
     upload(app, sized(100))
     assert "no detector was trained on such images" in words(app)
     assert "Inconclusive" in heading(app)
@@ -396,31 +429,41 @@ def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown
     assert f"After {len(CHANGES)} small changes the score lies between" in words(app)
     assert "the verdict holds." in words(app), "neither side has a threshold: nothing is decided"
     accept(app, 50)
+    shown = words(app)
+    open_below(app, "Details")
     rows = results[-1]["stability"]
     assert [row["change"] for row in rows] == ["original", *(change.name for change in CHANGES)]
     assert {row["finding"] for row in rows} <= {"no_sign", "fake"}
     holds = len({row["finding"] for row in rows}) == 1
-    assert ("the verdict holds." in words(app)) == holds
+    assert ("the verdict holds." in shown) == holds
 
 
 @pytest.fixture
 def results(monkeypatch) -> list[dict]:
     """What the download held after every run of Inspect, read as strict JSON."""
-    match, made = [], evidence.whole_result
+    match, made = [], details.whole_result
 
     def saved(*arguments):
         result = made(*arguments)
         match.append(json.loads(json.dumps(result, allow_nan=False)))
         return result
 
-    monkeypatch.setattr(evidence, "whole_result", saved)
+    monkeypatch.setattr(details, "whole_result", saved)
     return match
+
+
+@pytest.fixture
+def viewed(monkeypatch) -> list[dict]:
+    """What the picture's component was given in every run of Inspect."""
+    given: list[dict] = []
+    monkeypatch.setattr(viewer, "_viewer", lambda *, data, **_: given.append(json.loads(json.dumps(data))))
+    return given
 
 
 def test_the_download_holds_all_that_was_shown(library, results):
     app = open_page("inspect")
     app.selectbox(key="detector").set_value("thumbnails")
-    accept(upload(app, sized(300)), 25)
+    open_below(accept(upload(app, sized(300)), 25), "Details")
     verdict = results[-1]["verdict"]
     assert verdict["decision"] == "inconclusive"
     assert verdict["label"] in ("real", "fake")

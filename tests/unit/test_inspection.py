@@ -1,0 +1,217 @@
+"""What a verdict means: rates at the thresholds in use, base rates, answers, agreement, subjects, samples."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
+from dfcore.detectors import library, subject
+from dfcore.detectors.bundle import read_card, write_bundle
+from dfcore.detectors.card import Subject, Training
+from dfcore.detectors.verdict import Verdict
+from dfcore.errors import BundleError
+from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, write_predictions
+from dfcore.imaging import ImageFacts
+from dfcore.inspection import agreement, answers, looks_like
+from dfcore.inspection.samples import samples
+from dfcore.utils.texts import percent
+from tests.conftest import make_card, untrained
+from tests.unit.drawn_face import drawn_face
+
+AT = DecisionThresholds(real_below=0.2, fake_from=0.8, images=100)
+RATES = MeasuredRates("the test split of demo", 100, 50, 3, 20, 4, 60)
+
+
+def verdict(score: float | None, reasons: dict[str, str] | None = None, **changes) -> Verdict:
+    reasons = reasons or {}
+    ood = OODResult(1.0, tuple(reasons.values()), tuple(reasons))
+    return Verdict(score, 0.5, thresholds=AT, ood=ood, error=None if score is not None else "Not an image.", **changes)
+
+
+# === Rates ===
+
+
+def table(labels, scores, ood=None) -> pd.DataFrame:
+    rows = {"path": [f"{n}.png" for n in range(len(labels))], "label": labels, "score": scores, "logit": scores}
+    rows |= {"sha256": [f"{n:064x}" for n in range(len(labels))], "group": [""] * len(labels)}
+    return pd.DataFrame(rows | ({} if ood is None else {"is_ood": ood}))
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    write_bundle(tmp_path / "bundle", untrained(1), make_card())
+    return tmp_path / "bundle"
+
+
+def test_rates_are_those_at_the_thresholds_in_use_and_of_judged_images(bundle):
+    labels = [0, 0, 0, 1, 1, 1, 1]
+    scores = [0.1, 0.5, 0.9, 0.1, 0.5, 0.9, 0.95]
+    write_predictions(predictions_path(bundle, "test"), table(labels, scores, [False] * 6 + [True]))
+    rates = measured_rates(bundle, read_card(bundle), AT)
+    assert (rates.real, rates.fake, rates.alarms, rates.found, rates.passed, rates.between) == (3, 3, 1, 1, 1, 2)
+    assert "test split" in rates.where
+    low = measured_rates(bundle, read_card(bundle), DecisionThresholds(real_below=0.05, fake_from=0.4))
+    assert (low.alarms, low.found, low.passed, low.between) == (2, 2, 0, 2)
+
+
+def test_images_of_one_class_tell_no_rates_and_the_next_split_does(bundle):
+    write_predictions(predictions_path(bundle, "test"), table([1, 1], [0.1, 0.9]))
+    assert measured_rates(bundle, read_card(bundle), AT) is None
+    write_predictions(predictions_path(bundle, "validation"), table([0, 1], [0.1, 0.9]))
+    assert "validation split" in measured_rates(bundle, read_card(bundle), AT).where
+    assert measured_rates(None, read_card(bundle), AT) is None
+
+
+def test_a_detector_that_held_out_sources_is_quoted_by_them_and_by_the_worst(bundle):
+    card = make_card(training=Training(dataset="many", config={"cross_validation": "source"}))
+    random = np.random.default_rng(0)
+    rows = table([0] * 150 + [1] * 150, random.random(300))
+    rows["group"] = ["a", "b", "c"] * 100
+    write_predictions(predictions_path(bundle, "test"), table([0, 1], [0.1, 0.9]))
+    write_predictions(predictions_path(bundle, "cross-validation"), rows)
+    rates = measured_rates(bundle, card, AT.model_copy(update={"budget": ErrorBudget(max_fpr=0.1, max_fnr=0.1)}))
+    assert rates.where == "many, each source held out in turn" and rates.real == 150
+    assert rates.worst is not None and rates.worst[0] in "abc" and 0 <= rates.worst[1] <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.data(), st.floats(1.5, 1e5))
+def test_an_alarm_is_worth_less_where_fakes_are_rarer(real, fake, data, one_in):
+    alarms, found = data.draw(st.integers(0, real)), data.draw(st.integers(1, fake))
+    rates = replace(RATES, real=real, fake=fake, alarms=alarms, found=found)
+    likely, least = rates.alarm_is_right(one_in)
+    rarer, rarer_least = rates.alarm_is_right(2 * one_in)
+    assert 0 <= least <= likely <= 1 and rarer <= likely and rarer_least <= least
+    by_counts = found / fake / (found / fake + (one_in - 1) * alarms / real)
+    assert likely == pytest.approx(by_counts)
+    worse = replace(rates, worst=("street", 1.0)).alarm_is_right(one_in)
+    assert worse[1] <= least
+
+
+def test_without_a_fake_found_no_alarm_has_a_worth():
+    assert replace(RATES, found=0).alarm_is_right(10) is None
+
+
+def test_small_shares_do_not_become_zero():
+    assert [percent(share) for share in (0.001, 0.05, 0.125, 1.0)] == ["0.1%", "5%", "12.5%", "100%"]
+
+
+# === Answers ===
+
+
+def test_an_alarm_quotes_alarms_and_what_is_found():
+    result = answers(make_card(title="Demo"), verdict(0.9), RATES, chosen="it fits")
+    assert "3 of 100 real pictures likely fake (3.0%)" in result.sure and "found 20 of 50 fakes (40.0%)" in result.sure
+    assert result.why.startswith("Judged by Demo: it fits.") and "at or above 0.800" in result.why
+    assert "not proof" in result.conclusion
+
+
+def test_no_sign_of_a_fake_is_not_put_as_real():
+    result = answers(make_card(), verdict(0.1), RATES)
+    text = " ".join((result.conclusion, result.sure, result.why, result.next)).lower()
+    assert "does not make it real" in text and "4 of 50 fakes (8.0%) had such a low score too" in text
+    assert "likely real" not in text.replace("right to call a picture likely real", "")
+
+
+def test_what_is_undecided_says_between_what():
+    result = answers(make_card(), verdict(0.5), RATES)
+    assert "above 0.200 and below 0.800" in result.why and "40% of the pictures lay between" in result.sure
+    nothing = Verdict(0.5, 0.5, thresholds=DecisionThresholds(real_below=-1, fake_from=2))
+    assert "decides nothing" in answers(make_card(), nothing, RATES).why
+
+
+def test_an_unlike_image_is_told_in_plain_words_and_what_to_do():
+    result = answers(
+        make_card(), verdict(0.05, {"small": "its shorter side has 20 pixels"}), RATES, kind="a screenshot"
+    )
+    assert result.conclusion.startswith("Nothing can be concluded")
+    assert "It is a screenshot, and unlike" in result.why and "20 pixels" in result.why
+    assert "larger version" in result.next and "not measured" in result.sure
+    insisted = answers(make_card(), verdict(0.9, {"far": "its features differ"}, ignore_ood=True), RATES)
+    assert "by the score alone" in insisted.conclusion and "not measured" in insisted.sure
+
+
+def test_every_rule_that_refuses_has_advice():
+    from dfcore.confidence import RULES
+    from dfcore.inspection.answers import _ADVICE
+
+    assert set(_ADVICE) == set(RULES)
+
+
+def test_without_figures_it_is_said_that_nothing_is_known():
+    assert answers(make_card(), verdict(0.9), None).sure.startswith("Unknown")
+    unread = answers(make_card(), verdict(None), None)
+    assert "no verdict" in unread.conclusion and unread.why == "Not an image."
+
+
+# === Agreement ===
+
+
+def test_agreement_counts_only_those_that_judge_such_pictures():
+    away = verdict(0.01, {"far": "unlike"})
+    assert "none of their scores counts" in agreement({"A": away, "B": away})
+    assert agreement({"A": verdict(0.9), "B": away}).startswith("Only A judges")
+    assert "They disagree: A calls it likely fake" in agreement({"A": verdict(0.9), "B": verdict(0.1)})
+    assert agreement({"A": verdict(0.9), "B": verdict(0.95)}).startswith("All 2")
+    assert agreement({"A": verdict(0.5), "B": verdict(0.1), "C": away}).startswith("None of the 2")
+
+
+# === What a picture looks like ===
+
+
+def facts(width: int, height: int, kind: str = "PNG", **exif: str) -> ImageFacts:
+    return ImageFacts(kind, width, height, "RGB", 1, "0" * 64, exif=exif)
+
+
+def test_a_screenshot_is_told_by_its_size_or_its_own_words():
+    assert "phone" in looks_like(facts(1170, 2532))
+    assert "screenshot" in looks_like(facts(1920, 1080)) and "phone" not in looks_like(facts(1920, 1080))
+    assert looks_like(facts(900, 700, UserComment="Screenshot")) == "a screenshot"
+    for other in (facts(1024, 1024), facts(1170, 2532, "JPEG"), facts(1170, 2532, Make="Maker")):
+        assert looks_like(other) is None
+
+
+# === Subjects ===
+
+
+def test_portraits_make_a_detector_of_faces_and_refuse_other_pictures():
+    face = drawn_face(256)
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    found = subject.of_images(np.stack([face] * 4))
+    assert found == Subject(kind="face", images=4, share=1.0)
+    assert subject.of_images(np.stack([face, noise])) is None, "half of them are none"
+    assert subject.of_images(np.zeros((3, 32, 32, 3), np.uint8)) is None, "too small to tell"
+    passed, refused = subject.checked(found, [OODResult(0.5)] * 2, np.stack([face, noise]))
+    assert not passed.is_ood and refused.rules == ("faceless",) and refused.distance == 0.5
+    (other,) = subject.checked(None, [OODResult(0.5)], noise[None])
+    assert not other.is_ood, "a detector of other things refuses nothing by this"
+
+
+# === Demonstration detectors ===
+
+
+def test_a_demonstration_detector_never_becomes_the_default_and_is_not_chosen(tmp_path):
+    for name, demonstration in (("simulated", True), ("real", False)):
+        write_bundle(
+            tmp_path / name, untrained(1), make_card(training=Training(dataset="x", demonstration=demonstration))
+        )
+    with pytest.raises(BundleError, match="simulation, and cannot be the default"):
+        library.set_default(tmp_path, "simulated")
+    assert library.default_name(tmp_path) is None
+    library.set_default(tmp_path, "real")
+    assert [path.name for path in library.answering(library.list_bundles(tmp_path))] == ["real"]
+
+
+# === Samples ===
+
+
+def test_samples_tell_what_they_are_and_not_by_their_names():
+    made = samples()
+    assert len({sample.sha256 for sample in made}) == len(made) == 4
+    assert [sample.truth.startswith("Self-made") for sample in made] == [False, True, False, True]
+    assert not any(word in sample.name for sample in made for word in ("photo", "fake", "made", "real"))
+    assert [sample.sha256 for sample in samples()] == [sample.sha256 for sample in made]
