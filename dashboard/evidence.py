@@ -29,11 +29,13 @@ def wanted(entry: detectors.Entry, verdict: Verdict) -> Wanted | None:
     state = st.session_state
     if verdict.score is None or not state.get("inspect_explain", True):
         return None
-    target = state.get("inspect_target") or "verdict"
+    target: Any = state.get("inspect_target") or "verdict"
     view = state.get(f"inspect_view_{entry.key}") or 0
+    if target == "verdict":
+        target = verdict.label or "fake"
     return Wanted(
         state.get("inspect_method") or next(iter(METHODS)),
-        (verdict.label or "fake") if target == "verdict" else target,
+        target,
         state.get(f"inspect_layer_{entry.key}"),
         view if view < len(entry.card.spec.view_titles) else 0,
     )

@@ -12,28 +12,26 @@ def agreement(verdicts: Mapping[str, Verdict]) -> str:
         verdicts: A verdict of each detector by its title.
     """
     judging = {title: one for title, one in verdicts.items() if one.score is not None and not one.ood.is_ood}
-    refusing = len(verdicts) - len(judging)
-    rest = (
-        ""
-        if not refusing
-        else f" {_others(refusing)} learned from other kinds of pictures and {_are(refusing)} not asked."
-    )
     if not judging:
         return "No detector learned from such pictures; none of their scores counts."
+    return _said(judging) + _rest(len(verdicts) - len(judging))
+
+
+def _said(judging: Mapping[str, Verdict]) -> str:
     if len(judging) == 1:
-        return f"Only {next(iter(judging))} judges such pictures.{rest}"
-    said = {title: one.finding for title, one in judging.items()}
-    alarms = [title for title, finding in said.items() if finding == "fake"]
-    if len(alarms) == len(said):
-        return f"All {len(said)} that judge such pictures call it likely fake. They may have learned from the same images.{rest}"
+        return f"Only {next(iter(judging))} judges such pictures."
+    alarms = [title for title, one in judging.items() if one.finding == "fake"]
+    if len(alarms) == len(judging):
+        return f"All {len(judging)} that judge such pictures call it likely fake."
     if not alarms:
-        return f"None of the {len(said)} that judge such pictures calls it likely fake.{rest}"
-    return f"They disagree: {', '.join(alarms)} {'calls' if len(alarms) == 1 else 'call'} it likely fake, the others do not.{rest}"
+        return f"None of the {len(judging)} that judge such pictures calls it likely fake."
+    verb = "calls" if len(alarms) == 1 else "call"
+    return f"They disagree: {', '.join(alarms)} {verb} it likely fake, the others do not."
 
 
-def _others(count: int) -> str:
-    return "One more detector" if count == 1 else f"{count} more detectors"
-
-
-def _are(count: int) -> str:
-    return "was" if count == 1 else "were"
+def _rest(refusing: int) -> str:
+    if not refusing:
+        return ""
+    if refusing == 1:
+        return " One more learned from other kinds of pictures: its score does not count."
+    return f" {refusing} more learned from other kinds of pictures: their scores do not count."

@@ -149,6 +149,6 @@ def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     if not fakes:
         return ""
     return (
-        f"At these thresholds {below:,} of {fakes:,} fakes of sources that it had not learned from had such a low score "
-        f"too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+        f"At these thresholds {below:,} of {fakes:,} fakes of sources that it had not learned from had such a low "
+        f"score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
     )
