@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import adapt, app, cache, data, doctor, evaluate, faces, predict, recalibrate, runs, train
+from dfcore.commands import adapt, app, cache, data, doctor, evaluate, faces, inspect, predict, recalibrate, runs, train
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     runs.add(commands.add_parser("runs", help="list, show, stop, resume, relocate and delete training runs"))
     evaluate.add(commands)
     predict.add(commands)
+    inspect.add(commands)
     faces.add(commands)
     recalibrate.add(commands)
     adapt.add(commands)

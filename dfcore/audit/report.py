@@ -1,24 +1,19 @@
 """An audit as one HTML file: no scripts, nothing loaded from elsewhere, thumbnails inside."""
 
-import base64
-import io
 from collections.abc import Callable, Iterator
-from html import escape
 from pathlib import Path
-
-from PIL import Image
 
 from dfcore import workspace
 from dfcore.audit.finding import SEVERITIES, Audit, Finding
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import write_text
-from dfcore.utils.texts import printable
+from dfcore.utils.html import page, picture
+from dfcore.utils.html import text as _text
 
 MOST_PAIRS, MOST_IMAGES, SIDE = 24, 48, 144
 WORDS = {"high": "High", "medium": "Medium", "low": "Low", "ok": "Passed"}
 _STYLE = """
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 section { border: 1px solid #8886; border-left-width: 6px; border-radius: 6px; }
 section { padding: .2rem 1rem .8rem; margin: 1rem 0; }
@@ -60,15 +55,14 @@ def _page(audit: Audit, parts: list[str]) -> str:
     counts = audit.counts()
     summary = ", ".join(f"{counts[severity]} {WORDS[severity].lower()}" for severity in SEVERITIES)
     notes = "".join(f"<p>{_text(note)}</p>" for note in audit.notes)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>Audit of {_text(audit.dataset)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Audit of {_text(audit.dataset)}</h1>"
+    title = f"Audit of {audit.dataset}"
+    return page(
+        title,
+        _STYLE,
+        f"<h1>{_text(title)}</h1>"
         f"<p>{_text(audit.root)}: {audit.images:,} images ({audit.real:,} real, {audit.fake:,} fake). "
         f"Findings: {summary}. Made {_text(audit.created)}, seed {audit.seed}.</p>"
-        f"{notes}{''.join(parts)}</body></html>\n"
+        f"{notes}{''.join(parts)}",
     )
 
 
@@ -113,10 +107,4 @@ def _thumbnail(path: Path) -> str:
         pixels = sandbox.decode(decoder.read_bytes(path), SIDE)
     except ImageError:
         return '<div class="missing">cannot be shown</div>'
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
-
-
-def _text(value: object) -> str:
-    return escape(printable(value))
+    return picture(pixels)

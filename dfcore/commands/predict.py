@@ -28,6 +28,8 @@ from dfcore.utils.texts import printable, storable
 if TYPE_CHECKING:
     from dfcore.batch.resume_log import ResumeLog
     from dfcore.commands.found import FoundFiles
+    from dfcore.confidence import Policy
+    from dfcore.detectors.detector import Detector
 
 # Bundle name that selects a detector for each image.
 AUTO = "auto"
@@ -177,13 +179,25 @@ def _tell_changes(log: "ResumeLog") -> None:
 def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
     """Loads the detectors, {name: detector}, and the batch options."""
     from dfcore.batch.predict import BatchOptions
+
+    detectors, policies = load_detectors(options.bundle, options)
+    size, workers = (None if n == "auto" else n for n in (options.batch_size, options.workers))
+    return detectors, BatchOptions(size, workers, not options.unordered, policies)
+
+
+def load_detectors(bundle: str, options: argparse.Namespace) -> "tuple[dict[str, Detector], dict[str, Policy]]":
+    """Loads a detector, or for `AUTO` all that may be chosen, with how their scores become decisions, by name.
+
+    Args:
+        bundle: Bundle, run, name in the library, or `AUTO`.
+        options: With engine, error budget, ignore_ood and json.
+    """
     from dfcore.confidence import Policy
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import thresholds_for
 
-    names = [options.bundle] if options.bundle != AUTO else _library()
     detectors, policies = {}, {}
-    for name in names:
+    for name in [bundle] if bundle != AUTO else _library():
         detector = Detector.load(name, options.engine)
         detectors[Path(name).name] = detector
         record = detector.card.openvino
@@ -194,8 +208,7 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
         budget = budget_of(options, detector.card)
         thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
         policies[Path(name).name] = Policy(thresholds, options.ignore_ood)
-    size, workers = (None if n == "auto" else n for n in (options.batch_size, options.workers))
-    return detectors, BatchOptions(size, workers, not options.unordered, policies)
+    return detectors, policies
 
 
 def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:

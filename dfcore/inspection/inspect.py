@@ -1,0 +1,161 @@
+"""Inspects one image: verdicts and what they mean, the file's own evidence, forensic figures, a heat-map."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dfcore import forensics
+from dfcore.confidence import Policy
+from dfcore.detectors.card import Card
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.selection import select_detector
+from dfcore.detectors.verdict import Verdict
+from dfcore.errors import ImageError, InputError
+from dfcore.evaluation import measured_rates
+from dfcore.explanation import Heatmap
+from dfcore.imaging import ImageFacts, sandbox
+from dfcore.inspection.agreement import agreement
+from dfcore.inspection.answers import Answers, answers
+from dfcore.inspection.looks import looks_like
+from dfcore.inspection.record import record
+from dfcore.provenance import Evidence, read_evidence
+
+# Longest side of the preview in pixels.
+PREVIEW = 900
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found on one image.
+
+    Attributes:
+        name: File name.
+        detector: Name of the detector that judged.
+        card: Its card.
+        verdict: Its verdict; with an error if the file cannot be read as an image.
+        answers: What the verdict means.
+        others: Verdicts of all detectors by their titles, the chosen one's among them.
+        agreement: Whether they agree, in words.
+        evidence: What the file says of itself; None if it cannot be read at all.
+        facts: Properties of the file; None if it cannot be read as an image.
+        figures: Forensic figures; empty if they were not asked for.
+        heatmap: Evidence for the verdict; None if it was not asked for.
+        preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
+    """
+
+    name: str
+    detector: str
+    card: Card
+    verdict: Verdict
+    answers: Answers
+    others: dict[str, Verdict]
+    agreement: str
+    evidence: Evidence
+    facts: ImageFacts | None = None
+    figures: dict[str, Any] | None = None
+    heatmap: Heatmap | None = None
+    preview: np.ndarray | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON-serialisable values."""
+        if self.facts is None:
+            result: dict[str, Any] = {"file": {"name": self.name}, "verdict": None, "error": self.verdict.error}
+        else:
+            result = record(self.card, self.name, self.verdict, self.facts, self.heatmap) | {"error": None}
+        return result | {
+            "chosen": self.detector,
+            "answers": asdict(self.answers),
+            "all_detectors": {
+                title: {"finding": one.finding, "score": one.score, "reason": one.reason}
+                for title, one in self.others.items()
+            },
+            "agreement": self.agreement,
+            "provenance": self.evidence.to_dict(),
+            "forensics": self.figures,
+        }
+
+
+def inspect(
+    data: bytes,
+    name: str,
+    detectors: Mapping[str, Detector],
+    policies: Mapping[str, Policy] | None = None,
+    *,
+    explain: bool = True,
+    forensic: bool = True,
+    method: str = "gradcam",
+) -> Inspection:
+    """Inspects an image; a file that cannot be read gets a result with the reason.
+
+    Args:
+        data: Contents of the file.
+        name: Its name, for the result.
+        detectors: Detectors by name, at least one; with several the one that fits judges, see `select_detector`.
+        policies: For each, how scores become decisions; by default as on the card.
+        explain: Whether to compute the heat-map of the verdict.
+        forensic: Whether to compute forensic figures.
+        method: Method of the heat-map, one of `dfcore.explanation.METHODS`.
+
+    Raises:
+        InputError: If there is no detector, or no such method.
+    """
+    if not detectors:
+        raise InputError("Expected at least one detector. Received: none.")
+    policies, evidence = policies or {}, read_evidence(data)
+    try:
+        image: Any = sandbox.prepare(data, [one.spec for one in detectors.values()], PREVIEW)
+    except ImageError as error:
+        image = error
+    verdicts = {key: one.judge([image], policies.get(key, Policy()))[0] for key, one in detectors.items()}
+    chosen, why = _choose(detectors, verdicts)
+    detector, verdict = detectors[chosen], verdicts[chosen]
+    facts = None if isinstance(image, ImageError) else image.facts
+    thresholds = verdict.thresholds or detector.card.thresholds
+    rates = measured_rates(detector.folder, detector.card, thresholds)
+    others = {detectors[key].card.title: one for key, one in verdicts.items()}
+    kind = looks_like(facts) if facts else None
+    return Inspection(
+        name=name,
+        detector=chosen,
+        card=detector.card,
+        verdict=verdict,
+        answers=answers(detector.card, verdict, rates, chosen=why, kind=kind),
+        others=others,
+        agreement=agreement(others),
+        evidence=evidence,
+        facts=facts,
+        figures=forensics.figures(data) if facts and forensic else None,
+        heatmap=_explained(detector, image, verdict, method) if facts and explain else None,
+        preview=image.preview if facts else None,
+    )
+
+
+def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspection:
+    """The result for a file whose contents cannot be had at all."""
+    chosen = next(iter(detectors))
+    verdict = Verdict(None, detectors[chosen].threshold, error=reason)
+    card = detectors[chosen].card
+    return Inspection(
+        name,
+        chosen,
+        card,
+        verdict,
+        answers(card, verdict, None),
+        {},
+        agreement({}),
+        Evidence(summary="It was not read."),
+    )
+
+
+def _choose(detectors: Mapping[str, Detector], verdicts: Mapping[str, Verdict]) -> tuple[str, str]:
+    if len(detectors) == 1:
+        return next(iter(detectors)), ""
+    records = {key: one.card.record[1].get("roc_auc") for key, one in detectors.items()}
+    selection = select_detector({key: one.ood for key, one in verdicts.items()}, records)
+    return selection.name, selection.why
+
+
+def _explained(detector: Detector, image: Any, verdict: Verdict, method: str) -> Heatmap:
+    return detector.explain(image, max_side=PREVIEW, method=method, target=verdict.label or "fake")

@@ -1,0 +1,51 @@
+"""Pages of HTML that stand alone: no scripts, nothing loaded from elsewhere, pictures inside."""
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+
+from dfcore.utils.texts import printable
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STYLE = ":root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }"
+
+
+def page(title: str, style: str, body: str) -> str:
+    """A page that may load nothing and run nothing.
+
+    Args:
+        title: Title, as plain text.
+        style: CSS.
+        body: HTML of the body; untrusted parts have gone through `text`.
+    """
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{_STYLE}{style}</style></head><body>{body}</body></html>\n"
+    )
+
+
+def text(value: object) -> str:
+    """Untrusted text, escaped."""
+    return escape(printable(value))
+
+
+def picture(pixels: np.ndarray, alt: str = "", *, kind: str = "JPEG", attributes: str = "") -> str:
+    """An image element that holds its picture.
+
+    Args:
+        pixels: uint8 (H, W, 3), or (H, W, 4) for PNG.
+        alt: Text alternative; "" for decoration.
+        kind: "JPEG" or "PNG".
+        attributes: Further attributes, trusted.
+    """
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    options = {"quality": 85} if kind == "JPEG" else {}
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    source = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{text(alt)}" src="data:image/{kind.lower()};base64,{source}" {attributes}>'
