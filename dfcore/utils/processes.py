@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +88,22 @@ def forbid_files() -> None:
     """Forbids this process to write to files."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def forbid_opening() -> None:
+    """Forbids this process to open anything from now on: files, sockets, pipes. What is open stays open.
+
+    The kernel refuses every new descriptor, in native code as well, so what is needed must have been imported before.
+    Where it has no such limit (Windows), only Python's own sockets are refused.
+    """
+
+    def refuse_sockets(event: str, _: object) -> None:
+        if event.startswith("socket."):
+            raise OSError("This process may not use the network.")
+
+    sys.addaudithook(refuse_sockets)
+    if resource is not None:
+        # New descriptors take the lowest free number, so there must be none below the limit.
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, lowest))

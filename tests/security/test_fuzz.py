@@ -1576,7 +1576,7 @@ def _check_protocol(data: bytes) -> str:
 def _pool_of_one() -> Any:
     from dfcore.imaging.sandbox import pool
 
-    return pool._Pool(1)
+    return pool.Pool(1, pool._DECODING)
 
 
 # === The fuzzing itself ===

@@ -54,12 +54,12 @@ def flat(width: int, height: int, colour: int = 0) -> bytes:
 
 
 @pytest.fixture
-def own_pool(monkeypatch) -> Iterator[Callable[[int], pool._Pool]]:
+def own_pool(monkeypatch) -> Iterator[Callable[[int], pool.Pool]]:
     """Gives a test a pool of its own, whose processes end with it."""
-    made: list[pool._Pool] = []
+    made: list[pool.Pool] = []
 
-    def make(size: int = 1) -> pool._Pool:
-        made.append(pool._Pool(size))
+    def make(size: int = 1) -> pool.Pool:
+        made.append(pool.Pool(size, pool._DECODING))
         monkeypatch.setattr(pool, "_pool", lambda: made[-1])
         return made[-1]
 
@@ -73,17 +73,17 @@ def own_pool(monkeypatch) -> Iterator[Callable[[int], pool._Pool]]:
 def child(monkeypatch, tmp_path) -> Callable[[str], None]:
     """Puts another module in the place of the decoding process: `sandbox.child` with something changed."""
 
-    def replace(change: str) -> None:
+    def put(change: str) -> None:
         imports = "import time\nfrom dfcore.imaging import decoder\nfrom dfcore.imaging.sandbox import child"
         text = f"{imports}\n{textwrap.dedent(change)}"
         (tmp_path / "changed_child.py").write_text(f"{text}\nif __name__ == '__main__':\n    child.main()\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        monkeypatch.setattr(pool, "_CHILD", "changed_child")
+        monkeypatch.setattr(pool, "_DECODING", replace(pool._DECODING, module="changed_child"))
 
-    return replace
+    return put
 
 
-def process_of(one: pool._Pool) -> psutil.Process:
+def process_of(one: pool.Pool) -> psutil.Process:
     """The process that will be asked next."""
     return psutil.Process(one._idle.queue[-1]._process.pid)
 
@@ -218,7 +218,7 @@ def wait_until(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def ask_while_stopped(one: pool._Pool, then: Callable[[psutil.Process], None]) -> str:
+def ask_while_stopped(one: pool.Pool, then: Callable[[psutil.Process], None]) -> str:
     """What is told of an image whose process stands still, and then something happens."""
     asked, process = one._idle.queue[-1], process_of(one)
     process.suspend()
@@ -402,17 +402,17 @@ def test_threads_that_start_together_share_one_pool(monkeypatch):
     """Each pool has processes of its own: two of them would take twice the memory, and one would never end."""
     made, together = [], threading.Barrier(8)
 
-    class Made(pool._Pool):
-        def __init__(self, size: int):
+    class Made(pool.Pool):
+        def __init__(self, size: int, service: pool.Service):
             made.append(self)
             time.sleep(0.05)  # As on a busy machine.
-            super().__init__(size)
+            super().__init__(size, service)
 
-    monkeypatch.setattr(pool, "_Pool", Made)
+    monkeypatch.setattr(pool, "Pool", Made)
     monkeypatch.setattr(pool, "_shared", None)
     monkeypatch.setattr(pool.atexit, "register", lambda _: None)
 
-    def first_asked(_) -> pool._Pool:
+    def first_asked(_) -> pool.Pool:
         together.wait(LONG)
         return pool._pool()
 

@@ -1,4 +1,7 @@
-"""The pool of decoding processes: started on demand, replaced when they die, shared by all threads."""
+"""Pools of processes that read untrusted bytes: started on demand, replaced when they die, shared by all threads.
+
+The decoding processes are one pool; `Pool` serves any other `Service` as well.
+"""
 
 import atexit
 import queue
@@ -7,9 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -29,9 +33,30 @@ _MOST_PROCESSES = 8
 _PATIENCE_SECONDS = 60.0
 _PARTING_SECONDS = 2.0
 _MAX_WORDS = 500
-_CHILD = "dfcore.imaging.sandbox.child"
 # Bytes before the pixels of `prepare`: height and width of the preview, uint32.
 _HEADER = 8
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Service(Generic[_Answer]):
+    """What the processes of a pool do, and how their failures are told.
+
+    Attributes:
+        module: Module that is run as the process; it speaks `protocol`.
+        title: What the processes do, as the beginning of a sentence: "Decoding".
+        name: Their name before "process": "decoding".
+        understood: Checks and reads an answer. Gets the answer's line, its content and the bytes that were sent; raises
+            AttributeError, KeyError, TypeError or ValueError for what no sound process says, or the error that the
+            process told.
+        idle_seconds: Seconds after which a process that has nothing to do is ended; None for never.
+    """
+
+    module: str
+    title: str
+    name: str
+    understood: Callable[[dict[str, Any], bytes, bytes], _Answer]
+    idle_seconds: float | None = None
 
 
 def check(data: bytes) -> ImageFacts:
@@ -125,10 +150,14 @@ def _understood(answer: dict[str, Any], content: bytes, data: bytes) -> tuple[Im
     return facts, np.frombuffer(content, np.uint8).reshape(answer["shape"] or (0,))
 
 
-class _Pool:
-    """Waiting processes; a thread borrows one and returns it."""
+_DECODING = Service("dfcore.imaging.sandbox.child", "Decoding", "decoding", _understood)
 
-    def __init__(self, size: int):
+
+class Pool(Generic[_Answer]):
+    """Waiting processes of one service; a thread borrows one and returns it."""
+
+    def __init__(self, size: int, service: Service[_Answer]):
+        self._service = service
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         self._room = _Room()
         for _ in range(size):
@@ -137,15 +166,19 @@ class _Pool:
         self._list = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def ask(self, request: dict[str, Any], data: bytes) -> tuple[ImageFacts, np.ndarray]:
-        """Sends the request to one process and returns its answer."""
+    def ask(self, request: dict[str, Any], data: bytes) -> _Answer:
+        """Sends the request to one process and returns its answer.
+
+        Raises:
+            ImageError: If the process died, timed out, sent an invalid answer, or told an error.
+        """
         process = self._idle.get()
         try:
             if process is not None and not process.alive:
                 process.end()  # Killed from outside; closes its pipes.
                 process = None
             if process is None:
-                process = _Process()
+                process = _Process(self._service)
                 with self._list:
                     self._started = [*(other for other in self._started if other.alive), process]
             return process.ask(request, data, self._room)
@@ -161,6 +194,22 @@ class _Pool:
             time.sleep(1)
             for process in self._started:
                 process.watch()
+            if self._service.idle_seconds is not None:
+                self._end_idle(self._service.idle_seconds)
+
+    def _end_idle(self, seconds: float) -> None:
+        """Ends processes that have waited for long; looks at as many as wait now."""
+        for _ in range(self._idle.qsize()):
+            try:
+                process = self._idle.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                if process is not None and time.monotonic() - process.last_used > seconds:
+                    process.end()
+                    process = None
+            finally:
+                self._idle.put(process)
 
     def close(self) -> None:
         """Kills all processes."""
@@ -205,16 +254,17 @@ class _Room:
 
 
 class _Process:
-    """A decoding process."""
+    """A process of a service."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: Service[Any]) -> None:
+        self._service = service
         # Freed memory goes back to the system at once, and not only the first time: a process that waits for its turn
         # with a large image would otherwise hold what its first attempt took.
         memory = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**20)}
         alone = environment(bare=True, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", **memory)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _CHILD],
+                [sys.executable, "-m", service.module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -222,7 +272,8 @@ class _Process:
                 start_new_session=True,
             )
         except OSError as error:
-            raise DfcoreError(f"No process to decode images in could be started: {error}.") from error
+            raise DfcoreError(f"No {service.name} process could be started: {error}.") from error
+        self.last_used = time.monotonic()
         self.deadline: float | None = None
         self._overdue = False
 
@@ -231,7 +282,7 @@ class _Process:
         """Whether the process is running."""
         return self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> tuple[ImageFacts, np.ndarray]:
+    def ask(self, request: dict[str, Any], data: bytes, room: "_Room") -> Any:
         """Sends a request and waits for the answer; ends the process on failure.
 
         Raises:
@@ -243,10 +294,11 @@ class _Process:
             if answer.get("large"):
                 with room.alone():
                     answer, content = self._exchange({})
-            return _understood(answer, content, data)
+            return self._service.understood(answer, content, data)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.end()
-            raise ImageError(f"The decoding process gave a wrong answer ({printable(error)[:100]}).") from None
+            reason = printable(error)[:100]
+            raise ImageError(f"The {self._service.name} process gave a wrong answer ({reason}).") from None
         except (EOFError, OSError):
             # A process that is ending by itself has closed its pipes, and is to tell its own code.
             with suppress(subprocess.TimeoutExpired):
@@ -277,20 +329,20 @@ class _Process:
             send(self._process.stdin, message, data)
             return receive(self._process.stdout)
         finally:
-            self.deadline = None
+            self.deadline, self.last_used = None, time.monotonic()
 
     def _why(self) -> ImageError:
-        code = self._process.returncode
+        code, title = self._process.returncode, self._service.title
         if self._overdue:
-            return TransientImageError(f"Decoding gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up.")
+            return TransientImageError(f"{title} gave no result within {_PATIENCE_SECONDS:.0f} s; it was given up.")
         if code in (-getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGPROF", 0)):
-            return TransientImageError("Decoding took more processor time than an image may take; it was given up.")
+            return TransientImageError(f"{title} took more processor time than an image may take; it was given up.")
         if code == -getattr(signal, "SIGKILL", 0):
             return TransientImageError(
-                "The decoding process was killed, perhaps because the machine ran out of memory."
+                f"The {self._service.name} process was killed, perhaps because the machine ran out of memory."
             )
         return ImageError(
-            f"Decoding failed so badly that its process ended (code {code}). The file may be made to do harm."
+            f"{title} failed so badly that its process ended (code {code}). The file may be made to do harm."
         )
 
 
@@ -299,15 +351,15 @@ def processes() -> int:
     return min(cores(), _MOST_PROCESSES)
 
 
-_shared: _Pool | None = None
+_shared: Pool[tuple[ImageFacts, np.ndarray]] | None = None
 _making = threading.Lock()
 
 
-def _pool() -> _Pool:
+def _pool() -> Pool[tuple[ImageFacts, np.ndarray]]:
     """The pool of this process, created once, thread-safe."""
     global _shared
     with _making:
         if _shared is None:
-            _shared = _Pool(processes())
+            _shared = Pool(processes(), _DECODING)
             atexit.register(_shared.close)
         return _shared

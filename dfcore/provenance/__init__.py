@@ -1,0 +1,28 @@
+"""The file's own evidence: content credentials, metadata and traces of generators. Never mixed with a score."""
+
+from dfcore.provenance.evidence import (
+    Action,
+    Credentials,
+    Evidence,
+    Ingredient,
+    JpegCoding,
+    Location,
+    Remark,
+    Source,
+    Thumbnail,
+)
+from dfcore.provenance.reader import TRUST_LIST, read_evidence
+
+__all__ = [
+    "TRUST_LIST",
+    "Action",
+    "Credentials",
+    "Evidence",
+    "Ingredient",
+    "JpegCoding",
+    "Location",
+    "Remark",
+    "Source",
+    "Thumbnail",
+    "read_evidence",
+]
