@@ -23,7 +23,7 @@ from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.commands.found import FoundFiles
-    from dfcore.inspection import Inspection
+    from dfcore.inspection.inspect import Inspection
 
 
 def add(commands: Any) -> None:
@@ -71,7 +71,7 @@ def _inspect(options: argparse.Namespace) -> int:
 def _inspections(found: "FoundFiles", options: argparse.Namespace) -> "Iterator[Inspection]":
     from dfcore.datasets.dataset import LeftOut
     from dfcore.imaging import decoder
-    from dfcore.inspection import inspect, unread
+    from dfcore.inspection.inspect import inspect, unread
 
     detectors, policies = load_detectors(options.detector, options)
     explain, forensic = bool(options.html or options.json), not options.no_forensics

@@ -2,8 +2,7 @@
 
 from dfcore.inspection.agreement import agreement
 from dfcore.inspection.answers import Answers, answers
-from dfcore.inspection.inspect import Inspection, inspect, unread
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 
-__all__ = ["Answers", "Inspection", "agreement", "answers", "inspect", "looks_like", "record", "unread"]
+__all__ = ["Answers", "agreement", "answers", "looks_like", "record"]
