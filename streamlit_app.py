@@ -15,7 +15,7 @@ return_memory()
 # A local file: Streamlit would fetch its named icons from the network.
 st.set_page_config(page_title="Deepfake workbench", page_icon=str(_assets / "icon.svg"), layout="wide")
 # Streamlit leaves 6rem above the title: the picture and the verdict are to share a screen.
-st.html("<style>.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 3rem; }</style>")
+st.html("<style>.stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }</style>")
 with widgets.errors(stop=True):
     streamlit_private.keep_networks()
 st.logo(str(_assets / "logo.svg"), icon_image=str(_assets / "icon.svg"), size="large")

@@ -187,27 +187,31 @@ def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     zones: tuple[tuple[Finding, float, float], ...]
     zones = ((side, 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
     bands = "".join(
-        f'<div style="position:absolute;top:.55rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
+        f'<div style="position:absolute;top:.35rem;left:{left:.2f}%;width:{right - left:.2f}%;height:.6rem;'
         f'background:{FINDING_COLOURS[zone]};opacity:{0.45 if used else 0.2}"></div>'
         for zone, left, right in zones
         if right > left
     )
     colour = FINDING_COLOURS[verdict.finding or "inconclusive"]
     knob = (
-        f'<div style="position:absolute;top:.2rem;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;'
+        f'<div style="position:absolute;top:0;left:calc({100 * score:.2f}% - .65rem);width:1.3rem;height:1.3rem;'
         f'border-radius:50%;background:{colour};border:2px solid white;box-shadow:0 0 0 1px rgba(0,0,0,.35)"></div>'
         if used
         else ""
     )
-    left, middle, right = _zone_names(side, low, high)
-    text = f"score {score:.3f}" if used else "score not used"
-    return f"""<div role="img" aria-label="{label}" style="position:relative;height:2.9rem">{bands}{knob}
-<div style="position:absolute;top:1.55rem;left:0;right:0;display:flex;justify-content:space-between;font-size:.8rem">
-<span>{left}</span><span>{text}{middle}</span><span>{right}</span></div></div>"""
+    names = "".join(
+        f'<span style="text-align:{align}">{text}</span>'
+        for align, text in zip(
+            ("left", "center", "right"), _zone_names(side, low, high, score if used else None), strict=True
+        )
+    )
+    return f"""<div role="img" aria-label="{label}"><div style="position:relative;height:1.35rem">{bands}{knob}</div>
+<div style="display:flex;justify-content:space-between;gap:.6rem;font-size:.8rem;line-height:1.3">{names}</div></div>"""
 
 
-def _zone_names(side: Finding, low: float, high: float) -> tuple[str, str, str]:
+def _zone_names(side: Finding, low: float, high: float, score: float | None) -> tuple[str, str, str]:
     """What the two ends are called, and what lies between."""
-    left = FINDINGS[side] if low > 0 else "0"
-    right = FINDINGS["fake"] if high < 100 else "1"
-    return left, "" if low <= 0 and high >= 100 else " · undecided in between", right
+    middle = "score not used" if score is None else f"score {score:.3f}"
+    if low > 0 or high < 100:
+        middle += " · undecided in between"
+    return FINDINGS[side] if low > 0 else "0", middle, FINDINGS["fake"] if high < 100 else "1"

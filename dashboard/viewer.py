@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import decode_cache, detectors, inference, widgets
+from dashboard import decode_cache, detectors, error_reporting, inference, widgets
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap, colours, layer
 from dfcore.imaging import sandbox
@@ -30,6 +30,7 @@ _viewer = st.components.v2.component(
 )
 
 
+@error_reporting.fragment()
 def show(
     entry: detectors.Entry, name: str, data: bytes, verdict: Verdict, heatmap: Heatmap | None, *, waiting: str = ""
 ) -> None:

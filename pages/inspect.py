@@ -28,6 +28,11 @@ from dfcore.explanation import Heatmap
 
 require_front_door()
 
+# Beside each other only where both are wide enough.
+_STYLE = """<style>@media (max-width: 1150px) {
+.st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
+.st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
+  width: 100%; flex: 1 1 auto; } }</style>"""
 # The detector that judged, why it was chosen, its verdict.
 Judged = tuple[detectors.Entry, str, Verdict]
 
@@ -117,7 +122,8 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     picture, one = pictures[number], judged[number]
     if len(pictures) > 1:
         filmstrip.show(pictures, [result for _, _, result in judged], number)
-    left, right = st.columns([11, 9], gap="medium")
+    with st.container(key="inspect_screen"):
+        left, right = st.columns([11, 9], gap="medium")
     heatmap, waiting = mapped(picture, one)
     with right:
         verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
@@ -135,8 +141,9 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
         compute_map(picture, one)
 
 
-st.title("Inspect")
+st.html(_STYLE)
 with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.title("Inspect", width="content")
     chosen = widgets.choose_detectors() if uploads.may_judge() else []
     bar = st.container(horizontal=True, vertical_alignment="bottom", width="content")
 images = uploads.images() if chosen else []

@@ -1,0 +1,168 @@
+"""Inspect: where pictures come from, what stays, what the settings say. What it says of a picture: test_pages."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import uploads, verdict, viewer
+from dashboard.uploads import Picture
+from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
+from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.verdict import Verdict
+from dfcore.inspection.samples import samples
+from tests.unit.test_pages import button, filled, finished, library, open_page, sized, upload, words, workspace
+
+__all__ = ["filled", "finished", "library", "workspace"]  # Fixtures.
+
+
+def names(app: AppTest) -> list[str]:
+    return [picture.name for picture in app.session_state["inspect_images"]]
+
+
+def headings(app: AppTest) -> list[str]:
+    return [item.value for item in app.markdown if item.value.startswith("## ")]
+
+
+# === Where pictures come from ===
+
+
+def test_a_sample_takes_the_place_of_an_upload_which_does_not_return(filled):
+    app = upload(open_page("inspect"), sized(32))
+    assert names(app) == ["0.png"]
+    button(app, "Flower", "sample_sample-3.png").click().run()
+    assert names(app) == ["sample-3.png"]
+    assert "The truth about this sample" in words(app) and "A photograph" in words(app)
+    app.run()
+    assert names(app) == ["sample-3.png"] and not app.exception
+
+
+def test_removing_all_uploads_takes_the_verdict_away(filled):
+    app = upload(open_page("inspect"), sized(32), sized(40))
+    assert headings(app)
+    app.file_uploader(key="inspect_upload").set_value([]).run()
+    assert names(app) == [] and not headings(app) and not app.exception
+
+
+def test_all_pictures_are_removed_by_one_button(filled):
+    app = upload(open_page("inspect"), sized(32))
+    button(app, "Remove all pictures").click().run()
+    assert names(app) == [] and not headings(app)
+    app.run()
+    assert names(app) == [], "the uploader does not bring them back"
+
+
+def test_what_is_added_after_another_page_joins_what_was_there(filled):
+    app = upload(open_page("inspect"), sized(32))
+    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/inspect.py").run()
+    assert names(app) == ["0.png"]
+    app.file_uploader(key="inspect_upload").set_value([("new.png", sized(40), "image/png")]).run()
+    assert names(app) == ["0.png", "new.png"] and not app.exception
+
+
+def test_pictures_are_told_apart_by_their_contents():
+    assert Picture("a.png", b"x").id == Picture("b.png", b"x").id != Picture("a.png", b"y").id
+
+
+def test_no_sample_gives_away_what_it_is_before_its_verdict(filled):
+    app = open_page("inspect")
+    for sample in samples():
+        assert sample.truth not in words(app)
+    assert "whose truth is known" in words(app) and "not how good a detector is" in words(app)
+
+
+# === Detectors ===
+
+
+def test_demonstration_detectors_are_no_first_choice_and_do_not_answer_unasked(library):
+    for name in ("thumbnails", "photographs"):
+        folder = library / "models" / name
+        card = read_card(folder)
+        if name == "photographs":
+            training = card.training.model_copy(update={"demonstration": True})
+            write_card(folder, card.model_copy(update={"training": training}))
+    app = upload(open_page("inspect"), sized(300))
+    assert "auto" not in app.selectbox(key="detector").value, "one that may answer leaves nothing to choose"
+    assert app.selectbox(key="detector").value == "thumbnails"
+    app.selectbox(key="detector").set_value("photographs").run()
+    assert "Judged by Photographs" in words(app) and not app.exception
+
+
+# === Settings ===
+
+
+def test_the_budget_that_is_shown_is_the_cards_until_another_is_set(library):
+    folder = library / "models" / "thumbnails"
+    card = read_card(folder)
+    at = DecisionThresholds(real_below=0.1, fake_from=0.9, budget=ErrorBudget(max_fpr=0.001, max_fnr=0.02), images=9)
+    write_card(folder, card.model_copy(update={"decision_thresholds": at}))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    upload(app, sized(32))
+    assert app.number_input(key="inspect_max_fpr").value == pytest.approx(0.1)
+    assert app.number_input(key="inspect_max_fnr").value == pytest.approx(2)
+    app.session_state["inspect_tab"] = "Details"
+    app.run()
+    assert "at most 0.1% false alarms and 2% missed fakes" in words(app)
+    app.toggle(key="inspect_own_budget").set_value(True).run()
+    assert app.number_input(key="inspect_max_fpr").value == pytest.approx(0.1), "one's own begins with the card's"
+
+
+# === The picture ===
+
+
+@pytest.fixture
+def viewed(monkeypatch) -> list[dict]:
+    given: list[dict] = []
+    monkeypatch.setattr(viewer, "_viewer", lambda *, data, **_: given.append(json.loads(json.dumps(data))))
+    return given
+
+
+def test_the_picture_is_shown_before_its_map_is_computed_and_then_with_it(filled, viewed):
+    upload(open_page("inspect"), sized(32))
+    first, last = viewed[0], viewed[-1]
+    assert first["map"] is None and first["waiting"] == "Computing the heat-map …"
+    assert last["map"].startswith("data:image/png;base64,") and not last["waiting"]
+    assert first["picture"] == last["picture"] and last["alt"].startswith("0.png: 32 by 32 pixels")
+
+
+def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed):
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    data = sized(300)
+    app = upload(open_page("inspect"), data)
+    assert viewed[-1]["crop"] is None
+    image = app.session_state["inspect_images"][0].id
+    for asked, corner in (((150, 150), (22, 22)), ((0, 0), (0, 0)), ((10**9, -5), (44, 0))):
+        app.session_state["inspect_viewer"] = {"look": {"image": image, "x": asked[0], "y": asked[1]}}
+        app.run()
+        crop = viewed[-1]["crop"]
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(crop["src"].partition(",")[2]))))
+        left, top = corner
+        assert (crop["x0"], crop["y0"]) == corner
+        assert (pixels == np.asarray(Image.open(io.BytesIO(data)))[top : top + 256, left : left + 256]).all()
+    for nonsense in ({"image": image}, {"image": image, "x": "a", "y": []}, {"image": "other", "x": 1, "y": 1}, "x"):
+        app.session_state["inspect_viewer"] = {"look": nonsense}
+        app.run()
+        assert viewed[-1]["crop"] is None and not app.exception
+
+
+def test_an_unlike_image_has_no_knob_on_its_scale():
+    at = DecisionThresholds(real_below=0.2, fake_from=0.8)
+    used, unlike = Verdict(0.1, 0.5, thresholds=at), Verdict(0.1, 0.5, thresholds=at, ood=OODResult(2.0, ("far",)))
+    assert "border-radius" in verdict.scale(used, at) and "score 0.100" in verdict.scale(used, at)
+    assert "border-radius" not in verdict.scale(unlike, at) and "0.100" not in verdict.scale(unlike, at)
+    assert "likely real" not in verdict.scale(used, at), "a low score is no right to these words"
+
+
+def test_no_more_is_kept_than_the_limits(monkeypatch):
+    kept: dict = {}
+    monkeypatch.setattr(uploads.st, "session_state", kept)
+    monkeypatch.setattr(uploads, "MOST_BYTES", 5)
+    uploads.keep([Picture("a", b"xxx"), Picture("b", b"xx"), Picture("c", b"x")])
+    assert [picture.name for picture in uploads.images()] == ["a", "b"] and kept["inspect_left_out"] == 1
