@@ -223,7 +223,7 @@ def test_every_hostile_file_is_read_or_refused_in_bounded_time_and_memory(own_po
         texts = [
             result.summary,
             *result.unreadable,
-            *(text for entries in result.metadata.values() for text in entries),
+            *(text for entries in result.metadata.values() for pair in entries.items() for text in pair),
         ]
         assert all(printable(text) == text for text in texts), item.name
         assert len(str(result.to_dict())) < 2 * MB, item.name
