@@ -20,6 +20,8 @@ _XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _ICC = b"ICC_PROFILE\0"
 # ImageMagick writes foreign blocks into PNG texts, as hexadecimal digits.
+# A marker may follow any number of fill bytes.
+_FILL = re.compile(rb"\xff*")
 _RAW = re.compile(r"Raw profile type (exif|APP1|iptc|8bim|xmp)", re.IGNORECASE)
 
 
@@ -84,8 +86,7 @@ _ZIGZAG = sorted(range(64), key=lambda at: (sum(divmod(at, 8)), (at // 8 if sum(
 def _jpeg(data: bytes, result: Blocks) -> None:
     at, icc = 2, b""
     for _ in range(MOST_BLOCKS):
-        while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] == b"\xff":
-            at += 1
+        at = max(_FILL.match(data, at).end() - 1, at)  # type: ignore[union-attr]  # it matches everything
         if data[at : at + 1] != b"\xff" or at + 4 > len(data):
             break
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")

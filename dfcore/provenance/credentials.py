@@ -15,6 +15,8 @@ _TYPES = {
     "AVIF": "image/avif", "HEIF": "image/heif",
 }  # fmt: skip
 _MOST = 50
+# Without any of these in a file there is no credential in it, and no address of one.
+_MARKS = (b"jumb", b"c2pa", b"caBX", b"provenance")
 _STATES: dict[str, CredentialState] = {"Trusted": "trusted", "Valid": "unknown_signer"}
 _UNTRUSTED = "signingCredential.untrusted"
 # Reasons by the beginning of C2PA's status codes, the most telling first.
@@ -87,15 +89,16 @@ def read_credentials(data: bytes, kind: str, trust_list: str) -> Read:
             state = str(reader.get_validation_state())
             store = json.loads(reader.json())
     except C2paError as error:
-        return _unread(empty, str(error))
+        return _unread(empty, str(error), data)
     except (ValueError, RecursionError):
         return Read(replace(empty, state="invalid", reason="It cannot be read: it is nested too deeply or no JSON."))
     return _told(store, _STATES.get(state, "invalid"), empty)
 
 
-def _unread(empty: Credentials, error: str) -> Read:
+def _unread(empty: Credentials, error: str, data: bytes) -> Read:
     kind, _, rest = error.partition(":")
-    if kind == "ManifestNotFound":
+    if kind == "ManifestNotFound" or not any(mark in data for mark in _MARKS):
+        # The container may be damaged without there being a credential in it.
         return Read(empty)
     if "remote" in kind.lower() or "remote" in rest.lower():
         reason = f"The file names a credential that is kept elsewhere, which is not fetched: {bounded(rest, 300)}"

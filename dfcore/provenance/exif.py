@@ -87,7 +87,11 @@ def read_exif(blocks: Blocks) -> ExifData:
 def _entries(tags: dict[int, Any], names: dict[int, str]) -> Iterator[tuple[str, str]]:
     for tag, value in tags.items():
         if tag not in _POINTERS and not isinstance(value, dict):
-            yield names.get(tag, f"Tag 0x{tag:04x}"), _text(tag, value)
+            try:
+                text = _text(tag, value)
+            except ValueError:  # Numbers where a text belongs.
+                text = "unreadable"
+            yield names.get(tag, f"Tag 0x{tag:04x}"), text
 
 
 def _text(tag: int, value: Any) -> str:

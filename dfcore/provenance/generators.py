@@ -13,9 +13,13 @@ from dfcore.provenance.evidence import Source
 from dfcore.provenance.texts import bounded
 
 _PROMPT_CHARACTERS = 4_000
-# Above this many characters a text is not parsed, only its kind is told.
-_MOST_PARSED = 1_000_000
-_A1111 = re.compile(r"(?s)\bSteps: \d+, .*\bSampler: ")
+# Longer texts are not parsed, only their kind is told: JSON of whole workflows may be long, prompts are not, and the
+# parsers' patterns take time that grows with the square of the length.
+_MOST_PARSED, _MOST_JSON = 20_000, 1_000_000
+_STEPS = re.compile(r"\bSteps: \d+, ")
+# Keywords of InvokeAI, and how its oldest versions write steps and seed.
+_INVOKEAI = {"invokeai_metadata", "invokeai_graph", "sd-metadata"}
+_DREAM = re.compile(r" -[sS] ?\d")
 _MIDJOURNEY = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f-]{27}", re.IGNORECASE)
 _AIGC = re.compile(r'"Label"\s*:\s*"?([123])"?')
 _AIGC_WORDS = {
@@ -45,7 +49,11 @@ def prompts(texts: Iterable[tuple[str, str, str]]) -> list[Source]:
 
 def _candidates(entries: list[tuple[str, str, str]]) -> Iterable[tuple[str, Mapping[str, str]]]:
     """What to show the parsers: keyed texts together, as in a PNG, then each text by itself as parameters."""
-    short = [(keyword, text, place) for keyword, text, place in entries if len(text) <= _MOST_PARSED]
+    short = [
+        (keyword, text, place)
+        for keyword, text, place in entries
+        if len(text) <= (_MOST_JSON if text.lstrip()[:1] == "{" else _MOST_PARSED)
+    ]
     keyed = {keyword: text for keyword, text, _ in short if keyword}
     if keyed:
         known = {"parameters", "prompt", "workflow", "invokeai_metadata", "sd-metadata", "Dream", "Comment"}
@@ -95,20 +103,28 @@ def _add(details: dict[str, str], name: str, value: Any) -> None:
 
 def _by_sight(keyword: str, text: str, place: str) -> Source | None:
     """Data of kinds that sd-parsers does not read, or not in this shape."""
-    start = text[:_MOST_PARSED]
+    start = text[:_MOST_JSON]
     low = keyword.lower()
     if low == "aigc" or (start[:400].lstrip().startswith("{") and '"AIGC"' in start[:400]):
         return _aigc(start, place)
-    if _A1111.search(start):
+    steps = _STEPS.search(start)
+    if steps and "Sampler: " in start[steps.end() :]:
         return _prompt_source("AUTOMATIC1111", place, {"Parameters": bounded(start, _PROMPT_CHARACTERS)})
     if _MIDJOURNEY.search(start):
         details = {"Generator": "Midjourney", "Prompt": bounded(start, _PROMPT_CHARACTERS)}
         return _prompt_source("Midjourney", place, details)
     if low in ("prompt", "workflow") and start.lstrip().startswith("{"):
         return _workflow(start, place)
-    if low in ("invokeai_metadata", "invokeai_graph", "sd-metadata", "dream"):
-        return _prompt_source("InvokeAI", place, {"Text": bounded(start, _PROMPT_CHARACTERS)})
+    if (low in _INVOKEAI and _is_object(start)) or (low == "dream" and _DREAM.search(start)):
+        return _prompt_source("InvokeAI", place, {"Generator": "InvokeAI", "Text": bounded(start, _PROMPT_CHARACTERS)})
     return None
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _aigc(text: str, place: str) -> Source | None:
@@ -195,7 +211,7 @@ def _bits(channels: np.ndarray, headers: Mapping[bytes, bool], most: int) -> str
     if packed:
         try:
             # Of a gzip stream no more than is read later.
-            raw = zlib.decompressobj(wbits=31).decompress(raw, _MOST_PARSED)
+            raw = zlib.decompressobj(wbits=31).decompress(raw, _MOST_JSON)
         except zlib.error:
             return ""
     return raw.decode("utf-8", "replace")

@@ -1,7 +1,8 @@
 """Everything that a file says of itself, read from its bytes. Runs in the process of its own that `child` is."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from PIL import Image, ImageCms
 
@@ -10,7 +11,7 @@ from dfcore.imaging import decoder
 from dfcore.provenance import dates, exif, generators, iptc, jpeg_coding, software, source_types, xmp
 from dfcore.provenance.containers import Blocks, blocks
 from dfcore.provenance.credentials import Read, read_credentials
-from dfcore.provenance.evidence import Evidence, Remark, Source
+from dfcore.provenance.evidence import Credentials, Evidence, Remark, Source
 from dfcore.provenance.exif import ExifData
 from dfcore.provenance.software import Field
 from dfcore.provenance.summary import concluded
@@ -27,6 +28,8 @@ _TAKEN = ("EXIF DateTimeOriginal", "EXIF DateTimeDigitized", "EXIF GPS date", "X
           "XMP photoshop:DateCreated", "XMP exif:DateTimeOriginal", "IPTC Date created")  # fmt: skip
 _CHANGED = ("EXIF DateTime", "XMP xmp:ModifyDate", "XMP xmp:MetadataDate", "PNG tIME")
 
+_Part = TypeVar("_Part")
+
 
 def parse(data: bytes, trust_list: str = "") -> Evidence:
     """Reads all evidence of a file; what one part cannot be read from does not keep the others from being told.
@@ -36,13 +39,17 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
     """
     found = blocks(data)
     told = list(found.told)
-    camera = exif.read_exif(found)
+    nothing: list[tuple[str, str]] = []
+    camera = _tried("The EXIF data", lambda: exif.read_exif(found), ExifData(), told)
     told += camera.told
-    packet = list(_xmp(found, told))
-    datasets = iptc.datasets(found.photoshop, found.iptc)
-    credential = read_credentials(data, found.kind, trust_list)
+    packet = _tried("The XMP", lambda: list(_xmp(found, told)), nothing, told)
+    datasets = _tried("The IPTC data", lambda: iptc.datasets(found.photoshop, found.iptc), nothing, told)
+    broken = Credentials("invalid", "It cannot be read.")
+    credential = _tried(
+        "The content credential", lambda: read_credentials(data, found.kind, trust_list), Read(broken), told
+    )
     texts = list(_texts(found, camera, packet))
-    hidden = _hidden(data, found.kind, told)
+    hidden = _tried("Text hidden in the pixels", lambda: _hidden(data, found.kind, told), "", told)
     if hidden:
         texts.append(("", hidden, "Text hidden in the lowest bits of the pixels"))
     sources = [
@@ -76,6 +83,17 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
         ),
         captured=credential.captured,
     )
+
+
+def _tried(what: str, read: Callable[[], _Part], otherwise: _Part, told: list[str]) -> _Part:
+    """What `read` returns; where it fails, that is told, and the other parts are read."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception as error:  # Libraries raise arbitrary exceptions on what strangers wrote.
+        told.append(f"{what} cannot be read ({type(error).__name__}).")
+        return otherwise
 
 
 def _xmp(found: Blocks, told: list[str]) -> Iterator[tuple[str, str]]:
@@ -167,11 +185,7 @@ def _hidden(data: bytes, kind: str, told: list[str]) -> str:
                 return ""
             image.load()
             return generators.hidden_text(image)
-    except ImageError:
-        return ""
-    except MemoryError:
-        raise
-    except Exception:  # Decoders raise arbitrary exceptions on damaged data; decoding tells of it elsewhere.
+    except (ImageError, OSError, SyntaxError):  # Damage, which decoding tells of elsewhere.
         return ""
 
 

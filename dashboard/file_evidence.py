@@ -1,0 +1,61 @@
+"""What files say of themselves, read once for each content and trust list; failures are kept as well."""
+
+import os
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+
+from dashboard import actions
+from dfcore.errors import DfcoreError, TransientImageError
+from dfcore.provenance import TRUST_LIST, Evidence, read_evidence
+from dfcore.utils.files import sha256_bytes
+
+_MOST = 64
+_Key = tuple[str, str, float]
+_cache: OrderedDict[_Key, Evidence | DfcoreError] = OrderedDict()
+_lock = threading.Lock()
+
+
+def evidence(data: bytes) -> Evidence:
+    """What a file says of itself, or from the cache.
+
+    Raises:
+        AccessError: If the user may not judge images.
+        ImageError: If its metadata cannot be read.
+        InputError: If the server's trust list cannot be read.
+    """
+    actions.require_judging()
+    key = (sha256_bytes(data), *_trust_list())
+    with _lock:
+        result = _cache.get(key)
+    if result is None:
+        result = _read(data)
+        if not isinstance(result, TransientImageError):  # It may succeed when tried again.
+            with _lock:
+                _cache[key] = result
+                while len(_cache) > _MOST:
+                    _cache.popitem(last=False)
+    if isinstance(result, DfcoreError):
+        raise result
+    return result
+
+
+def has_trust_list() -> bool:
+    """Whether the server names a trust list."""
+    return bool(os.environ.get(TRUST_LIST))
+
+
+def _read(data: bytes) -> Evidence | DfcoreError:
+    try:
+        return read_evidence(data)
+    except DfcoreError as error:
+        return error
+
+
+def _trust_list() -> tuple[str, float]:
+    """The list's path and when it was last changed: with another list the states differ."""
+    path = os.environ.get(TRUST_LIST, "")
+    with suppress(OSError):
+        return path, Path(path).stat().st_mtime if path else 0.0
+    return path, 0.0
