@@ -24,7 +24,12 @@ class Exemption:
     why: str
 
 
-EXEMPT: tuple[Exemption, ...] = ()
+_NAVIGATION = "[data-testid=stSidebarNav] [data-testid=stSidebarNavItems]"
+_WHY_NAVIGATION = "st.navigation puts the groups of its list into <div>; the links are named and work by keyboard."
+EXEMPT = (
+    Exemption("list", _NAVIGATION, _WHY_NAVIGATION),
+    Exemption("listitem", _NAVIGATION, _WHY_NAVIGATION),
+)
 _WHICH = """([found, exempt]) => found.map(({rule, target}) => {
     const place = Array.isArray(target) ? target.flat().reduce(
         (root, part) => root && ((root.shadowRoot || root).querySelector(part)), document) : null;

@@ -41,29 +41,40 @@ def tree(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("which", _PLANTED)
-def test_a_planted_fault_is_found_and_found_again(browser, tree, tmp_path, which):
+def plant(tree, which: str) -> tuple[str, str]:
+    """Plants a fault in Home; returns the kind of fault and the words that should be reported."""
     kind, words, code = _PLANTED[which]
     page = tree / "pages" / "home.py"
-    text = page.read_text()
-    page.write_text(text.replace("require_front_door()\n", _ENDS, 1) + code)
-    first, again, mended = (tmp_path / name for name in ("first", "again", "mended"))
-    for workspace in (first, again, mended):
-        workspace.mkdir()
-    with monkey.served(first, tree) as address:
-        done = monkey.walk(browser, address, first, seed=3, seconds=180, pages=("",))
+    page.write_text(page.read_text().replace("require_front_door()\n", _ENDS, 1) + code)
+    return kind, words
+
+
+def walk_home(browser, tree, workspace) -> monkey.Walk:
+    workspace.mkdir()
+    with monkey.served(workspace, tree) as address:
+        return monkey.walk(browser, address, workspace, seed=3, seconds=300, pages=("",))
+
+
+@pytest.mark.parametrize("which", _PLANTED)
+def test_a_planted_fault_is_found(browser, tree, tmp_path, which):
+    kind, words = plant(tree, which)
+    done = walk_home(browser, tree, tmp_path / "work")
     assert done.fault is not None
     assert done.fault.kind == kind
     assert words in done.fault.what
     assert done.screenshot.startswith(b"\x89PNG")
-    file = monkey.keep(done, 3, tmp_path / "kept")
-    assert "Planted toggle" in monkey.report(done, 3, file)
+    assert "Planted toggle" in monkey.report(done, 3, tmp_path)
 
-    steps = monkey.read_steps(file)
+
+def test_the_steps_lead_to_the_fault_again_until_it_is_mended(browser, tree, tmp_path):
+    plant(tree, next(iter(_PLANTED)))
+    done = walk_home(browser, tree, tmp_path / "first")
+    steps = monkey.read_steps(monkey.keep(done, 3, tmp_path / "kept"))
     assert steps == done.steps
-    with monkey.served(again, tree) as address:
-        repeated = monkey.replay(browser, address, again, steps)
-    assert done.fault.like(repeated.fault)
-    assert len(repeated.steps) == len(steps)
-    with monkey.served(mended) as address:
-        assert monkey.replay(browser, address, mended, steps).fault is None
+    for name, root in (("again", tree), ("mended", ROOT)):
+        workspace = tmp_path / name
+        workspace.mkdir()
+        with monkey.served(workspace, root) as address:
+            repeated = monkey.replay(browser, address, workspace, steps)
+        assert len(repeated.steps) == len(steps)
+        assert done.fault.like(repeated.fault) == (root == tree)
