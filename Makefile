@@ -10,7 +10,7 @@ PORT ?= 8501
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 
-.PHONY: app lock test test-all check browser docs screenshots soak fuzz load regress audit clean help
+.PHONY: app lock test test-all check browser docs screenshots monkey soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
@@ -21,6 +21,7 @@ help:
 	@echo "make browser      end-to-end tests in headless Chromium"
 	@echo "make docs         the reference of the library as web pages, in build/site"
 	@echo "make screenshots  make docs/screenshots anew"
+	@echo "make monkey       walk through the dashboard at random for MONKEY_MINUTES (10), until something breaks"
 	@echo "make soak         kill training runs a hundred times and compare (about half an hour)"
 	@echo "make fuzz         look for files that break a reader, for FUZZ_MINUTES (30)"
 	@echo "make load         50 sessions at once for 15 minutes"
@@ -69,6 +70,10 @@ docs: $(VENV)/dev.stamp
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.e2e.screenshots
+
+# MONKEY_SEED=N takes the walk of that seed, MONKEY_REPLAY=FILE the steps of one that broke something.
+monkey: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.e2e.monkey
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.soak --kills 100 --out benchmarks/results/soak.txt

@@ -25,20 +25,21 @@ _FLAGS = [
 
 
 def environment(workspace: Path) -> dict[str, str]:
-    """Environment variables that point the workbench at a workspace."""
+    """Environment variables that point the workbench at a workspace; tracebacks in the server's log are plain text."""
     names = ("runs", "models", "data", "cache", "logs")
-    return os.environ | {f"DFCORE_{name.upper()}": str(workspace / name) for name in names}
+    folders = {f"DFCORE_{name.upper()}": str(workspace / name) for name in names}
+    return os.environ | folders | {"STREAMLIT_LOGGER_ENABLE_RICH": "false"}
 
 
 @contextmanager
-def dashboard(workspace: Path) -> Iterator[str]:
-    """Serves the dashboard; gives its address."""
+def dashboard(workspace: Path, root: Path = ROOT) -> Iterator[str]:
+    """Serves the dashboard of a checkout, by default this one, over a workspace; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = open(workspace / "server.log", "w")  # noqa: SIM115  (closed below)
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=environment(workspace), stdout=log, stderr=subprocess.STDOUT)
+    server = subprocess.Popen(command, cwd=root, env=environment(workspace), stdout=log, stderr=subprocess.STDOUT)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_until_healthy(address, server)
