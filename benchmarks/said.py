@@ -46,8 +46,7 @@ def main() -> None:
         judged = ", ".join(f"{who} {count}" for who, count in by.most_common())
         counts = [said[finding] for finding in ("fake", "inconclusive", "no_sign", "real")]
         print(
-            f"{name:42} {len(rows):4} {known:5}  {judged:44} {counts[0]:5} {counts[1]:6} {counts[2]:7} "
-            f"{counts[3]:5}",
+            f"{name:42} {len(rows):4} {known:5}  {judged:44} {counts[0]:5} {counts[1]:6} {counts[2]:7} {counts[3]:5}",
             flush=True,
         )
         wrong["called likely real"] += said["real"]

@@ -41,6 +41,14 @@ def evidence(data: bytes) -> Evidence:
     return result
 
 
+def declares_generated(data: bytes) -> bool:
+    """Whether a file declares itself, or a part of it, AI-generated; not if its metadata cannot be read."""
+    try:
+        return evidence(data).declares_generated is True
+    except DfcoreError:
+        return False
+
+
 def has_trust_list() -> bool:
     """Whether the server names a trust list."""
     return bool(os.environ.get(TRUST_LIST))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import detectors, inference, widgets
+from dashboard import detectors, file_evidence, inference, widgets
 from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
@@ -90,7 +90,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
             st.html(scale(verdict, thresholds))
         rates = inference.rates(entry, thresholds)
         kind = looks_like(inference.facts(data)) if verdict.score is not None else None
-        result = answers(entry.card, verdict, rates, chosen=why, kind=kind)
+        declared = file_evidence.declares_generated(data)
+        result = answers(entry.card, verdict, rates, chosen=why, kind=kind, declared=declared)
         for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
             st.markdown(f"**{title}.** {widgets.plain(text)}")
         if verdict.finding == "fake" and rates is not None:

@@ -11,6 +11,7 @@ from dashboard import (
     details,
     detectors,
     evidence,
+    file_view,
     filmstrip,
     inference,
     uploads,
@@ -75,12 +76,15 @@ def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
     entry, _, result = judged
-    names = ["Why", "All detectors", "Details"]
-    why, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
+    names = ["Why", "File", "All detectors", "Details"]
+    why, file, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
     if why.open:
         with why:
             evidence.show_settings(entry, heatmap)
             evidence.show_stability(entry, picture.data, result)
+    if file.open:
+        with file:
+            file_view.show_file(picture.data, picture.name)
     if every.open:
         with every:
             all_detectors.show(library, picture.data, accepted)
@@ -122,6 +126,8 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     picture, one = pictures[number], judged[number]
     if len(pictures) > 1:
         filmstrip.show(pictures, [result for _, _, result in judged], number)
+    with st.container(key="inspect_file_line"):
+        file_view.show_line(picture.data, picture.name)
     with st.container(key="inspect_screen"):
         left, right = st.columns([11, 9], gap="medium")
     heatmap, waiting = mapped(picture, one)
@@ -129,7 +135,9 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
         verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
         choose_pictures.tell_truth(picture)
     if one[2].score is None:
-        left.info("There is nothing to show: the file cannot be read as a picture.", icon=":material/broken_image:")
+        with left:
+            st.info("There is nothing to show: the file cannot be read as a picture.", icon=":material/broken_image:")
+            file_view.show_file(picture.data, picture.name)
     else:
         with left:
             viewer.show(one[0], picture.name, picture.data, one[2], heatmap, waiting=waiting)

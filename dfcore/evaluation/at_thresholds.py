@@ -110,4 +110,4 @@ def _where(split: str, card: Card) -> str:
     name = card.training.dataset
     if split != CROSS_VALIDATION:
         return f"the {split} split of {name}"
-    return f"{name}, each source held out in turn" if card.by_source else f"{name}, each image held out in turn"
+    return f"the data set {name}, each {'source' if card.by_source else 'image'} held out in turn"

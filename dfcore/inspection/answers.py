@@ -4,7 +4,7 @@ The only place where a verdict is put into sentences. No sentence says more than
 predictions carry.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dfcore.confidence import DecisionThresholds
 from dfcore.detectors.card import Card
@@ -23,6 +23,7 @@ _ADVICE = {
     "colourless": "Look for a version in colour.",
     "far": "No detector here knows such pictures: go by the file's own evidence and its origin.",
 }
+_DECLARED = "The file declares itself AI-generated: go by that before this verdict."
 _LOOK = "Look at the file's own evidence, and search for where the picture was first published."
 
 
@@ -44,7 +45,13 @@ class Answers:
 
 
 def answers(
-    card: Card, verdict: Verdict, rates: MeasuredRates | None, *, chosen: str = "", kind: str | None = None
+    card: Card,
+    verdict: Verdict,
+    rates: MeasuredRates | None,
+    *,
+    chosen: str = "",
+    kind: str | None = None,
+    declared: bool = False,
 ) -> Answers:
     """Puts a verdict into sentences.
 
@@ -54,7 +61,15 @@ def answers(
         rates: What it was measured to do at these thresholds; None if nothing is stored.
         chosen: Why this detector was chosen, as a clause; "" if a person chose it.
         kind: What the picture looks like, see `looks_like`; named where it is unlike the training images.
+        declared: Whether the file declares itself, or a part of it, AI-generated. It changes nothing but the advice.
     """
+    result = _answers(card, verdict, rates, chosen, kind)
+    if declared and verdict.finding != "fake":
+        return replace(result, next=f"{_DECLARED} {result.next}")
+    return result
+
+
+def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: str, kind: str | None) -> Answers:
     if verdict.score is None:
         return Answers(
             "There is no verdict: the file cannot be read as a picture.",

@@ -116,12 +116,13 @@ def inspect(
     rates = measured_rates(detector.folder, detector.card, thresholds)
     others = {detectors[key].card.title: one for key, one in verdicts.items()}
     kind = looks_like(facts) if facts else None
+    declared = evidence.declares_generated is True
     return Inspection(
         name=name,
         detector=chosen,
         card=detector.card,
         verdict=verdict,
-        answers=answers(detector.card, verdict, rates, chosen=why, kind=kind),
+        answers=answers(detector.card, verdict, rates, chosen=why, kind=kind, declared=declared),
         others=others,
         agreement=agreement(others),
         evidence=evidence,

@@ -74,7 +74,7 @@ def test_a_detector_that_held_out_sources_is_quoted_by_them_and_by_the_worst(bun
     write_predictions(predictions_path(bundle, "test"), table([0, 1], [0.1, 0.9]))
     write_predictions(predictions_path(bundle, "cross-validation"), rows)
     rates = measured_rates(bundle, card, AT.model_copy(update={"budget": ErrorBudget(max_fpr=0.1, max_fnr=0.1)}))
-    assert rates.where == "many, each source held out in turn" and rates.real == 150
+    assert rates.where == "the data set many, each source held out in turn" and rates.real == 150
     assert rates.worst is not None and rates.worst[0] in "abc" and 0 <= rates.worst[1] <= 1
 
 
@@ -215,3 +215,10 @@ def test_samples_tell_what_they_are_and_not_by_their_names():
     assert [sample.truth.startswith("Self-made") for sample in made] == [False, True, False, True]
     assert not any(word in sample.name for sample in made for word in ("photo", "fake", "made", "real"))
     assert [sample.sha256 for sample in samples()] == [sample.sha256 for sample in made]
+
+
+def test_what_a_file_declares_changes_the_advice_and_nothing_else():
+    plainly, declared = (answers(make_card(), verdict(0.1), RATES, declared=flag) for flag in (False, True))
+    assert declared.next.startswith("The file declares itself AI-generated") and plainly.next in declared.next
+    assert replace(declared, next="") == replace(plainly, next="")
+    assert answers(make_card(), verdict(0.9), RATES, declared=True) == answers(make_card(), verdict(0.9), RATES)
