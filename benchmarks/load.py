@@ -53,7 +53,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.e2e.server import ROOT, chromium, environment
 
 READING = ("home", "models", "evaluate", "monitor")
-VERDICTS = ("Likely fake", "Likely real", "Inconclusive")
+VERDICTS = ("Likely fake", "Likely real", "Inconclusive", "No sign of a fake found")
 FIRST, BACK = "first page", "inspect"
 TRANSFER, VERDICT, WAIT, PICTURES = "upload", "verdict", "asked to wait", "pictures"
 TOLD = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from dfcore import forensics
 from dfcore.confidence import FINDINGS
+from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import overlay
 from dfcore.inspection.inspect import Inspection
 from dfcore.utils.html import page, picture, text
@@ -15,7 +16,8 @@ article { border-top: 2px solid #8886; padding: 1rem 0 2rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.5rem; }
 img { width: 100%; height: auto; max-height: 32rem; object-fit: contain; }
 figure { margin: 0; } figcaption { font-size: .85rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dd { margin: 0; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
+dd { margin: 0; overflow-wrap: anywhere; }
 dt { font-weight: 600; } .line { border: 1px solid #8886; border-radius: 6px; padding: .5rem 1rem; }
 table { border-collapse: collapse; } td, th { border: 1px solid #8884; padding: .2rem .6rem; text-align: left; }
 """
@@ -58,9 +60,14 @@ def _pictures(one: Inspection) -> Iterator[str]:
 
 
 def _all_detectors(one: Inspection) -> str:
+    def cells(title: str, verdict: Verdict) -> Iterator[str]:
+        yield title
+        yield FINDINGS[verdict.finding] if verdict.finding else "no verdict"
+        yield "" if verdict.score is None else f"{verdict.score:.3f}"
+        yield verdict.error or verdict.reason or ""
+
     rows = "".join(
-        f"<tr><td>{text(title)}</td><td>{text(FINDINGS[each.finding] if each.finding else 'no verdict')}</td>"
-        f"<td>{'' if each.score is None else f'{each.score:.3f}'}</td><td>{text(each.error or each.reason or '')}</td></tr>"
+        f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in cells(title, each))}</tr>"
         for title, each in one.others.items()
     )
     head = "<tr><th>Detector</th><th>Verdict</th><th>Score, on its own scale</th><th>Remark</th></tr>"
