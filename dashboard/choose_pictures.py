@@ -7,12 +7,22 @@ import streamlit as st
 from dashboard import filmstrip, uploads, widgets
 from dfcore.inspection.samples import Sample, samples
 
+_POPOVER, _CHOSEN = "inspect_pictures", "inspect_chosen"
 _HELP = "JPEG, PNG, WebP, BMP, TIFF, GIF, MPO, HEIC or AVIF, up to 64 MB each. They stay on this machine."
 
 
 @st.cache_data(show_spinner="Making the samples …")
 def _samples() -> list[Sample]:
     return samples()
+
+
+def show_in_popover() -> None:
+    """The same folded away, while there are pictures; it closes when one of them is chosen."""
+    if st.session_state.pop(_CHOSEN, False):
+        st.session_state[_POPOVER] = False
+    label = f"Pictures ({len(uploads.images())})"
+    with st.popover(label, icon=":material/add_photo_alternate:", key=_POPOVER, on_change="rerun"):
+        show()
 
 
 def show() -> None:
@@ -44,6 +54,7 @@ def _show_samples() -> None:
             if st.button(sample.title, key=f"sample_{sample.name}", width="stretch"):
                 uploads.open_alone(uploads.Picture(sample.name, sample.data))
                 uploads.forget("inspect_upload")
+                st.session_state[_CHOSEN] = True
                 st.rerun()
 
 

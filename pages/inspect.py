@@ -157,8 +157,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 images = uploads.images() if chosen else []
 if chosen:
     if images:
-        with bar, st.popover(f"Pictures ({len(images)})", icon=":material/add_photo_alternate:"):
-            choose_pictures.show()
+        with bar:
+            choose_pictures.show_in_popover()
     else:
         choose_pictures.show()
     images = uploads.images()

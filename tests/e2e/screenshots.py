@@ -51,7 +51,7 @@ def _show_an_image(page: Any, workspace: Path) -> None:
     name, data = next(iter(sample_images().items()))
     (workspace / name).write_bytes(data)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(workspace / name))
-    page.get_by_text("Brighter: more evidence").wait_for()
+    page.locator("img.map").wait_for()
     page.get_by_text("Show how stable the score is").click()
     page.get_by_text("small changes the score lies").wait_for()
     settle(page)

@@ -67,10 +67,11 @@ def test_upload_to_heat_map(page, tmp_path):
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(file))
     page.get_by_role("heading", name="Inspect").wait_for()
     settle(page)
-    page.get_by_text(re.compile("Likely (fake|real)|Inconclusive")).first.wait_for()
-    page.get_by_text("Brighter: more evidence").wait_for(timeout=120_000)
+    page.get_by_text(re.compile("Likely (fake|real)|Inconclusive|No sign of a fake found")).first.wait_for()
+    page.locator("img.map").wait_for(timeout=120_000)
     settle(page)
     no_error(page)
+    page.get_by_role("tab", name="Details").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the full result").click()
     result = waiting.value.path().read_text()

@@ -1,0 +1,145 @@
+"""Inspect in a real browser: controls of the picture, the filmstrip, what stays and what goes."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dfcore.inspection.samples import samples
+from tests.e2e.server import ROOT, dashboard, settle
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    workspace = tmp_path_factory.mktemp("workspace")
+    shutil.copytree(ROOT / "models", workspace / "models")
+    with dashboard(workspace) as result:
+        yield result
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    result = context.new_page()
+    result.set_default_timeout(60_000)
+    complaints: list[str] = []
+    result.on("pageerror", lambda error: complaints.append(str(error)))
+    yield result
+    assert not complaints
+    context.close()
+
+
+def picture(seed: int, side: int = 320) -> bytes:
+    small = np.random.default_rng(seed).integers(0, 255, (side // 16, side // 16, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drop(page, *files: tuple[str, bytes]) -> None:
+    chosen = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(chosen)
+    page.get_by_role("heading", level=2).first.wait_for()
+    settle(page)
+
+
+def open_inspect(page, address: str) -> None:
+    page.goto(f"{address}/inspect")
+    settle(page)
+
+
+def test_picture_verdict_and_answers_share_a_screen(page, address):
+    open_inspect(page, address)
+    drop(page, ("one.png", samples()[0].data))
+    for shown in (page.locator(".frame"), page.get_by_role("heading", level=2), page.get_by_text("Conclusion.")):
+        box = shown.first.bounding_box()
+        assert box and box["y"] >= 0 and box["y"] + box["height"] <= 900
+    left, right = page.locator(".frame").bounding_box(), page.get_by_role("heading", level=2).bounding_box()
+    assert left["x"] + left["width"] <= right["x"], "beside each other"
+    page.set_viewport_size({"width": 1024, "height": 768})
+    settle(page)
+    left, right = page.locator(".frame").bounding_box(), page.get_by_role("heading", level=2).bounding_box()
+    assert left["y"] + left["height"] <= right["y"], "below each other"
+
+
+def test_the_map_is_a_layer_that_fades_swipes_and_hides(page, address):
+    open_inspect(page, address)
+    drop(page, ("one.png", samples()[0].data))
+    layer = page.locator("img.map")
+    layer.wait_for()
+    opacity = page.get_by_label("Opacity of the heat-map")
+    opacity.fill("20")
+    assert layer.evaluate("e => e.style.opacity") == "0.2"
+    page.get_by_role("button", name="Swipe").click()
+    assert page.get_by_role("button", name="Swipe").get_attribute("aria-pressed") == "true"
+    frame = page.locator(".frame").bounding_box()
+    page.mouse.move(frame["x"] + 0.25 * frame["width"], frame["y"] + 40)
+    page.wait_for_function("e => e.style.clipPath.includes('25')", arg=layer.element_handle())
+    page.get_by_role("button", name="Hold to compare").focus()
+    page.keyboard.down(" ")
+    assert layer.is_hidden()
+    page.keyboard.up(" ")
+    assert layer.is_visible()
+    # Nothing of it is undone by a run of the page.
+    page.get_by_role("tab", name="Details").click()
+    settle(page)
+    assert layer.evaluate("e => e.style.opacity") == "0.2" and page.get_by_role("tab", name="Details").is_visible()
+    assert page.get_by_role("button", name="Swipe").get_attribute("aria-pressed") == "true"
+
+
+def test_the_magnifier_shows_the_originals_pixels_and_zooms(page, address):
+    open_inspect(page, address)
+    drop(page, ("one.png", samples()[0].data))
+    page.get_by_role("button", name="Magnifier").click()
+    frame = page.locator(".frame").bounding_box()
+    page.mouse.move(frame["x"] + 90, frame["y"] + 60)
+    loupe = page.locator(".loupe")
+    loupe.wait_for()
+    assert "2x" in loupe.inner_text()
+    page.mouse.wheel(0, -200)
+    page.get_by_text("pixels of the original, 4x").wait_for()
+    page.locator(".frame").press("-")
+    page.get_by_text("pixels of the original, 2x").wait_for()
+    page.get_by_role("button", name="Magnifier").click()
+    assert loupe.is_hidden()
+
+
+def test_arrow_keys_go_through_the_filmstrip(page, address):
+    open_inspect(page, address)
+    drop(page, ("a.png", picture(1)), ("b.png", picture(2)), ("c.png", b"no image"))
+    strip = page.get_by_role("group", name="Pictures; arrow keys choose").get_by_role("button")
+    assert strip.count() == 3
+    pressed = lambda: [strip.nth(n).get_attribute("aria-pressed") for n in range(3)]  # noqa: E731  (short)
+    assert pressed() == ["true", "false", "false"]
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert pressed() == ["false", "true", "false"]
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    page.get_by_role("heading", level=2).get_by_text("No verdict").wait_for()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert pressed() == ["true", "false", "false"], "after the last comes the first"
+    strip.nth(1).click()
+    settle(page)
+    page.get_by_text("b.png").first.wait_for()
+
+
+def test_a_sample_tells_its_truth_and_an_upload_does_not_return(page, address):
+    open_inspect(page, address)
+    drop(page, ("mine.png", picture(3)))
+    page.get_by_role("button", name="Pictures (1)").click()
+    page.get_by_role("button", name="Flower again").click()
+    page.get_by_text("The truth about this sample").wait_for()
+    settle(page)
+    assert page.get_by_text("declares itself AI-generated").count() >= 1
+    assert page.get_by_text("mine.png").count() == 0
+    page.get_by_role("button", name="Pictures (1)").click()
+    page.get_by_role("button", name="Remove all pictures").click()
+    page.get_by_test_id("stFileUploaderDropzone").wait_for()
+    settle(page)
+    assert page.get_by_role("heading", level=2).count() == 0
