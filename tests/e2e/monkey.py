@@ -10,6 +10,7 @@ import json
 import os
 import random
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -196,13 +197,17 @@ def _stop_long_runs(workspace: Path) -> None:
 
 
 def stop_runs(workspace: Path, seconds: float = 60) -> None:
-    """Stops all runs and waits for their processes: their folder is about to go."""
+    """Stops all runs and waits for their processes, which are killed in the end: their folder is about to go."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and (active := list(_active(workspace))):
         for run in active:
             with suppress(DfcoreError, OSError):
                 run.request_stop()
         time.sleep(1)
+    for run in _active(workspace):
+        if pid := run.status().pid:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def read_steps(file: Path) -> list[Step]:

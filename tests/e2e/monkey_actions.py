@@ -82,6 +82,8 @@ class Hand:
         page = self.tab(step.tab)
         if step.do in _MOVES:
             _MOVES[step.do](self, page, step.value)
+            if step.do == "back" and page.url == "about:blank":  # Before the tab's first page there is nothing.
+                page.goto(self.address)
             return True
         place = find(page, Element(step.do, step.label, step.nth), self.workspace)
         if place is None:

@@ -49,7 +49,7 @@ def all_findings(browser, address: str, scheme: str, width: int, upload) -> dict
 
 
 @pytest.mark.parametrize(
-    ("objects", "scheme", "width"), itertools.product(("empty", "filled"), ("light", "dark"), _WIDTHS)
+    ("objects", "scheme", "width"), list(itertools.product(("empty", "filled"), ("light", "dark"), _WIDTHS))
 )
 def test_no_page_has_a_serious_finding(browser, addresses, objects, scheme, width, tmp_path):
     name, data = next(iter(sample_images().items()))
