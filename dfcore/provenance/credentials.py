@@ -229,8 +229,8 @@ def _reason(store: dict[str, Any]) -> str:
     codes = _failures(store)
     for start, reason in _REASONS.items():
         if any(code.startswith(start) for code in codes):
-            return f"It is not valid: {reason}."
-    return f"It is not valid ({bounded(codes[0], 80) if codes else 'no reason is told'})."
+            return f"{reason[0].upper()}{reason[1:]}."
+    return f"Why is not known here (status: {bounded(codes[0], 80) if codes else 'none'})."
 
 
 def _generator(manifest: dict[str, Any]) -> str:
