@@ -78,7 +78,6 @@ def show_file(data: bytes, name: str) -> None:
         st.error(widgets.told(error), icon=":material/draft:")
         return
     key = sha256_bytes(data)[:16]
-    st.markdown(f"**{plain(evidence.summary)}**")
     _show_credentials(evidence.credentials)
     _show_sources(evidence.sources)
     _show_remarks(evidence)
@@ -118,7 +117,10 @@ def _show_credentials(told: Credentials) -> None:
         " · ".join(part for part in (ingredient.title or "untitled", _DECLARED[ingredient.declares]) if part)
         for number, ingredient in enumerate(told.ingredients, 1)
     }  # fmt: skip
-    _table({name: value for name, value in rows.items() if value})
+    rows = {name: value for name, value in rows.items() if value}
+    if rows and told.state == "invalid":
+        st.caption("What it says, which does not count:")
+    _table(rows)
     if told.state == "unknown_signer" and not told.trust_list:
         st.caption(
             "This server has no trust list, so no signer counts as trusted. Whoever runs it can name one; see "
@@ -138,6 +140,8 @@ def _show_sources(sources: tuple[Source, ...]) -> None:
         with st.container(border=True):
             mark = f":violet-badge[{_DECLARED[source.declares]}] " if source.declares else ""
             st.markdown(f"{mark}{plain(source.text)}")
+            if source.kind == "credential":  # Its details stand above.
+                continue
             _table({title: text for title, text in source.details.items() if len(text) <= _LONG})
             for title, text in source.details.items():
                 if len(text) > _LONG:
@@ -215,7 +219,8 @@ def _show_metadata(evidence: Evidence, key: str) -> None:
         st.dataframe(shown, hide_index=True, column_config={"Text": st.column_config.TextColumn(width="large")})
     else:
         st.markdown("No entry contains this.")
-    counts = f"{len(shown)} of {len(rows)} entries" if wanted.strip() else f"{len(rows)} entries"
+    noun = "entry" if len(rows) == 1 else "entries"
+    counts = f"{len(shown)} of {len(rows)} {noun}" if wanted.strip() else f"{len(rows)} {noun}"
     left_out = "".join(
         f"; {count:,} more in {plain(group)} are not shown" for group, count in evidence.left_out.items()
     )
@@ -241,4 +246,8 @@ def _show_searches() -> None:
 
 def _table(rows: dict[str, Any]) -> None:
     if rows:
-        st.dataframe({"Name": list(rows), "Text": list(rows.values())}, hide_index=True)
+        st.dataframe(
+            {"Name": list(rows), "Text": list(rows.values())},
+            hide_index=True,
+            column_config={"Name": st.column_config.TextColumn(width="small")},
+        )

@@ -15,7 +15,7 @@ _TYPES = {
     "AVIF": "image/avif", "HEIF": "image/heif",
 }  # fmt: skip
 _MOST = 50
-# Without any of these in a file there is no credential in it, and no address of one.
+# Without any of these in a file there is no credential in it, and no address of one: damage is then no sign of one.
 _MARKS = (b"jumb", b"c2pa", b"caBX", b"provenance")
 _STATES: dict[str, CredentialState] = {"Trusted": "trusted", "Valid": "unknown_signer"}
 _UNTRUSTED = "signingCredential.untrusted"
@@ -79,7 +79,7 @@ def read_credentials(data: bytes, kind: str, trust_list: str) -> Read:
     from c2pa import C2paError, Context, Reader
 
     empty = Credentials(trust_list=bool(trust_list))
-    if kind not in _TYPES:
+    if kind not in _TYPES or not any(mark in data for mark in _MARKS):
         return Read(empty)
     settings: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}}
     if trust_list:
@@ -89,16 +89,15 @@ def read_credentials(data: bytes, kind: str, trust_list: str) -> Read:
             state = str(reader.get_validation_state())
             store = json.loads(reader.json())
     except C2paError as error:
-        return _unread(empty, str(error), data)
+        return _unread(empty, str(error))
     except (ValueError, RecursionError):
         return Read(replace(empty, state="invalid", reason="It cannot be read: it is nested too deeply or no JSON."))
     return _told(store, _STATES.get(state, "invalid"), empty)
 
 
-def _unread(empty: Credentials, error: str, data: bytes) -> Read:
+def _unread(empty: Credentials, error: str) -> Read:
     kind, _, rest = error.partition(":")
-    if kind == "ManifestNotFound" or not any(mark in data for mark in _MARKS):
-        # The container may be damaged without there being a credential in it.
+    if kind == "ManifestNotFound":
         return Read(empty)
     if "remote" in kind.lower() or "remote" in rest.lower():
         reason = f"The file names a credential that is kept elsewhere, which is not fetched: {bounded(rest, 300)}"
@@ -230,8 +229,8 @@ def _reason(store: dict[str, Any]) -> str:
     codes = _failures(store)
     for start, reason in _REASONS.items():
         if any(code.startswith(start) for code in codes):
-            return f"It is not valid: {reason}."
-    return f"It is not valid ({bounded(codes[0], 80) if codes else 'no reason is told'})."
+            return f"{reason[0].upper()}{reason[1:]}."
+    return f"Why is not known here (status: {bounded(codes[0], 80) if codes else 'none'})."
 
 
 def _generator(manifest: dict[str, Any]) -> str:

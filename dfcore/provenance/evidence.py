@@ -123,12 +123,15 @@ class JpegCoding:
         encoder: Who writes such tables, or that they are unknown.
         exact: Whether the tables are exactly those of `encoder`.
         subsampling: Chroma subsampling, e.g. "4:2:0"; may be empty.
+        saved_before: Whether there are traces of an earlier JPEG compression, see `double_jpeg`; None if that cannot be
+            told.
     """
 
     quality: int | None
     encoder: str
     exact: bool
     subsampling: str = ""
+    saved_before: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _parsed(parameters: Mapping[str, str], place: str) -> Source | None:
 
 
 def _prompt_source(name: str, place: str, details: dict[str, str]) -> Source:
-    what = "a prompt" if details.get("Prompt") else "generation settings"
+    what = "a prompt" if {"Prompt", "Parameters"} & details.keys() else "generation settings"
     title = "Stable Diffusion" if name == "AUTOMATIC1111" else name
     return Source("prompt", place, f"{place} holds {what} of {title}.", "generated", details)
 
@@ -109,7 +109,9 @@ def _by_sight(keyword: str, text: str, place: str) -> Source | None:
         return _aigc(start, place)
     steps = _STEPS.search(start)
     if steps and "Sampler: " in start[steps.end() :]:
-        return _prompt_source("AUTOMATIC1111", place, {"Parameters": bounded(start, _PROMPT_CHARACTERS)})
+        # Under another keyword, or with more or less in it than the parser asks for.
+        parsed = _parsed({"parameters": text}, place) if len(text) <= _MOST_PARSED else None
+        return parsed or _prompt_source("AUTOMATIC1111", place, {"Parameters": bounded(start, _PROMPT_CHARACTERS)})
     if _MIDJOURNEY.search(start):
         details = {"Generator": "Midjourney", "Prompt": bounded(start, _PROMPT_CHARACTERS)}
         return _prompt_source("Midjourney", place, details)

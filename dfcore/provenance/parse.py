@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image, ImageCms
 
 from dfcore.errors import ImageError
@@ -11,7 +13,8 @@ from dfcore.imaging import decoder
 from dfcore.provenance import dates, exif, generators, iptc, jpeg_coding, software, source_types, xmp
 from dfcore.provenance.containers import Blocks, blocks
 from dfcore.provenance.credentials import Read, read_credentials
-from dfcore.provenance.evidence import Credentials, Evidence, Remark, Source
+from dfcore.provenance.double_jpeg import SIDE, saved_before
+from dfcore.provenance.evidence import Credentials, Evidence, JpegCoding, Remark, Source
 from dfcore.provenance.exif import ExifData
 from dfcore.provenance.software import Field
 from dfcore.provenance.summary import concluded
@@ -28,6 +31,12 @@ _TAKEN = ("EXIF DateTimeOriginal", "EXIF DateTimeDigitized", "EXIF GPS date", "X
           "XMP photoshop:DateCreated", "XMP exif:DateTimeOriginal", "IPTC Date created")  # fmt: skip
 _CHANGED = ("EXIF DateTime", "XMP xmp:ModifyDate", "XMP xmp:MetadataDate", "PNG tIME")
 
+_SAVED_BEFORE = Remark(
+    "The picture was probably saved as a JPEG before, at a lower quality.",
+    "Messengers, websites and every program that opens and saves a JPEG do this; it does not show what was changed, or "
+    "whether anything was. In a measurement 5 of 990 pictures that were saved once were taken for such. Most pictures "
+    "that were saved twice at similar qualities, or resized in between, are not noticed.",
+)
 _Part = TypeVar("_Part")
 
 
@@ -52,6 +61,7 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
     hidden = _tried("Text hidden in the pixels", lambda: _hidden(data, found.kind, told), "", told)
     if hidden:
         texts.append(("", hidden, "Text hidden in the lowest bits of the pixels"))
+    jpeg = _tried("How the JPEG was coded", lambda: _coding(data, found), None, told)
     sources = [
         *_of_credential(credential),
         *_of_source_types(packet),
@@ -73,12 +83,15 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
         Evidence(
             sources=tuple(sources),
             credentials=credential.credentials,
-            remarks=tuple(_dates(found, camera, packet, datasets)),
+            remarks=(
+                *_dates(found, camera, packet, datasets),
+                *([_SAVED_BEFORE] if jpeg and jpeg.saved_before else []),
+            ),
             metadata={name: entries for name, (entries, _) in bounds.items()},
             left_out={name: count for name, (_, count) in bounds.items() if count},
             unreadable=tuple(bounded(text, 400) for text in told[:50]),
             location=camera.location,
-            jpeg=jpeg_coding.coding(found.tables, found.sampling),
+            jpeg=jpeg,
             thumbnail=camera.thumbnail,
         ),
         captured=credential.captured,
@@ -187,6 +200,23 @@ def _hidden(data: bytes, kind: str, told: list[str]) -> str:
             return generators.hidden_text(image)
     except (ImageError, OSError, SyntaxError):  # Damage, which decoding tells of elsewhere.
         return ""
+
+
+def _coding(data: bytes, found: Blocks) -> JpegCoding | None:
+    """How a JPEG was coded, and whether it was before."""
+    result = jpeg_coding.coding(found.tables, found.sampling)
+    if result is None:
+        return None
+    try:
+        with decoder.opened(data) as opened:
+            image = opened.image
+            if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
+                return result
+            image.draft("L", image.size)
+            grey = np.asarray(image.convert("L"))[:SIDE, :SIDE]
+    except (ImageError, OSError, SyntaxError):  # Damage, which decoding tells of elsewhere.
+        return result
+    return replace(result, saved_before=saved_before(grey, found.tables[min(found.tables)]))
 
 
 def _dates(

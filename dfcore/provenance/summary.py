@@ -33,7 +33,9 @@ def concluded(evidence: Evidence, *, captured: bool) -> Evidence:
     if extent and captured:
         remarks.insert(0, _CONFLICT)
     if evidence.credentials.state == "invalid":
-        remarks.insert(0, Remark(f"Content credential: {evidence.credentials.reason}", _INVALID_MEANING))
+        remarks.insert(
+            0, Remark(f"The content credential is not valid. {evidence.credentials.reason}", _INVALID_MEANING)
+        )
     declares = True if extent else False if captured else None
     text = _summary(evidence, declaring, extent, declares)
     return replace(evidence, declares_generated=declares, extent=extent, summary=text, remarks=tuple(remarks))

@@ -123,8 +123,8 @@ def test_a_thumbnail_that_differs_is_shown_beside_the_picture():
 
 @pytest.mark.parametrize("name", ["**bold** [x](http://example.org).png", ":red[x] <b>"])
 def test_what_strangers_wrote_is_no_markdown(name):
-    strange = f"{name} Steps: 20, Sampler: a, Seed: 1"
-    app = shown(png({"parameters": strange, name: name}), name)
+    app = shown(png({name: A1111, "Software": f"Midjourney {name}"}), name)
+    assert f"PNG text '{name}' holds a prompt" in text(app)
     for part in (*app.markdown, *app.caption):
         assert name not in part.value
     assert "could not be read" in text(shown(b"no image", name, whole=False))

@@ -510,3 +510,49 @@ def test_an_impossible_place_is_none(value):
 
 def test_nothing_found_is_the_default():
     assert Evidence().declares_generated is None
+
+
+# === Saved twice ===
+
+
+def textured(side: int) -> Image.Image:
+    """Noise with as much in each octave, as photographs have."""
+    noise = np.random.default_rng(1)
+    octaves = [
+        Image.fromarray(noise.standard_normal((side // size, side // size)).astype(np.float32)).resize(
+            (side, side), Image.Resampling.BICUBIC
+        )
+        for size in (1, 2, 4, 8, 16, 32)
+    ]
+    grey = 128 + 14 * sum(np.asarray(octave) for octave in octaves)
+    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8)).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"), [(None, 90, False), (None, 60, False), (60, 90, True), (50, 80, True)]
+)
+def test_a_second_compression_at_a_better_quality_is_told(first, second, told):
+    image = textured(768)
+    if first:
+        image = Image.open(io.BytesIO(encoded("JPEG", image, quality=first)))
+    evidence = read_evidence(encoded("JPEG", image, quality=second))
+    assert evidence.jpeg is not None
+    assert evidence.jpeg.saved_before is told
+    assert ["saved as a JPEG before" in remark.text for remark in evidence.remarks] == [True] * told
+    assert all("5 of 990" in remark.meaning for remark in evidence.remarks)
+
+
+def test_a_picture_with_too_little_in_it_is_not_judged():
+    flat = read_evidence(encoded("JPEG", Image.new("RGB", (300, 300), (90, 90, 90)))).jpeg
+    assert flat is not None
+    assert flat.saved_before is None
+
+
+def test_coefficients_are_those_of_the_cosine_transform():
+    from scipy.fft import dctn
+
+    from dfcore.provenance.double_jpeg import _MODES, _coefficients
+
+    grey = pixels(8, 8)[..., 0]
+    wanted = dctn(grey.astype(float) - 128, norm="ortho")
+    np.testing.assert_allclose(_coefficients(grey)[0], [wanted[mode] for mode in _MODES], atol=1e-3)
