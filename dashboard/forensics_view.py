@@ -16,8 +16,6 @@ from dfcore.utils.files import sha256_bytes
 
 # Sides of the parts that a large picture can be looked at in, in pixels.
 _PART = 1500
-# Width of pictures that do not lie on the picture, such as a spectrum.
-_APART = 512
 _WHOLE = "whole"
 _PARTS = {
     "top_left": ("Top left", 0, 0), "top": ("Top", 1, 0), "top_right": ("Top right", 2, 0),
@@ -51,7 +49,13 @@ def _show_chosen(data: bytes, name: str, kinds: Sequence[ViewKind]) -> None:
     actions.require_judging()
     with st.spinner("Decoding the picture at full size …"):
         facts, rgb = _opened(sha256_bytes(data), data)
-    region = _part(rgb.shape[1], rgb.shape[0])
+    where, how = st.columns([3, 1])
+    with where:
+        region = _part(rgb.shape[1], rgb.shape[0])
+    columns = how.segmented_control(
+        "Pictures in a row", [1, 2, 3], default=2, required=True, key="forensics_columns", persist_state="session",
+        help="Fewer are larger; on a narrow screen choose 1.",
+    )  # fmt: skip
     pictures = st.container()
     found = []
     for kind in kinds:
@@ -64,7 +68,7 @@ def _show_chosen(data: bytes, name: str, kinds: Sequence[ViewKind]) -> None:
             found.append((kind, view))
             _show_figures(kind, view)
     with pictures:
-        _show_pictures(name, rgb, region, found)
+        _show_pictures(name, rgb, region, found, columns)
 
 
 def _part(width: int, height: int) -> Region | None:
@@ -110,8 +114,9 @@ def _ask(place: Any, kind: ViewKind, parameter: Parameter) -> Any:
 
 
 def _show_figures(kind: ViewKind, view: View) -> None:
-    """The figures in words, what was examined, and the curves."""
-    for sentence in (*view.words, *([view.note] if view.note else [])):
+    """What the picture shows, the figures in words, what was examined, and the curves."""
+    titles = [f"{picture.title}." for picture in view.pictures if picture.aligned]
+    for sentence in filter(None, (*titles, *view.words, view.note)):
         st.markdown(f"- {plain(sentence)}")
     for number, chart in enumerate(view.charts):
         st.caption(plain(chart.title))
@@ -126,6 +131,7 @@ def _show_pictures(
     rgb: np.ndarray,
     region: Region | None,
     found: Sequence[tuple[ViewKind, View]],
+    columns: int,
 ) -> None:
     height, width = rgb.shape[:2]
     x, y, w, h = region or (0, 0, width, height)
@@ -133,15 +139,14 @@ def _show_pictures(
     apart = []
     for kind, view in found:
         for picture in view.pictures:
-            title = f"{kind.title}. {picture.title}"
             if picture.aligned:
-                shown.append((title, picture.rgb, view.region))
+                shown.append((kind.title, picture.rgb, view.region))
             else:
-                apart.append((title, picture.rgb))
+                apart.append((picture.title, picture.rgb))
     st.caption(f"{plain(name)}. Scroll to zoom, drag to pan, double-click to reset; all pictures follow.")
-    st.plotly_chart(figures.linked(shown), config={"scrollZoom": True}, key="forensics_pictures")
-    for title, pixels in apart:
-        st.image(pixels, caption=title, width=_APART)
+    st.plotly_chart(figures.linked(shown, columns), config={"scrollZoom": True}, key="forensics_pictures")
+    for place, (title, pixels) in zip(st.columns(max(len(apart), 3)), apart, strict=False):
+        place.image(pixels, caption=title, width="stretch")
 
 
 # At full size: 36 MB for a picture of 12 megapixels.

@@ -33,7 +33,7 @@ def linked(
     columns = max(1, min(columns, len(pictures)))
     rows = -(-len(pictures) // columns)
     first = pictures[0][2]
-    tall = min(max(width / columns * first[3] / first[2], 160), 620)
+    tall = min(max(width / columns * first[3] / first[2], 160), 560)
     figure = go.Figure()
     height = round(rows * (tall + _TITLE))
     for number, (title, rgb, region) in enumerate(pictures):
@@ -41,8 +41,9 @@ def linked(
         name = "" if number == 0 else str(number + 1)
         top = 1 - row / rows
         low, high = top - tall / height, top - _TITLE / height
-        left = column / columns
-        right = left + 1 / columns - (_GAP if column < columns - 1 else 0)
+        wide = (1 - _GAP * (columns - 1)) / columns
+        left = column * (wide + _GAP)
+        right = min(left + wide, 1)
         figure.add_trace(_image(rgb, region, f"x{name}", f"y{name}"))
         link: dict[str, Any] = {} if number == 0 else {"matches": "x"}
         figure.update_layout({
