@@ -53,3 +53,5 @@ class Turns:
 # One of each for the whole server. A measurement takes minutes, so nothing queues behind it.
 inference = Turns()
 measuring = Turns(waiting=0)
+# Apart from inference, so that verdicts do not wait for views that take seconds.
+forensics = Turns(waiting=16)

@@ -14,19 +14,24 @@ from dfcore.figures.curves import (
     training_curves,
     zoomable,
 )
+from dfcore.figures.forensics import MOST_SHOWN, banded, linked, reduced
 
 __all__ = [
     "CELLS",
     "CELL_TITLES",
     "FAKE_COLOUR",
     "FINDING_COLOURS",
+    "MOST_SHOWN",
     "NEUTRAL_COLOUR",
     "REAL_COLOUR",
     "SERIES_COLOURS",
     "answers",
+    "banded",
     "confusion_matrix",
     "cross_evaluation",
+    "linked",
     "precision_recall",
+    "reduced",
     "reliability",
     "robustness",
     "roc",
