@@ -14,6 +14,7 @@ from dfcore.figures.curves import (
     training_curves,
     zoomable,
 )
+from dfcore.figures.explanations import faithfulness
 
 __all__ = [
     "CELLS",
@@ -26,6 +27,7 @@ __all__ = [
     "answers",
     "confusion_matrix",
     "cross_evaluation",
+    "faithfulness",
     "precision_recall",
     "reliability",
     "robustness",
