@@ -7,6 +7,7 @@ rows go on the cards; nothing else there changes.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +33,11 @@ def held_out(detector: Detector, data: Path, most: int) -> list[PreparedImage]:
     return [sandbox.prepare(by_hash[each].read_bytes(), [detector.spec]) for each in sorted(wanted & set(by_hash))]
 
 
+def shown(done: int, total: int) -> None:
+    if done % 10 == 0 or done == total:
+        print(f"{done} of {total} maps", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+")
@@ -42,7 +48,7 @@ def main() -> None:
     for name in options.names:
         detector, began = Detector.load(name), time.monotonic()
         images = held_out(detector, options.data, options.images)
-        rows = average_faithfulness(detector, images, VALIDATION)
+        rows = average_faithfulness(detector, images, VALIDATION, progress=shown)
         seconds = time.monotonic() - began
         print(f"{name}, {detector.card.arch}: {len(images)} validation images, {seconds:.0f} s", flush=True)
         print("  " + "  ".join(f"{title:>12}" for title in TITLES))

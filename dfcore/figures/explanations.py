@@ -27,7 +27,7 @@ def faithfulness(
     go = graph_objects()
     from plotly.subplots import make_subplots
 
-    titles = ("Blotted out, brightest first", "Brought back, brightest first")
+    titles = ("Share blotted out, brightest first", "Share brought back, brightest first")
     figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.06)
     x = list(shares)
     for column, by_map, chance in ((1, deletion, random), (2, insertion, random[:, ::-1])):
@@ -59,9 +59,7 @@ def faithfulness(
         legend={"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
     )
     figure.update_annotations(font={"size": 13})
-    figure.update_xaxes(
-        range=[-0.02, 1.02], tickformat=".0%", title={"text": "Share of the judged part"}, automargin=True
-    )
+    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", automargin=True)
     figure.update_yaxes(range=[-0.03, 1.03], automargin=True)
     figure.update_yaxes(title={"text": "Score"}, col=1)
     return figure
