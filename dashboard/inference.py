@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dfcore.detectors.verdict import Verdict
     from dfcore.evaluation import MeasuredRates
-    from dfcore.explanation import Heatmap
+    from dfcore.explanation import Faithfulness, Heatmap
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -127,6 +127,26 @@ def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | No
     """The heat-map of one view of an image, at the size of `picture`; raises like `verdict`."""
     actions.require_judging()
     return _heatmap(entry.version, sha256_bytes(data), method, target, layer, view, entry, data)
+
+
+@st.cache_data(max_entries=128, show_spinner="Blotting out parts of the image, and scoring it each time …")
+def _faithfulness(
+    version: str, image_sha256: str, shown: tuple[str, str, str | None, int], _entry: Entry, _data: bytes,
+    _heatmap: "Heatmap",
+) -> "Faithfulness":  # fmt: skip
+    from dfcore.evaluation.maps import faithfulness_of
+
+    loaded = detector(_entry)
+    image = decode_cache.prepare(_data, [loaded.spec])
+    with inference_queue.inference.take():
+        return faithfulness_of(loaded, image, _heatmap)
+
+
+def faithfulness(entry: Entry, data: bytes, heatmap: "Heatmap") -> "Faithfulness":
+    """Deletion and insertion by a heat-map of the image, against random orders; raises like `verdict`."""
+    actions.require_judging()
+    shown = (heatmap.method, heatmap.target, heatmap.layer, heatmap.view)
+    return _faithfulness(entry.version, sha256_bytes(data), shown, entry, data, heatmap)
 
 
 def picture(data: bytes) -> "np.ndarray":

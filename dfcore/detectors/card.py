@@ -206,6 +206,34 @@ class OpenVINORecord(_Part):
     _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.OPENVINO_RECORD))
 
 
+class MapFigures(_Part):
+    """How faithful one method's heat-maps are on average, see `dfcore.evaluation.maps`.
+
+    Attributes:
+        method: Key of the method.
+        view: The explained view in words; None if there is one alone.
+        split: The images that the figures are of.
+        images: Their number.
+        empty: How many of the maps were empty; they count as random in `beats_random` and not in the areas.
+        deletion, insertion: Mean areas under the curves of the score of the class that the image was given, in [0, 1].
+        random: That of random orders, the same for deletion and insertion.
+        beats_random: Share of comparisons with random orders won, in [0, 1]; 0.5 by chance.
+        sanity: Mean rank correlation with the maps of the same network with shuffled weights, over the first eight
+            images, in [-1, 1]; near 1, the maps do not depend on what was learned.
+    """
+
+    method: str
+    view: str | None = None
+    split: str
+    images: int = Field(gt=0)
+    empty: int = Field(default=0, ge=0)
+    deletion: float | None = None
+    insertion: float | None = None
+    random: float | None = None
+    beats_random: float = Field(ge=0, le=1)
+    sanity: float = Field(ge=-1, le=1)
+
+
 class Training(_Part):
     """Data and settings a detector was trained with.
 
@@ -265,6 +293,7 @@ class Card(_Part):
     results: dict[str, dict[str, Any]] = Field(default_factory=dict)
     measured: list[dict[str, Any]] = Field(default_factory=list)
     robustness: list[dict[str, Any]] = Field(default_factory=list)
+    faithfulness: tuple[MapFigures, ...] = ()
     limits: list[str] = Field(default_factory=list)
     licence: str = ""
     versions: dict[str, str] = Field(default_factory=dict)

@@ -53,6 +53,10 @@ class Engine(Protocol):
         other."""
         ...
 
+    def of_view(self, squares: np.ndarray, view: int) -> np.ndarray:
+        """Logits of squares, uint8 (N, size, size, 3), each seen as this view of an image: (N,), as of `by_view`."""
+        ...
+
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Like `outputs`, but returns only the logits."""
         ...
@@ -107,8 +111,12 @@ def over_views(outputs: Outputs, views: int) -> Outputs:
     if views == 1:
         return outputs
     logits, features = outputs
-    by_image = logits.reshape(-1, views)
-    total = by_image[:, 0]
-    for view in range(1, views):  # In this order whatever the batch, so that no bit depends on it.
-        total = total + by_image[:, view]
-    return Outputs(total / np.float32(views), features.reshape(-1, views, features.shape[-1])[:, 0])
+    return Outputs(mean_logits(logits.reshape(-1, views)), features.reshape(-1, views, features.shape[-1])[:, 0])
+
+
+def mean_logits(by_view: np.ndarray) -> np.ndarray:
+    """Logits of images, (N,), from those of their views, float32 (N, V)."""
+    total = by_view[:, 0]
+    for view in range(1, by_view.shape[1]):  # In this order whatever the batch, so that no bit depends on it.
+        total = total + by_view[:, view]
+    return total / np.float32(by_view.shape[1])

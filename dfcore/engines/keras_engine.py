@@ -78,6 +78,11 @@ class KerasEngine:
             logits = logits[np.arange(len(logits)), np.arange(len(logits)) % self.views]
         return Outputs(logits, features)
 
+    def of_view(self, squares: np.ndarray, view: int) -> np.ndarray:
+        """See `Engine.of_view`."""
+        logits = self._forward(as_squares(squares, 1))[0].numpy()
+        return logits[:, view] if self.heads > 1 else logits
+
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """See `Engine.logits`."""
         return self.outputs(pixels).logits

@@ -236,10 +236,18 @@ class OpenVinoEngine:
     def by_view(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.by_view`."""
         squares = as_squares(pixels, self.views, self.size)
+        return self._outputs(squares, np.arange(len(squares)) % self.views)
+
+    def of_view(self, squares: np.ndarray, view: int) -> np.ndarray:
+        """See `Engine.of_view`."""
+        return self._outputs(as_squares(squares, 1, self.size), np.full(len(squares), view)).logits
+
+    def _outputs(self, squares: np.ndarray, views: np.ndarray) -> Outputs:
+        """Outputs of squares, each seen as the view of this number."""
         result: list[Any] = [None] * len(squares)
 
         def collect(request: Any, number: int) -> None:
-            result[number] = _averaged(request, None if self.heads == 1 else number % self.views)
+            result[number] = _averaged(request, None if self.heads == 1 else int(views[number]))
 
         single = self._thread_invariant and len(squares) == 1
         with self._lock:

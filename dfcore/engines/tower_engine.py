@@ -155,11 +155,19 @@ class TowerEngine:
     def by_view(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.by_view`."""
         squares = as_squares(pixels, self.views, clip.SIDE)
+        return self._outputs(squares, np.arange(len(squares)) % self.views)
+
+    def of_view(self, squares: np.ndarray, view: int) -> np.ndarray:
+        """See `Engine.of_view`."""
+        return self._outputs(as_squares(squares, 1, clip.SIDE), np.full(len(squares), view)).logits
+
+    def _outputs(self, squares: np.ndarray, views: np.ndarray) -> Outputs:
+        """Outputs of squares, each seen as the view of this number."""
         features = self._tower.features(squares)
-        logits = self._logits(features)
+        logits = self._logits(features, views)
         if self.tta_flip:
             mirrored = self._tower.features(np.ascontiguousarray(squares[:, :, ::-1]))
-            features, logits = (features + mirrored) / 2, (logits + self._logits(mirrored)) / 2
+            features, logits = (features + mirrored) / 2, (logits + self._logits(mirrored, views)) / 2
         return Outputs(logits, features)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
@@ -175,7 +183,7 @@ class TowerEngine:
             head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
         return _shared_maps().evidence(shared_tower("float32").tokens(pixels), head)
 
-    def _logits(self, features: np.ndarray) -> np.ndarray:
+    def _logits(self, features: np.ndarray, views: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.
         rows = np.stack([row @ self._kernel + self._bias for row in features])
-        return rows[np.arange(len(rows)), np.arange(len(rows)) % self.views] if self.heads > 1 else fake_logit(rows)
+        return rows[np.arange(len(rows)), views] if self.heads > 1 else fake_logit(rows)

@@ -41,8 +41,8 @@ def recalibrate(
     """Fits thresholds and gate on held-out images with the handling that images get.
 
     The images are those that the detector lists as held out for validation. Predictions of cross-validation in the
-    bundle are used as well. Evidence for its words, robustness and figures on other data sets held for the old limits,
-    and are left out: measure them anew.
+    bundle are used as well. Evidence for its words, robustness, figures on other data sets and of heat-maps held for
+    the old limits and scores, and are left out: measure them anew.
 
     Args:
         bundle: Folder, or name of a detector in the library; it is not changed.
@@ -83,7 +83,7 @@ def recalibrate(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".recalibrate-") as aside:
         made = Path(aside) / "bundle"
         shutil.copytree(folder, made)
-        card = fitted.card.model_copy(update={"words": Words(), "measured": [], "robustness": []})
+        card = fitted.card.model_copy(update={"words": Words(), "measured": [], "robustness": [], "faithfulness": ()})
         if CROSS_VALIDATION in splits:
             unseen = base.assign(score=card.calibration.apply(base.logit.to_numpy(float)))
             card = card.model_copy(update={"words": held_out_words(card, unseen)})

@@ -15,6 +15,7 @@ from dfcore.figures.curves import (
     zoomable,
 )
 from dfcore.figures.forensics import MOST_SHOWN, banded, linked, reduced
+from dfcore.figures.explanations import faithfulness
 
 __all__ = [
     "CELLS",
@@ -30,6 +31,7 @@ __all__ = [
     "confusion_matrix",
     "cross_evaluation",
     "linked",
+    "faithfulness",
     "precision_recall",
     "reduced",
     "reliability",

@@ -207,6 +207,7 @@ def described(card: Card, base: Card, dataset: Dataset, record: Adaptation, titl
             "results": {},
             "measured": [],
             "robustness": [],
+            "faithfulness": (),
             "limits": [limit, *base.limits],
         }
     )

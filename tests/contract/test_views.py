@@ -47,6 +47,14 @@ def pixels():
 # === Engines ===
 
 
+def test_a_square_seen_as_one_view_has_the_logit_that_it_has_in_its_image(kind, pixels):
+    _, reference, fast, _ = kind
+    for engine in (reference, fast):
+        by_view = engine.by_view(pixels).logits.reshape(-1, VIEWS)
+        for view in range(VIEWS):
+            np.testing.assert_array_equal(engine.of_view(pixels[:, view], view), by_view[:, view])
+
+
 def test_the_logit_is_the_mean_over_views_and_the_features_are_the_first_views(kind, pixels):
     model, reference, fast, (loss, heads, tta_flip) = kind
     assert reference.heads == fast.heads == heads

@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from dfcore.cli import main
 from dfcore.datasets import scan
-from dfcore.detectors.bundle import read_card, read_replay, write_replay
+from dfcore.detectors.bundle import read_card, read_replay, write_card, write_replay
+from dfcore.detectors.card import MapFigures
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.replay import Replay
 from dfcore.detectors.trained_on import Seen
@@ -198,6 +199,8 @@ def pictures(tmp_path):
 
 @pytest.mark.slow
 def test_a_new_bundle_knows_the_new_source(bundle, root, pictures, tmp_path, capsys):  # noqa: F811
+    tested = MapFigures(method="gradcam", split="validation", images=9, beats_random=0.9, sanity=0.1)
+    write_card(bundle, read_card(bundle).model_copy(update={"faithfulness": (tested,)}))
     before = {path.name: sha256_file(path) for path in bundle.iterdir()}
     made = tmp_path / "new"
     options = ["--data-root", str(pictures), "--out", str(made), "--learned-from", str(root), "--title", "Stripes too"]
@@ -210,6 +213,7 @@ def test_a_new_bundle_knows_the_new_source(bundle, root, pictures, tmp_path, cap
     assert [row["source"] for row in others] == ["what it knew"]
     assert first["roc_auc_after"] > first["roc_auc_before"]
     assert card.adapted.base == read_card(bundle).title and card.measured == [] and card.words.sources == ()
+    assert card.faithfulness == (), "it was the old head's"
     new = scan(pictures).usable
     verdicts = detector.predict([pictures / path for path in new.path])
     assert {verdict.seen for verdict in verdicts} == {Seen.TRAIN}

@@ -11,7 +11,7 @@ from PIL import Image
 from dfcore.confidence import DecisionThresholds, ErrorBudget, FileRange, OODDetector
 from dfcore.datasets import scan
 from dfcore.detectors.bundle import read_card, write_bundle, write_card, write_trained_on
-from dfcore.detectors.card import Card, OODRecord, Preprocess, Threshold, Training
+from dfcore.detectors.card import Card, MapFigures, OODRecord, Preprocess, Threshold, Training
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import TrainedOn
 from dfcore.engines import Outputs
@@ -160,6 +160,8 @@ def bundle(root, tmp_path):
 
 @pytest.mark.slow
 def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_path):
+    tested = MapFigures(method="gradcam", split="validation", images=9, beats_random=0.9, sanity=0.1)
+    write_card(bundle, read_card(bundle).model_copy(update={"faithfulness": (tested,)}))
     before = {path.name: sha256_file(path) for path in bundle.iterdir()}
     new = recalibrate(bundle, [scan(root)], tmp_path / "new")
     assert {path.name: sha256_file(path) for path in bundle.iterdir()} == before, "never in place"
@@ -167,7 +169,7 @@ def test_a_new_bundle_has_the_same_network_and_new_figures(bundle, root, tmp_pat
     assert new == read_card(tmp_path / "new")
     assert new.ood.gate.measured
     assert new.calibration == read_card(bundle).calibration, "that of images as they are"
-    assert new.words.sources == ()
+    assert new.words.sources == () and new.faithfulness == (), "those were of the old scores"
     detector = Detector.load(tmp_path / "new")
     table = read_predictions(predictions_path(tmp_path / "new", "validation"))
     verdicts = detector.predict([root / path for path in table.path])
