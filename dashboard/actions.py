@@ -272,9 +272,9 @@ def rename(name: str, new: str) -> None:
 
 
 @needs(Role.TRAINER, "Deleting a detector")
-def delete_detector(name: str) -> None:
+def delete_detector(name: str, successor: str | None = None) -> None:
     """See `dfcore.detectors.library.delete`."""
-    library.delete(workspace.models_dir(), name)
+    library.delete(workspace.models_dir(), name, successor=successor)
 
 
 def _with(before: "tuple[_Result, ...]", ones: "Collection[_Result]", there: bool) -> "tuple[_Result, ...]":

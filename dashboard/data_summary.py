@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import audit_view, audit_work, background, understood, widgets
-from dashboard.navigation import ask_for_dataset, path
+from dashboard.navigation import ask_for_dataset, go
 from dfcore.audit import Audit
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
@@ -23,7 +23,7 @@ def show(root: Path, dataset: Dataset) -> None:
             "Look at it in Data sets", icon=":material/photo_library:", type="tertiary", key="look at data set"
         ):
             ask_for_dataset(root)
-            st.switch_page(path("datasets"))
+            go("datasets")
 
 
 def _reading(dataset: Dataset) -> None:
