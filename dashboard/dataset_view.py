@@ -77,7 +77,7 @@ def _understood(root: Path, scanned: Dataset) -> None:
     dataset = assign_splits(scanned)
     unlabelled = int((dataset.table.split == "unlabelled").sum())
     counts, facts = st.columns(2)
-    counts.dataframe(dataset.counts())
+    widgets.table(dataset.counts(), "Images by split and class", place=counts, hide_index=False)
     if scanned.usable.split.isna().any():
         counts.caption(
             "Splits are drawn automatically: seeded, stratified, with copies of an image, and images of one source, in "
@@ -88,9 +88,8 @@ def _understood(root: Path, scanned: Dataset) -> None:
     if unlabelled:
         counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
     sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
-    facts.dataframe(
-        sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
-    )
+    most = sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index()
+    widgets.table(most, "Most frequent sizes", place=facts)
     for note in (note for note in dataset.notes if note != dataset.self_made):
         st.markdown(f":material/info: {widgets.told(note)}")
     # Where a class is missing, something was not understood.

@@ -74,7 +74,7 @@ def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None)
     sheet = seen.sheet
     assert sheet is not None
     st.caption(f"The first rows of {widgets.plain(sheet.name)}")
-    st.dataframe(sheet.table.head(_FIRST_ROWS), hide_index=True)
+    widgets.table(sheet.table.head(_FIRST_ROWS), "First rows of the table")
     columns: dict[str, str] = {}
     for place, (meaning, (title, text)) in zip(st.columns(len(_MEANINGS)), _MEANINGS.items(), strict=True):
         options, now = ["", *sheet.table.columns], reading.columns.get(meaning) or sheet.columns.get(meaning, "")
@@ -101,8 +101,10 @@ def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dat
     examples = seen.examples(column)
     rows = [{"Value": value, "Images": number} | pictures.columns(seen.root, examples.get(value, ()))
             for value, number in values.items()]  # fmt: skip
-    st.dataframe(rows, hide_index=True, row_height=pictures.SIDE, height=pictures.height(len(rows)), placeholder="",
-                 column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)})  # fmt: skip
+    widgets.table(
+        rows, f"Values of {column} with their images", row_height=pictures.SIDE, height=pictures.height(len(rows)),
+        placeholder="", column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)},
+    )  # fmt: skip
     before = reading.labels or (seen.understood_values(column, dataset) if dataset else {})
     return _sides("value", f"{root} {column}", values, before)
 
@@ -155,5 +157,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
         made = try_pattern(picked, seen.paths)
         st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
         if made.examples:
-            st.dataframe([{"Image": path, "Belongs to": group} for path, group in made.examples], hide_index=True)
+            widgets.table(
+                [{"Image": path, "Belongs to": group} for path, group in made.examples], "Images and their groups"
+            )
     return picked
