@@ -39,7 +39,7 @@ def show_coverage(predictions: pd.DataFrame, thresholds: DecisionThresholds) -> 
         return
     st.caption(
         f"By source: budget {thresholds.budget.max_fpr:.1%} false alarms, {thresholds.budget.max_fnr:.1%} passed "
-        "fakes. Held out: at thresholds that the other sources alone would give, as for a source that nobody knows."
+        "fakes. Held out: at the thresholds that the other sources alone would give, as for an unknown source."
     )
     _table(coverage(predictions, thresholds), _COVERAGE, {"real", "fake"}, "Error rates by source")
 
@@ -57,8 +57,8 @@ def show_refusals(entry: detectors.Entry) -> None:
     if not {"rules", "is_ood"} <= set(table):
         return
     st.caption(
-        "What each rule costs and saves, on held-out images as they are and after handling: a rule earns its keep "
-        "where the errors of what it refuses, if that were decided by its score, are larger than of what passes."
+        "What each rule costs and saves, on held-out images as they are and after handling: a rule is worth having "
+        "where the images that it refuses would be misjudged more often than those that it lets pass."
     )
     _table(refusal_table(table, entry.card.thresholds), _RULES, {"images", "alone"}, "What each rule refuses")
 
@@ -66,13 +66,15 @@ def show_refusals(entry: detectors.Entry) -> None:
 def show_gate(card: Card) -> None:
     """Shows what handling was measured to do to a detector's decisions, and the evidence for its words."""
     if rows := card.words.rows(card.thresholds):
-        st.markdown("**Fakes of sources that it had not learned from**")
+        st.markdown("**Fakes from sources that it was not trained on**")
         _table(rows, _WORDS, {"fakes", "refused", "below"}, "Fakes of each source below the lower threshold")
     gate = card.ood.gate if card.ood else None
     if gate is None or not gate.measured:
         return
     st.markdown(f"**After handling, on {widgets.plain(gate.fitted_on)}**")
-    st.caption("The thresholds are fitted on images after what keeps the error budget; the gate is to refuse the rest.")
+    st.caption(
+        "Thresholds are fitted on images after handling that keeps the error budget; the gate should refuse the rest."
+    )
     rows = [row.model_dump() | {"title": _title(row.handling)} for row in gate.measured]
     _table(rows, _GATE, {"images"}, "Error rates after each handling")
 

@@ -145,8 +145,8 @@ def _listed(card: Card) -> str:
     if card.trained_on is None:
         return "none: it cannot tell whether an image was among those that it was trained on"
     return (
-        f"hashes of {card.trained_on.train:,} training and {card.trained_on.validation:,} validation images, by which "
-        "it recognises them"
+        f"hashes of {card.trained_on.train:,} training and {card.trained_on.validation:,} validation images, so that "
+        "it can recognise them"
     )
 
 

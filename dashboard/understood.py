@@ -20,13 +20,13 @@ def state(dataset: Dataset) -> None:
     """Shows whether a person has confirmed what was understood."""
     reading = dataset.reading
     if reading.confirmed:
-        st.badge("Confirmed", icon=":material/check_circle:", color="green", help="A person has looked at it.")
+        st.badge("Confirmed", icon=":material/check_circle:", color="green", help="Somebody has checked it.")
     elif dataset.doubts:
-        st.badge("In doubt", icon=":material/help:", color="red", help="Look at it before you use the data set.")
+        st.badge("In doubt", icon=":material/help:", color="red", help="Check it before you use the data set.")
     else:
-        st.badge("Not confirmed yet", icon=":material/pending:", color="gray", help="Nobody has looked at it yet.")
+        st.badge("Not confirmed yet", icon=":material/pending:", color="gray", help="Nobody has checked it yet.")
     if reading.swapped:
-        st.badge("Turned around", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
+        st.badge("Swapped", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
 
 
 def headline(dataset: Dataset) -> None:
@@ -62,8 +62,8 @@ def _act(root: Path, dataset: Dataset) -> None:
             st.rerun()
         if st.button(
             "Real and fake are the wrong way round", icon=":material/swap_horiz:", disabled=not may,
-            help="Turns all labels of this data set around, here and wherever it is used from now on. The files are "
-            "not touched; a second click turns them back.",
+            help="Swaps all labels of this data set, here and wherever it is used from now on. The files are "
+            "not changed; a second click swaps them back.",
         ):  # fmt: skip
             actions.swap(root)
             st.rerun()

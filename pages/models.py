@@ -25,7 +25,7 @@ def act(entry: detectors.Entry) -> None:
                 actions.set_default(entry.key)
                 st.rerun()
         if entry.shipped:
-            st.caption("It ships with the package and cannot be renamed or deleted.")
+            st.caption("It ships with the package, so it cannot be renamed or deleted.")
         else:
             change(entry)
         if roles.may(Role.ANALYST):
