@@ -39,9 +39,9 @@ def show_coverage(predictions: pd.DataFrame, thresholds: DecisionThresholds) -> 
         return
     st.caption(
         f"By source: budget {thresholds.budget.max_fpr:.1%} false alarms, {thresholds.budget.max_fnr:.1%} passed "
-        "fakes. Held out: at thresholds that the other sources alone would give, as for a source that nobody knows."
+        "fakes. Held out: at the thresholds that the other sources alone would give, as for an unknown source."
     )
-    _table(coverage(predictions, thresholds), _COVERAGE, {"real", "fake"})
+    _table(coverage(predictions, thresholds), _COVERAGE, {"real", "fake"}, "Error rates by source")
 
 
 def show_refusals(entry: detectors.Entry) -> None:
@@ -57,33 +57,35 @@ def show_refusals(entry: detectors.Entry) -> None:
     if not {"rules", "is_ood"} <= set(table):
         return
     st.caption(
-        "What each rule costs and saves, on held-out images as they are and after handling: a rule earns its keep "
-        "where the errors of what it refuses, if that were decided by its score, are larger than of what passes."
+        "What each rule costs and saves, on held-out images as they are and after handling: a rule is worth having "
+        "where the images that it refuses would be misjudged more often than those that it lets pass."
     )
-    _table(refusal_table(table, entry.card.thresholds), _RULES, {"images", "alone"})
+    _table(refusal_table(table, entry.card.thresholds), _RULES, {"images", "alone"}, "What each rule refuses")
 
 
 def show_gate(card: Card) -> None:
     """Shows what handling was measured to do to a detector's decisions, and the evidence for its words."""
     if rows := card.words.rows(card.thresholds):
-        st.markdown("**Fakes of sources that it had not learned from**")
-        _table(rows, _WORDS, {"fakes", "refused", "below"})
+        st.markdown("**Fakes from sources that it was not trained on**")
+        _table(rows, _WORDS, {"fakes", "refused", "below"}, "Fakes of each source below the lower threshold")
     gate = card.ood.gate if card.ood else None
     if gate is None or not gate.measured:
         return
     st.markdown(f"**After handling, on {widgets.plain(gate.fitted_on)}**")
-    st.caption("The thresholds are fitted on images after what keeps the error budget; the gate is to refuse the rest.")
+    st.caption(
+        "Thresholds are fitted on images after handling that keeps the error budget; the gate should refuse the rest."
+    )
     rows = [row.model_dump() | {"title": _title(row.handling)} for row in gate.measured]
-    _table(rows, _GATE, {"images"})
+    _table(rows, _GATE, {"images"}, "Error rates after each handling")
 
 
 def _title(name: str) -> str:
     return "As it is" if name == ORIGINAL else next((h.title for h in handling.HANDLINGS if h.name == name), name)
 
 
-def _table(rows: list[dict[str, Any]], columns: dict[str, str], counts: set[str]) -> None:
+def _table(rows: list[dict[str, Any]], columns: dict[str, str], counts: set[str], alt: str) -> None:
     """A table with these columns, {key: title}; numbers are shares unless their key is among the counts."""
     table = pd.DataFrame([{title: row.get(key) for key, title in columns.items()} for row in rows])
     numeric = table.select_dtypes("number").columns
     shares = {title: _SHARE for key, title in columns.items() if key not in counts and title in numeric}
-    st.dataframe(table, hide_index=True, column_config=shares)
+    widgets.table(table, alt, column_config=shares)

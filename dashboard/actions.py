@@ -86,7 +86,7 @@ def register(root: str) -> Path:
     return registry.register(root)
 
 
-@needs(Role.TRAINER, "Taking a data set off the list")
+@needs(Role.TRAINER, "Removing a data set from the list")
 def forget(root: Path) -> None:
     """See `dfcore.datasets.registry.forget`."""
     from dfcore.datasets import registry
@@ -94,7 +94,7 @@ def forget(root: Path) -> None:
     registry.forget(root)
 
 
-@needs(Role.TRAINER, "Saying where a data set is now")
+@needs(Role.TRAINER, "Relocating a data set")
 def relocate(old: Path, new: str) -> Path:
     """Puts a data set's new place on the list; what was said of it and its audit go along."""
     from dfcore.audit import stored
@@ -116,7 +116,7 @@ def confirm(root: Path, confirmed: bool, seen: str = "") -> None:
     _change_reading(root, lambda _: {"confirmed": confirmed, "confirmed_of": seen})
 
 
-@needs(Role.TRAINER, "Turning around real and fake")
+@needs(Role.TRAINER, "Swapping real and fake")
 def swap(root: Path) -> None:
     """Turns around real and fake; a second time turns them back. What was confirmed before no longer is."""
     _change_reading(root, lambda reading: {"swapped": not reading.swapped} | _UNCONFIRMED)
@@ -128,13 +128,13 @@ def read_as(root: Path, **changes: Any) -> None:
     _change_reading(root, lambda _: changes | _UNCONFIRMED)
 
 
-@needs(Role.TRAINER, "Taking images out of the index, or putting them back")
+@needs(Role.TRAINER, "Excluding images, or restoring them")
 def exclude(root: Path, hashes: Collection[str], *, out: bool) -> None:
     """Takes images out of use by the hashes of their pixels, without touching files, or puts them back."""
     _change_reading(root, lambda reading: {"excluded": _with(reading.excluded, hashes, out)})
 
 
-@needs(Role.TRAINER, "Keeping images together, or letting them part")
+@needs(Role.TRAINER, "Grouping images")
 def keep_together(root: Path, groups: Collection[tuple[str, ...]], *, together: bool) -> None:
     """Remembers groups of images, by the hashes of their pixels, that never part between splits, or forgets them."""
     _change_reading(root, lambda reading: {"together": _with(reading.together, groups, together)})
@@ -244,13 +244,13 @@ def promote(run_id: str, name: str) -> None:
     library.promote(_run(run_id).bundle, workspace.models_dir(), name)
 
 
-@needs(Role.TRAINER, "Taking in a detector")
+@needs(Role.TRAINER, "Importing a detector")
 def take_in(name: str, data: bytes) -> None:
     """See `dfcore.exchange.import_export.unpack`."""
     import_export.unpack(data, workspace.models_dir(), name)
 
 
-@needs(Role.ANALYST, "Passing a detector on", noted=False)
+@needs(Role.ANALYST, "Downloading a detector", noted=False)
 def pack(folder: Path) -> Callable[[], bytes]:
     """Returns a function that packs a detector on download.
 
@@ -272,9 +272,9 @@ def rename(name: str, new: str) -> None:
 
 
 @needs(Role.TRAINER, "Deleting a detector")
-def delete_detector(name: str) -> None:
+def delete_detector(name: str, successor: str | None = None) -> None:
     """See `dfcore.detectors.library.delete`."""
-    library.delete(workspace.models_dir(), name)
+    library.delete(workspace.models_dir(), name, successor=successor)
 
 
 def _with(before: "tuple[_Result, ...]", ones: "Collection[_Result]", there: bool) -> "tuple[_Result, ...]":
@@ -301,7 +301,8 @@ def _run(run_id: str) -> Run:
 def _require_readable(config: "TrainConfig") -> None:
     if config.arch_file:
         raise AccessError(
-            f"A file of code is named on the command line only: dfcore train --arch-file. Received: {config.arch_file}."
+            "A file with code can be given on the command line only: dfcore train --arch-file. "
+            f"Received: {config.arch_file}."
         )
     workspace.require_readable(Path(config.data_root))
     if config.weights not in architectures.BY_NAME:

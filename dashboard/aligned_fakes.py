@@ -14,7 +14,9 @@ _SHOWN = 20
 
 def offer(root: Path, dataset: Dataset | None) -> None:
     """Offers to make aligned fakes; `dataset` is None where nothing tells classes, so all pictures count as real."""
-    if audit_work.watch(background.align_key(root), kept="Pairs already made are kept: the same settings go on there."):
+    if audit_work.watch(
+        background.align_key(root), kept="Pairs already made are kept: the same settings go on from there."
+    ):
         return
     if place := widgets.folded("Make aligned fakes of its real pictures", f"align {root}", icon=":material/join:"):
         with place, widgets.errors():
@@ -55,11 +57,11 @@ def _form(root: Path, dataset: Dataset | None) -> None:
     from dfcore.synthesis import KINDS, WHOLE, stored
     from dfcore.synthesis.plan import Plan
 
-    whole = "Nothing says which pictures are real here, so **all are taken as real**. " if dataset is None else ""
+    whole = "Nothing here says which pictures are real, so **all are taken as real**. " if dataset is None else ""
     st.markdown(
         f"{whole}Each real picture goes through a decoder; picture and reconstruction are then cropped, resized and "
-        "coded alike, so that nothing but the decoder's traces tells them apart. The pairs become a new data set, "
-        "which says that its fakes are self-made. The originals are not touched."
+        "coded alike, so that only the decoder's traces distinguish them. The pairs become a new data set, "
+        "which says that its fakes are self-made. The originals are not changed."
     )
     for folder in made_of(stored.name_of(root), stored.SUFFIX):
         if st.button(
@@ -80,15 +82,15 @@ def _form(root: Path, dataset: Dataset | None) -> None:
             1_000_000,
             None,
             placeholder="all",
-            help="Drawn by the seed. Empty takes all of them.",
+            help="Chosen at random, by the seed. Leave it empty for all of them.",
         )
         pairs = middle.number_input(
-            "Pairs of each picture", 1, 20, 1, help="Each with another decoder, crop and coding."
+            "Pairs per picture", 1, 20, 1, help="Each with a different decoder, crop and compression."
         )
         seed = right.number_input("Seed", 0, 2**31 - 1, 0, help="The same seed gives the same files.")
         if st.form_submit_button(
             "Make aligned fakes", type="primary", icon=":material/join:", disabled=not roles.may(Role.TRAINER),
-            help="TAEF2 takes some seconds a megapixel. It can be stopped, and goes on with the same settings.",
+            help="TAEF2 takes a few seconds per megapixel. You can stop it and resume with the same settings.",
         ):  # fmt: skip
             actions.start_aligning(root, Plan(tuple(kinds), int(seed), int(pairs), int(limit) if limit else None))
             st.rerun()

@@ -26,9 +26,9 @@ class _Style(NamedTuple):
 
 STYLES: dict[Severity, _Style] = {
     "high": _Style("red", "error", "High", "Makes results worthless."),
-    "medium": _Style("yellow", "warning", "Medium", "Makes results wrong by an unknown amount."),
+    "medium": _Style("yellow", "warning", "Medium", "Distorts results by an unknown amount."),
     "low": _Style("gray", "info", "Low", "Worth knowing."),
-    "ok": _Style("green", "check_circle", "No fault", "A check that found nothing, or that could not be made."),
+    "ok": _Style("green", "check_circle", "No fault", "A check that found nothing, or that could not be run."),
 }
 
 

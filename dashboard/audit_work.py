@@ -51,13 +51,13 @@ def _progress(key: str) -> None:
         st.progress(min(task.done / task.total, 1.0) if task.total else 0.0, widgets.plain(text))
         with st.container(horizontal=True, vertical_alignment="center"):
             if task.stopping:
-                st.caption("Stopping after the current piece of work …")
+                st.caption("Stopping after the current step …")
             else:
                 st.button(
                     "Stop", icon=":material/stop:", key=f"stop {key}", disabled=not roles.may(Role.TRAINER),
-                    help="Ends it; what was stored before is kept.", on_click=_stop, args=(key,),
+                    help="Stops it; results stored so far are kept.", on_click=_stop, args=(key,),
                 )  # fmt: skip
-            st.caption("It goes on while you visit other pages.")
+            st.caption("It continues while you visit other pages.")
 
 
 def _stop(key: str) -> None:

@@ -1,5 +1,8 @@
 """A detector's card: what it is, its limits, its results, and the full record when opened."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import streamlit as st
 
 from dashboard import abstention, error_reporting, widgets
@@ -41,7 +44,7 @@ def show_card(card: Card, key: str) -> None:
             f"**What adapting to {widgets.plain(card.adapted.source)} gained and cost**, on images that nothing had "
             "learned from, before and after; the new source first"
         )
-        st.dataframe(card.adapted.shown(), hide_index=True)
+        widgets.table(card.adapted.shown(), "Metrics by source, before and after adapting")
     if card.robustness:
         _show_robustness(card, key)
     if card.measured:
@@ -49,8 +52,8 @@ def show_card(card: Card, key: str) -> None:
         columns = _measured_columns()
         rows = [{title: row.get(key) for key, title in columns.items()} for row in card.measured]
         shares = list(columns.values())[3:]
-        st.dataframe(rows, hide_index=True,
-                     column_config={name: st.column_config.NumberColumn(format="%.3f") for name in shares})  # fmt: skip
+        digits = {name: st.column_config.NumberColumn(format="%.3f") for name in shares}
+        widgets.table(rows, "Metrics on other data sets", column_config=digits)
     if (card.ood and card.ood.gate) or card.words.sources:
         _show_gate(card, key)
     _show_whole(card, key)
@@ -69,7 +72,15 @@ def _show_robustness(card: Card, key: str) -> None:
     if place := widgets.folded(
         f"Robustness to recompression, resizing and other changes, on {result['split']}", f"robustness_{key}"
     ):
-        place.plotly_chart(figures.robustness(result["rows"], widgets.titles(summary())), key=f"robust_{key}")
+        figure = figures.robustness(result["rows"], widgets.titles(summary()))
+        with place:
+            widgets.chart(figure, f"robust_{key}", f"Metrics after each change of the images. {_told(result['rows'])}")
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """ROC AUC after each change, in words."""
+    name = METRICS["roc_auc"].title
+    return "; ".join(f"{row['title']}: {name} {METRICS['roc_auc'].shown(row.get('roc_auc'))}" for row in rows)
 
 
 @error_reporting.fragment()
@@ -99,7 +110,7 @@ def _show_whole(card: Card, key: str) -> None:
         rows["Self-made fakes"] = training.self_made
     if whole := widgets.folded("Full card", f"card_{key}"):
         text = [widgets.plain(value) for value in rows.values()]
-        whole.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal")
+        whole.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal", alt="Full card")
         whole.json(card.model_dump(mode="json"), expanded=False)
 
 
@@ -134,8 +145,8 @@ def _listed(card: Card) -> str:
     if card.trained_on is None:
         return "none: it cannot tell whether an image was among those that it was trained on"
     return (
-        f"hashes of {card.trained_on.train:,} training and {card.trained_on.validation:,} validation images, by which "
-        "it recognises them"
+        f"hashes of {card.trained_on.train:,} training and {card.trained_on.validation:,} validation images, so that "
+        "it can recognise them"
     )
 
 

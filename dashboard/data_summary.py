@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import audit_view, audit_work, background, understood, widgets
-from dashboard.navigation import ask_for_dataset, path
+from dashboard.navigation import ask_for_dataset, go
 from dfcore.audit import Audit
 from dfcore.audit.stored import is_stale, recall
 from dfcore.datasets import Dataset
@@ -19,11 +19,9 @@ def show(root: Path, dataset: Dataset) -> None:
         st.markdown("**Before you train: what is known of this data set**")
         _reading(dataset)
         _audit(root, dataset)
-        if st.button(
-            "Look at it in Data sets", icon=":material/photo_library:", type="tertiary", key="look at data set"
-        ):
+        if st.button("Open it in Data sets", icon=":material/photo_library:", type="tertiary", key="look at data set"):
             ask_for_dataset(root)
-            st.switch_page(path("datasets"))
+            go("datasets")
 
 
 def _reading(dataset: Dataset) -> None:
@@ -49,7 +47,10 @@ def _audit(root: Path, dataset: Dataset) -> None:
     if audit is None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge("Not audited", icon=":material/pending:", color="gray")
-            st.markdown("Nobody has checked what a detector could learn here beside traces.", width="content")
+            st.markdown(
+                "Nobody has checked yet what a detector could learn here other than traces.",
+                width="content",
+            )
             audit_work.offer(root, dataset, "Audit now")
         return
     stale = is_stale(audit, dataset)

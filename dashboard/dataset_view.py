@@ -53,7 +53,7 @@ def _ask(root: Path, error: LayoutError) -> None:
     if more:
         with st.expander("More on this", icon=":material/info:"):
             st.markdown("\n".join(f"- {widgets.told(line.strip())}" for line in more))
-    st.subheader("Say how it is to be read")
+    st.subheader("Describe how to read it")
     st.session_state["datasets_tab"] = TABS[0]  # Where the answer is shown.
     mapping_form.show(root, recall(root), None)
 
@@ -77,20 +77,19 @@ def _understood(root: Path, scanned: Dataset) -> None:
     dataset = assign_splits(scanned)
     unlabelled = int((dataset.table.split == "unlabelled").sum())
     counts, facts = st.columns(2)
-    counts.dataframe(dataset.counts())
+    widgets.table(dataset.counts(), "Images by split and class", place=counts, hide_index=False)
     if scanned.usable.split.isna().any():
         counts.caption(
             "Splits are drawn automatically: seeded, stratified, with copies of an image, and images of one source, in "
             "the same split."
         )
     if sources := dataset.usable.source_id.nunique():
-        counts.caption(f"{sources:,} sources (videos, persons, pictures), never parted where splits are drawn.")
+        counts.caption(f"{sources:,} sources (videos, persons, pictures), never divided between splits that are drawn.")
     if unlabelled:
         counts.caption(f"{unlabelled:,} more images have no label; `dfcore predict` can score them.")
     sides = pd.Series(dataset.usable.width.astype(str) + " x " + dataset.usable.height.astype(str), name="images")
-    facts.dataframe(
-        sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index(), hide_index=True
-    )
+    most = sides.value_counts().head(5).rename_axis("most frequent sizes (pixels)").reset_index()
+    widgets.table(most, "Most frequent sizes", place=facts)
     for note in (note for note in dataset.notes if note != dataset.self_made):
         st.markdown(f":material/info: {widgets.told(note)}")
     # Where a class is missing, something was not understood.
@@ -109,7 +108,7 @@ def _images(_: Path, scanned: Dataset) -> None:
     dataset = assign_splits(scanned)
     there = [split for split in SPLITS if (dataset.usable.split == split).any()]
     if not there:
-        st.caption("There is no image that can be used.")
+        st.caption("There are no usable images.")
         return
     split = st.segmented_control("Split", there, default=there[0], required=True, help="Which images to show.")
     rows = dataset.usable[dataset.usable.split == split]

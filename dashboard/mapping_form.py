@@ -27,9 +27,9 @@ _MEANINGS: dict[_Meaning, tuple[str, str]] = {
 }  # fmt: skip
 _OWN = "own"
 _PATTERNS = {
-    "": "As the folders tell",
+    "": "As the folders suggest",
     r"([^/]+)/[^/]+$": "All images of one folder",
-    r"([^/]+?)[_\-. ]*\d+\.\w+$": "Same file name but for the number at its end",
+    r"([^/]+?)[_\-. ]*\d+\.\w+$": "Same file name except for the number at the end",
     r"([^/_\-]+)[^/]*$": "Same start of the file name, up to _ or -",
     OFF: page_words.APART,
     _OWN: "A pattern of my own",
@@ -53,13 +53,13 @@ def show(root: Path, reading: Reading, dataset: Dataset | None) -> None:
         may, buttons = roles.may(Role.TRAINER), st.container(horizontal=True)
         if buttons.button(
             "Read it this way", type="primary", icon=":material/save:", key=f"read {root}", disabled=not may,
-            help="Remembered for this data set. Afterwards look at what was understood, and confirm it.",
+            help="Remembered for this data set. Then check what was understood, and confirm it.",
         ):  # fmt: skip
             actions.read_as(root, groups=pattern, **changes)
             st.rerun()
         if _said(reading) and buttons.button(
-            "Forget what was said", type="tertiary", icon=":material/undo:", key=f"unsay {root}", disabled=not may,
-            help="Reads the data set as if nothing had been said of its columns, values, folders and groups.",
+            "Forget these answers", type="tertiary", icon=":material/undo:", key=f"unsay {root}", disabled=not may,
+            help="Reads the data set as if you had said nothing about its columns, values, folders and groups.",
         ):  # fmt: skip
             actions.read_as(root, columns={}, labels={}, class_folders={}, groups="")
             st.rerun()
@@ -74,7 +74,7 @@ def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None)
     sheet = seen.sheet
     assert sheet is not None
     st.caption(f"The first rows of {widgets.plain(sheet.name)}")
-    st.dataframe(sheet.table.head(_FIRST_ROWS), hide_index=True)
+    widgets.table(sheet.table.head(_FIRST_ROWS), "First rows of the table")
     columns: dict[str, str] = {}
     for place, (meaning, (title, text)) in zip(st.columns(len(_MEANINGS)), _MEANINGS.items(), strict=True):
         options, now = ["", *sheet.table.columns], reading.columns.get(meaning) or sheet.columns.get(meaning, "")
@@ -101,8 +101,10 @@ def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dat
     examples = seen.examples(column)
     rows = [{"Value": value, "Images": number} | pictures.columns(seen.root, examples.get(value, ()))
             for value, number in values.items()]  # fmt: skip
-    st.dataframe(rows, hide_index=True, row_height=pictures.SIDE, height=pictures.height(len(rows)), placeholder="",
-                 column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)})  # fmt: skip
+    widgets.table(
+        rows, f"Values of {column} with their images", row_height=pictures.SIDE, height=pictures.height(len(rows)),
+        placeholder="", column_config=pictures.config() | {"Value": st.column_config.TextColumn(column)},
+    )  # fmt: skip
     before = reading.labels or (seen.understood_values(column, dataset) if dataset else {})
     return _sides("value", f"{root} {column}", values, before)
 
@@ -110,7 +112,7 @@ def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dat
 def _folders(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
     shown = dict(list(seen.folders.items())[:_SHOWN_FOLDERS])
     if not shown:
-        st.markdown("All images lie directly in this folder: nothing names their class. Sort them into two folders.")
+        st.markdown("All images are directly in this folder, so nothing tells their class. Sort them into two folders.")
         return {}
     if len(seen.folders) > len(shown):
         st.caption(f"The {len(shown)} most frequent of {len(seen.folders):,} folder names.")
@@ -130,7 +132,7 @@ def _sides(what: str, key: str, counts: Mapping[str, int], before: Mapping[str, 
             [value for value in options if before.get(value) == name], key=f"{what} {name} {key}",
             format_func=lambda value: f"{value or '(empty)'}  ({counts[value]:,} images)",
             placeholder=f"Choose {what}s",
-            help=f"Every {what} whose images are {name}. Images of what stands in neither list are not used.",
+            help=f"Every {what} whose images are {name}. Images of whatever is in neither list are not used.",
         )  # fmt: skip
         result |= dict.fromkeys(picked, name)
     return result
@@ -155,5 +157,7 @@ def _groups(root: Path, seen: Preview, reading: Reading) -> str:
         made = try_pattern(picked, seen.paths)
         st.caption(f"{made.matched:,} of {made.paths:,} images fall into {made.groups:,} groups.")
         if made.examples:
-            st.dataframe([{"Image": path, "Belongs to": group} for path, group in made.examples], hide_index=True)
+            widgets.table(
+                [{"Image": path, "Belongs to": group} for path, group in made.examples], "Images and their groups"
+            )
     return picked

@@ -28,7 +28,7 @@ def _one(root: Path) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         place = st.text_input(
             f"{widgets.plain(root.name)} was at {widgets.plain(root)}", key=f"moved {root}", disabled=not may,
-            placeholder="Where it is now", help="The folder or manifest under its new path. What was said of it and "
+            placeholder="Where it is now", help="The folder or manifest under its new path. Your answers about it and "
             "its audit are kept.",
         )  # fmt: skip
         if st.button("It is here now", key=f"relocate {root}", icon=":material/drive_file_move:", disabled=not may):

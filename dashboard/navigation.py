@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
@@ -70,6 +71,17 @@ def ask_for_dataset(folder: Path) -> None:
 def asked_dataset() -> str | None:
     """The folder that Data sets was asked to open, once."""
     return st.session_state.pop(_ASKED, None)
+
+
+def go(name: str, **parameters: str) -> NoReturn:
+    """Opens another page, whose address has these query parameters and no others.
+
+    Every change of page goes through here: `st.switch_page` without parameters of its own raises on a page whose
+    widgets are bound to the address, as soon as one of them is not at its default.
+    """
+    for each in parameters:
+        st.session_state.pop(f"{each}_written", None)  # The address decides, see `widgets.addressed`.
+    st.switch_page(path(name), query_params=parameters)
 
 
 def path(name: str) -> str:

@@ -1,20 +1,15 @@
 """Panels of Evaluate: calibration and decisions, robustness, cross-evaluation matrix, comparison of two detectors."""
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import abstention, actions, detectors, inference_queue, prediction_sources, stored, widgets
-from dfcore import figures, workspace
+from dfcore import figures
 from dfcore.datasets import SPLITS
-from dfcore.datasets.registry import registered
 from dfcore.detectors.card import Card
-from dfcore.evaluation import calibration_error, paired, reliability, results, robustness, splits_as_trained, three_way
+from dfcore.evaluation import calibration_error, paired, reliability, robustness, splits_as_trained, three_way
 from dfcore.evaluation.metrics import METRICS, summary
-from dfcore.evaluation.overlap import cell, found, in_words, overlap
-from dfcore.evaluation.results import Measurement
+from dfcore.evaluation.overlap import found, in_words, overlap
 
 
 def show_overlap(source: prediction_sources.Source, predictions: pd.DataFrame, threshold: float) -> None:
@@ -61,12 +56,17 @@ def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -
     left, right = st.columns(2)
     with left:
         st.caption("Reliability: for calibrated scores, the points lie on the diagonal")
-        st.plotly_chart(
-            figures.reliability(reliability(labels, scores), f"{METRICS['ece'].title} {ece:.3f}"), key="reliability"
-        )
+        shown = f"{METRICS['ece'].title} {ece:.3f}"
+        widgets.chart(
+            figures.reliability(reliability(labels, scores), shown), "reliability",
+            f"Reliability diagram, share of fakes against score: {shown}.",
+        )  # fmt: skip
     with right:
         st.caption("Decisions on real and fake images")
-        st.plotly_chart(figures.answers(result), key="answers")
+        widgets.chart(
+            figures.answers(result), "answers",
+            f"Decisions on real and fake images, as bars: {result['abstention_rate']:.1%} of all are inconclusive.",
+        )  # fmt: skip
         if result["ood_rate"]:
             st.caption(f"{result['ood_rate']:.1%} are out of distribution (unlike the training images): inconclusive.")
     abstention.show_coverage(table, entry.card.thresholds)
@@ -82,11 +82,17 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
     rows = prediction_sources.robustness_of(entry, source)
     if rows:
         st.caption(f"{rows[0]['images']:,} images of the {widgets.plain(source.title)}, rescored after each change.")
-        st.plotly_chart(figures.robustness(rows, widgets.titles(summary())), key="robustness")
+        widgets.chart(
+            figures.robustness(rows, widgets.titles(summary())), "robustness",
+            "Metrics after each change of the images; the table below has the same figures.",
+        )  # fmt: skip
         columns = {metric.key: metric.title for metric in summary()} | {"abstention_rate": "Inconclusive"}
         table = pd.DataFrame(rows).set_index("title").rename_axis("Change")[list(columns)]
-        st.dataframe(table.rename(columns=columns), column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in columns.values()})  # fmt: skip
+        digits = {name: st.column_config.NumberColumn(format="%.3f") for name in columns.values()}
+        widgets.table(
+            table.rename(columns=columns), "Metrics after each change of the images", hide_index=False,
+            column_config=digits,
+        )  # fmt: skip
     else:
         st.markdown("Not measured on these images yet. Measuring rescores each image after eleven small changes.")
     if source.root is None:
@@ -105,71 +111,6 @@ def show_robustness(entry: detectors.Entry, source: prediction_sources.Source) -
             )  # fmt: skip
         prediction_sources.keep_robustness(entry, source, rows)
         st.rerun()
-
-
-def measure_elsewhere(entry: detectors.Entry) -> None:
-    """Measures the detector on another registered data set."""
-    from dfcore.evaluation import measure
-
-    folders = [str(path) for path in registered()]
-    if not folders:
-        widgets.empty("Register another data set first.", "datasets", "Data sets", "photo_library")
-        return
-    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
-    root = Path(a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
-                            help="Registered under Data sets."))  # fmt: skip
-    split = b.selectbox("Split", ["all", *SPLITS], key="other_split", help="all: every labelled image.")
-    if c.button("Measure", icon=":material/play_arrow:"):
-        actions.require_measuring()
-        progress = widgets.progress("Loading the detector …")
-        dataset = splits_as_trained(entry.card, stored.dataset(root), detectors.detector(entry).trained_on)
-        with inference_queue.measuring.take():
-            metrics, result = measure(
-                detectors.detector(entry), dataset, None if split == "all" else split, cache_dir=workspace.cache_dir(),
-                progress=progress,
-            )  # fmt: skip
-        metrics["root"] = str(dataset.root)
-        results.store(workspace.measurements_dir(), entry.card.model_sha256, metrics, result)
-        st.rerun()
-
-
-def show_matrix() -> None:
-    """Shows one metric of every detector on every data set it was measured on."""
-    rows = [row for entry in detectors.detectors() for row in _matrix_rows(entry)]
-    if not rows:
-        st.info("No detector was measured on another data set yet. Measure one above.", icon=":material/grid_on:")
-        return
-    titles = widgets.titles(summary())
-    key = st.segmented_control("Metric", list(titles), format_func=titles.__getitem__, default="roc_auc",
-                               required=True, key="matrix_figure", help="The metric shown in the cells.")  # fmt: skip
-    cells = []
-    for row in rows:
-        value = row["metrics"].get(key)
-        text = "one class only" if value is None else f"{value:.3f}<br>{row['metrics']['images']:,} images"
-        text += _trained_on(row["metrics"])
-        cells.append({"detector": row["detector"], "data set": row["data set"], "value": value, "text": text})
-    st.plotly_chart(figures.cross_evaluation(cells), key="matrix")
-    st.caption(
-        "Figures that include images which the detector was trained on are far too optimistic; the cells say how many."
-    )
-
-
-def _trained_on(metrics: dict[str, Any]) -> str:
-    """Line of a cell that tells how many of its images the detector was trained on; "" if none was found."""
-    text = cell(metrics.get("trained_on"), same_data=bool(metrics.get("same_data_as_training")))
-    return {"none found": "", "unknown": "<br>trained on: unknown", "yes": "<br>(trained on it)"}.get(
-        text, f"<br>trained on: {text}"
-    )
-
-
-def _matrix_rows(entry: detectors.Entry) -> list[dict[str, Any]]:
-    title = f"Run {entry.run.id}" if entry.run else entry.key
-    return [{"detector": title, "data set": result.title, "metrics": result.metrics} for result in measured(entry)]
-
-
-def measured(entry: detectors.Entry) -> list[Measurement]:
-    """Stored measurements of a detector on other data sets."""
-    return results.stored(workspace.measurements_dir(), entry.card.model_sha256)
 
 
 def show_comparison(entry: detectors.Entry, source: prediction_sources.Source) -> None:

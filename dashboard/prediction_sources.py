@@ -19,6 +19,9 @@ from dfcore.labels import FAKE, REAL
 from dfcore.runs import readable
 from dfcore.utils.files import read_json, write_json
 
+# Characters of a name in a legend.
+_SHORT = 24
+
 
 @dataclass(frozen=True)
 class Source:
@@ -39,6 +42,12 @@ class Source:
     root: Path | None
     split: str
     measured: dict[str, Any] | None = None
+
+    @property
+    def short(self) -> str:
+        """A name that fits a legend."""
+        text = self.key if self.measured is None else self.title
+        return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
     def self_made(self, card: Card) -> str:
         """What is to be said of self-made fakes among its images; empty if there are none."""

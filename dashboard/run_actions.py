@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import actions, error_reporting, widgets
-from dashboard.navigation import path
+from dashboard import actions, dialogs, error_reporting, widgets
+from dashboard.navigation import go
 from dfcore.runs import Run, State, readable, summary
 
 
@@ -28,13 +28,13 @@ def show(run: Run) -> None:
             actions.resume(run.id)
             st.rerun()
         if state is State.COMPLETED and st.button("Evaluate", icon=":material/query_stats:", type="primary"):
-            st.switch_page(path("evaluate"), query_params={"detector": f"run:{run.id}"})
+            go("evaluate", detector=f"run:{run.id}")
         if config and st.button(
             "Train again with changes", icon=":material/tune:", help="Opens Train with this run's settings."
         ):
             st.session_state["train_again"] = config
             st.session_state["train_again_id"] = run.id
-            st.switch_page(path("train"))
+            go("train")
         if not (state and state.active) and st.button("Delete", icon=":material/delete:"):
             _confirm_delete(run)
     _notes(run)
@@ -47,7 +47,7 @@ def _records(run: Run) -> None:
         if settings := widgets.folded("Settings", "run_settings"):
             config = run.config()
             rows = {"Setting": list(config), "Value": [str(value) for value in config.values()]}
-            settings.dataframe(rows, hide_index=True)
+            widgets.table(rows, "Settings of the run", place=settings)
         if log := widgets.folded("Log", "run_log"):
             log.container(height=320).code(run.log_tail() or "The log is empty so far.", language=None)
 
@@ -68,10 +68,9 @@ def _confirm_delete(run: Run) -> None:
         f"**{name}** ({widgets.plain(run.id)}) will be deleted permanently, with its checkpoints, predictions and "
         "detector. A detector promoted to the library is kept."
     )
-    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=_delete, args=(run,))
+    dialogs.decide("Delete for good", lambda: _delete(run), done=f"{name} is deleted.")
 
 
 def _delete(run: Run) -> None:
-    with error_reporting.reported(), widgets.errors():
-        actions.delete_run(run.id)
-        st.session_state.pop("run", None)
+    actions.delete_run(run.id)
+    widgets.forget_address("run", run.id)

@@ -20,13 +20,13 @@ def state(dataset: Dataset) -> None:
     """Shows whether a person has confirmed what was understood."""
     reading = dataset.reading
     if reading.confirmed:
-        st.badge("Confirmed", icon=":material/check_circle:", color="green", help="A person has looked at it.")
+        st.badge("Confirmed", icon=":material/check_circle:", color="green", help="Somebody has checked it.")
     elif dataset.doubts:
-        st.badge("In doubt", icon=":material/help:", color="red", help="Look at it before you use the data set.")
+        st.badge("In doubt", icon=":material/help:", color="red", help="Check it before you use the data set.")
     else:
-        st.badge("Not confirmed yet", icon=":material/pending:", color="gray", help="Nobody has looked at it yet.")
+        st.badge("Not confirmed yet", icon=":material/pending:", color="gray", help="Nobody has checked it yet.")
     if reading.swapped:
-        st.badge("Turned around", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
+        st.badge("Swapped", icon=":material/swap_horiz:", color="violet", help="Real and fake were swapped here.")
 
 
 def headline(dataset: Dataset) -> None:
@@ -62,8 +62,8 @@ def _act(root: Path, dataset: Dataset) -> None:
             st.rerun()
         if st.button(
             "Real and fake are the wrong way round", icon=":material/swap_horiz:", disabled=not may,
-            help="Turns all labels of this data set around, here and wherever it is used from now on. The files are "
-            "not touched; a second click turns them back.",
+            help="Swaps all labels of this data set, here and wherever it is used from now on. The files are "
+            "not changed; a second click swaps them back.",
         ):  # fmt: skip
             actions.swap(root)
             st.rerun()
@@ -78,16 +78,19 @@ def _tree(dataset: Dataset) -> None:
     table = pd.DataFrame([_row(folder) | pictures.columns(dataset.root, folder.samples) for folder in largest])
     told = [column for column in ("Split", "Group") if table[column].any()]
     shown = table[["Folder", "Class", "Images", *told, *pictures.config()]]
-    st.dataframe(
-        shown.style.map(_coloured, subset=["Class"]), hide_index=True, row_height=pictures.SIDE,
-        height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
-        placeholder="", alt="Folders with their class, split, group and images",
+    widgets.table(
+        shown.style.map(_coloured, subset=["Class"]), "Folders with their class, split, group and images",
+        row_height=pictures.SIDE, height=pictures.height(len(table)), column_config=_columns() | pictures.config(),
+        placeholder="",
     )  # fmt: skip
     if not rest:
         return
     label = f"… {len(rest):,} more folders with {sum(folder.images for folder in rest):,} images"
     if more := widgets.folded(label, f"more folders {dataset.root}"):
-        more.dataframe(pd.DataFrame([_row(folder) for folder in rest]), hide_index=True, column_config=_columns())
+        widgets.table(
+            pd.DataFrame([_row(folder) for folder in rest]), "Smaller folders with their class and images", place=more,
+            column_config=_columns(),
+        )  # fmt: skip
 
 
 def _row(folder: FolderReading) -> dict[str, Any]:
@@ -129,7 +132,10 @@ def show_left_out(root: Path, dataset: Dataset) -> None:
         return
     table = pd.DataFrame(rows)
     by_reason = table.groupby("Reason", sort=False).Files.sum().sort_values(ascending=False).reset_index()
-    st.dataframe(by_reason, hide_index=True, column_config={"Reason": st.column_config.TextColumn(width="large")})
+    widgets.table(
+        by_reason, "Files that are not used, by reason",
+        column_config={"Reason": st.column_config.TextColumn(width="large")},
+    )  # fmt: skip
     if dataset.reading.excluded and st.button(
         "Put back what was taken out of the index", icon=":material/undo:", disabled=not roles.may(Role.TRAINER),
         help="Images that were taken out by hand, such as those of an audit's findings, are used again.",
@@ -138,4 +144,4 @@ def show_left_out(root: Path, dataset: Dataset) -> None:
             actions.exclude(root, dataset.reading.excluded, out=False)
             st.rerun()
     if each := widgets.folded(f"One by one ({len(table):,})", f"left out {dataset.root}"):
-        each.dataframe(table, hide_index=True)
+        widgets.table(table, "Files that are not used, one by one", place=each)

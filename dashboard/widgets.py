@@ -1,15 +1,15 @@
 """Widgets shared by several pages: badges, empty states, errors, galleries, metrics."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import streamlit as st
 
 from dashboard import detectors, uploads
 from dashboard.markup import plain
-from dashboard.navigation import path
+from dashboard.navigation import go, path
 from dashboard.page_words import page_words
 from dfcore.confidence import FINDINGS
 from dfcore.errors import BusyError, ConfigError, DfcoreError
@@ -18,6 +18,13 @@ from dfcore.labels import NAMES
 if TYPE_CHECKING:
     from dfcore.evaluation import Metric
 
+# What stands in a table where there is nothing.
+MISSING = "\N{EN DASH}"
+_CHART = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}
 # Width in pixels: fits the longest title, and four tiles in a frame on a 1440-pixel page.
 _TILE = 230
 
@@ -71,6 +78,19 @@ def empty(text: str, link: str, label: str, icon: str) -> None:
         st.page_link(path(link), label=label, icon=f":material/{icon}:")
 
 
+def link(page: str, label: str, help: str, icon: str, **parameters: str) -> None:
+    """Link to what a card on a page is about.
+
+    Args:
+        page: Name of the page that shows it.
+        label: Text of the link.
+        help: Help text.
+        icon: Name of a Material icon.
+        parameters: Query parameters that name it.
+    """
+    st.page_link(path(page), label=label, icon=f":material/{icon}:", help=help, query_params=parameters)
+
+
 def state_badge(state: str) -> None:
     """Shows a run's state as a badge with an icon."""
     st.badge(state, icon=f":material/{STATE_ICONS[state]}:", color=STATE_COLOURS.get(state, "gray"))
@@ -116,7 +136,9 @@ def choose_detectors(key: str = "detector", *, automatic: bool = True) -> list[d
     return library if chosen == "auto" else [entries[chosen]]
 
 
-def addressed(label: str, options: dict[str, str], name: str, *, help: str, place: Any = st) -> str:
+def addressed(
+    label: str, options: dict[str, str], name: str, *, help: str, place: Any = st, what: str = "", buttons: bool = False
+) -> str:
     """Select box whose value is always in the URL under `name`, so that the view can be shared.
 
     Streamlit's own binding omits the first option from the URL; here the first option is the latest run, which changes
@@ -128,6 +150,8 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
         name: Name of the query parameter.
         help: Help text.
         place: Container to draw into.
+        what: What one option is, where the label does not say it.
+        buttons: Draws all options side by side instead, for a few short ones.
     """
     # A URL value not written by this box overrides it; afterwards the box decides.
     asked = st.query_params.get(name)
@@ -137,16 +161,85 @@ def addressed(label: str, options: dict[str, str], name: str, *, help: str, plac
         st.session_state[name] = asked
     if st.session_state.get(name) not in options:
         st.session_state.pop(name, None)
-    picked = place.selectbox(
-        label, list(options), format_func=options.__getitem__, key=name, persist_state="session", help=help
-    )
+    texts: dict[str, Any] = {"format_func": options.__getitem__, "help": help}
+    if buttons:
+        st.session_state.setdefault(name, next(iter(options)))
+        picked = place.segmented_control(
+            label, list(options), required=True, key=name, persist_state="session", **texts
+        )
+    else:
+        picked = place.selectbox(label, list(options), key=name, persist_state="session", **texts)
     if wanted and wanted[0] not in options:
         st.session_state[f"{name}_gone"] = wanted[0], picked
-    gone, instead = st.session_state.get(f"{name}_gone", (None, None))
-    if gone is not None and instead == picked:  # Said until something else is picked.
-        missing(label, gone, f"Shown is {options[picked]}.", place)
+    if (gone := still_gone(name, picked)) is not None:
+        missing(what or label, gone, f"Shown is {options[picked]}.", place)
     st.query_params[name] = st.session_state[f"{name}_written"] = picked
     return picked
+
+
+def addressed_several(
+    label: str,
+    options: dict[str, str],
+    name: str,
+    *,
+    what: str,
+    known: Container[str],
+    most: int,
+    help: str,
+    place: Any = st,
+) -> list[str]:
+    """Like `addressed`, for any number of values.
+
+    Args:
+        label: Label of the box.
+        options: {value in the URL: text shown}.
+        name: Name of the query parameter, repeated for each value.
+        what: What one option is, in a word.
+        known: Values that exist, among the options or not; what is asked for beside them is told as missing.
+        most: The largest number of values.
+        help: Help text.
+        place: Container to draw into.
+    """
+    asked, written = st.query_params.get_all(name), f"{name}_written"
+    if asked and asked != st.session_state.get(written):
+        st.session_state[name] = asked
+    before = st.session_state.get(name, [])
+    st.session_state[name] = [value for value in before if value in options][:most]
+    picked = place.multiselect(label, list(options), format_func=options.__getitem__, key=name,
+                               persist_state="session", max_selections=most, help=help)  # fmt: skip
+    gone = [value for value in before if value not in known]
+    if (lost := still_gone(name, picked, ", ".join(gone) or None)) is not None:
+        missing(what, lost, place=place)
+    st.query_params[name] = st.session_state[written] = picked
+    return picked
+
+
+def unfit(name: str, fits: Callable[[str], bool]) -> str | None:
+    """What the address asks of a widget bound to it that cannot be; call it before Streamlit drops that in silence."""
+    asked = st.query_params.get(name)
+    return None if asked is None or fits(asked) else asked
+
+
+def still_gone(name: str, picked: Any, asked: str | None = None) -> str | None:
+    """What an address asked for in vain, told until the user picks something else; None if there is no such thing.
+
+    Args:
+        name: Name of the query parameter.
+        picked: What is shown now.
+        asked: What was asked for in this run, if it cannot be shown.
+    """
+    if asked is not None:
+        st.session_state[f"{name}_gone"] = asked, picked
+    gone, instead = st.session_state.get(f"{name}_gone", (None, None))
+    return gone if instead == picked else None
+
+
+def forget_address(name: str, value: str | None) -> None:
+    """Has `addressed` choose anew, without a warning, after the user has deleted what was chosen."""
+    if st.session_state.get(name) == value:
+        del st.session_state[name]
+    if st.query_params.get(name) == value:
+        del st.query_params[name]
 
 
 def missing(label: str, name: str, instead: str = "", place: Any = st) -> None:
@@ -194,6 +287,31 @@ def folded(label: str, key: str, **options: Any) -> Any | None:
     return place if place.open else None
 
 
+def chart(figure: Any, key: str, alt: str, **options: Any) -> Any:
+    """A Plotly figure with a text alternative; its toolbar appears while the pointer is on it.
+
+    Args:
+        figure: The figure.
+        key: Key of the element, so that it is kept while it updates.
+        alt: What the figure shows, in words, for those who do not see it.
+        options: Further arguments of `st.plotly_chart`.
+    """
+    config = _CHART | options.pop("config", {})
+    return st.plotly_chart(figure, key=key, alt=alt, config=config, **options)
+
+
+def table(data: Any, alt: str, *, place: Any = st, **options: Any) -> Any:
+    """A table with a text alternative, in which what is missing is an en dash, without a column of numbers.
+
+    Args:
+        data: Rows, as for `st.dataframe`.
+        alt: What the table lists, in words.
+        place: Container to draw into.
+        options: Further arguments of `st.dataframe`.
+    """
+    return place.dataframe(data, alt=alt, **{"hide_index": True, "placeholder": MISSING} | options)
+
+
 def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: int = 6) -> str | None:
     """Paged thumbnails with captions; returns the path whose button was pressed, or None.
 
@@ -206,18 +324,20 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
     pages = max(1, -(-len(items) // page_size))
     number = 1
     if pages > 1:
-        number = st.number_input(f"Page (of {pages})", 1, pages, key=f"{key}_page", width=160)
+        number = st.number_input(
+            f"Page (of {pages})", 1, pages, key=f"{key}_page", width=160, help=f"{page_size} images on each page."
+        )
     chosen = None
     shown = items[(number - 1) * page_size : number * page_size]
     for start in range(0, len(shown), columns):
         for place, (item, caption, picture) in zip(st.columns(columns), shown[start : start + columns], strict=False):
+            name = Path(item).name
             with place, st.container(gap=None):
                 if picture is None:
                     st.caption("not readable")
                 else:
-                    st.image(picture, width="stretch")
+                    st.image(picture, width="stretch", alt=f"{name}, {caption}")
                 st.caption(caption)
-                name = Path(item).name
                 if picture is not None and st.button(
                     "Inspect", key=f"{key}_{item}", icon=":material/frame_inspect:", help=plain(name), type="tertiary"
                 ):
@@ -225,10 +345,10 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
     return chosen
 
 
-def inspect(name: str, data: bytes) -> None:
-    """Opens an image in Inspect."""
+def inspect(name: str, data: bytes, detector: str = "") -> NoReturn:
+    """Opens an image in Inspect, with the detector of this key if one is given."""
     uploads.open_alone(uploads.Picture(name, data))
-    st.switch_page(path("inspect"))
+    go("inspect", **({"detector": detector} if detector else {}))
 
 
 def progress(text: str) -> Callable[[int, int], None]:

@@ -79,7 +79,7 @@ def is_own(path: Path) -> bool:
 
 def roots() -> list[Path] | None:
     """The readable folders, always including the workspace's own and the shipped models; None for all folders."""
-    named = _named_roots()
+    named = named_roots()
     if named is None:
         return None
     return [*named, runs_dir(), models_dir(), data_dir(), cache_dir(), shipped_models_dir()]
@@ -102,14 +102,15 @@ def require_readable(path: Path) -> None:
         AccessError: If not; the text lists the readable folders.
     """
     if not readable(path):
-        text = ", ".join(str(root) for root in _named_roots() or ()) or "none but the workspace's own"
+        text = ", ".join(str(root) for root in named_roots() or ()) or "none but the workspace's own"
         raise AccessError(
             f"{path} lies outside of the folders that may be read here ({text}). The operator of the server can add "
-            f"others with {ROOTS}."
+            f"others: start it with {ROOTS} set to all of them, separated by {os.pathsep!r}."
         )
 
 
-def _named_roots() -> list[Path] | None:
+def named_roots() -> list[Path] | None:
+    """The folders named in `DFCORE_ROOTS`, without the workspace's own; None if it is not set."""
     text = os.environ.get(ROOTS)
     if text is None:
         return None

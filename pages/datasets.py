@@ -1,5 +1,6 @@
 """Data sets: register folders, see what was understood of them, audit them, make the demonstration set."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -23,18 +24,28 @@ def make_demonstration() -> None:
         st.rerun()
 
 
+def where() -> str:
+    """Which folders can be registered, and how to add others."""
+    named = workspace.named_roots()
+    if named is None:
+        return "Any folder on this machine can be registered."
+    folders = ", ".join(widgets.plain(root) for root in named) or "the workspace's own folders"
+    return (
+        f"What lies in {folders} can be registered. For other folders, the operator of the server restarts it with all "
+        f"of them in `{workspace.ROOTS}`, separated by `{os.pathsep}`."
+    )
+
+
 def add_folder() -> None:
-    roots = workspace.roots()
     with st.form("register", border=False):
         text = st.text_input(
             "Folder or manifest on this machine",
             placeholder="/data/my-images",
-            help="Readable folders: "
-            + (", ".join(widgets.plain(root) for root in roots) if roots else "all")
-            + ". Known layouts: "
+            help=f"{where()} Known layouts: "
             + "; ".join(widgets.plain(layout) for layout in KNOWN_LAYOUTS)
             + ". Others can be described after registering.",
         )
+        st.caption(where())
         if st.form_submit_button("Register", icon=":material/add:"):
             with widgets.errors():
                 ask_for_dataset(actions.register(text))

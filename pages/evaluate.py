@@ -1,21 +1,26 @@
 """Evaluate: metrics, curves and errors of a detector, at any threshold and image by image."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import detectors, error_reporting, panels, prediction_sources, stored, widgets
+from dashboard import (
+    cross_evaluation,
+    detectors,
+    error_reporting,
+    evaluation_figures,
+    panels,
+    prediction_sources,
+    stored,
+    widgets,
+)
 from dashboard.navigation import require_front_door
 from dfcore import figures
-from dfcore.evaluation import METRICS, evaluate_scores, precision_recall_points, roc_points
+from dfcore.evaluation import METRICS, evaluate_scores
 from dfcore.evaluation.metrics import headline
 
 require_front_door()
-
-_EXPORT = {"toImageButtonOptions": {"format": "png", "scale": 2}, "displaylogo": False}
 
 
 def move_threshold(entry: detectors.Entry) -> float:
@@ -25,37 +30,36 @@ def move_threshold(entry: detectors.Entry) -> float:
         st.session_state.pop("threshold", None)
     own = round(entry.card.threshold.value, 3)
     text = f"The card's is {own:.3f}: {entry.card.threshold.criterion}. Moving it affects this page only."
-    return st.slider("Threshold: scores from here on are called fake", 0.0, 1.0, own, 0.001, format="%.3f",
-                     key="threshold", bind="query-params", help=text)  # fmt: skip
+    asked = widgets.unfit("threshold", is_score)
+    picked = st.slider("Threshold: scores from here on are called fake", 0.0, 1.0, own, 0.001, format="%.3f",
+                       key="threshold", bind="query-params", help=text)  # fmt: skip
+    if (gone := widgets.still_gone("threshold", picked, asked)) is not None:
+        told = f"The link asks for a threshold of {gone}; it must be a number from 0 to 1. Shown is {picked:.3f}."
+        st.warning(widgets.plain(told), icon=":material/link_off:")
+    return picked
 
 
-def show_curves(
-    labels: np.ndarray, scores: np.ndarray, metrics: dict[str, Any], source: prediction_sources.Source
-) -> None:
-    titles = widgets.titles(METRICS.values())
-    roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
-    left, right = st.columns(2)
-    if roc is None or precision is None:
-        st.warning("Curves need both classes; these images have only one.", icon=":material/report:")
-    else:
-        with left:
-            st.caption("ROC curve: fakes caught against false alarms")
-            st.plotly_chart(figures.roc(roc, metrics, titles, split=source.key), key="roc", config=_EXPORT)
-        with right:
-            st.caption("Precision-recall curve")
-            st.plotly_chart(
-                figures.precision_recall(precision, metrics, titles), key="precision_recall", config=_EXPORT
-            )
-    left, right = st.columns(2)
-    with left:
-        st.caption("Score distribution")
-        st.plotly_chart(figures.score_histogram(labels, scores, metrics["threshold"]), key="scores", config=_EXPORT)
-    with right:
-        st.caption("Confusion matrix: click a cell to see its images")
-        st.plotly_chart(
-            figures.confusion_matrix(metrics["confusion"]), key="cells", on_select="rerun", selection_mode="points",
-            config={"displayModeBar": False},
-        )  # fmt: skip
+def is_score(text: str) -> bool:
+    """Whether a text is a number from 0 to 1."""
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+def choose_source(entry: detectors.Entry, known: dict[str, prediction_sources.Source]) -> prediction_sources.Source:
+    """The images that the figures are of, stored in the URL; those measured just now are chosen."""
+    if st.session_state.get("split_of", entry.key) != entry.key:
+        # What was chosen for the detector before need not be there for this one.
+        widgets.forget_address("split", st.session_state.get("split"))
+    st.session_state["split_of"] = entry.key
+    if (new := cross_evaluation.just_measured(entry)) in known:
+        st.session_state["split"] = new
+    picked = widgets.addressed(
+        "Measured on", {key: source.title for key, source in known.items()}, "split", buttons=True,
+        what="Split", help="The images behind the figures below.",
+    )  # fmt: skip
+    return known[picked]
 
 
 def chosen_cell() -> str | None:
@@ -77,7 +81,7 @@ def show_images(
         return
     if source.root is None:
         st.info(prediction_sources.unknown_root(entry, source))
-        st.dataframe(rows[["path", "score"]], hide_index=True)
+        widgets.table(rows[["path", "score"]], f"Scores of the images: {figures.CELL_TITLES[cell]}")
         return
     items = []
     for row in rows.itertuples():
@@ -86,7 +90,7 @@ def show_images(
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")
     if picked:
-        widgets.inspect(Path(picked).name, Path(picked).read_bytes())
+        widgets.inspect(Path(picked).name, Path(picked).read_bytes(), entry.key)
 
 
 @error_reporting.fragment()
@@ -117,7 +121,7 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
             st.code(metrics["report"], language=None)
             st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv",
                                on_click="ignore", icon=":material/download:")  # fmt: skip
-    show_curves(labels, scores, metrics, source)
+    evaluation_figures.show(labels, scores, metrics, source)
     cell = chosen_cell()
     if cell:
         show_images(entry, source, predictions, cell, threshold)
@@ -140,16 +144,12 @@ if chosen:
     with widgets.errors():
         known = {source.key: source for source in prediction_sources.sources(chosen)}
         if known:
-            picked = st.segmented_control(
-                "Measured on", list(known), format_func=lambda key: known[key].title, default=next(iter(known)),
-                required=True, key="split", bind="query-params", help="The images behind the figures below.",
-            )  # fmt: skip
-            show_all(chosen, known[picked])
+            show_all(chosen, choose_source(chosen, known))
         else:
             st.info("This detector has no stored predictions. Measure it on a data set below.", icon=":material/info:")
         with st.expander("Evaluate on another data set", expanded=not known, icon=":material/add_chart:"):
-            panels.measure_elsewhere(chosen)
+            cross_evaluation.offer(chosen)
         title = "Cross-evaluation: all detectors on all data sets"
         if matrix := widgets.folded(title, "evaluate_matrix", icon=":material/grid_on:"):
             with matrix:
-                panels.show_matrix()
+                cross_evaluation.show_matrix()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import detectors, stored, uploads, widgets
-from dashboard.navigation import path, require_front_door
+from dashboard.navigation import go, path, require_front_door
 from dfcore.runs import DAMAGED, summaries
 from dfcore.utils.texts import duration
 
@@ -16,7 +16,7 @@ if uploads.may_judge() and uploads.choose(
     "home_upload",
     help="It stays on this machine. Inspect opens with the verdict and a heat-map of the evidence.",
 ):
-    st.switch_page(path("inspect"))
+    go("inspect")
 
 left, right = st.columns(2, gap="large")
 
@@ -37,6 +37,11 @@ with left:
                 )
             if entry.card.limits:
                 st.caption(widgets.plain(entry.card.limits[0]))
+            with st.container(horizontal=True):
+                widgets.link("inspect", "Inspect with it", "Opens Inspect with this detector.", "frame_inspect",
+                             detector=entry.key)  # fmt: skip
+                widgets.link("models", "Its card", "What it was trained on, and how reliable it is.", "inventory_2",
+                             detector=entry.key)  # fmt: skip
     st.page_link(path("models"), label="All detectors and their cards", icon=":material/inventory_2:")
 
 with right:
@@ -54,6 +59,7 @@ with right:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{widgets.plain(row['name'])}**")
                 widgets.state_badge(row["state"])
+                widgets.link("monitor", "Show", "Opens Monitor with this run.", "monitoring", run=row["id"])
             if row["state"] == DAMAGED:
                 st.caption(widgets.plain(row["reason"]))
                 continue

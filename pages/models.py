@@ -4,9 +4,9 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, detectors, error_reporting, roles, widgets
+from dashboard import actions, detectors, dialogs, roles, widgets
 from dashboard.card_view import show_card
-from dashboard.navigation import require_front_door
+from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
 from dfcore.detectors.library import default_name
 
@@ -15,6 +15,9 @@ require_front_door()
 
 def act(entry: detectors.Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        if st.button("Inspect with it", icon=":material/frame_inspect:", key=f"inspect_{entry.key}",
+                     help="Opens Inspect with this detector."):  # fmt: skip
+            go("inspect", detector=entry.key)
         if default_name() != entry.key and st.button(
             "Make default", icon=":material/star:", key=f"default_{entry.key}"
         ):
@@ -22,7 +25,7 @@ def act(entry: detectors.Entry) -> None:
                 actions.set_default(entry.key)
                 st.rerun()
         if entry.shipped:
-            st.caption("It ships with the package and cannot be renamed or deleted.")
+            st.caption("It ships with the package, so it cannot be renamed or deleted.")
         else:
             change(entry)
         if roles.may(Role.ANALYST):
@@ -47,12 +50,16 @@ def change(entry: detectors.Entry) -> None:
 @st.dialog("Delete this detector?")
 def confirm_delete(entry: detectors.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted permanently.")
-    st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete, args=(entry.key,))
-
-
-def delete(name: str) -> None:
-    with error_reporting.reported(), widgets.errors():
-        actions.delete_detector(name)
+    others = {other.key: other.title for other in detectors.library()[0] if other.key != entry.key}
+    successor = None
+    if default_name() == entry.key and others:
+        successor = st.selectbox(
+            "It is the default. New default", list(others), format_func=others.__getitem__,
+            help="The detector that is offered first, and used where none is named.",
+        )  # fmt: skip
+    dialogs.decide(
+        "Delete for good", lambda: actions.delete_detector(entry.key, successor), done=f"{entry.key} is deleted."
+    )
 
 
 def promote() -> None:
@@ -84,13 +91,26 @@ def take_in() -> None:
                 st.rerun()
 
 
+def asked_first(entries: list[detectors.Entry]) -> list[detectors.Entry]:
+    """The library with the detector that the address names on top, if there is one."""
+    asked = st.query_params.get("detector")
+    if asked is None or asked in (entry.key for entry in entries):
+        return sorted(entries, key=lambda entry: entry.key != asked)
+    if asked in (entry.key for entry in detectors.detectors()):
+        st.info(f"The detector of {widgets.plain(asked.removeprefix('run:'))} is not in the library: promote its run "
+                "below to keep it here.", icon=":material/upload:")  # fmt: skip
+    else:
+        widgets.missing("Detector", asked)
+    return entries
+
+
 st.title("Models")
 library, problems = detectors.library()
 for problem in problems:
     st.error(widgets.plain(problem), icon=":material/error:")
 if not library:
     st.markdown("The library is empty. Promote a completed run to keep its detector here.")
-for entry in library:
+for entry in asked_first(library):
     with st.container(border=True):
         st.subheader(widgets.plain(entry.title))
         show_card(entry.card, entry.key)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import error_reporting, run_actions, stored, widgets
+from dashboard import curve_legend, error_reporting, run_actions, run_table, stored, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.evaluation import METRICS
@@ -24,21 +24,6 @@ _CURVES = {
 }
 
 
-def show_list(runs: list[Run]) -> None:
-    table = [
-        {
-            "Name": row["name"], "State": row["state"], "Progress": row["progress"],
-            "Epoch": f"{row['epoch']:g} of {row['epochs']:g}",
-            "Time left": duration(row["seconds_left"]) if row["state"] == "running" else "",
-            "Started": row["created"].replace("T", " ").replace("+00:00", " UTC"), "Id": row["id"],
-        }
-        for row in summaries(runs)
-    ]  # fmt: skip
-    progress = st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent")
-    height = 37 + 35 * min(len(table), 5)
-    st.dataframe(table, hide_index=True, height=height, column_config={"Progress": progress})
-
-
 def show_progress(run: Run) -> None:
     row, status = summary(run), readable(run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -46,8 +31,9 @@ def show_progress(run: Run) -> None:
         st.markdown(widgets.plain(row["reason"] or (status.phase if status else "") or " "))
     if status is None:
         return
-    left = f", at most {duration(status.seconds_left)} left" if status.state == "running" else ""
-    speed = f", {status.images_per_second:.0f} images/s" if status.images_per_second and left else ""
+    running = status.state is State.RUNNING
+    left = f", at most {duration(status.seconds_left)} left" if running and status.seconds_left is not None else ""
+    speed = f", {status.images_per_second:.0f} images/s" if running and status.images_per_second else ""
     step = f", step {status.step:g} of {status.steps:g}" if status.steps and status.state.active else ""
     beside = " (including cross-validation)" if status.epochs > row["planned"] else ""
     silent = run.silence() if status.state.active else 0
@@ -74,15 +60,27 @@ def show_curves(runs: list[Run]) -> None:
     rows = summaries(runs)
     epochs = max(row["planned"] or len(histories[row["id"]]) for row in rows)
     names = legends(runs)
+    best = {run.id: row["epoch"] for run in runs if (row := run_table.best(run))}
+    curve_legend.show(names)
     places = [*st.columns(2), *st.columns(2)]
     for place, (title, (columns, unit)) in zip(places, _CURVES.items(), strict=True):
         with place:
             st.caption(title)
             figure = figures.training_curves(
                 histories, columns, title=title, epochs=int(epochs), names=names, smoothing=smoothing,
-                log=log and title == "Loss", unit_range=unit,
+                log=log and title == "Loss", unit_range=unit, best=best,
             )  # fmt: skip
-            st.plotly_chart(figure, key=f"curve_{title}")
+            widgets.chart(figure, f"curve_{title}", f"{title} by epoch. {described(histories, columns, names)}")
+
+
+def described(histories: dict[str, list[dict[str, float]]], columns: dict[str, str], names: dict[str, str]) -> str:
+    """First and last value of each curve, in words."""
+    parts = []
+    for run, rows in histories.items():
+        for column, kind in columns.items():
+            if values := [row[column] for row in rows if column in row]:
+                parts.append(f"{names[run]}, {kind}: from {values[0]:.3g} to {values[-1]:.3g}")
+    return "; ".join(parts) + "."
 
 
 def legends(runs: list[Run]) -> dict[str, str]:
@@ -108,7 +106,11 @@ def show_steps(run: Run) -> None:
         rows = readable(run.steps)
         place.caption(f"{len(rows):,} reports, each the mean over a second" if rows else "No step was reported yet.")
         if rows:
-            place.line_chart(figures.thinned([row["loss"] for row in rows]), x="report", y="loss", height=180)
+            losses = [row["loss"] for row in rows]
+            place.line_chart(
+                figures.thinned(losses), x="report", y="loss", height=180, color=figures.SERIES_COLOURS[0],
+                alt=f"Training loss by report, from {losses[0]:.3g} to {losses[-1]:.3g}",
+            )  # fmt: skip
 
 
 def any_active(runs: list[Run]) -> bool:
@@ -127,18 +129,19 @@ with widgets.errors():
     left, right = st.columns([3, 2])
     titles = {row["id"]: stored.run_title(row) for row in summaries(every)}
     picked = widgets.addressed("Run", titles, "run", help="The run shown below.", place=left)
-    others = right.multiselect(
-        "Overlay", [name for name in by_id if name != picked], format_func=titles.__getitem__, key="overlay",
-        max_selections=len(figures.SERIES_COLOURS) - 1, help="Other runs to draw in the same charts.",
+    others = widgets.addressed_several(
+        "Overlay", {name: title for name, title in titles.items() if name != picked}, "overlay",
+        what="Run", known=by_id, most=len(figures.SERIES_COLOURS) - 1, place=right,
+        help="Other runs to draw in the same charts.",
     )  # fmt: skip
     run = by_id[picked]
     active = any_active(every)
-    paused = st.toggle("Pause live updates", help="Keeps the zoom of the charts.") if active else False
+    paused = st.toggle("Pause live updates", help="Holds table and charts still.") if active else False
 
     @error_reporting.fragment(run_every=_EVERY_SECONDS if active and not paused else None)
     def live() -> None:
         with widgets.errors():
-            show_list(every)
+            run_table.show(every, picked)
             show_progress(run)
             show_curves([run, *(by_id[name] for name in others)])
             show_steps(run)

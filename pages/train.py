@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import actions, data_summary, roles, stored, widgets
-from dashboard.navigation import path, require_front_door
+from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
 from dashboard.training_form import form_values
 from dfcore.datasets import TRAIN, VALIDATION, Dataset, assign_splits, require_trainable
@@ -93,7 +93,7 @@ def act(root: Path, values: dict[str, Any], dataset: Dataset) -> None:
         return
     run = actions.start(config)
     st.session_state.pop("train_again", None)
-    st.switch_page(path("monitor"), query_params={"run": run.id})
+    go("monitor", run=run.id)
 
 
 st.title("Train a detector")

@@ -137,15 +137,25 @@ def rename(folder: Path, name: str, new: str) -> Path:
     return target
 
 
-def delete(folder: Path, name: str) -> None:
+def delete(folder: Path, name: str, *, successor: str | None = None) -> None:
     """Deletes a detector permanently.
 
+    Args:
+        folder: of detectors.
+        name: of the detector to delete.
+        successor: Detector that becomes the default if the deleted one was; None leaves none chosen.
+
     Raises:
-        BundleError: If there is no such detector, or it ships with the package.
+        BundleError: If there is no such detector or successor, or the detector ships with the package.
     """
     _own(folder, name)
+    if successor == name:
+        raise BundleError(f"Expected another detector as the new default. Received: {name!r}, which is to be deleted.")
     with lock(folder / _LOCK):
-        shutil.rmtree(_own(folder, name))
+        place, was_default = _own(folder, name), default_name(folder) == name
+        if was_default and successor is not None:
+            _set_default(folder, successor)  # First, since it may be refused.
+        shutil.rmtree(place)
         if default_name(folder) == name:
             (folder / _DEFAULT).unlink(missing_ok=True)
 

@@ -30,12 +30,17 @@ class Measurement:
         return read_predictions(self.predictions)
 
 
-def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.DataFrame) -> None:
-    """Stores an evaluation of the model with this hash, replacing one of the same data and split."""
+def store(folder: Path, model_sha256: str, metrics: dict[str, Any], table: pd.DataFrame) -> Path:
+    """Stores an evaluation of the model with this hash, replacing one of the same data and split.
+
+    Returns:
+        Path of the per-image predictions.
+    """
     key = sha256_bytes(f"{metrics['fingerprint']} {metrics['split']}".encode())[:12]
     path = folder / model_sha256[:16] / f"{key}.parquet"
     write_predictions(path, table)
     write_json(path.with_suffix(".json"), metrics)
+    return path
 
 
 def stored(folder: Path, model_sha256: str) -> list[Measurement]:

@@ -48,11 +48,14 @@ def line(x: list[float], y: list[float], name: str) -> Any:
 
 
 def laid_out(figure: "go.Figure", x: str, y: str, x_range: tuple[float, float] | None = None) -> "go.Figure":
-    """Sets titles, margins and legend of a figure."""
+    """Sets titles, margins and legend of a figure.
+
+    The legend lies below the axes, where the toolbar, which appears above, never covers it.
+    """
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0},
         hovermode="closest",
     )
     figure.update_xaxes(title={"text": x}, range=x_range, automargin=True)
@@ -65,6 +68,6 @@ def square(figure: "go.Figure", x: str, y: str) -> "go.Figure":
     laid_out(figure, x, y, x_range=(-0.01, 1.01))
     # The width of the ticks is known, so the browser need not measure and lay out each axis again.
     figure.update_yaxes(range=[-0.01, 1.02], scaleanchor="x", constrain="domain", automargin=False)
-    figure.update_xaxes(constrain="domain", automargin=False)
-    figure.update_layout(height=430, margin={"l": 56, "r": 8, "t": 32, "b": 44})
+    figure.update_xaxes(constrain="domain")  # Its margin makes room for the legend below it.
+    figure.update_layout(height=430, margin={"l": 56, "r": 8, "t": 8, "b": 44})
     return figure

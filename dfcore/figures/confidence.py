@@ -173,6 +173,7 @@ def cross_evaluation(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
         )
     )  # fmt: skip
     laid_out(figure, "", "")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=False)
     figure.update_layout(height=120 + 60 * len(detectors))
     return figure

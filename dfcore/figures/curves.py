@@ -1,5 +1,6 @@
 """Figures of evaluation and training, made from plain data."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ from dfcore.figures.base import (
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+VALIDATION_DASH = "dash"
+# Epochs from which curves have no marker at each.
+_MOST_MARKED = 40
 CELLS = ("true_real", "false_fake", "false_real", "true_fake")
 CELL_TITLES = {
     "true_real": "Real, called real",
@@ -174,8 +178,11 @@ def training_curves(
     smoothing: float = 0.0,
     log: bool = False,
     unit_range: bool = False,
+    best: Mapping[str, float] | None = None,
 ) -> "go.Figure":
-    """Training curves of one or several runs, over epochs.
+    """Training curves of one or several runs, over epochs, without a legend: `curve_styles` tells what one holds.
+
+    Curves of training are solid, those of validation dashed; several runs have a colour each.
 
     Args:
         runs: History rows by run id.
@@ -186,30 +193,35 @@ def training_curves(
         smoothing: Weight of the past in an exponential moving average, in [0, 1); the raw curve stays visible.
         log: logarithmic vertical axis.
         unit_range: vertical axis from 0 to 1.
+        best: {run id: best epoch}, marked with a star on the curves of validation.
     """
     go = graph_objects()
     figure = go.Figure()
-    dashes = ("solid", "dash", "dot")
     for number, (run, rows) in enumerate(runs.items()):
-        for kind, (column, name) in enumerate(figures.items()):
+        for column, name in figures.items():
             x = [row["epoch"] for row in rows if column in row]
             y = [row[column] for row in rows if column in row]
             several = len(runs) > 1
-            colour = SERIES_COLOURS[(number if several else kind) % len(SERIES_COLOURS)]
+            on_validation = column.startswith("val_")
+            colour = SERIES_COLOURS[(number if several else int(on_validation)) % len(SERIES_COLOURS)]
             label = f"{(names or {}).get(run, run)}: {name}" if several else name
-            line = {"color": colour, "width": 2, "dash": dashes[kind % 3] if several else "solid"}
-            hover = f"epoch %{{x}}: %{{y:.4g}}<extra>{label}</extra>"
+            line = {"color": colour, "width": 2, "dash": VALIDATION_DASH if on_validation else "solid"}
+            starred = [on_validation and epoch == (best or {}).get(run) for epoch in x]
+            hover = f"epoch %{{x}}%{{text}}: %{{y:.4g}}<extra>{html.escape(label)}</extra>"
             if smoothing > 0:
                 figure.add_scatter(
                     x=x, y=y, mode="lines", line=line | {"width": 1}, opacity=0.3, showlegend=False, hoverinfo="skip"
                 )
             figure.add_scatter(
-                x=x, y=smooth(y, smoothing), mode="lines+markers" if len(x) < 40 else "lines", name=label,
-                line=line, marker={"size": 5}, hovertemplate=hover,
+                x=x, y=smooth(y, smoothing), mode="lines+markers", name=label, line=line, hovertemplate=hover,
+                text=[" (best)" if star else "" for star in starred],
+                marker={
+                    "size": [14 if star else 5 if len(x) < _MOST_MARKED else 0 for star in starred],
+                    "symbol": ["star" if star else "circle" for star in starred],
+                },
             )  # fmt: skip
     figure = laid_out(figure, "Epoch", title, x_range=(0.5, max(epochs, 2) + 0.5))
-    # The legend, which on a narrow page has a line an entry, takes no height from the curves.
-    figure.update_layout(height=300 + 18 * max(len(runs) * len(figures) - 2, 0))
+    figure.update_layout(height=300, showlegend=False)
     if log:
         figure.update_yaxes(type="log")
     elif unit_range:
@@ -218,6 +230,16 @@ def training_curves(
         # From 0 on: a constant learning rate of 0.0001 looked like 0 between -1 and 1.
         figure.update_yaxes(rangemode="tozero", exponentformat="e")
     return figure
+
+
+def curve_styles(runs: int) -> tuple[list[str], str, str]:
+    """Colours of the runs, and dashes of training and validation, as `training_curves` draws them.
+
+    Args:
+        runs: Number of runs; the curves of a single one have two colours, of training and of validation.
+    """
+    colours = [SERIES_COLOURS[number % len(SERIES_COLOURS)] for number in range(max(runs, 2))]
+    return colours, "solid", VALIDATION_DASH
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:

@@ -1,7 +1,11 @@
 """Progress of a run, and the interface of those who watch it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+# Smallest change that counts as an improvement, so that noise does not prolong a run.
+LEAST_GAIN = 1e-4
 
 
 @dataclass
@@ -33,6 +37,44 @@ class Progress:
     plateau_value: float | None = None
     plateau_waited: int = 0
     lr_factor: float = 1.0
+
+    def improves(self, row: Mapping[str, float], watched: str) -> bool:
+        """Whether an epoch is the best so far; updates `best_value`. Without early stopping the last one is best.
+
+        Args:
+            row: The epoch's row of the history.
+            watched: What early stopping monitors: "auc", "loss" or "off".
+        """
+        if watched == "off":
+            return True
+        value = -row["val_loss"] if watched == "loss" else row["val_auc"]
+        best = self.best_value
+        if best is None or value > best + LEAST_GAIN:
+            self.best_value = value
+            return True
+        if watched == "loss" or value < best - LEAST_GAIN:
+            return False
+        # AUC depends only on the ranking of images: the loss may still fall when AUC is perfect or unchanged.
+        return row["val_loss"] < self.history[self.best_epoch - 1]["val_loss"] - LEAST_GAIN
+
+
+def best_row(history: Sequence[Mapping[str, float]], watched: str) -> dict[str, float] | None:
+    """The row of the best epoch so far, by the rule of training; None if there is none.
+
+    Args:
+        history: Rows of a run's history, see `Run.history`.
+        watched: What early stopping monitors: "auc", "loss" or "off".
+    """
+    progress = Progress()
+    for row in history:
+        progress.history.append(dict(row))
+        try:
+            better = progress.improves(row, watched)
+        except KeyError:  # A damaged file, or one of another version.
+            return None
+        if better:
+            progress.best_epoch = len(progress.history)
+    return progress.history[progress.best_epoch - 1] if progress.best_epoch else None
 
 
 class Watcher(Protocol):

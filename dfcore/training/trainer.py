@@ -29,14 +29,11 @@ from dfcore.training.optimisation import (
     make_targets,
     validation_figures,
 )
-from dfcore.training.progress import Progress, Watcher
+from dfcore.training.progress import LEAST_GAIN, Progress, Watcher
 from dfcore.training.reporter import StepReporter
 
 if TYPE_CHECKING:
     import keras
-
-# Smallest change that counts as an improvement, so that noise does not prolong a run.
-_LEAST_GAIN = 1e-4
 
 
 class Trainer:
@@ -153,7 +150,7 @@ class Trainer:
         was_head = self._is_head_epoch(progress.epoch)
         progress.epoch, progress.step = progress.epoch + 1, 0
         progress.loss_sum, progress.accuracy_sum, progress.images_seen = 0.0, 0.0, 0
-        if self._is_better(row):
+        if progress.improves(row, config.early_stopping):
             progress.best_epoch, progress.waited = progress.epoch, 0
             self._best = self.model.get_weights()
         elif not was_head:
@@ -162,28 +159,13 @@ class Trainer:
         if config.schedule == "plateau" and not was_head:
             self._watch_plateau(row["val_loss"])
 
-    def _is_better(self, row: dict[str, float]) -> bool:
-        """Whether the epoch is the best so far; updates `best_value`. Without early stopping the last one is best."""
-        watched, progress = self.config.early_stopping, self.progress
-        if watched == "off":
-            return True
-        value = -row["val_loss"] if watched == "loss" else row["val_auc"]
-        best = progress.best_value
-        if best is None or value > best + _LEAST_GAIN:
-            progress.best_value = value
-            return True
-        if watched == "loss" or value < best - _LEAST_GAIN:
-            return False
-        # AUC depends only on the ranking of images: the loss may still fall when AUC is perfect or unchanged.
-        return row["val_loss"] < progress.history[progress.best_epoch - 1]["val_loss"] - _LEAST_GAIN
-
     def _watch_plateau(self, loss: float) -> None:
         """Halves the learning rate after `plateau_patience` epochs without a lower validation loss.
 
         This is independent of the metric that early stopping monitors.
         """
         progress = self.progress
-        if progress.plateau_value is None or loss < progress.plateau_value - _LEAST_GAIN:
+        if progress.plateau_value is None or loss < progress.plateau_value - LEAST_GAIN:
             progress.plateau_value, progress.plateau_waited = loss, 0
             return
         progress.plateau_waited += 1

@@ -88,7 +88,7 @@ def test_one_click_turns_real_and_fake_around_and_a_second_turns_them_back(tmp_p
     assert (tile(app, "Real"), tile(app, "Fake")) == ("3", "5")
     click(app, "Real and fake are the wrong way round")
     assert (tile(app, "Real"), tile(app, "Fake")) == ("5", "3")
-    assert "Turned around" in text(app)
+    assert "Swapped" in text(app)
     assert not recall(root).confirmed, "what was confirmed was the other way round"
     click(app, "Real and fake are the wrong way round")
     assert (tile(app, "Real"), tile(app, "Fake")) == ("3", "5")
@@ -120,7 +120,7 @@ def test_folders_that_name_no_class_are_mapped_once_and_confirmed(tmp_path, name
     root = folder_set(tmp_path / "sets" / "unknown", names)
     app = open_page("datasets")
     assert app.error, "it is told why"
-    assert "Say how it is to be read" in text(app)
+    assert "Describe how to read it" in text(app)
     for picked, label in ((real, "real"), (fake, "fake")):
         app.multiselect(key=f"folder {label} {root}").set_value(picked).run()
     click(app, "Read it this way")
@@ -383,7 +383,7 @@ def test_train_says_that_nobody_audited_and_offers_it(small):
 
 def test_train_leads_to_the_data_set(audited, small):
     app = open_page("train")
-    click(app, "Look at it in Data sets")
+    click(app, "Open it in Data sets")
     assert "Data sets" in [title.value for title in app.title]
 
 
@@ -422,7 +422,7 @@ def test_what_was_understood_stands_in_the_form(tmp_path):
     assert recall(root).class_folders == {"real": "real", "fake": "fake"}
     app.session_state[f"differently {root}"] = True
     app.run()
-    click(app, "Forget what was said")
+    click(app, "Forget these answers")
     assert recall(root) == Reading()
 
 

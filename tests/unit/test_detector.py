@@ -553,6 +553,16 @@ def test_promoted_renamed_made_the_default_and_deleted(bundle):
     library.delete(models, "d")
     assert library.default_name(models) is None
     assert [path.name for path in library.list_bundles(models)] == ["b", "e"]
+    # Unless another one takes its place; one that is not there is refused before anything is deleted.
+    library.set_default(models, "b")
+    for successor in ("gone", "b"):
+        with pytest.raises(BundleError, match=f"{successor}"):
+            library.delete(models, "b", successor=successor)
+    assert library.default_name(models) == "b"
+    library.promote(bundle, models, "f")
+    library.delete(models, "b", successor="f")
+    assert library.default_name(models) == "f"
+    library.delete(models, "f")
     assert Detector.load("e").card == read_card(bundle)
 
 

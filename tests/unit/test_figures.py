@@ -166,12 +166,42 @@ def test_runs_of_the_same_name_stay_apart():
     assert len({trace.line.color for trace in figure.data}) == 3
 
 
-def test_a_long_legend_takes_no_height_from_the_curves():
-    heights = [figures.training_curves({str(run): HISTORY for run in range(count)}, COLUMNS, title="Loss",
-               epochs=5).layout.height for count in (1, 2, 6)]  # fmt: skip
-    assert heights[0] == 300
-    assert heights[1] >= 300 + 2 * 17
-    assert heights[2] >= 300 + 10 * 17
+def test_no_legend_takes_room_from_the_curves():
+    for count in (1, 2, 6):
+        figure = figures.training_curves({str(run): HISTORY for run in range(count)}, COLUMNS, title="Loss", epochs=5)
+        assert (figure.layout.height, figure.layout.showlegend) == (300, False)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_colours_and_dashes_of_a_legend_are_those_of_the_curves(count):
+    figure = figures.training_curves({str(run): HISTORY for run in range(count)}, COLUMNS, title="Loss", epochs=5)
+    colours, solid, dashed = figures.curve_styles(count)
+    assert [trace.line.dash for trace in figure.data] == [solid, dashed] * count
+    drawn = [trace.line.color for trace in figure.data]
+    assert drawn == (colours if count == 1 else [colour for colour in colours for _ in COLUMNS])
+
+
+@pytest.mark.parametrize("epochs", [5, 60])
+def test_the_best_epoch_is_starred_on_validation(epochs):
+    rows = [{"epoch": float(n), "loss": 1 / n, "val_loss": 1.2 / n} for n in range(1, epochs + 1)]
+    figure = figures.training_curves({"run": rows}, COLUMNS, title="Loss", epochs=epochs, best={"run": 4.0})
+    training, validation = figure.data
+    assert set(training.marker.symbol) == {"circle"}
+    assert [x for x, symbol in zip(validation.x, validation.marker.symbol, strict=True) if symbol == "star"] == [4.0]
+    assert validation.marker.size[3] > 0
+
+
+@pytest.mark.parametrize("make", ["roc", "precision_recall", "scores", "reliability", "robustness"])
+def test_legends_lie_below_the_axes_where_no_toolbar_covers_them(make):
+    figure = {
+        "roc": lambda: roc(LABELS, SCORES, 0.5),
+        "precision_recall": lambda: precision_recall(LABELS, SCORES, 0.5),
+        "scores": lambda: figures.score_histogram(LABELS, SCORES, 0.5),
+        "reliability": lambda: figures.reliability(reliability(LABELS, SCORES), "ECE 0.1"),
+        "robustness": lambda: figures.robustness([{"title": "blur", "roc_auc": 0.5}], TITLES),
+    }[make]()
+    legend = figure.layout.legend
+    assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")
 
 
 def test_smoothing_keeps_the_raw_curve_visible():

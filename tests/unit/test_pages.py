@@ -20,8 +20,9 @@ from dashboard import details, detectors, navigation, networks, viewer
 from dfcore.cli import main
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.library import default_name, set_default
 from dfcore.evaluation.robustness import CHANGES
-from dfcore.runs import Run, RunStore
+from dfcore.runs import Run, RunStore, State, Status
 from dfcore.training import presets
 from dfcore.utils.files import write_json
 from tests.conftest import give_right, make_card, untrained
@@ -416,6 +417,40 @@ def test_a_link_to_a_run_that_was_deleted_is_told_where_there_is_none(tmp_path):
     assert "is not there" in app.warning[0].value and "No runs yet" in words(app)
 
 
+@pytest.mark.parametrize(
+    ("page", "asked", "told"),
+    [
+        ("monitor", {"run": "gone"}, "Run gone is not there"),
+        ("monitor", {"overlay": "gone"}, "Run gone is not there"),
+        ("evaluate", {"detector": "run:gone"}, "Detector run:gone is not there"),
+        ("evaluate", {"split": "gone"}, "Split gone is not there"),
+        ("evaluate", {"threshold": "7"}, "a threshold of 7; it must be a number from 0 to 1"),
+        ("evaluate", {"threshold": "nan"}, "a threshold of nan; it must be a number from 0 to 1"),
+        ("models", {"detector": "gone"}, "Detector gone is not there"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_told_until_something_else_is_chosen(filled, page, asked, told):
+    app = AppTest.from_file(str(APP), default_timeout=120).run()
+    for name, value in asked.items():
+        app.query_params[name] = value
+    app.switch_page(f"pages/{page}.py").run()
+    for _ in range(2):
+        assert not app.exception
+        assert told in " ".join(item.value for item in app.warning).replace("\\", "").replace("\N{WORD JOINER}", "")
+        app.run()
+
+
+def test_an_overlaid_run_that_was_deleted_meanwhile_is_told(filled, beside):
+    (sound,) = (run for run in RunStore(filled / "runs") if run.id != beside.id)
+    app = open_page("monitor")
+    app.selectbox(key="run").set_value(sound.id).run()
+    app.multiselect(key="overlay").set_value([beside.id]).run()
+    shutil.rmtree(beside.folder)
+    app.run()
+    assert not app.exception
+    assert f"Run {beside.id} is not there" in app.warning[0].value.replace("\\", "")
+
+
 # === Stability and the full result ===
 
 
@@ -749,7 +784,7 @@ def test_clicking_a_cell_shows_its_images(filled):
     assert any("score" in caption.value for caption in app.caption)
 
 
-def test_a_detector_is_measured_on_another_data_set(filled):
+def test_a_detector_is_measured_on_another_data_set(filled, charts):
     app = open_page("evaluate")
     app.session_state["evaluate_matrix"] = True
     app.run()
@@ -759,12 +794,29 @@ def test_a_detector_is_measured_on_another_data_set(filled):
     assert not app.error
     measured = next(item for item in app.segmented_control if item.label == "Measured on")
     assert any(option.endswith(", all") for option in measured.options)
+    # It is what is shown, under its name and not under that of its file.
+    assert next(option for option in measured.options if option.endswith(", all")) in words(app).replace("\\", "")
+    assert measured.value not in ("test", "validation")
+    assert measured.value not in charts["roc"].data[1].name and ", all" in charts["roc"].data[1].name
     # Then it stands in the matrix too.
     assert "No detector was measured" not in words(app)
     assert "Figures that include images which the detector was trained on are far too optimistic" in words(app)
     for figure in ("balanced_accuracy", "false_positive_rate"):
         app.segmented_control(key="matrix_figure").set_value(figure).run()
         assert not app.exception
+
+
+def test_the_matrix_is_filled_where_it_stands(library, charts):
+    app = open_page("evaluate")
+    app.session_state["evaluate_matrix"] = True
+    app.run()
+    before = app.selectbox(key="matrix_detector").options
+    button(app, "Fill this cell", "matrix_go").click().run()
+    assert not app.exception and not app.error
+    (figure,) = charts["matrix"].data
+    assert sum(value is not None for row in figure.z for value in row) == 1
+    assert "not measured" in {text for row in figure.text for text in row}
+    assert len(app.selectbox(key="matrix_detector").options) == len(before) - 1
 
 
 def test_more_metrics_are_drawn_for_whoever_opens_them(filled):
@@ -909,6 +961,33 @@ def test_a_run_is_promoted_renamed_made_default_and_deleted(filled):
     button(app, "Delete").click().run()
     button(app, "Delete for good").click().run()
     assert not (filled / "models" / "second").exists()
+
+
+def test_the_default_is_deleted_only_with_a_successor(library):
+    models = library / "models"
+    set_default(models, "thumbnails")
+    app = open_page("models")
+    button(app, "Delete", "delete_thumbnails").click().run()
+    assert "It is the default. New default" in [item.label for item in app.selectbox]
+    button(app, "Delete for good", "dialog_go").click().run()
+    assert not app.exception and not (models / "thumbnails").exists()
+    assert default_name(models) == "photographs"
+
+
+def test_a_run_whose_time_is_not_known_yet_says_nothing_of_it(filled, monkeypatch):
+    monkeypatch.setattr(Run, "status", lambda _: Status(State.RUNNING, epochs=2))
+    app = open_page("monitor")
+    bars = [item.proto.text for item in app.get("progress")]
+    assert "Epoch 0 of 2" in bars, bars
+
+
+def test_monitor_lists_what_runs_are_compared_by(filled):
+    (run,) = RunStore(filled / "runs")
+    table = open_page("monitor").dataframe[0].value
+    best = max(run.history(), key=lambda row: (row["val_auc"], -row["val_loss"]))
+    assert table["ROC AUC"][0] == pytest.approx(best["val_auc"])
+    assert table["Accuracy"][0] == pytest.approx(best["val_accuracy"])
+    assert table["Epochs"][0] == "2 of 2" and 0 < table["Minutes"][0] < 60
 
 
 def test_a_bad_name_is_refused_with_what_would_be_right(filled):
