@@ -15,8 +15,8 @@ from dfcore.figures.curves import (
     training_curves,
     zoomable,
 )
-from dfcore.figures.forensics import MOST_SHOWN, banded, linked, reduced
 from dfcore.figures.explanations import faithfulness
+from dfcore.figures.forensics import MOST_SHOWN, banded, linked, reduced
 
 __all__ = [
     "CELLS",
