@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import detectors, inference
+from dashboard import detectors, faithfulness_view, inference
 from dfcore import figures
 from dfcore.confidence import decide, find
 from dfcore.detectors.verdict import Verdict
@@ -60,6 +60,8 @@ def show_settings(entry: detectors.Entry, heatmap: Heatmap | None) -> None:
         )  # fmt: skip
         _choose_view(entry)
         _choose_layer(entry)
+    if wanted_method := st.session_state.get("inspect_method"):
+        st.caption(faithfulness_view.method_note(entry.card, wanted_method))
     if heatmap is not None and not heatmap.peak:
         st.info(
             f"At this layer the detector finds no evidence of {heatmap.target} at all: the map is empty. "

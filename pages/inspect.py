@@ -11,8 +11,10 @@ from dashboard import (
     details,
     detectors,
     evidence,
+    faithfulness_view,
     file_view,
     filmstrip,
+    forensics_view,
     inference,
     uploads,
     verdict,
@@ -76,15 +78,20 @@ def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
     entry, _, result = judged
-    names = ["Why", "File", "All detectors", "Details"]
-    why, file, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
+    names = ["Why", "File", "Forensics", "All detectors", "Details"]
+    why, file, views, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
     if why.open:
         with why:
             evidence.show_settings(entry, heatmap)
+            if heatmap is not None:
+                faithfulness_view.show(entry, picture.data, heatmap, result)
             evidence.show_stability(entry, picture.data, result)
     if file.open:
         with file:
             file_view.show_file(picture.data, picture.name)
+    if views.open:
+        with views:
+            forensics_view.show(picture.data, picture.name)
     if every.open:
         with every:
             all_detectors.show(library, picture.data, accepted)

@@ -225,7 +225,7 @@ def check_ood(
     """
     found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
-        text = f"its features are unlike those of the training images ({relative:.1f} times the distance limit)"
+        text = f"its features are unlike those of the training images ({relative:.3g} times the distance limit)"
         found.append(("far", text))
     if looks_handled:
         found.append(

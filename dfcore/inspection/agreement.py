@@ -12,6 +12,8 @@ def agreement(verdicts: Mapping[str, Verdict]) -> str:
         verdicts: A verdict of each detector by its title.
     """
     judging = {title: one for title, one in verdicts.items() if one.score is not None and not one.ood.is_ood}
+    if not any(one.score is not None for one in verdicts.values()):
+        return "No detector could judge it."
     if not judging:
         return "No detector learned from such pictures; none of their scores counts."
     return _said(judging) + _rest(len(verdicts) - len(judging))

@@ -11,6 +11,7 @@ from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
 
+_NOBODY = "No detector here knows such pictures: go by the file's own evidence and its origin."
 # What a refusal by one of these rules asks for, most telling first; see `dfcore.confidence.RULES`.
 _ADVICE = {
     "faceless": "It judges portraits only: choose another detector, or Automatic.",
@@ -19,10 +20,12 @@ _ADVICE = {
     "handled": "Look for the first version of the file: resizing, recompression and filters remove traces.",
     "large": "It judges smaller pictures: choose another detector, or Automatic.",
     "flat": "If it is a screenshot or a collage, look for the picture that it shows.",
-    "noisy": "No detector here knows such pictures: go by the file's own evidence and its origin.",
+    "noisy": _NOBODY,
     "colourless": "Look for a version in colour.",
-    "far": "No detector here knows such pictures: go by the file's own evidence and its origin.",
+    "far": _NOBODY,
 }
+# Those that ask for another detector; where the choice was automatic there is none.
+_OTHER = ("faceless", "large")
 _DECLARED = "The file declares itself AI-generated: go by that before this verdict."
 _LOOK = "Look at the file's own evidence, and search for where the picture was first published."
 
@@ -79,7 +82,7 @@ def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: 
         )
     judged = f"Judged by {card.title}" + (f": {chosen}." if chosen else ", which you chose.")
     if verdict.ood.is_ood:
-        return _unlike(card, verdict, judged, rates, kind)
+        return _unlike(verdict, judged, kind, automatic=bool(chosen))
     conclusion, steps = _CONCLUSIONS[verdict.finding or "inconclusive"]
     return Answers(conclusion, _sure(card, verdict, rates), f"{judged} {_place(verdict)}", steps)
 
@@ -104,11 +107,12 @@ _CONCLUSIONS = {
 }
 
 
-def _unlike(card: Card, verdict: Verdict, judged: str, rates: MeasuredRates | None, kind: str | None) -> Answers:
+def _unlike(verdict: Verdict, judged: str, kind: str | None, *, automatic: bool) -> Answers:
     reasons = "; ".join(verdict.ood.reasons)
     what = f"It is {kind}, and unlike" if kind else "It is unlike"
     why = f"{judged} {what} the pictures that the detector learned from: {reasons}."
-    steps = next((_ADVICE[rule] for rule in _ADVICE if rule in verdict.ood.rules), _LOOK)
+    advice = _ADVICE | dict.fromkeys(_OTHER, _NOBODY) if automatic else _ADVICE
+    steps = next((advice[rule] for rule in advice if rule in verdict.ood.rules), _LOOK)
     if verdict.ignore_ood:
         said = _CONCLUSIONS[verdict.finding or "inconclusive"][0]
         sure = "How often it errs on pictures like this was not measured. You chose to decide nevertheless."

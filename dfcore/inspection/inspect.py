@@ -103,7 +103,7 @@ def inspect(
     """
     if not detectors:
         raise InputError("Expected at least one detector. Received: none.")
-    policies, evidence = policies or {}, read_evidence(data)
+    policies, evidence = policies or {}, _evidence(data)
     try:
         image: Any = sandbox.prepare(data, [one.spec for one in detectors.values()], PREVIEW)
     except ImageError as error:
@@ -148,6 +148,13 @@ def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspect
         agreement({}),
         Evidence(summary="It was not read."),
     )
+
+
+def _evidence(data: bytes) -> Evidence:
+    try:
+        return read_evidence(data)
+    except ImageError as error:
+        return Evidence(summary="What the file says of itself could not be read.", unreadable=(str(error),))
 
 
 def _choose(detectors: Mapping[str, Detector], verdicts: Mapping[str, Verdict]) -> tuple[str, str]:

@@ -135,6 +135,13 @@ def test_an_unlike_image_is_told_in_plain_words_and_what_to_do():
     assert "by the score alone" in insisted.conclusion and "not measured" in insisted.sure
 
 
+def test_where_the_choice_was_automatic_no_other_detector_is_advised():
+    for rule in ("faceless", "large"):
+        one = verdict(0.5, {rule: "unlike"})
+        assert "Automatic" in answers(make_card(), one, RATES).next
+        assert "No detector here knows" in answers(make_card(), one, RATES, chosen="it comes closest").next
+
+
 def test_every_rule_that_refuses_has_advice():
     from dfcore.confidence import RULES
     from dfcore.inspection.answers import _ADVICE
@@ -153,6 +160,7 @@ def test_without_figures_it_is_said_that_nothing_is_known():
 
 def test_agreement_counts_only_those_that_judge_such_pictures():
     away = verdict(0.01, {"far": "unlike"})
+    assert agreement({"A": verdict(None)}) == agreement({}) == "No detector could judge it."
     assert "none of their scores counts" in agreement({"A": away, "B": away})
     assert agreement({"A": verdict(0.9), "B": away}).startswith("Only A judges")
     assert "They disagree: A calls it likely fake" in agreement({"A": verdict(0.9), "B": verdict(0.1)})
