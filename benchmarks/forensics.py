@@ -2,8 +2,9 @@
 them.
 
 Run from the project's root: `python -m benchmarks.forensics ../shared/data/photos --also
-../shared/data/modern/objects/0_real > benchmarks/results/forensics.txt`. Limits were chosen on
-`../shared/data/photos_train`; the folders given here must be others. The forgeries are made with a seed.
+../shared/data/modern/objects/0_real ../shared/data/modern/street_city/0_real > benchmarks/results/forensics.txt`.
+Limits were chosen on `../shared/data/photos_train`; the folders given here must be others. The forgeries
+are made with a seed.
 """
 
 import argparse
