@@ -56,16 +56,21 @@ def colour_channels(subject: Subject, shown: str) -> View:
     titles = list(CHANNELS.values())[1:]
     saturation = _saturation(subject.rgb)
     gaps = [_gaps(count) for count in counts]
-    clipped = float((flat == 255).all(1).mean()), float((flat == 0).all(1).mean())
+    low, high = subject.rgb.min(-1), subject.rgb.max(-1)
+    levels = np.arange(256)
+    means = [float(count @ levels) / len(flat) for count in counts]
+    deviations = [
+        float(count @ (levels - mean) ** 2 / len(flat)) ** 0.5 for count, mean in zip(counts, means, strict=True)
+    ]
     figures = {
-        "mean": [round(float(value), 1) for value in flat.mean(0)],
-        "std": [round(float(value), 1) for value in flat.std(0, dtype=np.float64)],
+        "mean": [round(value, 1) for value in means],
+        "std": [round(value, 1) for value in deviations],
         "correlation": dict(zip(("red_green", "red_blue", "green_blue"), _correlations(flat), strict=True)),
         "saturation_mean": round(float(saturation.mean()), 3),
-        "white_share": round(clipped[0], 4),
-        "black_share": round(clipped[1], 4),
+        "white_share": round(float((low == 255).mean()), 4),
+        "black_share": round(float((high == 0).mean()), 4),
         "missing_levels": gaps,
-        "grey": bool((flat[:, :1] == flat).all()),
+        "grey": bool((low == high).all()),
     }
     curves = tuple(
         Curve(title, [float(level) for level in _LEVELS], [round(float(n), 6) for n in count / len(flat)])

@@ -55,7 +55,8 @@ VIEWS: dict[str, ViewKind] = {
             "Bright dots off the axes are periodic traces, as upsampling leaves them; a curve outside the band is "
             "unlike the photographs that it is drawn against.",
             "Resizing, sharpening, JPEG (dots at eighths) and woven or printed patterns do the same. The band holds "
-            "for photographs of such size and JPEG quality only, and by its making some lie outside.",
+            "for photographs of such size and JPEG quality only: of 86 others like them 15 lay outside it with more "
+            "than a tenth of the frequencies, of 77 real pictures that were mostly screenshots 48.",
             log_spectrum,
         ),
         ViewKind(
@@ -63,8 +64,9 @@ VIEWS: dict[str, ViewKind] = {
             "JPEG ghosts",
             "A dark part in an otherwise brighter picture changes little at this quality: it may come from a file that "
             "was saved at it.",
-            "Flat parts are dark at every quality. A ghost is seen only if the part's blocks lie on the picture's grid "
-            "and the picture was saved at a higher quality afterwards.",
+            "Flat parts are dark at every quality, and a ghost is seen only if the part's blocks lie on the picture's "
+            "grid and the picture was saved at a higher quality afterwards. A part was claimed of 11 of 208 real "
+            "pictures.",
             ghosts,
             (
                 Parameter("lowest", "Lowest quality", "Where the range of qualities begins.", 40, 20, 80, 5),
@@ -78,8 +80,9 @@ VIEWS: dict[str, ViewKind] = {
             "JPEG block grid",
             "A grid that begins elsewhere than at the corner means cropping after a JPEG was saved; a framed part with "
             "a grid of its own was put in from another JPEG.",
-            "Saved at low quality afterwards, older grids vanish. Repeated patterns with a period of 8 pixels look "
-            "like a grid. No grid does not mean that there was no JPEG: resizing removes it.",
+            "Older grids vanish when the picture is saved as JPEG again: parts pasted in were framed in 87 of 88 "
+            "pictures kept as PNG, in 1 after quality 95. No grid does not mean that there was no JPEG: resizing "
+            "removes it.",
             block_grid,
             costly=True,
         ),
@@ -113,8 +116,9 @@ VIEWS: dict[str, ViewKind] = {
             "copy_move",
             "Copy-move",
             "Green and pink parts are the same, pixel by pixel, apart from coding: one may be a copy of the other.",
-            "Repeated patterns such as windows, print and tiles are alike by nature. Copies that are turned, scaled, "
-            "mirrored or flat are not found.",
+            "Repeated patterns such as windows, print and tiles are alike by nature: 2 of 208 real pictures had a "
+            "pair. Copies that are flat, turned, scaled, mirrored or moved by less than their size are not found, and "
+            "of textured ones of 64 pixels half after JPEG quality 75.",
             copy_move,
             (
                 Parameter(
