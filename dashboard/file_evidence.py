@@ -41,11 +41,6 @@ def evidence(data: bytes) -> Evidence:
     return result
 
 
-def has_trust_list() -> bool:
-    """Whether the server names a trust list."""
-    return bool(os.environ.get(TRUST_LIST))
-
-
 def _read(data: bytes) -> Evidence | DfcoreError:
     try:
         return read_evidence(data)
