@@ -49,11 +49,6 @@ def declares_generated(data: bytes) -> bool:
         return False
 
 
-def has_trust_list() -> bool:
-    """Whether the server names a trust list."""
-    return bool(os.environ.get(TRUST_LIST))
-
-
 def _read(data: bytes) -> Evidence | DfcoreError:
     try:
         return read_evidence(data)

@@ -107,7 +107,7 @@ def _show_credentials(told: Credentials) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(title, color=colour)  # type: ignore[arg-type]  # a colour of `_STATES`
         st.markdown(f"{meaning} {plain(told.reason)}".strip())
-    rows = {"Signed by": told.signer, "Made with": told.generator, "Signed at (time stamp)": told.time}
+    rows = {"Signed by": told.signer, "Made with": told.generator, "Signed at, by its time stamp": told.time}
     rows |= {
         f"Step {number}": " · ".join(part for part in (action.words, action.software, action.when) if part)
         for number, action in enumerate(told.actions, 1)

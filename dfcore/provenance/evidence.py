@@ -73,7 +73,7 @@ class Credentials:
         reason: Why it is invalid, or what else is to be said; a sentence or empty.
         generator: Software that made the credential.
         signer: Organisation or name on the signing certificate.
-        time: Time of signing that a time stamp confirms; empty without one.
+        time: Time of signing as its time stamp says; empty without one.
         actions: What was done, in order.
         ingredients: What the picture was made from.
         trust_list: Whether a trust list was given.

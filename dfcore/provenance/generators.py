@@ -4,13 +4,17 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from dfcore.provenance.evidence import Source
 from dfcore.provenance.texts import bounded
+
+if TYPE_CHECKING:
+    from sd_parsers.data import PromptInfo
+    from sd_parsers.parsers import Parser
 
 _PROMPT_CHARACTERS = 4_000
 # Longer texts are not parsed, only their kind is told: JSON of whole workflows may be long, prompts are not, and the
@@ -68,13 +72,8 @@ def _parsed(parameters: Mapping[str, str], place: str) -> Source | None:
     from sd_parsers.parsers import MANAGED_PARSERS
 
     for parser in MANAGED_PARSERS:
-        try:
-            info = parser().parse(dict(parameters))  # type: ignore[abstract]  # none of the list is
-        except MemoryError:
-            raise
-        except Exception:  # Parsers raise whatever strangers' JSON leads them to.
-            continue
-        if not info.samplers:
+        info = _information(parser(), parameters)  # type: ignore[abstract]  # none of the list is
+        if info is None or not info.samplers:
             continue
         name = str(info.generator.value)
         details = {"Generator": _TITLES.get(name, name)}
@@ -88,6 +87,15 @@ def _parsed(parameters: Mapping[str, str], place: str) -> Source | None:
             _add(details, title, sampler.parameters.get(key))
         return _prompt_source(name, place, details)
     return None
+
+
+def _information(parser: "Parser", parameters: Mapping[str, str]) -> "PromptInfo | None":
+    try:
+        return parser.parse(dict(parameters))
+    except MemoryError:
+        raise
+    except Exception:  # Parsers raise whatever strangers' JSON leads them to.
+        return None
 
 
 def _prompt_source(name: str, place: str, details: dict[str, str]) -> Source:

@@ -191,7 +191,7 @@ def _hidden(data: bytes, kind: str, told: list[str]) -> str:
     try:
         with decoder.opened(data) as opened:
             image: Image.Image = opened.image
-            if image.mode not in ("RGB", "RGBA") or (kind == "WEBP" and b"VP8L" not in data[:64]):
+            if image.mode not in ("RGB", "RGBA") or (kind == "WEBP" and b"VP8L" not in data[: 2**20]):
                 return ""
             if opened.area > _MOST_HIDDEN:
                 told.append("Text hidden in the pixels was not looked for: the picture is too large.")

@@ -17,10 +17,9 @@ from dfcore.provenance.evidence import Evidence
 from dfcore.utils.texts import printable
 
 TRUST_LIST = "DFCORE_TRUST_LIST"
-_MOST_TRUST_LIST = 700_000
-_MOST_ANSWER = 16 * 2**20
+# In bytes: the list goes to the process in a line of at most a megabyte; evidence is cut to far less than its limit.
+_MOST_TRUST_LIST, _MOST_ANSWER = 700_000, 16 * 2**20
 _MOST_WORDS = 500
-# Bytes of the longest thumbnail are below this, see `exif`.
 _EVIDENCE = TypeAdapter(Evidence)
 _IDLE_SECONDS = 60.0
 

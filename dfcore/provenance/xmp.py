@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element  # nosec B405: a type; defusedxml parses
 
 MOST_BYTES = 4 * 2**20
 _MOST_PROPERTIES, _MOST_DEPTH, _MOST_ITEMS, _NAME_CHARACTERS = 2_000, 8, 300, 80
@@ -37,7 +40,7 @@ def properties(packet: bytes) -> list[tuple[str, str]]:
         ValueError: If it is too large, no XML, or has a document type or entities; the text is a sentence.
     """
     from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.ElementTree import ParseError, fromstring
 
     if len(packet) > MOST_BYTES:
         raise ValueError(f"The XMP has {len(packet) // 2**20} MB; above {MOST_BYTES // 2**20} MB it is not read.")
@@ -71,7 +74,7 @@ def _name(tag: str) -> str:
     return (f"{prefix}:{local}" if prefix else local)[:_NAME_CHARACTERS]
 
 
-def _value(element: Element, depth: int = 0) -> str:
+def _value(element: "Element", depth: int = 0) -> str:
     resource = element.get(f"{_RDF}resource")
     if resource:
         return resource
@@ -83,7 +86,7 @@ def _value(element: Element, depth: int = 0) -> str:
     return "; ".join([*fields, *_children(element, depth)])
 
 
-def _children(element: Element, depth: int) -> Iterator[str]:
+def _children(element: "Element", depth: int) -> Iterator[str]:
     for number, child in enumerate(element):
         if number >= _MOST_ITEMS:
             yield f"and {len(element) - number:,} more"

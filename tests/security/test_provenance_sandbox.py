@@ -1,8 +1,11 @@
 """Metadata are read in a process of their own, which opens nothing; hostile ones cost bounded time and memory."""
 
+import contextlib
+import random
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +16,11 @@ import pytest
 from dfcore.errors import ImageError
 from dfcore.imaging.sandbox import pool
 from dfcore.provenance import Evidence, read_evidence, reader
+from dfcore.provenance.parse import parse
 from dfcore.utils.texts import printable
 from tests.certificates import EMPTY, action, certificates, signed
 from tests.security import hostile_images, hostile_metadata
+from tests.unit import test_provenance as files
 from tests.unit.test_credentials import picture
 
 ROOT = Path(__file__).parents[2]
@@ -231,6 +236,46 @@ def test_every_hostile_file_is_read_or_refused_in_bounded_time_and_memory(own_po
             assert result.declares_generated is None, item.name
     assert files > 100
     assert most < 500 * MB
+
+
+def _mutated(data: bytes, generator: random.Random) -> bytes:
+    """The file with a few bytes changed, removed or added, more often near its start, where metadata stand."""
+    result = bytearray(data)
+    for _ in range(generator.choice((1, 1, 2, 5, 20))):
+        place = generator.randrange(min(len(result), generator.choice((60, 600, 10**6))))
+        match generator.randrange(5):
+            case 0:
+                del result[place : place + generator.randrange(1, 30)]
+            case 1:
+                result[place:place] = generator.randbytes(generator.randrange(1, 20))
+            case _:
+                result[place] = generator.choice((0, 1, 127, 128, 255, generator.randrange(256)))
+        if not result:
+            break
+    return bytes(result) or b"x"
+
+
+def test_damaged_files_are_read_or_refused_and_nothing_else():
+    """In this process, so that an exception that nobody foresaw shows itself."""
+    generator, own = random.Random(0), certificates()
+    tags = files.exif({0x010F: "C"}, {0x9286: b"ASCII\0\0\0" + files.A1111.encode()}, {1: "N", 2: (1.0, 2.0, 3.0)})
+    packet = files.xmp(files.source_type("digitalCapture"))
+    sound = [
+        files.png({"parameters": files.A1111}), files.png(files.PROMPTS["ComfyUI"][0]), files.png(files.NOVELAI),
+        files.encoded("JPEG", exif=tags, xmp=packet), files.with_thumbnail(files.drawn(64, 48), files.drawn(160, 120)),
+        files.with_iptc({110: "x", 120: "yy"}), files.encoded("WEBP", exif=tags, xmp=packet),
+        files.encoded("TIFF", tiffinfo={700: packet}), files.encoded("GIF", comment=b"x"),
+        files.encoded("AVIF", exif=tags), files.stealth(files.A1111, "alpha", True),
+        signed(picture(), own, [action("c2pa.created", EMPTY)]),
+        signed(picture("PNG"), own, [action("c2pa.created", EMPTY)], "image/png"),
+    ]  # fmt: skip
+    read = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # As in a process that is no test.
+        for _ in range(1_500):
+            with contextlib.suppress(ImageError):
+                read += isinstance(parse(_mutated(generator.choice(sound), generator)), Evidence)
+    assert read > 700
 
 
 @pytest.mark.slow

@@ -52,6 +52,14 @@ def test_a_credential_is_trusted_only_with_its_signers_root(kind, own, trust):
     assert read_evidence(data, other).credentials.state == "unknown_signer"
 
 
+def test_a_credential_in_a_heic_is_read(own, trust):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64))).save(buffer)
+    data = signed(buffer.getvalue(), own, [action("c2pa.created", CAMERA)], "image/heic")
+    assert read_evidence(data, trust).declares_generated is False
+
+
 def test_the_trust_list_of_the_environment_is_used(own, trust, monkeypatch):
     data = signed(picture(), own, [action("c2pa.created", CAMERA)])
     monkeypatch.setenv(TRUST_LIST, str(trust))

@@ -221,6 +221,18 @@ def test_the_label_for_ai_content_counts_where_it_is_sure(label, declares):
         assert [source.kind for source in evidence.sources] == ["label"]
 
 
+def test_a_heic_is_read_as_well():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    buffer = io.BytesIO()
+    picture = pillow_heif.from_pillow(Image.fromarray(pixels()))
+    comment = b"ASCII\0\0\0" + A1111.encode()
+    tags = exif({0x010F: "Apple"}, {0x9286: comment}).tobytes()
+    picture.save(buffer, exif=tags, xmp=xmp(source_type("compositeSynthetic")))
+    evidence = read_evidence(buffer.getvalue())
+    assert {source.kind for source in evidence.sources} == {"prompt", "digital source type", "camera"}
+    assert evidence.extent == "generated"
+
+
 # === Digital source type, software, camera ===
 
 
