@@ -218,8 +218,8 @@ class MapFigures(_Part):
         deletion, insertion: Mean areas under the curves of the score of the class that the image was given, in [0, 1].
         random: That of random orders, the same for deletion and insertion.
         beats_random: Share of comparisons with random orders won, in [0, 1]; 0.5 by chance.
-        sanity: Mean rank correlation with the maps of the same network with shuffled weights, over the first eight
-            images, in [-1, 1]; near 1, the maps do not depend on what was learned.
+        sanity: Mean rank correlation with the maps of the same network with shuffled weights, over at least eight of
+            the images, in [-1, 1]; near 1, the maps do not depend on what was learned.
     """
 
     method: str
