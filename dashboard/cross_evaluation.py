@@ -29,7 +29,7 @@ def offer(entry: detectors.Entry) -> None:
     if not folders:
         widgets.empty("Register another data set first.", "datasets", "Data sets", "photo_library")
         return
-    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
+    a, b, c = st.columns([5, 4, 3], vertical_alignment="bottom")
     root = a.selectbox("Other data set", folders, format_func=lambda name: Path(name).name, key="other_data",
                        help="Registered under Data sets.")  # fmt: skip
     split = b.selectbox("Split", [_ALL, *SPLITS], key="other_split", help="all: every labelled image.")
@@ -107,7 +107,7 @@ def _fill(entries: list[detectors.Entry], by_detector: Mapping[str, Mapping[_Col
         st.caption(text if folders else "Register data sets under Data sets to measure detectors on them.")
         return
     known = {entry.key: entry for entry in entries}
-    a, b, c = st.columns([3, 2, 1], vertical_alignment="bottom")
+    a, b, c = st.columns([5, 4, 3], vertical_alignment="bottom")
     name = a.selectbox("Empty cell: detector", list(empty), format_func=lambda key: known[key].title,
                        key="matrix_detector", help="Detectors that were not measured on every data set.")  # fmt: skip
     root = b.selectbox("Data set", empty[name], format_func=lambda folder: Path(folder).name, key="matrix_data",

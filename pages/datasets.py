@@ -31,8 +31,8 @@ def where() -> str:
         return "Any folder on this machine can be registered."
     folders = ", ".join(widgets.plain(root) for root in named) or "the workspace's own folders"
     return (
-        f"What lies in {folders} can be registered. For other folders, the operator of the server restarts it with all "
-        f"of them in `{workspace.ROOTS}`, separated by `{os.pathsep}`."
+        f"Anything inside {folders} can be registered. To allow other folders, restart the server with all of them "
+        f"in the environment variable `{workspace.ROOTS}`, separated by `{os.pathsep}`."
     )
 
 
