@@ -50,7 +50,8 @@ def _show_samples() -> None:
     for place, sample in zip(st.columns(4), _samples(), strict=True):
         with place:
             if (picture := filmstrip.thumbnail(sample.sha256, sample.data, 320)) is not None:
-                st.image(base64.b64decode(picture.partition(",")[2]), width="stretch")
+                small = base64.b64decode(picture.partition(",")[2])
+                st.image(small, width="stretch", alt=f"Sample: {sample.title}")
             if st.button(sample.title, key=f"sample_{sample.name}", width="stretch"):
                 uploads.open_alone(uploads.Picture(sample.name, sample.data))
                 uploads.forget("inspect_upload")

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import detectors, inference, markup
+from dashboard import detectors, inference, markup, widgets
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap
 from dfcore.imaging.decoder import ImageFacts
@@ -23,7 +23,7 @@ def show_facts(data: bytes) -> ImageFacts:
         "SHA-256": facts.sha256,
         "SHA-256 of the pixels": facts.pixels_sha256,
     }
-    st.dataframe({"Fact": list(rows), "Value": list(rows.values())}, hide_index=True)
+    widgets.table({"Fact": list(rows), "Value": list(rows.values())}, "Properties of the file")
     return facts
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import detectors, faithfulness_view, inference
+from dashboard import detectors, faithfulness_view, inference, widgets
 from dfcore import figures
 from dfcore.confidence import decide, find
 from dfcore.detectors.verdict import Verdict
@@ -121,4 +121,7 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Non
         + ("the verdict holds." if holds else "the verdict does not hold for all of them.")
     )
     low, high = thresholds.real_below, thresholds.fake_from
-    st.plotly_chart(figures.stability(rows, low, high, says_real=thresholds.says_real), key="stability_band")
+    widgets.chart(
+        figures.stability(rows, low, high, says_real=thresholds.says_real), "stability_band",
+        f"Scores after {len(rows) - 1} small changes, between {min(scores):.3f} and {max(scores):.3f}",
+    )  # fmt: skip

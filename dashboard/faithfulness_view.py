@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import detectors, inference
+from dashboard import detectors, inference, widgets
 from dashboard.markup import plain
 from dfcore import figures
 from dfcore.detectors.card import Card
@@ -78,9 +78,10 @@ def show(entry: detectors.Entry, data: bytes, heatmap: Heatmap, verdict: Verdict
         return None
     result = inference.faithfulness(entry, data, heatmap)
     st.markdown(f":material/{_ICONS[result.outcome]}: {result.in_words()}")
-    st.plotly_chart(
-        figures.faithfulness(SHARES, result.deletion, result.insertion, result.random), key="inspect_test_curve"
-    )
+    widgets.chart(
+        figures.faithfulness(SHARES, result.deletion, result.insertion, result.random), "inspect_test_curve",
+        f"The score while parts of the picture are blurred, by the map and in random orders. {result.in_words()}",
+    )  # fmt: skip
     st.caption(
         "The score while more of the judged part is blurred beyond recognition. For a "
         "map that shows what counts, the line leaves the grey band of random orders early: at the left the score soon "

@@ -216,7 +216,7 @@ def _show_metadata(evidence: Evidence, key: str) -> None:
     )  # fmt: skip
     shown = [row for row in rows if wanted.strip().lower() in " ".join(row.values()).lower()]
     if shown:
-        st.dataframe(shown, hide_index=True, column_config={"Text": st.column_config.TextColumn(width="large")})
+        widgets.table(shown, "Metadata of the file", column_config={"Text": st.column_config.TextColumn(width="large")})
     else:
         st.markdown("No entry contains this.")
     noun = "entry" if len(rows) == 1 else "entries"

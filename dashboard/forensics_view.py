@@ -121,9 +121,8 @@ def _show_figures(kind: ViewKind, view: View) -> None:
     for number, chart in enumerate(view.charts):
         st.caption(plain(chart.title))
         curves = [(curve.name, curve.x, curve.y) for curve in chart.curves]
-        st.plotly_chart(
-            figures.banded(curves, chart.x, chart.y, chart.band), key=f"forensics_chart_{kind.key}_{number}"
-        )
+        figure = figures.banded(curves, chart.x, chart.y, chart.band)
+        widgets.chart(figure, f"forensics_chart_{kind.key}_{number}", plain(chart.title))
 
 
 def _show_pictures(
@@ -144,9 +143,12 @@ def _show_pictures(
             else:
                 apart.append((picture.title, picture.rgb))
     st.caption(f"{plain(name)}. Scroll to zoom, drag to pan, double-click to reset; all pictures follow.")
-    st.plotly_chart(figures.linked(shown, columns), config={"scrollZoom": True}, key="forensics_pictures")
+    widgets.chart(
+        figures.linked(shown, columns), "forensics_pictures", f"Side by side: {', '.join(one for one, *_ in shown)}",
+        config={"scrollZoom": True},
+    )  # fmt: skip
     for place, (title, pixels) in zip(st.columns(max(len(apart), 3)), apart, strict=False):
-        place.image(pixels, caption=title, width="stretch")
+        place.image(pixels, caption=title, width="stretch", alt=title)
 
 
 # At full size: 36 MB for a picture of 12 megapixels.

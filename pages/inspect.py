@@ -73,7 +73,7 @@ def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
     ]  # fmt: skip
     st.caption("Scores of different detectors lie on different scales and cannot be compared.")
     bar = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f", help="On its detector's own scale.")
-    st.dataframe(rows, hide_index=True, column_config={"Score": bar})
+    widgets.table(rows, "Pictures with their verdicts", column_config={"Score": bar})
 
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:

@@ -17,8 +17,6 @@ FILES = {
 }
 # What draws a picture, a chart or a table; the first are drawn through `dashboard.widgets` alone.
 WRAPPED, DRAWN = {"plotly_chart", "dataframe"}, {"image", "line_chart", "table", "chart"}
-# Rewritten on a branch of their own.
-ELSEWHERE = {"pages/inspect.py", "dashboard/evidence.py", "dashboard/verdict.py"}
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -38,7 +36,7 @@ def of_streamlit(call: ast.Call) -> bool:
     return not (isinstance(owner, ast.Name) and owner.id in ("widgets", "prediction_sources", "stored", "figures"))
 
 
-@pytest.mark.parametrize("file", sorted(set(FILES) - ELSEWHERE))
+@pytest.mark.parametrize("file", sorted(FILES))
 def test_pictures_charts_and_tables_have_text_alternatives_and_dashes_for_what_is_missing(file):
     for name, call in calls(FILES[file]):
         if name in WRAPPED and of_streamlit(call):
