@@ -246,8 +246,8 @@ def _show_searches() -> None:
 
 def _table(rows: dict[str, Any]) -> None:
     if rows:
-        st.dataframe(
+        widgets.table(
             {"Name": list(rows), "Text": list(rows.values())},
-            hide_index=True,
+            "Names and texts from the file",
             column_config={"Name": st.column_config.TextColumn(width="small")},
         )
