@@ -6,11 +6,13 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import detectors, faithfulness_view, inference, widgets
+from dashboard.uploads import Picture
 from dfcore import figures
 from dfcore.confidence import decide, find
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHODS, Heatmap
 
+_COMPUTED = "inspect_mapped"
 _TARGETS = {"verdict": "the verdict", "fake": "fake", "real": "real"}
 
 
@@ -39,6 +41,27 @@ def wanted(entry: detectors.Entry, verdict: Verdict) -> Wanted | None:
         state.get(f"inspect_layer_{entry.key}"),
         view if view < len(entry.card.spec.view_titles) else 0,
     )
+
+
+def heatmap(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> tuple[Heatmap | None, str]:
+    """The heat-map that is wanted, if it was computed; else what is to be computed, in words, or "" if none is wanted.
+
+    The picture is shown before its map: see `compute`.
+    """
+    asked = wanted(entry, verdict)
+    if asked is None:
+        return None, ""
+    if st.session_state.get(_COMPUTED) != (picture.id, entry.version, asked):
+        return None, "Computing the heat-map …"
+    return inference.heatmap(entry, picture.data, asked.method, asked.target, asked.layer, asked.view), ""
+
+
+def compute(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> None:
+    """Computes the heat-map that is wanted, so that `heatmap` gives it from now on."""
+    asked = wanted(entry, verdict)
+    if asked is not None:
+        inference.heatmap(entry, picture.data, asked.method, asked.target, asked.layer, asked.view)
+        st.session_state[_COMPUTED] = (picture.id, entry.version, asked)
 
 
 def show_settings(entry: detectors.Entry, heatmap: Heatmap | None) -> None:

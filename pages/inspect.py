@@ -1,7 +1,6 @@
 """Inspect: the picture and the verdict on one screen; the evidence below."""
 
 import json
-from typing import Any
 
 import streamlit as st
 
@@ -108,24 +107,9 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             )  # fmt: skip
 
 
-def mapped(picture: Picture, judged: Judged) -> tuple[Heatmap | None, str]:
-    """The heat-map if it is ready, and what is to be computed; the picture must not wait for it."""
-    entry, _, result = judged
-    wanted = evidence.wanted(entry, result)
-    if wanted is None:
-        return None, ""
-    ready = (picture.id, entry.version, wanted)
-    if st.session_state.get("inspect_mapped") == ready:
-        return inference.heatmap(entry, picture.data, wanted.method, wanted.target, wanted.layer, wanted.view), ""
-    return None, "Computing the heat-map …"
-
-
 def compute_map(picture: Picture, judged: Judged) -> None:
     """Computes the heat-map after all else is shown, and shows it."""
-    entry, _, result = judged
-    wanted: Any = evidence.wanted(entry, result)
-    inference.heatmap(entry, picture.data, wanted.method, wanted.target, wanted.layer, wanted.view)
-    st.session_state["inspect_mapped"] = (picture.id, entry.version, wanted)
+    evidence.compute(judged[0], picture, judged[2])
     st.rerun()
 
 
@@ -137,7 +121,7 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
         file_view.show_line(picture.data, picture.name)
     with st.container(key="inspect_screen"):
         left, right = st.columns([11, 9], gap="medium")
-    heatmap, waiting = mapped(picture, one)
+    heatmap, waiting = evidence.heatmap(one[0], picture, one[2])
     with right:
         verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
         choose_pictures.tell_truth(picture)
