@@ -17,12 +17,12 @@ from dfcore.detectors.library import answering, list_bundles
 from dfcore.detectors.trained_on import Seen
 from dfcore.imaging import SUFFIXES
 
-_MOST = 150
+_MOST = 60
 _HEAD = f"{'shown':42} {'n':>4} {'known':>5}  {'judged by':44} {'fake':>5} {'undec.':>6} {'no sign':>7} {'real':>5}"
 
 
 def folders(data: Path) -> dict[str, list[Path]]:
-    """Pictures of each folder that holds some, a seeded choice of at most 150."""
+    """Pictures of each folder that holds some, a seeded choice of at most 60."""
     result: dict[str, list[Path]] = {}
     for path in sorted(data.rglob("*")):
         if path.suffix.lower() in SUFFIXES:
