@@ -153,6 +153,9 @@ def test_a_sample_tells_its_truth_and_an_upload_does_not_return(page, address):
     open_inspect(page, address)
     drop(page, ("mine.png", picture(3)))
     page.get_by_role("button", name="Pictures (1)").click()
+    shown = page.get_by_alt_text("Sample: Flower again")
+    shown.wait_for()
+    assert shown.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
     page.get_by_role("button", name="Flower again").click()
     page.get_by_text("The truth about this sample").wait_for()
     settle(page)

@@ -136,7 +136,7 @@ def test_the_picture_is_shown_before_its_map_is_computed_and_then_with_it(filled
     assert first["picture"] == last["picture"] and last["alt"].startswith("0.png: 32 by 32 pixels")
 
 
-def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed):
+def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed, monkeypatch):
     import base64
     import io
 
@@ -155,7 +155,17 @@ def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed):
         left, top = corner
         assert (crop["x0"], crop["y0"]) == corner
         assert (pixels == np.asarray(Image.open(io.BytesIO(data)))[top : top + 256, left : left + 256]).all()
-    for nonsense in ({"image": image}, {"image": image, "x": "a", "y": []}, {"image": "other", "x": 1, "y": 1}, "x"):
+    with monkeypatch.context() as patched:
+        patched.setattr(viewer.sandbox, "part", None)
+        app.run()
+        assert viewed[-1]["crop"] == crop, "it is not decoded again while the point stays"
+    for nonsense in (
+        {"image": image},
+        {"image": image, "x": float("inf"), "y": 0},
+        {"image": image, "x": "a", "y": []},
+        {"image": "other", "x": 1, "y": 1},
+        "x",
+    ):
         app.session_state["inspect_viewer"] = {"look": nonsense}
         app.run()
         assert viewed[-1]["crop"] is None and not app.exception
