@@ -3,30 +3,29 @@
 import streamlit as st
 
 from dashboard import detectors, inference, verdict, widgets
-from dfcore.confidence import DecisionThresholds, Policy
+from dfcore.confidence import DecisionThresholds
 from dfcore.detectors.verdict import Verdict
-from dfcore.inspection import agreement
+from dfcore.inspection import agreement, titles
 
 _COLUMNS = 3
 
 
 def show(entries: list[detectors.Entry], data: bytes, strictness: verdict.Strictness) -> None:
     """Shows what each detector of the library says, under the analyst's settings."""
-    results = []
-    for entry, one in zip(entries, inference.verdicts(entries, data), strict=True):
-        at = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
-        results.append((entry, one.under(Policy(at, strictness.ignore_ood))))
-    st.markdown(widgets.plain(agreement({entry.card.title: one for entry, one in results})))
+    named = titles({entry.key: entry.card for entry in entries})
+    judged = zip(entries, inference.verdicts(entries, data), strict=True)
+    results = [(entry, named[entry.key], strictness.applied(entry, one)) for entry, one in judged]
+    st.markdown(widgets.plain(agreement({title: one for _, title, one in results})))
     st.caption("Each score lies on a scale of its own: 0.8 of one detector is not 0.8 of another. Agreement counts for "
                "less than it seems where detectors learned from the same images.")  # fmt: skip
     for start in range(0, len(results), _COLUMNS):
-        for place, (entry, one) in zip(st.columns(_COLUMNS), results[start : start + _COLUMNS], strict=False):
+        for place, (entry, title, one) in zip(st.columns(_COLUMNS), results[start : start + _COLUMNS], strict=False):
             with place, st.container(border=True, gap="small"):
-                _show_one(entry, one)
+                _show_one(entry, title, one)
 
 
-def _show_one(entry: detectors.Entry, result: Verdict) -> None:
-    st.markdown(f"**{widgets.plain(entry.card.title)}**")
+def _show_one(entry: detectors.Entry, title: str, result: Verdict) -> None:
+    st.markdown(f"**{widgets.plain(title)}**")
     st.markdown(widgets.verdict_words(result.finding))
     if result.score is None:
         st.caption(widgets.plain(result.error))

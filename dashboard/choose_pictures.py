@@ -1,13 +1,11 @@
 """Where pictures come from: upload, camera, samples."""
 
-import base64
-
 import streamlit as st
 
 from dashboard import filmstrip, uploads, widgets
 from dfcore.inspection.samples import Sample, samples
 
-_POPOVER, _CHOSEN = "inspect_pictures", "inspect_chosen"
+_POPOVER, _CHOSEN, _SAMPLE = "inspect_pictures", "inspect_chosen", "inspect_sample"
 _HELP = "JPEG, PNG, WebP, BMP, TIFF, GIF, MPO, HEIC or AVIF, up to 64 MB each. They stay on this machine."
 
 
@@ -21,15 +19,17 @@ def show_in_popover() -> None:
     if st.session_state.pop(_CHOSEN, False):
         st.session_state[_POPOVER] = False
     label = f"Pictures ({len(uploads.images())})"
-    with st.popover(label, icon=":material/add_photo_alternate:", key=_POPOVER, on_change="rerun"):
-        show()
+    place = st.popover(label, icon=":material/add_photo_alternate:", key=_POPOVER, on_change="rerun")
+    with place:
+        show(with_samples=bool(place.open))
 
 
-def show() -> None:
-    """Shows the ways to add pictures, and to take them away."""
+def show(*, with_samples: bool = True) -> None:
+    """Shows the ways to add pictures, and to take them away; without samples where nobody sees them."""
     if uploads.choose("Pictures to check", "inspect_upload", help=_HELP):
         st.rerun()  # What is below depends on whether there are any.
-    _show_samples()
+    if with_samples:
+        _show_samples()
     if st.toggle("Use the camera", key="inspect_camera", help="The browser asks for permission first."):
         photo = st.camera_input("Photo to check", label_visibility="collapsed")
         if photo and st.button("Check this photo", icon=":material/frame_inspect:"):
@@ -50,17 +50,18 @@ def _show_samples() -> None:
     for place, sample in zip(st.columns(4), _samples(), strict=True):
         with place:
             if (picture := filmstrip.thumbnail(sample.sha256, sample.data, 320)) is not None:
-                small = base64.b64decode(picture.partition(",")[2])
-                st.image(small, width="stretch", alt=f"Sample: {sample.title}")
+                st.image(picture, width="stretch", alt=f"Sample: {sample.title}")
             if st.button(sample.title, key=f"sample_{sample.name}", width="stretch"):
                 uploads.open_alone(uploads.Picture(sample.name, sample.data))
                 uploads.forget("inspect_upload")
-                st.session_state[_CHOSEN] = True
+                st.session_state[_CHOSEN], st.session_state[_SAMPLE] = True, sample.sha256
                 st.rerun()
 
 
 def tell_truth(picture: uploads.Picture) -> None:
-    """Says what a sample is; nothing for any other picture."""
+    """Says what a sample is that was chosen here; nothing for any other picture."""
+    if picture.id != st.session_state.get(_SAMPLE):  # Making the samples takes seconds: never only to compare.
+        return
     for sample in _samples():
         if sample.sha256 == picture.id:
             st.info(f"**The truth about this sample.** {widgets.plain(sample.truth)} {widgets.plain(sample.shows)}",

@@ -1,14 +1,9 @@
-"""The figures behind a verdict, properties of the file, and everything as JSON."""
-
-from typing import Any
+"""Properties of a picture's file."""
 
 import streamlit as st
 
-from dashboard import detectors, inference, markup, widgets
-from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import Heatmap
+from dashboard import inference, markup, widgets
 from dfcore.imaging.decoder import ImageFacts
-from dfcore.inspection.record import record
 
 
 def show_facts(data: bytes) -> ImageFacts:
@@ -25,15 +20,3 @@ def show_facts(data: bytes) -> ImageFacts:
     }
     widgets.table({"Fact": list(rows), "Value": list(rows.values())}, "Properties of the file")
     return facts
-
-
-def whole_result(
-    entry: detectors.Entry,
-    name: str,
-    verdict: Verdict,
-    facts: ImageFacts,
-    heatmap: Heatmap | None,
-    stability: list[dict[str, Any]] | None,
-) -> dict[str, Any]:
-    """Everything the page shows, as a JSON-serialisable dict."""
-    return record(entry.card, name, verdict, facts, heatmap, stability)

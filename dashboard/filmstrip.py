@@ -1,14 +1,14 @@
 """Thumbnails of several pictures with what was said of each; a click or an arrow key chooses one."""
 
-import base64
 from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import uploads, widgets
-from dashboard.viewer import _ASSETS
+from dashboard import uploads, viewer, widgets
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
+from dfcore.imaging import sandbox
+from dfcore.utils.html import data_url
 
 _KEY = "inspect_strip"
 _SIDE = 96
@@ -19,9 +19,7 @@ _SIGNS = {
 }  # fmt: skip
 
 _strip = st.components.v2.component(
-    "dfcore_filmstrip",
-    css=(_ASSETS / "filmstrip.css").read_text(encoding="utf-8"),
-    js=(_ASSETS / "filmstrip.js").read_text(encoding="utf-8"),
+    "dfcore_filmstrip", css=viewer.asset("filmstrip.css"), js=viewer.asset("filmstrip.js")
 )
 
 
@@ -48,22 +46,17 @@ def show(pictures: Sequence[uploads.Picture], verdicts: Sequence[Verdict], chose
     _strip(key=_KEY, data={"items": items, "chosen": chosen_number}, on_chosen_change=lambda: None)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def thumbnail(image_id: str, _data: bytes, side: int = _SIDE) -> str | None:
+def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:
     """A small picture as an address that holds it; None if the file cannot be read."""
-    import io
-
-    from PIL import Image
-
-    from dfcore.imaging import sandbox
-
     try:
-        small = Image.fromarray(sandbox.decode(_data, side))
-    except ImageError:
+        return _thumbnail(image_id, side, data)
+    except ImageError:  # Not kept: it may be read when tried again.
         return None
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _thumbnail(image_id: str, side: int, _data: bytes) -> str:
+    return data_url(sandbox.decode(_data, side), "JPEG", quality=85)
 
 
 def _id(number: int, picture: uploads.Picture) -> str:

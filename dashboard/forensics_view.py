@@ -48,7 +48,8 @@ def show(data: bytes, name: str) -> None:
 def _show_chosen(data: bytes, name: str, kinds: Sequence[ViewKind]) -> None:
     actions.require_judging()
     with st.spinner("Decoding the picture at full size …"):
-        facts, rgb = _opened(sha256_bytes(data), data)
+        image = sha256_bytes(data)
+        facts, rgb = _opened(image, data)
     where, how = st.columns([3, 1])
     with where:
         region = _part(rgb.shape[1], rgb.shape[0])
@@ -57,18 +58,19 @@ def _show_chosen(data: bytes, name: str, kinds: Sequence[ViewKind]) -> None:
         help="Fewer are larger; on a narrow screen choose 1.",
     )  # fmt: skip
     pictures = st.container()
-    found = []
+    found, asked = [], []
     for kind in kinds:
         with st.container(border=True):
             st.markdown(f"**{kind.title}**")
             st.markdown(f"**How to read it:** {plain(kind.reads)}  \n**When it misleads:** {plain(kind.misleads)}")
-            settings = _settings(kind)
+            settings = tuple(sorted(_settings(kind).items()))
             with st.spinner(f"Computing {kind.title} …"):
-                view = _view(sha256_bytes(data), kind.key, region, tuple(sorted(settings.items())), facts, rgb)
+                view = _view(image, kind.key, region, settings, facts, rgb)
             found.append((kind, view))
+            asked.append((kind.key, settings))
             _show_figures(kind, view)
     with pictures:
-        _show_pictures(name, rgb, region, found, columns)
+        _show_pictures(name, rgb, region, found, columns, (image, *asked))
 
 
 def _part(width: int, height: int) -> Region | None:
@@ -131,6 +133,7 @@ def _show_pictures(
     region: Region | None,
     found: Sequence[tuple[ViewKind, View]],
     columns: int,
+    key: tuple[Any, ...],
 ) -> None:
     height, width = rgb.shape[:2]
     x, y, w, h = region or (0, 0, width, height)
@@ -144,11 +147,17 @@ def _show_pictures(
                 apart.append((picture.title, picture.rgb))
     st.caption(f"{plain(name)}. Scroll to zoom, drag to pan, double-click to reset; all pictures follow.")
     widgets.chart(
-        figures.linked(shown, columns), "forensics_pictures", f"Side by side: {', '.join(one for one, *_ in shown)}",
-        config={"scrollZoom": True},
+        _linked(key, region, columns, shown), "forensics_pictures",
+        f"Side by side: {', '.join(one for one, *_ in shown)}", config={"scrollZoom": True},
     )  # fmt: skip
     for place, (title, pixels) in zip(st.columns(max(len(apart), 3)), apart, strict=False):
         place.image(pixels, caption=title, width="stretch", alt=title)
+
+
+# Up to some tens of MB; packing the pictures takes half a second each, at every run of the page.
+@st.cache_data(max_entries=4, show_spinner=False)
+def _linked(key: tuple[Any, ...], region: Region | None, columns: int, _shown: Sequence[Any]) -> Any:
+    return figures.linked(_shown, columns)
 
 
 # At full size: 36 MB for a picture of 12 megapixels.

@@ -1,7 +1,9 @@
 """Pictures to inspect, held in memory by their session only."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -19,7 +21,8 @@ MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT, _FROM = "inspect_images", "inspect_left_out", "inspect_from_upload"
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True)
+class Picture:
     """A picture to inspect.
 
     Attributes:
@@ -30,7 +33,7 @@ class Picture(NamedTuple):
     name: str
     data: bytes
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the contents."""
         return sha256_bytes(self.data)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import detectors, file_evidence, inference, widgets
-from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding
+from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding, Policy
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
@@ -29,6 +29,11 @@ class Strictness:
 
     budget: ErrorBudget | None
     ignore_ood: bool
+
+    def applied(self, entry: detectors.Entry, verdict: Verdict) -> Verdict:
+        """A detector's verdict under these settings."""
+        at = inference.thresholds(entry, self.budget) if self.budget else entry.card.thresholds
+        return verdict.under(Policy(at, self.ignore_ood))
 
 
 def choose_strictness(card_budget: ErrorBudget) -> Strictness:

@@ -1,7 +1,5 @@
 """The judged picture with its heat-map as a layer on it, and a magnifier on the original's own pixels."""
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap, colours, layer
 from dfcore.imaging import sandbox
 from dfcore.utils.files import sha256_bytes
+from dfcore.utils.html import data_url
 
 # Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, and of the map's
 # layer, in pixels.
@@ -21,12 +20,13 @@ _ASSETS = Path(__file__).parent / "assets"
 _KEY = "inspect_viewer"
 
 
-def _read(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of the browser's part."""
     return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 _viewer = st.components.v2.component(
-    "dfcore_viewer", html=_read("viewer.html"), css=_read("viewer.css"), js=_read("viewer.js")
+    "dfcore_viewer", html=asset("viewer.html"), css=asset("viewer.css"), js=asset("viewer.js")
 )
 
 
@@ -92,22 +92,29 @@ def _crop(image: str, data: bytes, width: int, height: int) -> dict[str, Any] | 
         return None
     try:
         x, y = int(point["x"]), int(point["y"])
-    except (KeyError, TypeError, ValueError):  # It comes from the browser.
+    except (KeyError, TypeError, ValueError, OverflowError):  # It comes from the browser.
         return None
     x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
     left = max(0, min(x - _CROP // 2, width - _CROP))
     top = max(0, min(y - _CROP // 2, height - _CROP))
-    pixels = sandbox.part(data, (left, top, left + _CROP, top + _CROP))
     return {
-        "src": _url(pixels, "PNG"), "x": x, "y": y, "x0": left, "y0": top, "side": _CROP,
-        "width": pixels.shape[1], "height": pixels.shape[0],
+        "src": _part(image, left, top, data), "x": x, "y": y, "x0": left, "y0": top, "side": _CROP,
+        "width": min(_CROP, width), "height": min(_CROP, height),
     }  # fmt: skip
+
+
+# Each takes 200 KB, and decoding the original anew: the point stays when anything else on the page changes.
+@st.cache_data(max_entries=32, show_spinner=False)
+def _part(image_sha256: str, left: int, top: int, _data: bytes) -> str:
+    return data_url(sandbox.part(_data, (left, top, left + _CROP, top + _CROP)), "PNG", compress_level=1)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _picture(image_sha256: str, _data: bytes) -> str:
     rgb = inference.picture(_data)
-    return _url(rgb, "PNG" if max(rgb.shape) < decode_cache.SIDE // 3 else "JPEG")
+    if max(rgb.shape) < decode_cache.SIDE // 3:
+        return data_url(rgb, "PNG", compress_level=1)
+    return data_url(rgb, "JPEG", quality=92, subsampling=0)
 
 
 def _map(heatmap: Heatmap) -> str:
@@ -115,19 +122,9 @@ def _map(heatmap: Heatmap) -> str:
 
     picture = Image.fromarray(layer(heatmap))
     picture.thumbnail((_LAYER, _LAYER), Image.Resampling.BILINEAR)
-    return _url(np.asarray(picture), "PNG")
+    return data_url(np.asarray(picture), "PNG", compress_level=1)
 
 
 def _bar() -> str:
     stops = colours(np.linspace(0, 1, 6)).tolist()
     return f"linear-gradient(to right, {', '.join('rgb({}, {}, {})'.format(*stop) for stop in stops)})"
-
-
-def _url(pixels: np.ndarray, kind: str) -> str:
-    """Pixels, uint8 (H, W, 3 or 4), as an address that holds the picture itself."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {"compress_level": 1}
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -22,11 +22,10 @@ from dashboard import (
 )
 from dashboard.navigation import require_front_door
 from dashboard.uploads import Picture
-from dashboard.verdict import Strictness
-from dfcore.confidence import Policy
 from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap
+from dfcore.inspection import record
 
 require_front_door()
 
@@ -49,13 +48,6 @@ def judge_all(entries: list[detectors.Entry], pictures: list[Picture]) -> list[J
         result.append(inference.verdict(entries, picture.data))
     place.empty()
     return result
-
-
-def under(judged: Judged, strictness: Strictness) -> Judged:
-    """The same under the analyst's settings."""
-    entry, why, result = judged
-    thresholds = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
-    return entry, why, result.under(Policy(thresholds, strictness.ignore_ood))
 
 
 def remark(result: Verdict) -> str:
@@ -99,7 +91,7 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             verdict.show_details(entry, result)
             facts = details.show_facts(picture.data)
             stability = evidence.stability(entry, picture.data, result)
-            whole = details.whole_result(entry, picture.name, result, facts, heatmap, stability)
+            whole = record(entry.card, picture.name, result, facts, heatmap, stability)
             st.download_button(
                 "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",
                 "application/json", on_click="ignore", icon=":material/download:",
@@ -163,4 +155,5 @@ if images:
         at = filmstrip.chosen(images)
         with bar:
             accepted = verdict.choose_strictness(verdicts[at][0].card.thresholds.budget)
-        show(images, [under(one, accepted) for one in verdicts], at, detectors.library()[0])
+        judged = [(entry, why, accepted.applied(entry, one)) for entry, why, one in verdicts]
+        show(images, judged, at, detectors.library()[0])

@@ -17,8 +17,10 @@ export default function (component) {
     setStateValue("chosen", data.items[next].id);
     strip.children[next]?.focus({ preventScroll: true });
   };
+  const focused = strip.contains(root.getRootNode().activeElement);
   strip.replaceChildren(...data.items.map((item, number) => button(item, number === data.chosen, () => choose(number))));
-  strip.children[data.chosen]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  show(strip, strip.children[data.chosen]);
+  if (focused) strip.children[data.chosen]?.focus({ preventScroll: true });
   const keys = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const target = event.composedPath()[0];
@@ -29,6 +31,14 @@ export default function (component) {
   };
   document.addEventListener("keydown", keys);
   return () => document.removeEventListener("keydown", keys);
+}
+
+// Scrolls the strip alone: the page, which may have been scrolled down to what is below, stays where it is.
+function show(strip, chosen) {
+  if (!chosen) return;
+  const frame = strip.getBoundingClientRect(), box = chosen.getBoundingClientRect();
+  if (box.left < frame.left) strip.scrollLeft -= frame.left - box.left;
+  else if (box.right > frame.right) strip.scrollLeft += box.right - frame.right;
 }
 
 function button(item, chosen, choose) {

@@ -74,7 +74,9 @@ def _inspections(found: "FoundFiles", options: argparse.Namespace) -> "Iterator[
     from dfcore.inspection.inspect import inspect, unread
 
     detectors, policies = load_detectors(options.detector, options)
-    explain, forensic = bool(options.html or options.json), not options.no_forensics
+    # Lines of text hold neither heat-map nor figures.
+    explain = bool(options.html or options.json)
+    forensic = explain and not options.no_forensics
     for path in found:
         name = storable(path.path if isinstance(path, LeftOut) else path)
         try:

@@ -1,7 +1,5 @@
 """Figures of forensic views: pictures that are zoomed together, and curves with a band to compare with."""
 
-import base64
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfcore.figures.base import NEUTRAL_COLOUR, SERIES_COLOURS, graph_objects, laid_out
+from dfcore.utils.html import data_url
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -110,17 +109,12 @@ def reduced(rgb: np.ndarray) -> np.ndarray:
 
 
 def _image(rgb: np.ndarray, region: tuple[int, int, int, int], x: str, y: str) -> Any:
-    from PIL import Image
-
     go = graph_objects()
-    image = Image.fromarray(reduced(rgb))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    small = reduced(rgb)
     # `x0` is the middle of the first pixel.
-    steps = region[2] / image.width, region[3] / image.height
+    steps = region[2] / small.shape[1], region[3] / small.shape[0]
     return go.Image(
-        source=source, xaxis=x, yaxis=y, hoverinfo="skip", dx=steps[0], dy=steps[1],
+        source=data_url(small, "PNG", compress_level=1), xaxis=x, yaxis=y, hoverinfo="skip", dx=steps[0], dy=steps[1],
         x0=region[0] - 0.5 + steps[0] / 2, y0=region[1] - 0.5 + steps[1] / 2,
     )  # fmt: skip
 

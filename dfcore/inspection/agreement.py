@@ -2,14 +2,27 @@
 
 from collections.abc import Mapping
 
+from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
+
+
+def titles(cards: Mapping[str, Card]) -> dict[str, str]:
+    """Titles that tell detectors apart, {name: title}: where several have the same title, with their names.
+
+    Args:
+        cards: {name: card} of the detectors.
+    """
+    given = [card.title for card in cards.values()]
+    return {
+        name: f"{card.title} ({name})" if given.count(card.title) > 1 else card.title for name, card in cards.items()
+    }
 
 
 def agreement(verdicts: Mapping[str, Verdict]) -> str:
     """Says what the detectors that judge an image make of it.
 
     Args:
-        verdicts: A verdict of each detector by its title.
+        verdicts: A verdict of each detector by its title, see `titles`.
     """
     judging = {title: one for title, one in verdicts.items() if one.score is not None and not one.ood.is_ood}
     if not any(one.score is not None for one in verdicts.values()):

@@ -16,7 +16,7 @@ from dfcore.errors import ImageError, InputError
 from dfcore.evaluation import measured_rates
 from dfcore.explanation import Heatmap
 from dfcore.imaging import ImageFacts, sandbox
-from dfcore.inspection.agreement import agreement
+from dfcore.inspection.agreement import agreement, titles
 from dfcore.inspection.answers import Answers, answers
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
@@ -36,11 +36,11 @@ class Inspection:
         card: Its card.
         verdict: Its verdict; with an error if the file cannot be read as an image.
         answers: What the verdict means.
-        others: Verdicts of all detectors by their titles, the chosen one's among them.
+        others: Verdicts of all detectors by their titles, the chosen one's among them; empty if it was not read.
         agreement: Whether they agree, in words.
-        evidence: What the file says of itself; None if it cannot be read at all.
+        evidence: What the file says of itself; its summary tells if it cannot be read.
         facts: Properties of the file; None if it cannot be read as an image.
-        figures: Forensic figures; empty if they were not asked for.
+        figures: Forensic figures; None if they were not asked for.
         heatmap: Evidence for the verdict; None if it was not asked for.
         preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
     """
@@ -99,7 +99,7 @@ def inspect(
         method: Method of the heat-map, one of `dfcore.explanation.METHODS`.
 
     Raises:
-        InputError: If there is no detector, or no such method.
+        InputError: If there is no detector or no such method, or the trust list cannot be read.
     """
     if not detectors:
         raise InputError("Expected at least one detector. Received: none.")
@@ -114,7 +114,8 @@ def inspect(
     facts = None if isinstance(image, ImageError) else image.facts
     thresholds = verdict.thresholds or detector.card.thresholds
     rates = measured_rates(detector.folder, detector.card, thresholds)
-    others = {detectors[key].card.title: one for key, one in verdicts.items()}
+    named = titles({key: one.card for key, one in detectors.items()})
+    others = {named[key]: one for key, one in verdicts.items()}
     kind = looks_like(facts) if facts else None
     declared = evidence.declares_generated is True
     return Inspection(

@@ -19,9 +19,9 @@ _XMP_JPEG, _XMP_PNG = b"http://ns.adobe.com/xap/1.0/\0", "XML:com.adobe.xmp"
 _XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _ICC = b"ICC_PROFILE\0"
-# ImageMagick writes foreign blocks into PNG texts, as hexadecimal digits.
 # A marker may follow any number of fill bytes.
 _FILL = re.compile(rb"\xff*")
+# ImageMagick writes foreign blocks into PNG texts, as hexadecimal digits.
 _RAW = re.compile(r"Raw profile type (exif|APP1|iptc|8bim|xmp)", re.IGNORECASE)
 
 

@@ -25,7 +25,7 @@ _GENERATORS = {
     r"midjourney": "Midjourney",
     r"dall[·\-\s]?e\b": "DALL·E (OpenAI)",
     r"\bopenai\b|\bchatgpt\b|\bgpt-4o\b|\bgpt-image\b": "OpenAI",
-    r"adobe firefly|\bfirefly\b": "Adobe Firefly",
+    r"adobe firefly": "Adobe Firefly",
     r"stable[\s\-_]?diffusion|stability ai|dreamstudio|\bsdxl\b": "Stable Diffusion",
     r"comfyui": "ComfyUI",
     r"invoke[\s\-]?ai": "InvokeAI",
@@ -36,15 +36,21 @@ _GENERATORS = {
     r"bing image creator|microsoft designer": "Microsoft Image Creator",
     r"black forest labs|\bflux\.1\b": "FLUX (Black Forest Labs)",
     r"leonardo\.ai|leonardo ai": "Leonardo.Ai",
-    r"ideogram": "Ideogram",
-    r"recraft": "Recraft",
     r"nightcafe": "NightCafe",
     r"craiyon": "Craiyon",
     r"image playground": "Apple Image Playground",
     r"imagined with ai|imagine with meta ai": "Meta AI",
-    r"google imagen|\bimagen [234]\b|gemini": "Google Imagen or Gemini",
+    r"google imagen|google gemini": "Google Imagen or Gemini",
     r"stylegan|this person does not exist": "StyleGAN",
 }
+# Words that are also names of people, studios and cameras, or plain Spanish: they count in fields for software alone.
+_GENERATORS_IN_TOOLS = {
+    r"\bfirefly\b": "Adobe Firefly",
+    r"\bimagen [234]\b|gemini": "Google Imagen or Gemini",
+    r"ideogram": "Ideogram",
+    r"recraft": "Recraft",
+}
+_TOOLS = re.compile(r"software|creatortool|generator|program|aisystemused", re.IGNORECASE)
 _CREDITS: dict[str, tuple[str, Extent]] = {
     r"made with google ai": ("Google AI", "generated"),
     r"edited with google ai": ("Google AI", "partly"),
@@ -61,7 +67,7 @@ _EDITORS = {
     r"pixelmator": "Pixelmator",
     r"paint\.net": "Paint.NET",
     r"\bkrita\b": "Krita",
-    r"canva": "Canva",
+    r"\bcanva\b": "Canva",
     r"luminar": "Luminar",
     r"topaz": "Topaz",
     r"capture one": "Capture One",
@@ -84,19 +90,20 @@ def named(fields: Iterable[Field]) -> list[Source]:
     """What software a file names: one source for each generator and editor, at its first place."""
     result: dict[tuple[str, str], Source] = {}
     for place, text in fields:
-        for kind, name, extent in _names(text[:500]):
+        for kind, name, extent in _names(text[:500], in_tool=bool(_TOOLS.search(place))):
             result.setdefault((kind, name), Source(kind, place, _sentence(kind, name, place, extent), extent,
                                                    {place: bounded(text, 500)}))  # fmt: skip
     return list(result.values())
 
 
-def _names(text: str) -> list[tuple[str, str, Extent | None]]:
+def _names(text: str, *, in_tool: bool) -> list[tuple[str, str, Extent | None]]:
     low = text.lower()
     for pattern, (name, extent) in _CREDITS.items():
         if re.search(pattern, low):
             return [("generator", name, extent)]
+    generators = _GENERATORS | _GENERATORS_IN_TOOLS if in_tool else _GENERATORS
     found: list[tuple[str, str, Extent | None]] = [
-        ("generator", name, "generated") for pattern, name in _GENERATORS.items() if re.search(pattern, low)
+        ("generator", name, "generated") for pattern, name in generators.items() if re.search(pattern, low)
     ]
     if found:
         return found[:1]

@@ -3,6 +3,7 @@
 import base64
 import io
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -33,19 +34,26 @@ def text(value: object) -> str:
     return escape(printable(value))
 
 
-def picture(pixels: np.ndarray, alt: str = "", *, kind: str = "JPEG", attributes: str = "") -> str:
-    """An image element that holds its picture.
+def picture(pixels: np.ndarray, alt: str = "") -> str:
+    """An image element that holds its picture, uint8 (H, W, 3).
+
+    Args:
+        pixels: The picture.
+        alt: Text alternative; "" for decoration.
+    """
+    return f'<img alt="{text(alt)}" src="{data_url(pixels, "JPEG", quality=85)}">'
+
+
+def data_url(pixels: np.ndarray, kind: str, **options: Any) -> str:
+    """An address that holds the picture itself.
 
     Args:
         pixels: uint8 (H, W, 3), or (H, W, 4) for PNG.
-        alt: Text alternative; "" for decoration.
         kind: "JPEG" or "PNG".
-        attributes: Further attributes, trusted.
+        options: Of Pillow's encoder.
     """
     from PIL import Image
 
     buffer = io.BytesIO()
-    options = {"quality": 85} if kind == "JPEG" else {}
     Image.fromarray(pixels).save(buffer, kind, **options)
-    source = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{text(alt)}" src="data:image/{kind.lower()};base64,{source}" {attributes}>'
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

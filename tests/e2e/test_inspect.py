@@ -129,10 +129,33 @@ def test_arrow_keys_go_through_the_filmstrip(page, address):
     page.get_by_text("b.png").first.wait_for()
 
 
+def test_the_filmstrip_keeps_the_focus_and_the_page_its_place(page, address):
+    page.set_viewport_size({"width": 1440, "height": 500})
+    open_inspect(page, address)
+    drop(page, ("a.png", picture(1)), ("b.png", picture(2)))
+    toggle = page.get_by_text("Show how stable the score is")
+    place = page.get_by_test_id("stMain")
+    toggle.evaluate("e => e.scrollIntoView({ block: 'center' })")
+    before = place.evaluate("e => e.scrollTop")
+    assert before > 300
+    toggle.click()
+    page.get_by_text("small changes the score lies between").wait_for()
+    settle(page)
+    assert place.evaluate("e => e.scrollTop") >= before
+    strip = page.get_by_role("group", name="Pictures; arrow keys choose").get_by_role("button")
+    strip.first.click()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert strip.nth(1).evaluate("e => e.getRootNode().activeElement === e"), "the keys go on from the chosen one"
+
+
 def test_a_sample_tells_its_truth_and_an_upload_does_not_return(page, address):
     open_inspect(page, address)
     drop(page, ("mine.png", picture(3)))
     page.get_by_role("button", name="Pictures (1)").click()
+    shown = page.get_by_alt_text("Sample: Flower again")
+    shown.wait_for()
+    assert shown.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
     page.get_by_role("button", name="Flower again").click()
     page.get_by_text("The truth about this sample").wait_for()
     settle(page)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -149,6 +150,17 @@ def test_one_process_serves_all_and_ends_when_idle(own_pool):
     gone, _ = psutil.wait_procs([first], timeout=60)
     assert gone
     assert read_evidence(picture()).summary
+
+
+def test_all_that_wait_too_long_are_ended_and_the_order_stays():
+    several, ended = pool.Pool(3, pool._DECODING), []
+    some = [
+        SimpleNamespace(last_used=time.monotonic() - ago, end=lambda ago=ago: ended.append(ago)) for ago in (100, 0, 99)
+    ]
+    several._idle.queue[:] = some
+    several._end_idle(60)
+    assert sorted(ended) == [99, 100]
+    assert several._idle.queue == [None, some[1], None]
 
 
 def test_decoding_processes_are_not_ended_when_idle():

@@ -106,6 +106,21 @@ def test_a_view_is_computed_once_for_all_sessions(monkeypatch):
     assert calls == ["noise_residual"]
 
 
+def test_pictures_are_packed_once_until_something_changes(monkeypatch):
+    from dfcore import figures
+
+    packed, linked = [], figures.linked
+    monkeypatch.setattr(figures, "linked", lambda shown, columns: packed.append(columns) or linked(shown, columns))
+    app = chosen(opened(png(picture(40, 90))), "error_level")
+    app.run()
+    assert packed == [2]
+    app.slider(key="forensics_error_level_quality").set_value(70).run()
+    assert packed == [2, 2]
+    app.session_state["forensics_columns"] = 1
+    app.run()
+    assert packed == [2, 2, 1] and not app.exception
+
+
 # === Figures ===
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import uploads, verdict, viewer
+from dashboard import choose_pictures, uploads, verdict, viewer
 from dashboard.uploads import Picture
 from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
 from dfcore.detectors.bundle import read_card, write_card
@@ -30,11 +30,20 @@ def headings(app: AppTest) -> list[str]:
 def test_a_sample_takes_the_place_of_an_upload_which_does_not_return(filled):
     app = upload(open_page("inspect"), sized(32))
     assert names(app) == ["0.png"]
+    app.session_state["inspect_pictures"] = True  # The popover is opened.
+    app.run()
     button(app, "Flower", "sample_sample-3.png").click().run()
     assert names(app) == ["sample-3.png"]
     assert "The truth about this sample" in words(app) and "A photograph" in words(app)
     app.run()
     assert names(app) == ["sample-3.png"] and not app.exception
+
+
+def test_nobody_waits_for_samples_that_are_not_in_sight(filled, monkeypatch):
+    app, made = upload(open_page("inspect"), sized(32)), []
+    monkeypatch.setattr(choose_pictures, "_samples", lambda: made.append(1) or [])
+    app.run()
+    assert headings(app) and not made
 
 
 def test_removing_all_uploads_takes_the_verdict_away(filled):
@@ -127,7 +136,7 @@ def test_the_picture_is_shown_before_its_map_is_computed_and_then_with_it(filled
     assert first["picture"] == last["picture"] and last["alt"].startswith("0.png: 32 by 32 pixels")
 
 
-def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed):
+def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed, monkeypatch):
     import base64
     import io
 
@@ -146,7 +155,17 @@ def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed):
         left, top = corner
         assert (crop["x0"], crop["y0"]) == corner
         assert (pixels == np.asarray(Image.open(io.BytesIO(data)))[top : top + 256, left : left + 256]).all()
-    for nonsense in ({"image": image}, {"image": image, "x": "a", "y": []}, {"image": "other", "x": 1, "y": 1}, "x"):
+    with monkeypatch.context() as patched:
+        patched.setattr(viewer.sandbox, "part", None)
+        app.run()
+        assert viewed[-1]["crop"] == crop, "it is not decoded again while the point stays"
+    for nonsense in (
+        {"image": image},
+        {"image": image, "x": float("inf"), "y": 0},
+        {"image": image, "x": "a", "y": []},
+        {"image": "other", "x": 1, "y": 1},
+        "x",
+    ):
         app.session_state["inspect_viewer"] = {"look": nonsense}
         app.run()
         assert viewed[-1]["crop"] is None and not app.exception

@@ -16,7 +16,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError
 from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, write_predictions
 from dfcore.imaging import ImageFacts
-from dfcore.inspection import agreement, answers, looks_like
+from dfcore.inspection import agreement, answers, looks_like, titles
 from dfcore.inspection.samples import samples
 from dfcore.utils.texts import percent
 from tests.conftest import make_card, untrained
@@ -156,6 +156,13 @@ def test_without_figures_it_is_said_that_nothing_is_known():
 
 
 # === Agreement ===
+
+
+def test_detectors_of_the_same_title_are_all_counted():
+    card = make_card()
+    named = titles({"one": card, "two": card, "three": card.model_copy(update={"title": "Another"})})
+    assert named["three"] == "Another" and len(set(named.values())) == 3
+    assert agreement({title: verdict(0.9) for title in named.values()}).startswith("All 3")
 
 
 def test_agreement_counts_only_those_that_judge_such_pictures():

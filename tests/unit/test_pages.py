@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import details, detectors, navigation, networks, viewer
+from dashboard import detectors, navigation, networks, viewer
+from dfcore import inspection
 from dfcore.cli import main
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
@@ -476,14 +477,14 @@ def test_a_verdict_is_tried_after_small_changes_by_the_thresholds_that_are_shown
 @pytest.fixture
 def results(monkeypatch) -> list[dict]:
     """What the download held after every run of Inspect, read as strict JSON."""
-    match, made = [], details.whole_result
+    match, made = [], inspection.record
 
     def saved(*arguments):
         result = made(*arguments)
         match.append(json.loads(json.dumps(result, allow_nan=False)))
         return result
 
-    monkeypatch.setattr(details, "whole_result", saved)
+    monkeypatch.setattr(inspection, "record", saved)
     return match
 
 

@@ -303,6 +303,17 @@ def test_generators_and_editors_are_told_apart(text, kind, declares):
     assert [(source.kind, source.declares) for source in found] == ([(kind, declares)] if kind else [])
 
 
+@pytest.mark.parametrize("text", ["Gemini Studios", "FIREFLY 8S", "Imagen 2 de 3", "Recraft Furniture", "Canvas Press"])
+@pytest.mark.parametrize("place", ["EXIF Artist", "EXIF Model", "IPTC Credit", "XMP dc:creator", "PNG text 'Author'"])
+def test_names_of_people_and_cameras_are_no_generators(text, place):
+    assert named([Field(place, text)]) == []
+
+
+@pytest.mark.parametrize("text", ["Gemini", "Imagen 4", "Recraft V3", "Ideogram"])
+def test_the_same_words_in_a_field_for_software_are(text):
+    assert [source.kind for source in named([Field("PNG text 'Software'", text)])] == ["generator"]
+
+
 def test_a_caption_about_a_generator_declares_nothing():
     evidence = read_evidence(with_iptc({120: "A Midjourney picture that went round the world", 110: "Agency"}))
     assert evidence.declares_generated is None

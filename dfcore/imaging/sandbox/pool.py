@@ -198,18 +198,17 @@ class Pool(Generic[_Answer]):
                 self._end_idle(self._service.idle_seconds)
 
     def _end_idle(self, seconds: float) -> None:
-        """Ends processes that have waited for long; looks at as many as wait now."""
-        for _ in range(self._idle.qsize()):
-            try:
-                process = self._idle.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                if process is not None and time.monotonic() - process.last_used > seconds:
-                    process.end()
-                    process = None
-            finally:
-                self._idle.put(process)
+        """Ends processes that have waited for long."""
+        waiting: list[_Process | None] = []
+        # All are taken out before any is put back, since the one put back last is the one that comes next.
+        with suppress(queue.Empty):
+            while True:
+                waiting.append(self._idle.get_nowait())
+        for process in reversed(waiting):
+            late = process is not None and time.monotonic() - process.last_used > seconds
+            self._idle.put(None if late else process)
+            if late and process is not None:
+                process.end()
 
     def close(self) -> None:
         """Kills all processes."""
