@@ -22,10 +22,12 @@ from dfcore.detectors import subject
 from dfcore.detectors.bundle import read_card, write_card, write_replay
 from dfcore.detectors.detector import Detector
 from dfcore.exchange.recalibrate import recalibrate
+from dfcore.faces.portrait import MIN_SIDE
 from dfcore.imaging import decoder
 from dfcore.imaging.preprocess import first_view
 from dfcore.training import replay
 
+_PORTRAITS = 150
 # Data sets with the images that each was trained on; the first has its test split.
 ROOTS = {"small": ("cifake",), "faces": ("faces",)}
 
@@ -37,14 +39,18 @@ def add_replay(folder: Path, roots: list[Path]) -> None:
     print(f"{folder.name}: {card.replay}, {(folder / 'replay.npz').stat().st_size / 1e6:.1f} MB")
 
 
-def add_subject(folder: Path, roots: list[Path]) -> None:
-    """Writes on a detector's card what its training images show."""
-    card = read_card(folder)
-    tables = [scan(root) for root in roots]
-    splits = [(data, data.table.split == TRAIN) for data in tables]
+def add_subject(folder: Path, roots: list[Path], portraits: Path) -> None:
+    """Writes on a detector's card whether it is for portraits, or errs on them, by real ones of a training split."""
+    card = read_card(folder).model_copy(update={"subject": None})
+    write_card(folder, card)
+    splits = [(data, data.table.split == TRAIN) for data in map(scan, roots)]
     files = [data.root / path for data, train in splits for path in data.table.path[train | ~train.any()]]
     chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:200]]
     shown = subject.of_images(np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen]))
+    if shown is None and card.preprocess.size >= MIN_SIDE:
+        real = sorted(portraits.iterdir())[:_PORTRAITS]
+        said = [verdict.finding for verdict in Detector.load(folder).predict(real)]
+        shown = subject.of_portraits(said, card.thresholds.budget.max_fpr)
     write_card(folder, card.model_copy(update={"subject": shown}))
     print(f"{folder.name}: {shown}")
 
@@ -66,7 +72,7 @@ def main() -> None:
             add_replay(workspace.models_dir() / name, roots[name])
             continue
         if options.subject:
-            add_subject(workspace.models_dir() / name, roots[name])
+            add_subject(workspace.models_dir() / name, roots[name], options.data / "faces" / "train" / "real")
             continue
         if name not in ROOTS:
             parser.error(f"{name} is not fitted anew: it holds out too few images. Expected {', '.join(ROOTS)}.")

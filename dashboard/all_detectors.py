@@ -26,12 +26,15 @@ def show(entries: list[detectors.Entry], data: bytes, strictness: verdict.Strict
 
 def _show_one(entry: detectors.Entry, title: str, result: Verdict) -> None:
     st.markdown(f"**{widgets.plain(title)}**")
-    st.markdown(widgets.verdict_words(result.finding))
+    unlike = result.score is not None and not result.is_used
+    st.markdown(":gray[:material/block: Does not apply]" if unlike else widgets.verdict_words(result.finding))
     if result.score is None:
         st.caption(widgets.plain(result.error))
         return
     st.html(verdict.scale(result, result.thresholds or DecisionThresholds.single(result.threshold)))
     if result.reason:
         st.caption(widgets.plain(f"{result.reason}."))
+    if result.is_used and entry.card.limits:
+        st.caption(f":material/report: {widgets.plain(entry.card.limits[0])}")
     if not entry.card.answers_unasked:
         st.caption(":material/science: Trained on the demonstration set: it recognises a simulation.")

@@ -18,6 +18,9 @@ def show_in_popover() -> None:
     """The same folded away, while there are pictures; it closes when one of them is chosen."""
     if st.session_state.pop(_CHOSEN, False):
         st.session_state[_POPOVER] = False
+    if st.button("Next picture", icon=":material/restart_alt:", help="Takes the pictures away and asks for others."):
+        uploads.clear("inspect_upload")
+        st.rerun()
     label = f"Pictures ({len(uploads.images())})"
     place = st.popover(label, icon=":material/add_photo_alternate:", key=_POPOVER, on_change="rerun")
     with place:

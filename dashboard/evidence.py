@@ -1,5 +1,6 @@
 """Why a detector says what it says: settings of its heat-map, and how stable its score is."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import streamlit as st
 from dashboard import detectors, faithfulness_view, inference, widgets
 from dashboard.uploads import Picture
 from dfcore import figures
-from dfcore.confidence import decide, find
+from dfcore.confidence import FINDINGS, Finding, decide, find
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHODS, Heatmap
 
@@ -71,6 +72,8 @@ def show_settings(entry: detectors.Entry, heatmap: Heatmap | None) -> None:
             "Show what the detector looked at", value=True, key="inspect_explain", persist_state="session",
             help="A heat-map of the evidence. It shows where the network is sensitive; it is no proof of editing.",
         )  # fmt: skip
+        if not st.session_state.get("inspect_explain", True):
+            return
         st.segmented_control(
             "Evidence of", list(_TARGETS), default="verdict", required=True, key="inspect_target",
             persist_state="session", format_func=_TARGETS.__getitem__,
@@ -91,6 +94,16 @@ def show_settings(entry: detectors.Entry, heatmap: Heatmap | None) -> None:
             f"Try the evidence of {'real' if heatmap.target == 'fake' else 'fake'}, or another method.",
             icon=":material/info:",
         )
+
+
+def _held(findings: list[Finding]) -> str:
+    """Whether what is said of the picture, the first, is said after each change too."""
+    first, *others = findings
+    changed = [finding for finding in others if finding != first]
+    if not changed:
+        return "it stays undecided." if first == "inconclusive" else "the verdict holds."
+    turned = ", ".join(f"{count} to {FINDINGS[finding]}" for finding, count in Counter(changed).most_common())
+    return f"the verdict does not hold for all of them; of {len(others)}, {turned}."
 
 
 def _choose_layer(entry: detectors.Entry) -> None:
@@ -119,7 +132,7 @@ def _choose_view(entry: detectors.Entry) -> None:
 
 def stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> list[dict[str, Any]] | None:
     """The picture's score after small changes, decided by the thresholds in use; None unless it was asked for."""
-    if not st.session_state.get("inspect_stability"):
+    if not st.session_state.get("inspect_stability") or not verdict.is_used:
         return None
     thresholds = verdict.thresholds or entry.card.thresholds
     rows = inference.stability(entry, data)
@@ -134,14 +147,15 @@ def show_stability(entry: detectors.Entry, data: bytes, verdict: Verdict) -> Non
         "Show how stable the score is", key="inspect_stability", persist_state="session",
         help="Rescores the image after recompression, resizing, blur, noise, brightness and cropping.",
     )  # fmt: skip
+    if st.session_state.get("inspect_stability") and not verdict.is_used:
+        st.markdown("The score was not used, so how it moves says nothing.")
     rows = stability(entry, data, verdict)
     if rows is None:
         return
     scores, thresholds = [row["score"] for row in rows], verdict.thresholds or entry.card.thresholds
-    holds = len({row["finding"] for row in rows}) == 1
     st.markdown(
         f"After {len(rows) - 1} small changes the score lies between **{min(scores):.3f}** and **{max(scores):.3f}**: "
-        + ("the verdict holds." if holds else "the verdict does not hold for all of them.")
+        f"{_held([row['finding'] for row in rows])}"
     )
     low, high = thresholds.real_below, thresholds.fake_from
     widgets.chart(

@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from dashboard import actions
 from dfcore.errors import DfcoreError, TransientImageError
@@ -41,12 +42,24 @@ def evidence(data: bytes) -> Evidence:
     return result
 
 
-def declares_generated(data: bytes) -> bool:
-    """Whether a file declares itself, or a part of it, AI-generated; not if its metadata cannot be read."""
+def says(data: bytes) -> Literal["declares", "something", "nothing"]:
+    """What a file says of how it was made, see `Evidence.says`; "something" if its metadata cannot be read."""
     try:
-        return evidence(data).declares_generated is True
+        return evidence(data).says
     except DfcoreError:
-        return False
+        return "something"
+
+
+def in_a_word(data: bytes) -> str:
+    """What a file says of how it was made, for the cell of a table."""
+    try:
+        told = evidence(data)
+    except DfcoreError:
+        return "unreadable"
+    if told.declares_generated:
+        return "declares AI"
+    return {"trusted": "trusted credential", "unknown_signer": "credential, signer unknown",
+            "invalid": "invalid credential", "none": ""}[told.credentials.state]  # fmt: skip
 
 
 def _read(data: bytes) -> Evidence | DfcoreError:

@@ -135,11 +135,13 @@ def _show_sources(sources: tuple[Source, ...]) -> None:
         "a prompt is a strong sign, since few would add one to a photograph.",
     )
     if not sources:
-        st.markdown("Nothing in the file names a generator, an editor or a camera.")
+        st.markdown("Apart from a content credential, nothing in the file names a generator, an editor or a camera.")
     for source in sorted(sources, key=lambda source: source.declares is None):
         with st.container(border=True):
             mark = f":violet-badge[{_DECLARED[source.declares]}] " if source.declares else ""
             st.markdown(f"{mark}{plain(source.text)}")
+            if source.kind == "prompt":
+                st.caption("Does the prompt describe this picture? If not, the text may come from another file.")
             if source.kind == "credential":  # Its details stand above.
                 continue
             _table({title: text for title, text in source.details.items() if len(text) <= _LONG})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import uploads, viewer, widgets
+from dashboard import file_evidence, uploads, viewer, widgets
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 from dfcore.imaging import sandbox
@@ -15,7 +15,7 @@ _SIDE = 96
 # Sign and colour of what is said, by `Verdict.finding`.
 _SIGNS = {
     "fake": ("▲", "orange"), "real": ("●", "blue"), "no_sign": ("○", "gray"), "inconclusive": ("?", "gray"),
-    None: ("×", "gray"),
+    "unused": ("∅", "gray"), None: ("×", "gray"),
 }  # fmt: skip
 
 _strip = st.components.v2.component(
@@ -33,17 +33,26 @@ def show(pictures: Sequence[uploads.Picture], verdicts: Sequence[Verdict], chose
     """Shows the strip; choosing reruns the page, which asks `chosen`."""
     items = []
     for number, (picture, verdict) in enumerate(zip(pictures, verdicts, strict=True)):
-        sign, colour = _SIGNS[verdict.finding]
+        unused = verdict.score is not None and not verdict.is_used
+        sign, colour = _SIGNS["unused" if unused else verdict.finding]
+        words = "Not judged" if unused else widgets.VERDICTS[verdict.finding]
         items.append(
             {
                 "id": _id(number, picture),
                 "name": picture.name,
                 "src": thumbnail(picture.id, picture.data) if verdict.score is not None else None,
-                "mark": f"{sign} {widgets.VERDICTS[verdict.finding]}",
+                "mark": f"{sign} {words}",
+                "badges": _badges(picture, verdict),
                 "colour": f"var(--st-{colour}-text-color, var(--st-text-color))",
             }
         )
     _strip(key=_KEY, data={"items": items, "chosen": chosen_number}, on_chosen_change=lambda: None)
+
+
+def _badges(picture: uploads.Picture, verdict: Verdict) -> str:
+    """What else matters about a picture before one looks at it; "" for most."""
+    told = ["declares AI"] if file_evidence.says(picture.data) == "declares" else []
+    return " · ".join([*told, *(["trained on"] if verdict.seen.found else [])])
 
 
 def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:

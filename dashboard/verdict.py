@@ -14,7 +14,7 @@ from dfcore.inspection import answers, looks_like
 from dfcore.utils.texts import percent
 
 UNLISTED = (
-    "Whether this picture was among those that the detector was trained on is unknown: its bundle does not list them."
+    "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
 )
 
 
@@ -47,13 +47,14 @@ def choose_strictness(card_budget: ErrorBudget) -> Strictness:
         st.session_state["inspect_max_fpr"] = 100 * card_budget.max_fpr
         st.session_state["inspect_max_fnr"] = 100 * card_budget.max_fnr
     ignoring = st.session_state.get("inspect_ignore_ood", False)
-    share = f"{st.session_state['inspect_max_fpr']:g}% / {st.session_state['inspect_max_fnr']:g}%"
-    label = f"Error budget: {share}{', your own' if own else ''}{', unlike pictures too' if ignoring else ''}"
+    alarms, passed = (st.session_state[f"inspect_max_{rate}"] for rate in ("fpr", "fnr"))
+    label = f"At most {alarms:g}% false alarms, {passed:g}% passed"
+    label += f"{' (your own)' if own else ''}{', unlike pictures too' if ignoring else ''}"
     with st.popover(label, icon=":material/tune:", key="inspect_budget"):
         own = st.toggle(
             "Set my own error budget", key="inspect_own_budget", persist_state="session",
-            help="By default, the error budget on the detector's card applies. Less reliable detectors have stricter "
-            "budgets and leave more images undecided.",
+            help="By default, the error budget on the detector's card applies: at most so many real images called "
+            "likely fake, and so many fakes below the lower threshold. What lies between stays undecided.",
         )  # fmt: skip
         left, right = st.columns(2)
         max_fpr = left.number_input(
@@ -84,7 +85,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
         why: Reason for the automatic choice of this detector; "" if the user chose it.
     """
     with st.container(border=True, gap="small"):
-        st.markdown(f"## {widgets.verdict_words(verdict.finding)}")
+        alone = " by the score alone" if verdict.is_used and verdict.ood.is_ood else ""
+        st.markdown(f"## {widgets.verdict_words(verdict.finding)}{alone}")
         st.caption(widgets.plain(name))
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
@@ -95,13 +97,14 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
             st.html(scale(verdict, thresholds))
         rates = inference.rates(entry, thresholds)
         kind = looks_like(inference.facts(data)) if verdict.score is not None else None
-        declared = file_evidence.declares_generated(data)
-        result = answers(entry.card, verdict, rates, chosen=why, kind=kind, declared=declared)
+        result = answers(entry.card, verdict, rates, chosen=why, kind=kind, file_says=file_evidence.says(data))
         for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
             st.markdown(f"**{title}.** {widgets.plain(text)}")
         if verdict.finding == "fake" and rates is not None:
             _base_rate(rates)
         st.markdown(f"**Next.** {widgets.plain(result.next)}")
+        if verdict.score is not None and verdict.seen is Seen.UNKNOWN:
+            st.caption(UNLISTED)
         if verdict.score is not None and entry.card.limits:
             st.caption(f":material/report: {widgets.plain(entry.card.limits[0])}")
 
@@ -111,8 +114,8 @@ def _base_rate(rates: MeasuredRates) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
     one_in = left.number_input(
         "One in … is fake", 2, 1_000_000, 10, key="inspect_one_in", persist_state="session",
-        help="How rare fakes are among the pictures that you look at. Where they are rare, most alarms are false ones, "
-        "however good the detector is.",
+        help="At least 2. How rare fakes are among the pictures that you look at. Where they are rare, most alarms are "
+        "false ones, however good the detector is.",
     )  # fmt: skip
     result = rates.alarm_is_right(one_in)
     if result is None:
@@ -120,12 +123,16 @@ def _base_rate(rates: MeasuredRates) -> None:
         return
     likely, least = result
     right.markdown(
-        f"If one in {one_in:,} such pictures is fake, an alarm like this is right in about **{likely:.0%}** of cases, "
-        f"at worst {least:.0%}."
+        f"If one in {one_in:,} such pictures is fake, an alarm like this is right in about **{_rounded(likely)}** of "
+        f"cases, at worst {_rounded(least)}."
         if rates.alarms
-        else f"If one in {one_in:,} such pictures is fake, an alarm like this is right in at least **{least:.0%}** of "
-        "cases."
+        else f"If one in {one_in:,} such pictures is fake, an alarm like this is right in at least "
+        f"**{_rounded(least)}** of cases."
     )
+
+
+def _rounded(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
 
 
 def show_details(entry: detectors.Entry, verdict: Verdict) -> None:
@@ -135,13 +142,13 @@ def show_details(entry: detectors.Entry, verdict: Verdict) -> None:
     st.markdown(_record(entry))
     st.markdown(_promise(thresholds))
     st.markdown(widgets.plain(entry.card.words.in_words(thresholds)))
-    if verdict.seen is Seen.UNKNOWN:
-        st.markdown(UNLISTED)
     for limit in entry.card.limits:
         st.caption(f":material/report: {widgets.plain(limit)}")
 
 
 def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
+    if not verdict.is_used:
+        return "The score was not used: the picture is unlike those that the detector learned from."
     low, high = max(thresholds.real_below, 0.0), min(thresholds.fake_from, 1.0)
     word = FINDINGS["real" if thresholds.says_real else "no_sign"]
     sides = f"{word} below **{low:.3f}**" if thresholds.real_below > 0 else "never likely real"
@@ -187,7 +194,7 @@ def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     score = verdict.score or 0.0
     low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))
     side: Finding = "real" if thresholds.says_real else "no_sign"
-    used = not verdict.ood.is_ood or verdict.ignore_ood
+    used = verdict.is_used
     label = f"Score {score:.3f}" if used else "The score is not used"
     label += f"; {FINDINGS[side]} below {low / 100:.3f}, likely fake from {high / 100:.3f}"
     zones: tuple[tuple[Finding, float, float], ...]
@@ -218,6 +225,6 @@ def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
 def _zone_names(side: Finding, low: float, high: float, score: float | None) -> tuple[str, str, str]:
     """What the two ends are called, and what lies between."""
     middle = "score not used" if score is None else f"score {score:.3f}"
-    if low > 0 or high < 100:
+    if score is not None and (low > 0 or high < 100):
         middle += " · undecided in between"
     return FINDINGS[side] if low > 0 else "0", middle, FINDINGS["fake"] if high < 100 else "1"

@@ -46,11 +46,12 @@ def show(
     """
     facts, image = inference.facts(data), sha256_bytes(data)
     titles, regions = entry.card.spec.view_titles, entry.card.spec.regions(facts.height, facts.width)
-    judged = verdict.score is not None
+    judged = verdict.is_used
     sides = (facts.width, facts.height) * 2
     parts: list[dict[str, Any]] = [
         {
             "box": [edge / side for edge, side in zip(region, sides, strict=True)],
+            "title": titles[number] if len(titles) > 1 else "",
             "whole": region == (0, 0, facts.width, facts.height),
             "explained": heatmap is not None and heatmap.view == number,
         }
@@ -63,12 +64,12 @@ def show(
             "image": image,
             "picture": _picture(image, data),
             "map": _map(heatmap) if heatmap is not None and heatmap.peak else None,
-            "parts": parts if judged else [],
+            "parts": parts if verdict.score is not None else [],
             "width": facts.width,
             "height": facts.height,
             "height_css": HEIGHT,
             "alt": f"{name}: {facts.width} by {facts.height} pixels, {said}",
-            "notes": _notes(titles, [part["whole"] for part in parts], facts.animated) if judged else "",
+            "notes": _notes(titles, [part["whole"] for part in parts], facts.animated, judged),
             "colours": _bar(),
             "waiting": waiting,
             "crop": _crop(image, data, facts.width, facts.height),
@@ -77,12 +78,18 @@ def show(
     )
 
 
-def _notes(titles: tuple[str, ...], whole: list[bool], animated: bool) -> str:
+def _notes(titles: tuple[str, ...], whole: list[bool], animated: bool, judged: bool) -> str:
     """What was judged, and what was not."""
-    text = "The whole picture was judged." if any(whole) else "What is darkened was not judged."
+    did = "judged" if judged else "looked at, but its score was not used"
     if len(titles) > 1:
-        text = f"Judged: {', '.join(titles)}. {'' if any(whole) else 'What is darkened was not judged.'}".strip()
-    return f"{text} It is animated: the first frame was judged, and no other." if animated else text
+        text = f"{len(titles)} parts were {did}: {'; '.join(titles)}."
+    elif any(whole):
+        text = f"The whole picture was {did}."
+    else:
+        text = f"The framed part was {did}."
+    if not any(whole):
+        text += " What is darkened was not judged."
+    return f"{text} It is animated: of its frames only the first is shown and judged." if animated else text
 
 
 def _crop(image: str, data: bytes, width: int, height: int) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from dashboard import (
     detectors,
     evidence,
     faithfulness_view,
+    file_evidence,
     file_view,
     filmstrip,
     forensics_view,
@@ -58,13 +59,14 @@ def remark(result: Verdict) -> str:
 
 def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
     rows = [
-        {"File": picture.name, "Verdict": widgets.VERDICTS[result.finding], "Score": result.score,
-         "Detector": entry.title, "Remark": remark(result)}
+        {"File": picture.name, "Verdict": widgets.VERDICTS[result.finding],
+         "Score": result.score if result.is_used else None, "Detector": entry.title,
+         "The file": file_evidence.in_a_word(picture.data), "Remark": remark(result)}
         for picture, (entry, _, result) in zip(pictures, judged, strict=True)
     ]  # fmt: skip
     st.caption("Scores of different detectors lie on different scales and cannot be compared.")
-    bar = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.3f", help="On its detector's own scale.")
-    widgets.table(rows, "Pictures with their verdicts", column_config={"Score": bar})
+    score = st.column_config.NumberColumn(format="%.3f", help="On its detector's own scale; none if it was not used.")
+    widgets.table(rows, "Pictures with their verdicts", column_config={"Score": score})
 
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:

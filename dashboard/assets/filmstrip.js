@@ -22,12 +22,15 @@ export default function (component) {
   show(strip, strip.children[data.chosen]);
   if (focused) strip.children[data.chosen]?.focus({ preventScroll: true });
   const keys = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const last = data.items.length - 1;
+    const next = {
+      ArrowLeft: data.chosen - 1, ArrowRight: data.chosen + 1, Home: 0, End: last,
+    }[event.key];
     const target = event.composedPath()[0];
     const elsewhere = target !== document.body && !strip.contains(target);
-    if (!step || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (next === undefined || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    choose(data.chosen + step);
+    choose(next);
   };
   document.addEventListener("keydown", keys);
   return () => document.removeEventListener("keydown", keys);
@@ -58,5 +61,8 @@ function button(item, chosen, choose) {
   name.className = "name";
   name.textContent = item.name;
   result.append(thumb, mark, name);
+  if (item.badges) {
+    result.append(Object.assign(document.createElement("span"), { className: "name", textContent: item.badges }));
+  }
   return result;
 }

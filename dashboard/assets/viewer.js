@@ -18,7 +18,7 @@ function create(root) {
   const edge = find(".edge"), spot = find(".spot"), loupe = find(".loupe"), wait = find(".wait");
   const opacity = find(".opacity"), swipe = find(".swipe"), hold = find(".hold"), look = find("button.look");
   const view = { data: {}, at: 0.5, zoom: 2, point: null, timer: 0, held: false, send: () => {} };
-  opacity.value = read("opacity", 55);
+  opacity.value = read("opacity", 45);
 
   const pressed = (button) => button.getAttribute("aria-pressed") === "true";
   const press = (button, on) => button.setAttribute("aria-pressed", String(on));
@@ -26,12 +26,13 @@ function create(root) {
   function draw() {
     const there = Boolean(view.data.map);
     map.hidden = !there || view.held;
+    marks.hidden = view.held;
     map.style.opacity = opacity.value / 100;
     const swiping = there && pressed(swipe);
     edge.hidden = !swiping;
     edge.style.left = `${100 * view.at}%`;
     map.style.clipPath = swiping ? `inset(0 0 0 ${100 * view.at}%)` : "none";
-    for (const control of [opacity, swipe, hold]) control.disabled = !there;
+    for (const control of [opacity, swipe]) control.disabled = !there;
     find(".scale").hidden = !there;
     const looking = pressed(look);
     frame.classList.toggle("look", looking);
@@ -145,7 +146,9 @@ function create(root) {
 // A frame around each judged part; none where it is the whole picture.
 function boxes(part) {
   if (part.whole) return [];
-  return [rectangle(part.explained ? "part explained" : "part", part.box)];
+  const box = rectangle(part.explained ? "part explained" : "part", part.box);
+  if (part.title) box.appendChild(Object.assign(document.createElement("span"), { textContent: part.title }));
+  return [box];
 }
 
 // What no part covers is darkened: it was not judged.

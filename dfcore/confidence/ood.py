@@ -36,6 +36,7 @@ RULES = {
     "handled": "handled so that the score breaks, by its features",
     "far": "features unlike the training images",
     "faceless": "no face that fills the picture (detectors of portraits)",
+    "portrait": "one face fills the picture (detectors that err on portraits)",
 }
 
 

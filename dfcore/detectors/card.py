@@ -101,15 +101,16 @@ class TowerRecord(_Part):
 
 
 class Subject(_Part):
-    """What all training images of a detector show, see `dfcore.detectors.subject`.
+    """Whether a detector is for portraits, pictures that one face fills; see `dfcore.detectors.subject`.
 
     Attributes:
-        kind: "face": one face fills the picture.
-        images: Number of training images that were looked at.
-        share: Share of them that show it, in [0, 1].
+        kind: "face": its training images are portraits, and other pictures are refused. "no_face": it was measured to
+            err on portraits, and they are refused.
+        images: Number of training images that were looked at, or of real portraits that were judged.
+        share: Share of them that are portraits, or that were called likely fake, in [0, 1].
     """
 
-    kind: Literal["face"]
+    kind: Literal["face", "no_face"]
     images: int = Field(gt=0)
     share: float = Field(ge=0, le=1)
 

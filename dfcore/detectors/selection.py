@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from dfcore.confidence import OODResult
 
+# Rules that say that an image is of a kind that the detector was not made for.
+_OF_ANOTHER_KIND = ("small", "large", "faceless", "portrait")
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -51,8 +54,10 @@ def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float 
     return Selection(name, True, why)
 
 
-def _rank(result: OODResult, record: float | None) -> tuple[bool, int, float, float]:
+def _rank(result: OODResult, record: float | None) -> tuple[bool, int, int, float, float]:
     unknown = result.distance is None
     distance = math.inf if result.distance is None else result.distance
     fits = not unknown and not result.is_ood
-    return not fits, len(result.reasons), -(record or 0.0) if fits else 0.0, distance
+    # A detector of another size or subject is further away than one that refuses how a picture was handled.
+    other_kind = sum(rule in _OF_ANOTHER_KIND for rule in result.rules)
+    return not fits, other_kind, len(result.reasons), -(record or 0.0) if fits else 0.0, distance

@@ -1,7 +1,8 @@
-"""What all training images of a detector show, and whether an image shows it too.
+"""Whether a detector is for portraits, and whether an image is one.
 
 A detector of portraits judges whatever it is given, and its features do not tell a face from a dog in every case. Where
-its training images are portraits, a picture without a face that fills it is out of distribution.
+its training images are portraits, a picture without a face that fills it is out of distribution. Another detector may
+take real portraits for fakes: where that was measured, they are out of distribution for it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from dfcore.datasets.cache import Pixels
 
 _LOOKED_AT, _LEAST_SHARE = 200, 0.9
-_REASON = "no face fills it, and this detector was trained on portraits"
+_FACELESS = "no face fills it, and this detector was trained on portraits"
+_PORTRAIT = "one face fills it, and of {images} real portraits this detector called {share:.0%} likely fake"
 
 
 def of_pixels(pixels: "Pixels", positions: np.ndarray) -> Subject | None:
@@ -44,17 +46,37 @@ def of_images(images: np.ndarray) -> Subject | None:
     return Subject(kind="face", images=len(images), share=share) if share >= _LEAST_SHARE else None
 
 
+def of_portraits(said: Sequence[str | None], budget: float) -> Subject | None:
+    """What a detector makes of real portraits: that it errs on them if more than its budget are called likely fake.
+
+    Args:
+        said: What it said of each, see `Verdict.finding`; None of one that it could not judge.
+        budget: Its budget of false alarms, in [0, 1].
+    """
+    share = sum(finding == "fake" for finding in said) / max(len(said), 1)
+    return Subject(kind="no_face", images=len(said), share=share) if share > budget else None
+
+
 def checked(subject: Subject | None, found: Sequence[OODResult], images: np.ndarray) -> list[OODResult]:
     """Results of out-of-distribution detection, with images refused that do not show the detector's subject.
 
     Args:
-        subject: What its training images show; None refuses nothing.
+        subject: What is known of it and portraits; None refuses nothing.
         found: Results by properties and features. Images that these refuse are not looked at.
         images: What the detector sees of each, uint8 (N, S, S, 3).
     """
     if subject is None or not extras.installed("openvino"):
         return list(found)
     return [
-        result if result.is_ood or faces.is_portrait(image) else result.refused("faceless", _REASON)
+        result if result.is_ood else _checked(subject, result, image)
         for result, image in zip(found, images, strict=True)
     ]
+
+
+def _checked(subject: Subject, result: OODResult, image: np.ndarray) -> OODResult:
+    portrait = faces.is_portrait(image)
+    if portrait == (subject.kind == "face"):
+        return result
+    if portrait:
+        return result.refused("portrait", _PORTRAIT.format(images=subject.images, share=subject.share))
+    return result.refused("faceless", _FACELESS)

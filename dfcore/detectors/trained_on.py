@@ -56,8 +56,8 @@ class Seen(StrEnum):
 _WORDS = {
     Seen.UNKNOWN: "",
     Seen.NOT_FOUND: "",
-    Seen.TRAIN: "This very image was among those that the detector was trained on: its verdict says nothing about new "
-    "images.",
+    Seen.TRAIN: "This very image was among those that the detector was trained on: ignore its verdict, which does not "
+    "show how it judges new images.",
     Seen.VALIDATION: "This very image was used to tune the detector (it is in the validation split): its verdict says "
     "little about new images.",
     Seen.LIKE_TRAIN: "This image looks like one that the detector was trained on, perhaps a re-saved, resized or "

@@ -76,6 +76,11 @@ class Verdict:
         return find(self.score, self._thresholds, self.ood.is_ood, ignore_ood=self.ignore_ood).item()
 
     @property
+    def is_used(self) -> bool:
+        """Whether the score decides: not that of an image that cannot be judged, or that is out of distribution."""
+        return self.score is not None and (self.ignore_ood or not self.ood.is_ood)
+
+    @property
     def _thresholds(self) -> DecisionThresholds:
         return self.thresholds or DecisionThresholds.single(self.threshold)
 

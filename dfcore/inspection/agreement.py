@@ -35,13 +35,21 @@ def agreement(verdicts: Mapping[str, Verdict]) -> str:
 def _said(judging: Mapping[str, Verdict]) -> str:
     if len(judging) == 1:
         return f"Only {next(iter(judging))} judges such pictures."
+    count = "Both" if len(judging) == 2 else f"All {len(judging)}"
     alarms = [title for title, one in judging.items() if one.finding == "fake"]
     if len(alarms) == len(judging):
-        return f"All {len(judging)} that judge such pictures call it likely fake."
-    if not alarms:
-        return f"None of the {len(judging)} that judge such pictures calls it likely fake."
-    verb = "calls" if len(alarms) == 1 else "call"
-    return f"They disagree: {', '.join(alarms)} {verb} it likely fake, the others do not."
+        return f"{count} that judge such pictures call it likely fake."
+    if alarms:
+        verb = "calls" if len(alarms) == 1 else "call"
+        return f"They disagree: {', '.join(alarms)} {verb} it likely fake, the others do not."
+    if all(one.finding == "inconclusive" for one in judging.values()):
+        return f"{count} that judge such pictures are undecided."
+    undecided = sum(one.finding == "inconclusive" for one in judging.values())
+    return (
+        f"None of the {len(judging)} that judge such pictures calls it likely fake"
+        + (f"; {undecided} of them cannot decide" if undecided else "")
+        + ". That does not make it real."
+    )
 
 
 def _rest(refusing: int) -> str:

@@ -5,15 +5,18 @@ predictions carry.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from dfcore.confidence import DecisionThresholds
 from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
 
+FileSays = Literal["declares", "something", "nothing"]
 _NOBODY = "No detector here knows such pictures: go by the file's own evidence and its origin."
 # What a refusal by one of these rules asks for, most telling first; see `dfcore.confidence.RULES`.
 _ADVICE = {
+    "portrait": "It errs on portraits: choose a detector for faces, or Automatic.",
     "faceless": "It judges portraits only: choose another detector, or Automatic.",
     "small": "Look for a larger version of the picture; a thumbnail has lost the traces that are looked for.",
     "compressed": "Look for the first version of the file: each time it is shared it loses traces.",
@@ -25,9 +28,11 @@ _ADVICE = {
     "far": _NOBODY,
 }
 # Those that ask for another detector; where the choice was automatic there is none.
-_OTHER = ("faceless", "large")
+_OTHER = ("portrait", "faceless", "large")
 _DECLARED = "The file declares itself AI-generated: go by that before this verdict."
-_LOOK = "Look at the file's own evidence, and search for where the picture was first published."
+_DECLARED_TOO = "The file declares itself AI-generated as well."
+_LOOK = "Look at what the file says of itself, and search for where the picture was first published."
+_SILENT = "Search for where the picture was first published: its file says nothing of its origin."
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def answers(
     *,
     chosen: str = "",
     kind: str | None = None,
-    declared: bool = False,
+    file_says: FileSays = "something",
 ) -> Answers:
     """Puts a verdict into sentences.
 
@@ -63,13 +68,17 @@ def answers(
         verdict: Its verdict, with the thresholds in use.
         rates: What it was measured to do at these thresholds; None if nothing is stored.
         chosen: Why this detector was chosen, as a clause; "" if a person chose it.
-        kind: What the picture looks like, see `looks_like`; named where it is unlike the training images.
-        declared: Whether the file declares itself, or a part of it, AI-generated. It changes nothing but the advice.
+        kind: What the picture looks like, see `looks_like`.
+        file_says: What the file says of how it was made: "declares" that it is, wholly or partly, AI-generated,
+            "something" else, or "nothing". It changes nothing but the advice.
     """
     result = _answers(card, verdict, rates, chosen, kind)
-    if declared and verdict.finding != "fake":
-        return replace(result, next=f"{_DECLARED} {result.next}")
-    return result
+    steps = result.next.replace(_LOOK, _SILENT) if file_says == "nothing" else result.next
+    if kind and verdict.is_used:
+        steps = f"It seems to be {kind}: if so, cut out the picture that it shows and judge that. {steps}"
+    if file_says == "declares":
+        steps = f"{_DECLARED_TOO if verdict.finding == 'fake' else _DECLARED} {steps}"
+    return replace(result, next=steps)
 
 
 def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: str, kind: str | None) -> Answers:
@@ -90,7 +99,7 @@ def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: 
 _CONCLUSIONS = {
     "fake": (
         "It resembles generated pictures more than photographs. An alarm is a reason to look closer, not proof.",
-        f"{_LOOK} Compare with other detectors and the heat-map before you act on it.",
+        f"{_LOOK} See what other detectors say that judge such pictures before you act on it.",
     ),
     "no_sign": (
         "This detector found no sign of a fake. That does not make it real: many fakes look like this to it.",
@@ -101,7 +110,7 @@ _CONCLUSIONS = {
         f"{_LOOK} Generators that it does not know may still pass.",
     ),
     "inconclusive": (
-        "Undecided: real and generated pictures both get such scores. It is not half real.",
+        "Undecided: real and generated pictures both get such scores. A middle score does not mean half real.",
         f"{_LOOK} An earlier or larger version of the file may decide.",
     ),
 }

@@ -117,13 +117,12 @@ def inspect(
     named = titles({key: one.card for key, one in detectors.items()})
     others = {named[key]: one for key, one in verdicts.items()}
     kind = looks_like(facts) if facts else None
-    declared = evidence.declares_generated is True
     return Inspection(
         name=name,
         detector=chosen,
         card=detector.card,
         verdict=verdict,
-        answers=answers(detector.card, verdict, rates, chosen=why, kind=kind, declared=declared),
+        answers=answers(detector.card, verdict, rates, chosen=why, kind=kind, file_says=evidence.says),
         others=others,
         agreement=agreement(others),
         evidence=evidence,

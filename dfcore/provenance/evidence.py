@@ -183,6 +183,14 @@ class Evidence:
     jpeg: JpegCoding | None = None
     thumbnail: Thumbnail | None = None
 
+    @property
+    def says(self) -> Literal["declares", "something", "nothing"]:
+        """What it says of how it was made: declares it AI-generated, wholly or partly; something else; or nothing."""
+        if self.declares_generated:
+            return "declares"
+        told = self.credentials.state != "none" or bool(self.credentials.reason)
+        return "something" if told or self.sources else "nothing"
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-serialisable values, without the thumbnail's pixels."""
         result = asdict(self)

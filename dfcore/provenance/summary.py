@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dfcore.provenance.evidence import EXTENT_WORDS, Credentials, Evidence, Extent, Remark, Source
+from dfcore.provenance.source_types import captured
 
 NOTHING = "The file says nothing of how it was made."
 _CONFLICT = Remark(
@@ -55,10 +56,9 @@ def _summary(evidence: Evidence, declaring: list[Source], extent: Extent | None,
     if told.state == "trusted":
         return f"The file has a trusted content credential of {_signer(told)}, which says nothing of generative AI."
     if told.state == "unknown_signer":
-        return (
-            f"The file has a content credential of {_signer(told)}, for whom nobody vouches here; it says nothing of "
-            "generative AI."
-        )
+        claim = next((action.words for action in told.actions if captured(action.source_type)), "")
+        says = "it says that a camera captured the picture" if claim else "it says nothing of generative AI"
+        return f"The file has a content credential of {_signer(told)}, for whom nobody vouches here; {says}."
     named = {kind: source for source in reversed(evidence.sources) for kind in [source.kind]}
     if "camera" in named or "editor" in named:
         what = [named[kind] for kind in ("camera", "editor") if kind in named]

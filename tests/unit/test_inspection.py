@@ -171,8 +171,10 @@ def test_agreement_counts_only_those_that_judge_such_pictures():
     assert "none of their scores counts" in agreement({"A": away, "B": away})
     assert agreement({"A": verdict(0.9), "B": away}).startswith("Only A judges")
     assert "They disagree: A calls it likely fake" in agreement({"A": verdict(0.9), "B": verdict(0.1)})
-    assert agreement({"A": verdict(0.9), "B": verdict(0.95)}).startswith("All 2")
-    assert agreement({"A": verdict(0.5), "B": verdict(0.1), "C": away}).startswith("None of the 2")
+    assert agreement({"A": verdict(0.9), "B": verdict(0.95)}).startswith("Both that judge")
+    mixed = agreement({"A": verdict(0.5), "B": verdict(0.1), "C": away})
+    assert mixed.startswith("None of the 2") and "1 of them cannot decide. That does not make it real." in mixed
+    assert agreement({"A": verdict(0.5), "B": verdict(0.6)}) == "Both that judge such pictures are undecided."
 
 
 # === What a picture looks like ===
@@ -206,6 +208,18 @@ def test_portraits_make_a_detector_of_faces_and_refuse_other_pictures():
     assert not other.is_ood, "a detector of other things refuses nothing by this"
 
 
+def test_a_detector_that_errs_on_portraits_refuses_them_and_says_what_was_measured():
+    assert subject.of_portraits(["fake", "inconclusive", None, "fake"], 0.1) == Subject(
+        kind="no_face", images=4, share=0.5
+    )
+    assert subject.of_portraits(["no_sign"] * 9 + ["fake"], 0.1) is None, "within its budget"
+    errs = Subject(kind="no_face", images=150, share=0.4)
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
+    refused, passed = subject.checked(errs, [OODResult(0.5)] * 2, np.stack([drawn_face(256), noise]))
+    assert refused.rules == ("portrait",) and "of 150 real portraits this detector called 40%" in refused.reasons[0]
+    assert not passed.is_ood
+
+
 # === Demonstration detectors ===
 
 
@@ -233,7 +247,16 @@ def test_samples_tell_what_they_are_and_not_by_their_names():
 
 
 def test_what_a_file_declares_changes_the_advice_and_nothing_else():
-    plainly, declared = (answers(make_card(), verdict(0.1), RATES, declared=flag) for flag in (False, True))
-    assert declared.next.startswith("The file declares itself AI-generated") and plainly.next in declared.next
-    assert replace(declared, next="") == replace(plainly, next="")
-    assert answers(make_card(), verdict(0.9), RATES, declared=True) == answers(make_card(), verdict(0.9), RATES)
+    for score, start in ((0.1, "The file declares itself AI-generated: go by that"), (0.9, "The file declares itself")):
+        plainly, declared = (
+            answers(make_card(), verdict(score), RATES, file_says=says) for says in ("something", "declares")
+        )
+        assert declared.next.startswith(start) and plainly.next in declared.next
+        assert replace(declared, next="") == replace(plainly, next="")
+    silent = answers(make_card(), verdict(0.1), RATES, file_says="nothing").next
+    assert "says nothing of its origin" in silent and "what the file says" not in silent
+
+
+def test_a_screenshot_is_to_be_cut_out_also_where_its_score_counts():
+    result = answers(make_card(), verdict(0.5), RATES, kind="what may be a screenshot")
+    assert "cut out the picture that it shows" in result.next and "screenshot" not in result.why
