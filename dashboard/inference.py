@@ -66,7 +66,7 @@ def verdicts(entries: list[Entry], data: bytes) -> "list[Verdict]":
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _rates(version: str, real_below: float, fake_from: float, _entry: Entry, _at: DecisionThresholds) -> Any:
+def _rates(version: str, thresholds: str, _entry: Entry, _at: DecisionThresholds) -> Any:
     from dfcore.evaluation import measured_rates
 
     return measured_rates(_entry.folder, _entry.card, _at)
@@ -75,7 +75,8 @@ def _rates(version: str, real_below: float, fake_from: float, _entry: Entry, _at
 def rates(entry: Entry, at: DecisionThresholds) -> "MeasuredRates | None":
     """What a detector was measured to do at thresholds; None if its bundle does not tell, or holds damaged figures."""
     try:
-        return _rates(entry.version, at.real_below, at.fake_from, entry, at)
+        # By all of them: the worst source depends on the error budget, which may give the same two thresholds.
+        return _rates(entry.version, at.model_dump_json(), entry, at)
     except DfcoreError:
         return None
 

@@ -119,13 +119,11 @@ def _base_rate(rates: MeasuredRates) -> None:
         right.markdown("How often such an alarm is right cannot be told: no fake was found at these thresholds.")
         return
     likely, least = result
-    right.markdown(
-        f"If one in {one_in:,} such pictures is fake, an alarm like this is right in about **{likely:.0%}** of cases, "
-        f"at worst {least:.0%}."
-        if rates.alarms
-        else f"If one in {one_in:,} such pictures is fake, an alarm like this is right in at least **{least:.0%}** of "
-        "cases."
-    )
+    start = f"If one in {one_in:,} such pictures is fake, an alarm like this is right"
+    if rates.alarms:
+        right.markdown(f"{start} in about **{likely:.0%}** of cases; with 90% confidence, in at least {least:.0%}.")
+    else:
+        right.markdown(f"{start}, with 90% confidence, in at least **{least:.0%}** of cases.")
 
 
 def show_details(entry: detectors.Entry, verdict: Verdict) -> None:

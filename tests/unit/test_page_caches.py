@@ -1,7 +1,11 @@
-"""What is kept of the latest files: bounded, the latest used; failures of a file, not of the machine."""
+"""What the pages keep: bounded, the latest used; failures of a file, not of the machine; each under all that it is of."""
 
-from dashboard import decode_cache
+from types import SimpleNamespace
+
+from dashboard import decode_cache, inference
 from dashboard.recent import Recent
+from dfcore import evaluation
+from dfcore.confidence import DecisionThresholds, ErrorBudget
 from dfcore.errors import ImageError, TransientImageError
 
 
@@ -34,10 +38,6 @@ def test_failures_of_the_file_stay_and_those_of_the_machine_do_not(monkeypatch):
 
 
 def test_a_verdict_that_the_machine_prevented_is_told_and_not_kept(monkeypatch):
-    from types import SimpleNamespace
-
-    from dashboard import inference
-
     prepared = []
 
     def prepare(data, specs):
@@ -52,3 +52,12 @@ def test_a_verdict_that_the_machine_prevented_is_told_and_not_kept(monkeypatch):
     for _ in range(2):
         assert inference.verdicts([entry], b"same") == ["took too long"]
     assert len(prepared) == 2
+
+
+def test_rates_are_those_of_the_error_budget_also_where_the_thresholds_are_the_same(monkeypatch):
+    monkeypatch.setattr(evaluation, "measured_rates", lambda folder, card, at: at.budget.max_fpr)
+    entry = SimpleNamespace(version="rates of a budget", folder=None, card=None)
+    for share in (0.05, 0.2):
+        budget = ErrorBudget(max_fpr=share, max_fnr=0.05)
+        at = DecisionThresholds(real_below=0.2, fake_from=0.8, images=9, budget=budget)
+        assert inference.rates(entry, at) == share
