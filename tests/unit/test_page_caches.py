@@ -1,4 +1,4 @@
-"""What the pages keep: bounded, the latest used; failures of a file, not of the machine; each under all that it is of."""
+"""What the pages keep: bounded; failures of a file, not of the machine; each under all that it depends on."""
 
 from types import SimpleNamespace
 
