@@ -1,19 +1,17 @@
 """Cache of recently viewed images, each decoded once for both display and inference."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 
-from dfcore.errors import ImageError
+from dashboard.recent import Recent
+from dfcore.errors import DfcoreError, ImageError
 from dfcore.imaging import ImageFacts, PreparedImage, PreprocessSpec, sandbox
 from dfcore.utils.files import sha256_bytes
 
 # Longest side of a preview in pixels, and maximum number of cached images.
 SIDE, _MOST = 900, 16
-_cache: OrderedDict[str, PreparedImage | ImageError] = OrderedDict()
-_lock = threading.Lock()
+_cache: Recent[PreparedImage] = Recent(_MOST)
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
@@ -24,21 +22,17 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
         specs: Preprocessing of each model that will see the image.
 
     Raises:
-        ImageError: If the image cannot be decoded; failures are cached too.
+        ImageError: If the image cannot be decoded; failures are cached too, see `Recent`.
     """
     key = sha256_bytes(data)
-    with _lock:
-        image = _cache.get(key)
-    if isinstance(image, ImageError):
+    image = _cache.get(key)
+    if isinstance(image, DfcoreError):
         raise image
     if image is None or not set(specs) <= set(image.inputs):
         # Keep the inputs requested earlier: they are likely to be requested again.
         image = _decode(data, list({*specs, *(image.inputs if image else ())}))
-        with _lock:
-            _cache[key] = image
-            while len(_cache) > _MOST:
-                _cache.popitem(last=False)
-    if isinstance(image, ImageError):
+        _cache.keep(key, image)
+    if isinstance(image, DfcoreError):
         raise image
     return image
 

@@ -1,21 +1,18 @@
 """What files say of themselves, read once for each content and trust list; failures are kept as well."""
 
 import os
-import threading
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from dashboard import actions
-from dfcore.errors import DfcoreError, TransientImageError
+from dashboard.recent import Recent
+from dfcore.errors import DfcoreError
 from dfcore.provenance import TRUST_LIST, Evidence, read_evidence
 from dfcore.utils.files import sha256_bytes
 
 _MOST = 64
-_Key = tuple[str, str, float]
-_cache: OrderedDict[_Key, Evidence | DfcoreError] = OrderedDict()
-_lock = threading.Lock()
+_cache: Recent[Evidence] = Recent(_MOST)
 
 
 def evidence(data: bytes) -> Evidence:
@@ -28,15 +25,10 @@ def evidence(data: bytes) -> Evidence:
     """
     actions.require_judging()
     key = (sha256_bytes(data), *_trust_list())
-    with _lock:
-        result = _cache.get(key)
+    result = _cache.get(key)
     if result is None:
         result = _read(data)
-        if not isinstance(result, TransientImageError):  # It may succeed when tried again.
-            with _lock:
-                _cache[key] = result
-                while len(_cache) > _MOST:
-                    _cache.popitem(last=False)
+        _cache.keep(key, result)
     if isinstance(result, DfcoreError):
         raise result
     return result

@@ -63,7 +63,7 @@ def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:
         return None
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=2_048, show_spinner=False)
 def _thumbnail(image_id: str, side: int, _data: bytes) -> str:
     return data_url(sandbox.decode(_data, side), "JPEG", quality=85)
 

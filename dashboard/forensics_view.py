@@ -124,7 +124,7 @@ def _show_figures(kind: ViewKind, view: View) -> None:
         st.caption(plain(chart.title))
         curves = [(curve.name, curve.x, curve.y) for curve in chart.curves]
         figure = figures.banded(curves, chart.x, chart.y, chart.band)
-        widgets.chart(figure, f"forensics_chart_{kind.key}_{number}", plain(chart.title))
+        widgets.chart(figure, f"forensics_chart_{kind.key}_{number}", chart.title)
 
 
 def _show_pictures(

@@ -8,7 +8,7 @@ from dashboard import actions, decode_cache, inference_queue, networks
 from dashboard.detectors import Entry, detector
 from dfcore.confidence import DecisionThresholds, ErrorBudget
 from dfcore.detectors.selection import select_detector
-from dfcore.errors import DfcoreError, ImageError, InputError
+from dfcore.errors import DfcoreError, ImageError, InputError, TransientImageError
 from dfcore.imaging import ImageFacts, PreparedImage
 from dfcore.utils.files import sha256_bytes
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from dfcore.explanation import Faithfulness, Heatmap
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+# As many as forty sessions may have pictures: with fewer, some sessions would judge all of theirs again at every run.
+# Each takes 2 KB.
+@st.cache_data(max_entries=4_096, show_spinner=False)
 def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
     loaded = [detector(entry) for entry in _entries]
     image: PreparedImage | ImageError
     try:
         image = decode_cache.prepare(_data, [one.spec for one in loaded])
+    except TransientImageError:
+        raise
     except ImageError as error:
         image = error
     # One turn for all detectors, so that a request queues only once.
@@ -55,11 +59,14 @@ def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
 def verdicts(entries: list[Entry], data: bytes) -> "list[Verdict]":
     """The verdict of each detector on an image, in their order; raises like `verdict`."""
     actions.require_judging()
-    return _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
+    try:
+        return _verdicts(tuple(entry.version for entry in entries), sha256_bytes(data), entries, data)
+    except TransientImageError as error:  # Told, but not kept: it may be read when tried again.
+        return [detector(entry).judge([error])[0] for entry in entries]
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _rates(version: str, real_below: float, fake_from: float, _entry: Entry, _at: DecisionThresholds) -> Any:
+def _rates(version: str, thresholds: str, _entry: Entry, _at: DecisionThresholds) -> Any:
     from dfcore.evaluation import measured_rates
 
     return measured_rates(_entry.folder, _entry.card, _at)
@@ -68,7 +75,8 @@ def _rates(version: str, real_below: float, fake_from: float, _entry: Entry, _at
 def rates(entry: Entry, at: DecisionThresholds) -> "MeasuredRates | None":
     """What a detector was measured to do at thresholds; None if its bundle does not tell, or holds damaged figures."""
     try:
-        return _rates(entry.version, at.real_below, at.fake_from, entry, at)
+        # By all of them: the worst source depends on the error budget, which may give the same two thresholds.
+        return _rates(entry.version, at.model_dump_json(), entry, at)
     except DfcoreError:
         return None
 

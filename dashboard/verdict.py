@@ -122,17 +122,16 @@ def _base_rate(rates: MeasuredRates) -> None:
         right.markdown("How often such an alarm is right cannot be told: no fake was found at these thresholds.")
         return
     likely, least = result
-    right.markdown(
-        f"If one in {one_in:,} such pictures is fake, an alarm like this is right in about **{_rounded(likely)}** of "
-        f"cases, at worst {_rounded(least)}."
-        if rates.alarms
-        else f"If one in {one_in:,} such pictures is fake, an alarm like this is right in at least "
-        f"**{_rounded(least)}** of cases."
-    )
+    start = f"If one in {one_in:,} such pictures is fake, an alarm like this is right"
+    if rates.alarms:
+        bound = f"with 90% confidence, in at least {_rounded(least)}"
+        right.markdown(f"{start} in about **{_rounded(likely)}** of cases; {bound}.")
+    else:
+        right.markdown(f"{start}, with 90% confidence, in at least **{_rounded(least)}** of cases.")
 
 
 def _rounded(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
 def show_details(entry: detectors.Entry, verdict: Verdict) -> None:

@@ -48,9 +48,9 @@ class MeasuredRates:
             one_in: At least 1; for 10, one image in ten is fake.
 
         Returns:
-            By the rates as counted; and a lower bound, from the bounds of both rates by Clopper and Pearson, each
-            one-sided at 95%, and from the worst source. Both in [0, 1]. None where no fake was found, or a class is
-            missing.
+            By the rates as counted; and a lower bound at 90% confidence, from the bounds of both rates by Clopper and
+            Pearson, each one-sided at 95%, and from the worst source. Both in [0, 1]. None where no fake was found, or
+            a class is missing.
         """
         if not (self.real and self.found):
             return None

@@ -4,7 +4,7 @@ Every view is computed at native pixels, tells how to read it and when it mislea
 figures. None of them tells whether a picture is machine-made.
 """
 
-from dfcore.forensics.registry import VIEWS, compute, figures, views
+from dfcore.forensics.registry import VIEWS, compute, figures
 from dfcore.forensics.view import Chart, Curve, Parameter, Picture, Region, View, ViewKind
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "ViewKind",
     "compute",
     "figures",
-    "views",
 ]

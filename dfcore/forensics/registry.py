@@ -132,11 +132,6 @@ VIEWS: dict[str, ViewKind] = {
 }  # fmt: skip
 
 
-def views() -> list[ViewKind]:
-    """All forensic views, in the order in which they are shown."""
-    return list(VIEWS.values())
-
-
 def compute(
     key: str,
     data: bytes | np.ndarray,

@@ -146,7 +146,7 @@ def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspect
         answers(card, verdict, None),
         {},
         agreement({}),
-        Evidence(summary="It was not read."),
+        Evidence(summary="The file was not read.", unreadable=(reason,)),
     )
 
 

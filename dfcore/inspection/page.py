@@ -1,7 +1,7 @@
 """Inspections as one page of HTML that stands alone."""
 
+import shlex
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from dfcore import forensics
 from dfcore.confidence import FINDINGS
@@ -21,6 +21,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 dt { font-weight: 600; } .line { border: 1px solid #8886; border-radius: 6px; padding: .5rem 1rem; }
 table { border-collapse: collapse; } td, th { border: 1px solid #8884; padding: .2rem .6rem; text-align: left; }
 """
+_NO_TRACE = "<p>Nothing in the file names a generator, an editor or a camera.</p>"
 _ANSWERS = {"conclusion": "Conclusion", "sure": "How sure", "why": "Why", "next": "Next"}
 
 
@@ -80,7 +81,7 @@ def _evidence(one: Inspection) -> Iterator[str]:
     items = [f"{source.text} ({source.place})" for source in evidence.sources]
     items += [f"{remark.text} {remark.meaning}" for remark in evidence.remarks]
     items += list(evidence.unreadable)
-    yield f"<ul>{''.join(f'<li>{text(item)}</li>' for item in items)}</ul>" if items else "<p>It holds no trace.</p>"
+    yield f"<ul>{''.join(f'<li>{text(item)}</li>' for item in items)}</ul>" if items else _NO_TRACE
     for group, values in evidence.metadata.items():
         yield f"<details><summary>{text(group)}</summary>{_definitions(values)}</details>"
 
@@ -93,7 +94,7 @@ def _figures(one: Inspection) -> Iterator[str]:
         kind = forensics.VIEWS[key]
         yield (
             f"<details><summary>{text(kind.title)}</summary><p>{text(kind.reads)} {text(kind.misleads)}</p>"
-            f"<p>{text(view['words'])}</p>{_definitions(view['figures'])}</details>"
+            f"<p>{text(' '.join(view['words']))}</p></details>"
         )
     left = ", ".join(forensics.VIEWS[key].title for key in one.figures["left_out"])
     yield f"<p>Not computed, since they take longer: {text(left)}.</p>" if left else ""
@@ -107,9 +108,12 @@ def _file(one: Inspection) -> str:
         "Format": facts.format, "Size": f"{facts.width} x {facts.height} pixels, {facts.bytes:,} bytes",
         "SHA-256": facts.sha256, "Detector": f"{one.card.title}, network {one.card.model_sha256}",
     }  # fmt: skip
-    return f"<h3>How to repeat it</h3>{_definitions(values)}<p><code>dfcore inspect {text(one.name)}</code></p>"
+    # Several detectors were asked only where none was named.
+    named = ["--detector", one.detector] if len(one.others) == 1 else []
+    again = shlex.join(["dfcore", "inspect", one.name, *named])
+    return f"<h3>How to repeat it</h3>{_definitions(values)}<p><code>{text(again)}</code></p>"
 
 
-def _definitions(values: dict[str, Any]) -> str:
+def _definitions(values: dict[str, str]) -> str:
     rows = (f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in values.items())
     return f"<dl>{''.join(rows)}</dl>"

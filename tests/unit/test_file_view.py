@@ -1,11 +1,8 @@
 """The line and the tab of a file's own evidence, by Streamlit's AppTest."""
 
-import io
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard import file_evidence
@@ -145,12 +142,3 @@ def test_failures_are_told_and_kept_but_for_those_of_the_machine(monkeypatch):
                 file_evidence.evidence(data)
         assert len(asked) == times
     assert "It is broken." in text(shown(b"short"))
-
-
-def test_the_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr(file_evidence, "_MOST", 3)
-    for number in range(6):
-        buffer = io.BytesIO()
-        Image.fromarray(np.full((8, 8), number, np.uint8)).save(buffer, "PNG")
-        file_evidence.evidence(buffer.getvalue())
-    assert len(file_evidence._cache) <= 3

@@ -69,6 +69,19 @@ def test_the_page_stands_alone_and_shows_a_strangers_name_as_it_is(library, tmp_
     assert "Forensic figures" not in text
 
 
+def test_the_page_holds_figures_in_sentences_and_what_was_not_read(library, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    (library / "gone.png").symlink_to(library / "nowhere.png")
+    assert main(["inspect", str(library), "--html", str(out), "--detector", "photographs"]) == 3
+    text = out.read_text(encoding="utf-8")
+    assert "<p>Saving it at quality 90 changes a channel by" in text, "a sentence, and no list of Python's"
+    assert "dfcore inspect &#x27;" in text and "--detector photographs</code>" in text
+    assert "The file was not read" in text
+    for part in text.split("<article>")[1:]:
+        assert ("No verdict" in part) == ("How to repeat it" not in part)
+        assert "The file was not read" not in part or "Nothing in the file names" not in part
+
+
 def test_a_named_detector_judges_alone(library, capsys):
     assert main(["inspect", str(library / "a.png"), "--detector", "photographs"]) == 0
     assert "Judged by Photographs, which you chose" in capsys.readouterr().out

@@ -1,0 +1,63 @@
+"""What the pages keep: bounded; failures of a file, not of the machine; each under all that it depends on."""
+
+from types import SimpleNamespace
+
+from dashboard import decode_cache, inference
+from dashboard.recent import Recent
+from dfcore import evaluation
+from dfcore.confidence import DecisionThresholds, ErrorBudget
+from dfcore.errors import ImageError, TransientImageError
+
+
+def test_the_least_recently_used_is_dropped():
+    recent: Recent[str] = Recent(2)
+    for key in "ab":
+        recent.keep(key, key.upper())
+    assert recent.get("a") == "A"
+    recent.keep("c", "C")
+    assert [recent.get(key) for key in "abc"] == ["A", None, "C"]
+
+
+def test_failures_of_the_file_stay_and_those_of_the_machine_do_not(monkeypatch):
+    for failure, times in ((ImageError("no image"), 1), (TransientImageError("took too long"), 2)):
+        tried = []
+
+        def fail(data, specs, side, failure=failure, tried=tried):
+            tried.append(data)
+            raise failure
+
+        monkeypatch.setattr(decode_cache, "_cache", Recent(2))
+        monkeypatch.setattr(decode_cache.sandbox, "prepare", fail)
+        told = []
+        for _ in range(2):
+            try:
+                decode_cache.prepare(b"same")
+            except ImageError as error:
+                told.append(error)
+        assert told == [failure] * 2 and len(tried) == times
+
+
+def test_a_verdict_that_the_machine_prevented_is_told_and_not_kept(monkeypatch):
+    prepared = []
+
+    def prepare(data, specs):
+        prepared.append(data)
+        raise TransientImageError("took too long")
+
+    entry = SimpleNamespace(version="some version", card=None)
+    judging = SimpleNamespace(spec=None, judge=lambda images: [str(image) for image in images])
+    monkeypatch.setattr(inference.decode_cache, "prepare", prepare)
+    monkeypatch.setattr(inference, "detector", lambda _: judging)
+    monkeypatch.setattr(inference.actions, "require_judging", lambda: None)
+    for _ in range(2):
+        assert inference.verdicts([entry], b"same") == ["took too long"]
+    assert len(prepared) == 2
+
+
+def test_rates_are_those_of_the_error_budget_also_where_the_thresholds_are_the_same(monkeypatch):
+    monkeypatch.setattr(evaluation, "measured_rates", lambda folder, card, at: at.budget.max_fpr)
+    entry = SimpleNamespace(version="rates of a budget", folder=None, card=None)
+    for share in (0.05, 0.2):
+        budget = ErrorBudget(max_fpr=share, max_fnr=0.05)
+        at = DecisionThresholds(real_below=0.2, fake_from=0.8, images=9, budget=budget)
+        assert inference.rates(entry, at) == share
