@@ -123,15 +123,13 @@ def _base_rate(rates: MeasuredRates) -> None:
         return
     likely, least = result
     start = f"If one in {one_in:,} such pictures is fake, an alarm like this is right"
-    if rates.alarms:
-        bound = f"with 90% confidence, in at least {_rounded(least)}"
-        right.markdown(f"{start} in about **{_rounded(likely)}** of cases; {bound}.")
-    else:
-        right.markdown(f"{start}, with 90% confidence, in at least **{_rounded(least)}** of cases.")
+    bound = f"with 90% confidence, in at least {least:.0%}" if least >= 0.01 else "perhaps in hardly any"
+    about = f" in about **{_rounded(likely)}** of cases; {bound}." if rates.alarms else f", {bound} of cases."
+    right.markdown(f"{start}{about}")
 
 
 def _rounded(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "under 1%"
+    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
 
 
 def show_details(entry: detectors.Entry, verdict: Verdict) -> None:
