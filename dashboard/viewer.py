@@ -63,7 +63,7 @@ def show(
         data={
             "image": image,
             "picture": _picture(image, data),
-            "map": _map(heatmap) if heatmap is not None and heatmap.peak else None,
+            "map": _layer(entry, image, heatmap) if heatmap is not None and heatmap.peak else None,
             "parts": parts if verdict.score is not None else [],
             "width": facts.width,
             "height": facts.height,
@@ -124,10 +124,16 @@ def _picture(image_sha256: str, _data: bytes) -> str:
     return data_url(rgb, "JPEG", quality=92, subsampling=0)
 
 
-def _map(heatmap: Heatmap) -> str:
+def _layer(entry: detectors.Entry, image: str, heatmap: Heatmap) -> str:
+    return _map((entry.version, image, heatmap.method, heatmap.target, heatmap.layer, heatmap.view), heatmap)
+
+
+# Each takes some 100 KB; the viewer runs again at every point of the magnifier.
+@st.cache_data(max_entries=32, show_spinner=False)
+def _map(key: tuple[Any, ...], _heatmap: Heatmap) -> str:
     from PIL import Image
 
-    picture = Image.fromarray(layer(heatmap))
+    picture = Image.fromarray(layer(_heatmap))
     picture.thumbnail((_LAYER, _LAYER), Image.Resampling.BILINEAR)
     return data_url(np.asarray(picture), "PNG", compress_level=1)
 

@@ -48,7 +48,15 @@ class Sample:
 
 
 def samples() -> list[Sample]:
-    """The samples; the same bytes each time."""
+    """The samples; the same bytes each time. Making them takes seconds, and for that time some 0.8 GB."""
+    try:
+        return _samples()
+    finally:
+        # A server would hold the network's memory for good, for two pictures.
+        taef2.release()
+
+
+def _samples() -> list[Sample]:
     temple, flower = (decoder.decode(data) for name, data in sample_images().items() if name.startswith("photograph"))
     how = "passed through TAEF2, an autoencoder that image generators use"
     if not extras.installed("openvino"):

@@ -25,11 +25,13 @@ def concluded(evidence: Evidence, *, captured: bool) -> Evidence:
         evidence: With all its sources.
         captured: Whether a trusted credential says that a camera took the picture, without generative edits.
     """
-    declaring = sorted(
-        (source for source in evidence.sources if source.declares), key=lambda source: _ORDER.index(source.kind)
-    )
-    extents = {source.declares for source in declaring}
+    extents = {source.declares for source in evidence.sources}
     extent: Extent | None = "generated" if "generated" in extents else "partly" if "partly" in extents else None
+    # Only those that say as much as the line on top.
+    declaring = sorted(
+        (source for source in evidence.sources if extent and source.declares == extent),
+        key=lambda source: _ORDER.index(source.kind),
+    )
     remarks = list(evidence.remarks)
     if extent and captured:
         remarks.insert(0, _CONFLICT)

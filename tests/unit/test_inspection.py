@@ -18,6 +18,7 @@ from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, w
 from dfcore.imaging import ImageFacts
 from dfcore.inspection import agreement, answers, looks_like, titles
 from dfcore.inspection.samples import samples
+from dfcore.synthesis import taef2
 from dfcore.utils.texts import percent
 from tests.conftest import make_card, untrained
 from tests.unit.drawn_face import drawn_face
@@ -238,12 +239,18 @@ def test_a_demonstration_detector_never_becomes_the_default_and_is_not_chosen(tm
 # === Samples ===
 
 
-def test_samples_tell_what_they_are_and_not_by_their_names():
+@pytest.mark.slow
+def test_samples_are_the_same_each_time_and_leave_no_network_in_memory():
+    assert [sample.sha256 for sample in samples()] == [sample.sha256 for sample in samples()]
+    assert taef2.taef2.cache_info().currsize == 0
+
+
+def test_samples_tell_what_they_are_and_not_by_their_names(monkeypatch):
+    monkeypatch.setattr(taef2, "reconstruct", lambda rgb: 255 - rgb)  # It takes seconds.
     made = samples()
     assert len({sample.sha256 for sample in made}) == len(made) == 4
     assert [sample.truth.startswith("Self-made") for sample in made] == [False, True, False, True]
     assert not any(word in sample.name for sample in made for word in ("photo", "fake", "made", "real"))
-    assert [sample.sha256 for sample in samples()] == [sample.sha256 for sample in made]
 
 
 def test_what_a_file_declares_changes_the_advice_and_nothing_else():

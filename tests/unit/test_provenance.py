@@ -314,6 +314,14 @@ def test_the_same_words_in_a_field_for_software_are(text):
     assert [source.kind for source in named([Field("PNG text 'Software'", text)])] == ["generator"]
 
 
+def test_the_line_on_top_quotes_what_says_as_much_as_it():
+    evidence = read_evidence(
+        png({"parameters": A1111, "XML:com.adobe.xmp": xmp(source_type("compositeSynthetic")).decode()})
+    )
+    assert evidence.extent == "generated"
+    assert "AI-generated: Stable Diffusion prompt" in evidence.summary and "compositeSynthetic" not in evidence.summary
+
+
 def test_a_caption_about_a_generator_declares_nothing():
     evidence = read_evidence(with_iptc({120: "A Midjourney picture that went round the world", 110: "Agency"}))
     assert evidence.declares_generated is None
