@@ -226,7 +226,8 @@ def check_ood(
     """
     found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
-        text = f"its features are unlike those of the training images ({relative:.3g} times the distance limit)"
+        times = f"{relative:.1f}" if relative >= 1.05 else f"{relative:.2f}"
+        text = f"its features are unlike those of the training images ({times} times the distance limit)"
         found.append(("far", text))
     if looks_handled:
         found.append(

@@ -67,8 +67,18 @@ def default_name(folder: Path | None = None) -> str | None:
 
 
 def answering(folders: Sequence[Path]) -> list[Path]:
-    """Those of some bundles that answer where nobody chose a detector, see `Card.answers_unasked`."""
-    return [folder for folder in folders if read_card(folder).answers_unasked]
+    """Those of some bundles that answer where nobody chose a detector, see `Card.answers_unasked`.
+
+    One whose card cannot be read is among them: whoever loads it is told.
+    """
+    return [folder for folder in folders if _answers(folder)]
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        return read_card(folder).answers_unasked
+    except BundleError:
+        return True
 
 
 def is_shipped(bundle: Path) -> bool:
@@ -87,7 +97,7 @@ def set_default(folder: Path, name: str) -> None:
 
 def _set_default(folder: Path, name: str) -> None:
     found = _known(folder, name)
-    if not read_card(found).answers_unasked:
+    if not _answers(found):
         raise BundleError(
             f"{name} was trained on the demonstration set: it recognises a simulation, and cannot be the default. "
             "Choose a detector that was trained on real and generated images."

@@ -238,7 +238,7 @@ def test_the_dashboard_is_served_from_an_empty_folder_with_its_settings(installe
         listening = {link.laddr.ip for link in process.net_connections("tcp") if link.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}
         session = new_session(address)
-        assert session.custom_theme.base_font_size == 15 and session.custom_theme.light.primary_color == "#0b6e99"
+        assert session.custom_theme.base_font_size == 15 and session.custom_theme.light.primary_color == "#0f6f66"
         assert session.config.ToolbarMode.Name(session.config.toolbar_mode) == "VIEWER"
         assert session.config.show_error_links == session.config.SHOW_ERROR_LINKS_FALSE
         assert session.config.gather_usage_stats is False
