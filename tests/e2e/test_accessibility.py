@@ -40,10 +40,9 @@ def all_findings(browser, address: str, scheme: str, width: int, upload) -> dict
         settle(page)
         found |= looked_at(page, name or "home")
         if name == "inspect" and page.get_by_test_id("stFileUploaderDropzoneInput").count():
-            page.get_by_role("tab").first.click()
             page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(str(upload))
             settle(page)
-            found["inspect, judged"] = findings(page)
+            found |= looked_at(page, "inspect, judged")
     context.close()
     return {place: each for place, each in found.items() if each}
 
