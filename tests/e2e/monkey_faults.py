@@ -13,7 +13,8 @@ from tests.e2e.server import settle
 # there is no camera.
 _HARMLESS = re.compile(
     r"_stcore/(health|host-config|stream)|favicon|404 \(Not Found\)|net::ERR_ABORTED|WebSocket connection to|"
-    r"NotFoundError: Requested device not found|ResizeObserver loop|The page that you have requested does not seem to exist"
+    r"NotFoundError: Requested device not found|ResizeObserver loop|"
+    r"The page that you have requested does not seem to exist"
 )
 _HARMLESS_LOG = re.compile(
     r"WebSocketClosedError|StreamClosedError|ClientDisconnect|ConnectionResetError|BrokenPipeError"
