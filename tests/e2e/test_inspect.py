@@ -132,7 +132,7 @@ def test_arrow_keys_go_through_the_filmstrip(page, address):
 def test_the_filmstrip_keeps_the_focus_and_the_page_its_place(page, address):
     page.set_viewport_size({"width": 1440, "height": 500})
     open_inspect(page, address)
-    drop(page, ("a.png", picture(1)), ("b.png", picture(2)))
+    drop(page, ("a.png", samples()[0].data), ("b.png", picture(2)))
     toggle = page.get_by_text("Show how stable the score is")
     place = page.get_by_test_id("stMain")
     toggle.evaluate("e => e.scrollIntoView({ block: 'center' })")
