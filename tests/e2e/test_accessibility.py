@@ -1,7 +1,5 @@
 """No page keeps anybody out: no serious finding of axe-core, with nothing and with much to show."""
 
-import itertools
-
 import pytest
 
 from dfcore.datasets.demo import sample_images
@@ -47,8 +45,10 @@ def all_findings(browser, address: str, scheme: str, width: int, upload) -> dict
     return {place: each for place, each in found.items() if each}
 
 
+# Each pair of two choices once.
 @pytest.mark.parametrize(
-    ("objects", "scheme", "width"), list(itertools.product(("empty", "filled"), ("light", "dark"), _WIDTHS))
+    ("objects", "scheme", "width"),
+    [("empty", "light", 1440), ("empty", "dark", 390), ("filled", "light", 390), ("filled", "dark", 1440)],
 )
 def test_no_page_has_a_serious_finding(browser, addresses, objects, scheme, width, tmp_path):
     name, data = next(iter(sample_images().items()))
