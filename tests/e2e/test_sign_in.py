@@ -261,7 +261,9 @@ def test_an_analyst_judges_but_does_not_train(page, provider, tmp_path):
     name, data = next(iter(sample_images().items()))
     (tmp_path / name).write_bytes(data)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(str(tmp_path / name))
-    page.get_by_text(re.compile("Likely (fake|real)|Inconclusive|No sign of a fake found")).first.wait_for(timeout=180_000)
+    page.get_by_text(re.compile("Likely (fake|real)|Inconclusive|No sign of a fake found")).first.wait_for(
+        timeout=180_000
+    )
     page.locator("img.map").wait_for(timeout=180_000)
     settle(page)
     assert page.get_by_test_id("stAlertContentError").count() == 0
