@@ -15,7 +15,7 @@ from dfcore.utils.html import data_url
 
 # Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, and of the map's
 # layer, in pixels.
-HEIGHT, _CROP, _LAYER = "clamp(15rem, 52vh, 34rem)", 256, 600
+HEIGHT, _CROP, _LAYER = "var(--inspect-height, clamp(15rem, 52vh, 34rem))", 256, 600
 _ASSETS = Path(__file__).parent / "assets"
 _KEY = "inspect_viewer"
 

@@ -31,7 +31,7 @@ from dfcore.inspection import record
 require_front_door()
 
 # Beside each other only where both are wide enough.
-_STYLE = """<style>@media (max-width: 1150px) {
+_STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(12rem, 36vh, 24rem); }
 .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
 .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
   width: 100%; flex: 1 1 auto; } }</style>"""

@@ -64,6 +64,7 @@ def test_picture_verdict_and_answers_share_a_screen(page, address):
     settle(page)
     left, right = page.locator(".frame").bounding_box(), page.get_by_role("heading", level=2).bounding_box()
     assert left["y"] + left["height"] <= right["y"], "below each other"
+    assert right["y"] + right["height"] <= 768, "and still on one screen"
 
 
 def test_the_map_is_a_layer_that_fades_swipes_and_hides(page, address):
