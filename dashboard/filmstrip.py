@@ -51,6 +51,8 @@ def show(pictures: Sequence[uploads.Picture], verdicts: Sequence[Verdict], chose
 
 def _badges(picture: uploads.Picture, verdict: Verdict) -> str:
     """What else matters about a picture before one looks at it; "" for most."""
+    if verdict.score is None:
+        return ""
     told = ["declares AI"] if file_evidence.says(picture.data) == "declares" else []
     return " · ".join([*told, *(["trained on"] if verdict.seen.found else [])])
 

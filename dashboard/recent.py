@@ -1,6 +1,8 @@
 """What was read of the latest files, shared by all sessions."""
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -10,10 +12,16 @@ from dfcore.errors import DfcoreError, TransientImageError
 _Result = TypeVar("_Result")
 
 
+# For so long a failure that may lie with the machine is kept: it is tried again, but not at every turn of one run, which
+# may take seconds each time.
+_AGAIN_SECONDS = 60.0
+
+
 class Recent(Generic[_Result]):
     """Results by key, the least recently used of which are dropped. Thread-safe.
 
-    Failures are kept as well, so that a file is not tried again and again; but not those that may lie with the machine.
+    Failures are kept as well, so that a file is not tried again and again; those that may lie with the machine for a
+    minute only.
 
     Args:
         most: Number of results that are kept.
@@ -21,22 +29,25 @@ class Recent(Generic[_Result]):
 
     def __init__(self, most: int):
         self._most = most
-        self._results: OrderedDict[Hashable, _Result | DfcoreError] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[_Result | DfcoreError, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> _Result | DfcoreError | None:
         """What was kept; None if there is nothing."""
         with self._lock:
-            if key in self._results:
+            result, until = self._results.get(key, (None, math.inf))
+            if time.monotonic() >= until:
+                del self._results[key]
+                return None
+            if result is not None:
                 self._results.move_to_end(key)
-            return self._results.get(key)
+            return result
 
     def keep(self, key: Hashable, result: _Result | DfcoreError) -> None:
         """Keeps a result in the place of an earlier one."""
-        if isinstance(result, TransientImageError):
-            return
+        until = time.monotonic() + _AGAIN_SECONDS if isinstance(result, TransientImageError) else math.inf
         with self._lock:
-            self._results[key] = result
+            self._results[key] = result, until
             self._results.move_to_end(key)
             while len(self._results) > self._most:
                 self._results.popitem(last=False)

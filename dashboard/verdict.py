@@ -97,7 +97,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
             st.html(scale(verdict, thresholds))
         rates = inference.rates(entry, thresholds)
         kind = looks_like(inference.facts(data)) if verdict.score is not None else None
-        result = answers(entry.card, verdict, rates, chosen=why, kind=kind, file_says=file_evidence.says(data))
+        says = file_evidence.says(data) if verdict.score is not None else "something"
+        result = answers(entry.card, verdict, rates, chosen=why, kind=kind, file_says=says)
         for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
             st.markdown(f"**{title}.** {widgets.plain(text)}")
         if verdict.finding == "fake" and rates is not None:

@@ -111,8 +111,9 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     picture, one = pictures[number], judged[number]
     if len(pictures) > 1:
         filmstrip.show(pictures, [result for _, _, result in judged], number)
-    with st.container(key="inspect_file_line"):
-        file_view.show_line(picture.data, picture.name)
+    if one[2].score is not None:
+        with st.container(key="inspect_file_line"):
+            file_view.show_line(picture.data, picture.name)
     with st.container(key="inspect_screen"):
         left, right = st.columns([11, 9], gap="medium")
     heatmap, waiting = evidence.heatmap(one[0], picture, one[2])
@@ -122,7 +123,10 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     if one[2].score is None:
         with left:
             st.info("There is nothing to show: the file cannot be read as a picture.", icon=":material/broken_image:")
-            file_view.show_file(picture.data, picture.name)
+            if place := widgets.folded("What the file says of itself", f"inspect_unread_{number}"):
+                with place:
+                    file_view.show_line(picture.data, picture.name)
+                    file_view.show_file(picture.data, picture.name)
     else:
         with left:
             viewer.show(one[0], picture.name, picture.data, one[2], heatmap, waiting=waiting)

@@ -21,7 +21,7 @@ from dfcore.utils.processes import forbid_files, forbid_opening, limit_memory, l
 # In addition to what the interpreter and its libraries use: a picture of 16 megapixels with transparency is looked
 # through for hidden text, beside the file of at most 64 MB.
 MEMORY_BYTES = 400 * 2**20
-CPU_SECONDS = 6
+CPU_SECONDS = 2
 _LATE_IMPORTS = (
     "c2pa", "defusedxml.ElementTree", "sd_parsers.parsers", "encodings.utf_16", "encodings.utf_16_be",
     "encodings.utf_16_le", "encodings.utf_8_sig", "encodings.latin_1", "encodings.ascii", "encodings.iso2022_jp",

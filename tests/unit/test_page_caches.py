@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from dashboard import decode_cache, inference
+from dashboard import recent as recent_module
 from dashboard.recent import Recent
 from dfcore import evaluation
 from dfcore.confidence import DecisionThresholds, ErrorBudget
@@ -18,9 +19,13 @@ def test_the_least_recently_used_is_dropped():
     assert [recent.get(key) for key in "abc"] == ["A", None, "C"]
 
 
-def test_failures_of_the_file_stay_and_those_of_the_machine_do_not(monkeypatch):
-    for failure, times in ((ImageError("no image"), 1), (TransientImageError("took too long"), 2)):
-        tried = []
+def test_failures_of_the_file_stay_and_those_of_the_machine_for_a_minute(monkeypatch):
+    for failure, later, times in (
+        (ImageError("no image"), 3600, 1), (TransientImageError("took too long"), 61, 2),
+        (TransientImageError("took too long"), 59, 1),
+    ):  # fmt: skip
+        tried, now = [], [0.0]
+        monkeypatch.setattr(recent_module.time, "monotonic", lambda now=now: now[0])
 
         def fail(data, specs, side, failure=failure, tried=tried):
             tried.append(data)
@@ -34,6 +39,7 @@ def test_failures_of_the_file_stay_and_those_of_the_machine_do_not(monkeypatch):
                 decode_cache.prepare(b"same")
             except ImageError as error:
                 told.append(error)
+            now[0] += later
         assert told == [failure] * 2 and len(tried) == times
 
 
