@@ -12,8 +12,8 @@ from dfcore.errors import DfcoreError, TransientImageError
 _Result = TypeVar("_Result")
 
 
-# For so long a failure that may lie with the machine is kept: it is tried again, but not at every turn of one run, which
-# may take seconds each time.
+# For so long a failure that may lie with the machine is kept: it is tried again, but not at every turn of one run, each
+# of which may take seconds.
 _AGAIN_SECONDS = 60.0
 
 
