@@ -727,7 +727,7 @@ def test_one_image_under_any_of_its_names_is_taken(name, library, tmp_path):
     app = open_page("inspect")
     app.file_uploader(key="inspect_upload").set_value([(name, data, "image/jpeg")]).run()
     assert not app.exception, app.exception[0].message
-    assert [taken for taken, _ in app.session_state["inspect_images"]] == [name]
+    assert [picture.name for picture in app.session_state["inspect_images"]] == [name]
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / name).write_bytes(data)
     assert [path.name for path in list_images([tmp_path / "folder"])] == [name]
@@ -747,7 +747,7 @@ def test_more_bytes_than_are_held_are_told_and_the_first_are_judged(library, mon
     drop(app, 4, size=600)  # About a megabyte each.
     assert "Only the first 1 images were loaded; 3 more exceed the limit" in words(app)
     assert "or 2 MB in total" in words(app)
-    assert [name for name, _ in app.session_state["inspect_images"]] == ["0.png"]
+    assert [picture.name for picture in app.session_state["inspect_images"]] == ["0.png"]
 
 
 def test_as_many_as_are_held_are_taken_without_a_word(library, monkeypatch):
