@@ -2,15 +2,18 @@
 
 `DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CACHE` and `DFCORE_LOGS` override the defaults, which are
 subfolders of the current one. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
-command line, every folder is readable. The dashboard always sets it, and its child processes inherit it.
+command line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a
+shell on the machine can allow further folders while the server runs (`allow`); no page can.
 """
 
 import os
 from pathlib import Path
 
-from dfcore.errors import AccessError
+from dfcore.errors import AccessError, InputError
+from dfcore.utils.files import lock, make_folder, remembered, write_text
 
 ROOTS = "DFCORE_ROOTS"
+_ALLOWED = "allowed-folders.txt"
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -105,16 +108,58 @@ def require_readable(path: Path) -> None:
         text = ", ".join(str(root) for root in named_roots() or ()) or "none but the workspace's own"
         raise AccessError(
             f"{path} lies outside of the folders that may be read here ({text}). The operator of the server can add "
-            f"others: start it with {ROOTS} set to all of them, separated by {os.pathsep!r}."
+            f"others, on its command line and without a restart: dfcore data allow FOLDER."
         )
 
 
 def named_roots() -> list[Path] | None:
-    """The folders named in `DFCORE_ROOTS`, without the workspace's own; None if it is not set."""
+    """The folders named in `DFCORE_ROOTS` and those of `allow`, without the workspace's own; None if it is not set."""
     text = os.environ.get(ROOTS)
     if text is None:
         return None
-    return [Path(part).expanduser().resolve() for part in text.split(os.pathsep) if part]
+    named = [Path(part).expanduser().resolve() for part in text.split(os.pathsep) if part]
+    return [*named, *(folder for folder in allowed_folders() if folder not in named)]
+
+
+def allowed_folders() -> list[Path]:
+    """The folders that were allowed on the command line, see `allow`."""
+    try:
+        return _read_allowed(data_dir() / _ALLOWED)
+    except OSError:
+        return []
+
+
+def allow(folder: str | Path, *, withdraw: bool = False) -> list[Path]:
+    """Allows a server, also one that is running, to read a folder; or withdraws that.
+
+    Args:
+        folder: An existing folder, or one that was allowed.
+        withdraw: Whether to withdraw it.
+
+    Returns:
+        All folders that are allowed now, beside those of `DFCORE_ROOTS`.
+
+    Raises:
+        InputError: If there is no such folder, or it was not allowed.
+        StorageError: If the list cannot be written.
+    """
+    place = Path(folder).expanduser().resolve()
+    make_folder(data_dir())
+    with lock(data_dir() / f".{_ALLOWED}.lock"):
+        before = allowed_folders()
+        if withdraw and place not in before:
+            listed = ", ".join(map(str, before)) or "none"
+            raise InputError(f"Expected one of the folders that were allowed ({listed}). Received: {folder}.")
+        if not withdraw and not place.is_dir():
+            raise InputError(f"Expected a folder. Received: {folder}, which is none.")
+        after = [each for each in before if each != place] + ([] if withdraw else [place])
+        write_text(data_dir() / _ALLOWED, "".join(f"{each}\n" for each in after))
+    return after
+
+
+@remembered(8)
+def _read_allowed(path: Path) -> list[Path]:
+    return [Path(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -1,6 +1,5 @@
 """Data sets: register folders, see what was understood of them, audit them, make the demonstration set."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
@@ -31,8 +30,8 @@ def where() -> str:
         return "Any folder on this machine can be registered."
     folders = ", ".join(widgets.plain(root) for root in named) or "the workspace's own folders"
     return (
-        f"Anything inside {folders} can be registered. To allow other folders, restart the server with all of them "
-        f"in the environment variable `{workspace.ROOTS}`, separated by `{os.pathsep}`."
+        f"Anything inside {folders} can be registered. Whoever runs the server can allow others, without a restart, by "
+        "`dfcore data allow FOLDER` on its command line."
     )
 
 

@@ -10,7 +10,7 @@ from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command, subcomman
 from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_json, print_table, progress_bar
 from dfcore.labels import NAMES
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.datasets import Dataset
@@ -25,9 +25,25 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_reading(scan, confirm=True)
     audit.add(commands)
     align.add(commands)
+    allow = command(commands, "allow", _allow, "let the dashboard read a folder, also while it runs")
+    allow.add_argument("folder", metavar="FOLDER", nargs="?", help="the folder; without one, lists those allowed")
+    allow.add_argument("--withdraw", action="store_true", help="no longer allow it")
     demo = command(commands, "demo", _demo, "make the demonstration data set")
     demo.add_argument("folder", metavar="DIR", help="a new or empty folder")
     demo.add_argument("--seed", type=int, default=0)
+
+
+def _allow(options: argparse.Namespace) -> None:
+    from dfcore import workspace
+
+    if options.folder is None:
+        folders = workspace.allowed_folders()
+    else:
+        folders = workspace.allow(options.folder, withdraw=options.withdraw)
+    if options.json:
+        print_json([storable(folder) for folder in folders])
+        return
+    print("\n".join(printable(folder) for folder in folders) or "No folder was allowed by this command.")
 
 
 def _scan(options: argparse.Namespace) -> int:

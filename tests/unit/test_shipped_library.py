@@ -136,3 +136,29 @@ def test_the_models_page_offers_no_change_of_a_shipped_detector(shipped, made):
     assert sum("ships with the package" in caption.value for caption in app.caption) == 2
     app.button(key="default_faces").click().run()
     assert library.default_name() == "faces"
+
+
+def test_a_folder_is_allowed_while_a_server_runs_and_withdrawn(tmp_path, monkeypatch, capsys):
+    images, data = tmp_path / "elsewhere", tmp_path / "work" / "data"
+    images.mkdir()
+    monkeypatch.setenv("DFCORE_ROOTS", str(tmp_path / "work"))
+    monkeypatch.setenv("DFCORE_DATA", str(data))
+    assert not workspace.readable(images / "a.png")
+    with pytest.raises(AccessError, match="dfcore data allow"):
+        workspace.require_readable(images)
+    assert main(["data", "allow", str(images)]) == 0
+    assert workspace.readable(images / "a.png") and not workspace.readable(tmp_path / "other")
+    assert main(["data", "allow", "--json"]) == 0
+    assert str(images) in capsys.readouterr().out
+    assert main(["data", "allow", str(tmp_path / "missing")]) == 2
+    assert "which is none" in capsys.readouterr().err
+    assert main(["data", "allow", str(images), "--withdraw"]) == 0
+    assert not workspace.readable(images / "a.png")
+    assert main(["data", "allow", str(images), "--withdraw"]) == 2
+
+
+def test_without_named_roots_every_folder_is_readable_whatever_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.delenv("DFCORE_ROOTS", raising=False)
+    monkeypatch.setenv("DFCORE_DATA", str(tmp_path / "data"))
+    workspace.allow(tmp_path)
+    assert workspace.roots() is None and workspace.readable(tmp_path.parent)
