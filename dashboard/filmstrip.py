@@ -10,7 +10,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import sandbox
 from dfcore.utils.html import data_url
 
-_KEY = "inspect_strip"
+_KEY, _ADDED = "inspect_strip", "inspect_added"
 _SIDE = 96
 # Sign and colour of what is said, by `Verdict.finding`.
 _SIGNS = {
@@ -24,8 +24,13 @@ _strip = st.components.v2.component(
 
 
 def chosen(pictures: Sequence[uploads.Picture]) -> int:
-    """Number of the picture that was chosen last; the first where it is gone."""
-    wanted = st.session_state.get(_KEY, {}).get("chosen")
+    """Number of the picture to show: one that was just added, or that was chosen last; the first where it is gone."""
+    picked = st.session_state.get(_KEY, {}).get("chosen")
+    if (added := uploads.newest()) is not None:
+        places = (_id(number, picture) for number, picture in enumerate(pictures) if picture.id == added)
+        st.session_state[_ADDED] = next(places, None), picked
+    added, before = st.session_state.get(_ADDED, (None, None))
+    wanted = added if added is not None and picked == before else picked
     return next((number for number, picture in enumerate(pictures) if _id(number, picture) == wanted), 0)
 
 

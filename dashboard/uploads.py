@@ -19,6 +19,7 @@ TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
 # Limits per session, whose pictures stay in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT, _FROM = "inspect_images", "inspect_left_out", "inspect_from_upload"
+_NEWEST = "inspect_newest"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def _take(files: "Sequence[UploadedFile]", before: dict[str, Picture]) -> bool:
     new = [picture for file_id, picture in now.items() if file_id not in before]
     keep([*stay, *new])
     st.session_state[_FROM] = now
+    if new:
+        st.session_state[_NEWEST] = new[0].id
     return bool(new)
 
 
@@ -105,6 +108,11 @@ def clear(key: str) -> None:
     """Takes away all pictures, and empties the uploader."""
     keep([])
     forget(key)
+
+
+def newest() -> str | None:
+    """Id of the picture that was added last, once; None after that."""
+    return st.session_state.pop(_NEWEST, None)
 
 
 def images() -> list[Picture]:

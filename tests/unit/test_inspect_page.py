@@ -187,3 +187,13 @@ def test_no_more_is_kept_than_the_limits(monkeypatch):
     monkeypatch.setattr(uploads, "MOST_BYTES", 5)
     uploads.keep([Picture("a", b"xxx"), Picture("b", b"xx"), Picture("c", b"x")])
     assert [picture.name for picture in uploads.images()] == ["a", "b"] and kept["inspect_left_out"] == 1
+
+
+def test_what_was_just_added_is_shown(filled):
+    app = upload(open_page("inspect"), sized(32))
+    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/inspect.py").run()
+    app.file_uploader(key="inspect_upload").set_value([("new.png", sized(40), "image/png")]).run()
+    assert r"new\.png" in [caption.value for caption in app.caption] or "new.png" in words(app)
+    app.run()
+    assert "new.png" in words(app).replace("\\", "") and "0.png" not in words(app).replace("\\", "")
