@@ -45,7 +45,7 @@ VIEWS: dict[str, ViewKind] = {
             (
                 Parameter(
                     "kind", "Filter", "What is taken away: the median of 3 x 3 pixels, or all but the finest detail.",
-                    "median", choices={"median": "Median", "high_pass": "High-pass"},
+                    "median", choices={"median": "Median", "high_frequency": "High-pass"},
                 ),
             ),
         ),
