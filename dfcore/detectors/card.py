@@ -104,8 +104,7 @@ class Subject(_Part):
     """Whether a detector is for portraits, pictures that one face fills; see `dfcore.detectors.subject`.
 
     Attributes:
-        kind: "face": its training images are portraits, and other pictures are refused. "no_face": it was measured to
-            err on portraits, and they are refused.
+        kind: "face": its training images are portraits, others are refused. "no_face": it errs on portraits.
         images: Number of training images that were looked at, or of real portraits that were judged.
         share: Share of them that are portraits, or that were called likely fake, in [0, 1].
     """
