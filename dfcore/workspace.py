@@ -108,7 +108,7 @@ def require_readable(path: Path) -> None:
         text = ", ".join(str(root) for root in named_roots() or ()) or "none but the workspace's own"
         raise AccessError(
             f"{path} lies outside of the folders that may be read here ({text}). The operator of the server can add "
-            f"others, on its command line and without a restart: dfcore data allow FOLDER."
+            f"others, on its command line and without a restart (dfcore data allow FOLDER), or in {ROOTS}."
         )
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import file_evidence
+from dashboard import file_evidence, recent
 from dfcore.errors import ImageError, TransientImageError
 from dfcore.provenance import TRUST_LIST
 from tests.certificates import action, certificates, signed
@@ -134,11 +134,14 @@ def test_failures_are_told_and_kept_but_for_those_of_the_machine(monkeypatch):
         asked.append(data)
         raise ImageError("It is broken.") if len(data) < 10 else TransientImageError("The machine is busy.")
 
+    now = [0.0]
     monkeypatch.setattr(file_evidence, "read_evidence", fail)
+    monkeypatch.setattr(recent.time, "monotonic", lambda: now[0])
     for data, times in ((b"short", 1), (b"much longer data", 2)):
         asked.clear()
         for _ in range(2):
             with pytest.raises(ImageError):
                 file_evidence.evidence(data)
+            now[0] += 61
         assert len(asked) == times
     assert "It is broken." in text(shown(b"short"))
