@@ -55,7 +55,7 @@ def main() -> None:
             pixels = evidence.thumbnail.rgb if evidence.thumbnail else b""
             send(answers, {"text": len(text)}, text + pixels)
         # Waiting must not cost the memory of the last file.
-        data, evidence = b"", None  # type: ignore[assignment]
+        data, evidence = b"", None  # type: ignore[assignment]  # bound anew by the next request
 
 
 def _load_all() -> None:

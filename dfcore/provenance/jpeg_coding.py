@@ -75,7 +75,7 @@ def _encoder(luma: _Table, chroma: _Table | None) -> str | None:
     if robidoux and chroma in (None, luma):
         return f"mozjpeg's default table, quality {robidoux}"
     for key, name in _PHOTOSHOP.items():
-        preset = [tuple(table) for table in JpegPresets.presets[key]["quantization"]]  # type: ignore[attr-defined]
+        preset = [tuple(table) for table in JpegPresets.presets[key]["quantization"]]  # type: ignore[attr-defined]  # no stub
         if luma == preset[0] and chroma in (None, preset[1]):
             return name
     return None
