@@ -1,7 +1,7 @@
 """Folders of the workbench, and which folders it may read.
 
-`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CACHE` and `DFCORE_LOGS` override the defaults, which are
-subfolders of the current one. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
+`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CASES`, `DFCORE_BATCHES`, `DFCORE_CACHE` and `DFCORE_LOGS`
+override the defaults, which are subfolders of the current one. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
 command line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a
 shell on the machine can allow further folders while the server runs (`allow`); no page can.
 """
@@ -62,6 +62,21 @@ def model_folders() -> list[Path]:
 def data_dir() -> Path:
     """Folder of data sets that the workbench generates, `data/` by default."""
     return _folder("DFCORE_DATA", "data")
+
+
+def cases_dir() -> Path:
+    """Folder of what is remembered of judged pictures, `cases/` by default; see `keeps_cases`."""
+    return _folder("DFCORE_CASES", "cases")
+
+
+def keeps_cases() -> bool:
+    """Whether verdicts are remembered at all: not if `DFCORE_CASES` is "off"."""
+    return os.environ.get("DFCORE_CASES", "").strip().lower() != "off"
+
+
+def batches_dir() -> Path:
+    """Folder of batches, `batches/` by default: what is judged, the rows, and pictures until the batch is closed."""
+    return _folder("DFCORE_BATCHES", "batches")
 
 
 def cache_dir() -> Path:

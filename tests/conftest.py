@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def _own_workspace(tmp_path, monkeypatch):
     """Keeps every test out of the checkout's own folders."""
-    for name in ("runs", "models", "data", "cache", "logs"):
+    for name in ("runs", "models", "data", "cases", "batches", "cache", "logs"):
         monkeypatch.setenv(f"DFCORE_{name.upper()}", str(tmp_path / name))
     # Pages set it to the home folder and the current one, where no test has its data.
     monkeypatch.setenv("DFCORE_ROOTS", os.sep)

@@ -26,7 +26,7 @@ _FLAGS = [
 
 def environment(workspace: Path) -> dict[str, str]:
     """Environment variables that point the workbench at a workspace; tracebacks in the server's log are plain text."""
-    names = ("runs", "models", "data", "cache", "logs")
+    names = ("runs", "models", "data", "cases", "batches", "cache", "logs")
     folders = {f"DFCORE_{name.upper()}": str(workspace / name) for name in names}
     return os.environ | folders | {"STREAMLIT_LOGGER_ENABLE_RICH": "false"}
 
