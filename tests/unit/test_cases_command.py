@@ -86,6 +86,7 @@ def test_backup_restore_and_retention(file, capsys, tmp_path, monkeypatch):
     assert "2 kept" not in said(capsys, "restore", tmp_path / "b.zip")
     assert told(capsys, "search")["total"] == 2
     assert told(capsys, "prune", "--days", 1)["pictures"] == 0
+    assert "Would be deleted" in said(capsys, "prune", "--before", "2999-01-01", "--dry-run")
     assert told(capsys, "prune", "--before", "2999-01-01")["pictures"] == 2
     monkeypatch.setenv("DFCORE_CASES", "off")
     assert main(["cases", "list"]) == 2 and "off" in capsys.readouterr().err
