@@ -43,25 +43,20 @@ def pictures(number: int, rng: np.random.Generator) -> list[tuple[Picture, Judge
     return pairs
 
 
-def median(call: Callable[[], object]) -> tuple[float, float]:
-    """Median and longest time in seconds."""
+def taken(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of this process's processor time, which other work on the machine does not lengthen."""
+    began, worked = time.perf_counter(), time.process_time()
     call()
-    taken = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken), max(taken)
+    return time.perf_counter() - began, time.process_time() - worked
 
 
-def seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+def seconds(call: Callable[[], object]) -> str:
+    clock, processor = taken(call)
+    return f"{clock:.1f} s ({processor:.1f} s of processor time)"
 
 
 def fill(store: Store, pairs: list[tuple[Picture, Judgement]], cases: int) -> list[str]:
-    lines = [f"{len(pairs):,} verdicts written: {seconds(lambda: store.remember_many(pairs)):.1f} s"]
+    lines = [f"{len(pairs):,} verdicts written: {seconds(lambda: store.remember_many(pairs))}"]
     some = [picture.sha256 for picture, _ in pairs[:: max(1, len(pairs) // 200)]]
 
     def speak() -> None:
@@ -70,7 +65,7 @@ def fill(store: Store, pairs: list[tuple[Picture, Judgement]], cases: int) -> li
             store.note(f"reported by reader {number}, {WORDS[number % len(WORDS)]}", by="bob", picture=sha256)
             store.tag(f"desk {number % 5}", by="bob", picture=sha256)
 
-    lines.append(f"{3 * len(some):,} decisions, notes and tags: {seconds(speak) / 3 / len(some) * 1000:.1f} ms each")
+    lines.append(f"{3 * len(some):,} decisions, notes and tags: {taken(speak)[0] / 3 / len(some) * 1000:.1f} ms each")
 
     def open_cases() -> None:
         # As `create_case` writes them, many in one transaction.
@@ -85,7 +80,7 @@ def fill(store: Store, pairs: list[tuple[Picture, Judgement]], cases: int) -> li
                 ]
                 log.append(connection, drafts, "ada")
 
-    lines.append(f"{cases:,} cases opened: {seconds(open_cases):.1f} s")
+    lines.append(f"{cases:,} cases opened: {seconds(open_cases)}")
     store.file(7, some[:100], by="ada")
     return lines
 
@@ -119,11 +114,14 @@ def searches(store: Store, pairs: list[tuple[Picture, Judgement]]) -> list[str]:
         "what changed since a detector did": lambda: store.changed({}, limit=100),
         "one more verdict": lambda: store.remember(known, replace(pairs[0][1], score=float(rng.random()))),
     }  # fmt: skip
-    lines = ["", f"{'search':<40} median     longest of {REPEATS}"]
+    lines = ["", f"{'medians of ' + str(REPEATS):<40}  by the clock   processor time"]
     for name, call in asked.items():
-        middle, longest = median(call)
-        lines.append(f"{name:<40} {middle * 1000:7.1f} ms {longest * 1000:7.1f} ms")
-    return lines
+        call()
+        clock, processor = zip(*(taken(call) for _ in range(REPEATS)), strict=True)
+        lines.append(
+            f"{name:<40} {statistics.median(clock) * 1000:10.1f} ms {statistics.median(processor) * 1000:10.1f} ms"
+        )
+    return [*lines, f"Load of the machine meanwhile: {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"]
 
 
 def main() -> None:
@@ -133,27 +131,31 @@ def main() -> None:
     parser.add_argument("--database")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    told: list[str] = []
+
+    def tell(lines: list[str]) -> None:
+        print("\n".join(lines), flush=True)
+        told.extend(lines)
+
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         address = options.database or f"sqlite:///{place / 'cases.db'}"
         with Store(address, place / "images") as store:
             kind = address.partition(":")[0].partition("+")[0]
-            lines = [f"{kind}, {options.pictures:,} pictures, {options.cases:,} cases, {psutil.cpu_count()} cores"]
+            tell([f"{kind}, {options.pictures:,} pictures, {options.cases:,} cases"])
             pairs = pictures(options.pictures, np.random.default_rng(0))
-            lines += fill(store, pairs, options.cases)
-            lines += searches(store, pairs)
-            lines += ["", f"verify: {seconds(store.verify):.1f} s"]
-            lines.append(f"backup: {seconds(lambda: store.backup(place / 'backup.zip')):.1f} s, "
-                         f"{(place / 'backup.zip').stat().st_size / 2**20:.0f} MB")  # fmt: skip
+            tell(fill(store, pairs, options.cases))
+            tell(searches(store, pairs))
+            tell(["", f"verify: {seconds(store.verify)}"])
+            backup = seconds(lambda: store.backup(place / "backup.zip"))
+            tell([f"backup: {backup}, {(place / 'backup.zip').stat().st_size / 2**20:.0f} MB"])
             if store.database.path is not None:
-                lines.append(f"database: {store.database.path.stat().st_size / 2**20:.0f} MB")
+                tell([f"database: {store.database.path.stat().st_size / 2**20:.0f} MB"])
         with Store(f"sqlite:///{place / 'new.db'}", place / "new") as new:
-            lines.append(f"restore into SQLite: {seconds(lambda: new.restore(place / 'backup.zip')):.1f} s")
-    text = "\n".join(lines) + "\n"
-    print(text)
+            tell([f"restore into SQLite: {seconds(lambda: new.restore(place / 'backup.zip'))}"])
     if options.out:
         with open(options.out, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write("\n".join(told) + "\n\n")
 
 
 if __name__ == "__main__":
