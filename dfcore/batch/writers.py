@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from dfcore.datasets.dataset import LeftOut
@@ -100,7 +100,7 @@ def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
 
 
-def require_numbers(paths: Sequence[Path]) -> None:
+def require_numbers(paths: Sequence[PurePath]) -> None:
     """Checks that file names are distinct numbers, as the competition's format requires.
 
     Raises:
