@@ -11,7 +11,7 @@ from typing import Any
 from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError
 from dfcore.utils.files import write_atomic, write_text
-from dfcore.utils.texts import storable
+from dfcore.utils.texts import cell, storable
 
 COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on", "finding")
 _PARQUET_ROWS = 10_000
@@ -51,7 +51,7 @@ def write_left_out(path: Path, counted: Sequence[LeftOut], rows: Iterable[dict[s
         return None
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerows([("path", "files", "reason"), *entries])
+    writer.writerows([("path", "files", "reason"), *(map(cell, entry) for entry in entries)])
     write_text(beside, text.getvalue())
     return beside
 
@@ -67,9 +67,9 @@ def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell(row[name]) for name in COLUMNS} for row in rows)
 
 
 def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
