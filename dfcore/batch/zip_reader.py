@@ -103,7 +103,9 @@ class _Suspects:
             starts.append(listed.offset)
             ends.append(listed.offset + listed.least_bytes)
             names.append(_number(listed.name))
-        self.overlapping = _overlapping(np.array(starts, np.uint64), np.array(ends, np.uint64))
+        first = np.array(starts, np.uint64)
+        # What claims to lie in the directory or behind it lies nowhere, which is told when it is read.
+        self.overlapping = _overlapping(first, np.array(ends, np.uint64)) & (first < directory.begin)
         values, counts = np.unique(np.array(names, np.uint64), return_counts=True)
         self._doubled = dict.fromkeys(values[counts > 1].tolist(), 0)
 
