@@ -74,15 +74,13 @@ class _Progress:
 
     def __init__(self, batch: Batch, log: ResumeLog, total: int):
         self._batch, self._log, self._total = batch, log, total
-        self._times: deque[tuple[float, int]] = deque()
+        self._times = deque([(time.monotonic(), log.done)])
         self._told = self._spaced = 0.0
         batch.update(phase="judging", total=total, done=log.judged, failed=log.failed)
 
     def tell(self, *, last: bool = False) -> None:
         """Writes the status, at most twice a second."""
         time_now, done = time.monotonic(), self._log.done
-        if not self._times:
-            self._times.append((time_now, done))
         if time_now - self._told < _TELL_SECONDS and not last:
             return
         self._told = time_now
