@@ -104,6 +104,8 @@ def batched(detector: str, folder: Path, kills: int) -> Iterator[str]:
             if killed < kills and status.done > status.total * (killed + 1) / (kills + 1):
                 os.kill(int(status.pid or 0), signal.SIGKILL)
                 killed += 1
+                while batch.status().state.active:
+                    time.sleep(0.05)
                 yield f"killed at {status.done:,}; the batch is {batch.status().state}"
                 store.resume(batch.id)
         time.sleep(0.1)
@@ -116,7 +118,8 @@ def compared(batch: Batch, rows: Path) -> str:
     batch.write(out)
     mine, theirs = (Counter(path.read_text().splitlines()) for path in (out, rows))
     lines = sum(1 for _ in batch.journal.open()) - 1
-    same = "the same rows to the last digit" if mine == theirs else f"{(mine - theirs).total()} rows differ"
+    other = [json.loads(line) for line in (mine - theirs)]
+    same = "the same rows to the last digit" if mine == theirs else f"{len(other)} rows differ, such as {other[0]}"
     most = max(Counter(json.loads(line)["path"] for line in mine.elements()).values())
     return f"{same}; {lines:,} were judged, no file more than {most} time"
 
