@@ -5,6 +5,7 @@ forks. What was confirmed is on the disk (synchronous=FULL).
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,8 +135,18 @@ _EXPECTED = "an address such as sqlite:////srv/cases.db or postgresql://user@hos
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # The driver would begin transactions of its own.
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            # Of a new database one process makes the journal, and SQLite does not wait for it by itself.
+            raw.execute("PRAGMA journal_mode=WAL").close()
+            break
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
     # Deleted content is overwritten with zeros.
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    for setting in ("synchronous=FULL", "secure_delete=ON"):
         raw.execute(f"PRAGMA {setting}").close()
 
 
