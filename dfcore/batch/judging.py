@@ -14,7 +14,7 @@ from dfcore.batch.predict import BatchOptions, Judged, judge_files, row_of
 from dfcore.batch.ready import Ready, make_ready
 from dfcore.batch.resume_log import ResumeLog
 from dfcore.batch.sources import iter_sources, require_space
-from dfcore.batch.thumbnails import SIDE, Thumbnails
+from dfcore.batch.thumbnails import Thumbnails
 from dfcore.detectors.remembered import card_sha256
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import write_json
@@ -58,7 +58,7 @@ def _judged_all(batch: Batch, ready: Ready, check: Callable[[], None]) -> bool:
         batch.index.make(log.placed())
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
-        options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
+        options = BatchOptions(policies=ready.policies, signed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
             accident |= any(row.get("accident") for row in made)
