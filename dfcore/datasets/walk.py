@@ -25,7 +25,7 @@ _OF_SYSTEMS = {"thumbs.db", "desktop.ini", ".ds_store", "ehthumbs.db", "icon\r"}
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 _REASONS = {
     Kind.VIDEO: "A video; extract the frames that are to be judged.",
-    Kind.ARCHIVE: "An archive; unpack it first.",
+    Kind.ARCHIVE: "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",
 }
 
 
@@ -118,6 +118,12 @@ def walk_all(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
             else:
                 yield found
         waiting += sorted(folders, key=lambda path: path.name, reverse=True)
+
+
+def is_of_system(name: str) -> bool:
+    """Whether a file of this path is one that systems and tools put beside pictures, such as below `__MACOSX`."""
+    parts = name.replace("\\", "/").split("/")
+    return parts[-1].startswith("._") or any(part in _OF_TOOLS or part.lower() in _OF_SYSTEMS for part in parts)
 
 
 def number_first(name: str) -> tuple[int, str]:
