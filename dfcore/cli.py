@@ -11,7 +11,21 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import adapt, app, cache, data, doctor, evaluate, faces, inspect, predict, recalibrate, runs, train
+from dfcore.commands import (
+    adapt,
+    app,
+    cache,
+    data,
+    doctor,
+    evaluate,
+    faces,
+    inspect,
+    predict,
+    recalibrate,
+    report,
+    runs,
+    train,
+)
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -69,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add(commands)
     predict.add(commands)
     inspect.add(commands)
+    report.add(commands)
     faces.add(commands)
     recalibrate.add(commands)
     adapt.add(commands)
