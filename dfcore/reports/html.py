@@ -6,7 +6,7 @@ from html import escape
 
 from dfcore.reports.blocks import Block, Command, Facts, Grid, Items, Note, Part, Pictures, Report, Section, Shown, Text
 from dfcore.reports.pictures import scale_bar
-from dfcore.reports.words import command, lines, visible
+from dfcore.reports.words import MOST_TITLE, command, lines, visible
 from dfcore.utils.html import page
 
 _STYLE = """
@@ -40,10 +40,10 @@ article + article { break-before: page; } .wide { overflow: visible; } @page { m
 
 def to_html(report: Report) -> str:
     """The report as HTML that opens from a file, without a network."""
-    head = f"<h1>{_text(report.title)}</h1><div class='exact'>{_facts(_about(report))}</div>"
+    head = f"<h1>{_title(report.title)}</h1><div class='exact'>{_facts(_about(report))}</div>"
     parts = "".join(_part(part, number) for number, part in enumerate(report.parts))
     foot = "<footer><p class='small'>A verdict is an aid, no proof.</p></footer>"
-    return page(report.title, _STYLE, f"<header>{head}</header>{_contents(report)}<main>{parts}</main>{foot}")
+    return page(visible(report.title, MOST_TITLE), _STYLE, f"<header>{head}</header>{_contents(report)}<main>{parts}</main>{foot}")
 
 
 def _about(report: Report) -> Facts:
@@ -55,18 +55,18 @@ def _about(report: Report) -> Facts:
 def _contents(report: Report) -> str:
     if len(report.parts) < 2:
         return ""
-    links = "".join(f"<li><a href='#p{n}'>{_text(part.title)}</a></li>" for n, part in enumerate(report.parts))
+    links = "".join(f"<li><a href='#p{n}'>{_title(part.title)}</a></li>" for n, part in enumerate(report.parts))
     return f"<nav><h2>Contents</h2><ol>{links}</ol></nav>"
 
 
 def _part(part: Part, number: int) -> str:
     sections = "".join(_section(one) for one in part.sections)
-    return f"<article id='p{number}'><h2>{_text(part.title)}</h2>{sections}</article>"
+    return f"<article id='p{number}'><h2>{_title(part.title)}</h2>{sections}</article>"
 
 
 def _section(one: Section) -> str:
     level = one.level + 1
-    return f"<section><h{level}>{_text(one.title)}</h{level}>{''.join(map(_block, one.blocks))}</section>"
+    return f"<section><h{level}>{_title(one.title)}</h{level}>{''.join(map(_block, one.blocks))}</section>"
 
 
 def _block(block: Block) -> str:
@@ -106,7 +106,7 @@ def _figure(one: Shown) -> str:
         scale = f"<div class='scale'><span>{low}</span><img alt='' src='{_address(scale_bar(), 'png')}'>{high}</div>"
     source = _address(one.data, one.kind)
     caption = f"<figcaption>{_text(one.caption)}</figcaption>"
-    return f"<figure><img alt='{_text(one.alt)}' src='{source}'>{scale}{caption}</figure>"
+    return f"<figure><img alt='{_title(one.alt)}' src='{source}'>{scale}{caption}</figure>"
 
 
 def _exact(inner: str, exact: bool) -> str:
@@ -115,6 +115,10 @@ def _exact(inner: str, exact: bool) -> str:
 
 def _address(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _title(value: object) -> str:
+    return escape(visible(value, MOST_TITLE))
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from dfcore.errors import DfcoreError
 from dfcore.reports.blocks import Block, Command, Facts, Grid, Items, Note, Part, Pictures, Report, Section, Shown, Text
 from dfcore.reports.glyphs import ascii_alone, covered
 from dfcore.reports.pictures import scale_bar
-from dfcore.reports.words import command, lines, visible
+from dfcore.reports.words import MOST_TITLE, command, lines, visible
 from dfcore.utils import extras
 from dfcore.utils.texts import printable
 
@@ -102,17 +102,17 @@ class _Drawn:
         parts = [self._part(part) for part in report.parts]
         made = datetime.fromisoformat(report.made)
         result = {
-            "title": self._text(report.title), "id": report.id, "sha256": report.sha256, "made": report.made,
-            "by": self._text(report.by), "tool": report.tool, "parts": parts,
+            "title": self._title(report.title), "id": report.id, "sha256": report.sha256, "made": report.made,
+            "by": self._title(report.by), "tool": report.tool, "parts": parts,
             "date": [made.year, made.month, made.day, made.hour, made.minute, made.second],
         }  # fmt: skip
         return result | {"spelled": _SPELLED if self._lacking else ""}
 
     def _part(self, part: Part) -> dict[str, Any]:
-        return {"title": self._text(part.title), "sections": [self._section(one) for one in part.sections]}
+        return {"title": self._title(part.title), "sections": [self._section(one) for one in part.sections]}
 
     def _section(self, one: Section) -> dict[str, Any]:
-        return {"title": self._text(one.title), "level": one.level, "blocks": [self._block(b) for b in one.blocks]}
+        return {"title": self._title(one.title), "level": one.level, "blocks": [self._block(b) for b in one.blocks]}
 
     def _block(self, block: Block) -> dict[str, Any]:
         text = self._text
@@ -143,8 +143,11 @@ class _Drawn:
         self.files[name] = one.data
         width, height = _size(one.data)
         scale = [self._text(word) for word in one.scale] if one.scale else []
-        return {"file": name, "width": width, "height": height, "alt": self._text(one.alt),
+        return {"file": name, "width": width, "height": height, "alt": self._title(one.alt) or "A picture",
                 "caption": self._text(one.caption), "scale": scale}  # fmt: skip
+
+    def _title(self, value: object) -> str:
+        return self._spell(visible(value, MOST_TITLE))
 
     def _text(self, value: object) -> str:
         return self._spell(visible(value))

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-# Characters of one text that a report holds; the rest is counted.
-MOST = 20_000
+# Characters of one text, of a note and of a title that a report holds; the rest is counted.
+MOST, MOST_NOTE, MOST_TITLE = 5_000, 20_000, 300
 
 
 def visible(text: object, most: int = MOST) -> str:
@@ -25,11 +25,11 @@ def visible(text: object, most: int = MOST) -> str:
 
 
 def lines(text: object) -> list[str]:
-    """The same for a text of several lines, such as a note; at most `MOST` characters of it."""
+    """The same for a text of several lines, such as a note; at most `MOST_NOTE` characters."""
     whole = str(text)
-    shown = [visible(line) for line in whole[:MOST].splitlines()] or [""]
-    if len(whole) > MOST:
-        shown.append(f"… ({len(whole) - MOST:,} more characters are left out here)")
+    shown = [visible(line, MOST_NOTE) for line in whole[:MOST_NOTE].splitlines()] or [""]
+    if len(whole) > MOST_NOTE:
+        shown.append(f"… ({len(whole) - MOST_NOTE:,} more characters are left out here)")
     return shown
 
 
