@@ -63,4 +63,11 @@ def _tell(options: argparse.Namespace, out: Path, report: "Report", pictures: in
 
 
 def _of_case(options: argparse.Namespace, out: Path) -> int:
-    raise InputError("not yet")
+    from dfcore.cases.opening import open_store
+    from dfcore.reports.of_case import of_case, title_of
+
+    store = open_store()
+    parts = of_case(store, options.case, progress_bar("reading"))
+    report = write(out, title_of(store, options.case), parts, options.by)
+    _tell(options, out, report, len(parts) - 1)
+    return 0

@@ -43,7 +43,11 @@ def to_html(report: Report) -> str:
     head = f"<h1>{_title(report.title)}</h1><div class='exact'>{_facts(_about(report))}</div>"
     parts = "".join(_part(part, number) for number, part in enumerate(report.parts))
     foot = "<footer><p class='small'>A verdict is an aid, no proof.</p></footer>"
-    return page(visible(report.title, MOST_TITLE), _STYLE, f"<header>{head}</header>{_contents(report)}<main>{parts}</main>{foot}")
+    return page(
+        visible(report.title, MOST_TITLE),
+        _STYLE,
+        f"<header>{head}</header>{_contents(report)}<main>{parts}</main>{foot}",
+    )
 
 
 def _about(report: Report) -> Facts:

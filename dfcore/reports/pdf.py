@@ -8,7 +8,7 @@ import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
@@ -22,7 +22,7 @@ from dfcore.utils.texts import printable
 
 _TEMPLATE = Path(__file__).with_name("template.typ")
 # Archival, with tagged contents. It also makes typst refuse a page with a character that no font has.
-_STANDARD = "a-2a"
+_STANDARD: Final = "a-2a"
 # Height and width of a picture at most, in centimetres.
 _HIGHEST, _WIDEST = 9.5, 8.3
 # Characters of a table that stays on one page.

@@ -1,17 +1,21 @@
 """How to repeat what a report says: the command, and what must come out, to the last digit."""
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, get_args
 
 from dfcore.confidence import FINDINGS
+from dfcore.engines import EngineName
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports.blocks import Block, Command, Grid, Text, facts
+from dfcore.reports.notes import finding_in_words
 
 if TYPE_CHECKING:
+    from dfcore.cases import Judgement
     from dfcore.reports.of_inspection import Asked
 
 _AUTO = "auto"
+ENGINES = get_args(EngineName)
 _MUST = (
     "What must come out, to the last digit, for a file and a detector with these hashes. With another engine, version "
     "or kind of processor the last digits of a score may differ."
@@ -39,28 +43,25 @@ def of_inspection(one: Inspection, asked: "Asked") -> Iterator[Block]:
     yield Grid(head, rows, exact=True)
 
 
-def of_judgement(name: str, sha256: str, given: Mapping[str, Any]) -> Iterator[Block]:
+def of_judgement(one: "Judgement", sha256: str) -> Iterator[Block]:
     """The same of a stored verdict.
 
     Args:
-        name: Name of the file.
-        sha256: Its hash.
-        given: `detector` (its name), `model_sha256`, `engine`, `score`, `logit`, `finding`, `budget` ((max_fpr,
-            max_fnr), or None for the card's), `ignore_ood`.
+        one: The verdict.
+        sha256: Hash of the file.
     """
-    options: list[str] = []
-    if given["budget"] is not None:
-        fpr, fnr = given["budget"]
-        options += ["--max-fpr", repr(fpr), "--max-fnr", repr(fnr)]
-    if given["ignore_ood"]:
+    budget = (one.thresholds or {}).get("budget") or {}
+    options = [f"--{name.replace('_', '-')}={budget[name]!r}" for name in ("max_fpr", "max_fnr") if name in budget]
+    if one.engine in ENGINES:
+        options.append(f"--engine={one.engine}")
+    if one.ignore_ood:
         options.append("--ignore-ood")
     yield Text(_PLACE)
-    yield again(name, str(given["detector"]).removeprefix("run:"), tuple(options))
+    yield again(one.name, one.detector.removeprefix("run:"), tuple(options))
     yield Text(_MUST)
-    said = FINDINGS.get(given["finding"], "no verdict")
-    rows = [("SHA-256 of the file", sha256), ("SHA-256 of the network", given["model_sha256"]),
-            ("Engine", given["engine"]), ("Score", repr(given["score"])), ("Logit", repr(given["logit"])),
-            ("Says", said)]  # fmt: skip
+    rows = [("SHA-256 of the file", sha256), ("SHA-256 of the network", one.model_sha256), ("Engine", one.engine),
+            ("Score", repr(one.score)), ("Logit", "" if one.logit is None else repr(one.logit)),
+            ("Says", finding_in_words(one.finding))]  # fmt: skip
     yield from facts(rows, exact=True)
 
 
