@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfcore.batch.names import AUTO
 from dfcore.commands.base import (
     BUNDLE_HELP,
     INCOMPLETE,
@@ -16,7 +17,7 @@ from dfcore.commands.base import (
     command,
     out_file,
 )
-from dfcore.commands.predict import AUTO, load_detectors
+from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
 from dfcore.confidence import ErrorBudget
 from dfcore.errors import ImageError
@@ -24,6 +25,7 @@ from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.walk import Found
     from dfcore.inspection.inspect import Inspection
     from dfcore.reports import Asked, Part, Report
 
@@ -53,9 +55,10 @@ def add_judging(parser: argparse.ArgumentParser) -> None:
 
 def _inspect(options: argparse.Namespace) -> int:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_found
 
     out = out_file(options.html, HTML) if options.html else None
-    found = FoundFiles(options.paths)
+    found = FoundFiles(options.paths, iter_found)
     total, bar = found.count(), progress_bar("inspecting")
     if out is not None:
         from dfcore.reports import require_few
@@ -83,7 +86,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def inspections(
-    found: "FoundFiles", options: argparse.Namespace, *, explain: bool = True
+    found: "FoundFiles[Found]", options: argparse.Namespace, *, explain: bool = True
 ) -> "Iterator[tuple[Inspection, Asked]]":
     """Inspects files, each with how that was asked for.
 

@@ -39,9 +39,10 @@ def _report(options: argparse.Namespace) -> int:
 
 def _of_images(options: argparse.Namespace, out: Path) -> int:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_found
     from dfcore.reports import of_inspection, require_few
 
-    found = FoundFiles(options.paths)
+    found = FoundFiles(options.paths, iter_found)
     total, bar = found.count(), progress_bar("inspecting")
     require_few(total)
     parts, unread = [], 0

@@ -57,7 +57,7 @@ def of_judgement(one: "Judgement", sha256: str) -> Iterator[Block]:
     if one.ignore_ood:
         options.append("--ignore-ood")
     yield Text(_PLACE)
-    yield again(one.name, one.detector.removeprefix("run:"), tuple(options))
+    yield again(one.name, one.detector, tuple(options))
     yield Text(_MUST)
     rows = [("SHA-256 of the file", sha256), ("SHA-256 of the network", one.model_sha256), ("Engine", one.engine),
             ("Score", repr(one.score)), ("Logit", "" if one.logit is None else repr(one.logit)),
