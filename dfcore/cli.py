@@ -25,6 +25,7 @@ from dfcore.commands import (
     report,
     runs,
     train,
+    watch,
 )
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add(commands)
     inspect.add(commands)
     report.add(commands)
+    watch.add(commands)
     faces.add(commands)
     recalibrate.add(commands)
     adapt.add(commands)

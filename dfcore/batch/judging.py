@@ -49,7 +49,7 @@ def judge(batch: Batch, check: Callable[[], None]) -> None:
         batch.index.make(log.placed())
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
-        memory = Memory(ready, request) if request.options.remember and workspace.keeps_cases() else None
+        memory = Memory(ready, request.by) if request.options.remember and workspace.keeps_cases() else None
         options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
