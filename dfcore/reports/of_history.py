@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from dfcore import forensics
-from dfcore.cases import Decision, History, Judgement, Note, Picture
+from dfcore.cases import History, Judgement, Picture
 from dfcore.errors import DfcoreError
 from dfcore.explanation import Heatmap
 from dfcore.imaging import sandbox
@@ -45,8 +45,7 @@ def of_history(history: History, data: bytes | None) -> Part:
         (
             Section(said, (*_shown(history, recalled, data), *_verdict(newest, recalled, evidence))),
             Section("Measured at the thresholds in use", tuple(_measured(recalled))),
-            *of_people(history.decisions, history.notes, history.tags),
-            Section("All verdicts, the newest first", notes.of_judgements(history.judgements)),
+            *beside(history),
             *(told.of_evidence(evidence) if evidence else ()),
             told.of_figures(_figures(data)),
             Section("Limits of the detector", of_limits(recalled.limits) if recalled else ()),
@@ -57,12 +56,13 @@ def of_history(history: History, data: bytes | None) -> Part:
     )
 
 
-def of_people(decisions: tuple[Decision, ...], written: tuple[Note, ...], tags: tuple[str, ...]) -> tuple[Section, ...]:
-    """What people decided and wrote."""
+def beside(history: History) -> tuple[Section, ...]:
+    """What people decided and wrote of a picture, and every verdict on it."""
     return (
-        Section("Decisions", notes.of_decisions(decisions)),
-        Section("Notes", notes.of_notes(written)),
-        Section("Tags", (Text(", ".join(tags)),) if tags else ()),
+        Section("Decisions", notes.of_decisions(history.decisions)),
+        Section("Notes", notes.of_notes(history.notes)),
+        Section("Tags", (Text(", ".join(history.tags)),) if history.tags else ()),
+        Section("All stored verdicts, the newest first", notes.of_judgements(history.judgements)),
     )
 
 

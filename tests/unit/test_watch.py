@@ -290,6 +290,10 @@ def test_a_second_watcher_of_the_folder_or_of_the_stream_is_refused(folder, tmp_
         resolved([str(folder / "nothing")])
 
 
+def lines(out: Path) -> int:
+    return out.read_bytes().count(b"\n") if out.exists() else 0
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_no_line_is_lost_and_none_is_doubled(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out.jsonl"
@@ -300,24 +304,21 @@ def test_killed_at_any_moment_no_line_is_lost_and_none_is_doubled(tmp_path):
     kills = 0
     until = time.monotonic() + 400
     while time.monotonic() < until:
+        last = not waiting
         for name, data in waiting[:8]:
             (folder / name).write_bytes(data)
         del waiting[:8]
         command = [sys.executable, "-m", "tests.unit.watched", str(folder), str(out)]
         running = subprocess.Popen(command, cwd=ROOT, env=environment)
-        before = len(out.read_bytes().splitlines()) if out.exists() else 0
+        enough = len(contents) if last else min(lines(out) + 1, len(contents) - len(waiting))
         started = time.monotonic()
-        while (
-            time.monotonic() - started < 60
-            and (len(out.read_bytes().splitlines()) if out.exists() else 0) == before
-            and len(contents) - len(waiting) > before
-        ):
+        while time.monotonic() - started < 60 and lines(out) < enough:
             time.sleep(0.005)
-        time.sleep(chance.random() * 0.1 if waiting else 4.0)
+        time.sleep(chance.random() * 0.1)
         running.kill()
         assert running.wait() == -signal.SIGKILL
         kills += 1
-        if not waiting:
+        if last:
             break
     told = [(Path(row["path"]).name, row["sha256"]) for row in rows(out)]
     assert kills >= 15 and sorted(told) == sorted((name, sha256_bytes(data)) for name, data in contents.items())
