@@ -23,7 +23,7 @@ def address(tmp_path_factory):
 def test_a_report_is_made_on_request_and_opens_without_a_network(browser, address, tmp_path):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(240_000)
     open_inspect(page, address)
     drop(page, ("<b>名前.png", samples()[3].data))
     page.get_by_role("tab", name="Details").click()
