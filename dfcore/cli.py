@@ -15,6 +15,7 @@ from dfcore.commands import (
     adapt,
     app,
     cache,
+    cases,
     data,
     doctor,
     evaluate,
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add(commands)
     watch.add(commands)
     faces.add(commands)
+    cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)
     app.add(commands)
