@@ -16,6 +16,7 @@ from dashboard import (
     filmstrip,
     forensics_view,
     inference,
+    report_buttons,
     uploads,
     verdict,
     viewer,
@@ -99,6 +100,7 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
                 "application/json", on_click="ignore", icon=":material/download:",
                 help="Verdict, detector, file facts and heat-map.",
             )  # fmt: skip
+            report_buttons.show(chosen, picture, accepted)
 
 
 def compute_map(picture: Picture, judged: Judged) -> None:

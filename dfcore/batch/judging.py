@@ -51,7 +51,7 @@ def _judged_all(batch: Batch, ready: Ready, check: Callable[[], None]) -> bool:
     """Judges what is left; returns whether something failed that may succeed another time."""
     request, records = batch.request, batch.sources()
     how = ready.identity() | {"budget": request.to_dict()["budget"], "ignore_ood": request.options.ignore_ood}
-    memory = Memory(ready, request) if request.options.remember and workspace.keeps_cases() else None
+    memory = Memory(ready, request.by) if request.options.remember and workspace.keeps_cases() else None
     rows, accident = Rows(lambda: iter_sources(batch.folder, records)), False
     with ResumeLog(batch.out, how) as log, Thumbnails(batch.thumbnails) as thumbnails:
         batch.update(phase="counting", done=log.judged, failed=log.failed)

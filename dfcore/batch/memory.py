@@ -1,13 +1,12 @@
-"""Remembers what a batch judged in the store of cases."""
+"""Remembers what was judged in bulk in the store of cases."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dfcore.batch.job import Request
 from dfcore.batch.predict import Judged
 from dfcore.batch.ready import Ready
 from dfcore.cases import open_store
-from dfcore.cases.values import Judgement, Picture
+from dfcore.cases.values import Judgement, Picture, Via
 from dfcore.detectors import remembered
 from dfcore.errors import TransientImageError
 from dfcore.imaging.prepared import PreparedImage
@@ -21,8 +20,8 @@ class Memory:
         InputError, StorageError: If the store cannot be opened.
     """
 
-    def __init__(self, ready: Ready, request: Request):
-        self._ready, self._request = ready, request
+    def __init__(self, ready: Ready, by: str, via: Via = "batch"):
+        self._ready, self._by, self._via = ready, by, via
         self._store = open_store()
 
     def add(self, judged: Sequence[Judged]) -> None:
@@ -38,8 +37,8 @@ class Memory:
     def _judgement(self, judged: Judged) -> Judgement:
         detector = self._ready.detectors[judged.detector]
         return remembered.judgement(
-            detector.card, judged.verdict, key=judged.detector, title=detector.card.title, by=self._request.by,
-            via="batch", engine=detector.engine.name, name=storable(judged.file.path),
+            detector.card, judged.verdict, key=judged.detector, title=detector.card.title, by=self._by,
+            via=self._via, engine=detector.engine.name, name=storable(judged.file.path),
         )  # fmt: skip
 
 
