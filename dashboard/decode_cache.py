@@ -53,6 +53,6 @@ def facts(data: bytes) -> ImageFacts:
 
 def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
     try:
-        return sandbox.prepare(data, specs, SIDE)
+        return sandbox.prepare(data, specs, SIDE, hashed=True)
     except ImageError as error:
         return error

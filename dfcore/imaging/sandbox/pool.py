@@ -35,6 +35,8 @@ _PARTING_SECONDS = 2.0
 _MAX_WORDS = 500
 # Bytes before the pixels of `prepare`: height and width of the preview, uint32.
 _HEADER = 8
+# Bytes after them: two perceptual hashes, uint64.
+_HASHES = 16
 _Answer = TypeVar("_Answer")
 
 
@@ -81,28 +83,34 @@ def look(data: bytes) -> tuple[ImageFacts, Signature]:
         raise ImageError(f"The decoding process gave a wrong answer ({error}).") from None
 
 
-def prepare(data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0) -> PreparedImage:
+def prepare(
+    data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0, *, hashed: bool = False
+) -> PreparedImage:
     """Decodes an image once, for display and for several models.
 
     Args:
         data: Content of the file.
         specs: Preprocessing of the models.
         preview_side: Maximum side of the preview in pixels; 0 for no preview.
+        hashed: Whether to compute perceptual hashes.
 
     Raises:
         ImageError: See `check`.
     """
     specs = list(dict.fromkeys(specs))
-    request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side}
+    request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side, "hashed": hashed}
     facts, content = _ask(data, request)
     height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
-    ends = np.cumsum([_HEADER, *(spec.input_bytes for spec in specs), 3 * height * width])
+    sizes = [_HEADER, *(spec.input_bytes for spec in specs), 3 * height * width, _HASHES * hashed]
+    ends = np.cumsum(sizes)
     if len(content) != ends[-1] or max(height, width) > preview_side:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
-    _, *parts, picture, _ = np.split(content, ends)
+    _, *parts, picture, bits, _ = np.split(content, ends)
     inputs = {spec: part.reshape(spec.input_shape) for spec, part in zip(specs, parts, strict=True)}
     preview = picture.reshape(height, width, 3) if preview_side else None
-    return PreparedImage(facts.width, facts.height, inputs, facts, preview)
+    whole, mirrored = (f"{number:016x}" for number in bits.view(np.uint64).tolist()) if hashed else ("", "")
+    hashes = (whole, mirrored) if hashed else None
+    return PreparedImage(facts.width, facts.height, inputs, facts, preview, hashes)
 
 
 def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
