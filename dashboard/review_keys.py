@@ -83,6 +83,11 @@ def show(
     )  # fmt: skip
 
 
+def decided(text: str) -> Decided | None:
+    """A stored decision as `show` takes it; None if it is none."""
+    return next((one for one in DECIDED if one == text), None)
+
+
 def _handled_key(key: str) -> str:
     return f"{key}_handled"
 
