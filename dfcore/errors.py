@@ -83,3 +83,7 @@ class RunError(InputError):
 
 class StorageError(DfcoreError):
     """Writing failed, e.g. the disk is full or the folder is missing."""
+
+
+class CasesOffError(InputError):
+    """Nothing is kept of judged pictures, because the operator switched it off."""
