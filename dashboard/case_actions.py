@@ -10,7 +10,8 @@ from dashboard.roles import Role
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from dfcore.cases import Case, Pruned, Store
+    from dfcore.cases import Case, Store
+    from dfcore.cases.values import Pruned
 
 
 def _store() -> "Store":

@@ -90,8 +90,9 @@ def _close(case: "Case") -> str:
 @st.dialog("Delete this case?")
 def _confirm_delete(case: "Case") -> None:
     st.markdown(
-        f"Case **{case.id}: {plain(case.title)}** will be deleted with its notes and tags. Its pictures stay among the "
-        "judged ones, with their verdicts and decisions. A tombstone stays in the log: who deleted it, when and why."
+        f"Case **{case.id}: {plain(case.title)}** will be deleted, with its notes, its tags and the decisions that were "
+        "made in it. Its pictures stay among the judged ones, with their verdicts. A tombstone stays in the log: who "
+        "deleted it, when and why."
     )
     why = st.text_input("Why", key="delete_case_why", help="It stays in the log.")
     dialogs.decide("Delete for good", lambda: _delete(case, why), done=f"Case {case.id} is deleted.")

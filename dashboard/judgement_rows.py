@@ -26,7 +26,7 @@ def thresholds(judgement: "Judgement") -> str:
     if not at:
         return ""
     low, high = at["real_below"], at["fake_from"]
-    word = FINDINGS["real" if judgement.finding == "real" else "no_sign"]
+    word = FINDINGS["real" if at.get("says_real") or judgement.finding == "real" else "no_sign"]
     parts = [f"{word} below {low:.3f}" if low > 0 else "", f"likely fake from {high:.3f}" if high <= 1 else ""]
     return ", ".join(part for part in parts if part) or "undecided throughout"
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import dfcore
 from dashboard import decode_cache, detectors, uploads
 from dfcore.cases import Judgement, Picture
+from dfcore.detectors import remembered
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, TransientImageError
 from dfcore.inspection import record
@@ -77,7 +77,7 @@ def _open() -> "Store":
 
 
 def _pair(told: Told, by: str) -> tuple[Picture, Judgement]:
-    picture, verdict, card = told.picture, told.verdict, told.entry.card
+    picture, entry = told.picture, told.entry
     try:
         facts, (phash, mirrored) = decode_cache.described(picture.data)
     except TransientImageError:
@@ -85,18 +85,9 @@ def _pair(told: Told, by: str) -> tuple[Picture, Judgement]:
     except ImageError:
         known, whole = Picture(picture.id, name=picture.name, bytes=len(picture.data)), None
     else:
-        known = Picture(
-            picture.id, facts.pixels_sha256, phash, picture.name, facts.format, facts.width, facts.height, facts.bytes,
-            mirrored,
-        )  # fmt: skip
-        whole = record(card, picture.name, verdict, facts)
-    at = verdict.thresholds
-    return known, Judgement(
-        picture=picture.id, name=picture.name, by=by, detector=told.entry.key, title=card.title,
-        model_sha256=card.model_sha256, card_sha256=told.entry.version, tool=dfcore.__version__,
-        engine=told.engine, score=verdict.score, logit=verdict.logit,
-        finding=verdict.finding, decision=verdict.decision, reason=verdict.reason,
-        thresholds=None if at is None or at == card.thresholds else at.model_dump(),
-        ignore_ood=verdict.ignore_ood, error=verdict.error, record=whole, via="inspect",
-        ood=verdict.ood.is_ood if verdict.score is not None else None,
+        known = replace(remembered.picture(facts, picture.name), phash=phash, mirrored=mirrored)
+        whole = record(entry.card, picture.name, told.verdict, facts)
+    return known, remembered.judgement(
+        entry.card, told.verdict, key=entry.key, title=entry.card.title, by=by, via="inspect", engine=told.engine,
+        name=picture.name, record=whole,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """What people say of a picture: their decision, notes, tags, the cases that it is filed in, whether it is kept."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -140,7 +141,7 @@ def _show_filing(store: "Store", history: "History", key: str, may: bool) -> Non
             widgets.link("cases", f"{case.id}: {plain(case.title)}{closed}", "Opens the case.", "folder_open",
                          case=str(case.id))  # fmt: skip
             if may:
-                doing.button("Take out", lambda case=case: _take_out(case, history), key=f"{key}_out_{case.id}",
+                doing.button("Take out", partial(_take_out, case, history), key=f"{key}_out_{case.id}",
                              type="tertiary", icon=":material/remove:")  # fmt: skip
     if not history.cases:
         st.caption("It is in no case.")

@@ -26,8 +26,8 @@ def show() -> None:
         found = store.search(limit=_MOST)
         if not found.rows:
             return
-        st.markdown("**Recently judged**", help="By everybody who works here. What is remembered are hashes and what was "
-                    "said; the picture itself only where somebody asked to keep it.")  # fmt: skip
+        st.markdown("**Recently judged**", help="By everybody who works here. What is remembered are hashes and what "
+                    "was said; the picture itself only where somebody asked to keep it.")  # fmt: skip
         for start in range(0, len(found.rows), _COLUMNS):
             for place, row in zip(st.columns(_COLUMNS), found.rows[start : start + _COLUMNS], strict=False):
                 with place, st.container(border=True, gap="small"):
