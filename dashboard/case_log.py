@@ -1,7 +1,5 @@
 """The log that every entry is chained in: whether it holds, and its newest hash to keep elsewhere."""
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -24,8 +22,7 @@ def show(store: "Store") -> None:
     _show_head(head)
     earlier = st.text_input(
         "A hash that was kept earlier", key="log_earlier", placeholder="Optional",
-        help="The hash alone, or the contents of the file from “Keep the newest hash”. With it, the removal of the "
-        "last entries shows too.",
+        help="NUMBER:HASH, as in the file from “Keep the newest hash”. With it, removed last entries show too.",
     )  # fmt: skip
     if st.button("Check the log", icon=":material/verified_user:", key="log_check",
                  help="Reads all entries; takes a second for some ten thousand."):  # fmt: skip
@@ -42,11 +39,12 @@ def _show_head(head: "Head") -> None:
     if not head.number:
         st.markdown("The log is empty.")
         return
-    st.markdown(f"Newest entry: number **{head.number:,}**, {decided.when(head.at)}. Its hash:")
-    st.code(head.hash, language=None)
+    st.markdown(f"Newest entry: number **{head.number:,}**, {decided.when(head.at)}. With its hash:")
+    told = f"{head.number}:{head.hash}"
+    st.code(told, language=None)
     st.download_button(
-        "Keep the newest hash", json.dumps(asdict(head), indent=2), f"cases-head-{head.number}.json",
-        "application/json", on_click="ignore", icon=":material/download:", key="log_head",
+        "Keep the newest hash", f"{told}\n", f"cases-head-{head.number}.txt", "text/plain", on_click="ignore",
+        icon=":material/download:", key="log_head",
         help="Keep it away from this machine: whoever has it can show later that no entry up to it was removed.",
     )  # fmt: skip
 

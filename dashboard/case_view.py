@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import (
     case_actions,
     cases_address,
+    changed_detectors,
     decided,
     dialogs,
     doing,
@@ -37,6 +38,7 @@ def show(store: "Store", case: "Case") -> None:
     st.caption(f"Opened by {plain(case.by)} on {decided.when(case.created)}{closed}. {case.pictures:,} "
                f"{'picture' if case.pictures == 1 else 'pictures'}.")  # fmt: skip
     _act(store, case)
+    changed_detectors.tell(store, case)
     picture_search.show(store, key=f"case_{case.id}", case=case.id)
     left, right = st.columns(2, gap="large")
     may = roles.may(Role.ANALYST)
@@ -90,14 +92,14 @@ def _close(case: "Case") -> str:
 @st.dialog("Delete this case?")
 def _confirm_delete(case: "Case") -> None:
     st.markdown(
-        f"Case **{case.id}: {plain(case.title)}** will be deleted, with its notes, its tags and the decisions that were "
-        "made in it. Its pictures stay among the judged ones, with their verdicts. A tombstone stays in the log: who "
-        "deleted it, when and why."
+        f"Case **{case.id}: {plain(case.title)}** will be deleted, with its notes, its tags and the decisions that "
+        "were made in it. Its pictures stay among the judged ones, with their verdicts. A tombstone stays in the log: "
+        "who deleted it, when and why."
     )
-    why = st.text_input("Why", key="delete_case_why", help="It stays in the log.")
-    dialogs.decide("Delete for good", lambda: _delete(case, why), done=f"Case {case.id} is deleted.")
+    st.text_input("Why", key="delete_case_why", help="It stays in the log.")
+    dialogs.decide("Delete for good", lambda: _delete(case), done=f"Case {case.id} is deleted.")
 
 
-def _delete(case: "Case", why: str) -> None:
-    case_actions.delete_case(case.id, why)
+def _delete(case: "Case") -> None:
+    case_actions.delete_case(case.id, st.session_state.get("delete_case_why", ""))
     cases_address.open_(view="cases")

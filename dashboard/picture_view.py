@@ -150,10 +150,10 @@ def _confirm_forget(history: "History") -> None:
         f"{len(history.decisions)} decisions, {len(history.notes)} notes, and the picture itself if it was kept. A "
         "tombstone stays in the log: who deleted it, when and why."
     )
-    why = st.text_input("Why", key="forget_why", help="It stays in the log.")
-    dialogs.decide("Delete for good", lambda: _forget(history, why), done=f"{name} is forgotten.")
+    st.text_input("Why", key="forget_why", help="It stays in the log.")
+    dialogs.decide("Delete for good", lambda: _forget(history), done=f"{name} is forgotten.")
 
 
-def _forget(history: "History", why: str) -> None:
-    case_actions.forget(history.picture.sha256, why)
+def _forget(history: "History") -> None:
+    case_actions.forget(history.picture.sha256, st.session_state.get("forget_why", ""))
     cases_address.open_(view="pictures")

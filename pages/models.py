@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, detectors, dialogs, roles, widgets
+from dashboard import actions, changed_detectors, detectors, dialogs, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -50,6 +50,7 @@ def change(entry: detectors.Entry) -> None:
 @st.dialog("Delete this detector?")
 def confirm_delete(entry: detectors.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted permanently.")
+    changed_detectors.tell_citations(entry)
     others = {other.key: other.title for other in detectors.library()[0] if other.key != entry.key}
     successor = None
     if default_name() == entry.key and others:

@@ -1,5 +1,7 @@
 """Cases: a store of what was judged and what people said of it, which shows later changes."""
 
+from typing import TYPE_CHECKING
+
 from dfcore.cases.values import (
     DECIDED,
     VIAS,
@@ -17,6 +19,10 @@ from dfcore.cases.values import (
     Seen,
     Verification,
 )
+
+if TYPE_CHECKING:
+    from dfcore.cases.opening import open_store
+    from dfcore.cases.store import Store
 
 __all__ = [
     "DECIDED",
