@@ -1,17 +1,24 @@
 """Actions on cases and on what is remembered of pictures: roles are checked and actions logged, as in `actions`."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from dashboard import memory_writer, roles
+from dashboard import background, memory_writer, roles
 from dashboard.actions import needs
 from dashboard.roles import Role
+from dfcore import workspace
+from dfcore.errors import InputError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from dfcore.cases import Case, Store
     from dfcore.cases.values import Pruned
+    from dfcore.exchange.decisions import Exported
+    from dfcore.inspection.again import Again
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
 
 
 def _store() -> "Store":
@@ -110,3 +117,46 @@ def delete_case(case: int, why: str) -> None:
 def prune(before: str) -> "Pruned":
     """See `Store.prune`."""
     return _store().prune(before, by=roles.who())
+
+
+# === Judged again, and learned from ===
+
+
+@needs(Role.ANALYST, "Judging again")
+def start_judging_again(case: int | None) -> None:
+    """Judges pictures whose detector changed again, in the background; writes nothing. Its result is [`Again`, …]."""
+    who = roles.who()
+
+    def work(task: background.Task) -> "list[Again]":
+        from dfcore.inspection import again
+
+        store, result = _store(), []
+        changed = store.changed(again.present(), case=case).rows
+        report = task.step("Judging again")
+        for one in again.judge_again(store, changed, by=who):
+            result.append(one)
+            report(len(result), len(changed))
+        return result
+
+    background.start(background.again_key(case, who), "Judging again", work)
+
+
+@needs(Role.ANALYST, "Keeping verdicts of judging again")
+def keep_judged_again(judged: "Sequence[Again]") -> int:
+    """See `dfcore.inspection.again.keep`."""
+    from dfcore.inspection import again
+
+    return again.keep(_store(), judged)
+
+
+@needs(Role.TRAINER, "Exporting decisions")
+def export_decisions(name: str, *, case: int | None = None) -> "Exported":
+    """Writes decisions as a data set of the workbench and registers it; see `dfcore.exchange.decisions.export`."""
+    from dfcore.datasets import registry
+    from dfcore.exchange import decisions
+
+    if not _NAME.fullmatch(name):
+        raise InputError(f"Expected a name of letters, digits, . - and _, at most 80. Received: {name[:100]!r}.")
+    made = decisions.export(_store(), workspace.data_dir() / name, case=case)
+    registry.register(str(made.folder))
+    return made

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import decided, roles, widgets
+from dashboard import decided, decisions_export, widgets
 from dashboard.markup import plain
-from dashboard.roles import Role
 
 if TYPE_CHECKING:
     from dfcore.cases import Head, Store, Verification
@@ -31,8 +30,8 @@ def show(store: "Store") -> None:
             st.session_state[_RESULT] = store.verify(earlier.strip() or None), bool(earlier.strip())
     if _RESULT in st.session_state:
         _show_result(*st.session_state[_RESULT])
-    if roles.may(Role.TRAINER):
-        _show_export(store)
+    st.divider()
+    decisions_export.offer(store)
 
 
 def _show_head(head: "Head") -> None:
@@ -63,7 +62,3 @@ def _show_result(result: "Verification", with_earlier: bool) -> None:
         st.markdown(f"- {plain(problem.text)}")
     if len(result.problems) > _MOST:
         st.caption(f"{len(result.problems) - _MOST:,} more; `dfcore cases verify` lists all.")
-
-
-def _show_export(store: "Store") -> None:
-    """Filled in once the store can export."""

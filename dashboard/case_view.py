@@ -9,6 +9,7 @@ from dashboard import (
     cases_address,
     changed_detectors,
     decided,
+    decisions_export,
     dialogs,
     doing,
     kept_pictures,
@@ -47,6 +48,7 @@ def show(store: "Store", case: "Case") -> None:
     with right:
         known = [name for name, _ in store.case_tags()]
         notes_panel.show_tags(case.tags, known, key=f"case_{case.id}", case=case.id, may=may)
+        decisions_export.offer(store, case=case.id)
 
 
 def _act(store: "Store", case: "Case") -> None:

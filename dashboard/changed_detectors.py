@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import case_list, cases_address, decided, detectors, widgets
+from dashboard import case_list, cases_address, decided, detectors, judging_again, widgets
 from dfcore import workspace
 from dfcore.errors import DfcoreError
 
@@ -41,6 +41,7 @@ def show(store: "Store", case: "Case | None" = None) -> None:
     offset = case_list.page(total, _PAGE, f"changed_page_{number}")
     found = store.changed(now, case=number, limit=_PAGE, offset=offset)
     st.caption(f"{total:,} {'picture' if total == 1 else 'pictures'}")
+    judging_again.offer(number, total)
     _table(found.rows, f"changed_{number}")
 
 
