@@ -11,7 +11,21 @@ import sys
 from collections.abc import Sequence
 
 from dfcore import __version__, compat
-from dfcore.commands import adapt, app, cache, data, doctor, evaluate, faces, inspect, predict, recalibrate, runs, train
+from dfcore.commands import (
+    adapt,
+    app,
+    cache,
+    cases,
+    data,
+    doctor,
+    evaluate,
+    faces,
+    inspect,
+    predict,
+    recalibrate,
+    runs,
+    train,
+)
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
 from dfcore.utils.texts import printable
@@ -70,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add(commands)
     inspect.add(commands)
     faces.add(commands)
+    cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)
     app.add(commands)
