@@ -3,10 +3,12 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import case_actions, memory, roles
+from dashboard import background, case_actions, memory, roles
 from dashboard.roles import Role
 from dfcore import workspace as folders
 from dfcore.cases import Query, open_store
+from dfcore.datasets.registry import registered
+from dfcore.detectors.bundle import read_card, write_card
 from dfcore.errors import StorageError
 from dfcore.utils.files import sha256_bytes
 from tests.unit.cases import a_judgement, a_picture, fill, tampered
@@ -395,3 +397,83 @@ def test_an_analyst_may_not_delete(workspace, monkeypatch):
     assert not [item for item in open_cases(case=1).button if "delete" in str(item.key)]
     assert not [item for item in open_cases(picture=names[0]).button if "forget" in str(item.key)]
     assert hasattr(case_actions.delete_case, "__wrapped__")
+
+
+# === When a detector changed; what people decided as a data set ===
+
+
+def test_pictures_of_a_gone_detector_are_listed_and_told_in_their_case(workspace):
+    fill(open_store())
+    app = open_cases(view="changed")
+    (rows,) = (rows for rows in tables(app) if rows and "It" in rows[0])
+    assert {row["It"] for row in rows} == {"is gone"} and "3 pictures" in words(app)
+    assert "2 pictures were last judged by a detector that has changed since" in words(open_cases(case=1))
+
+
+def test_a_case_is_judged_again_beside_the_old_verdicts_which_stay(library):
+    folder = library / "models" / "thumbnails"
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    data = sized(32)
+    app = upload(app, data)
+    settle(app)
+    store = open_store()
+    sha256 = sha256_bytes(data)
+    store.keep_image(sha256, data, by="ada")
+    assert "Every picture was last judged" in app_success(open_cases(view="changed"))
+    card = read_card(folder)
+    old = store.history(sha256).judgements[-1]
+    at = card.thresholds.model_copy(update={"real_below": 0.0, "fake_from": 0.0})
+    write_card(folder, card.model_copy(update={"decision_thresholds": at}))
+    app = open_cases(view="changed")
+    (rows,) = (rows for rows in tables(app) if rows and "It" in rows[0])
+    assert [row["It"] for row in rows] == ["same network, other settings"]
+    pressed(app, "again_start_None")
+    task = background.find(background.again_key(None, "local user"))
+    assert task is not None and task.wait(120)
+    app.run()
+    assert "verdicts **" in words(app) and len(store.history(sha256).judgements) == 1, "nothing is written yet"
+    pressed(app, "again_None_keep")
+    judgements = store.history(sha256).judgements
+    assert judgements[0] == old and judgements[1].via == "again" and judgements[1].finding == "fake"
+    assert "Every picture was last judged" in app_success(app)
+
+
+def app_success(app: AppTest) -> str:
+    return " ".join(item.value for item in app.success)
+
+
+def test_deleting_a_detector_tells_how_many_verdicts_cite_it(library):
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    settle(upload(app, sized(32), sized(40)))
+    app = open_page("models")
+    app.button(key="delete_thumbnails").click().run()
+    assert "2 of the remembered verdicts are its own" in words(app)
+    app = open_page("models")
+    app.button(key="delete_photographs").click().run()
+    assert "Cases cite it" not in words(app)
+
+
+def test_decisions_are_exported_as_a_data_set_and_what_was_not_kept_is_listed(workspace):
+    store = open_store()
+    names = fill(store)
+    for seed, decided in enumerate(("real", "fake")):
+        data = sized(32, seed)
+        one = a_picture(sha256=sha256_bytes(data), name=f"{seed}.png")
+        store.remember(one, a_judgement())
+        store.keep_image(one.sha256, data, by="ada")
+        store.decide(one.sha256, decided, by="ada")
+    app = open_cases(view="log")
+    app.text_input(key="export_name_None").set_value("../escape")
+    pressed(app, "export_None")
+    assert "Expected a name of letters" in words(app)
+    app.text_input(key="export_name_None").set_value("decisions")
+    pressed(app, "export_None")
+    assert "1 real and 1 fake pictures" in app_success(app)
+    missing = next(rows for rows in tables(app) if rows and "Why" in rows[0])
+    assert [row["SHA-256"] for row in missing] == [names[0]]
+    made = folders.data_dir() / "decisions"
+    assert made in registered() and len(list(made.rglob("*.png"))) == 2
+    pressed(app, "export_open")
+    assert "Read as: manifest" in words(app), "Data sets opens it"
