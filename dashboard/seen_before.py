@@ -19,11 +19,10 @@ def show_line(picture: uploads.Picture) -> None:
     found = memory.seen(picture.id)
     if not found:
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/history: **Seen before**: {in_words(found[0])}{_others(found)}", width="content")
-        if st.button("History", key="inspect_history", type="tertiary", icon=":material/arrow_forward:",
-                     help="All that is remembered of it: verdicts, decisions, notes."):  # fmt: skip
-            go("cases", picture=found[0].picture.sha256)
+    st.markdown(f":material/history: **Seen before**: {in_words(found[0])}{_others(found)}", width="content")
+    if st.button("History", key="inspect_history", type="tertiary", icon=":material/arrow_forward:",
+                 help="All that is remembered of it: verdicts, decisions, notes."):  # fmt: skip
+        go("cases", picture=found[0].picture.sha256)
 
 
 def show_state(picture: uploads.Picture) -> None:
@@ -60,7 +59,7 @@ def in_words(seen: "Seen") -> str:
         if len(seen.judgements) > 1:
             text += f" (the newest of {len(seen.judgements)} verdicts)"
     if seen.decision is not None:
-        text += f"; decision {decided.in_words(seen.decision)} by {widgets.plain(seen.decision.by)}"
+        text += f"; decided {decided.in_words(seen.decision)} by {widgets.plain(seen.decision.by)}"
     return f"{text}."
 
 

@@ -108,7 +108,7 @@ def test_a_new_session_knows_what_was_seen_before_and_the_first_one_does_not_boa
     settle(app)
     app.run()
     text = words(app)
-    assert "**Seen before**: the same file, judged on " in text and "decision " in text and "Fake" in text
+    assert "**Seen before**: the same file, " in text and "decided " in text and "Fake" in text
     open_store()
     pressed(app, "inspect_history")
     assert asked(app, "picture") == sha256_bytes(sized(32))
