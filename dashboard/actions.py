@@ -67,6 +67,22 @@ def require_measuring() -> None:
     """Call before measuring a detector on a data set."""
 
 
+@needs(Role.ANALYST, "Making a report", noted=False)
+def report(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Returns a function that makes a report on download; who made one is logged then.
+
+    Streamlit calls it outside any session, so the role is checked here.
+    """
+    who = roles.who()
+
+    def made() -> bytes:
+        result = make()
+        error_reporting.log().info("%s: Making a report", who)
+        return result
+
+    return made
+
+
 # === Data sets ===
 
 

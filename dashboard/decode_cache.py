@@ -7,6 +7,7 @@ import numpy as np
 from dashboard.recent import Recent
 from dfcore.errors import DfcoreError, ImageError
 from dfcore.imaging import ImageFacts, PreparedImage, PreprocessSpec, sandbox
+from dfcore.imaging.signature import Signature
 from dfcore.utils.files import sha256_bytes
 
 # Longest side of a preview in pixels, and maximum number of cached images.
@@ -61,15 +62,21 @@ def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
     if known is not None:
         return known
     image = prepare(data)
-    assert image.facts is not None and image.hashes is not None  # Set for every image decoded here.
-    return image.facts, image.hashes
+    assert image.facts is not None and image.signature is not None  # Set for every image decoded here.
+    return image.facts, _hashes(image.signature)
 
 
 def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
     try:
-        result = sandbox.prepare(data, specs, SIDE, hashed=True)
+        result = sandbox.prepare(data, specs, SIDE, signed=True)
     except ImageError as error:
         return error
-    if result.facts is not None and result.hashes is not None:
-        _described.keep(result.facts.sha256, (result.facts, result.hashes))
+    if result.facts is not None and result.signature is not None:
+        _described.keep(result.facts.sha256, (result.facts, _hashes(result.signature)))
     return result
+
+
+def _hashes(signature: Signature) -> tuple[str, str]:
+    """Perceptual hashes of an image and of its mirror image, of 16 hexadecimal digits."""
+    whole, mirrored = (f"{int(one):016x}" for one in signature.hashes)
+    return whole, mirrored

@@ -9,20 +9,13 @@ import streamlit as st
 from dashboard import file_evidence, inference, widgets
 from dashboard.markup import plain
 from dfcore.errors import DfcoreError, ImageError
-from dfcore.provenance import Credentials, Evidence, Location, Source, Thumbnail
+from dfcore.provenance import CREDENTIAL_WORDS, Credentials, Evidence, Location, Source, Thumbnail
 from dfcore.utils.files import sha256_bytes
 
 # Icon and colour of the line; blue and orange mean real and fake and are not for here.
 _LINES = {
     "declares": ("auto_awesome", "violet"), "captured": ("badge", "green"), "trusted": ("badge", "green"),
     "unknown_signer": ("badge", "gray"), "invalid": ("report", "red"), "none": ("draft", "gray"),
-}  # fmt: skip
-_STATES = {
-    "trusted": ("Trusted", "green", "Unchanged since it was signed, by a signer on this server's trust list."),
-    "unknown_signer": ("Valid, signer unknown", "gray",
-                       "Unchanged since it was signed, but nobody vouches here for who signed it."),
-    "invalid": ("Not valid", "red", "It proves nothing, neither that the picture is genuine nor that it is fake."),
-    "none": ("None", "gray", "The file has no content credential."),
 }  # fmt: skip
 _MISSING = (
     "Content credentials (C2PA) are signed statements about how a picture was made. **A missing credential means "
@@ -102,10 +95,10 @@ def _state(evidence: Evidence) -> str:
 
 
 def _show_credentials(told: Credentials) -> None:
-    title, colour, meaning = _STATES[told.state]
+    (title, meaning), colour = CREDENTIAL_WORDS[told.state], _LINES[told.state][1]
     st.subheader("Content credential", help=_MISSING)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(title, color=colour)  # type: ignore[arg-type]  # a colour of `_STATES`
+        st.badge(title, color=colour)  # type: ignore[arg-type]  # a colour of `_LINES`
         st.markdown(f"{meaning} {plain(told.reason)}".strip())
     rows = {"Signed by": told.signer, "Made with": told.generator, "Signed at, by its time stamp": told.time}
     rows |= {
@@ -178,14 +171,8 @@ def _show_coding(evidence: Evidence) -> None:
     told = evidence.jpeg
     if told is None:
         return
-    if told.exact:
-        how = f"with {told.encoder}"
-    else:
-        how = f"at about quality {told.quality}" if told.quality else "at a quality off the usual scale"
-        how += "; the tables are unknown here, as those of most cameras are"
-    sampling = f"; colour sampling {told.subsampling}" if told.subsampling else ""
     st.markdown(
-        f"**JPEG:** last saved {plain(how)}{plain(sampling)}.",
+        f"**JPEG:** {plain(told.words)}",
         help="By the quantisation tables. They tell how the file was last saved, not how the picture was made: "
         "programs that generate, edit or share pictures use the same few encoders.",
     )
@@ -193,9 +180,8 @@ def _show_coding(evidence: Evidence) -> None:
 
 def _show_place(place: Location) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        north, east = ("N" if place.latitude >= 0 else "S"), ("E" if place.longitude >= 0 else "W")
         st.markdown(
-            f"**Place:** {abs(place.latitude):.5f}° {north}, {abs(place.longitude):.5f}° {east}",
+            f"**Place:** {place.words}",
             help="GPS coordinates from EXIF. Anyone can write them.",
         )
         at = f"mlat={place.latitude}&mlon={place.longitude}#map=15/{place.latitude}/{place.longitude}"

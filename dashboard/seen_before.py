@@ -53,11 +53,9 @@ def in_words(seen: "Seen") -> str:
         text += f", {widgets.plain(seen.picture.name)}"
     if seen.judgements:
         last = seen.judgements[-1]
-        text += (
-            f", judged on {decided.when(last.at)} by {widgets.plain(last.by)}: {widgets.verdict_words(last.finding)}"
-        )
+        text += f", {decided.when(last.at)} by {widgets.plain(last.by)}: {widgets.verdict_words(last.finding)}"
         if len(seen.judgements) > 1:
-            text += f" (the newest of {len(seen.judgements)} verdicts)"
+            text += f" (newest of {len(seen.judgements)})"
     if seen.decision is not None:
         text += f"; decided {decided.in_words(seen.decision)} by {widgets.plain(seen.decision.by)}"
     return f"{text}."

@@ -23,8 +23,10 @@ from dfcore.commands import (
     inspect,
     predict,
     recalibrate,
+    report,
     runs,
     train,
+    watch,
 )
 from dfcore.commands.base import Parser
 from dfcore.errors import DfcoreError, InputError
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add(commands)
     predict.add(commands)
     inspect.add(commands)
+    report.add(commands)
+    watch.add(commands)
     faces.add(commands)
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)

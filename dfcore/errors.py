@@ -77,8 +77,16 @@ class MissingExtraError(InputError):
     """An optional dependency is missing; the message names the command that installs it."""
 
 
-class RunError(InputError):
+class JobError(InputError):
+    """A run or batch does not exist, or its state does not allow the operation."""
+
+
+class RunError(JobError):
     """A run does not exist, or its state does not allow the operation."""
+
+
+class BatchError(JobError):
+    """A batch does not exist, or its state does not allow the operation."""
 
 
 class StorageError(DfcoreError):

@@ -19,6 +19,7 @@ from dashboard import (
     inspected_table,
     memory,
     recently_judged,
+    report_buttons,
     seen_before,
     uploads,
     verdict,
@@ -87,6 +88,7 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
                 "application/json", on_click="ignore", icon=":material/download:",
                 help="Verdict, detector, file facts and heat-map.",
             )  # fmt: skip
+            report_buttons.show(chosen, picture, accepted)
 
 
 def compute_map(picture: Picture, judged: Judged) -> None:

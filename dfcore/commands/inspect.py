@@ -2,10 +2,11 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfcore.batch.names import AUTO
 from dfcore.commands.base import (
     BUNDLE_HELP,
     INCOMPLETE,
@@ -16,75 +17,133 @@ from dfcore.commands.base import (
     command,
     out_file,
 )
-from dfcore.commands.predict import AUTO, load_detectors
+from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
+from dfcore.confidence import ErrorBudget
 from dfcore.errors import ImageError
 from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.walk import Found
     from dfcore.inspection.inspect import Inspection
+    from dfcore.reports import Asked, Part, Report
+
+HTML = (".html", ".htm")
 
 
 def add(commands: Any) -> None:
     """Adds the command."""
     inspect = command(commands, "inspect", _inspect, "what an image's pixels and its file say, in words")
     inspect.epilog = INCOMPLETE_HELP.format("every image found was read", "an image was not, or may be missed")
-    add_arch_file(inspect)
     inspect.add_argument("paths", metavar="IMAGE", nargs="+", help="images, or folders of images")
-    inspect.add_argument(
+    add_judging(inspect)
+    inspect.add_argument("--html", metavar="FILE", help="write a page that stands alone, with pictures and heat-maps")
+
+
+def add_judging(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of how pictures are judged."""
+    parser.add_argument(
         "--detector", default=AUTO, metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto (default) selects the one that fits"
     )
-    inspect.add_argument("--html", metavar="FILE", help="write a page that stands alone, with pictures and heat-maps")
-    inspect.add_argument("--no-forensics", action="store_true", help="leave out the forensic figures")
-    inspect.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
-    add_engine(inspect)
-    add_budget(inspect)
+    parser.add_argument("--no-forensics", action="store_true", help="leave out the forensic figures")
+    parser.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
+    add_arch_file(parser)
+    add_engine(parser)
+    add_budget(parser)
 
 
 def _inspect(options: argparse.Namespace) -> int:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_found
 
-    out = out_file(options.html, [".html", ".htm"]) if options.html else None
-    found = FoundFiles(options.paths)
+    out = out_file(options.html, HTML) if options.html else None
+    found = FoundFiles(options.paths, iter_found)
     total, bar = found.count(), progress_bar("inspecting")
-    articles, unread = [], 0
-    for number, one in enumerate(_inspections(found, options)):
+    if out is not None:
+        from dfcore.reports import require_few
+
+        require_few(total)
+    parts, unread = [], 0
+    # Lines of text hold neither heat-map nor figures.
+    for number, (one, asked) in enumerate(inspections(found, options, explain=bool(out or options.json))):
         if options.json:
             print("[" if not number else ",", json.dumps(one.to_dict(), indent=2), sep="\n" if not number else "")
         else:
             print(printable_lines(one))
         if out is not None:
-            from dfcore.inspection.page import article
+            from dfcore.reports import of_inspection
 
-            articles.append(article(one))
+            parts.append(of_inspection(one, asked))
         unread += one.facts is None
         bar(number + 1, total)
     if options.json:
         print("]")
     if out is not None:
-        _write(out, options.paths, articles)
+        write(out, title(options.paths, len(parts)), parts)
     found.tell()
     return INCOMPLETE if unread or found.missed else 0
 
 
-def _inspections(found: "FoundFiles", options: argparse.Namespace) -> "Iterator[Inspection]":
+def inspections(
+    found: "FoundFiles[Found]", options: argparse.Namespace, *, explain: bool = True
+) -> "Iterator[tuple[Inspection, Asked]]":
+    """Inspects files, each with how that was asked for.
+
+    Args:
+        found: The files.
+        options: Of the command.
+        explain: Whether to compute heat-maps and, unless the options say otherwise, forensic figures.
+    """
     from dfcore.datasets.dataset import LeftOut
     from dfcore.imaging import decoder
     from dfcore.inspection.inspect import inspect, unread
+    from dfcore.reports import Asked
 
     detectors, policies = load_detectors(options.detector, options)
-    # Lines of text hold neither heat-map nor figures.
-    explain = bool(options.html or options.json)
-    forensic = explain and not options.no_forensics
+    given = _given(options)
     for path in found:
-        name = storable(path.path if isinstance(path, LeftOut) else path)
+        place = path.path if isinstance(path, LeftOut) else path
+        name, asked = storable(place), Asked(options.detector, given, str(place))
         try:
             data = decoder.read_bytes(_readable(path))
         except ImageError as error:
-            yield unread(name, str(error), detectors)
+            yield unread(name, str(error), detectors), asked
             continue
-        yield inspect(data, name, detectors, policies, explain=explain, forensic=forensic)
+        forensic = explain and not options.no_forensics
+        yield inspect(data, name, detectors, policies, explain=explain, forensic=forensic), asked
+
+
+def _given(options: argparse.Namespace) -> tuple[str, ...]:
+    """The options that bear on the figures, as they were given."""
+    rates = ((f"--{name.replace('_', '-')}", getattr(options, name)) for name in ErrorBudget.model_fields)
+    given = [part for flag, value in rates if value is not None for part in (flag, repr(value))]
+    given += ["--engine", options.engine] if options.engine != "auto" else []
+    given += ["--arch-file", options.arch_file] if options.arch_file else []
+    return (*given, *(["--ignore-ood"] if options.ignore_ood else []))
+
+
+def title(paths: Sequence[str], pictures: int) -> str:
+    """What a report of some pictures is called."""
+    return f"Inspection of {storable(paths[0]) if pictures == 1 else f'{pictures} images'}"
+
+
+def write(out: Path, title: str, parts: "Sequence[Part]", by: str | None = None) -> "Report":
+    """Writes a report of some parts; returns it.
+
+    Args:
+        out: File to write.
+        title: What it is of.
+        parts: Its contents.
+        by: Who makes it; the account that runs this by default.
+    """
+    from dfcore.detectors.bundle import now
+    from dfcore.reports import report_of, write_report
+    from dfcore.utils.processes import account
+
+    report = report_of(title, parts, now(), by or account())
+    write_report(report, out)
+    return report
 
 
 def _readable(path: Any) -> Path:
@@ -93,16 +152,6 @@ def _readable(path: Any) -> Path:
     if isinstance(path, LeftOut):
         raise ImageError(path.reason)
     return path
-
-
-def _write(out: Path, paths: list[str], articles: list[str]) -> None:
-    from dfcore import __version__
-    from dfcore.detectors.bundle import now
-    from dfcore.inspection.page import whole_page
-    from dfcore.utils.files import write_text
-
-    title = storable(paths[0]) if len(articles) == 1 else f"{len(articles)} images"
-    write_text(out, whole_page(title, articles, __version__, now()))
 
 
 def printable_lines(one: "Inspection") -> str:

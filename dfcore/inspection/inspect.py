@@ -1,7 +1,7 @@
 """Inspects one image: verdicts and what they mean, the file's own evidence, forensic figures, a heat-map."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, InputError
-from dfcore.evaluation import measured_rates
+from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.explanation import Heatmap
 from dfcore.imaging import ImageFacts, sandbox
 from dfcore.inspection.agreement import agreement, titles
@@ -21,9 +21,30 @@ from dfcore.inspection.answers import Answers, answers
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 from dfcore.provenance import Evidence, read_evidence
+from dfcore.utils.files import sha256_bytes
 
 # Longest side of the preview in pixels.
 PREVIEW = 900
+
+
+@dataclass(frozen=True)
+class Used:
+    """A detector that was asked.
+
+    Attributes:
+        key: Its name, as it was given.
+        card: Its card.
+        engine: Name of the engine that ran it.
+    """
+
+    key: str
+    card: Card
+    engine: str
+
+    @property
+    def card_sha256(self) -> str:
+        """Hash of its card, which covers network, calibration and thresholds."""
+        return sha256_bytes(self.card.model_dump_json().encode())
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,8 @@ class Inspection:
         others: Verdicts of all detectors by their titles, the chosen one's among them; empty if it was not read.
         agreement: Whether they agree, in words.
         evidence: What the file says of itself; its summary tells if it cannot be read.
+        rates: What the detector was measured to do at the thresholds in use; None if nothing is stored.
+        used: All detectors that were asked, by their titles; empty if the file could not be had.
         facts: Properties of the file; None if it cannot be read as an image.
         figures: Forensic figures; None if they were not asked for.
         heatmap: Evidence for the verdict; None if it was not asked for.
@@ -53,6 +76,8 @@ class Inspection:
     others: dict[str, Verdict]
     agreement: str
     evidence: Evidence
+    rates: MeasuredRates | None = None
+    used: dict[str, Used] = field(default_factory=dict)
     facts: ImageFacts | None = None
     figures: dict[str, Any] | None = None
     heatmap: Heatmap | None = None
@@ -68,7 +93,7 @@ class Inspection:
             "chosen": self.detector,
             "answers": asdict(self.answers),
             "all_detectors": {
-                title: {"finding": one.finding, "score": one.score, "reason": one.reason}
+                title: {"finding": one.finding, "score": one.score, "logit": one.logit, "reason": one.reason}
                 for title, one in self.others.items()
             },
             "agreement": self.agreement,
@@ -126,6 +151,8 @@ def inspect(
         others=others,
         agreement=agreement(others),
         evidence=evidence,
+        rates=rates,
+        used={named[key]: Used(key, one.card, one.engine.name) for key, one in detectors.items()},
         facts=facts,
         figures=forensics.figures(data) if facts and forensic else None,
         heatmap=_explained(detector, image, verdict, method) if facts and explain else None,

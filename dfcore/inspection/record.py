@@ -41,6 +41,7 @@ def record(
             "thresholds": thresholds.model_dump() if thresholds else None,
             "trained_on": verdict.seen.value,
             "ood_distance": verdict.ood.distance, "ood_reasons": list(verdict.ood.reasons),
+            "ood_rules": list(verdict.ood.rules),
         },
         "detector": {
             "title": card.title,

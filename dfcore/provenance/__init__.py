@@ -1,6 +1,7 @@
 """The file's own evidence: content credentials, metadata and traces of generators. Never mixed with a score."""
 
 from dfcore.provenance.evidence import (
+    CREDENTIAL_WORDS,
     Action,
     Credentials,
     Evidence,
@@ -14,6 +15,7 @@ from dfcore.provenance.evidence import (
 from dfcore.provenance.reader import TRUST_LIST, read_evidence
 
 __all__ = [
+    "CREDENTIAL_WORDS",
     "TRUST_LIST",
     "Action",
     "Credentials",

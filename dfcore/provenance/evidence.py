@@ -8,6 +8,14 @@ CredentialState = Literal["trusted", "unknown_signer", "invalid", "none"]
 
 # What is declared, in words that end a sentence.
 EXTENT_WORDS: dict[str, str] = {"generated": "AI-generated", "partly": "partly AI-generated"}
+# The states of a content credential: a title, and what it means.
+CREDENTIAL_WORDS: dict[CredentialState, tuple[str, str]] = {
+    "trusted": ("Trusted", "Unchanged since it was signed, by a signer on the trust list in use."),
+    "unknown_signer": ("Valid, signer unknown",
+                       "Unchanged since it was signed, but nobody vouches here for who signed it."),
+    "invalid": ("Not valid", "It proves nothing, neither that the picture is genuine nor that it is fake."),
+    "none": ("None", "The file has no content credential."),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,12 @@ class Location:
     latitude: float
     longitude: float
 
+    @property
+    def words(self) -> str:
+        """The place, as "52.50000° N, 13.40000° E"."""
+        north, east = ("N" if self.latitude >= 0 else "S"), ("E" if self.longitude >= 0 else "W")
+        return f"{abs(self.latitude):.5f}° {north}, {abs(self.longitude):.5f}° {east}"
+
 
 @dataclass(frozen=True)
 class JpegCoding:
@@ -132,6 +146,16 @@ class JpegCoding:
     exact: bool
     subsampling: str = ""
     saved_before: bool | None = None
+
+    @property
+    def words(self) -> str:
+        """How it was last saved, as a sentence."""
+        if self.exact:
+            how = f"with {self.encoder}"
+        else:
+            how = f"at about quality {self.quality}" if self.quality else "at a quality off the usual scale"
+            how += "; the tables are unknown here, as those of most cameras are"
+        return f"last saved {how}{f'; colour sampling {self.subsampling}' if self.subsampling else ''}."
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Child processes: their environment and resource limits."""
 
+import getpass
 import os
 import signal
 import sys
@@ -31,6 +32,14 @@ def environment(*, bare: bool = False, **more: str) -> dict[str, str]:
     own = {name: os.environ[name] for name in _BARE if name in os.environ} if bare else dict(os.environ)
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return own | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)} | more
+
+
+def account() -> str:
+    """Name of the account that runs this process; its number if it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def cores() -> int:

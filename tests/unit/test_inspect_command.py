@@ -65,7 +65,7 @@ def test_the_page_stands_alone_and_shows_a_strangers_name_as_it_is(library, tmp_
     assert "default-src &#x27;none&#x27;" in text or "default-src 'none'" in text
     assert not re.search(r"<script|https?://[^<\"']*[\"']", text.replace("http://cv.iptc.org", "")), "it loads nothing"
     assert "b &lt;b&gt;.png" in text and "<b>.png" not in text
-    assert text.count("<img") == 2 and "How to repeat it" in text
+    assert text.count("<img") == 3 and "How to repeat it" in text
     assert "Forensic figures" not in text
 
 
@@ -74,10 +74,10 @@ def test_the_page_holds_figures_in_sentences_and_what_was_not_read(library, tmp_
     (library / "gone.png").symlink_to(library / "nowhere.png")
     assert main(["inspect", str(library), "--html", str(out), "--detector", "photographs"]) == 3
     text = out.read_text(encoding="utf-8")
-    assert "<p>Saving it at quality 90 changes a channel by" in text, "a sentence, and no list of Python's"
-    assert "dfcore inspect &#x27;" in text and "--detector photographs</code>" in text
+    assert "<td>Saving it at quality 90 changes a channel by" in text, "a sentence, and no list of Python's"
+    assert "dfcore inspect &#x27;" in text and "--detector photographs --json</code>" in text
     assert "The file was not read" in text
-    for part in text.split("<article>")[1:]:
+    for part in text.split("<article id=")[1:]:
         assert ("No verdict" in part) == ("How to repeat it" not in part)
         assert "The file was not read" not in part or "Nothing in the file names" not in part
 

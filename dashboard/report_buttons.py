@@ -1,0 +1,99 @@
+"""Buttons that make a report of a picture, when they are pressed and not before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from dashboard import actions, detectors, inference, inference_queue, roles, verdict
+from dashboard.uploads import Picture
+from dfcore import workspace
+from dfcore.confidence import Policy
+from dfcore.errors import DfcoreError
+from dfcore.utils import extras
+
+_FORMATS = {"HTML": (".html", "text/html"), "PDF": (".pdf", "application/pdf")}
+_HELP = (
+    "Picture, heat-map, verdict, what the file says of itself, figures, limits, versions, and how to repeat it, in one "
+    "file to hand over. It is made when you press this, which takes some seconds."
+)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A report, apart from its format: all that a thread without a session needs."""
+
+    entries: list[detectors.Entry]
+    picture: Picture
+    policies: dict[str, Policy]
+    options: tuple[str, ...]
+    method: str
+    by: str
+
+
+def show(entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness) -> None:
+    """Shows a button for each format.
+
+    Args:
+        entries: The detectors that were asked for the verdict.
+        picture: The picture.
+        strictness: The analyst's settings.
+    """
+    if not roles.may(roles.Role.ANALYST):
+        return
+    wanted = _Wanted(
+        entries, picture, {entry.key: _policy(entry, strictness) for entry in entries}, _options(strictness),
+        st.session_state.get("inspect_method") or "gradcam", roles.who(),
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        for title, (suffix, mime) in _FORMATS.items():
+            missing = suffix == ".pdf" and not extras.installed("typst")
+            lacks = f" This server lacks typst: {extras.install('pdf')}" if missing else ""
+            st.download_button(
+                f"Report ({title})", _content(wanted, suffix), f"{picture.name}.report{suffix}", mime,
+                key=f"report_{suffix}_{picture.id[:16]}", on_click="ignore", icon=":material/description:",
+                disabled=missing, help=_HELP + lacks,
+            )  # fmt: skip
+
+
+def _content(wanted: _Wanted, suffix: str) -> Callable[[], bytes]:
+    return actions.report(partial(_made, wanted, suffix))
+
+
+def _policy(entry: detectors.Entry, strictness: verdict.Strictness) -> Policy:
+    at = inference.thresholds(entry, strictness.budget) if strictness.budget else entry.card.thresholds
+    return Policy(at, strictness.ignore_ood)
+
+
+def _options(strictness: verdict.Strictness) -> tuple[str, ...]:
+    """The settings as options of the command line."""
+    budget = strictness.budget
+    rates = ["--max-fpr", repr(budget.max_fpr), "--max-fnr", repr(budget.max_fnr)] if budget else []
+    return (*rates, *(["--ignore-ood"] if strictness.ignore_ood else []))
+
+
+def _made(wanted: _Wanted, suffix: str) -> bytes:
+    from dfcore.detectors.bundle import now
+    from dfcore.inspection.inspect import inspect
+    from dfcore.reports import Asked, of_inspection, rendered, report_of
+
+    loaded = {entry.key: detectors.detector(entry) for entry in wanted.entries}
+    with inference_queue.inference.take():
+        one = inspect(wanted.picture.data, wanted.picture.name, loaded, wanted.policies, method=wanted.method)
+    asked = Asked(wanted.entries[0].key if len(loaded) == 1 else "auto", wanted.options)
+    part = of_inspection(one, asked, _known(wanted.picture.id))
+    return rendered(report_of(f"Inspection of {wanted.picture.name}", [part], now(), wanted.by), suffix)
+
+
+def _known(picture: str) -> tuple:
+    """What people wrote of the picture, and earlier verdicts, where cases are kept and it is known."""
+    from dfcore.cases.opening import open_store
+    from dfcore.reports.of_history import beside
+
+    if not workspace.keeps_cases():
+        return ()
+    try:
+        return beside(open_store().history(picture))
+    except DfcoreError:  # It is not known.
+        return ()
