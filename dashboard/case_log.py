@@ -40,7 +40,7 @@ def _show_head(head: "Head") -> None:
         return
     st.markdown(f"Newest entry: number **{head.number:,}**, {decided.when(head.at)}. With its hash:")
     told = f"{head.number}:{head.hash}"
-    st.code(told, language=None)
+    st.code(told, language=None, wrap_lines=True)
     st.download_button(
         "Keep the newest hash", f"{told}\n", f"cases-head-{head.number}.txt", "text/plain", on_click="ignore",
         icon=":material/download:", key="log_head",

@@ -16,6 +16,7 @@ from dashboard import (
     notes_panel,
     picture_search,
     roles,
+    stored_reports,
     uploads,
     widgets,
 )
@@ -62,6 +63,7 @@ def _act(store: "Store", case: "Case") -> None:
             label, icon = ("Open it again", "lock_open") if case.closed else ("Close the case", "lock")
             doing.button(label, lambda: _close(case), key=f"case_close_{case.id}", icon=f":material/{icon}:",
                          help="A closed case leaves the list of open ones; nothing in it changes.")  # fmt: skip
+        stored_reports.of_case(case)
         if roles.may(Role.TRAINER) and st.button("Delete", icon=":material/delete:", key=f"case_delete_{case.id}"):
             _confirm_delete(case)
 

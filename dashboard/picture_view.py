@@ -15,6 +15,7 @@ from dashboard import (
     kept_pictures,
     notes_panel,
     roles,
+    stored_reports,
     uploads,
     widgets,
 )
@@ -115,6 +116,7 @@ def _act(store: "Store", history: "History") -> None:
             "application/json", on_click="ignore", icon=":material/download:", key="picture_download",
             help="All verdicts, decisions and notes.",
         )  # fmt: skip
+        stored_reports.of_picture(history)
         if roles.may(Role.TRAINER) and st.button("Forget", icon=":material/delete:", key="picture_forget",
                                                  help="Deletes all that is remembered of this picture."):  # fmt: skip
             _confirm_forget(history)

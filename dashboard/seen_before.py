@@ -31,7 +31,7 @@ def show_state(picture: uploads.Picture) -> None:
         st.caption(f":material/history_toggle_off: {OFF}")
     elif (error := memory.problem(picture.id)) is not None:
         st.warning(
-            f"The verdict is not remembered: {widgets.told(error)} It is tried again whenever this page runs.",
+            f"The verdict is not remembered: {widgets.told(error)} It is tried again after a while.",
             icon=":material/history_toggle_off:",
         )
 

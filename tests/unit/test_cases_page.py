@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import background, case_actions, memory, roles
+from dashboard import background, case_actions, memory, roles, stored_reports
 from dashboard.roles import Role
 from dfcore import workspace as folders
 from dfcore.cases import Query, open_store
@@ -477,3 +477,15 @@ def test_decisions_are_exported_as_a_data_set_and_what_was_not_kept_is_listed(wo
     assert made in registered() and len(list(made.rglob("*.png"))) == 2
     pressed(app, "export_open")
     assert "Read as: manifest" in words(app), "Data sets opens it"
+
+
+def test_a_case_and_a_picture_are_reported_when_asked_for(workspace):
+    names = fill(open_store())
+    open_store().note(STRANGE, by="eve", picture=names[0])
+    for app in (open_cases(case=1), open_cases(picture=names[0])):
+        assert {item.proto.label for item in app.get("download_button")} >= {"Report (HTML)", "Report (PDF)"}
+        assert not app.error
+    page = stored_reports._case(1, "ada", ".html").decode()
+    assert "Case 1: The first case" in page and "looks odd around the ears" in page
+    page = stored_reports._picture(names[0], "ada", ".html").decode()
+    assert "&lt;b&gt;x&lt;/b&gt;" in page and "<b>x</b>" not in page
