@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import case_list, cases_address, decided, detectors, judging_again, widgets
-from dfcore import workspace
-from dfcore.errors import DfcoreError
 
 if TYPE_CHECKING:
     from dfcore.cases import Case, Store
@@ -57,25 +55,6 @@ def tell(store: "Store", case: "Case") -> None:
     if place := widgets.folded("Which, and judge them again", f"case_changed_{case.id}"):
         with place:
             show(store, case)
-
-
-def tell_citations(entry: detectors.Entry) -> None:
-    """Tells, before a detector is deleted, how many remembered verdicts are its own."""
-    if not workspace.keeps_cases():
-        return
-    try:
-        from dfcore.cases import open_store
-
-        count = open_store().cited(card=entry.version, model=entry.card.model_sha256)
-    except DfcoreError as error:
-        st.warning(f"Whether cases cite it cannot be told: {widgets.told(error)}", icon=":material/folder_off:")
-        return
-    if count:
-        st.warning(
-            f"Cases cite it: {count:,} of the remembered verdicts {'is' if count == 1 else 'are'} its own. They stay, "
-            "and say then that it is gone; they can no longer be repeated without a copy of it (Download).",
-            icon=":material/folder_open:",
-        )
 
 
 def _table(rows: "Sequence[Changed]", key: str) -> None:

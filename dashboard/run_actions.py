@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import actions, dialogs, error_reporting, widgets
 from dashboard.navigation import go
+from dfcore.detectors.remembered import cited
 from dfcore.runs import Run, State, readable, summary
 
 
@@ -68,6 +69,8 @@ def _confirm_delete(run: Run) -> None:
         f"**{name}** ({widgets.plain(run.id)}) will be deleted permanently, with its checkpoints, predictions and "
         "detector. A detector promoted to the library is kept."
     )
+    if told := cited(run.bundle):
+        st.warning(widgets.plain(told))
     dialogs.decide("Delete for good", lambda: _delete(run), done=f"{name} is deleted.")
 
 

@@ -4,11 +4,12 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, changed_detectors, detectors, dialogs, roles, widgets
+from dashboard import actions, detectors, dialogs, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
 from dfcore.detectors.library import default_name
+from dfcore.detectors.remembered import cited
 
 require_front_door()
 
@@ -50,7 +51,8 @@ def change(entry: detectors.Entry) -> None:
 @st.dialog("Delete this detector?")
 def confirm_delete(entry: detectors.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted permanently.")
-    changed_detectors.tell_citations(entry)
+    if told := cited(entry.folder):
+        st.warning(widgets.plain(told), icon=":material/folder_open:")
     others = {other.key: other.title for other in detectors.library()[0] if other.key != entry.key}
     successor = None
     if default_name() == entry.key and others:

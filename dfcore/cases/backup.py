@@ -16,6 +16,7 @@ from dfcore.cases.tables import LOG
 from dfcore.cases.values import Head
 from dfcore.cases.views import CHUNK, VIEWS, refresh
 from dfcore.errors import InputError, StorageError
+from dfcore.imaging.decoder import MAX_BYTES
 from dfcore.utils.files import sha256_bytes, write_atomic
 
 _ABOUT, _LOG, _IMAGES = "store.json", "log.jsonl", "images/"
@@ -139,7 +140,8 @@ def _read_images(connection: Connection, folder: Path, archive: zipfile.ZipFile,
     missing, kept, members = [], 0, set(archive.namelist())
     for sha256 in images.kept(connection):
         name = _IMAGES + sha256
-        data = archive.read(name) if name in members else b""
+        fits = name in members and archive.getinfo(name).file_size <= MAX_BYTES
+        data = archive.read(name) if fits else b""
         if sha256_bytes(data) == sha256:
             images.write(folder, sha256, data)
             kept += 1

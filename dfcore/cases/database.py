@@ -5,8 +5,9 @@ forks. What was confirmed is on the disk (synchronous=FULL).
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from dfcore.errors import BusyError, InputError, StorageError
 from dfcore.utils import extras
-from dfcore.utils.files import explained, make_folder, share
+from dfcore.utils.files import explained, lock, make_folder, write_atomic
 from dfcore.utils.texts import printable
 
 # Seconds for which a writer waits for others.
@@ -100,11 +101,27 @@ class Database:
         """Closes connections that nobody uses; the next use opens others."""
         self._engine.dispose()
 
+    def exists(self) -> bool:
+        """Whether there is a database to read; what is there may be anything.
+
+        Raises:
+            StorageError: If there is an empty file, which SQLite would take for a new database.
+        """
+        try:
+            empty = self.path is not None and self.path.stat().st_size == 0
+        except FileNotFoundError:
+            return False
+        if empty:
+            raise StorageError(f"{self.path} is damaged: it is empty. {_NEXT}")
+        return True
+
     def _make_file(self, path: Path) -> None:
+        """Makes a database without tables, which appears whole: an empty file is always one that was damaged."""
         if not path.exists():
             make_folder(path.parent)
-            path.touch(exist_ok=True)
-            share(path)
+            with lock(path.with_name(f".{path.name}.lock")):
+                if not path.exists():
+                    write_atomic(path, _make_sqlite)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -122,20 +139,35 @@ class Database:
         if "database is locked" in said or "lock timeout" in said:
             return BusyError(f"The store of cases is being written by others for {_PATIENCE} seconds. Try again later.")
         if isinstance(cause, sqlite3.DatabaseError) and any(word in said for word in _DAMAGED):
-            return StorageError(
-                f"{self.path} is damaged ({said}). It was left as it is. Move it aside, then bring back a backup with "
-                "'dfcore cases restore FILE'."
-            )
+            return StorageError(f"{self.path} is damaged ({said}). {_NEXT}")
         return StorageError(f"The store of cases at {self.address} cannot be used: {said}.")
 
 
 _EXPECTED = "an address such as sqlite:////srv/cases.db or postgresql://user@host/database in DFCORE_CASES_DATABASE."
 
 
+_NEXT = "It was left as it is. Move it aside, then bring back a backup with 'dfcore cases restore FILE'."
+
+
+def _make_sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA journal_mode=WAL")
+
+
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # The driver would begin transactions of its own.
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            # Of a new database one process makes the journal, and SQLite does not wait for it by itself.
+            raw.execute("PRAGMA journal_mode=WAL").close()
+            break
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
     # Deleted content is overwritten with zeros.
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    for setting in ("synchronous=FULL", "secure_delete=ON"):
         raw.execute(f"PRAGMA {setting}").close()
 
 

@@ -133,11 +133,16 @@ def search(
     connection: Connection, query: Query, order: str = "newest", limit: int | None = 100, offset: int = 0
 ) -> Found[Row]:
     """Pictures, one row each; see `Store.search`."""
-    where = _where(query)
-    total = connection.execute(select(func.count()).select_from(PICTURES).where(*where)).scalar_one()
-    chosen = select(*_PICTURE, PICTURES.c.image, PICTURES.c.judgement, PICTURES.c.decision).where(*where)
-    found = connection.execute(chosen.order_by(*_order(order)).limit(limit).offset(offset)).all()
-    return Found(tuple(_rows(connection, found)), total)
+    where, by = _where(query), _order(order)
+    if not query.text.strip():
+        # Both are read from indexes.
+        total = connection.execute(select(func.count()).select_from(PICTURES).where(*where)).scalar_one()
+        names = select(PICTURES.c.sha256).where(*where).order_by(*by).limit(limit).offset(offset)
+        return Found(tuple(rows_of(connection, connection.execute(names).scalars().all())), total)
+    # Texts are read from the first to the last, so all that fit are taken at once.
+    found = connection.execute(select(PICTURES.c.sha256).where(*where).order_by(*by)).scalars().all()
+    page = found[offset:] if limit is None else found[offset : offset + limit]
+    return Found(tuple(rows_of(connection, page)), len(found))
 
 
 def _where(query: Query) -> list[ColumnElement[bool]]:

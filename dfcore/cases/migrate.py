@@ -19,7 +19,7 @@ def bring_up_to_date(database: Database) -> None:
     Raises:
         StorageError: If the database is of a newer version, of something else, or damaged; it is then unchanged.
     """
-    if database.path is None or database.path.exists():
+    if database.exists():
         with database.reading() as connection:
             if revision(connection) == NEWEST:
                 return

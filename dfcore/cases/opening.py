@@ -33,6 +33,14 @@ def open_store() -> Store:
         return store
 
 
+def open_if_there() -> Store | None:
+    """The store of this workspace; None if nothing is to be kept, or nothing was kept yet. Makes none."""
+    path = workspace.cases_dir() / "cases.db"
+    if not workspace.keeps_cases() or (workspace.cases_database() == f"sqlite:///{path}" and not path.exists()):
+        return None
+    return open_store()
+
+
 def _file(store: Store) -> tuple[int, int] | None:
     """What tells one file of an SQLite database from another; None for other databases."""
     path = store.database.path

@@ -8,16 +8,16 @@ from typing import Self
 
 from sqlalchemy import func, or_, select
 
-from dfcore.cases import changes, find, images, log
+from dfcore.cases import changes, find, images, log, remove
 from dfcore.cases import seen as looking
 from dfcore.cases import verify as checking
 from dfcore.cases.backup import Copied, backup
 from dfcore.cases.changes import Changed, Detector
 from dfcore.cases.database import Database
-from dfcore.cases.entry import kept
+from dfcore.cases.entry import kept, moment
 from dfcore.cases.migrate import bring_up_to_date
 from dfcore.cases.tables import CASE_TAGS, JUDGEMENTS, PICTURE_TAGS, PICTURES
-from dfcore.cases.values import Case, Found, Head, History, Note, Picture, Query, Row, Seen, Verification
+from dfcore.cases.values import Case, Found, Head, History, Note, Picture, Pruned, Query, Row, Seen, Verification
 
 
 class Reader:
@@ -167,6 +167,16 @@ class Reader:
         """
         with self.database.reading() as connection:
             return changes.changed(connection, detectors, case, limit, offset)
+
+    def old(self, before: str) -> Pruned:
+        """What `Store.prune` would delete, at least.
+
+        Raises:
+            InputError: If it is no time.
+        """
+        with self.database.reading() as connection:
+            pictures, spared = remove.old_pictures(connection, moment(before))
+            return Pruned(len(pictures), len(remove.old_cases(connection, moment(before))), len(spared))
 
     def image(self, sha256: str) -> bytes | None:
         """The bytes of a picture that was kept; None if it was not, or its file is gone (`verify` tells which).

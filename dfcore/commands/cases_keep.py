@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
     age = prune.add_mutually_exclusive_group(required=True)
     age.add_argument("--before", metavar="DAY", help="of which nothing was said since this day (UTC)")
     age.add_argument("--days", type=int, metavar="N", help="of which nothing was said for so many days")
+    prune.add_argument("--dry-run", action="store_true", help="only say how many")
     backup = command(commands, "backup", _backup, "write all of it to one file, also while others write")
     backup.epilog = "Exit code 0: all was written; 3: kept pictures were missing or altered, each named."
     backup.add_argument("file", metavar="FILE", help="a new file, e.g. cases-2026-11-26.zip")
@@ -97,13 +98,13 @@ def _prune(options: argparse.Namespace) -> None:
     if options.days is not None and options.days < 1:
         raise InputError(f"Expected at least 1 day. Received: {options.days}.")
     before = options.before or (datetime.now(UTC) - timedelta(days=options.days)).isoformat(timespec="seconds")
-    done = open_store().prune(before, by=user())
+    store = open_store()
+    done = store.old(before) if options.dry_run else store.prune(before, by=user())
     if options.json:
-        print_json(asdict(done) | {"before": before})
+        print_json(asdict(done) | {"before": before, "dry_run": options.dry_run})
         return
-    print(
-        f"{done.pictures:,} pictures and {done.cases:,} cases were deleted, of which nothing was said since {before}."
-    )
+    says = "Would be deleted" if options.dry_run else "Deleted"
+    print(f"{says}, since nothing was said of them after {before}: {done.pictures:,} pictures, {done.cases:,} cases.")
     if done.spared:
         print(f"{done.spared:,} as old stay: they are filed in open cases.")
 

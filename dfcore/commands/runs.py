@@ -8,6 +8,7 @@ from typing import Any
 from dfcore import workspace
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_runs_dir, command, subcommands
 from dfcore.commands.terminal import print_figures, print_json
+from dfcore.errors import RunError
 from dfcore.utils.texts import printable
 
 
@@ -25,6 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_runs_dir(one)
         if name != "list":
             one.add_argument("run", metavar="RUN", help="run id, as listed by 'dfcore runs list'")
+        if name == "delete":
+            one.add_argument("--cited", action="store_true", help="also if verdicts in cases are its detector's")
     moved = command(commands, "relocate", _relocate, "tell runs where their data set is now; its content is checked")
     add_runs_dir(moved)
     moved.add_argument("what", metavar="RUN", help="run id; with --all, the folder where the data were")
@@ -94,8 +97,12 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _delete(options: argparse.Namespace) -> None:
+    from dfcore.detectors.remembered import cited
+
     store = _store(options)
     run = store.get(options.run)
+    if not options.cited and (told := cited(run.bundle)):
+        raise RunError(f"Run {run.id} was not deleted: {told} Delete it all the same with --cited.")
     store.delete(options.run)
     _tell(options, run, "deleted")
 

@@ -1,12 +1,15 @@
 """Verdicts as the store of cases keeps them: the only place where one becomes the other."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfcore.cases.values import Judgement, Picture
+from dfcore.detectors.bundle import read_card
 from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
+from dfcore.errors import BundleError, DfcoreError
 from dfcore.imaging import ImageFacts
 from dfcore.imaging.signature import signature
 from dfcore.utils.files import sha256_bytes
@@ -67,3 +70,27 @@ def gate_sha256(card: Card) -> str:
     """Hash of how a card has pictures prepared and refused: with the same network too, the same logits and refusals."""
     gate = card.model_dump_json(include={"ood", "subject", "preprocess", "tta_flip", "tower", "loss"})
     return sha256_bytes(gate.encode())
+
+
+def cited(folder: Path) -> str:
+    """What to tell before a detector is deleted: how many of its verdicts cases hold; "" if none.
+
+    Args:
+        folder: Its bundle.
+    """
+    from dfcore.cases.opening import open_if_there
+
+    try:
+        store = open_if_there()
+        card = read_card(folder) if store else None
+        number = store.cited(card=card_sha256(card), model=card.model_sha256) if store and card else 0
+    except BundleError:  # One that cannot be read.
+        return ""
+    except DfcoreError as error:
+        return f"Whether cases hold verdicts of it cannot be told: {error}"
+    if not number:
+        return ""
+    return (
+        f"Cases hold {number:,} of its verdicts. They stay, and cases tell that it is gone, but it can judge no "
+        "picture again."
+    )

@@ -126,6 +126,11 @@ def test_a_wheel_holds_the_library_its_detectors_and_the_dashboard_and_no_tests(
     assert not [name for name in files if "__pycache__" in name or "secrets" in name.rpartition("/")[2]]
 
 
+def test_a_store_of_cases_is_made_from_an_installed_package(installed, empty):
+    out = run(installed, empty, "-m", "dfcore", "cases", "create", "The first", "--json")
+    assert json.loads(out)["id"] == 1 and (empty / "cases" / "cases.db").is_file()
+
+
 def test_an_sdist_builds_the_same_wheel(wheel, tmp_path):
     sdist = build(ROOT, "sdist", tmp_path / "sdist")
     with tarfile.open(sdist) as archive:

@@ -223,6 +223,10 @@ def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path):
     with pytest.raises(StorageError, match=r"damaged.*restore"):
         open_store()
     assert file.read_bytes() == before
+    file.write_bytes(b"")
+    with pytest.raises(StorageError, match=r"damaged: it is empty.*restore"):
+        open_store()
+    assert file.read_bytes() == b""
 
 
 def test_a_database_of_something_else_is_refused(address, tmp_path):

@@ -58,8 +58,8 @@ def test_what_was_deleted_is_not_left_in_the_file(tmp_path):
     with Store(f"sqlite:///{tmp_path / 'cases.db'}", tmp_path / "images") as store:
         store.remember(a_picture(name="unmistakable-name.jpg"), a_judgement(record={"text": "unmistakable-record"}))
         store.forget(a_picture().sha256, by="ada", why="asked for")
-    held = b"".join(path.read_bytes() for path in tmp_path.glob("cases.db*"))
-    assert b"unmistakable" not in held
+        held = b"".join(path.read_bytes() for path in tmp_path.glob("cases.db*"))  # The journal among them.
+        assert b"unmistakable" not in held
 
 
 def test_a_deletion_without_a_tombstone_or_taken_back_is_found(store):

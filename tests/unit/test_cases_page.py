@@ -449,10 +449,10 @@ def test_deleting_a_detector_tells_how_many_verdicts_cite_it(library):
     settle(upload(app, sized(32), sized(40)))
     app = open_page("models")
     app.button(key="delete_thumbnails").click().run()
-    assert "2 of the remembered verdicts are its own" in words(app)
+    assert "Cases hold 2 of its verdicts" in words(app)
     app = open_page("models")
     app.button(key="delete_photographs").click().run()
-    assert "Cases cite it" not in words(app)
+    assert "Cases hold" not in words(app)
 
 
 def test_decisions_are_exported_as_a_data_set_and_what_was_not_kept_is_listed(workspace):

@@ -1,14 +1,20 @@
 """Verdicts as the store of cases keeps them."""
 
+import json
+
 import numpy as np
 
+from dfcore import workspace
 from dfcore.cases import open_store
+from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds
 from dfcore.confidence.ood import OODResult
-from dfcore.detectors.remembered import card_sha256, gate_sha256, judgement, picture
+from dfcore.detectors.bundle import write_card
+from dfcore.detectors.remembered import card_sha256, cited, gate_sha256, judgement, picture
 from dfcore.detectors.verdict import Verdict
 from dfcore.imaging import ImageFacts
 from tests.conftest import make_card
+from tests.unit.cases import a_picture
 
 
 def test_what_is_stored_of_a_verdict_repeats_it():
@@ -33,3 +39,20 @@ def test_only_what_prepares_and_refuses_pictures_is_in_the_gate():
     larger = card.model_copy(update={"preprocess": card.preprocess.model_copy(update={"size": 64})})
     assert gate_sha256(card) == gate_sha256(calibrated) != gate_sha256(larger)
     assert card_sha256(card) != card_sha256(calibrated)
+
+
+def test_a_detector_that_cases_cite_is_not_deleted_unasked(tmp_path, capsys):
+    folder = workspace.runs_dir() / "20260101-000000-000-cnn"
+    card = make_card(model_sha256="a" * 64)
+    (folder / "bundle").mkdir(parents=True)
+    write_card(folder / "bundle", card)
+    (folder / "config.json").write_text("{}")
+    assert cited(folder / "bundle") == "" and not workspace.cases_dir().exists()  # No store is made to ask.
+    made = judgement(card, Verdict(0.1, 0.5, 1.0), key="run:x", title="x", by="ada", via="batch")
+    open_store().remember(a_picture(), made)
+    assert cited(folder / "bundle").startswith("Cases hold 1 of its verdicts")
+    assert cited(tmp_path / "nothing") == ""
+    status = {"state": "completed", "heartbeat": 0, "phase": "", "epoch": 1, "epochs": 1, "reason": ""}
+    (folder / "status.json").write_text(json.dumps(status))
+    assert main(["runs", "delete", folder.name]) == 2 and "--cited" in capsys.readouterr().err
+    assert main(["runs", "delete", folder.name, "--cited"]) == 0 and not folder.exists()
