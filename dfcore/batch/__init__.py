@@ -1,1 +1,1 @@
-"""Batch prediction for any number of files: constant memory, resumable after a kill, written as a table."""
+"""Many files: constant memory, each judged once however often it is interrupted; batches in processes of their own."""

@@ -14,7 +14,7 @@ from dfcore.batch.predict import BatchOptions, Judged, judge_files, row_of
 from dfcore.batch.ready import Ready, make_ready
 from dfcore.batch.resume_log import ResumeLog
 from dfcore.batch.sources import iter_sources, require_space
-from dfcore.batch.thumbnails import SIDE, Thumbnails
+from dfcore.batch.thumbnails import Thumbnails
 from dfcore.detectors.remembered import card_sha256
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import write_json
@@ -35,24 +35,33 @@ def judge(batch: Batch, check: Callable[[], None]) -> None:
     Raises:
         DfcoreError: If detectors cannot be loaded, or rows cannot be written.
     """
-    request, records = batch.request, batch.sources()
+    request = batch.request
     batch.update(phase="loading detectors")
     ready = make_ready(
         request.detectors, lambda _: request.budget,
         ignore_ood=request.options.ignore_ood, engine=request.options.engine,
     )  # fmt: skip
+    write_json(batch.folder / "detectors.json", _judges(ready))
+    # What lay with the machine and not with a file is tried once more.
+    if _judged_all(batch, ready, check):
+        _judged_all(batch, ready, check)
+
+
+def _judged_all(batch: Batch, ready: Ready, check: Callable[[], None]) -> bool:
+    """Judges what is left; returns whether something failed that may succeed another time."""
+    request, records = batch.request, batch.sources()
     how = ready.identity() | {"budget": request.to_dict()["budget"], "ignore_ood": request.options.ignore_ood}
-    rows = Rows(lambda: iter_sources(batch.folder, records))
+    memory = Memory(ready, request.by) if request.options.remember and workspace.keeps_cases() else None
+    rows, accident = Rows(lambda: iter_sources(batch.folder, records)), False
     with ResumeLog(batch.out, how) as log, Thumbnails(batch.thumbnails) as thumbnails:
-        write_json(batch.folder / "detectors.json", _judges(ready))
         batch.update(phase="counting", done=log.judged, failed=log.failed)
         batch.index.make(log.placed())
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
-        memory = Memory(ready, request.by) if request.options.remember and workspace.keeps_cases() else None
-        options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
+        options = BatchOptions(policies=ready.policies, signed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
+            accident |= any(row.get("accident") for row in made)
             thumbnails.flush()
             if memory:
                 # First: what is judged again after a kill is the same verdict, which is written once.
@@ -67,6 +76,7 @@ def judge(batch: Batch, check: Callable[[], None]) -> None:
             batch.index.make(log.placed())
         write_json(batch.folder / "left_out.json", {"left_out": [asdict(one) for one in rows.counted]})
         progress.tell(last=True)
+    return accident
 
 
 class _Progress:
@@ -74,31 +84,29 @@ class _Progress:
 
     def __init__(self, batch: Batch, log: ResumeLog, total: int):
         self._batch, self._log, self._total = batch, log, total
-        self._times: deque[tuple[float, int]] = deque()
-        self._told = self._spaced = 0.0
+        self._times = deque([(time.monotonic(), 0)])
+        self._told = 0.0
+        self._next_look = _SPACE_EVERY
         batch.update(phase="judging", total=total, done=log.judged, failed=log.failed)
 
     def tell(self, *, last: bool = False) -> None:
         """Writes the status, at most twice a second."""
-        time_now, done = time.monotonic(), self._log.done
-        if not self._times:
-            self._times.append((time_now, done))
+        log, time_now = self._log, time.monotonic()
         if time_now - self._told < _TELL_SECONDS and not last:
             return
         self._told = time_now
-        self._times.append((time_now, done))
+        self._times.append((time_now, log.added))
         while len(self._times) > 2 and time_now - self._times[0][0] > _WINDOW_SECONDS:
             self._times.popleft()
         began, before = self._times[0]
-        speed = (done - before) / (time_now - began) if time_now > began and done > before else None
-        left = max(self._total - done, 0) / speed if speed and not last else None
-        total = self._log.judged if last else max(self._total, done)
-        shown = self._log.judged if last else done
-        self._batch.update(
-            done=shown, total=total, failed=self._log.failed, images_per_second=speed, seconds_left=left
-        )  # fmt: skip
-        if done - self._spaced >= _SPACE_EVERY:
-            self._spaced = done
+        speed = (log.added - before) / (time_now - began) if log.added > before else None
+        # Of files that have changed since, both rows count until all files have been seen.
+        done = log.judged if last else min(log.judged, self._total)
+        left = (self._total - done) / speed if speed and not last else None
+        total = log.judged if last else self._total
+        self._batch.update(done=done, total=total, failed=log.failed, images_per_second=speed, seconds_left=left)
+        if log.added >= self._next_look:
+            self._next_look += _SPACE_EVERY
             require_space(self._batch.folder, 0)
 
 

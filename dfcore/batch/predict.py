@@ -24,6 +24,7 @@ from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import storable
 
+PREVIEW_SIDE = 160
 # Maximum bytes of pixels in a batch, and limits on its number of images.
 _BATCH_BYTES, _FEWEST, _MOST = 16 * 2**20, 8, 64
 
@@ -37,7 +38,7 @@ class BatchOptions:
         workers: Number of files read and decoded at once; None for the number of decoding processes plus one.
         ordered: Whether rows follow the order of the files or come as soon as they are ready.
         policies: Decision policies by detector name, where they differ from the card's.
-        preview_side: Maximum side of previews in pixels; 0 for none.
+        preview_side: Maximum side of previews in pixels, by which looks are compared with those of training images.
         signed: Whether the signatures of the pixels are made as well.
     """
 
@@ -45,7 +46,7 @@ class BatchOptions:
     workers: int | None = None
     ordered: bool = True
     policies: Mapping[str, Policy] = field(default_factory=dict)
-    preview_side: int = 0
+    preview_side: int = PREVIEW_SIDE
     signed: bool = False
 
 
@@ -89,8 +90,8 @@ def predict_files(
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), finding (what is said of it, a key
     of `dfcore.confidence.FINDINGS`), label (two-way decision), reason (why it is inconclusive), ood_distance and
     ood_reasons (see `OODResult`), detector, error (why the file could not be judged), and trained_on (whether the
-    detector was trained on this very image, see `Seen`); and accident, true, only where an error may lie with the
-    machine and not the file.
+    detector was trained on this image or one that looks like it, see `Seen`); and accident, true, only where an error
+    may lie with the machine and not the file.
 
     Args:
         paths: Files, or entries of archives; consumed lazily. What was left out becomes a row with its reason as the

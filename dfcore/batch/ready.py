@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfcore import workspace
-from dfcore.batch.names import AUTO, RUN
+from dfcore.batch.names import RUN, choices
 from dfcore.confidence import ErrorBudget, Policy
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
-from dfcore.detectors.library import answering, find_bundle, list_bundles
 from dfcore.detectors.remembered import card_sha256
 from dfcore.engines.base import EngineName
-from dfcore.errors import InputError
 from dfcore.evaluation import thresholds_for
 
 
@@ -47,7 +44,7 @@ def make_ready(
     """Loads detectors.
 
     Args:
-        names: Names in the library, bundles or runs, "run:ID" for a run's; or `AUTO` alone.
+        names: Names in the library, bundles or runs, "run:ID" for a run's; or "auto" alone.
         budget: The error budget for a card; None for the card's own.
         ignore_ood: Whether images that are out of distribution are decided too.
         engine: See `Detector.load`.
@@ -63,22 +60,3 @@ def make_ready(
         thresholds = thresholds_for(detector.folder, detector.card, wanted) if wanted else None
         policies[name] = Policy(thresholds, ignore_ood)
     return Ready(detectors, policies)
-
-
-def choices(names: Sequence[str]) -> list[str]:
-    """The names of detectors, `AUTO` replaced; checks that each is there.
-
-    Raises:
-        InputError: If one is missing, or there is none to choose from.
-    """
-    if list(names) != [AUTO]:
-        for name in names:
-            find_bundle(name.removeprefix(RUN))
-        return list(names)
-    found = [path.name for path in answering(list_bundles())]
-    if not found:
-        raise InputError(
-            f"There is no detector in {workspace.models_dir()} to choose from; those of the demonstration set answer "
-            "only by their name."
-        )
-    return found

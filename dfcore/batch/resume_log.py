@@ -132,6 +132,11 @@ class ResumeLog:
         """Number of files done: earlier rows matched by `strike`, and rows added."""
         return self._struck + self._new
 
+    @property
+    def added(self) -> int:
+        """Number of rows added by this process."""
+        return self._new
+
     def strike(self, found: ToJudge) -> bool:
         """Whether an earlier row is of this file as it is now, or of what was left out; each earlier row matches once.
 

@@ -113,7 +113,7 @@ def iter_sources(folder: Path, records: Iterable[dict[str, Any]]) -> Iterator[To
             for found in zip_reader.entries(folder / file, name):
                 yield _within(found, file) if isinstance(found, Entry) else found
         elif record["kind"] == "address":
-            yield Entry(name, partial(addresses.fetch, name, folder / file), f"from {name}", ("file", file))
+            yield Entry(name, partial(_fetched, name, folder / file), f"from {name}", ("file", file))
         else:
             yield Entry(name, partial(decoder.read_bytes, folder / file), f"in {file}", ("file", file))
 
@@ -133,7 +133,7 @@ def in_words(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Checks that a file of so many bytes fits on the disk.
+    """Checks that so many bytes fit on the disk, 0 for what rows may take.
 
     Raises:
         StorageError: If not; says how much there is.
@@ -141,9 +141,9 @@ def require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + FREE_BYTES:
         raise StorageError(
-            f"There is no space for {size / 2**20:,.0f} MB: {free / 2**20:,.0f} MB are free on the disk of {folder}, "
-            f"and {FREE_BYTES // 2**20} MB stay free for rows. Delete old batches, or judge a folder, which is not "
-            "copied."
+            f"There is no space for {f'{size / 2**20:,.0f} MB' if size else 'more rows'}: {free / 2**20:,.0f} MB are "
+            f"free on the disk of {folder}, of which {FREE_BYTES // 2**20} MB stay free. Delete old batches, or judge "
+            "a folder, which is not copied."
         )
 
 
@@ -160,6 +160,11 @@ def _in_path(path: Path) -> Iterator[ToJudge]:
         yield from iter_to_judge([path])
     except InputError as error:  # It was there when the batch was asked for.
         yield LeftOut(str(path), str(error))
+
+
+def _fetched(address: str, path: Path) -> bytes:
+    require_space(path.parent, decoder.MAX_BYTES)
+    return addresses.fetch(address, path)
 
 
 def _within(entry: Entry, file: str) -> Entry:

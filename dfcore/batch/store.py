@@ -10,8 +10,7 @@ from pathlib import Path
 from dfcore import workspace
 from dfcore.batch import sources as what
 from dfcore.batch.job import Batch, BatchStatus, Options, Request, now
-from dfcore.batch.names import AUTO
-from dfcore.batch.ready import choices
+from dfcore.batch.names import AUTO, choices
 from dfcore.batch.sources import Source
 from dfcore.confidence import ErrorBudget
 from dfcore.errors import BatchError, DfcoreError, InputError

@@ -9,7 +9,6 @@ from PIL import Image
 
 from dfcore.utils.files import share
 
-SIDE = 160
 _QUALITY = 80
 _MOST_BYTES = 1 << 20
 

@@ -75,15 +75,16 @@ class Directory:
     """The entries of an archive; can be gone through several times.
 
     Attributes:
+        begin: Where it begins in the file.
         trouble: Why the last time did not reach all of them, as a sentence; "" if it did.
     """
 
     def __init__(self, file: IO[bytes], begin: int, end: int, shift: int, count: int):
-        self._file, self._begin, self._end, self._shift, self._count = file, begin, end, shift, count
+        self._file, self.begin, self._end, self._shift, self._count = file, begin, end, shift, count
         self.trouble = ""
 
     def __iter__(self) -> Iterator[Listed]:
-        self.trouble, at, number = "", self._begin, 0
+        self.trouble, at, number = "", self.begin, 0
         while at + _ENTRY.size <= self._end:
             if number == MOST_ENTRIES:
                 left = max(self._count - number, 1)

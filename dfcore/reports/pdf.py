@@ -28,7 +28,7 @@ _HIGHEST, _WIDEST = 9.5, 8.3
 # Characters of a table that stays on one page.
 _SHORT = 1500
 # Share of the narrowest column of a table, where the widest has 48.
-_NARROWEST = 13
+_NARROWEST = 18
 _SPELLED = (
     "Characters that this PDF's fonts lack are written as their Unicode numbers, such as ⟨U+6F22⟩. The report in HTML "
     "shows them."

@@ -24,7 +24,6 @@ _ROUND = 1024
 _TRIES = 3
 # The pause between two looks is so many times as long as a look, however many files there are.
 _REST = 20
-_PREVIEW = 256
 _NO_PICTURE = {
     Kind.VIDEO: "A video; extract the frames that are to be judged.",
     Kind.ARCHIVE: "An archive; unpack it first.",
@@ -117,7 +116,7 @@ class Watcher:
                 self._write(one, _row_without(one, reason))
             else:
                 pictures[one.path] = one
-        options = BatchOptions(policies=self._ready.policies, preview_side=_PREVIEW, signed=True)
+        options = BatchOptions(policies=self._ready.policies, signed=True)
         for batch in judge_files(_until(pictures, stop), self._ready.detectors, options):
             self._take(batch, pictures)
         return len(arrived) > len(todo)

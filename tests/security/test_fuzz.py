@@ -48,6 +48,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.icc import profile
+from tests.security.hostile_zips import archive, traps
 
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
 _OUT = os.environ.get("FUZZ_OUT")
@@ -652,6 +653,55 @@ def _check_archive(data: bytes) -> str:
     refused = [isinstance(one, str) for one in text]
     assert all(refused) or text[0] == text[1], f"from memory {text[0]!r:.300}, from a file {text[1]!r:.300}"
     return "refused" if refused[0] else "read"
+
+
+# === Archives of pictures ===
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_picture_members = st.builds(lambda member: member._replace(content=_PNG + member.content), _members)
+_picture_zips = st.builds(
+    _zip_of,
+    st.lists(_picture_members | _members, max_size=6),
+    st.sampled_from((b"", b"", b"MZ")),
+    st.sampled_from((b"", b"", b"comment", b"PK\5\6" + bytes(18))),
+    st.tuples(_lie.map(lambda n: None if n is None else n % 2**16), _lie),
+)
+
+
+@functools.cache
+def _picture_zip_seeds() -> list[bytes]:
+    made = [one for one in traps(0) if len(one.data) < 4000 and len(one.name) < 100]
+    return [archive(made[start : start + 6]) for start in range(0, len(made), 6)]
+
+
+@_check("archives of pictures")
+def _check_pictures_in_archive(data: bytes) -> str:
+    from dfcore.batch.entries import Entry
+    from dfcore.batch.zip_directory import MOST_ENTRIES
+    from dfcore.batch.zip_reader import entries, read_entry
+    from dfcore.errors import ImageError
+
+    path = Path(tempfile.gettempdir()) / "pictures.zip"
+    path.write_bytes(data)
+    found = list(entries(path, "shown.zip"))
+    assert 0 < len(found) <= min(MOST_ENTRIES, len(data)) + 2
+    names = [one.name if isinstance(one, Entry) else one.path for one in found]
+    assert all(name.isprintable() and len(name) < 300 for name in names)
+    read = 0
+    for one in found:
+        if not isinstance(one, Entry):
+            _message(ImageError(one.reason))
+            continue
+        try:
+            content = one.read()
+        except ImageError as error:
+            _message(error)
+            continue
+        kind, _, offset, digest = one.origin
+        assert kind == "zip" and content and len(content) <= 2**26
+        assert read_entry(path, int(offset), str(digest)) == one.read() == content
+        read += 1
+    return "read" if read else "refused"
 
 
 # === Folders of images ===
@@ -1592,6 +1642,7 @@ class Target(NamedTuple):
 TARGETS: dict[str, Target] = {
     "images": Target(lambda lab: _images(), 250),
     "archives": Target(lambda lab: _made_zips | _bent(_zip_seeds, _zip_cuts), 200),
+    "archives of pictures": Target(lambda lab: _picture_zips | _bent(_picture_zip_seeds, _zip_cuts), 200),
     "folders": Target(lambda lab: _trees, 30),
     "manifests": Target(lambda lab: _manifests, 30),
     "cards": Target(lambda lab: _bent_cards, 150),

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,11 +27,12 @@ import pytest
 from dfcore.batch import predict as batch_predict
 from dfcore.batch.predict import BatchOptions, predict_files
 from dfcore.batch.resume_log import ResumeLog
-from dfcore.batch.writers import COLUMNS, FORMATS, write_rows
+from dfcore.batch.writers import COLUMNS, FORMATS, write_left_out, write_rows
 from dfcore.cli import main
 from dfcore.commands.base import INCOMPLETE
 from dfcore.commands.terminal import progress_bar
 from dfcore.confidence import DecisionThresholds, Policy
+from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.listing import iter_images, list_images
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
@@ -447,6 +448,28 @@ def made_rows(count: int):
     for number in range(count):
         row = {name: f"{name} {number}" for name in COLUMNS}
         yield row | {"path": f"{number}.png", "score": number / 3, "error": None, "label": "fake", "unlike": []}
+
+
+FORMULAS = ("=cmd|' /C calc'!A0.png", "+1.png", "-1.png", "@SUM(1).png", "\t=1.png", "\r=1.png", "＝1.png")
+
+
+def test_no_text_of_strangers_is_a_formula_in_a_table(tmp_path):
+    """Wherever it stands: in names, in reasons, and in what was left out."""
+    rows = [row | dict.fromkeys(("path", "reason", "error"), name)
+            for name, row in zip(FORMULAS, made_rows(len(FORMULAS)), strict=True)]  # fmt: skip
+    write_rows(tmp_path / "X.csv", rows)
+    write_left_out(tmp_path / "X.csv", [LeftOut(name, name) for name in FORMULAS], rows)
+    for name in ("X.csv", "X.csv.left-out.csv"):
+        with open(tmp_path / name, encoding="utf-8", newline="") as file:
+            _, *lines = csv.reader(file)
+        assert len(lines) == len(FORMULAS)
+        for line, formula in zip(lines, FORMULAS, strict=True):
+            assert line[0] == f"'{formula}"
+            assert all(cell == f"'{formula}" for cell in line if formula in cell)
+    for suffix in (".jsonl", ".parquet"):
+        write_rows(tmp_path / f"X{suffix}", rows)
+        read_table = pd.read_parquet if suffix == ".parquet" else partial(pd.read_json, lines=True)
+        assert read_table(tmp_path / f"X{suffix}").path.tolist() == list(FORMULAS), "nobody runs them there"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

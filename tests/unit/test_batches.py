@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dfcore.batch import worker
 from dfcore.batch.job import Batch, Options
 from dfcore.batch.query import Query
 from dfcore.batch.sources import Address, FromPath, Upload
@@ -20,6 +21,8 @@ from dfcore.batch.writers import COLUMNS
 from dfcore.cli import main
 from dfcore.errors import AccessError, BatchError, ImageError, InputError, StorageError
 from dfcore.runs import State
+from dfcore.runs.process import identity
+from dfcore.utils.files import lock as make_lock
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import make_image
 
@@ -51,6 +54,26 @@ def at_rest(batch: Batch, *, until=lambda status: not status.state.active):
         assert time.monotonic() < end, f"{status}\n{batch.log_tail()}"
         time.sleep(0.05)
     return status
+
+
+def judging(wanted: int):
+    """Whether a process has judged so many, or has come to rest."""
+    return lambda status: not status.state.active or (status.phase == "judging" and status.done >= wanted)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Batches are judged by this process before `start` and `resume` return, which saves the start of another."""
+
+    def judge(batch: Batch) -> None:
+        me = identity()
+        batch.claim(int(me["pid"]), me["started"], ended=None)
+        mine = Batch(batch.folder, (me["pid"], me["started"]))
+        lock = make_lock(batch.folder.parent / ".judging.lock")
+        worker._conduct(mine, lock)
+        lock.release(force=True)
+
+    monkeypatch.setattr("dfcore.batch.store.launch", judge)
 
 
 def packed(folder: Path, *more: tuple[str, bytes]) -> io.BytesIO:
@@ -92,7 +115,7 @@ def test_a_batch_judges_folders_uploads_and_archives_in_a_process_of_its_own(sto
     assert not list(store)
 
 
-def test_a_batch_has_the_rows_of_the_command(store, pictures, tmp_path):
+def test_a_batch_has_the_rows_of_the_command(store, pictures, tmp_path, here):
     (tmp_path / "many.zip").write_bytes(packed(pictures, ("note.txt", b"hello")).getvalue())
     asked = [str(pictures), str(tmp_path / "many.zip")]
     assert main(["predict", "small", *asked, "--out", str(tmp_path / "rows.jsonl")]) == 3
@@ -110,7 +133,7 @@ def test_a_batch_has_the_rows_of_the_command(store, pictures, tmp_path):
 # === Interrupted ===
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_batch_that_was_killed_or_stopped_goes_on_with_each_file_judged_once(number, store, tmp_path):
     folder = tmp_path / "many"
     for seed in range(400):
@@ -118,7 +141,7 @@ def test_a_batch_that_was_killed_or_stopped_goes_on_with_each_file_judged_once(n
     batch = store.start([FromPath(folder), Upload("in.zip", packed(folder))], ["small"])
     times = 0
     for wanted in (100, 200, 300):
-        status = at_rest(batch, until=lambda one, wanted=wanted: one.done >= wanted or not one.state.active)
+        status = at_rest(batch, until=judging(wanted))
         if status.state.active:
             os.kill(int(status.pid), number)
             status = at_rest(batch)
@@ -192,7 +215,7 @@ def test_without_space_nothing_is_spooled(store, pictures, monkeypatch):
     assert list(store.folder.iterdir()) == []
 
 
-def test_what_is_too_large_is_a_row_with_its_reason(store, pictures, monkeypatch):
+def test_what_is_too_large_is_a_row_with_its_reason(store, pictures, monkeypatch, here):
     monkeypatch.setattr("dfcore.batch.sources.MOST_ZIP_BYTES", 1000)
     batch = store.start([Upload("many.zip", packed(pictures)), FromPath(pictures / "1.png")], ["small"])
     at_rest(batch)
@@ -205,13 +228,14 @@ def test_what_is_too_large_is_a_row_with_its_reason(store, pictures, monkeypatch
 # === Closing ===
 
 
-def test_pictures_are_deleted_when_their_time_is_up(store, pictures, monkeypatch):
+def test_pictures_are_deleted_when_their_time_is_up(store, pictures, monkeypatch, here):
     uploads = [Upload("same.png", io.BytesIO((pictures / f"{number}.png").read_bytes())) for number in range(2)]
     batch = store.start(uploads, ["small"])
     at_rest(batch)
     assert [row["path"] for row in batch.rows().rows] == ["same.png", "same.png (2 of this name)"]
     assert [one.status().closed for one in store] == [""]
-    monkeypatch.setattr("dfcore.batch.store.time.time", lambda: batch.status().ended + 24 * 3600 + 1)
+    later = batch.status().ended + 24 * 3600 + 1
+    monkeypatch.setattr("dfcore.batch.store.time.time", lambda: later)
     assert [one.status().closed for one in store] == ["by age"]
     assert not batch.spool.exists() and not batch.thumbnails.exists()
     assert batch.rows().total == 2
@@ -228,7 +252,7 @@ def test_an_active_batch_is_neither_closed_nor_deleted(store, pictures):
     at_rest(batch)
 
 
-def test_a_changed_file_is_not_taken_for_the_one_that_was_judged(store, pictures):
+def test_a_changed_file_is_not_taken_for_the_one_that_was_judged(store, pictures, here):
     batch = store.start([FromPath(pictures / "1.png")], ["small"])
     at_rest(batch)
     (row,) = batch.rows().rows
@@ -243,7 +267,7 @@ def test_a_changed_file_is_not_taken_for_the_one_that_was_judged(store, pictures
 # === Remembered ===
 
 
-def test_verdicts_are_remembered_once_unless_nobody_wants_them(store, pictures, monkeypatch):
+def test_verdicts_are_remembered_once_unless_nobody_wants_them(store, pictures, monkeypatch, here):
     from dfcore.cases import Query as CasesQuery
     from dfcore.cases import open_store
 

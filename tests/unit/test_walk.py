@@ -262,7 +262,7 @@ def test_each_of_the_rest_has_its_reason(tmp_path):
     images, told = seen(tmp_path)
     assert images == ["1.png"]
     assert told == {
-        "a.zip": "An archive; unpack it first.",
+        "a.zip": "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",
         "b.MOV": "A video; extract the frames that are to be judged.",
         "*.txt": "2 files: no picture.",
         "list.json": "no picture.",
