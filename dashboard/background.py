@@ -169,3 +169,8 @@ def align_key(root: Path) -> str:
 def neutralise_key(root: Path) -> str:
     """Key of the background work that makes a neutralised copy of a data set."""
     return f"neutralise {root}"
+
+
+def again_key(case: int | None, who: str) -> str:
+    """Key of the background work that judges pictures of a case, or all, again for somebody."""
+    return f"again {case} {who}"

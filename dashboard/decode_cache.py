@@ -7,11 +7,14 @@ import numpy as np
 from dashboard.recent import Recent
 from dfcore.errors import DfcoreError, ImageError
 from dfcore.imaging import ImageFacts, PreparedImage, PreprocessSpec, sandbox
+from dfcore.imaging.signature import Signature
 from dfcore.utils.files import sha256_bytes
 
 # Longest side of a preview in pixels, and maximum number of cached images.
 SIDE, _MOST = 900, 16
 _cache: Recent[PreparedImage] = Recent(_MOST)
+# What is small enough to be known of every picture of many sessions.
+_described: Recent[tuple[ImageFacts, tuple[str, str]]] = Recent(4_096)
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
@@ -51,8 +54,29 @@ def facts(data: bytes) -> ImageFacts:
     return result
 
 
+def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
+    """Properties of an image file, and perceptual hashes of image and mirror image; raises like `prepare`."""
+    known = _described.get(sha256_bytes(data))
+    if isinstance(known, DfcoreError):
+        raise known
+    if known is not None:
+        return known
+    image = prepare(data)
+    assert image.facts is not None and image.signature is not None  # Set for every image decoded here.
+    return image.facts, _hashes(image.signature)
+
+
 def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
     try:
-        return sandbox.prepare(data, specs, SIDE)
+        result = sandbox.prepare(data, specs, SIDE, signed=True)
     except ImageError as error:
         return error
+    if result.facts is not None and result.signature is not None:
+        _described.keep(result.facts.sha256, (result.facts, _hashes(result.signature)))
+    return result
+
+
+def _hashes(signature: Signature) -> tuple[str, str]:
+    """Perceptual hashes of an image and of its mirror image, of 16 hexadecimal digits."""
+    whole, mirrored = (f"{int(one):016x}" for one in signature.hashes)
+    return whole, mirrored

@@ -13,7 +13,7 @@ from dfcore.confidence import Policy
 from dfcore.errors import DfcoreError
 from dfcore.utils import extras
 
-_FORMATS = {"HTML": (".html", "text/html"), "PDF": (".pdf", "application/pdf")}
+FORMATS = {"HTML": (".html", "text/html"), "PDF": (".pdf", "application/pdf")}
 _HELP = (
     "Picture, heat-map, verdict, what the file says of itself, figures, limits, versions, and how to repeat it, in one "
     "file to hand over. It is made when you press this, which takes some seconds."
@@ -47,7 +47,7 @@ def show(entries: list[detectors.Entry], picture: Picture, strictness: verdict.S
         st.session_state.get("inspect_method") or "gradcam", roles.who(),
     )  # fmt: skip
     with st.container(horizontal=True):
-        for title, (suffix, mime) in _FORMATS.items():
+        for title, (suffix, mime) in FORMATS.items():
             missing = suffix == ".pdf" and not extras.installed("typst")
             lacks = f" This server lacks typst: {extras.install('pdf')}" if missing else ""
             st.download_button(

@@ -52,7 +52,7 @@ def change(entry: detectors.Entry) -> None:
 def confirm_delete(entry: detectors.Entry) -> None:
     st.markdown(f"**{widgets.plain(entry.title)}** will be deleted permanently.")
     if told := cited(entry.folder):
-        st.warning(widgets.plain(told))
+        st.warning(widgets.plain(told), icon=":material/folder_open:")
     others = {other.key: other.title for other in detectors.library()[0] if other.key != entry.key}
     successor = None
     if default_name() == entry.key and others:

@@ -30,6 +30,8 @@ _GONE = (
     "evaluate?threshold=abc", "evaluate?detector=promoted&split=test&threshold=0.25", "evaluate?split=", "no-such-page",
     "evaluate?detector=small&threshold=0.9&threshold=0.1", "inspect?detector=nobody", "inspect?detector=..%2F..%2Fetc",
     "datasets?dataset=%2Fgone", "train?dataset=%2Fgone&run=gone", "models?detector=gone", "?detector=%00",
+    "cases?case=999", "cases?case=1", "cases?case=-1", "cases?case=%3Cb%3E", "cases?picture=gone", "cases?view=nothing",
+    "cases?view=log&case=2", "cases?picture=gone&beside=gone&case=1",
 )  # fmt: skip
 _BENT = ("", "gone", "-1", "1e400", "..", "x" * 300, "é", "null", "[]", "1")
 _UPLOAD_SECONDS = 60

@@ -9,6 +9,7 @@ from tests.e2e.server import dashboard, settle
 
 pytestmark = pytest.mark.browser
 _WIDTHS = {1440: 900, 390: 844}
+_CASES = ("cases?view=pictures", "cases?view=changed", "cases?view=log", "cases?case=1")
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,15 @@ def all_findings(browser, address: str, scheme: str, width: int, upload) -> dict
     page = context.new_page()
     page.set_default_timeout(60_000)
     found = {}
-    for name in PAGES:
+    for name in (*PAGES, *_CASES):
         page.goto(f"{address}/{name}")
         settle(page)
         found |= looked_at(page, name or "home")
+        if name == "cases?view=pictures" and page.get_by_test_id("stDataFrame").count():
+            box = page.get_by_test_id("stDataFrame").first.bounding_box()
+            page.mouse.click(box["x"] + 150, box["y"] + 60)
+            settle(page)
+            found |= looked_at(page, "cases, a picture")
         if name == "inspect" and page.get_by_test_id("stFileUploaderDropzoneInput").count():
             page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(str(upload))
             settle(page)

@@ -5,12 +5,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from dfcore.cases import Judgement, Picture, Store
 from dfcore.detectors import library
 from dfcore.runs import Run, RunStore
+from dfcore.utils.files import sha256_bytes
 from tests.conftest import make_image
 from tests.e2e.server import ROOT, command
 
 LONG_NAME = "Portraits of the press archive, second attempt with the larger crops and without the agency's watermarks"
+
+STRANGE = "<b>x</b> [l](http://e.example) `c` $x$ :red[y] \N{RIGHT-TO-LEFT OVERRIDE}gpj.exe"
 
 
 def fill(workspace: Path) -> None:
@@ -30,6 +34,7 @@ def fill(workspace: Path) -> None:
     _unfinished(finished[0])
     command(workspace, "data", "audit", str(workspace / "damaged"), "--no-networks")
     command(workspace, "cross-eval", "promoted", "small", "--data-root", str(demo))
+    remember(workspace, demo)
 
 
 def _other_data_sets(workspace: Path, demo: Path) -> None:
@@ -45,6 +50,40 @@ def _other_data_sets(workspace: Path, demo: Path) -> None:
         copy.write_bytes(content if number % 20 else content[: 5 * number])
     listed = [workspace / name for name in ("unknown", "damaged", "deleted")]
     (workspace / "data" / "registered.json").write_text(json.dumps([str(demo), *map(str, listed)]))
+
+
+def remember(workspace: Path, demo: Path) -> None:
+    """Fills the store of cases: pictures that were judged, decided on, noted and filed, some of them kept."""
+    with Store(f"sqlite:///{workspace / 'cases' / 'cases.db'}", workspace / "cases" / "images") as store:
+        files = sorted(demo.rglob("*.jpg"))[:60]
+        known = {sha256_bytes(file.read_bytes()): file for file in files}
+        store.remember_many(_judged(sha256, file, number) for number, (sha256, file) in enumerate(known.items()))
+        names = list(known)
+        for number, title in enumerate((LONG_NAME, STRANGE, "Closed")):
+            case = store.create_case(title, by="ada@example.org", tags=["press"] * (not number))
+            store.file(case.id, names[10 * number : 10 * number + 12], by="ada@example.org")
+        store.change_case(case.id, by="ada@example.org", closed=True)
+        for number, sha256 in enumerate(names[:20]):
+            decided = ("real", "fake", "undecided")[number % 3]
+            store.decide(sha256, decided, by="eve@example.org", case=1 if number < 12 else None, why=STRANGE)
+            store.keep_image(sha256, known[sha256].read_bytes(), by="eve@example.org")
+        store.note(f"{STRANGE}\nsecond line", by=STRANGE, picture=names[0], case=1)
+        store.note(STRANGE, by="eve@example.org", case=1)
+        store.tag("harbour", by="eve@example.org", picture=names[0])
+
+
+def _judged(sha256: str, file: Path, number: int) -> tuple[Picture, Judgement]:
+    """A verdict on a picture, by a detector that is there and by one that is gone in turn."""
+    score = number / 60
+    finding = "fake" if score > 0.8 else "no_sign" if score < 0.2 else "inconclusive"
+    name = STRANGE if number == 3 else file.name
+    facts = {"format": "JPEG", "width": 64, "height": 64, "bytes": file.stat().st_size}
+    return Picture(sha256, sha256_bytes(sha256.encode()), sha256[:16], name, **facts), Judgement(
+        sha256, "promoted" if number % 2 else "gone", "c" * 64, name=name, by="eve@example.org", title="A detector",
+        model_sha256="d" * 64, tool="0.7.0", engine="openvino", score=score, logit=score, finding=finding,
+        decision="fake" if finding == "fake" else "inconclusive",
+        thresholds={"real_below": 0.2, "fake_from": 0.8, "says_real": False}, via="batch" if number % 3 else "inspect",
+    )  # fmt: skip
 
 
 def _trained(workspace: Path, demo: Path, name: str) -> Run:

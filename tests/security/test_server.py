@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dashboard import (
     actions,
+    case_actions,
     detectors,
     error_reporting,
     inference_queue,
@@ -475,12 +476,17 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
+MODULES = (actions, case_actions)
 ACTIONS = {
     name: function
-    for name, function in vars(actions).items()
-    if callable(function) and hasattr(function, "__wrapped__") and function.__module__ == actions.__name__
+    for module in MODULES
+    for name, function in vars(module).items()
+    if callable(function) and hasattr(function, "__wrapped__") and function.__module__ == module.__name__
 }
-OF_ANALYSTS = {"require_judging", "require_measuring", "write_notes", "pack"}
+OF_ANALYSTS = {
+    "require_judging", "require_measuring", "write_notes", "pack", "remember", "keep_image", "decide", "note",
+    "set_tags", "create_case", "file_in", "take_out", "change_case", "start_judging_again", "keep_judged_again",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -505,8 +511,9 @@ def test_an_analyst_judges_measures_notes_and_passes_on_and_nothing_else(as_role
 def test_no_action_is_without_a_role():
     public = {
         name
-        for name, value in vars(actions).items()
-        if callable(value) and getattr(value, "__module__", "") == actions.__name__ and not name.startswith("_")
+        for module in MODULES
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", "") == module.__name__ and not name.startswith("_")
     }
     assert public - {"needs"} == set(ACTIONS)
     assert len(ACTIONS) >= 16
@@ -526,13 +533,18 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
     assert "Registering" not in (log.read_text() if log.exists() else "")
 
 
-# What changes something or takes the machine's time; only `dashboard.actions` may call it.
+# What changes something or takes the machine's time; only the modules of actions may call it.
 FUNCTIONS = {
     "start", "resume", "estimate", "launch", "create", "promote", "rename", "delete", "set_default", "write_bundle",
     "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit", "make",
     "neutralise",
 }  # fmt: skip
-METHODS = {"request_stop", "write_notes", "delete", "claim", "create"}
+METHODS = {"request_stop", "write_notes", "delete", "claim", "create", "hand_over", "remember_many", "create_case",
+           "change_case", "take_out", "keep_image", "drop_image", "delete_case", "prune"}  # fmt: skip
+# Of the store of cases alone: elsewhere the same words mean something else.
+STORES = {"store", "cases", "open_store"}
+OF_STORES = {"remember", "file", "note", "decide", "tag", "untag", "forget", "restore"}
+ALLOWED = {"actions.py", "case_actions.py"}
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.py")])
 
 
@@ -552,7 +564,12 @@ def offences(source: str) -> list[str]:
             while isinstance(base, (ast.Attribute, ast.Call)):
                 base = base.func if isinstance(base, ast.Call) else base.value
             name = base.id if isinstance(base, ast.Name) else ""
-            if (name in of_dfcore and node.attr in FUNCTIONS) or (name != "actions" and node.attr in METHODS):
+            of_actions = name in {module.__name__.rpartition(".")[2] for module in MODULES}
+            if (
+                (name in of_dfcore and node.attr in FUNCTIONS)
+                or (not of_actions and node.attr in METHODS)
+                or (name in STORES and node.attr in OF_STORES)
+            ):
                 result.append(f"{node.lineno}: {ast.unparse(node)}")
     return result
 
@@ -560,8 +577,10 @@ def offences(source: str) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_only_actions_change_anything(path):
     result = offences(path.read_text())
-    if path.name == "actions.py":
-        assert len(result) >= 10, "the test has lost its sight"
+    if path.name in ALLOWED:
+        assert len(result) >= 6, "the test has lost its sight"
+    elif path.name == "memory_writer.py":  # What `case_actions` hands over, it writes.
+        assert [line.rpartition(" ")[2] for line in result] == ["store.remember_many"]
     else:
         assert result == []
 
@@ -585,6 +604,11 @@ OFFENCES = [
     "from dfcore.datasets.reading import remember",
     "from dfcore.audit import stored\nstored.keep(root, found)",
     "from dfcore.audit.run import audit",
+    "store.decide(picture, 'fake', by='x')",
+    "from dfcore.cases import open_store\nopen_store().note('x', by='y')",
+    "from dfcore.cases import open_store\ncases = open_store()\ncases.file(1, [], by='y')",
+    "memory_writer.hand_over([], 'x')",
+    "kept.keep_image(a, b, by='x')",
 ]
 
 
@@ -595,6 +619,7 @@ def test_an_action_past_the_roles_would_be_seen(source):
 
 def test_what_only_looks_alike_is_no_offence():
     assert not offences("import pandas as pd\npd.DataFrame().rename(columns={})\nactions.delete_run('x')\nbar.start()")
+    assert not offences("dialogs.decide('x')\ncase_actions.delete_case(1, 'x')\nstore.search()\nmemory.remember([])")
 
 
 # === Turns ===
