@@ -1,7 +1,7 @@
 """Uploads of many files or of a ZIP as large as a disk allows: the browser sends slices, which go to disk at once.
 
-Streamlit's own uploader holds what it gets in memory until its session ends. Here only one slice is in memory at a time.
-It takes the same way as any upload of Streamlit's, with its checks; what comes of it needs the right to judge.
+Streamlit's own uploader holds what it gets in memory until its session ends. Here only one slice is in memory at a
+time. It takes the same way as any upload of Streamlit's, with its checks; what comes of it needs the right to judge.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import actions, error_reporting, streamlit_private, upload_spool, viewer, widgets
-from dashboard.upload_spool import Spool
+from dashboard.upload_spool import MOST_BYTES, MOST_FILES, Spool
 from dfcore.errors import DfcoreError, InputError
 
 _KEY, _SPOOL, _ERROR, _ID = "big_upload", "big_upload_spool", "big_upload_error", "big_upload_id"
@@ -58,8 +58,8 @@ def _told(spool: Spool | None) -> dict[str, Any]:
     if spool is None:
         return {
             "id": "", "at": 0, "total": 0, "words": "Drop pictures, a folder or a ZIP here.",
-            "small": f"Pictures up to 64 MB each, ZIP files up to 2 GB; at most {upload_spool.MOST_BYTES // 2**30} GB and "
-            f"{upload_spool.MOST_FILES:,} files at a time. For more, name a folder on the server instead.",
+            "small": f"Pictures up to 64 MB each, ZIP files up to 2 GB; at most {MOST_BYTES // 2**30} GB and "
+            f"{MOST_FILES:,} files at a time. For more, name a folder on the server instead.",
         }  # fmt: skip
     address, file_id = ("", "") if spool.complete else streamlit_private.slice_address()
     count, size = len(spool.files), f"{spool.total / 2**20:,.1f} MB"
@@ -72,8 +72,8 @@ def _told(spool: Spool | None) -> dict[str, Any]:
         "left": [number for number in range(offered) if number not in taken],
         "words": f"{what}, {size}" + (" arrived." if spool.complete else ""),
         "small": "Choose others to put them in its place.",
-        "again": f"{spool.received / 2**20:,.0f} MB arrived before sending stopped. Choose the same files again, and it "
-        "goes on from there.",
+        "again": f"{spool.received / 2**20:,.0f} MB arrived before sending stopped. Choose the same files again, and "
+        "it goes on from there.",
     }  # fmt: skip
 
 

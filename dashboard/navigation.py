@@ -15,7 +15,10 @@ _here = threading.local()
 _ASKED = "open_dataset"
 _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "": [("home", "Home", "home", "Overview, and upload of an image")],
-    "Investigate": [("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image")],
+    "Investigate": [
+        ("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image"),
+        ("batch", "Batch", "burst_mode", "Verdicts for many images: files, a ZIP, a folder"),
+    ],
     "Build": [
         ("datasets", "Data sets", "photo_library", "Register folders; check their layout, counts and problems"),
         ("train", "Train", "model_training", "Start a training run"),

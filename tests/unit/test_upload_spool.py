@@ -51,7 +51,7 @@ def test_a_slice_that_comes_twice_counts_once_and_one_from_elsewhere_not_at_all(
 
 
 def test_more_than_was_offered_is_refused():
-    with pytest.raises(InputError, match="at most 3 further bytes. Received: 4"):
+    with pytest.raises(InputError, match=r"at most 3 further bytes\. Received: 4"):
         Spool(offer(3)).add(0, b"abcd")
 
 

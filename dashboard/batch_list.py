@@ -1,0 +1,64 @@
+"""The batches of this workspace: the one that the address names, and a list in which a click opens another."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import batches, widgets
+from dfcore.runs import readable
+
+if TYPE_CHECKING:
+    from dfcore.batch.job import Batch
+
+_KEY, _IDS = "batch_table", "batch_table_ids"
+_ROWS = 5
+
+
+def choose(every: "list[Batch]") -> "Batch":
+    """Shows the select box, and the list where there are several; returns the chosen one."""
+    titles = {batch.id: batches.title(batch) for batch in every}
+    picked = widgets.addressed("Batch", titles, "batch", help="The batch shown below; the newest comes first.")
+    if len(every) > 1:
+        place = widgets.folded(f"All {len(every):,} batches", "batch_every", icon=":material/list:")
+        if place:
+            with place:
+                _show(every, picked)
+    return next(batch for batch in every if batch.id == picked)
+
+
+def _show(every: "list[Batch]", picked: str) -> None:
+    ids = [batch.id for batch in every]
+    st.session_state[_IDS] = ids
+    st.session_state[_KEY] = {"selection": {"rows": [ids.index(picked)], "columns": [], "cells": []}}
+    column = st.column_config
+    widgets.table(
+        [_row(batch) for batch in every],
+        f"{len(every)} batches with state, pictures, verdicts and time; the shown one is selected", key=_KEY,
+        on_select=_chosen, selection_mode="single-row", height=37 + 35 * min(len(every), _ROWS),
+        column_config={
+            "Name": column.TextColumn(width="medium"),
+            "Likely fake": column.NumberColumn(help="Pictures called likely fake so far."),
+            "No verdict": column.NumberColumn(help="Pictures that could not be judged so far."),
+            "Started": column.TextColumn(help="Date and time in UTC."),
+        },
+    )  # fmt: skip
+
+
+def _chosen() -> None:
+    rows = st.session_state[_KEY]["selection"]["rows"]
+    if rows:
+        st.session_state["batch"] = st.session_state[_IDS][rows[0]]
+
+
+def _row(batch: "Batch") -> dict[str, Any]:
+    status, counts = readable(batch.status), readable(batch.counts) or {}
+    return {
+        "Name": batch.title,
+        "State": batches.STATE_WORDS[status.state] if status else "damaged",
+        "Pictures": status.done if status else None,
+        "Likely fake": counts.get("fake", 0),
+        "No verdict": counts.get("", 0),
+        "Files": ("deleted" if status.closed else "kept") if status else None,
+        "Started": f"{batch.created:%Y-%m-%d %H:%M}",
+        "By": batch.by,
+    }
