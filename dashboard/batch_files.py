@@ -118,7 +118,7 @@ def _kept(closed: str) -> str:
     if closed:
         why = "by itself, some time after it had ended" if closed == "by age" else "by request"
         return (
-            f"This batch was closed {why}: uploads and thumbnails are deleted, the rows stay. Pictures from a folder on "
+            f"This batch was closed {why}: uploads and thumbnails are deleted, the rows stay. Pictures in a folder on "
             "the server can be opened as long as they lie there unchanged."
         )
     return (
@@ -128,9 +128,9 @@ def _kept(closed: str) -> str:
 
 
 def _hours() -> float:
-    from dfcore.batch.store import hours_kept
+    from dfcore.batch.store import hours
 
-    return hours_kept()
+    return hours()
 
 
 @st.dialog("Close this batch?")

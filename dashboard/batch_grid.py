@@ -66,7 +66,7 @@ def show(batch: "Batch", view: View, *, opens: bool) -> None:
             "focus": st.session_state.pop(_FOCUS, False),
             "opens": opens,
             "label": f"Pictures {_range(view, found.total)}; arrow keys move{', Enter opens' if opens else ''}",
-            "keys": f"Arrow keys move, Page Up and Page Down turn the page{', Enter opens in Inspect' if opens else ''}.",
+            "keys": f"Arrow keys move, Page Up and Page Down turn pages{', Enter opens in Inspect' if opens else ''}.",
         },
         on_open_change=lambda: None,
         on_turn_change=_turn,

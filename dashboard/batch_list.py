@@ -15,15 +15,20 @@ _ROWS = 5
 
 
 def choose(every: "list[Batch]") -> "Batch":
-    """Shows the select box, and the list where there are several; returns the chosen one."""
+    """Shows the select box of the batches; returns the chosen one."""
     titles = {batch.id: batches.title(batch) for batch in every}
-    picked = widgets.addressed("Batch", titles, "batch", help="The batch shown below; the newest comes first.")
-    if len(every) > 1:
-        place = widgets.folded(f"All {len(every):,} batches", "batch_every", icon=":material/list:")
-        if place:
-            with place:
-                _show(every, picked)
+    picked = widgets.addressed("Batch", titles, "batch", help="The batch that is shown; the newest comes first.")
     return next(batch for batch in every if batch.id == picked)
+
+
+def show(every: "list[Batch]", picked: str) -> None:
+    """Lists the batches, where there are several, with the one of this id selected; a click shows another one."""
+    if len(every) < 2:
+        return
+    place = widgets.folded(f"All {len(every):,} batches", "batch_every", icon=":material/list:")
+    if place:
+        with place:
+            _show(every, picked)
 
 
 def _show(every: "list[Batch]", picked: str) -> None:
@@ -51,14 +56,14 @@ def _chosen() -> None:
 
 
 def _row(batch: "Batch") -> dict[str, Any]:
-    status, counts = readable(batch.status), readable(batch.counts) or {}
+    status, counts, request = readable(batch.status), readable(batch.counts) or {}, readable(lambda: batch.request)
     return {
-        "Name": batch.title,
+        "Name": request.title if request else batch.id,
         "State": batches.STATE_WORDS[status.state] if status else "damaged",
         "Pictures": status.done if status else None,
         "Likely fake": counts.get("fake", 0),
         "No verdict": counts.get("", 0),
         "Files": ("deleted" if status.closed else "kept") if status else None,
-        "Started": f"{batch.created:%Y-%m-%d %H:%M}",
-        "By": batch.by,
+        "Started": request.created.replace("T", " ")[:16] if request else None,
+        "By": request.by if request else None,
     }

@@ -7,15 +7,14 @@ import streamlit as st
 from dashboard import detectors
 from dfcore.confidence import ErrorBudget
 from dfcore.errors import DfcoreError
-from dfcore.runs import State
+from dfcore.runs import State, readable
 from dfcore.utils.texts import duration
 
 if TYPE_CHECKING:
-    from dfcore.batch.job import Batch
-    from dfcore.batch.job import BatchStatus as Status
+    from dfcore.batch.job import Batch, BatchStatus
     from dfcore.batch.store import BatchStore
 
-AUTO = "auto"
+AUTO = "auto"  # As `dfcore.batch.names.AUTO`, without importing what judges.
 STATE_WORDS = {
     State.QUEUED: "waiting", State.RUNNING: "running", State.STOPPING: "stopping", State.COMPLETED: "ended",
     State.STOPPED: "stopped", State.FAILED: "failed", State.INTERRUPTED: "interrupted",
@@ -39,10 +38,11 @@ def find(batch_id: str) -> "Batch | None":
 
 def title(batch: "Batch") -> str:
     """Title of a batch in a select box."""
-    return f"{batch.title}  ({batch.created:%Y-%m-%d %H:%M})"
+    request = readable(lambda: batch.request)
+    return f"{request.title}  ({batch.created:%Y-%m-%d %H:%M})" if request else f"{batch.id}, damaged"
 
 
-def so_far(status: "Status") -> str:
+def so_far(status: "BatchStatus") -> str:
     """How far a batch is: "1,200 of 5,000 pictures, 60 images/s, about 1 min left"."""
     total = f" of {status.total:,}" if status.total else ""
     text = f"{status.done:,}{total} {'picture' if (status.total or status.done) == 1 else 'pictures'}"

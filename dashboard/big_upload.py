@@ -62,7 +62,7 @@ def _told(spool: Spool | None) -> dict[str, Any]:
             f"{MOST_FILES:,} files at a time. For more, name a folder on the server instead.",
         }  # fmt: skip
     address, file_id = ("", "") if spool.complete else streamlit_private.slice_address()
-    count, size = len(spool.files), f"{spool.total / 2**20:,.1f} MB"
+    count, size = len(spool.files), _size(spool.total)
     what = spool.files[0].name if count == 1 else f"{count:,} files"
     taken = set(spool.places)
     offered = len(spool.files) + len(spool.refused)
@@ -71,10 +71,14 @@ def _told(spool: Spool | None) -> dict[str, Any]:
         "slice": min(_SLICE, st.get_option("server.maxUploadSize") * 2**20),
         "left": [number for number in range(offered) if number not in taken],
         "words": f"{what}, {size}" + (" arrived." if spool.complete else ""),
-        "small": "Choose others to put them in its place.",
-        "again": f"{spool.received / 2**20:,.0f} MB arrived before sending stopped. Choose the same files again, and "
+        "small": "Other files that are chosen take their place.",
+        "again": f"{_size(spool.received)} arrived before sending stopped. Choose the same files again, and "
         "it goes on from there.",
     }  # fmt: skip
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:,.1f} MB" if count >= 2**19 else f"{count / 2**10:,.1f} KB"
 
 
 def _tell_refused(spool: Spool) -> None:

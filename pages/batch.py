@@ -34,29 +34,28 @@ def show_results(batch: "Batch") -> None:
     if opens and (number := batch_grid.opened()) is not None:
         with widgets.errors():
             batch_review.open_row(batch, number, view)
-    with st.expander("Histogram of the scores", icon=":material/bar_chart:", key="batch_histogram", expanded=True):
-        batch_filters.show_histogram(batch, view)
+    if place := widgets.folded("Histogram of the scores", "batch_histogram", icon=":material/bar_chart:"):
+        with place:
+            batch_filters.show_histogram(batch, view)
     batch_grid.show(batch, view, opens=opens)
 
 
-def show_batch(every: "list[Batch]") -> None:
-    batch = batch_list.choose(every)
-    batch_progress.show(batch)
-    show_results(batch)
-    batch_files.show(batch)
-
-
-st.title("Batch")
 with widgets.errors():
     there = list(batches.store())
-    if there:
-        if place := widgets.folded("Judge further pictures", "batch_new", icon=":material/add:"):
-            with place:
-                batch_choice.show()
-        show_batch(there)
-    else:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title("Batch", width="content")
+        batch = batch_list.choose(there) if there else None
+    if batch is None:
         if asked := st.query_params.get("batch"):
             widgets.missing("Batch", asked)
         st.markdown("No batch yet. Choose many pictures, a ZIP or a folder: each picture gets a verdict, and the batch "
                     "is found again here.")  # fmt: skip
         batch_choice.show()
+    else:
+        if place := widgets.folded("Judge further pictures", "batch_new", icon=":material/add:"):
+            with place:
+                batch_choice.show()
+        batch_list.show(there, batch.id)
+        batch_progress.show(batch)
+        show_results(batch)
+        batch_files.show(batch)

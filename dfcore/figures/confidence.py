@@ -204,5 +204,7 @@ def scores_so_far(
         if 0 < place <= 1:
             side = "top left" if place > 0.5 else "top right"
             figure.add_vline(place, line=dashed, annotation_text=f"{text} {place:.3f}", annotation_position=side)
+    most = max((count for *_, count in bars), default=0)
+    figure.update_yaxes(range=[0, 1.25 * max(most, 1)], tickformat=",d", dtick=1 if most < 6 else None)
     figure.update_layout(height=190, bargap=0.05, showlegend=False)
     return figure
