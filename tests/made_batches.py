@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dfcore.batch.job import Batch, BatchStatus, Options, Request
+from dfcore.batch.thumbnails import Thumbnails
 from PIL import Image
 
-from dfcore.batch.job import Batch, BatchStatus, Options, Request
 from dfcore.batch.resume_log import ResumeLog
-from dfcore.batch.thumbnails import Thumbnails
 from dfcore.confidence import ErrorBudget
 from dfcore.runs import State
 from dfcore.utils.files import sha256_bytes, write_json
