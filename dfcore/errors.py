@@ -77,9 +77,21 @@ class MissingExtraError(InputError):
     """An optional dependency is missing; the message names the command that installs it."""
 
 
-class RunError(InputError):
+class JobError(InputError):
+    """A run or batch does not exist, or its state does not allow the operation."""
+
+
+class RunError(JobError):
     """A run does not exist, or its state does not allow the operation."""
+
+
+class BatchError(JobError):
+    """A batch does not exist, or its state does not allow the operation."""
 
 
 class StorageError(DfcoreError):
     """Writing failed, e.g. the disk is full or the folder is missing."""
+
+
+class CasesOffError(InputError):
+    """Nothing is kept of judged pictures, because the operator switched it off."""

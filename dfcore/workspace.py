@@ -1,9 +1,10 @@
 """Folders of the workbench, and which folders it may read.
 
 `DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CASES`, `DFCORE_BATCHES`, `DFCORE_CACHE` and `DFCORE_LOGS`
-override the defaults, which are subfolders of the current one. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
-command line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a
-shell on the machine can allow further folders while the server runs (`allow`); no page can.
+override the defaults, which are subfolders of the current one. `DFCORE_CASES_DATABASE` is the address of another
+database for cases. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the command line,
+every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a shell on the
+machine can allow further folders while the server runs (`allow`); no page can.
 """
 
 import os
@@ -67,6 +68,11 @@ def data_dir() -> Path:
 def cases_dir() -> Path:
     """Folder of what is remembered of judged pictures, `cases/` by default; see `keeps_cases`."""
     return _folder("DFCORE_CASES", "cases")
+
+
+def cases_database() -> str:
+    """Address of the database of cases: `cases.db` in `cases_dir`, or what `DFCORE_CASES_DATABASE` says."""
+    return os.environ.get("DFCORE_CASES_DATABASE") or f"sqlite:///{cases_dir() / 'cases.db'}"
 
 
 def keeps_cases() -> bool:

@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from dfcore.batch.entries import Entry, ToJudge
 from dfcore.confidence import Policy
 from dfcore.datasets.dataset import LeftOut
-from dfcore.datasets.walk import Found
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
@@ -37,23 +37,52 @@ class BatchOptions:
         workers: Number of files read and decoded at once; None for the number of decoding processes plus one.
         ordered: Whether rows follow the order of the files or come as soon as they are ready.
         policies: Decision policies by detector name, where they differ from the card's.
+        preview_side: Maximum side of previews in pixels; 0 for none.
+        signed: Whether the signatures of the pixels are made as well.
     """
 
     batch_size: int | None = None
     workers: int | None = None
     ordered: bool = True
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    preview_side: int = 0
+    signed: bool = False
 
 
 @dataclass(frozen=True)
-class _File:
+class File:
+    """A file as it was read.
+
+    Attributes:
+        path: What its row calls it.
+        sha256: Of its content; None if it could not be read.
+        image: The decoded image, or why there is none.
+        origin: See `Entry`; a path's own is that path.
+    """
+
     path: str | Path
     sha256: str | None
     image: PreparedImage | ImageError
+    origin: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A file with its verdict.
+
+    Attributes:
+        file: The file.
+        detector: Name of the detector that judged.
+        verdict: Its verdict.
+    """
+
+    file: File
+    detector: str
+    verdict: Verdict
 
 
 def predict_files(
-    paths: Iterable[Found], detectors: Mapping[str, Detector], options: BatchOptions | None = None
+    paths: Iterable[ToJudge], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> Iterator[list[dict[str, Any]]]:
     """Predicts on files; yields a list of rows per batch, one row per file.
 
@@ -63,24 +92,33 @@ def predict_files(
     detector was trained on this very image, see `Seen`); and accident, true, only where an error may lie with the
     machine and not the file.
 
-        Args:
-            paths: Files; consumed lazily. What was left out in a folder becomes a row with its reason as the error.
-            detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
-                `dfcore.detectors.selection`.
-            options: See `BatchOptions`.
+    Args:
+        paths: Files, or entries of archives; consumed lazily. What was left out becomes a row with its reason as the
+            error.
+        detectors: Detectors by name. With several, the verdict is that of the one that fits the image, see
+            `dfcore.detectors.selection`.
+        options: See `BatchOptions`.
     """
+    for batch in judge_files(paths, detectors, options):
+        yield [row_of(judged) for judged in batch]
+
+
+def judge_files(
+    paths: Iterable[ToJudge], detectors: Mapping[str, Detector], options: BatchOptions | None = None
+) -> Iterator[list[Judged]]:
+    """As `predict_files`, with all that is known of each file; `row_of` makes the row."""
     options = options or BatchOptions()
-    workers = options.workers or sandbox.processes() + 1
     size = options.batch_size or _batch_size(detectors)
     records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
 
-    def judge(batch: list[_File]) -> list[dict[str, Any]]:
+    def judge(batch: list[File]) -> list[Judged]:
         return _judge(batch, detectors, records, options)
 
+    workers = options.workers or sandbox.processes() + 1
     readers, network = ThreadPoolExecutor(workers), ThreadPoolExecutor(1)
     try:
-        files = _read(paths, list(detectors.values()), readers, 2 * workers, options.ordered)
-        judged: Future[list[dict[str, Any]]] | None = None
+        files = _read(paths, list(detectors.values()), readers, 2 * workers, options)
+        judged: Future[list[Judged]] | None = None
         while batch := list(islice(files, size)):
             before, judged = judged, network.submit(judge, batch)
             if before:
@@ -99,48 +137,56 @@ def _batch_size(detectors: Mapping[str, Detector]) -> int:
 
 
 def _read(
-    paths: Iterable[Found], detectors: list[Detector], readers: ThreadPoolExecutor, ahead: int, ordered: bool
-) -> Iterator[_File]:
+    paths: Iterable[ToJudge],
+    detectors: list[Detector],
+    readers: ThreadPoolExecutor,
+    ahead: int,
+    options: BatchOptions,
+) -> Iterator[File]:
     """Reads and preprocesses files, with at most `ahead` in progress."""
     specs = [detector.spec for detector in detectors]
 
-    def read(path: Found) -> _File:
-        if isinstance(path, LeftOut):
-            return _File(path.path, None, ImageError(path.reason))
+    def read(found: ToJudge) -> File:
+        if isinstance(found, LeftOut):
+            return File(found.path, None, ImageError(found.reason))
+        path, origin = (found.name, found.origin) if isinstance(found, Entry) else (found, ("file", str(found)))
         digest = None
         try:
-            content = decoder.read_bytes(path)
+            content = found.read() if isinstance(found, Entry) else decoder.read_bytes(found)
             digest = sha256_bytes(content)
-            return _File(path, digest, sandbox.prepare(content, specs))
+            image = sandbox.prepare(content, specs, options.preview_side, signed=options.signed)
+            return File(path, digest, image, origin)
         except ImageError as error:
-            return _File(path, digest, error)
+            return File(path, digest, error, origin)
 
-    coming: deque[Future[_File]] = deque()
+    coming: deque[Future[File]] = deque()
     waiting = iter(paths)
     while True:
         coming.extend(readers.submit(read, path) for path in islice(waiting, ahead - len(coming)))
         if not coming:
             return
-        if not ordered:
+        if not options.ordered:
             done = wait(coming, return_when=FIRST_COMPLETED).done
             coming = deque(sorted(coming, key=lambda future: future not in done))
         yield coming.popleft().result()
 
 
 def _judge(
-    batch: list[_File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: BatchOptions
-) -> list[dict[str, Any]]:
+    batch: list[File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: BatchOptions
+) -> list[Judged]:
     images = [file.image for file in batch]
     verdicts = [detector.judge(images, options.policies.get(name, Policy())) for name, detector in detectors.items()]
-    rows = []
+    result = []
     for file, *of_file in zip(batch, *verdicts, strict=True):
         by_name = dict(zip(detectors, of_file, strict=True))
         name = select_detector({key: one.ood for key, one in by_name.items()}, records).name
-        rows.append(_row(file, name, by_name[name]))
-    return rows
+        result.append(Judged(file, name, by_name[name]))
+    return result
 
 
-def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
+def row_of(judged: Judged) -> dict[str, Any]:
+    """The row of a file, see `predict_files`."""
+    file, verdict = judged.file, judged.verdict
     error = file.image if isinstance(file.image, ImageError) else None
     # A file may be read the next time if the system failed to, or judged if decoding it failed.
     accident = isinstance(error, TransientImageError) or (error is not None and isinstance(error.__cause__, OSError))
@@ -154,7 +200,7 @@ def _row(file: _File, name: str, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),
-        "detector": name,
+        "detector": judged.detector,
         "error": verdict.error and storable(verdict.error),
         "trained_on": None if verdict.error else verdict.seen.value,
     }

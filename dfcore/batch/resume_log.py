@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
 from filelock import Timeout
 
+from dfcore.batch.entries import Entry, ToJudge
 from dfcore.datasets.dataset import LeftOut
-from dfcore.datasets.walk import Found
 from dfcore.errors import ImageError, InputError, StorageError
 from dfcore.imaging import decoder
 from dfcore.utils.files import explained, lock, make_folder, sha256_bytes, share, stamp, sweep_of
@@ -62,6 +63,7 @@ class ResumeLog:
         moved: Number of rows from earlier runs whose files have another path now; they do not count.
         gone: Number of rows from earlier runs whose files are not there any more; they do count.
         unstamped: Whether some of its rows are of a version that did not write stamps; their files are hashed.
+        lines: Number of rows in it, with those that do not count.
     """
 
     def __init__(self, out: Path, how: Mapping[str, Any]):
@@ -73,8 +75,8 @@ class ResumeLog:
         """
         out = Path(out)
         self._out = out
-        self.path = out.with_name(f".{out.name}.journal")
-        self.judged = self.failed = self.resumed = self._struck = 0
+        self.path = journal_of(out)
+        self.judged = self.failed = self.resumed = self._struck = self.lines = 0
         self.replaced = self.moved = self.gone = self._new = 0
         self.unstamped = False
         self._how = json.loads(json.dumps(how))
@@ -130,13 +132,12 @@ class ResumeLog:
         """Number of files done: earlier rows matched by `strike`, and rows added."""
         return self._struck + self._new
 
-    def strike(self, found: Found) -> bool:
+    def strike(self, found: ToJudge) -> bool:
         """Whether an earlier row is of this file as it is now, or of what was left out; each earlier row matches once.
 
         Call it before the file is read.
         """
-        name = storable(found.path if isinstance(found, LeftOut) else found)
-        now = stamp(found) if isinstance(found, Path) else None
+        name, now = _name_and_stamp(found)
         key = _digest(name)
         entries = _unpacked(self._known.get(key, b""))
         if entries:
@@ -147,21 +148,26 @@ class ResumeLog:
                 self._known[key] = _packed(entries)
                 self._struck += 1
                 return True
-        if isinstance(found, Path):
+        if not isinstance(found, LeftOut):
             waiting = self._stamps.get(name, [])
             # Of files whose names are written alike, nobody knows later whose row it is.
             self._stamps[name] = [None] * (len(waiting) + 1) if waiting else [now]
         return False
 
-    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
         """Writes rows; they survive a kill of the process from then on.
+
+        Returns:
+            Where each of them begins in the journal.
 
         Raises:
             StorageError: If they cannot be written, e.g. because the disk is full.
         """
         stamped = [{**row, STAMP: self._stamp_of(row)} for row in rows]
+        lines = [json.dumps(row).encode() + b"\n" for row in stamped]
         try:
-            self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in stamped))
+            begins = list(accumulate(map(len, lines[:-1]), initial=self._file.seek(0, os.SEEK_END)))
+            self._file.write(b"".join(lines))
             self._file.flush()
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 os.fsync(self._file.fileno())
@@ -169,10 +175,12 @@ class ResumeLog:
         except OSError as error:
             raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         self._new += len(rows)
+        self.lines += len(rows)
         for row in stamped:
             self._count(row)
             if self.resumed and row.get("sha256"):
                 self._added.add(_digest(row["sha256"]))
+        return begins
 
     def settle(self) -> None:
         """Decides on the earlier rows that no file was found for; call it when every file has been struck or added."""
@@ -192,14 +200,12 @@ class ResumeLog:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Iterates over all rows that count, in the order written."""
+        return (row for _, _, row in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """As `rows`, with the number of each and where it begins in the journal."""
         self._file.flush()
-        with open(self.path, "rb") as file:
-            next(file)
-            for number, line in enumerate(file):
-                if number not in self._dropped:
-                    row = json.loads(line)
-                    row.pop(STAMP, None)
-                    yield row
+        return ((number, *row) for number, row in enumerate(read_journal(self.path)) if number not in self._dropped)
 
     def remove(self) -> None:
         """Deletes the journal, once its rows are in the output file."""
@@ -228,6 +234,7 @@ class ResumeLog:
                 break
             self._know(row, number)
             end += len(line)
+            self.lines += 1
         self._file.truncate(end)
         self.resumed = self.judged
 
@@ -255,16 +262,54 @@ class ResumeLog:
         self.failed += bool(row.get("error"))
 
 
-def _match(entries: list[_Entry], now: str | None, path: Path) -> _Entry | None:
+def journal_of(out: Path) -> Path:
+    """The journal of an output file."""
+    return out.with_name(f".{out.name}.journal")
+
+
+def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """All rows of a journal, each with where it begins; one that is being written ends it."""
+    with open(path, "rb") as file:
+        begin = len(file.readline())
+        for line in file:
+            row = _parsed(line) if line.endswith(b"\n") else None
+            if row is None:
+                return
+            row.pop(STAMP, None)
+            yield begin, row
+            begin += len(line)
+
+
+def read_row(path: Path, begin: int) -> dict[str, Any]:
+    """The row that begins there.
+
+    Raises:
+        OSError, ValueError: If there is none.
+    """
+    with open(path, "rb") as file:
+        file.seek(begin)
+        row = json.loads(file.readline())
+    row.pop(STAMP, None)
+    return row
+
+
+def _name_and_stamp(found: ToJudge) -> tuple[str, str | None]:
+    if isinstance(found, LeftOut):
+        return storable(found.path), None
+    return (storable(found.name), found.stamp) if isinstance(found, Entry) else (storable(found), stamp(found))
+
+
+def _match(entries: list[_Entry], now: str | None, found: Path | Entry) -> _Entry | None:
     """The row that was made of a file as it is now."""
     if now is not None:
         digest = _digest(now)
-        if found := next((entry for entry in entries if entry.stamp == digest), None):
-            return found
+        if same := next((entry for entry in entries if entry.stamp == digest), None):
+            return same
     try:
-        digest = _digest(sha256_bytes(decoder.read_bytes(path)))
+        content = found.read() if isinstance(found, Entry) else decoder.read_bytes(found)
     except ImageError:
         return None
+    digest = _digest(sha256_bytes(content))
     return next((entry for entry in entries if entry.read and entry.content == digest), None)
 
 

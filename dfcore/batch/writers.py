@@ -5,13 +5,13 @@ import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError
 from dfcore.utils.files import write_atomic, write_text
-from dfcore.utils.texts import storable
+from dfcore.utils.texts import cell, storable
 
 COLUMNS = ("path", "sha256", "score", "verdict", "label", "reason", "detector", "error", "trained_on", "finding")
 _PARQUET_ROWS = 10_000
@@ -51,7 +51,7 @@ def write_left_out(path: Path, counted: Sequence[LeftOut], rows: Iterable[dict[s
         return None
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerows([("path", "files", "reason"), *entries])
+    writer.writerows([("path", "files", "reason"), *(map(cell, entry) for entry in entries)])
     write_text(beside, text.getvalue())
     return beside
 
@@ -67,9 +67,9 @@ def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell(row[name]) for name in COLUMNS} for row in rows)
 
 
 def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -100,7 +100,7 @@ def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
 
 
-def require_numbers(paths: Sequence[Path]) -> None:
+def require_numbers(paths: Sequence[PurePath]) -> None:
     """Checks that file names are distinct numbers, as the competition's format requires.
 
     Raises:

@@ -50,12 +50,13 @@ def add(commands: Any) -> None:
 
 def _faces(options: argparse.Namespace) -> int:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_found
     from dfcore.faces import check_margin, check_options, shipped_networks
     from dfcore.utils.files import make_folder
 
     check_options(options.min_side, options.most)
     check_margin(options.margin)
-    found = FoundFiles(options.paths)
+    found = FoundFiles(options.paths, iter_found)
     total = found.count()
     shipped_networks()
     crops = Path(options.crops) if options.crops else None

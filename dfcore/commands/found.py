@@ -1,32 +1,25 @@
 """The pictures that a command was asked to read, and what it had to leave out."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from dfcore.datasets.dataset import LeftOut
-from dfcore.datasets.listing import iter_found, list_images
-from dfcore.datasets.walk import Found
+from dfcore.batch.found import Rows, T
+from dfcore.datasets.listing import list_images
 from dfcore.utils.texts import printable, storable
 
 
-class FoundFiles:
-    """The files to judge, and what is a row with its reason; counts what is neither.
+class FoundFiles(Rows[T]):
+    """The files to judge, and what is a row with its reason; counts what is neither."""
 
-    Attributes:
-        counted: What has no row, from the last time that it was gone through.
-    """
+    def __init__(self, paths: Sequence[str], find: Callable[[Sequence[str]], Iterable[T]]):
+        """Creates it.
 
-    def __init__(self, paths: Sequence[str]):
+        Args:
+            paths: As they were named.
+            find: Goes through them: `iter_found`, or `iter_to_judge` to open archives.
+        """
+        super().__init__(lambda: find(paths))
         self._paths = paths
-        self.counted: list[LeftOut] = []
-
-    def __iter__(self) -> Iterator[Found]:
-        self.counted = []
-        for found in iter_found(self._paths):
-            if isinstance(found, LeftOut) and (not found.missed or found.files > 1):
-                self.counted.append(found)
-            else:
-                yield found
 
     def count(self) -> int:
         """Number of rows.
@@ -38,11 +31,6 @@ class FoundFiles:
         if not total:
             list_images(self._paths)  # Raises the error.
         return total
-
-    @property
-    def missed(self) -> int:
-        """Number of files without a row among which there may be pictures."""
-        return sum(left.files for left in self.counted if left.missed)
 
     def tell(self) -> None:
         """Says on stderr what has no row."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfcore.batch.names import AUTO
 from dfcore.commands.base import (
     BUNDLE_HELP,
     INCOMPLETE,
@@ -16,13 +17,14 @@ from dfcore.commands.base import (
     command,
     out_file,
 )
-from dfcore.commands.predict import AUTO, load_detectors
+from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
 from dfcore.errors import ImageError
 from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.walk import Found
     from dfcore.inspection.inspect import Inspection
 
 
@@ -44,9 +46,10 @@ def add(commands: Any) -> None:
 
 def _inspect(options: argparse.Namespace) -> int:
     from dfcore.commands.found import FoundFiles
+    from dfcore.datasets.listing import iter_found
 
     out = out_file(options.html, [".html", ".htm"]) if options.html else None
-    found = FoundFiles(options.paths)
+    found = FoundFiles(options.paths, iter_found)
     total, bar = found.count(), progress_bar("inspecting")
     articles, unread = [], 0
     for number, one in enumerate(_inspections(found, options)):
@@ -68,7 +71,7 @@ def _inspect(options: argparse.Namespace) -> int:
     return INCOMPLETE if unread or found.missed else 0
 
 
-def _inspections(found: "FoundFiles", options: argparse.Namespace) -> "Iterator[Inspection]":
+def _inspections(found: "FoundFiles[Found]", options: argparse.Namespace) -> "Iterator[Inspection]":
     from dfcore.datasets.dataset import LeftOut
     from dfcore.imaging import decoder
     from dfcore.inspection.inspect import inspect, unread

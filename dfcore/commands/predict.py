@@ -5,7 +5,8 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from dfcore.commands.base import (
@@ -21,18 +22,14 @@ from dfcore.commands.base import (
     out_file,
 )
 from dfcore.commands.terminal import Progress, print_json, progress_bar
-from dfcore.errors import InputError
-from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
+    from dfcore.batch.entries import ToJudge
     from dfcore.batch.resume_log import ResumeLog
     from dfcore.commands.found import FoundFiles
     from dfcore.confidence import Policy
     from dfcore.detectors.detector import Detector
-
-# Bundle name that selects a detector for each image.
-AUTO = "auto"
 
 
 def add(commands: Any) -> None:
@@ -41,7 +38,7 @@ def add(commands: Any) -> None:
     predict.epilog = INCOMPLETE_HELP.format("every picture found has a verdict", "a picture has none, or may be missed")
     add_arch_file(predict)
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto selects the one that fits each image")
-    predict.add_argument("paths", metavar="PATH", nargs="+", help="images, or folders of images")
+    predict.add_argument("paths", metavar="PATH", nargs="+", help="images, folders of images, or ZIP archives")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
     predict.add_argument(
         "--batch-size", "--batch_size", type=at_least_one, default="auto", metavar="N",
@@ -85,15 +82,15 @@ def add(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from dfcore.batch.found import iter_to_judge
     from dfcore.batch.predict import predict_files
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.commands.found import FoundFiles
-    from dfcore.datasets.listing import iter_images
 
     out = out_file(options.out, FORMATS) if options.out else None
     if out and out.suffix.lower() == ".json":
-        require_numbers(list(iter_images(options.paths)))
-    found = FoundFiles(options.paths)
+        require_numbers(list(_names(iter_to_judge(options.paths))))
+    found = FoundFiles(options.paths, iter_to_judge)
     total = found.count()
     detectors, how = _detectors(options)
     bar = progress_bar("judging")
@@ -103,6 +100,16 @@ def _predict(options: argparse.Namespace) -> int:
     else:
         failed = _write(out, options, found, (detectors, how), total, bar)
     return INCOMPLETE if failed or found.missed else 0
+
+
+def _names(found: "Iterator[ToJudge]") -> "Iterator[PurePath]":
+    """Names of the pictures to judge."""
+    from dfcore.batch.entries import Entry
+    from dfcore.datasets.dataset import LeftOut
+
+    for one in found:
+        if not isinstance(one, LeftOut):
+            yield PurePath(one.name) if isinstance(one, Entry) else one
 
 
 def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *, as_json: bool) -> int:
@@ -125,7 +132,7 @@ def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *
 def _write(
     out: Path,
     options: argparse.Namespace,
-    found: "FoundFiles",
+    found: "FoundFiles[ToJudge]",
     ready: tuple[dict[str, Any], Any],
     total: int,
     bar: Progress,
@@ -186,57 +193,36 @@ def _detectors(options: argparse.Namespace) -> tuple[dict[str, Any], Any]:
 
 
 def load_detectors(bundle: str, options: argparse.Namespace) -> "tuple[dict[str, Detector], dict[str, Policy]]":
-    """Loads a detector, or for `AUTO` all that may be chosen, with how their scores become decisions, by name.
+    """Loads a detector, or for `auto` all that may be chosen, with how their scores become decisions, by name.
 
     Args:
-        bundle: Bundle, run, name in the library, or `AUTO`.
+        bundle: Bundle, run, name in the library, or `auto`.
         options: With engine, error budget, ignore_ood and json.
     """
-    from dfcore.confidence import Policy
-    from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import thresholds_for
+    from dfcore.batch.ready import make_ready
 
-    detectors, policies = {}, {}
-    for name in [bundle] if bundle != AUTO else _library():
-        detector = Detector.load(name, options.engine)
-        detectors[Path(name).name] = detector
+    ready = make_ready([bundle], partial(budget_of, options), ignore_ood=options.ignore_ood, engine=options.engine)
+    for name, detector in ready.detectors.items():
         record = detector.card.openvino
         lower = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}.get(detector.engine.name)
         if record and lower and not options.json:
             cost = getattr(record, lower)
-            print(f"{Path(name).name} in {lower}: on {record.images} images {cost}.", file=sys.stderr)
-        budget = budget_of(options, detector.card)
-        thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
-        policies[Path(name).name] = Policy(thresholds, options.ignore_ood)
-    return detectors, policies
+            print(f"{name} in {lower}: on {record.images} images {cost}.", file=sys.stderr)
+    return dict(ready.detectors), dict(ready.policies)
 
 
 def _identity(options: argparse.Namespace, detectors: dict[str, Any]) -> dict[str, Any]:
     """Everything the verdicts depend on; a resumed batch must match it."""
-    cards = {name: sha256_bytes(detector.card.model_dump_json().encode()) for name, detector in detectors.items()}
+    from dfcore.batch.ready import Ready
+
     return {
-        "detectors": cards,
-        "engines": {name: detector.engine.name for name, detector in detectors.items()},
+        **Ready(detectors, {}).identity(),
         "max_fpr": options.max_fpr,
         "max_fnr": options.max_fnr,
         "ignore_ood": options.ignore_ood,
         "paths": [storable(path) for path in options.paths],
         "folder": storable(Path.cwd()),
     }
-
-
-def _library() -> list[str]:
-    """Names of the library's detectors that may be chosen."""
-    from dfcore import workspace
-    from dfcore.detectors.library import answering, list_bundles
-
-    names = [path.name for path in answering(list_bundles())]
-    if not names:
-        raise InputError(
-            f"There is no detector in {workspace.models_dir()} to choose from; those of the demonstration set answer "
-            "only by their name."
-        )
-    return names
 
 
 def _in_words(row: dict[str, Any]) -> str:

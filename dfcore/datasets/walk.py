@@ -120,6 +120,12 @@ def walk_all(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
         waiting += sorted(folders, key=lambda path: path.name, reverse=True)
 
 
+def is_of_system(name: str) -> bool:
+    """Whether a file of this path is one that systems and tools put beside pictures, such as below `__MACOSX`."""
+    parts = name.replace("\\", "/").split("/")
+    return parts[-1].startswith("._") or any(part in _OF_TOOLS or part.lower() in _OF_SYSTEMS for part in parts)
+
+
 def number_first(name: str) -> tuple[int, str]:
     """Key by which 2.png is before 10.png."""
     stem = PurePath(name).stem

@@ -4,16 +4,14 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from dfcore.errors import DfcoreError, RunError, StorageError
-from dfcore.runs.process import identity
+from dfcore.errors import DfcoreError, RunError
+from dfcore.runs.detached import logging_environment, start_process
 from dfcore.runs.run import Run
-from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
-from dfcore.utils.files import explained, share, write_json
-from dfcore.utils.processes import SYSTEM_ALLOCATOR, environment
+from dfcore.utils.files import write_json
+from dfcore.utils.processes import SYSTEM_ALLOCATOR
 
 WORKER, PROBE = "dfcore.training.worker", "dfcore.training.probe"
 
@@ -71,29 +69,7 @@ def launch(run: Run) -> None:
         DfcoreError: If the process cannot be started.
         RunError: If another process is already training the run, or the run is completed.
     """
-    try:
-        with open(run.log, "ab") as log:
-            share(run.log)
-            process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, str(run.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=_environment(),
-                start_new_session=True,
-            )
-    except PermissionError as error:  # Another account's run.
-        raise StorageError(f"Run {run.id} cannot be started: {explained(error, run.log)}.") from error
-    except OSError as error:
-        run.update(state=State.FAILED, reason=f"Its process could not be started: {error}.")
-        raise DfcoreError(f"The training process could not be started: {error}.") from error
-    who = identity(process.pid)
-    _reap(process)
-    try:
-        run.claim(int(who["pid"]), who["started"], epochs=run.status().epochs)
-    except RunError:
-        process.terminate()
-        raise
+    start_process(run, WORKER, _environment(), "training", epochs=run.status().epochs)
 
 
 def estimate(config: dict, *, training_images: int, validation_images: int, timeout: float = 180) -> float:
@@ -135,12 +111,5 @@ def estimate(config: dict, *, training_images: int, validation_images: int, time
 
 
 def _environment() -> dict[str, str]:
-    # The log is UTF-8 whatever the encoding of the console; file names may not even be valid UTF-8.
-    own = environment(PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8:backslashreplace", TF_CPP_MIN_LOG_LEVEL="2")
     # Every step of training allocates the same tensors, which the dashboard's setting would make slower.
-    return own | {SYSTEM_ALLOCATOR: "0"}
-
-
-def _reap(process: subprocess.Popen) -> None:
-    """Waits for the child process in the background, so that no zombie remains in a long-lived dashboard."""
-    threading.Thread(target=process.wait, daemon=True).start()
+    return logging_environment() | {SYSTEM_ALLOCATOR: "0"}

@@ -1,11 +1,12 @@
-"""The status of a run, as stored in `status.json`: state, process and progress."""
+"""The status of a job, as stored in `status.json`: state, process and progress."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import TypeVar
 
 
 class State(StrEnum):
-    """The states of a run; the last three can be resumed."""
+    """The states of a job; the last three can be resumed."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -17,29 +18,28 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """Whether a process should be training or waiting to train the run."""
+        """Whether a process should be doing the job or waiting to do it."""
         return self in (State.QUEUED, State.RUNNING, State.STOPPING)
 
     @property
     def resumable(self) -> bool:
-        """Whether the run can be resumed."""
+        """Whether the job can be resumed."""
         return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
 
 
 @dataclass(frozen=True)
-class Status:
-    """The content of `status.json`.
+class JobStatus:
+    """What the `status.json` of every job holds.
 
     Attributes:
-        state: State of the run.
-        pid, started, place: The training process, see `dfcore.runs.process`.
-        heartbeat: Time of the last update by the training process, in seconds since the Unix epoch.
+        state: State of the job.
+        pid, started, place: The process, see `dfcore.runs.process`.
+        heartbeat: Time of the last update by the process, in seconds since the Unix epoch.
         phase: Current activity, as text.
-        epoch, epochs, step, steps: Current epoch and step, from 1, and their totals.
-        images_per_second: Training speed.
-        seconds_left: Estimated time to the end of the last epoch.
-        reason: Why the run was stopped, failed or was interrupted.
-        before: The state before the run was marked as interrupted.
+        images_per_second: Speed.
+        seconds_left: Estimated time to the end.
+        reason: Why the job was stopped, failed or was interrupted.
+        before: The state before the job was marked as interrupted.
     """
 
     state: State
@@ -48,14 +48,27 @@ class Status:
     place: str = ""
     heartbeat: float = 0.0
     phase: str = ""
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
     images_per_second: float | None = None
     seconds_left: float | None = None
     reason: str = ""
     before: str = ""
+
+
+StatusT = TypeVar("StatusT", bound=JobStatus)
+
+
+@dataclass(frozen=True)
+class Status(JobStatus):
+    """The status of a training run.
+
+    Attributes:
+        epoch, epochs, step, steps: Current epoch and step, from 1, and their totals.
+    """
+
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
 
     @property
     def fraction(self) -> float:
@@ -68,23 +81,18 @@ class Status:
         return min(done / self.epochs, 1.0)
 
 
-def require_types(status: Status) -> None:
+def require_types(status: JobStatus) -> None:
     """Checks the types and ranges of values read from an untrusted file.
 
     Raises:
         ValueError: If a field is invalid; names the field.
     """
-    number: tuple[type, ...] = (int, float)
-    wanted: dict[str, type | tuple[type, ...]] = {
-        "pid": int, "started": number, "place": str, "heartbeat": number, "phase": str, "epoch": number,
-        "epochs": number, "step": number, "steps": number, "images_per_second": number, "seconds_left": number,
-        "reason": str, "before": str,
-    }  # fmt: skip
-    optional = ("pid", "started", "images_per_second", "seconds_left")
-    for name, kind in wanted.items():
-        value = getattr(status, name)
-        if value is None and name in optional:
+    for field in fields(status):
+        value = getattr(status, field.name)
+        optional = field.default is None
+        if field.name == "state" or (value is None and optional):
             continue
+        kind = str if isinstance(field.default, str) else int if field.name == "pid" else (int, float)
         sound = isinstance(value, kind) and not isinstance(value, bool)
         if not sound or (kind is not str and not 0 <= value < 1e15):
-            raise ValueError(f"{name} is {value!r:.60}")
+            raise ValueError(f"{field.name} is {value!r:.60}")

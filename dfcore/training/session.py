@@ -6,13 +6,13 @@ Heavy packages are imported only when it is the run's turn, TensorFlow first.
 import shutil
 import signal
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from dfcore import workspace
 from dfcore.errors import DfcoreError, RunError
@@ -20,6 +20,7 @@ from dfcore.runs.process import identity
 from dfcore.runs.run import LostRun, Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
+from dfcore.runs.turn import beating, wait_for_turn
 from dfcore.training.watcher import RunWatcher, StoppedEarly
 from dfcore.utils.files import lock as make_lock
 from dfcore.utils.files import sweep
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dfcore.training.config import TrainConfig
-
-_POLL_SECONDS = _BEAT_SECONDS = 1.0
 
 
 def train(
@@ -102,12 +101,19 @@ def conduct(run: Run, watcher: RunWatcher) -> None:
         DfcoreError: If training fails; the reason is recorded.
         KeyboardInterrupt: If interrupted; the run is recorded as stopped.
     """
-    ended = threading.Event()
-    threading.Thread(target=_beat, args=(run, ended), daemon=True).start()
     lock = make_lock(run.folder.parent / ".training.lock")
     try:
+        with beating(run):
+            _conduct(run, watcher, lock)
+    finally:
+        watcher.close()
+        lock.release(force=True)
+
+
+def _conduct(run: Run, watcher: RunWatcher, lock: FileLock) -> None:
+    try:
         _clean_up(run)
-        if not _wait_for_turn(run, lock):
+        if not wait_for_turn(run, lock, partial(RunStore(run.folder.parent).turn_of, run)):
             run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
             return
         run.keep_reserve()
@@ -129,10 +135,6 @@ def conduct(run: Run, watcher: RunWatcher) -> None:
         if failure is error:
             raise
         raise failure from error
-    finally:
-        ended.set()
-        watcher.close()
-        lock.release(force=True)
 
 
 def _unforeseen(error: Exception) -> DfcoreError:
@@ -174,33 +176,6 @@ def _stopping_on_ctrl_c(run: Run) -> Iterator[list[bool]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _wait_for_turn(run: Run, lock: FileLock) -> bool:
-    """Waits for the lock that only one training can hold; returns False if a stop is requested meanwhile."""
-    store = RunStore(run.folder.parent)
-    while True:
-        if run.status().state is State.STOPPING:
-            return False
-        if store.turn_of(run):
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                pass
-            else:
-                if run.begin():
-                    return True
-                lock.release()
-        run.update()
-        time.sleep(_POLL_SECONDS)
-
-
-def _beat(run: Run, ended: threading.Event) -> None:
-    """Sends heartbeats until training has ended or the folder is deleted."""
-    while run.folder.is_dir() and not ended.is_set():
-        with suppress(OSError):
-            run.beat()
-        ended.wait(_BEAT_SECONDS)
 
 
 def _clean_up(run: Run) -> None:

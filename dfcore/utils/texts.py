@@ -1,5 +1,8 @@
 """Makes untrusted text (names of files and runs, metadata) safe to show and store."""
 
+# With these a spreadsheet begins a formula, some after having skipped what does not print.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 
 def printable(text: object) -> str:
     """One line of text; control characters, direction overrides and the like become U+FFFD."""
@@ -9,6 +12,14 @@ def printable(text: object) -> str:
 def storable(name: object) -> str:
     """A file name as valid Unicode; bytes that are not UTF-8 become \\\\udc.. escapes."""
     return str(name).encode("utf-8", "backslashreplace").decode()
+
+
+def cell(value: object) -> object:
+    """A value for a CSV file as spreadsheets may have it: a text that they take for a formula gets a "'" before it.
+
+    Names of files are strangers' words, and a formula can send what is in the table to them.
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def duration(seconds: float | None) -> str:

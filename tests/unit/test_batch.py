@@ -182,7 +182,7 @@ def test_without_order_nothing_waits_for_a_slow_file(small, photo, tmp_path, mon
     slow, seen = make_image(tmp_path / "slow.png", seed=9), threading.Event()
     prepare, content = sandbox.prepare, slow.read_bytes()
 
-    def slowly(data, specs):
+    def slowly(data, specs, *_, **options):
         if data == content:
             assert seen.wait(120), "the others wait for the slow one"
         return prepare(data, specs)
@@ -320,7 +320,7 @@ def test_what_goes_wrong_in_the_list_of_files_reaches_the_caller(small, photo):
 
 @pytest.mark.parametrize("where", ["network", "decoding"])
 def test_a_failure_of_ours_reaches_the_caller(where, small, photo, monkeypatch):
-    def fail(*_):
+    def fail(*_, **options):
         raise RuntimeError("out of order")
 
     owner, name = (small, "judge") if where == "network" else (batch_predict.sandbox, "prepare")

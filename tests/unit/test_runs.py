@@ -14,7 +14,7 @@ import pytest
 
 from dfcore import workspace
 from dfcore.errors import DfcoreError, RunError, StorageError
-from dfcore.runs import Run, RunStore, State, launch, readable, resume, summaries, summary
+from dfcore.runs import Run, RunStore, State, detached, launch, readable, resume, summaries, summary
 from dfcore.runs.process import alive, identity, place
 from dfcore.runs.run import LostRun
 from dfcore.utils.files import write_json
@@ -28,7 +28,7 @@ LONG = 120
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """On a busy machine a test may take longer than a launch."""
-    monkeypatch.setattr("dfcore.runs.run._LAUNCH_SECONDS", LONG)
+    monkeypatch.setattr("dfcore.runs.job._LAUNCH_SECONDS", LONG)
 
 
 @pytest.fixture
@@ -408,7 +408,7 @@ def test_a_process_here_that_was_not_heard_of_for_long_still_lives(run):
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.STOPPING])
 def test_a_process_in_another_place_is_known_by_its_beats(run, state, monkeypatch):
-    monkeypatch.setattr("dfcore.runs.run.SILENT_SECONDS", LONG)
+    monkeypatch.setattr("dfcore.runs.job.SILENT_SECONDS", LONG)
     elsewhere(run, state, silent=1)
     assert run.status().state is state
     elsewhere(run, state, silent=LONG + 1)
@@ -418,7 +418,7 @@ def test_a_process_in_another_place_is_known_by_its_beats(run, state, monkeypatc
 
 
 def test_either_sign_of_life_will_do(run, monkeypatch):
-    monkeypatch.setattr("dfcore.runs.run.SILENT_SECONDS", LONG)
+    monkeypatch.setattr("dfcore.runs.job.SILENT_SECONDS", LONG)
     elsewhere(run, silent=2 * LONG)
     run.beat()
     assert run.silence() < LONG
@@ -480,7 +480,7 @@ def test_whoever_looks_on_takes_nothing_back(run):
 def test_a_run_whose_process_was_never_started_does_not_wait_for_ever(run, monkeypatch):
     assert run.status().state is State.QUEUED
     later = time.time() + 2 * LONG
-    monkeypatch.setattr("dfcore.runs.run.time.time", lambda: later)
+    monkeypatch.setattr("dfcore.runs.job.time.time", lambda: later)
     assert run.status().state is State.INTERRUPTED
 
 
@@ -574,8 +574,8 @@ def launched(run, tmp_path, monkeypatch):
     script.write_text("#!/bin/sh\nexec sleep 600\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    processes, reap = [], launch._reap
-    monkeypatch.setattr(launch, "_reap", lambda process: (processes.append(process), reap(process)))
+    processes, reap = [], detached._reap
+    monkeypatch.setattr(detached, "_reap", lambda process: (processes.append(process), reap(process)))
     run.update(state=State.STOPPED)
     yield processes
     for process in processes:
@@ -600,7 +600,7 @@ def test_of_two_that_resume_at_once_one_wins_and_the_process_of_the_other_ends(r
         both_have_started.wait(timeout=LONG)
         return identity(pid)
 
-    monkeypatch.setattr(launch, "identity", identified)
+    monkeypatch.setattr(detached, "identity", identified)
     outcomes = at_once(*[lambda: resume(Run(run.folder))] * 2)
     assert [type(outcome) for outcome in outcomes if outcome] == [RunError]
     status = run.status()

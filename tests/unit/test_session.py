@@ -17,7 +17,7 @@ from filelock import FileLock
 import dfcore
 from dfcore.errors import ConfigError, DfcoreError
 from dfcore.runs import RunStore, State, estimate
-from dfcore.training import reporter, session
+from dfcore.training import reporter
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
 from dfcore.training.failures import in_words, translated
@@ -30,7 +30,7 @@ TINY = {"arch": "cnn", "image_size": 32, "batch_size": 8, "epochs": 2, "lr": 1e-
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch):
     monkeypatch.setattr(reporter, "_EVERY_SECONDS", 0)
-    monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("dfcore.runs.turn._POLL_SECONDS", 0.01)
 
 
 def only_run(tmp_path):

@@ -24,8 +24,9 @@ from dfcore.engines import KerasEngine
 from dfcore.errors import DatasetError, DfcoreError, RunError, StorageError
 from dfcore.evaluation import CROSS_VALIDATION, HANDLED, full_metrics, predictions_path, read_predictions, stored_splits
 from dfcore.runs import Run, RunStore, State, resume, start
+from dfcore.runs.detached import _is_mine
 from dfcore.runs.process import identity
-from dfcore.training import checkpoints, reporter, session, worker
+from dfcore.training import checkpoints, reporter, worker
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
 from dfcore.training.data import prepare, require_same
@@ -1276,8 +1277,8 @@ def test_a_process_whose_run_was_given_to_another_writes_nothing_more(
 def taken_for_gone(run: Run) -> State:
     """What somebody in another place notes who hears nothing of a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dfcore.runs.run.place", lambda: "another place")
-        patch.setattr("dfcore.runs.run.SILENT_SECONDS", -1.0)
+        patch.setattr("dfcore.runs.job.place", lambda: "another place")
+        patch.setattr("dfcore.runs.job.SILENT_SECONDS", -1.0)
         return Run(run.folder).status().state
 
 
@@ -1307,7 +1308,7 @@ def test_a_run_that_was_taken_for_gone_while_it_waited_still_gets_its_turn(tmp_p
         return True
 
     monkeypatch.setattr(RunStore, "turn_of", turn_of)
-    monkeypatch.setattr(session, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("dfcore.runs.turn._POLL_SECONDS", 0.01)
     assert work(run) == 1
     assert "is not there any more" in run.status().reason, "it began"
 
@@ -1326,7 +1327,7 @@ def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_p
         raise DatasetError("enough" if time.monotonic() < until else "there was no sign of life")
 
     monkeypatch.setattr("dfcore.training.data.prepare", slow)
-    monkeypatch.setattr(session, "_BEAT_SECONDS", 0.05)
+    monkeypatch.setattr("dfcore.runs.turn._BEAT_SECONDS", 0.05)
     assert work(run) == 1
     assert run.status().reason == "enough"
 
@@ -1388,7 +1389,7 @@ def test_a_resumed_worker_waits_until_it_is_entered(pid, small_dataset, tmp_path
     me = identity()
     later = threading.Timer(0.5, lambda: run.claim(int(me["pid"]), me["started"], epochs=3))
     later.start()
-    assert worker._is_mine(run, patience=120)
+    assert _is_mine(run, patience=120)
     entered = run.status()
     later.join()
     assert (entered.pid, entered.started) == (me["pid"], me["started"])

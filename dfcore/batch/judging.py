@@ -1,0 +1,136 @@
+"""Judges all that a batch holds, each file once, however often it is interrupted."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from dfcore.batch.found import Rows
+from dfcore.batch.job import Batch, now
+from dfcore.batch.predict import BatchOptions, Judged, judge_files, row_of
+from dfcore.batch.ready import Ready, card_hash, make_ready
+from dfcore.batch.resume_log import ResumeLog
+from dfcore.batch.sources import iter_sources, require_space
+from dfcore.batch.thumbnails import SIDE, Thumbnails
+from dfcore.imaging.prepared import PreparedImage
+from dfcore.utils.files import write_json
+
+_TELL_SECONDS = 0.5
+# Seconds over which the speed is measured.
+_WINDOW_SECONDS = 30.0
+_SPACE_EVERY = 1000
+
+
+def judge(batch: Batch, check: Callable[[], None]) -> None:
+    """Judges what is left; when it returns, every row is there.
+
+    Args:
+        batch: A running batch that this process owns.
+        check: Called between pictures; what it raises ends the work, which can go on later.
+
+    Raises:
+        DfcoreError: If detectors cannot be loaded, or rows cannot be written.
+    """
+    request, records = batch.request, batch.sources()
+    batch.update(phase="loading detectors")
+    ready = make_ready(
+        request.detectors, lambda _: request.budget,
+        ignore_ood=request.options.ignore_ood, engine=request.options.engine,
+    )  # fmt: skip
+    how = ready.identity() | {"budget": request.to_dict()["budget"], "ignore_ood": request.options.ignore_ood}
+    rows = Rows(lambda: iter_sources(batch.folder, records))
+    with ResumeLog(batch.out, how) as log, Thumbnails(batch.thumbnails) as thumbnails:
+        write_json(batch.folder / "detectors.json", _judges(ready))
+        batch.update(phase="counting", done=log.judged, failed=log.failed)
+        batch.index.make(log.placed())
+        progress = _Progress(batch, log, total=_counted(rows, check))
+        left = (one for one in rows if not log.strike(one))
+        options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
+        for judged in judge_files(left, ready.detectors, options):
+            made = [_row(one, thumbnails) for one in judged]
+            thumbnails.flush()
+            first = log.lines
+            places = log.add(made)
+            batch.index.add((first + n, place, row) for n, (place, row) in enumerate(zip(places, made, strict=True)))
+            progress.tell()
+            check()
+        log.settle()
+        if log.replaced or log.moved:
+            batch.index.make(log.placed())
+        write_json(batch.folder / "left_out.json", {"left_out": [asdict(one) for one in rows.counted]})
+        progress.tell(last=True)
+
+
+class _Progress:
+    """Tells how far a batch is, and how long the rest will take."""
+
+    def __init__(self, batch: Batch, log: ResumeLog, total: int):
+        self._batch, self._log, self._total = batch, log, total
+        self._times: deque[tuple[float, int]] = deque()
+        self._told = self._spaced = 0.0
+        batch.update(phase="judging", total=total, done=log.judged, failed=log.failed)
+
+    def tell(self, *, last: bool = False) -> None:
+        """Writes the status, at most twice a second."""
+        time_now, done = time.monotonic(), self._log.done
+        if not self._times:
+            self._times.append((time_now, done))
+        if time_now - self._told < _TELL_SECONDS and not last:
+            return
+        self._told = time_now
+        self._times.append((time_now, done))
+        while len(self._times) > 2 and time_now - self._times[0][0] > _WINDOW_SECONDS:
+            self._times.popleft()
+        began, before = self._times[0]
+        speed = (done - before) / (time_now - began) if time_now > began and done > before else None
+        left = max(self._total - done, 0) / speed if speed and not last else None
+        total = self._log.judged if last else max(self._total, done)
+        shown = self._log.judged if last else done
+        self._batch.update(
+            done=shown, total=total, failed=self._log.failed, images_per_second=speed, seconds_left=left
+        )  # fmt: skip
+        if done - self._spaced >= _SPACE_EVERY:
+            self._spaced = done
+            require_space(self._batch.folder, 0)
+
+
+def _counted(rows: Rows[Any], check: Callable[[], None]) -> int:
+    total = 0
+    for total, _ in enumerate(rows, 1):
+        if not total % 1000:
+            check()
+    return total
+
+
+def _row(judged: Judged, thumbnails: Thumbnails) -> dict[str, Any]:
+    """The row of `predict_files`, with what the page, and who remembers it, need beside it."""
+    row, file, verdict = row_of(judged), judged.file, judged.verdict
+    name = row["path"].replace("\\", "/").rstrip("/").rpartition("/")[2] or row["path"]
+    more: dict[str, Any] = {
+        "name": name, "origin": list(file.origin), "at": now(), "is_used": verdict.is_used, "logit": verdict.logit,
+    }  # fmt: skip
+    if not isinstance(file.image, PreparedImage):
+        return row | more
+    facts, preview, signature = file.image.facts, file.image.preview, file.image.signature
+    assert facts is not None and preview is not None and signature is not None
+    hashes = [f"{int(value):016x}" for value in signature.hashes]
+    more |= {
+        "format": facts.format, "width": facts.width, "height": facts.height, "bytes": facts.bytes,
+        "pixels_sha256": facts.pixels_sha256, "phash": hashes[0], "mirrored": hashes[1],
+        "thumbnail": list(thumbnails.add(preview)),
+    }  # fmt: skip
+    return row | more
+
+
+def _judges(ready: Ready) -> dict[str, Any]:
+    """What is kept of the detectors."""
+    result = {}
+    for name, detector in ready.detectors.items():
+        thresholds = ready.policies[name].thresholds or detector.card.thresholds
+        result[name] = {
+            "title": detector.card.title, "card_sha256": card_hash(detector.card),
+            "model_sha256": detector.card.model_sha256, "engine": detector.engine.name,
+            "thresholds": thresholds.model_dump(mode="json"),
+        }  # fmt: skip
+    return result

@@ -1,0 +1,69 @@
+"""Verdicts as the store of cases keeps them: the only place where one becomes the other."""
+
+from typing import Any
+
+import numpy as np
+
+from dfcore.cases.values import Judgement, Picture
+from dfcore.detectors.card import Card
+from dfcore.detectors.verdict import Verdict
+from dfcore.imaging import ImageFacts
+from dfcore.imaging.signature import signature
+from dfcore.utils.files import sha256_bytes
+
+
+def picture(facts: ImageFacts, name: str, rgb: np.ndarray | None = None) -> Picture:
+    """A picture as the store knows it.
+
+    Args:
+        facts: Properties of the file.
+        name: File name or path as given.
+        rgb: Its pixels, uint8 (H, W, 3), also of a preview: from them it is recognised in other sizes and qualities.
+    """
+    phash, mirrored = ("", "") if rgb is None else (f"{int(one):016x}" for one in signature(rgb).hashes)
+    return Picture(
+        sha256=facts.sha256, pixels_sha256=facts.pixels_sha256, phash=phash, name=name, format=facts.format,
+        width=facts.width, height=facts.height, bytes=facts.bytes, mirrored=mirrored,
+    )  # fmt: skip
+
+
+def judgement(
+    card: Card, verdict: Verdict, *, key: str, title: str, by: str, via: str, engine: str = "", name: str = "",
+    record: dict[str, Any] | None = None, at: str = "",
+) -> Judgement:  # fmt: skip
+    """A verdict as the store keeps it.
+
+    Args:
+        card: The detector's card.
+        verdict: Its verdict, under the thresholds in use.
+        key: The detector's name in the library, or "run:ID".
+        title: Its title.
+        by: Who had it judged.
+        via: "inspect", "batch", "watch" or "again".
+        engine: Name of the engine that ran it.
+        name: File name or path as given.
+        record: All that was found, see `dfcore.inspection.record`.
+        at: When it was judged, ISO 8601; "" for now.
+    """
+    from dfcore import __version__
+
+    thresholds = verdict.thresholds
+    return Judgement(
+        picture="", detector=key, card_sha256=card_sha256(card), name=name, at=at, by=by, title=title,
+        model_sha256=card.model_sha256, tool=__version__, engine=engine, score=verdict.score, logit=verdict.logit,
+        finding=verdict.finding, decision=verdict.decision, reason=verdict.reason,
+        thresholds=thresholds.model_dump(mode="json") | {"says_real": thresholds.says_real} if thresholds else None,
+        ignore_ood=verdict.ignore_ood, error=verdict.error, record=record, via=via,
+        ood=None if verdict.score is None else verdict.ood.is_ood, gate_sha256=gate_sha256(card),
+    )  # fmt: skip
+
+
+def card_sha256(card: Card) -> str:
+    """Hash of a card, which covers network, calibration and thresholds."""
+    return sha256_bytes(card.model_dump_json().encode())
+
+
+def gate_sha256(card: Card) -> str:
+    """Hash of how a card has pictures prepared and refused: with the same network too, the same logits and refusals."""
+    gate = card.model_dump_json(include={"ood", "subject", "preprocess", "tta_flip", "tower", "loss"})
+    return sha256_bytes(gate.encode())
