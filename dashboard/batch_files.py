@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import actions, dialogs, roles, widgets
+from dashboard import actions, batches, dialogs, roles, widgets
 from dashboard.roles import Role
 from dfcore.errors import InputError
+from dfcore.runs import readable
 
 if TYPE_CHECKING:
-    from dfcore.batch.job import Batch
+    from dfcore.batch.job import Batch, BatchStatus
 
 _FORMATS = {
     ".csv": ("CSV", "text/csv", "A table for spreadsheets and other programs."),
@@ -25,11 +26,12 @@ _LISTED = 200
 
 
 def show(batch: "Batch") -> None:
-    """Shows downloads, what has no verdict and why, what was left out, and what deletes."""
-    _show_downloads(batch)
-    _show_unjudged(batch)
-    _show_left_out(batch)
-    _show_deletion(batch)
+    """Shows downloads, what has no verdict or no row and why, and, of a damaged batch as well, what deletes."""
+    with widgets.errors():
+        _show_downloads(batch)
+        _show_unjudged(batch)
+        _show_left_out(batch)
+    _show_deletion(batch, readable(batch.status))
 
 
 def _show_downloads(batch: "Batch") -> None:
@@ -101,13 +103,14 @@ def _show_left_out(batch: "Batch") -> None:
 _WIDE = {"File": st.column_config.TextColumn(width="large"), "Reason": st.column_config.TextColumn(width="large")}
 
 
-def _show_deletion(batch: "Batch") -> None:
-    status = batch.status()
-    st.caption(_kept(status.closed))
-    if status.state.active:
-        return
+def _show_deletion(batch: "Batch", status: "BatchStatus | None") -> None:
+    if status is not None:
+        with widgets.errors():
+            st.caption(_kept(status.closed))
+        if status.state.active:
+            return
     with st.container(horizontal=True):
-        may_close = not status.closed and roles.may(Role.ANALYST)
+        may_close = status is not None and not status.closed and roles.may(Role.ANALYST)
         if may_close and st.button("Close and delete files", icon=":material/folder_delete:"):
             _confirm_close(batch)
         if roles.may(Role.TRAINER) and st.button("Delete this batch", icon=":material/delete:"):
@@ -146,8 +149,8 @@ def _confirm_close(batch: "Batch") -> None:
 @st.dialog("Delete this batch?")
 def _confirm_delete(batch: "Batch") -> None:
     st.markdown(
-        f"**{widgets.plain(batch.title)}** will be deleted permanently, with its rows, uploads and thumbnails. What is "
-        "remembered under Cases stays, and so do files in folders on the server."
+        f"**{widgets.plain(batches.title(batch))}** will be deleted permanently, with its rows, uploads and "
+        "thumbnails. What is remembered under Cases stays, and so do files in folders on the server."
     )
     dialogs.decide("Delete for good", lambda: _delete(batch), done="The batch is deleted.")
 

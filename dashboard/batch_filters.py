@@ -42,7 +42,7 @@ def choose(batch: "Batch") -> View:
         )  # fmt: skip
         layout = st.segmented_control(
             "Shown as", list(_LAYOUTS), format_func=_LAYOUTS.__getitem__, key=_KEYS["layout"], required=True,
-            persist_state="session", default="thumbnails", label_visibility="collapsed",
+            persist_state="session", label_visibility="collapsed",
         )  # fmt: skip
     chosen = View(tuple(found), text.strip(), judge, low, high, order, layout)
     before = st.session_state.get(_AT, (None, 0))
@@ -70,10 +70,16 @@ def _kept(view: View) -> View:
 
 
 def _take_over(batch: "Batch", by: Mapping[str, int]) -> None:
-    """Sets the controls to what the address asks for, unless they wrote it; another batch begins without filters."""
-    asked = batch_view.asked()
+    """Sets the controls to what the address asks for, unless they wrote it; another batch begins without filters.
+
+    An address without filters, as that of the page alone, leaves them as they were.
+    """
+    asked, written = batch_view.asked(), st.session_state.get(_WRITTEN)
     new = st.session_state.get(_OF) != batch.id
-    if new or asked.parameters() != st.session_state.get(_WRITTEN):
+    other = asked.parameters() != written
+    if new and not other:
+        asked = View()
+    if new or (other and asked != View()):
         asked = replace(asked, by=asked.by if asked.by in by else "")
         if not asked.by and len(by) > 1:
             asked = replace(asked, lowest=0.0, highest=1.0)
@@ -103,7 +109,7 @@ def _choose_scores(judge: str, by: Mapping[str, int]) -> tuple[float, float]:
         st.session_state[_SCORES] = (0.0, 1.0)
         return 0.0, 1.0
     return st.slider(
-        "Score from, to", 0.0, 1.0, (0.0, 1.0), 0.01, key=_SCORES, persist_state="session", width=220,
+        "Score from, to", 0.0, 1.0, step=0.01, key=_SCORES, persist_state="session", width=220,
         help="From 0 (real) to 1 (fake), on this detector's own scale. A narrower range leaves out pictures whose "
         "score was not used.",
     )  # fmt: skip

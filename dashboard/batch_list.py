@@ -1,5 +1,6 @@
 """The batches of this workspace: the one that the address names, and a list in which a click opens another."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -17,6 +18,9 @@ _ROWS = 5
 def choose(every: "list[Batch]") -> "Batch":
     """Shows the select box of the batches; returns the chosen one."""
     titles = {batch.id: batches.title(batch) for batch in every}
+    counts = Counter(titles.values())
+    # A select box cannot tell options apart that are written alike.
+    titles = {name: f"{text}  [{name}]" if counts[text] > 1 else text for name, text in titles.items()}
     picked = widgets.addressed("Batch", titles, "batch", help="The batch that is shown; the newest comes first.")
     return next(batch for batch in every if batch.id == picked)
 

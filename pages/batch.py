@@ -56,6 +56,7 @@ with widgets.errors():
             with place:
                 batch_choice.show()
         batch_list.show(there, batch.id)
-        batch_progress.show(batch)
-        show_results(batch)
+        with widgets.errors():
+            batch_progress.show(batch)
+            show_results(batch)
         batch_files.show(batch)

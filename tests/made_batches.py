@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dfcore.batch.job import Batch, BatchStatus, Options, Request
-from dfcore.batch.thumbnails import Thumbnails
 from PIL import Image
 
+from dfcore.batch.job import Batch, BatchStatus, Options, Request
 from dfcore.batch.resume_log import ResumeLog
+from dfcore.batch.thumbnails import Thumbnails
 from dfcore.confidence import ErrorBudget
 from dfcore.runs import State
 from dfcore.utils.files import sha256_bytes, write_json
@@ -76,7 +76,7 @@ def make_batch(
         where = thumbnails.add(np.full((40, 60, 3), 120, np.uint8))
         thumbnails.flush()
         made = [_row(n, by[n % len(by)], pictures[n % 20], where, numbered=numbered) for n in range(rows)]
-        places = log.add(made)
+        places = log.add(made) if made else []
         batch.index.make((n, place, row) for n, (place, row) in enumerate(zip(places, made, strict=True)))
     if closed:
         batch.thumbnails.unlink()
@@ -102,11 +102,11 @@ def _row(number: int, detector: str, data: bytes, where: tuple[int, int], *, num
     finding = None if broken else _FINDINGS[number % 5]
     score = None if broken else [0.97, 0.1, 0.5, 0.9, 0.85][number % 5] - number % 7 / 100
     name = f"{number}.png" if numbered else f"picture {number:05d} <b>.png"
-    reason = {"inconclusive": "The score is between the two thresholds", "no_sign": "The score is low"}.get(str(finding))
+    reasons = {"inconclusive": "The score is between the two thresholds", "no_sign": "The score is low"}
     row = {
         "path": f"holiday.zip/{name}", "sha256": sha256_bytes(data), "score": score, "verdict": finding,
         "finding": finding, "label": None if broken else "fake" if finding == "fake" else "real",
-        "reason": "The image is unlike those that the detector was trained on" if unlike else reason,
+        "reason": "The image is unlike those that the detector was trained on" if unlike else reasons.get(str(finding)),
         "ood_distance": 1.0, "ood_reasons": [], "detector": detector, "error": "Not an image." if broken else None,
         "trained_on": None if broken else "no", "name": name, "is_used": not broken and not unlike, "logit": 0.0,
         "origin": ["file", f"spool/{number % 20:06d}"], "at": "2026-01-01T00:00:00+00:00",
