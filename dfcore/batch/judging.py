@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from dfcore import workspace
 from dfcore.batch.found import Rows
 from dfcore.batch.job import Batch, now
+from dfcore.batch.memory import Memory
 from dfcore.batch.predict import BatchOptions, Judged, judge_files, row_of
-from dfcore.batch.ready import Ready, card_hash, make_ready
+from dfcore.batch.ready import Ready, make_ready
 from dfcore.batch.resume_log import ResumeLog
 from dfcore.batch.sources import iter_sources, require_space
 from dfcore.batch.thumbnails import SIDE, Thumbnails
+from dfcore.detectors.remembered import card_sha256
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import write_json
 
@@ -46,10 +49,14 @@ def judge(batch: Batch, check: Callable[[], None]) -> None:
         batch.index.make(log.placed())
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
+        memory = Memory(ready, request) if request.options.remember and workspace.keeps_cases() else None
         options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
             thumbnails.flush()
+            if memory:
+                # First: what is judged again after a kill is the same verdict, which is written once.
+                memory.add(judged)
             first = log.lines
             places = log.add(made)
             batch.index.add((first + n, place, row) for n, (place, row) in enumerate(zip(places, made, strict=True)))
@@ -129,7 +136,7 @@ def _judges(ready: Ready) -> dict[str, Any]:
     for name, detector in ready.detectors.items():
         thresholds = ready.policies[name].thresholds or detector.card.thresholds
         result[name] = {
-            "title": detector.card.title, "card_sha256": card_hash(detector.card),
+            "title": detector.card.title, "card_sha256": card_sha256(detector.card),
             "model_sha256": detector.card.model_sha256, "engine": detector.engine.name,
             "thresholds": thresholds.model_dump(mode="json"),
         }  # fmt: skip

@@ -11,10 +11,10 @@ from dfcore.confidence import ErrorBudget, Policy
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import answering, find_bundle, list_bundles
+from dfcore.detectors.remembered import card_sha256
 from dfcore.engines.base import EngineName
 from dfcore.errors import InputError
 from dfcore.evaluation import thresholds_for
-from dfcore.utils.files import sha256_bytes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Ready:
     def identity(self) -> dict[str, Any]:
         """What the verdicts depend on, by name: hashes of the cards, and the engines."""
         return {
-            "detectors": {name: card_hash(detector.card) for name, detector in self.detectors.items()},
+            "detectors": {name: card_sha256(detector.card) for name, detector in self.detectors.items()},
             "engines": {name: detector.engine.name for name, detector in self.detectors.items()},
         }
 
@@ -82,8 +82,3 @@ def choices(names: Sequence[str]) -> list[str]:
             "only by their name."
         )
     return found
-
-
-def card_hash(card: Card) -> str:
-    """Hash of a card, which covers model, calibration and thresholds."""
-    return sha256_bytes(card.model_dump_json().encode())

@@ -103,8 +103,8 @@ class _Suspects:
             starts.append(listed.offset)
             ends.append(listed.offset + listed.least_bytes)
             names.append(_number(listed.name))
-        self.overlapping = _overlapping(np.asarray(starts), np.asarray(ends))
-        values, counts = np.unique(np.asarray(names), return_counts=True)
+        self.overlapping = _overlapping(np.array(starts, np.uint64), np.array(ends, np.uint64))
+        values, counts = np.unique(np.array(names, np.uint64), return_counts=True)
         self._doubled = dict.fromkeys(values[counts > 1].tolist(), 0)
 
     def which(self, listed: Listed) -> int:
@@ -117,39 +117,41 @@ class _Suspects:
 
 
 def _overlapping(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Whether the bytes of each entry are also those of another, bool (N,)."""
+    """Whether another entry begins within the bytes of each, or an earlier one where it does, bool (N,)."""
     order = np.argsort(starts, kind="stable")
+    first = starts[order]
+    after = np.searchsorted(first, first, side="right")
+    next_start = np.append(first, np.iinfo(first.dtype).max)[after]
+    again = np.diff(first, prepend=first[:1] + 1) == 0
     result = np.zeros(len(starts), bool)
-    if len(starts) > 1:
-        first, last = starts[order], ends[order]
-        later = first[1:] < np.maximum.accumulate(last)[:-1]
-        result[order[1:]] |= later
-        result[order[:-1]] |= last[:-1] > first[1:]
+    result[order] = again | (next_start < ends[order])
     return result
 
 
 def _entries(path: Path, shown: str, directory: Directory, bad: _Suspects) -> Iterator[ToJudge]:
-    now, of_systems, number = stamp(path), 0, 0
-    for number, listed in enumerate(directory, 1):
+    now, of_systems, rows = stamp(path), 0, 0
+    for number, listed in enumerate(directory):
         name = listed.text
         if listed.is_folder:
             continue
         if is_of_system(name):
             of_systems += 1
             continue
+        rows += 1
         which = bad.which(listed)
         full = f"{shown}{WITHIN}{_short(name)}" + (f" ({which} of this name)" if which else "")
-        reason = _refused(listed) or (_OVERLAPPING if bad.overlapping[number - 1] else "")
+        reason = _refused(listed) or (_OVERLAPPING if bad.overlapping[number] else "")
         if reason:
             yield LeftOut(full, reason)
         else:
             yield _entry(path, full, listed, now)
     if of_systems:
-        yield LeftOut(
-            f"{shown}{WITHIN}*", f"{of_systems:,} files of the system and of tools.", of_systems, missed=False
-        )
+        text = f"{of_systems:,} {'file' if of_systems == 1 else 'files'} of the system and of tools."
+        yield LeftOut(f"{shown}{WITHIN}*", text, of_systems, missed=False)
     if directory.trouble:
         yield LeftOut(shown, directory.trouble)
+    elif not rows:
+        yield LeftOut(shown, "There is no file in the archive.")
 
 
 _OVERLAPPING = (
