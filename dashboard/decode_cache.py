@@ -12,6 +12,8 @@ from dfcore.utils.files import sha256_bytes
 # Longest side of a preview in pixels, and maximum number of cached images.
 SIDE, _MOST = 900, 16
 _cache: Recent[PreparedImage] = Recent(_MOST)
+# What is small enough to be known of every picture of many sessions.
+_described: Recent[tuple[ImageFacts, tuple[str, str]]] = Recent(4_096)
 
 
 def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
@@ -51,8 +53,23 @@ def facts(data: bytes) -> ImageFacts:
     return result
 
 
+def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
+    """Properties of an image file, and perceptual hashes of image and mirror image; raises like `prepare`."""
+    known = _described.get(sha256_bytes(data))
+    if isinstance(known, DfcoreError):
+        raise known
+    if known is not None:
+        return known
+    image = prepare(data)
+    assert image.facts is not None and image.hashes is not None  # Set for every image decoded here.
+    return image.facts, image.hashes
+
+
 def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
     try:
-        return sandbox.prepare(data, specs, SIDE)
+        result = sandbox.prepare(data, specs, SIDE, hashed=True)
     except ImageError as error:
         return error
+    if result.facts is not None and result.hashes is not None:
+        _described.keep(result.facts.sha256, (result.facts, result.hashes))
+    return result

@@ -11,11 +11,15 @@ from dashboard import (
     detectors,
     evidence,
     faithfulness_view,
-    file_evidence,
     file_view,
     filmstrip,
     forensics_view,
     inference,
+    inspect_review,
+    inspected_table,
+    memory,
+    recently_judged,
+    seen_before,
     uploads,
     verdict,
     viewer,
@@ -23,7 +27,6 @@ from dashboard import (
 )
 from dashboard.navigation import require_front_door
 from dashboard.uploads import Picture
-from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap
 from dfcore.inspection import record
@@ -51,28 +54,10 @@ def judge_all(entries: list[detectors.Entry], pictures: list[Picture]) -> list[J
     return result
 
 
-def remark(result: Verdict) -> str:
-    """What there is to say about a verdict, in a cell."""
-    parts = [result.error or result.reason, in_words(result.seen)]
-    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
-
-
-def show_list(pictures: list[Picture], judged: list[Judged]) -> None:
-    rows = [
-        {"File": picture.name, "Verdict": widgets.VERDICTS[result.finding],
-         "Score": result.score if result.is_used else None, "Detector": entry.title,
-         "The file": file_evidence.in_a_word(picture.data), "Remark": remark(result)}
-        for picture, (entry, _, result) in zip(pictures, judged, strict=True)
-    ]  # fmt: skip
-    st.caption("Scores of different detectors lie on different scales and cannot be compared.")
-    score = st.column_config.NumberColumn(format="%.3f", help="On its detector's own scale; none if it was not used.")
-    widgets.table(rows, "Pictures with their verdicts", column_config={"Score": score})
-
-
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
     entry, _, result = judged
-    names = ["Why", "File", "Forensics", "All detectors", "Details"]
-    why, file, views, every, more = st.tabs(names, key="inspect_tab", on_change="rerun")
+    names = ["Why", "File", "Forensics", "All detectors", "Notes", "Details"]
+    why, file, views, every, notes, more = st.tabs(names, key="inspect_tab", on_change="rerun")
     if why.open:
         with why:
             evidence.show_settings(entry, heatmap)
@@ -88,6 +73,9 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
     if every.open:
         with every:
             all_detectors.show(library, picture.data, accepted)
+    if notes.open:
+        with notes:
+            inspect_review.show_notes(picture)
     if more.open:
         with more:
             verdict.show_details(entry, result)
@@ -109,16 +97,22 @@ def compute_map(picture: Picture, judged: Judged) -> None:
 
 def show(pictures: list[Picture], judged: list[Judged], number: int, library: list[detectors.Entry]) -> None:
     picture, one = pictures[number], judged[number]
+    memory.remember(pictures, judged, number)
+    settled, decisions = memory.is_settled(picture.id), memory.decisions(pictures)
     if len(pictures) > 1:
-        filmstrip.show(pictures, [result for _, _, result in judged], number)
-    if one[2].score is not None:
-        with st.container(key="inspect_file_line"):
-            file_view.show_line(picture.data, picture.name)
+        filmstrip.show(pictures, [result for _, _, result in judged], number, decisions)
+    inspect_review.show_keys(pictures, number, decisions)
+    with st.container(key="inspect_lines", horizontal=True, vertical_alignment="center"):
+        if one[2].score is not None:
+            with st.container(key="inspect_file_line", width="content"):
+                file_view.show_line(picture.data, picture.name)
+        seen_before.show_line(picture)
     with st.container(key="inspect_screen"):
         left, right = st.columns([11, 9], gap="medium")
     heatmap, waiting = evidence.heatmap(one[0], picture, one[2])
     with right:
         verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
+        seen_before.show_state(picture)
         choose_pictures.tell_truth(picture)
     if one[2].score is None:
         with left:
@@ -127,13 +121,17 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
                 with place:
                     file_view.show_line(picture.data, picture.name)
                     file_view.show_file(picture.data, picture.name)
+            if place := widgets.folded("Notes", f"inspect_unread_notes_{number}"):
+                with place:
+                    inspect_review.show_notes(picture)
     else:
         with left:
             viewer.show(one[0], picture.name, picture.data, one[2], heatmap, waiting=waiting)
         show_tabs(picture, one, heatmap, library)
     if len(pictures) > 1:
         with st.expander(f"All {len(pictures)} pictures as a table", icon=":material/table_rows:"):
-            show_list(pictures, judged)
+            inspected_table.show(pictures, judged, decisions)
+    inspect_review.tell_news(picture, was_settled=settled, hurry=bool(waiting))
     if waiting:
         compute_map(picture, one)
 
@@ -153,11 +151,14 @@ if chosen:
     images = uploads.images()
     uploads.tell_left_out()
 if chosen and not images:
+    recently_judged.show()
     with widgets.errors():
         detectors.warm(chosen)
+        memory.warm()
 if images:
     with widgets.errors():
         verdicts = judge_all(chosen, images)
+        inspect_review.answer(images)
         at = filmstrip.chosen(images)
         with bar:
             accepted = verdict.choose_strictness(verdicts[at][0].card.thresholds.budget)

@@ -14,7 +14,8 @@ export default function (component) {
   }
   const choose = (number) => {
     const count = data.items.length, next = (number + count) % count;
-    setStateValue("chosen", data.items[next].id);
+    // The time tells a choice from an earlier one of the same picture, after which another way led elsewhere.
+    setStateValue("chosen", { id: data.items[next].id, at: Date.now() });
     strip.children[next]?.focus({ preventScroll: true });
   };
   const focused = strip.contains(root.getRootNode().activeElement);

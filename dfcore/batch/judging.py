@@ -50,7 +50,7 @@ def judge(batch: Batch, check: Callable[[], None]) -> None:
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
         memory = Memory(ready, request) if request.options.remember and workspace.keeps_cases() else None
-        options = BatchOptions(policies=ready.policies, preview_side=SIDE, signed=True)
+        options = BatchOptions(policies=ready.policies, preview_side=SIDE, hashed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
             thumbnails.flush()
@@ -119,9 +119,8 @@ def _row(judged: Judged, thumbnails: Thumbnails) -> dict[str, Any]:
     }  # fmt: skip
     if not isinstance(file.image, PreparedImage):
         return row | more
-    facts, preview, signature = file.image.facts, file.image.preview, file.image.signature
-    assert facts is not None and preview is not None and signature is not None
-    hashes = [f"{int(value):016x}" for value in signature.hashes]
+    facts, preview, hashes = file.image.facts, file.image.preview, file.image.hashes
+    assert facts is not None and preview is not None and hashes is not None
     more |= {
         "format": facts.format, "width": facts.width, "height": facts.height, "bytes": facts.bytes,
         "pixels_sha256": facts.pixels_sha256, "phash": hashes[0], "mirrored": hashes[1],

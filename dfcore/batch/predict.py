@@ -38,7 +38,7 @@ class BatchOptions:
         ordered: Whether rows follow the order of the files or come as soon as they are ready.
         policies: Decision policies by detector name, where they differ from the card's.
         preview_side: Maximum side of previews in pixels; 0 for none.
-        signed: Whether the signatures of the pixels are made as well.
+        hashed: Whether perceptual hashes are computed as well.
     """
 
     batch_size: int | None = None
@@ -46,7 +46,7 @@ class BatchOptions:
     ordered: bool = True
     policies: Mapping[str, Policy] = field(default_factory=dict)
     preview_side: int = 0
-    signed: bool = False
+    hashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _read(
         try:
             content = found.read() if isinstance(found, Entry) else decoder.read_bytes(found)
             digest = sha256_bytes(content)
-            image = sandbox.prepare(content, specs, options.preview_side, signed=options.signed)
+            image = sandbox.prepare(content, specs, options.preview_side, hashed=options.hashed)
             return File(path, digest, image, origin)
         except ImageError as error:
             return File(path, digest, error, origin)

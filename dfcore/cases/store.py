@@ -6,71 +6,24 @@ facts are on the disk; killed before, none of them is there.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
-from dfcore.cases import find, log
+from dfcore.cases import backup as copying
+from dfcore.cases import find, images, log, remove
 from dfcore.cases import remember as remembering
-from dfcore.cases import seen as looking
-from dfcore.cases import verify as checking
-from dfcore.cases.database import Database
-from dfcore.cases.entry import MOST_NOTE, MOST_TAG, MOST_TITLE, Draft, kept, now, words
-from dfcore.cases.migrate import bring_up_to_date
-from dfcore.cases.tables import CASE_TAGS, FILINGS, JUDGEMENTS, LOG, PICTURE_TAGS, PICTURES
-from dfcore.cases.values import (
-    DECIDED,
-    Case,
-    Found,
-    Head,
-    History,
-    Judgement,
-    Note,
-    Picture,
-    Query,
-    Row,
-    Seen,
-    Verification,
-)
+from dfcore.cases.entry import MOST_NOTE, MOST_TAG, MOST_TITLE, Draft, kept, moment, now, words
+from dfcore.cases.reader import Reader
+from dfcore.cases.seen import Looks
+from dfcore.cases.tables import CASE_TAGS, FILINGS, LOG, PICTURE_TAGS, PICTURES
+from dfcore.cases.values import DECIDED, Case, Judgement, Picture, Pruned
 from dfcore.cases.views import CHUNK
 from dfcore.errors import InputError
+from dfcore.utils.files import sha256_bytes
 
 
-class Store:
-    """A store of cases; may be used by any number of threads and processes at once.
-
-    Attributes:
-        database: Where the facts are.
-        folder: Where pictures are that were asked to be kept.
-    """
-
-    def __init__(self, address: str, folder: Path):
-        """Opens a store; makes its tables, or brings those of an older version up to date.
-
-        Raises:
-            InputError: If the address is none of a database that can be used.
-            StorageError: If the database is damaged, of a newer version or of something else, or cannot be reached.
-        """
-        self.database = Database(address)
-        self.folder = Path(folder)
-        self._looks = looking.Looks()
-        try:
-            bring_up_to_date(self.database)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes idle connections; the store can still be used."""
-        self.database.close()
-
-    # Verdicts
+class Store(Reader):
+    """A store of cases; may be used by any number of threads and processes at once."""
 
     def remember(self, picture: Picture, judgement: Judgement) -> int:
         """Writes a verdict, unless the same one is there: same picture, detector, thresholds, version and score.
@@ -95,13 +48,6 @@ class Store:
             with self.database.writing() as connection:
                 numbers += remembering.remember(connection, listed[start : start + CHUNK])
         return numbers
-
-    def seen(self, picture: Picture) -> list[Seen]:
-        """Pictures that were judged before and are the same file, have the same pixels or look alike, in this order."""
-        with self.database.reading() as connection:
-            return looking.seen(connection, self._looks, picture)
-
-    # Cases
 
     def create_case(self, title: str, *, by: str, tags: Sequence[str] = ()) -> Case:
         """Opens a case under the next free number.
@@ -234,113 +180,111 @@ class Store:
             _require(connection, case, picture)
             return log.append(connection, [Draft(kind, said, picture, case)], by)[0]
 
-    # Reading
-
-    def case(self, case: int) -> Case:
-        """A case by its number.
+    def keep_image(self, sha256: str, data: bytes, *, by: str) -> bool:
+        """Keeps a picture itself, as a file whose hash is checked whenever it is read; whether it was not kept yet.
 
         Raises:
-            InputError: If there is none.
+            InputError: If the picture is not in the store, or the bytes are not those of its file.
+            StorageError: If it cannot be written.
         """
-        with self.database.reading() as connection:
-            return find.case(connection, case)
+        if sha256_bytes(data) != sha256:
+            raise InputError(
+                f"Expected the bytes of the picture {kept(sha256)[:64]}. Received bytes with another hash."
+            )
+        with self.database.writing() as connection:
+            _require_pictures(connection, [sha256])
+            images.write(self.folder, sha256, data)
+            new = not self._keeps(connection, sha256)
+            if new:
+                log.append(connection, [Draft("image", {"bytes": len(data)}, sha256)], by)
+        return new
 
-    def case_notes(self, case: int) -> tuple[Note, ...]:
-        """Notes on a case and on its pictures within it, oldest first."""
-        with self.database.reading() as connection:
-            return find.case_notes(connection, case)
+    def drop_image(self, sha256: str, *, by: str, why: str) -> bool:
+        """Deletes a kept picture; all that is known of it stays. Whether it was kept.
 
-    def cases(
-        self, text: str = "", *, tag: str | None = None, is_open: bool | None = None,
-        limit: int | None = None, offset: int = 0,
-    ) -> Found[Case]:  # fmt: skip
-        """Cases, the most recently changed first.
+        Raises:
+            InputError: If there is no reason.
+        """
+        with self.database.writing() as connection:
+            there = self._keeps(connection, kept(sha256))
+            if there:
+                remove.drop_image(connection, sha256, by, why)
+        self._clean()
+        return there
+
+    def _keeps(self, connection: Connection, sha256: str) -> bool:
+        return bool(connection.execute(select(PICTURES.c.image).where(PICTURES.c.sha256 == sha256)).scalar())
+
+    def forget(self, sha256: str, *, by: str, why: str) -> None:
+        """Deletes all that is known of a picture, and the picture itself if it was kept.
+
+        A tombstone stays, with the hash of its file, who deleted it, when and why, so that the log can be verified.
+
+        Raises:
+            InputError: If there is no such picture, or no reason.
+        """
+        with self.database.writing() as connection:
+            _require_pictures(connection, [kept(sha256)])
+            remove.forget(connection, sha256, by, why)
+        self._clean()
+
+    def delete_case(self, case: int, *, by: str, why: str) -> None:
+        """Deletes a case and all that was said in it, decisions too; its pictures stay, with their verdicts.
+
+        A tombstone stays, with its number, who deleted it, when and why.
+
+        Raises:
+            InputError: If there is no such case, or no reason.
+        """
+        with self.database.writing() as connection:
+            find.case(connection, case)
+            remove.delete_case(connection, case, by, why)
+        self._clean()
+
+    def prune(self, before: str, *, by: str) -> Pruned:
+        """Deletes closed cases, and pictures in no open case, of which nothing was said since a time.
 
         Args:
-            text: Words in titles, notes and tags, or a case's number; all must occur, case is ignored.
-            tag: A tag of the case.
-            is_open: Whether only open or only closed ones.
-            limit: Number of cases; None for all.
-            offset: Number of cases to pass over.
-        """
-        with self.database.reading() as connection:
-            return find.cases(connection, text, tag, is_open, limit, offset)
-
-    def history(self, sha256: str) -> History:
-        """All that is known of a picture.
+            before: ISO 8601; a day alone is its beginning.
+            by: Who deletes them.
 
         Raises:
-            InputError: If it is not known.
+            InputError: If it is no time.
         """
-        with self.database.reading() as connection:
-            return find.history(connection, sha256)
+        limit, why = moment(before), f"retention: nothing was said since {before}"
+        with self.database.writing() as connection:
+            cases = remove.old_cases(connection, limit)
+            for case in cases:
+                remove.delete_case(connection, case, by, why)
+        pictures = 0
+        while True:
+            with self.database.writing() as connection:  # Some at once, so that others get their turn.
+                old, spared = remove.old_pictures(connection, limit)
+                for sha256 in old[:CHUNK]:
+                    remove.forget(connection, sha256, by, why)
+            pictures += len(old[:CHUNK])
+            if len(old) <= CHUNK:
+                break
+        self._clean()
+        return Pruned(pictures, len(cases), len(spared))
 
-    def search(
-        self, query: Query = Query(), *, order: str = "newest", limit: int | None = 100, offset: int = 0
-    ) -> Found[Row]:
-        """Pictures, one row each.
+    def _clean(self) -> None:
+        """Removes from the disk what is deleted: pictures, and SQLite's journal."""
+        with self.database.writing() as connection:
+            images.remove_others(self.folder, connection)
+        self.database.truncate_journal()
 
-        Args:
-            query: What to search by.
-            order: "newest" or "oldest" (by what was last said of it), "highest" or "lowest" (score), or "name".
-            limit: Number of rows; None for all.
-            offset: Number of rows to pass over.
+    def restore(self, path: str | Path) -> copying.Copied:
+        """Reads a backup into this store, which must be empty; also one that was made of another kind of database.
 
         Raises:
-            InputError: If the order or a time is invalid.
+            InputError: If the store is not empty, or the file is no backup or damaged; nothing is then restored.
+            StorageError: If it cannot be written.
         """
-        with self.database.reading() as connection:
-            return find.search(connection, query, order, limit, offset)
-
-    def rows(self, sha256s: Sequence[str]) -> tuple[Row, ...]:
-        """The rows of some pictures, in the order given; those that are not known are left out."""
-        with self.database.reading() as connection:
-            return tuple(find.rows_of(connection, list(dict.fromkeys(map(kept, sha256s)))))
-
-    def tags(self) -> list[tuple[str, int]]:
-        """Tags of pictures with the numbers of pictures, the most frequent first."""
-        with self.database.reading() as connection:
-            return find.counted(connection, PICTURE_TAGS.c.tag)
-
-    def case_tags(self) -> list[tuple[str, int]]:
-        """Tags of cases with the numbers of cases, the most frequent first."""
-        with self.database.reading() as connection:
-            return find.counted(connection, CASE_TAGS.c.tag)
-
-    def detectors(self) -> list[tuple[str, int]]:
-        """Keys of detectors with the numbers of pictures of which they made the newest judgement."""
-        with self.database.reading() as connection:
-            return find.counted(connection, PICTURES.c.detector)
-
-    def cited(self, *, detector: str | None = None, card: str | None = None, model: str | None = None) -> int:
-        """Number of judgements by a detector: by its key, the hash of its card or that of its network; any counts."""
-        j = JUDGEMENTS.c
-        named = ((j.detector, detector), (j.card_sha256, card), (j.model_sha256, model))
-        wanted = [column == kept(value) for column, value in named if value]
-        if not wanted:
-            return 0
-        with self.database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(JUDGEMENTS).where(or_(*wanted))).scalar_one()
-
-    # The log
-
-    def head(self) -> Head:
-        """The newest entry of the log; whoever keeps it elsewhere can show later that nothing before it was removed."""
-        with self.database.reading() as connection:
-            return log.head(connection)
-
-    def verify(self, head: Head | str | None = None) -> Verification:
-        """Checks that no entry was altered, removed or inserted, and that all that is shown follows from them.
-
-        Args:
-            head: A head that was exported earlier, which must still be in the log.
-
-        Raises:
-            InputError: If the head is none.
-        """
-        expected = checking.head_of(head) if isinstance(head, str) else head
-        with self.database.reading() as connection:
-            return checking.verify(connection, expected if expected is None or expected.hash else None)
+        with self.database.writing() as connection:
+            result = copying.restore(connection, self.folder, Path(path))
+        self._looks = Looks()
+        return result
 
 
 def _title(text: str) -> str:

@@ -137,7 +137,7 @@ VIEWS: tuple[tuple[Any, Any, Callable[[Any, Sequence[Entry]], Rows]], ...] = (
 def refresh(connection: Connection, pictures: Iterable[str] = (), cases: Iterable[int] = ()) -> None:
     """Computes the rows of pictures and cases anew; within the transaction that wrote their entries."""
     for wanted, (column, tables, compute) in zip((pictures, cases), VIEWS, strict=True):
-        names: list[Any] = sorted(set(wanted))  # type: ignore[type-var]  # All of one kind.
+        names: list[Any] = sorted(set(wanted))
         for start in range(0, len(names), CHUNK):
             some = names[start : start + CHUNK]
             found = grouped(connection, column, some)

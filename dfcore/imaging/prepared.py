@@ -7,7 +7,6 @@ import numpy as np
 
 from dfcore.imaging.decoder import ImageFacts
 from dfcore.imaging.preprocess import PreprocessSpec
-from dfcore.imaging.signature import Signature
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class PreparedImage:
         inputs: Model inputs by preprocessing, uint8 of its `input_shape`.
         facts: Properties of the file; None if the pixels did not come from a file.
         preview: RGB uint8 (H, W, 3) for display; None if not requested.
-        signature: What is kept of its pixels; None if not requested.
+        hashes: Perceptual hashes of the image and of its mirror image, see `dfcore.imaging.signature.Signature`, of 16
+            hexadecimal digits; None if not requested.
     """
 
     width: int
@@ -27,7 +27,7 @@ class PreparedImage:
     inputs: dict[PreprocessSpec, np.ndarray] = field(default_factory=dict)
     facts: ImageFacts | None = None
     preview: np.ndarray | None = None
-    signature: Signature | None = None
+    hashes: tuple[str, str] | None = None
 
     @classmethod
     def from_pixels(cls, rgb: np.ndarray, specs: Sequence[PreprocessSpec]) -> "PreparedImage":

@@ -69,12 +69,17 @@ class Signature:
 def signature(rgb: np.ndarray) -> Signature:
     """Describes an image, uint8 (H, W, 3)."""
     side = min(rgb.shape[:2])
-    # Enlarged by the box filter, a tiny image would show edges of pixels that it does not have.
-    sampling = Image.Resampling.BOX if side >= THUMB else Image.Resampling.BICUBIC
-    thumb = np.asarray(Image.fromarray(rgb).resize((THUMB, THUMB), sampling))
+    thumb = thumbnail(rgb)
     grey = _centre(rgb) @ _LUMA
     mean = thumb.mean((0, 1), dtype=np.float32)
     return Signature(thumb, perceptual_hashes(thumb), _blockiness(grey), mean, float(grey.std()), min(side, _LARGEST))
+
+
+def thumbnail(rgb: np.ndarray) -> np.ndarray:
+    """The `thumb` of an image, uint8 (H, W, 3)."""
+    # Enlarged by the box filter, a tiny image would show edges of pixels that it does not have.
+    sampling = Image.Resampling.BOX if min(rgb.shape[:2]) >= THUMB else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(rgb).resize((THUMB, THUMB), sampling))
 
 
 def perceptual_hashes(thumb: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec, Resize
 from dfcore.imaging.sandbox import pool, protocol
+from dfcore.imaging.signature import signature
 from tests.conftest import make_card, untrained
 from tests.security import hostile_images as hostile
 
@@ -105,10 +106,11 @@ def test_every_format_gives_the_same_pixels_and_facts_as_in_this_process(name):
     np.testing.assert_array_equal(sandbox.decode(data), here)
     facts = facts_here(data)
     assert sandbox.check(data) == facts
-    for spec in SPECS:
-        result = sandbox.prepare(data, [spec])
+    for number, spec in enumerate(SPECS):
+        result = sandbox.prepare(data, [spec], 7 * number, hashed=bool(number))
         np.testing.assert_array_equal(result.inputs[spec], spec.apply(here))
         assert result.facts == facts
+        assert result.hashes == (tuple(f"{bits:016x}" for bits in signature(here).hashes) if number else None)
 
 
 def test_facts_are_the_same_for_strange_metadata():

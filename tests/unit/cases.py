@@ -1,14 +1,20 @@
-"""Stores of cases for tests: SQLite, and PostgreSQL where it is installed; pictures and verdicts to put into them."""
+"""Stores of cases for tests: SQLite, and PostgreSQL where it is installed; pictures and verdicts to put into them.
+
+The fixtures are those of all unit tests, see `conftest.py` beside this file.
+"""
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from dfcore.cases import Judgement, Picture, Store
+from dfcore.cases import Judgement, Picture
 from dfcore.utils.files import sha256_bytes
 from tests import postgresql
+
+if TYPE_CHECKING:
+    from dfcore.cases import Store
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -38,8 +44,10 @@ def address(request, tmp_path) -> str:
 
 
 @pytest.fixture
-def store(address, tmp_path) -> Iterator[Store]:
+def store(address, tmp_path) -> "Iterator[Store]":
     """An empty store."""
+    from dfcore.cases import Store
+
     with Store(address, tmp_path / "images") as opened:
         yield opened
 
@@ -60,7 +68,7 @@ def a_judgement(score: float | None = 0.25, **changes) -> Judgement:
     return Judgement(**(values | changes))
 
 
-def fill(store: Store, pictures: int = 3) -> list[str]:
+def fill(store: "Store", pictures: int = 3) -> list[str]:
     """Puts pictures, a case and what people say into a store; returns the pictures' hashes."""
     made = [a_picture(number) for number in range(pictures)]
     store.remember_many([(one, a_judgement(number / pictures)) for number, one in enumerate(made)])
@@ -73,15 +81,10 @@ def fill(store: Store, pictures: int = 3) -> list[str]:
     return names
 
 
-def tampered(store: Store, *statements: str) -> None:
+def tampered(store: "Store", *statements: str) -> None:
     """Changes a database behind the store's back."""
     from sqlalchemy import text
 
     with store.database.writing() as connection:
         for statement in statements:
             connection.execute(text(statement))
-
-
-def sqlite_file(folder: Path) -> Path:
-    """The file of a store in a folder."""
-    return folder / "cases.db"

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from dfcore.cases import Query, open_store
 from dfcore.errors import CasesOffError, InputError, StorageError
-from tests.unit.cases import a_judgement, a_picture, address, fill, postgres, store, tampered
-
-__all__ = ["address", "postgres", "store"]
+from tests.unit.cases import a_judgement, a_picture, fill, tampered
 
 
 def test_a_verdict_is_remembered_as_it_was_given(store):

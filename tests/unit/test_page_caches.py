@@ -27,7 +27,7 @@ def test_failures_of_the_file_stay_and_those_of_the_machine_for_a_minute(monkeyp
         tried, now = [], [0.0]
         monkeypatch.setattr(recent_module.time, "monotonic", lambda now=now: now[0])
 
-        def fail(data, specs, side, failure=failure, tried=tried):
+        def fail(data, specs, side, failure=failure, tried=tried, **_):
             tried.append(data)
             raise failure
 

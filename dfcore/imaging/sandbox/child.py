@@ -17,7 +17,7 @@ from dfcore.errors import ImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.imaging.sandbox.protocol import receive, send
-from dfcore.imaging.signature import signature
+from dfcore.imaging.signature import perceptual_hashes, signature, thumbnail
 from dfcore.utils.processes import forbid_files, limit_memory, limit_time
 
 # In addition to what the interpreter and its libraries use, for images below and from `LARGE_PIXELS`. 50 megapixels
@@ -92,8 +92,8 @@ def _answer(
         return text, picture
     squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
     header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
-    looks = np.frombuffer(signature(rgb).to_bytes() if request["look"] else b"", np.uint8)
-    return text, np.concatenate([header, looks, *(part.ravel() for part in (*squares, picture))])
+    hashes = perceptual_hashes(thumbnail(rgb)) if request["hashed"] else np.empty(0, np.uint64)
+    return text, np.concatenate([header, *(part.ravel() for part in (*squares, picture)), hashes.view(np.uint8)])
 
 
 def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:

@@ -23,7 +23,7 @@ from dfcore.imaging.decoder import ImageFacts
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.imaging.preprocess import PreprocessSpec, Region
 from dfcore.imaging.sandbox.protocol import receive, send
-from dfcore.imaging.signature import SIZE, Signature
+from dfcore.imaging.signature import Signature
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.processes import cores, environment
 from dfcore.utils.texts import printable
@@ -35,6 +35,8 @@ _PARTING_SECONDS = 2.0
 _MAX_WORDS = 500
 # Bytes before the pixels of `prepare`: height and width of the preview, uint32.
 _HEADER = 8
+# Bytes after them: two perceptual hashes, uint64.
+_HASHES = 16
 _Answer = TypeVar("_Answer")
 
 
@@ -75,11 +77,14 @@ def look(data: bytes) -> tuple[ImageFacts, Signature]:
         ImageError: See `check`.
     """
     facts, content = _ask(data, {"want": "look"})
-    return facts, _signature(content)
+    try:
+        return facts, Signature.from_bytes(content.tobytes())
+    except ValueError as error:
+        raise ImageError(f"The decoding process gave a wrong answer ({error}).") from None
 
 
 def prepare(
-    data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0, *, signed: bool = False
+    data: bytes, specs: Sequence[PreprocessSpec], preview_side: int = 0, *, hashed: bool = False
 ) -> PreparedImage:
     """Decodes an image once, for display and for several models.
 
@@ -87,24 +92,25 @@ def prepare(
         data: Content of the file.
         specs: Preprocessing of the models.
         preview_side: Maximum side of the preview in pixels; 0 for no preview.
-        signed: Whether to make the signature of its pixels as well.
+        hashed: Whether to compute perceptual hashes.
 
     Raises:
         ImageError: See `check`.
     """
     specs = list(dict.fromkeys(specs))
-    request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side, "look": signed}
+    request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side, "hashed": hashed}
     facts, content = _ask(data, request)
     height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
-    of_signature = SIZE if signed else 0
-    ends = np.cumsum([_HEADER, of_signature, *(spec.input_bytes for spec in specs), 3 * height * width])
+    sizes = [_HEADER, *(spec.input_bytes for spec in specs), 3 * height * width, _HASHES * hashed]
+    ends = np.cumsum(sizes)
     if len(content) != ends[-1] or max(height, width) > preview_side:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
-    _, looks, *parts, picture, _ = np.split(content, ends)
+    _, *parts, picture, bits, _ = np.split(content, ends)
     inputs = {spec: part.reshape(spec.input_shape) for spec, part in zip(specs, parts, strict=True)}
     preview = picture.reshape(height, width, 3) if preview_side else None
-    signature = _signature(looks) if signed else None
-    return PreparedImage(facts.width, facts.height, inputs, facts, preview, signature)
+    whole, mirrored = (f"{number:016x}" for number in bits.view(np.uint64).tolist()) if hashed else ("", "")
+    hashes = (whole, mirrored) if hashed else None
+    return PreparedImage(facts.width, facts.height, inputs, facts, preview, hashes)
 
 
 def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
@@ -136,13 +142,6 @@ def part(data: bytes, box: Region) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[0] > bottom - top or pixels.shape[1] > right - left:
         raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
     return pixels
-
-
-def _signature(content: np.ndarray) -> Signature:
-    try:
-        return Signature.from_bytes(content.tobytes())
-    except ValueError as error:
-        raise ImageError(f"The decoding process gave a wrong answer ({error}).") from None
 
 
 def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:

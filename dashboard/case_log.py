@@ -1,0 +1,71 @@
+"""The log that every entry is chained in: whether it holds, and its newest hash to keep elsewhere."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import decided, roles, widgets
+from dashboard.markup import plain
+from dashboard.roles import Role
+
+if TYPE_CHECKING:
+    from dfcore.cases import Head, Store, Verification
+
+_RESULT, _MOST = "log_verification", 50
+
+
+def show(store: "Store") -> None:
+    """Shows the newest hash, and checks the log on request."""
+    st.markdown("Each verdict, decision, note and deletion is an entry of a log, which holds a hash of itself and of "
+                "the entry before it. A later change shows when the log is checked.")  # fmt: skip
+    head = store.head()
+    _show_head(head)
+    earlier = st.text_input(
+        "A hash that was kept earlier", key="log_earlier", placeholder="Optional",
+        help="The hash alone, or the contents of the file from “Keep the newest hash”. With it, the removal of the "
+        "last entries shows too.",
+    )  # fmt: skip
+    if st.button("Check the log", icon=":material/verified_user:", key="log_check",
+                 help="Reads all entries; takes a second for some ten thousand."):  # fmt: skip
+        st.session_state.pop(_RESULT, None)
+        with widgets.errors(), st.spinner("Checking …"):
+            st.session_state[_RESULT] = store.verify(earlier.strip() or None), bool(earlier.strip())
+    if _RESULT in st.session_state:
+        _show_result(*st.session_state[_RESULT])
+    if roles.may(Role.TRAINER):
+        _show_export(store)
+
+
+def _show_head(head: "Head") -> None:
+    if not head.number:
+        st.markdown("The log is empty.")
+        return
+    st.markdown(f"Newest entry: number **{head.number:,}**, {decided.when(head.at)}. Its hash:")
+    st.code(head.hash, language=None)
+    st.download_button(
+        "Keep the newest hash", json.dumps(asdict(head), indent=2), f"cases-head-{head.number}.json",
+        "application/json", on_click="ignore", icon=":material/download:", key="log_head",
+        help="Keep it away from this machine: whoever has it can show later that no entry up to it was removed.",
+    )  # fmt: skip
+
+
+def _show_result(result: "Verification", with_earlier: bool) -> None:
+    against = ", and the hash that was kept earlier is among them" if with_earlier else ""
+    if result.holds:
+        st.success(f"The log holds: none of {result.rows:,} entries was altered, removed or inserted{against}.",
+                   icon=":material/verified_user:")  # fmt: skip
+        if not with_earlier:
+            st.caption("Whether the last entries were removed shows only against a hash that was kept elsewhere.")
+        return
+    st.error(f"The log does not hold. Of {result.rows:,} entries, {len(result.problems)} "
+             f"{'is' if len(result.problems) == 1 else 'are'} not as written:", icon=":material/gpp_bad:")  # fmt: skip
+    for problem in result.problems[:_MOST]:
+        st.markdown(f"- {plain(problem.text)}")
+    if len(result.problems) > _MOST:
+        st.caption(f"{len(result.problems) - _MOST:,} more; `dfcore cases verify` lists all.")
+
+
+def _show_export(store: "Store") -> None:
+    """Filled in once the store can export."""
