@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import batch_filters, viewer, widgets
+from dashboard import batch_decided, batch_filters, viewer, widgets
 from dashboard.batch_view import View
 from dfcore.utils.html import file_url
 from dfcore.utils.texts import printable
@@ -53,11 +53,11 @@ def show(batch: "Batch", view: View, *, opens: bool) -> None:
         st.rerun()
     pages = -(-found.total // view.size)
     _pager(view, found.total, pages)
-    several = len(batch.detectors()) > 1
+    several, decided = len(batch.detectors()) > 1, batch_decided.known(row["sha256"] for row in found.rows)
     _grid(
         key=_KEY,
         data={
-            "items": [_item(batch, row, several) for row in found.rows],
+            "items": [_item(batch, row, several, decided.get(row["sha256"])) for row in found.rows],
             "layout": view.layout,
             "at": view.at - view.page * view.size,
             "page": view.page,
@@ -107,7 +107,7 @@ def _turn() -> None:
         focus()
 
 
-def _item(batch: "Batch", row: dict[str, Any], several: bool) -> dict[str, Any]:
+def _item(batch: "Batch", row: dict[str, Any], several: bool, decided: str | None) -> dict[str, Any]:
     sign, colour = _SIGNS[row["finding"]]
     words, name = widgets.VERDICTS[row["finding"]], printable(row["name"])
     score = ""
@@ -117,6 +117,8 @@ def _item(batch: "Batch", row: dict[str, Any], several: bool) -> dict[str, Any]:
     note = row["error"] or row["reason"] or ""
     if row["trained_on"] == "yes":
         note = f"The detector was trained on this very image. {note}"
+    if decided:
+        note = f"Decided: {decided}. {note}"
     thumbnail = batch.thumbnail(row)
     return {
         "number": row["number"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
-from dashboard import batch_grid, batch_view, batches, uploads, widgets
+from dashboard import batch_decided, batch_grid, batch_view, batches, uploads, widgets
 from dashboard.batch_view import View
 from dashboard.navigation import go
 from dfcore.errors import DfcoreError
@@ -16,6 +16,7 @@ from dfcore.errors import DfcoreError
 if TYPE_CHECKING:
     from dfcore.batch.job import Batch
 
+# What is open: id of the batch, number of the row, hash of the picture, why it cannot be opened ("" if it can).
 _OPEN = "batch_review"
 
 
@@ -27,8 +28,10 @@ class Review:
         batch: The batch.
         number: Number of its row.
         view: Which rows are gone through.
-        place: Its place among them, from 0; None if it is not among them, since the filters leave it out.
+        place: Its place among them, from 0; None if the filters leave it out.
         total: How many they are.
+        decided: How many of them were decided on.
+        problem: Why the picture cannot be had any more; "" if it can.
     """
 
     batch: "Batch"
@@ -36,6 +39,8 @@ class Review:
     view: View
     place: int | None
     total: int
+    decided: int
+    problem: str = ""
 
 
 def open_row(batch: "Batch", number: int, view: View) -> NoReturn:
@@ -57,24 +62,20 @@ def present() -> Review | None:
     if batch_id is None or row is None:
         return None
     batch = batches.find(batch_id)
-    if batch is None or not row.isascii() or not row.isdecimal():
+    if batch is None or not (row.isascii() and row.isdecimal() and len(row) < 10):
         widgets.missing("Picture of a batch", f"{row} of {batch_id}")
         return None
-    number = int(row)
-    before = st.session_state.get(_OPEN)
-    if before is None or before[:2] != (batch_id, number):
-        try:
-            _put(batch, number)
-        except DfcoreError as error:
-            st.warning(widgets.told(error), icon=":material/broken_image:")
-            return None
-    elif [picture.id for picture in uploads.images()] != [before[2]]:
+    number, before = int(row), st.session_state.get(_OPEN, (None,))
+    if before[:2] != (batch_id, number):
+        _open(batch, number)
+    elif [picture.id for picture in uploads.images()] != [before[2]] * bool(before[2]):
         leave()
         return None
     view = batch_view.asked()
     numbers = _numbers(batch, view)
     place = numbers.index(number) if number in numbers else None
-    return Review(batch, number, view, place, len(numbers))
+    decided = batch_decided.count(batch, view, len(numbers))
+    return Review(batch, number, view, place, len(numbers), decided, st.session_state[_OPEN][3])
 
 
 def leave() -> None:
@@ -93,19 +94,20 @@ def back(review: Review) -> NoReturn:
     go("batch", batch=review.batch.id, **view.parameters())
 
 
-def turn(review: Review, by: int) -> None:
-    """Opens the picture so many places further on, if there is one; the page then runs again."""
+def turn(by: int) -> None:
+    """Opens the picture so many places further on, if there is one; call `present` for what is open then."""
+    review = present()
+    if review is None:
+        return
     numbers = _numbers(review.batch, review.view)
     place = (review.place if review.place is not None else -1) + by
-    if not 0 <= place < len(numbers):
-        return
-    _put(review.batch, numbers[place])
-    st.query_params["row"] = str(numbers[place])
-    st.rerun()
+    if 0 <= place < len(numbers):
+        _open(review.batch, numbers[place])
+        st.query_params["row"] = str(numbers[place])
 
 
-def show(review: Review) -> None:
-    """Shows where in the batch the picture is, and the ways on; each has a key."""
+def show(review: Review, *, keys: bool) -> None:
+    """Shows where in the batch the picture is, and the way back; with `keys` also the ways on, each with its key."""
     with st.container(horizontal=True, vertical_alignment="center", key="batch_review_bar"):
         if st.button("Back to the batch", icon=":material/arrow_back:", shortcut="B", key="batch_review_back"):
             back(review)
@@ -113,14 +115,23 @@ def show(review: Review) -> None:
         if review.place is not None:
             where = f"picture {review.place + 1:,} of {review.total:,}{', filtered' if review.view.narrowed else ''}"
         st.markdown(f"**{widgets.plain(review.batch.title)}**, {where}", width="content")
-        for label, icon, step in (("Previous", "chevron_left", -1), ("Next", "chevron_right", 1)):
-            place = (-1 if review.place is None else review.place) + step
-            if st.button(
-                label, icon=f":material/{icon}:", shortcut=label[0], key=f"batch_review_{step}",
-                disabled=not 0 <= place < review.total,
-            ):  # fmt: skip
-                with widgets.errors():
-                    turn(review, step)
+        place = -1 if review.place is None else review.place
+        for label, icon, step in (("Previous", "chevron_left", -1), ("Next", "chevron_right", 1)) if keys else ():
+            st.button(
+                label, icon=f":material/{icon}:", shortcut=label[0], key=f"batch_review_{step}", on_click=turn,
+                args=(step,), disabled=not 0 <= place + step < review.total,
+            )  # fmt: skip
+    if review.problem:
+        st.warning(f"This picture cannot be opened. {widgets.told(review.problem)}", icon=":material/broken_image:")
+
+
+def _open(batch: "Batch", number: int) -> None:
+    """Puts a picture into Inspect; where it cannot be had, nothing, and keeps why."""
+    try:
+        _put(batch, number)
+    except DfcoreError as error:
+        uploads.clear("inspect_upload")
+        st.session_state[_OPEN] = batch.id, number, "", str(error)
 
 
 def _put(batch: "Batch", number: int) -> None:
@@ -129,7 +140,7 @@ def _put(batch: "Batch", number: int) -> None:
     uploads.open_alone(picture)
     uploads.forget("inspect_upload")
     batches.take_over(batch)
-    st.session_state[_OPEN] = batch.id, number, picture.id
+    st.session_state[_OPEN] = batch.id, number, picture.id, ""
 
 
 def _numbers(batch: "Batch", view: View) -> list[int]:
