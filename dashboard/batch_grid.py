@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import batch_decided, batch_filters, viewer, widgets
 from dashboard.batch_view import View
+from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.utils.html import file_url
 from dfcore.utils.texts import printable
 
@@ -115,16 +116,17 @@ def _item(batch: "Batch", row: dict[str, Any], several: bool, decided: str | Non
         score = f"{row['score']:.3f}" if row["is_used"] else "score not used"
     by = f" · {row['detector']}" if several and row["score"] is not None else ""
     note = row["error"] or row["reason"] or ""
-    if row["trained_on"] == "yes":
-        note = f"The detector was trained on this very image. {note}"
+    if row["trained_on"] and (seen := in_words(Seen(row["trained_on"]))):
+        note = f"{seen} {note}"
     if decided:
         note = f"Decided: {decided}. {note}"
     thumbnail = batch.thumbnail(row)
+    spoken = f"score {score}{by}" if row["is_used"] else score
     return {
         "number": row["number"],
         "name": name,
         "title": f"{printable(row['path'])}\n{note}".strip(),
-        "said": ", ".join(part for part in (name, words, score and f"score {score}{by}", note) if part),
+        "said": ", ".join(part for part in (name, words, spoken, note) if part),
         "src": file_url(thumbnail, "JPEG") if thumbnail else None,
         "mark": f"{sign} {words}",
         "colour": f"var(--st-{colour}-text-color, var(--st-text-color))",

@@ -41,6 +41,7 @@ def make_batch(
     closed: str = "",
     left_out: tuple[dict[str, Any], ...] = (),
     numbered: bool = False,
+    distinct: bool = False,
 ) -> Batch:
     """Writes a batch.
 
@@ -56,6 +57,7 @@ def make_batch(
         total: Number of rows that there will be; by default as many as there are.
         closed: Why its files are deleted; "" if they are there.
         left_out: What has no row.
+        distinct: Whether each row has a picture of its own, and is judged.
         numbered: Whether names are numbers, as the competition's format needs.
     """
     folder = batches / f"20260101-0000{number:02d}-000-batch"
@@ -69,13 +71,15 @@ def make_batch(
     write_json(folder / "detectors.json", {name: {"title": name, "thresholds": at} for name in by})
     write_json(folder / "left_out.json", {"left_out": list(left_out)})
     batch = Batch(folder)
-    pictures = [picture(seed) for seed in range(min(rows, 20))]
+    several = rows if distinct else min(rows, 20)
+    pictures = [picture(seed) for seed in range(several)]
     for seed, data in enumerate(pictures):
         (spool / f"{seed:06d}").write_bytes(data)
     with ResumeLog(batch.out, {}) as log, Thumbnails(batch.thumbnails) as thumbnails:
         where = thumbnails.add(np.full((40, 60, 3), 120, np.uint8))
         thumbnails.flush()
-        made = [_row(n, by[n % len(by)], pictures[n % 20], where, numbered=numbered) for n in range(rows)]
+        made = [_row(n, by[n % len(by)], pictures[n % several], where, f"spool/{n % several:06d}",
+                     broken=n % 10 == 9 and not distinct, numbered=numbered) for n in range(rows)]  # fmt: skip
         places = log.add(made) if made else []
         batch.index.make((n, place, row) for n, (place, row) in enumerate(zip(places, made, strict=True)))
     if closed:
@@ -97,8 +101,10 @@ def _this_process() -> dict[str, Any]:
     return identity() | {"place": place()}
 
 
-def _row(number: int, detector: str, data: bytes, where: tuple[int, int], *, numbered: bool) -> dict[str, Any]:
-    broken, unlike = number % 10 == 9, number % 5 == 3
+def _row(
+    number: int, detector: str, data: bytes, where: tuple[int, int], spooled: str, *, broken: bool, numbered: bool
+) -> dict[str, Any]:  # fmt: skip
+    unlike = number % 5 == 3
     finding = None if broken else _FINDINGS[number % 5]
     score = None if broken else [0.97, 0.1, 0.5, 0.9, 0.85][number % 5] - number % 7 / 100
     name = f"{number}.png" if numbered else f"picture {number:05d} <b>.png"
@@ -108,8 +114,9 @@ def _row(number: int, detector: str, data: bytes, where: tuple[int, int], *, num
         "finding": finding, "label": None if broken else "fake" if finding == "fake" else "real",
         "reason": "The image is unlike those that the detector was trained on" if unlike else reasons.get(str(finding)),
         "ood_distance": 1.0, "ood_reasons": [], "detector": detector, "error": "Not an image." if broken else None,
-        "trained_on": None if broken else "no", "name": name, "is_used": not broken and not unlike, "logit": 0.0,
-        "origin": ["file", f"spool/{number % 20:06d}"], "at": "2026-01-01T00:00:00+00:00",
+        "trained_on": None if broken else "like train" if number == 1 else "not found", "name": name,
+        "is_used": not broken and not unlike, "logit": 0.0,
+        "origin": ["file", spooled], "at": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return row if broken else row | {"width": 32, "height": 24, "format": "PNG", "bytes": len(data), "thumbnail": where}
 

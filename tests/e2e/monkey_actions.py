@@ -30,6 +30,8 @@ _GONE = (
     "evaluate?threshold=abc", "evaluate?detector=promoted&split=test&threshold=0.25", "evaluate?split=", "no-such-page",
     "evaluate?detector=small&threshold=0.9&threshold=0.1", "inspect?detector=nobody", "inspect?detector=..%2F..%2Fetc",
     "datasets?dataset=%2Fgone", "train?dataset=%2Fgone&run=gone", "models?detector=gone", "?detector=%00",
+    "batch?batch=gone", "batch?batch=..%2F..%2Fetc", "batch?found=gone&lowest=7&at=-1&order=x&by=nobody",
+    "inspect?batch=gone&row=1", "inspect?batch=20260101-000001-000-batch&row=999999", "inspect?batch=&row=",
 )  # fmt: skip
 _BENT = ("", "gone", "-1", "1e400", "..", "x" * 300, "é", "null", "[]", "1")
 _UPLOAD_SECONDS = 60

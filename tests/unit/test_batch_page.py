@@ -265,6 +265,7 @@ def test_rows_say_what_all_pages_say_and_no_score_that_is_not_used(folder, grids
         "▲ Likely fake", "○ No sign of a fake found", "? Inconclusive", "? Inconclusive"
     ]  # fmt: skip
     assert items[9]["mark"] == "× No verdict" and items[9]["note"] == "Not an image." and not items[9]["score"]
+    assert "trained on" in items[1]["note"] and "trained on" not in items[0]["note"]
     assert items[3]["score"] == "score not used" and items[0]["score"] == "0.970"
     assert items[0]["src"].startswith("data:image/jpeg;base64,") and items[9]["src"] is None
     assert items[0]["name"] == "picture 00000 <b>.png", "text, which the component writes as text"
