@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
 from dashboard import batch_view, batches, widgets
-from dashboard.batch_view import NO_VERDICT, View
+from dashboard.batch_view import NO_VERDICT, Layout, View
 from dfcore import figures
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def choose(batch: "Batch") -> View:
             "Shown as", list(_LAYOUTS), format_func=_LAYOUTS.__getitem__, key=_KEYS["layout"], required=True,
             persist_state="session", label_visibility="collapsed",
         )  # fmt: skip
-    chosen = View(tuple(found), text.strip(), judge, low, high, order, layout)
+    chosen = View(tuple(found), text.strip(), judge, low, high, order, cast(Layout, layout))
     before = st.session_state.get(_AT, (None, 0))
     # Another filter begins at its first row.
     view = replace(chosen, at=before[1] if before[0] == replace(chosen, at=0) else 0)
@@ -108,11 +108,12 @@ def _choose_scores(judge: str, by: Mapping[str, int]) -> tuple[float, float]:
     if not judge and len(by) > 1:
         st.session_state[_SCORES] = (0.0, 1.0)
         return 0.0, 1.0
-    return st.slider(
+    chosen = st.slider(
         "Score from, to", 0.0, 1.0, step=0.01, key=_SCORES, persist_state="session", width=220,
         help="From 0 (real) to 1 (fake), on this detector's own scale. A narrower range leaves out pictures whose "
         "score was not used.",
     )  # fmt: skip
+    return cast(tuple[float, float], chosen)  # Its value in the session is a range.
 
 
 def show_histogram(batch: "Batch", view: View) -> None:
