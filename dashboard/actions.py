@@ -4,7 +4,7 @@ Pages go through these functions for every such action; a test enforces it.
 """
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,10 @@ from dfcore.exchange import import_export
 from dfcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    from dfcore.batch.sources import Source
+    from dfcore.batch.store import BatchStore
+
+    from dfcore.confidence import ErrorBudget
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading
     from dfcore.synthesis.plan import Aligned, Plan
@@ -65,6 +69,57 @@ def require_judging() -> None:
 @needs(Role.ANALYST, "Measuring a detector", noted=False)
 def require_measuring() -> None:
     """Call before measuring a detector on a data set."""
+
+
+# === Batches ===
+
+
+@needs(Role.ANALYST, "Starting a batch")
+def start_batch(
+    sources: "Iterable[Source]", detectors: list[str], *, budget: "ErrorBudget | None", ignore_ood: bool,
+    remember: bool, title: str,
+) -> str:  # fmt: skip
+    """See `BatchStore.start`; returns its id."""
+    from dfcore.batch.job import Options
+    from dfcore.batch.store import BatchStore
+
+    options = Options(ignore_ood=ignore_ood, remember=remember)
+    return BatchStore().start(sources, detectors, budget=budget, options=options, by=roles.who(), title=title).id
+
+
+@needs(Role.ANALYST, "Stopping a batch")
+def stop_batch(batch_id: str) -> None:
+    """See `BatchStore.stop`; does nothing if it has already ended."""
+    if _batches().get(batch_id).status().state.active:
+        _batches().stop(batch_id)
+
+
+@needs(Role.ANALYST, "Going on with a batch")
+def resume_batch(batch_id: str) -> None:
+    """See `BatchStore.resume`; does nothing if it is at work already."""
+    if not _batches().get(batch_id).status().state.active:
+        _batches().resume(batch_id)
+
+
+@needs(Role.ANALYST, "Closing a batch")
+def close_batch(batch_id: str) -> None:
+    """See `BatchStore.close`."""
+    _batches().close(batch_id)
+
+
+@needs(Role.TRAINER, "Deleting a batch")
+def delete_batch(batch_id: str) -> None:
+    """See `BatchStore.delete`."""
+    _batches().delete(batch_id)
+
+
+def _batches() -> "BatchStore":
+    from dfcore.batch.store import BatchStore
+
+    return BatchStore()
+
+
+# === Reports ===
 
 
 @needs(Role.ANALYST, "Making a report", noted=False)

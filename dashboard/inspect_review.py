@@ -1,15 +1,26 @@
 """Inspect's memory on the page: keys to decide on the picture in sight, what is known of it, and its notes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import case_actions, filmstrip, memory, notes_panel, review_keys, seen_before, uploads, widgets
+from dashboard import (
+    batch_decided,
+    case_actions,
+    filmstrip,
+    memory,
+    notes_panel,
+    review_keys,
+    seen_before,
+    uploads,
+    widgets,
+)
 from dfcore import workspace
 from dfcore.errors import DfcoreError
 
 if TYPE_CHECKING:
+    from dashboard import batch_review
     from dfcore.cases import Decision
 
 _KEYS, _ERROR = "inspect_review", "inspect_review_error"
@@ -17,29 +28,44 @@ _KEYS, _ERROR = "inspect_review", "inspect_review_error"
 _SOON, _PATIENT = 0.5, 10.0
 
 
-def answer(pictures: Sequence[uploads.Picture]) -> None:
-    """Does what was asked for by keys since the last run."""
+def answer(pictures: Sequence[uploads.Picture], turn: Callable[[int], None] | None = None) -> None:
+    """Does what was asked for by keys since the last run.
+
+    Args:
+        pictures: The pictures.
+        turn: Opens the picture so many places further on; by default another one of `pictures`.
+    """
     for press in review_keys.presses(_KEYS):
         st.session_state[_ERROR] = None
         if press.decision is None:
-            number, step = filmstrip.chosen(pictures), 1 if press.action == "next" else -1
-            filmstrip.choose(pictures, (number + step) % len(pictures))
+            step = 1 if press.action == "next" else -1
+            if turn is None:
+                filmstrip.choose(pictures, (filmstrip.chosen(pictures) + step) % len(pictures))
+            else:
+                turn(step)
             continue
         try:
             memory.settle(press.picture, _PATIENT)
             case_actions.decide(press.picture, press.decision)
+            batch_decided.add(press.picture)
         except DfcoreError as error:
             st.session_state[_ERROR] = error
 
 
-def show_keys(pictures: Sequence[uploads.Picture], number: int, decisions: "Mapping[str, Decision]") -> None:
-    """Shows the keys, and what they led to."""
+def show_keys(
+    pictures: Sequence[uploads.Picture], number: int, decisions: "Mapping[str, Decision]",
+    review: "batch_review.Review | None" = None,
+) -> None:  # fmt: skip
+    """Shows the keys, and what they led to; of a batch that is gone through, its place there."""
     keeps, picture = workspace.keeps_cases(), pictures[number]
-    if not keeps and len(pictures) == 1:
+    total, done = len(pictures), len({one.id for one in pictures} & set(decisions))
+    if review is not None:
+        number, total, done = review.place or 0, review.total, review.decided
+    if not keeps and total == 1:
         return
-    decision, listed = decisions.get(picture.id), {one.id for one in pictures}
+    decision = decisions.get(picture.id)
     review_keys.show(
-        picture.id, key=_KEYS, number=number, total=len(pictures), may=keeps, done=len(listed & set(decisions)),
+        picture.id, key=_KEYS, number=number, total=total, may=keeps, done=done,
         decided=review_keys.decided(decision.decided) if decision else None,
     )  # fmt: skip
     if (error := st.session_state.get(_ERROR)) is not None:

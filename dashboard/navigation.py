@@ -17,6 +17,7 @@ _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "": [("home", "Home", "home", "Overview, and upload of an image")],
     "Investigate": [
         ("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image"),
+        ("batch", "Batch", "burst_mode", "Verdicts for many images: files, a ZIP, a folder"),
         ("cases", "Cases", "folder_open", "What was judged and decided; search, histories, cases"),
     ],
     "Build": [

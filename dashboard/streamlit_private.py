@@ -16,6 +16,15 @@ PARTS = {
     "asks who somebody is before it shows a page": (
         "streamlit.runtime.pages_manager", "PagesManager", "uses_pages_directory",
     ),
+    "tells the browser where to send a slice of a file": (
+        "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "get_upload_urls",
+    ),
+    "takes a slice of a file": (
+        "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "get_files",
+    ),
+    "forgets a slice of a file": (
+        "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "remove_file",
+    ),
 }  # fmt: skip
 
 
@@ -45,6 +54,32 @@ def keep_networks() -> None:
 def leave_pages_directory() -> None:
     """Makes Streamlit take pages from `st.navigation` only, not from the files under `pages/`."""
     _set("asks who somebody is before it shows a page", False)
+
+
+def slice_address() -> tuple[str, str]:
+    """Address to which the browser may send one file of this session, and the file's id.
+
+    It is the address of `st.file_uploader`, with all its checks: the session is at hand, its token against forged
+    requests comes along, the file is no larger than `server.maxUploadSize`.
+    """
+    context = _context()
+    (result,) = context.uploaded_file_mgr.get_upload_urls(context.session_id, ["slice"])
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{'/' if base else ''}{base}{result.upload_url}", result.file_id
+
+
+def take_slice(file_id: str) -> bytes | None:
+    """What the browser sent under an id of this session, once; None if nothing is there."""
+    context = _context()
+    found = context.uploaded_file_mgr.get_files(context.session_id, [file_id])
+    context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+    return found[0].data if found else None
+
+
+def _context() -> Any:
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    return get_script_run_ctx()
 
 
 def _set(use: str, value: Any) -> None:

@@ -36,19 +36,23 @@ class Strictness:
         return verdict.under(Policy(at, self.ignore_ood))
 
 
-def choose_strictness(card_budget: ErrorBudget) -> Strictness:
+def choose_strictness(card_budget: ErrorBudget | None) -> Strictness:
     """Shows the error budget in a popover that names the present one; returns the choice.
 
     Args:
-        card_budget: What the card of the detector in use asks for, shown until another one is set.
+        card_budget: What the card of the detector in use asks for, shown until another one is set; None where several
+            detectors are in use, each with its own.
     """
     own = st.session_state.get("inspect_own_budget", False)
     if not own:
-        st.session_state["inspect_max_fpr"] = 100 * card_budget.max_fpr
-        st.session_state["inspect_max_fnr"] = 100 * card_budget.max_fnr
+        shown = card_budget or ErrorBudget()
+        st.session_state["inspect_max_fpr"] = 100 * shown.max_fpr
+        st.session_state["inspect_max_fnr"] = 100 * shown.max_fnr
     ignoring = st.session_state.get("inspect_ignore_ood", False)
     alarms, passed = (st.session_state[f"inspect_max_{rate}"] for rate in ("fpr", "fnr"))
     label = f"At most {alarms:g}% false alarms, {passed:g}% passed"
+    if card_budget is None and not own:
+        label = "Errors as each detector's card accepts"
     label += f"{' (your own)' if own else ''}{', unlike pictures too' if ignoring else ''}"
     with st.popover(label, icon=":material/tune:", key="inspect_budget"):
         own = st.toggle(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import (
     all_detectors,
+    batch_review,
     choose_pictures,
     details,
     detectors,
@@ -103,7 +104,7 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     settled, decisions = memory.is_settled(picture.id), memory.decisions(pictures)
     if len(pictures) > 1:
         filmstrip.show(pictures, [result for _, _, result in judged], number, decisions)
-    inspect_review.show_keys(pictures, number, decisions)
+    inspect_review.show_keys(pictures, number, decisions, review)
     with st.container(key="inspect_lines", horizontal=True, vertical_alignment="center"):
         if one[2].score is not None:
             with st.container(key="inspect_file_line", width="content"):
@@ -143,7 +144,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Inspect", width="content")
     chosen = widgets.choose_detectors() if uploads.may_judge() else []
     bar = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+review = batch_review.present() if chosen else None
+if review is not None:
+    inspect_review.answer(uploads.images(), batch_review.turn)
+    review = batch_review.present()
 images = uploads.images() if chosen else []
+if review is not None:
+    batch_review.show(review, keys=not images)
 if chosen:
     if images:
         with bar:

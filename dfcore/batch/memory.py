@@ -48,6 +48,5 @@ def _picture(judged: Judged) -> Picture | None:
         return None
     if not isinstance(file.image, PreparedImage) or file.image.facts is None:
         return Picture(file.sha256, name=name)
-    signature = file.image.signature
-    whole, mirrored = ("", "") if signature is None else (f"{int(value):016x}" for value in signature.hashes)
+    whole, mirrored = file.image.hashes or ("", "")
     return replace(remembered.picture(file.image.facts, name), phash=whole, mirrored=mirrored)

@@ -1,7 +1,7 @@
 """Plotly figures from plain data, in one colour language; no Streamlit."""
 
 from dfcore.figures.base import FAKE_COLOUR, FINDING_COLOURS, NEUTRAL_COLOUR, REAL_COLOUR, SERIES_COLOURS
-from dfcore.figures.confidence import answers, cross_evaluation, reliability, robustness, stability
+from dfcore.figures.confidence import answers, cross_evaluation, reliability, robustness, scores_so_far, stability
 from dfcore.figures.curves import (
     CELL_TITLES,
     CELLS,
@@ -40,6 +40,7 @@ __all__ = [
     "robustness",
     "roc",
     "score_histogram",
+    "scores_so_far",
     "smooth",
     "stability",
     "thinned",

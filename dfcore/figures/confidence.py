@@ -177,3 +177,34 @@ def cross_evaluation(rows: Sequence[Mapping[str, Any]]) -> "go.Figure":
     figure.update_xaxes(showgrid=False)
     figure.update_layout(height=120 + 60 * len(detectors))
     return figure
+
+
+def scores_so_far(
+    bars: Sequence[tuple[float, float, int]], thresholds: tuple[float, float] | None = None
+) -> "go.Figure":
+    """Histogram of one detector's scores of images whose truth is unknown, with its thresholds.
+
+    Args:
+        bars: (from, to, number of images), from low to high scores.
+        thresholds: (real below, fake from); None where they are unknown.
+    """
+    go = graph_objects()
+    figure = go.Figure()
+    figure.add_bar(
+        x=[(low + high) / 2 for low, high, _ in bars],
+        y=[count for *_, count in bars],
+        width=[high - low for low, high, _ in bars],
+        customdata=[[low, high] for low, high, _ in bars],
+        marker={"color": SERIES_COLOURS[1]},
+        hovertemplate="score %{customdata[0]:.3f} to %{customdata[1]:.3f}: %{y:,}<extra></extra>",
+    )
+    laid_out(figure, "Score", "Images", x_range=(0, 1))
+    dashed = {"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5}
+    for place, text in zip(thresholds or (), ("lower threshold", "likely fake from"), strict=False):
+        if 0 < place <= 1:
+            side = "top left" if place > 0.5 else "top right"
+            figure.add_vline(place, line=dashed, annotation_text=f"{text} {place:.3f}", annotation_position=side)
+    most = max((count for *_, count in bars), default=0)
+    figure.update_yaxes(range=[0, 1.25 * max(most, 1)], tickformat=",d", dtick=1 if most < 6 else None)
+    figure.update_layout(height=190, bargap=0.05, showlegend=False)
+    return figure

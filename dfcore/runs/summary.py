@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dfcore.errors import RunError
+from dfcore.errors import JobError, RunError
 from dfcore.runs.run import Run
 from dfcore.runs.status import State, Status
 from dfcore.utils.texts import printable
@@ -56,10 +56,10 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def readable(read: Callable[[], _Result], damage: list[str] | None = None) -> _Result | None:
-    """Calls a reading method of a run; on `RunError`, returns None and appends the message to `damage`."""
+    """Calls a reading method of a job; on `JobError`, returns None and appends the message to `damage`."""
     try:
         return read()
-    except RunError as error:
+    except JobError as error:
         if damage is not None:
             damage.append(str(error))
         return None

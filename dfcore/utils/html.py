@@ -56,4 +56,14 @@ def data_url(pixels: np.ndarray, kind: str, **options: Any) -> str:
 
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return file_url(buffer.getvalue(), kind)
+
+
+def file_url(data: bytes, kind: str) -> str:
+    """An address that holds a picture's file itself.
+
+    Args:
+        data: The file.
+        kind: "JPEG" or "PNG".
+    """
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(data).decode()}"

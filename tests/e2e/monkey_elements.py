@@ -18,7 +18,7 @@ _KINDS = {
     "number": "[data-testid=stNumberInput] input",
     "text": "[data-testid=stTextInput] input, [data-testid=stTextArea] textarea",
     "toggle": "[data-testid=stCheckbox] label",
-    "upload": "[data-testid=stFileUploader] input[type=file]",
+    "upload": "[data-testid=stFileUploader] input[type=file], .upload input.many",
     "link": "[data-testid=stPageLink] a, [data-testid=stSidebarNav] a",
     "chart": "[data-testid=stPlotlyChart]",
     "grid": "[data-testid=stDataFrame]",
@@ -28,13 +28,15 @@ _KINDS = {
 _NOT_OURS = (
     "[data-testid=stToolbar], [data-testid=stElementToolbar], [data-testid=stTooltipIcon], [data-testid=stHeader], "
     "[data-testid=stSidebarHeader], [data-testid=stSidebarCollapsedControl], [data-testid=stToast], "
-    "[data-testid=stSelectbox] button, [data-testid=stMultiSelect] button, [data-testid=stFileUploaderDropzone] button"
+    "[data-testid=stSelectbox] button, [data-testid=stMultiSelect] button, "
+    "[data-testid=stFileUploaderDropzone] button, .upload input.tree, .upload button.files, .upload button.folder"
 )
 _COLLECT = """([kinds, notOurs]) => {
     const deep = (root, selector) => [...root.querySelectorAll(selector),
         ...[...root.querySelectorAll("*")].filter(e => e.shadowRoot).flatMap(e => deep(e.shadowRoot, selector))];
     const shown = e => {
-        const box = (e.type === "file" ? e.closest("[data-testid=stFileUploader]") : e).getBoundingClientRect();
+        const place = e.type === "file" ? e.closest("[data-testid=stFileUploader], .upload") : e;
+        const box = place.getBoundingClientRect();
         return box.width > 0 && box.height > 0 && !e.closest("[inert], [aria-hidden=true]");
     };
     const dead = e => e.disabled || e.getAttribute("aria-disabled") === "true";

@@ -7,6 +7,7 @@ from typing import Any
 
 from dfcore.datasets.demo import sample_images
 from tests.e2e.server import ROOT, chromium, command, dashboard, settle
+from tests.made_batches import make_batch
 
 FOLDER = ROOT / "docs" / "screenshots"
 _WIDTH, _HEIGHT = 1440, 900
@@ -24,6 +25,7 @@ def main() -> None:
         for options in (("--arch", "spectral_cnn", "--image-size", "64", "--epochs", "8", "--name", "Spectral, short"),
                         ("--name", "Demonstration")):  # fmt: skip
             command(workspace, "train", "--data-root", str(demo), *options)
+        make_batch(workspace / "batches", 60, title="From the archive")
         with dashboard(workspace) as address, chromium() as browser:
             for scheme in ("light", "dark"):
                 context = browser.new_context(color_scheme=scheme, viewport={"width": _WIDTH, "height": _HEIGHT})
@@ -33,7 +35,7 @@ def main() -> None:
 
 def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
     page.set_default_timeout(120_000)
-    for name in ("home", "datasets", "train", "monitor", "evaluate", "models", "inspect", "cases"):
+    for name in ("home", "batch", "datasets", "train", "monitor", "evaluate", "models", "inspect", "cases"):
         page.goto(address if name == "home" else f"{address}/{name}")
         settle(page)
         if name == "inspect":

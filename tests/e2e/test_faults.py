@@ -145,7 +145,7 @@ def test_cards_on_home_lead_to_what_they_show(page, address, workspace):
 
 def test_each_tab_of_the_browser_says_which_page_it_shows(page, address):
     titles = []
-    for name in ("", "inspect", "datasets", "train", "monitor", "evaluate", "models"):
+    for name in ("", "inspect", "batch", "datasets", "train", "monitor", "evaluate", "models"):
         opened(page, f"{address}/{name}")
         titles.append(page.title())
     assert titles == [f"{name} – Deepfake workbench" for name in

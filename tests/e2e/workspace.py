@@ -7,10 +7,11 @@ from typing import Any
 
 from dfcore.cases import Judgement, Picture, Store
 from dfcore.detectors import library
-from dfcore.runs import Run, RunStore
+from dfcore.runs import Run, RunStore, State
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import make_image
 from tests.e2e.server import ROOT, command
+from tests.made_batches import make_batch
 
 LONG_NAME = "Portraits of the press archive, second attempt with the larger crops and without the agency's watermarks"
 
@@ -32,9 +33,18 @@ def fill(workspace: Path) -> None:
     for name, run in zip(("promoted", "second"), finished, strict=True):
         library.promote(run.bundle, workspace / "models", name)
     _unfinished(finished[0])
+    _batches(workspace)
     command(workspace, "data", "audit", str(workspace / "damaged"), "--no-networks")
     command(workspace, "cross-eval", "promoted", "small", "--data-root", str(demo))
     remember(workspace, demo)
+
+
+def _batches(workspace: Path) -> None:
+    """One that ended, one that was stopped, one whose files were deleted, and one that is damaged."""
+    make_batch(workspace / "batches", 120, number=1, title=LONG_NAME, by=("small", "faces"), numbered=True)
+    make_batch(workspace / "batches", 30, number=2, title="Stopped", state=State.STOPPED, total=500)
+    make_batch(workspace / "batches", 10, number=3, title="Closed", closed="by age")
+    (make_batch(workspace / "batches", 3, number=4, title="Damaged").folder / "batch.json").write_text("{")
 
 
 def _other_data_sets(workspace: Path, demo: Path) -> None:
