@@ -20,7 +20,6 @@ from dfcore.runs import Run, RunStore
 if TYPE_CHECKING:
     from dfcore.batch.sources import Source
     from dfcore.batch.store import BatchStore
-
     from dfcore.confidence import ErrorBudget
     from dfcore.datasets import Dataset
     from dfcore.datasets.reading import Reading

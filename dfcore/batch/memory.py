@@ -48,5 +48,6 @@ def _picture(judged: Judged) -> Picture | None:
         return None
     if not isinstance(file.image, PreparedImage) or file.image.facts is None:
         return Picture(file.sha256, name=name)
-    whole, mirrored = file.image.hashes or ("", "")
+    signature = file.image.signature
+    whole, mirrored = ("", "") if signature is None else (f"{int(value):016x}" for value in signature.hashes)
     return replace(remembered.picture(file.image.facts, name), phash=whole, mirrored=mirrored)
