@@ -92,7 +92,7 @@ def _answer(
         return text, picture
     squares = [PreprocessSpec(**spec).apply(rgb) for spec in request["specs"]]
     header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
-    looks = np.frombuffer(signature(rgb).to_bytes() if request["look"] else b"", np.uint8)
+    looks = np.frombuffer(signature(rgb).to_bytes() if request.get("look") else b"", np.uint8)
     return text, np.concatenate([header, looks, *(part.ravel() for part in (*squares, picture))])
 
 
