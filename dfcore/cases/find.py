@@ -100,6 +100,7 @@ def cases(
     connection: Connection, text: str, tag: str | None, is_open: bool | None, limit: int | None, offset: int
 ) -> Found[Case]:
     """Cases, the most recently changed first; see `Store.cases`."""
+    _require_page(limit, offset)
     text, tag = kept(text), tag and kept(tag)
     where: list[ColumnElement[bool]] = [
         CASES.c.text.contains(word, autoescape=True) for word in text.casefold().split()
@@ -133,6 +134,7 @@ def search(
     connection: Connection, query: Query, order: str = "newest", limit: int | None = 100, offset: int = 0
 ) -> Found[Row]:
     """Pictures, one row each; see `Store.search`."""
+    _require_page(limit, offset)
     where, by = _where(query), _order(order)
     if not query.text.strip():
         # Both are read from indexes.
@@ -143,6 +145,11 @@ def search(
     found = connection.execute(select(PICTURES.c.sha256).where(*where).order_by(*by)).scalars().all()
     page = found[offset:] if limit is None else found[offset : offset + limit]
     return Found(tuple(rows_of(connection, page)), len(found))
+
+
+def _require_page(limit: int | None, offset: int) -> None:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InputError(f"Expected a limit and an offset of at least 0. Received: {limit} and {offset}.")
 
 
 def _where(query: Query) -> list[ColumnElement[bool]]:

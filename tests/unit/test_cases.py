@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dfcore.cases import Query, open_store
-from dfcore.errors import CasesOffError, InputError, StorageError
+from dfcore.errors import BusyError, CasesOffError, InputError, StorageError
 from tests.unit.cases import a_judgement, a_picture, fill, tampered
 
 
@@ -117,6 +117,8 @@ def test_what_is_asked_wrongly_is_refused_and_nothing_is_written(store):
         lambda: store.create_case("x" * 301, by="ada"),
         lambda: store.history("f" * 64),
         lambda: store.search(order="best"),
+        lambda: store.search(limit=-1),
+        lambda: store.cases(offset=-1),
     ):
         with pytest.raises(InputError, match="Expected"):
             call()
@@ -202,6 +204,17 @@ def test_threads_and_two_stores_write_at_once(store, address, tmp_path):
     checked = store.verify()
     assert not failed and checked.holds
     assert store.search().total == 60 and checked.rows == 120  # Each picture and verdict once.
+
+
+def test_who_waits_too_long_for_other_writers_is_told(store, address, tmp_path, monkeypatch):
+    from dfcore.cases import Store, database
+
+    monkeypatch.setattr(database, "_PATIENCE", 0.2)
+    with Store(address, tmp_path / "images") as other:
+        with store.database.writing(), pytest.raises(BusyError, match="Try again later"):
+            other.remember(a_picture(), a_judgement())
+        assert other.search().total == 0
+        other.remember(a_picture(), a_judgement())
 
 
 def test_the_store_of_a_workspace_is_one_for_the_process(tmp_path, monkeypatch):
