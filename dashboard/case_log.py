@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import decided, decisions_export, widgets
+from dashboard import decided, decisions_export, retention, widgets
 from dashboard.markup import plain
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def show(store: "Store") -> None:
         _show_result(*st.session_state[_RESULT])
     st.divider()
     decisions_export.offer(store)
+    retention.offer(store)
 
 
 def _show_head(head: "Head") -> None:

@@ -1,5 +1,7 @@
 """Cases, and what Inspect remembers, driven by Streamlit's AppTest."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -489,3 +491,15 @@ def test_a_case_and_a_picture_are_reported_when_asked_for(workspace):
     assert "Case 1: The first case" in page and "looks odd around the ears" in page
     page = stored_reports._picture(names[0], "ada", ".html").decode()
     assert "&lt;b&gt;x&lt;/b&gt;" in page and "<b>x</b>" not in page
+
+
+def test_what_is_old_is_deleted_after_telling_how_much(workspace):
+    store = open_store()
+    names = fill(store)
+    app = open_cases(view="log")
+    assert app.button(key="prune").disabled and "0 pictures and 0 closed cases" in words(app)
+    store.change_case(1, closed=True, by="ada")
+    after = datetime.now(UTC).date() + timedelta(days=1)
+    assert store.old(after.isoformat()).pictures == len(names)
+    case_actions.prune(after.isoformat())
+    assert not store.search().total and not store.cases().total and store.verify().holds

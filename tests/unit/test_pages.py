@@ -143,6 +143,7 @@ def accept(app: AppTest, percent: float) -> AppTest:
         ("home", "make the demonstration data set first"),
         ("inspect", "no detector yet"),
         ("batch", "No batch yet"),
+        ("cases", "There is no case yet"),
         ("datasets", "Make the demonstration set"),
         ("train", "no data set yet"),
         ("monitor", "No runs yet"),
