@@ -74,7 +74,7 @@ def start_folder(page, folder: Path, title: str = "") -> None:
 
 
 def ended(page) -> None:
-    page.get_by_test_id("stBadge").get_by_text("ended").wait_for(timeout=240_000)
+    page.locator(".stMarkdownBadge").filter(has_text="ended").wait_for(timeout=120_000)
     settle(page)
 
 
@@ -141,7 +141,7 @@ def test_a_killed_batch_goes_on_and_the_server_may_be_killed_too(page, workspace
         os.kill(int(batch.status().pid), signal.SIGKILL)
     with dashboard(workspace) as address:
         open_batch(page, address)
-        page.get_by_test_id("stBadge").get_by_text("interrupted").wait_for()
+        page.locator(".stMarkdownBadge").filter(has_text="interrupted").wait_for()
         assert cards(page).count() == 48, "what was judged can be looked at"
         before = batch.status().done
         assert 0 < before < 600
@@ -160,7 +160,7 @@ def test_a_running_batch_is_stopped_and_says_how_far_it_is(page, workspace):
         start_folder(page, workspace / "pictures")
         page.get_by_text(re.compile(r"of 1,500 pictures, [\d,]+ images/s, about .* left")).first.wait_for()
         page.get_by_role("button", name="Stop").click()
-        page.get_by_test_id("stBadge").get_by_text("stopped").wait_for()
+        page.locator(".stMarkdownBadge").filter(has_text="stopped").wait_for()
         settle(page)
         assert 0 < only_batch(workspace).status().done < 1500
         page.get_by_role("button", name="Go on").wait_for()
