@@ -100,9 +100,9 @@ def test_a_folder_is_judged_left_and_found_again(page, workspace):
         page.goto(found)
         ended(page)
         assert "61 of 61 pictures, 1 without a verdict" in page.get_by_test_id("stMain").inner_text()
-        assert "From *the* archive" in page.get_by_test_id("stSelectbox").first.inner_text()
+        assert "From *the* archive" in page.get_by_test_id("stSelectbox").first.locator("input").input_value()
         assert cards(page).count() == 48
-        assert cards(page).first.get_by_role("img").count() or cards(page).first.locator("img").count()
+        assert page.locator(".grid img").count() >= 47, "all but the broken one have a thumbnail"
         page.get_by_text("1 file has no verdict, with reasons").click()
         settle(page)
         downloads(page)
