@@ -78,7 +78,7 @@ def shorten(folder: Path, made: Path, root: Path) -> None:
     blocks = int(np.flatnonzero(kernel.any(1))[-1]) // clip.WIDTH + 1
     kernel = kernel[: blocks * clip.WIDTH]
     rows, spec = scan(root).usable, card.spec
-    assert before.trained_on is not None and card.ood is not None
+    assert before.trained_on is not None and card.trained_on is not None and card.ood is not None
     seen = before.trained_on.find(rows.pixels_sha256.tolist(), rows.sha256.tolist(), lambda rest: (None for _ in rest))
     rows = rows.assign(path=[root / path for path in rows.path], seen=[each.value for each in seen])
     learned, held = (rows[rows.seen == each.value] for each in (Seen.TRAIN, Seen.VALIDATION))

@@ -44,7 +44,8 @@ def _chosen(
     versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes
 ) -> "tuple[str, str, Verdict]":
     """Key of the detector that fits an image, why, and its verdict; networks that cannot be chosen do not run."""
-    by_key, known = {entry.key: entry for entry in _entries}, {}
+    by_key = {entry.key: entry for entry in _entries}
+    known: dict[str, Verdict] = {}
     records = {entry.key: entry.card.record[1].get("roc_auc") for entry in _entries}
     image = _prepared(_entries, _data)
     foreseen = {

@@ -13,7 +13,7 @@ from dfcore.imaging import SUFFIXES, sandbox
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
-_OF_EACH = 2
+_OF_EACH = 1
 
 
 def pictures() -> list[Path]:
