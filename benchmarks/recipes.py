@@ -20,7 +20,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.presets import Printer
 from dfcore.datasets import TRAIN
 from dfcore.datasets.cache import Pixels
-from dfcore.training import head
+from dfcore.towers import clip
+from dfcore.training import frozen, head
 from dfcore.training.config import TrainConfig, make_config
 from dfcore.training.data import TrainingData, prepare
 from dfcore.training.folds import fold_data
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--pairs", action="store_true", help="with aligned pairs too")
     options = parser.parse_args()
+    frozen.BLOCKS = clip.BLOCKS  # Some recipes look at all.
     config = make_config({"data_root": str(options.root), "pairs": int(options.pairs), **SETTINGS})
     data = prepare(config, lambda text, done, total: print(f"\r{text}: {done} of {total}", end="", flush=True))
     data = replace(data, rows=data.rows.assign(split=TRAIN))

@@ -111,10 +111,15 @@ def _choose_layer(entry: detectors.Entry) -> None:
         explainer = detectors.explainer(entry)
     layers, default = explainer.layers, explainer.default_layer
     st.selectbox(
-        "Layer to look at", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}", width=220,
-        persist_state="session",
-        help="Later layers respond to structure, earlier ones to texture. The one shown first is the usual choice.",
+        "Depth in the network", layers, index=layers.index(default), key=f"inspect_layer_{entry.key}", width=220,
+        persist_state="session", format_func=lambda name: _depth(layers.index(name), len(layers), name == default),
+        help="Where in the network the map is read: deep layers respond to structure, early ones to texture. The usual "
+        f"depth is the one that was measured. The network's own names: {', '.join(layers)}.",
     )  # fmt: skip
+
+
+def _depth(place: int, count: int, usual: bool) -> str:
+    return f"Layer {place + 1} of {count}{', the usual one' if usual else ''}"
 
 
 def _choose_view(entry: detectors.Entry) -> None:

@@ -24,8 +24,8 @@ def method_note(card: Card, method: str) -> str:
         return f"How faithful maps of {title} are has not been measured for this detector."
     shares = [f"{row.beats_random:.0%}{f' ({plain(row.view)})' if row.view else ''}" for row in rows]
     text = (
-        f"Over {rows[0].images} {plain(rows[0].split)} images, {title}'s brightest parts mattered more than random "
-        f"ones in {' and '.join(shares)} of comparisons; 50% is chance."
+        f"On {rows[0].images} pictures that the detector had not learned from, the parts that {title} shows brightest "
+        f"mattered more than parts chosen at random in {' and '.join(shares)} of comparisons; 50% is chance."
     )
     best = max(row.beats_random for row in rows)
     if best < _NO_BETTER:
@@ -67,10 +67,10 @@ def show(entry: detectors.Entry, data: bytes, heatmap: Heatmap, verdict: Verdict
         return None
     this = (entry.version, sha256_bytes(data), heatmap.method, heatmap.target, heatmap.layer, heatmap.view)
     wanted = st.button(
-        "Test this map", key="inspect_test_map", icon=":material/rule:",
-        help="Blots out the parts that the map shows brightest, brings them back into the blotted image, and compares "
-        "the score with that after doing so in random orders (deletion and insertion, Petsiuk et al., 2018). It takes "
-        "some seconds.",
+        "Does this map show what counts?", key="inspect_test_map", icon=":material/rule:",
+        help="Blots out the parts that the map shows brightest: if the detector went by them, its score moves more "
+        "than after blotting out parts chosen at random. Then the same the other way round, bringing them back. Takes "
+        "some seconds. (Deletion and insertion, Petsiuk et al., 2018.)",
     )  # fmt: skip
     if wanted:
         st.session_state["inspect_tested_map"] = this

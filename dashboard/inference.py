@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard import actions, decode_cache, inference_queue, networks
 from dashboard.detectors import Entry, detector
-from dfcore.confidence import DecisionThresholds, ErrorBudget
-from dfcore.detectors.selection import select_detector
+from dfcore.confidence import NOT_CHECKED, DecisionThresholds, ErrorBudget
+from dfcore.detectors.selection import needed, select_detector
 from dfcore.errors import DfcoreError, ImageError, InputError, TransientImageError
 from dfcore.imaging import ImageFacts, PreparedImage
 from dfcore.utils.files import sha256_bytes
@@ -22,23 +22,55 @@ if TYPE_CHECKING:
 
 # As many as forty sessions may have pictures: with fewer, some sessions would judge all of theirs again at every run.
 # Each takes 2 KB.
-@st.cache_data(max_entries=4_096, show_spinner=False)
+_MOST = 4_096
+
+
+@st.cache_data(max_entries=3 * _MOST, show_spinner=False)
+def _verdict(version: str, image_sha256: str, _entry: Entry, _image: PreparedImage | ImageError) -> "Verdict":
+    """The verdict of one detector; whoever asks has a turn."""
+    return detector(_entry).judge([_image])[0]
+
+
+@st.cache_data(max_entries=_MOST, show_spinner=False)
 def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
-    loaded = [detector(entry) for entry in _entries]
-    image: PreparedImage | ImageError
+    image = _prepared(_entries, _data)
+    # One turn for all detectors, so that a request queues only once.
+    with inference_queue.inference.take():
+        return [_verdict(entry.version, image_sha256, entry, image) for entry in _entries]
+
+
+@st.cache_data(max_entries=_MOST, show_spinner=False)
+def _chosen(
+    versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes
+) -> "tuple[str, str, Verdict]":
+    """Key of the detector that fits an image, why, and its verdict; networks that cannot be chosen do not run."""
+    by_key = {entry.key: entry for entry in _entries}
+    known: dict[str, Verdict] = {}
+    records = {entry.key: entry.card.record[1].get("roc_auc") for entry in _entries}
+    image = _prepared(_entries, _data)
+    foreseen = {
+        entry.key: NOT_CHECKED if isinstance(image, ImageError) else detector(entry).foreseen(image)
+        for entry in _entries
+    }
+    with inference_queue.inference.take():
+        while (key := needed(foreseen, {key: one.ood for key, one in known.items()}, records)) is not None:
+            known[key] = _verdict(by_key[key].version, image_sha256, by_key[key], image)
+    choice = select_detector(foreseen | {key: one.ood for key, one in known.items()}, records)
+    return choice.name, choice.why, known[choice.name]
+
+
+def _prepared(entries: list[Entry], data: bytes) -> PreparedImage | ImageError:
+    """The image as these detectors see it, or why it cannot be read; an error that may pass is raised."""
     try:
-        image = decode_cache.prepare(_data, [one.spec for one in loaded])
+        return decode_cache.prepare(data, [detector(entry).spec for entry in entries])
     except TransientImageError:
         raise
     except ImageError as error:
-        image = error
-    # One turn for all detectors, so that a request queues only once.
-    with inference_queue.inference.take():
-        return [one.judge([image])[0] for one in loaded]
+        return error
 
 
 def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
-    """Selects the detector that fits an image.
+    """Selects the detector that fits an image, see `dfcore.detectors.selection`.
 
     Returns:
         The detector, the reason for choosing it ("" if there is only one), and its verdict.
@@ -47,13 +79,16 @@ def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":
         AccessError: If the user may not judge images.
         BusyError: If too many requests are waiting.
     """
-    of_each = verdicts(entries, data)
     if len(entries) == 1:
-        return entries[0], "", of_each[0]
-    known = {entry.key: verdict.ood for entry, verdict in zip(entries, of_each, strict=True)}
-    chosen = select_detector(known, {entry.key: entry.card.record[1].get("roc_auc") for entry in entries})
-    place = [entry.key for entry in entries].index(chosen.name)
-    return entries[place], chosen.why, of_each[place]
+        return entries[0], "", verdicts(entries, data)[0]
+    actions.require_judging()
+    try:
+        versions = tuple(entry.version for entry in entries)
+        name, why, result = _chosen(versions, sha256_bytes(data), entries, data)
+    except TransientImageError:  # See `verdicts`; of no detector anything is known.
+        why = select_detector(dict.fromkeys(versions, NOT_CHECKED), {}).why
+        return entries[0], why, verdicts(entries[:1], data)[0]
+    return next(entry for entry in entries if entry.key == name), why, result
 
 
 def verdicts(entries: list[Entry], data: bytes) -> "list[Verdict]":

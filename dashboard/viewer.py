@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import decode_cache, detectors, error_reporting, inference, widgets
+from dashboard import decode_cache, detectors, error_reporting, inference, media, widgets
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap, colours, layer
 from dfcore.imaging import sandbox
@@ -62,8 +62,11 @@ def show(
         key=_KEY,
         data={
             "image": image,
-            "picture": _picture(image, data),
-            "map": _layer(entry, image, heatmap) if heatmap is not None and heatmap.peak else None,
+            # By address: this runs at every point of the magnifier, which needs neither again.
+            "picture": media.address(_picture(image, data), f"{_KEY}_picture"),
+            "map": media.address(_layer(entry, image, heatmap), f"{_KEY}_map")
+            if heatmap is not None and heatmap.peak
+            else None,
             "parts": parts if verdict.score is not None else [],
             "width": facts.width,
             "height": facts.height,

@@ -35,11 +35,13 @@ from dfcore.inspection import record
 
 require_front_door()
 
-# Beside each other only where both are wide enough.
+# Beside each other only where both are wide enough; on a phone the verdict comes first.
 _STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(12rem, 36vh, 24rem); }
 .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
 .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
-  width: 100%; flex: 1 1 auto; } }</style>"""
+  width: 100%; flex: 1 1 auto; } }
+@media (max-width: 640px) { .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] {
+  flex-direction: column-reverse; } }</style>"""
 # The detector that judged, why it was chosen, its verdict.
 Judged = tuple[detectors.Entry, str, Verdict]
 

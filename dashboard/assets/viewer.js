@@ -125,11 +125,11 @@ function create(root) {
   view.show = (data) => {
     if (data.image !== view.data.image) Object.assign(view, { point: null, at: 0.5 });
     view.data = data;
-    if (picture.getAttribute("src") !== data.picture) picture.src = data.picture;
+    load(picture, data.picture);
     picture.alt = data.alt;
     frame.setAttribute("aria-label", data.alt);
     picture.classList.toggle("sharp", Math.max(data.width, data.height) < 200);
-    if (data.map && map.getAttribute("src") !== data.map) map.src = data.map;
+    if (data.map) load(map, data.map);
     frame.style.aspectRatio = `${data.width} / ${data.height}`;
     frame.style.width = `min(100%, calc(${data.height_css} * ${data.width / data.height}))`;
     wait.hidden = !data.waiting;
@@ -141,6 +141,17 @@ function create(root) {
     draw();
   };
   return view;
+}
+
+// Shows a picture by its address; while the page runs again, the server may not have it for a moment.
+function load(image, address) {
+  if (image.dataset.address === address) return;
+  let tries = 3;
+  image.dataset.address = address;
+  image.onerror = () => setTimeout(() => {
+    if (image.dataset.address === address && tries-- > 0) image.src = address;
+  }, 500);
+  image.src = address;
 }
 
 // A frame around each judged part; none where it is the whole picture.

@@ -7,7 +7,7 @@ blocks count alike whatever the length of their tokens.
 import math
 from typing import Any
 
-from dfcore.architectures.registry import HEAD, register_architecture
+from dfcore.architectures.registry import HEAD, LOGIT, register_architecture
 from dfcore.errors import InputError
 from dfcore.towers import clip
 
@@ -77,6 +77,22 @@ def features(inputs: Any, weights: str) -> Any:
         token = _class_token(x, f"{HEAD}{number}")
         found.append(layers.UnitNormalization(name=f"{HEAD}{number}_unit")(token))
     return layers.Concatenate(name=f"{HEAD}tokens")(found)
+
+
+def upto(model: Any, blocks: int, units: int) -> Any:
+    """A built network of this architecture whose head sees the class tokens of its first blocks; the rest is left out.
+
+    Args:
+        model: The whole network; it shares its layers with the new one.
+        blocks: Number of blocks, above `clip.MAP_BLOCK`.
+        units: Units of the new last layer, with weights at random.
+    """
+    import keras
+
+    found = [model.get_layer(f"{HEAD}{number}_unit").output for number in range(1, blocks + 1)]
+    x = keras.layers.Concatenate(name=f"{HEAD}tokens")(found)
+    x = keras.layers.Dense(units, dtype="float32", name=LOGIT)(x)
+    return keras.Model(model.input, x, name=model.name)
 
 
 def load(model: Any, weights: clip.Tower) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.batch.entries import Entry, ToJudge
-from dfcore.confidence import Policy
+from dfcore.confidence import NOT_CHECKED, OODResult, Policy
 from dfcore.datasets.dataset import LeftOut
 from dfcore.detectors.detector import Detector
-from dfcore.detectors.selection import select_detector
+from dfcore.detectors.selection import needed, select_detector
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, TransientImageError
 from dfcore.imaging import decoder, sandbox
@@ -176,13 +176,38 @@ def _judge(
     batch: list[File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: BatchOptions
 ) -> list[Judged]:
     images = [file.image for file in batch]
-    verdicts = [detector.judge(images, options.policies.get(name, Policy())) for name, detector in detectors.items()]
-    result = []
-    for file, *of_file in zip(batch, *verdicts, strict=True):
-        by_name = dict(zip(detectors, of_file, strict=True))
-        name = select_detector({key: one.ood for key, one in by_name.items()}, records).name
-        result.append(Judged(file, name, by_name[name]))
-    return result
+    if len(detectors) == 1:
+        ((name, detector),) = detectors.items()
+        verdicts = detector.judge(images, options.policies.get(name, Policy()))
+        return [Judged(file, name, verdict) for file, verdict in zip(batch, verdicts, strict=True)]
+    foreseen = [_foreseen(image, detectors) for image in images]
+    known: list[dict[str, Verdict]] = [{} for _ in images]
+
+    def wanted(number: int) -> str | None:
+        return needed(foreseen[number], _domains(known[number]), records)
+
+    # Networks run on all images that need them, and only on those.
+    while waiting := {number: name for number in range(len(images)) if (name := wanted(number)) is not None}:
+        for name in set(waiting.values()):
+            some = [number for number, each in waiting.items() if each == name]
+            found = detectors[name].judge([images[number] for number in some], options.policies.get(name, Policy()))
+            for number, verdict in zip(some, found, strict=True):
+                known[number][name] = verdict
+    names = [
+        select_detector({**before, **_domains(after)}, records).name
+        for before, after in zip(foreseen, known, strict=True)
+    ]
+    return [Judged(file, name, after[name]) for file, name, after in zip(batch, names, known, strict=True)]
+
+
+def _foreseen(image: PreparedImage | ImageError, detectors: Mapping[str, Detector]) -> dict[str, OODResult]:
+    if isinstance(image, ImageError):
+        return dict.fromkeys(detectors, NOT_CHECKED)
+    return {name: detector.foreseen(image) for name, detector in detectors.items()}
+
+
+def _domains(known: Mapping[str, Verdict]) -> dict[str, OODResult]:
+    return {name: verdict.ood for name, verdict in known.items()}
 
 
 def row_of(judged: Judged) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dfcore import architectures
-from dfcore.confidence import NOT_CHECKED, OODDetector, Policy, check_ood, flatness, saturation
+from dfcore.confidence import NOT_CHECKED, OODDetector, OODResult, Policy, check_ood, flatness, saturation
 from dfcore.detectors import on_tower, subject
 from dfcore.detectors.bundle import MODEL, read_ood_detector, read_trained_on, verify
 from dfcore.detectors.card import Card
@@ -191,6 +192,19 @@ class Detector:
             next(judged) if isinstance(item, PreparedImage) else Verdict(None, self.threshold, error=str(item))
             for item in batch
         ]
+
+    def foreseen(self, image: PreparedImage) -> OODResult:
+        """What is known of an image's domain without running the network, in tens of milliseconds.
+
+        Its reasons and rules are among those of the verdict; where it has none, the features decide. The subject is
+        looked at only then, and has no rule here, since the features may refuse the image instead.
+        """
+        if self.ood_detector is None or self.card.ood is None:
+            return NOT_CHECKED
+        pixels = first_view(image.inputs[self.spec][None])
+        looks = saturation(pixels)[0], flatness(pixels)[0]
+        found = check_ood(self.card.ood.limits, 0.0, image.shorter_side, image.jpeg_quality, *looks)
+        return found if found.is_ood else replace(subject.checked(self.card.subject, [found], pixels)[0], rules=())
 
     def score(
         self,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dfcore import architectures
+from dfcore.architectures.clip import upto
 from dfcore.architectures.registry import LOGIT
 from dfcore.detectors.bundle import MODEL
 from dfcore.detectors.card import Card, TowerRecord
@@ -13,7 +14,7 @@ from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import Precision, TowerEngine, count_heads
 from dfcore.errors import BundleError, InputError
 from dfcore.towers import clip, require_tower
-from dfcore.towers.graph import WIDTH
+from dfcore.towers.graph import WIDTH, blocks_of
 from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def record() -> TowerRecord:
 
 
 def head(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel, float32 (9216, units), and bias, (units,), of a bundle on a tower.
+    """Kernel, float32 (768 * blocks, units), and bias, (units,), of a bundle on a tower.
+
+    The kernel's length tells how many of the tower's blocks are needed: up to version 0.6 all twelve, those that the
+    head ignores too; since then up to the last that it looks at.
 
     Raises:
         BundleError: If they are no weights of a head.
@@ -38,7 +42,7 @@ def head_model(kernel: np.ndarray, bias: np.ndarray) -> "keras.Model":
     """The network of a bundle on a tower.
 
     Args:
-        kernel: Weights of the head, float32 (9216, units).
+        kernel: Weights of the head, float32 (768 * blocks, units).
         bias: Its biases, float32 (units,).
     """
     import keras
@@ -61,6 +65,8 @@ def network(folder: Path, card: Card, head: "keras.Model") -> "keras.Model":
         model = architectures.build_model(
             card.arch, size=card.preprocess.size, weights="shipped", loss=card.loss, heads=_heads(card, len(bias))
         )
+        if len(kernel) < WIDTH:
+            model = upto(model, blocks_of(len(kernel)), len(bias))
         model.get_layer(LOGIT).set_weights([kernel, bias])
     except (InputError, ValueError) as error:
         raise BundleError(f"{folder}: its head does not fit its tower: {printable(error)[:300]}") from error
@@ -121,7 +127,11 @@ def _checked(folder: Path, arrays: list[np.ndarray]) -> tuple[np.ndarray, np.nda
     """Kernel and bias, if these are the weights of a head."""
     by_rank = {array.ndim: np.asarray(array, np.float32) for array in arrays}
     kernel, bias = by_rank.get(2), by_rank.get(1)
-    if len(arrays) != 2 or kernel is None or bias is None or kernel.shape != (WIDTH, len(bias)):
+    if len(arrays) != 2 or kernel is None or bias is None or kernel.shape[1] != len(bias):
         shapes = ", ".join(str(array.shape) for array in arrays[:4])
-        raise BundleError(f"{folder}: expected a head of {WIDTH} features. Received: arrays of shape {shapes}.")
+        raise BundleError(f"{folder}: expected the kernel and the bias of a head. Received: arrays of shape {shapes}.")
+    try:
+        blocks_of(len(kernel))
+    except ValueError as error:
+        raise BundleError(f"{folder}: its head does not fit its tower. {error}") from None
     return kernel, bias

@@ -1,4 +1,8 @@
-"""Chooses the detector for an image: among those trained on similar images, the most reliable."""
+"""Chooses the detector for an image: among those trained on similar images, the most reliable.
+
+What is cheap to tell of an image (its size, its quality, whether a face fills it) rules many detectors out before their
+networks run; `needed` says which of them must run for the choice to be the one that all of them would give.
+"""
 
 import math
 from collections.abc import Mapping
@@ -52,6 +56,33 @@ def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float 
         figure = "" if record is None else f" (ROC AUC {record:.3f} on its own kind)"
         why = f"of the detectors trained on such images it has the best record{figure}"
     return Selection(name, True, why)
+
+
+def needed(
+    foreseen: Mapping[str, OODResult], known: Mapping[str, OODResult], records: Mapping[str, float | None]
+) -> str | None:
+    """The detector whose network has to run next, None once the choice is settled.
+
+    It is then `select_detector(foreseen | known, records)`, in name, fit and words the choice that the results of all
+    detectors give, and the chosen one is among `known`.
+
+    Args:
+        foreseen: Of each detector, at least one, what is known without its network, see `Detector.foreseen`.
+        known: Results of those whose networks have run.
+        records: As for `select_detector`.
+    """
+    best = min(foreseen, key=lambda name: _rank(known.get(name, foreseen[name]), records.get(name)))
+    if best not in known:
+        return best
+    # Whether another one fits too is part of the words.
+    rivals = [name for name in foreseen if name != best and _fits(known.get(name, foreseen[name]))]
+    if not _fits(known[best]) or any(name in known for name in rivals):
+        return None
+    return next(iter(rivals), None)
+
+
+def _fits(result: OODResult) -> bool:
+    return result.distance is not None and not result.is_ood
 
 
 def _rank(result: OODResult, record: float | None) -> tuple[bool, int, int, float, float]:

@@ -3,7 +3,9 @@
 The head is one dense layer, kilobytes of weights, and runs in NumPy.
 """
 
+import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from dfcore.engines.base import GRADCAM, EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
 from dfcore.towers import clip, tower
-from dfcore.towers.graph import FEATURES, TOKENS, WIDTH, Precision, compiled, explained
+from dfcore.towers.graph import FEATURES, TOKENS, Precision, blocks_of, compiled, explained
 from dfcore.utils.processes import cores
 
 _NAMES: dict[Precision, EngineName] = {
@@ -19,28 +21,67 @@ _NAMES: dict[Precision, EngineName] = {
 }  # fmt: skip
 
 
-class _SharedTower:
-    """A compiled tower. Thread-safe."""
+# Squares whose tokens are kept for their heat-maps, 605 KB each: of the pictures that were judged last.
+_KEPT = 32
 
-    def __init__(self, precision: Precision):
+
+class _KeptTokens:
+    """Tokens of the last images that were computed. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+    def get(self, square: np.ndarray) -> np.ndarray | None:
+        """Those of an image, (224, 224, 3), float32 (1, 197, 768); None if they are not kept."""
+        with self._lock:
+            return self._found.get(self._key(square))
+
+    def put(self, square: np.ndarray, tokens: np.ndarray) -> None:
+        """Keeps a copy of those of an image, and forgets the oldest."""
+        with self._lock:
+            self._found[self._key(square)] = np.array(tokens)
+            while len(self._found) > _KEPT:
+                self._found.popitem(last=False)
+
+    @staticmethod
+    def _key(square: np.ndarray) -> bytes:
+        return hashlib.sha256(square.tobytes()).digest()
+
+
+class _SharedTower:
+    """A compiled tower of so many blocks. Thread-safe."""
+
+    def __init__(self, precision: Precision, blocks: int):
         import openvino
 
         # One request running on each core and one waiting.
-        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(), precision), 2 * cores())
+        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(), precision, blocks), 2 * cores())
+        self._width = blocks * clip.WIDTH
         self._lock = threading.Lock()
+        self._kept = _KeptTokens()
 
     def features(self, squares: np.ndarray) -> np.ndarray:
-        """Features of images, uint8 (N, 224, 224, 3): float32 (N, 9216), bit-identical in any batch."""
-        result = np.empty((len(squares), WIDTH), np.float32)
+        """Features of images, uint8 (N, 224, 224, 3): float32 (N, 768 * blocks), bit-identical in any batch."""
+        result = np.empty((len(squares), self._width), np.float32)
+        first = len(squares) - _KEPT
 
         def keep(request: Any, number: int) -> None:
             result[number] = request.get_tensor(FEATURES).data[0]
+            if number >= first:
+                self._kept.put(squares[number], request.get_tensor(TOKENS).data)
 
         self._run(squares, keep)
         return result
 
     def tokens(self, square: np.ndarray) -> np.ndarray:
-        """Tokens of one image, (224, 224, 3), after the block of the map: float32 (1, 197, 768)."""
+        """Tokens of one image, (224, 224, 3), after the block of the map: float32 (1, 197, 768).
+
+        Of an image that was judged a moment ago they are known, and nothing is computed.
+        """
+        kept = self._kept.get(square)
+        if kept is not None:
+            return kept
         found: list[np.ndarray] = []
         self._run(square[None], lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
         return found[0]
@@ -57,20 +98,25 @@ class _SharedTower:
 
 
 class _SharedMaps:
-    """Grad-CAM of the upper part of the tower, for any head. Thread-safe."""
+    """Grad-CAM of the upper part of the tower, up to so many blocks, for any head. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: int) -> None:
         import openvino
 
         from dfcore.engines.gradcam import add_gradcam
 
-        model, settings = explained(_shared_weights())
+        model, settings = explained(_shared_weights(), blocks)
         self._compiled = openvino.Core().compile_model(add_gradcam(model), "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._lock = threading.Lock()
 
     def evidence(self, tokens: np.ndarray, head: np.ndarray) -> np.ndarray:
-        """Grad-CAM before its ReLU, float32 (14, 14), from an image's tokens and the weights of a head, (9216,)."""
+        """Grad-CAM before its ReLU, float32 (14, 14).
+
+        Args:
+            tokens: Those of an image, see `_SharedTower.tokens`.
+            head: Weights of a head, (768 * blocks,).
+        """
         with self._lock:
             upper = np.ascontiguousarray(head[clip.MAP_BLOCK * clip.WIDTH :, None])
             self._request.infer({0: tokens, 1: upper})
@@ -83,8 +129,8 @@ class _SharedMaps:
 # What is compiled serves all detectors of this process; threads that ask at once wait for one.
 _compiling = threading.RLock()
 _weights: list[clip.Tower] = []
-_towers: dict[Precision, _SharedTower] = {}
-_maps: list[_SharedMaps] = []
+_towers: dict[tuple[Precision, int], _SharedTower] = {}
+_maps: dict[int, _SharedMaps] = {}
 
 
 def _shared_weights() -> clip.Tower:
@@ -95,25 +141,23 @@ def _shared_weights() -> clip.Tower:
         return _weights[0]
 
 
-def shared_tower(precision: Precision) -> _SharedTower:
-    """The compiled tower, one for all detectors of this process."""
+def shared_tower(precision: Precision, blocks: int = clip.BLOCKS) -> _SharedTower:
+    """The compiled tower of so many blocks, one for all detectors of this process that look at so many."""
     with _compiling:
-        if precision not in _towers:
-            _towers[precision] = _SharedTower(precision)
-        return _towers[precision]
+        if (precision, blocks) not in _towers:
+            _towers[precision, blocks] = _SharedTower(precision, blocks)
+        return _towers[precision, blocks]
 
 
-def _shared_maps() -> _SharedMaps:
+def _shared_maps(blocks: int) -> _SharedMaps:
     with _compiling:
-        if not _maps:
-            _maps.append(_SharedMaps())
-        return _maps[0]
+        if blocks not in _maps:
+            _maps[blocks] = _SharedMaps(blocks)
+        return _maps[blocks]
 
 
 class TowerEngine:
-    """Runs the shared tower and a head. Thread-safe."""
-
-    width = WIDTH
+    """Runs the shared tower, up to the last block that the head looks at, and the head. Thread-safe."""
 
     def __init__(
         self,
@@ -129,7 +173,7 @@ class TowerEngine:
         """Loads the tower, if no other detector has.
 
         Args:
-            kernel: Weights of the head, float32 (9216, units).
+            kernel: Weights of the head, float32 (768 * blocks, units), for the class tokens of the first blocks.
             bias: Its biases, float32 (units,).
             views: Number of views of an image.
             loss: "binary" or "categorical"; tells with several views what the units mean.
@@ -138,15 +182,16 @@ class TowerEngine:
             gradcam: Whether its heat-maps may be used.
 
         Raises:
-            ValueError: If the units do not fit the views.
+            ValueError: If the units do not fit the views, or the kernel not the tower.
             BundleError: If the tower is missing or damaged.
             MissingExtraError: If OpenVINO is not installed.
         """
         self.name = _NAMES[precision]
         self.views, self.heads, self.tta_flip = views, count_heads(len(bias), views, loss), tta_flip
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
-        self.has_gradcam = gradcam
-        self._tower = shared_tower(precision)
+        self.has_gradcam, self.width = gradcam, len(self._kernel)
+        self._blocks = blocks_of(self.width)
+        self._tower = shared_tower(precision, self._blocks)
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
@@ -181,7 +226,7 @@ class TowerEngine:
             head = self._kernel[:, view]
         else:
             head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
-        return _shared_maps().evidence(shared_tower("float32").tokens(pixels), head)
+        return _shared_maps(self._blocks).evidence(shared_tower("float32", self._blocks).tokens(pixels), head)
 
     def _logits(self, features: np.ndarray, views: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.

@@ -110,4 +110,5 @@ def _where(split: str, card: Card) -> str:
     name = card.training.dataset
     if split != CROSS_VALIDATION:
         return f"the {split} split of {name}"
-    return f"the data set {name}, each {'source' if card.by_source else 'image'} held out in turn"
+    what = "source of pictures" if card.by_source else "picture"
+    return f"the data set {name}, each {what} judged by a detector that had not learned from it"

@@ -15,29 +15,50 @@ _SETTINGS: dict[Precision, dict[str, Any]] = {
     "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
     "int8": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
 }
-# Length of a feature vector.
+# Length of a feature vector of all blocks.
 WIDTH = clip.BLOCKS * clip.WIDTH
 # Names of outputs; the first three as in `dfcore.engines.base`.
 LOGITS, FEATURES, MAPS, TOKENS = "logits", "features", "maps", "tokens"
 
 
-def compiled(weights: clip.Tower, precision: Precision = "float32") -> Any:
+def blocks_of(width: int) -> int:
+    """Number of the tower's blocks that a head with so many inputs looks at.
+
+    Raises:
+        ValueError: If no head on this tower has so many.
+    """
+    blocks, rest = divmod(width, clip.WIDTH)
+    if rest or not clip.MAP_BLOCK < blocks <= clip.BLOCKS:
+        raise ValueError(
+            f"Expected a head of {clip.WIDTH} features a block, of {clip.MAP_BLOCK + 1} to {clip.BLOCKS} blocks. "
+            f"Received: {width} features."
+        )
+    return blocks
+
+
+def compiled(weights: clip.Tower, precision: Precision = "float32", blocks: int = clip.BLOCKS) -> Any:
     """The network that maps an image, uint8 (1, 224, 224, 3), to its features and to the tokens for `explained`.
 
-    Features, float32 (1, 9216), are the class tokens of all blocks, each of length 1. Kernels stay in 8 bits in memory,
-    0.1 GB instead of 0.35, and are shared by what is compiled from the same weights. Each image is computed on one
-    core, so that its features do not depend on what else is computed.
+    Features, float32 (1, 768 * blocks), are the class tokens of the first blocks, each of length 1; the others are not
+    computed. Kernels stay in 8 bits in memory, 0.1 GB instead of 0.35 for all blocks, and are shared by what is
+    compiled from the same weights. Each image is computed on one core, so that its features do not depend on what else
+    is computed.
+
+    Args:
+        weights: The tower.
+        precision: What it computes in.
+        blocks: Number of blocks, above `clip.MAP_BLOCK`.
 
     Raises:
         MissingExtraError: If OpenVINO is not installed.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
     settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
-    return ov.Core().compile_model(_Builder(ov, weights).model(), "CPU", settings)
+    return ov.Core().compile_model(_Builder(ov, weights, blocks).model(), "CPU", settings)
 
 
-def explained(weights: clip.Tower) -> tuple[Any, dict[str, Any]]:
-    """The upper part of the network, for `gradcam.add_gradcam`, and the settings to compile it with.
+def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict[str, Any]]:
+    """The upper part of the network of so many blocks, for `gradcam.add_gradcam`, and the settings to compile it with.
 
     Inputs: the tokens of an image after block `clip.MAP_BLOCK`, float32 (1, 197, 768), and the weights of a head for
     the features of later blocks, float32 (D, 1). Outputs: "logits" (1, 1), and "maps" (1, 14, 14, 768), the tokens of
@@ -45,28 +66,30 @@ def explained(weights: clip.Tower) -> tuple[Any, dict[str, Any]]:
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
     # One image on two threads, whatever the number of cores: rounding depends on how sums are split.
-    return _Builder(ov, weights).explained(), _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
+    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
+    return _Builder(ov, weights, blocks).explained(), settings
 
 
 class _Builder:
-    def __init__(self, ov: Any, weights: clip.Tower):
-        self._ov, self._ops, self._weights = ov, ov.opset13, weights
+    def __init__(self, ov: Any, weights: clip.Tower, blocks: int):
+        self._ov, self._ops, self._weights, self._last = ov, ov.opset13, weights, blocks
 
     def model(self) -> Any:
         image = self._ops.parameter([1, clip.SIDE, clip.SIDE, 3], np.uint8, name="image")
         middle, lower = self._blocks(self._embedded(image), 0, clip.MAP_BLOCK)
-        _, upper = self._blocks(middle, clip.MAP_BLOCK, clip.BLOCKS)
+        # With all twelve blocks too, rounding would change the scores of detectors of version 0.6.
+        _, upper = self._blocks(middle, clip.MAP_BLOCK, self._last, alone=self._last < clip.BLOCKS)
         return self._named({FEATURES: self._ops.concat(lower + upper, 1), TOKENS: middle}, [image])
 
     def explained(self) -> Any:
         ops, grid = self._ops, clip.SIDE // clip.PATCH
         tokens = ops.parameter([1, clip.TOKENS, clip.WIDTH], np.float32, name="tokens")
-        head = ops.parameter([(clip.BLOCKS - clip.MAP_BLOCK) * clip.WIDTH, 1], np.float32, name="head")
+        head = ops.parameter([(self._last - clip.MAP_BLOCK) * clip.WIDTH, 1], np.float32, name="head")
         # Reshaped to a map and back, as at the layer "token_map" in Keras.
         maps = self._reshaped(self._part(tokens, 1, clip.TOKENS), [1, grid, grid, clip.WIDTH])
         row = self._reshaped(maps, [1, clip.TOKENS - 1, clip.WIDTH])
         x = ops.concat([self._part(tokens, 0, 1), row], 1)
-        _, found = self._blocks(x, clip.MAP_BLOCK, clip.BLOCKS)
+        _, found = self._blocks(x, clip.MAP_BLOCK, self._last)
         logits = ops.matmul(ops.concat(found, 1), head, False, False)
         return self._named({LOGITS: logits, MAPS: maps}, [tokens, head])
 
@@ -75,11 +98,15 @@ class _Builder:
             value.output(0).get_tensor().set_names({name})
         return self._ov.Model([self._ops.result(value) for value in outputs.values()], inputs, clip.NAME)
 
-    def _blocks(self, x: Any, start: int, stop: int) -> tuple[Any, list[Any]]:
-        """Tokens after these blocks, and the class token of each, divided by its length, (1, 768)."""
+    def _blocks(self, x: Any, start: int, stop: int, *, alone: bool = False) -> tuple[Any, list[Any]]:
+        """Tokens after these blocks, and the class token of each, divided by its length, (1, 768).
+
+        With `alone`, the last one computes the class token alone, which is all that is asked for. Gradients need the
+        others: OpenVINO 2026.4 gives wrong ones for products of a single row with a kernel that is scaled by its rows.
+        """
         ops, found = self._ops, []
         for number in range(start, stop):
-            x = self._block(x, f"layers.{number}")
+            x = self._block(x, f"layers.{number}", alone=alone and number + 1 == stop)
             token = self._part(x, 0, 1)
             length = ops.sqrt(ops.reduce_sum(ops.multiply(token, token), np.array([2]), keep_dims=True))
             found.append(self._reshaped(ops.divide(token, length), [1, clip.WIDTH]))
@@ -101,25 +128,30 @@ class _Builder:
         x = ops.add(x, weights.vector("embeddings.position_embedding.weight")[None])
         return self._norm(x, "pre_layernorm")
 
-    def _block(self, x: Any, name: str) -> Any:
+    def _block(self, x: Any, name: str, *, alone: bool) -> Any:
         ops = self._ops
-        x = ops.add(x, self._attention(self._norm(x, f"{name}.layer_norm1"), f"{name}.attention"))
+        normed = self._norm(x, f"{name}.layer_norm1")
+        if alone:
+            x = self._part(x, 0, 1)
+        x = ops.add(x, self._attention(normed, f"{name}.attention", alone=alone))
         inner = self._dense(self._norm(x, f"{name}.layer_norm2"), f"{name}.fc1")
         inner = ops.multiply(inner, ops.sigmoid(ops.multiply(inner, np.float32(1.702))))
         return ops.add(x, self._dense(inner, f"{name}.fc2"))
 
-    def _attention(self, x: Any, name: str) -> Any:
-        ops, split = self._ops, np.array([1, clip.TOKENS, clip.HEADS, clip.WIDTH // clip.HEADS])
+    def _attention(self, x: Any, name: str, *, alone: bool) -> Any:
+        ops, asking = self._ops, 1 if alone else clip.TOKENS
 
-        def by_head(part: str) -> Any:
-            values = ops.reshape(self._dense(x, f"{name}.{part}"), split, special_zero=False)
+        def by_head(part: str, x: Any, tokens: int) -> Any:
+            split = [1, tokens, clip.HEADS, clip.WIDTH // clip.HEADS]
+            values = self._reshaped(self._dense(x, f"{name}.{part}"), split)
             return ops.transpose(values, np.array([0, 2, 1, 3]))
 
-        query, key, value = (by_head(part) for part in ("q_proj", "k_proj", "v_proj"))
+        query = by_head("q_proj", self._part(x, 0, 1) if alone else x, asking)
+        key, value = (by_head(part, x, clip.TOKENS) for part in ("k_proj", "v_proj"))
         scale = np.float32((clip.WIDTH // clip.HEADS) ** -0.5)
         weight = ops.softmax(ops.multiply(ops.matmul(query, key, False, True), scale), -1)
         joined = ops.transpose(ops.matmul(weight, value, False, False), np.array([0, 2, 1, 3]))
-        return self._dense(self._reshaped(joined, [1, clip.TOKENS, clip.WIDTH]), f"{name}.out_proj")
+        return self._dense(self._reshaped(joined, [1, asking, clip.WIDTH]), f"{name}.out_proj")
 
     def _dense(self, x: Any, name: str) -> Any:
         ops = self._ops

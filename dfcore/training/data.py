@@ -13,6 +13,7 @@ from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, sc
 from dfcore.datasets.cache import Pixels, load_pixels
 from dfcore.errors import DatasetError
 from dfcore.labels import REAL
+from dfcore.training import frozen
 from dfcore.training.config import TrainConfig
 from dfcore.training.frozen import AS_IT_IS, Frozen, Variant, load_features
 from dfcore.utils.files import read_json, sha256_bytes, write_json
@@ -100,6 +101,7 @@ def _features(config: TrainConfig, data: TrainingData, tell: Callable[[str, int,
         config.spec,
         wanted=wanted,
         folder=workspace.cache_dir(),
+        blocks=frozen.BLOCKS,
         progress=lambda done, total: tell("computing features", done, total),
     )
     if errors:

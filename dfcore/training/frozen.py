@@ -7,6 +7,7 @@ beside its own reconstruction (`synthesis.pair`), if pairs are asked for.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from dfcore.errors import ImageError
 from dfcore.imaging import decoder, handling, sandbox
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.towers import clip
-from dfcore.towers.graph import WIDTH
 from dfcore.utils.files import sha256_bytes
 
+# Blocks of the tower whose class tokens a head learns from, from the first on; the others are not computed.
+BLOCKS = 8
 # Images whose features are written at a time.
 _SLICE = 8
 # Side of the part of an image that a pair is made of, in pixels: views at native pixels show no more, and a decoder
@@ -52,7 +54,7 @@ class Frozen:
     """Features of images in several forms.
 
     Attributes:
-        store: float16 memory map (rows, views, WIDTH).
+        store: float16 memory map (rows, views, width), with 768 features a block.
         rows: For each form the row of each image in `store`, -1 where it has none.
     """
 
@@ -60,7 +62,7 @@ class Frozen:
     rows: dict[Variant, np.ndarray]
 
     def gather(self, variant: Variant, positions: np.ndarray) -> np.ndarray:
-        """Features of some images in one form, float16 (len(positions), views, WIDTH).
+        """Features of some images in one form, float16 (len(positions), views, width).
 
         Raises:
             ValueError: If an image has none in this form.
@@ -78,6 +80,7 @@ def load_features(
     *,
     wanted: dict[Variant, np.ndarray],
     folder: Path,
+    blocks: int = BLOCKS,
     progress: Progress = lambda *_: None,
 ) -> tuple[Frozen, dict[int, str]]:
     """Features of images, those that are missing computed first.
@@ -88,6 +91,7 @@ def load_features(
         spec: The preprocessing.
         wanted: For each form the images that have it, bool (N,).
         folder: Where the caches are kept.
+        blocks: Blocks of the tower whose class tokens are wanted, from the first on.
         progress: Called with (images done, images in all) of those that are missing; what it raises ends the load, and
             what was computed stays.
 
@@ -98,11 +102,13 @@ def load_features(
         StorageError: If the cache cannot be written.
         BundleError, MissingExtraError: If the tower cannot be run here.
     """
-    name = f"{clip.NAME}-{clip.SHA256[:8]}-{_VERSION}-{spec.key}"
-    store, use = opened(folder, name, (len(spec.view_titles), WIDTH), np.float16)
+    # As version 0.6 named it, where all blocks are wanted.
+    name = f"{clip.NAME}-{clip.SHA256[:8]}-{_VERSION}-{spec.key}{'' if blocks == clip.BLOCKS else f'-{blocks}'}"
+    store, use = opened(folder, name, (len(spec.view_titles), blocks * clip.WIDTH), np.float16)
     keys = {variant: [_key(digest, variant) for digest in digests] for variant in wanted}
     try:
-        errors = _complete(store, folder, paths, digests, spec, wanted, keys, progress)
+        compute = partial(_computed, spec=spec, blocks=blocks)
+        errors = _complete(store, folder, paths, digests, wanted, keys, compute, progress)
         known = store.index()
         rows = {
             variant: np.array([known.get(key, -1) if mask[number] else -1 for number, key in enumerate(keys[variant])])
@@ -122,9 +128,9 @@ def _complete(
     folder: Path,
     paths: Sequence[Path],
     digests: Sequence[str],
-    spec: PreprocessSpec,
     wanted: dict[Variant, np.ndarray],
     keys: dict[Variant, list[str]],
+    compute: Callable[[Path, str, Sequence[Variant]], list[tuple[Variant, np.ndarray]]],
     progress: Progress,
 ) -> dict[int, str]:
     """Computes what is missing; returns {number of the image: reason} of those that cannot be read."""
@@ -138,7 +144,7 @@ def _complete(
     for done, (number, variants) in enumerate(todo, 1):
         missing = [each for each in variants if keys[each][number] not in known]  # A copy may have brought them.
         try:
-            for variant, features in _computed(paths[number], digests[number], missing, spec):
+            for variant, features in compute(paths[number], digests[number], missing):
                 waiting.append((keys[variant][number], features))
             known |= {keys[variant][number] for variant in missing}
         except ImageError as error:
@@ -151,7 +157,7 @@ def _complete(
 
 
 def _computed(
-    path: Path, digest: str, variants: Sequence[Variant], spec: PreprocessSpec
+    path: Path, digest: str, variants: Sequence[Variant], spec: PreprocessSpec, blocks: int
 ) -> list[tuple[Variant, np.ndarray]]:
     if not variants:
         return []
@@ -164,8 +170,9 @@ def _computed(
         if variant not in shown:
             shown |= forms(rgb, digest, variant)
     squares = np.stack([spec.apply(shown[variant]) for variant in variants])
-    values = shared_tower("float32").features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
-    return list(zip(variants, values.reshape(len(variants), -1, WIDTH), strict=True))
+    tower = shared_tower("float32", blocks)
+    values = tower.features(squares.reshape(-1, clip.SIDE, clip.SIDE, 3)).astype(np.float16)
+    return list(zip(variants, values.reshape(len(variants), -1, blocks * clip.WIDTH), strict=True))
 
 
 def forms(rgb: np.ndarray, digest: str, variant: Variant) -> dict[Variant, np.ndarray]:

@@ -13,11 +13,10 @@ from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors import on_tower
 from dfcore.labels import FAKE, REAL
 from dfcore.towers import clip
-from dfcore.towers.graph import WIDTH
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
-from dfcore.training.frozen import AS_IT_IS, Frozen, Variant
+from dfcore.training.frozen import AS_IT_IS, BLOCKS, Frozen, Variant
 from dfcore.training.logistic import Part, fit
 from dfcore.training.optimisation import validation_figures
 from dfcore.training.progress import Progress, Watcher
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 # Blocks of the tower whose class tokens are learned from, from 1: lower ones see little, higher ones the subject.
-FIRST, LAST = 4, 8
+FIRST, LAST = 4, BLOCKS
 # Inverse of the L2 penalty on standardised features.
 STRENGTH = 2.4e-3
 # Weight beside the images as they are: of their handled copies, and of aligned pairs.
@@ -121,8 +120,8 @@ class HeadTrainer:
                 raise _Stopped
 
         kernel, bias, loss = fit(self._parts(views), STRENGTH, tell)
-        whole = np.zeros(WIDTH, np.float32)
-        whole[(FIRST - 1) * clip.WIDTH : LAST * clip.WIDTH] = kernel
+        whole = np.zeros(LAST * clip.WIDTH, np.float32)
+        whole[(FIRST - 1) * clip.WIDTH :] = kernel
         return whole, bias, loss
 
     def _combined(self, kernels: np.ndarray, biases: np.ndarray) -> list[np.ndarray]:
@@ -143,7 +142,7 @@ class HeadTrainer:
         found = np.empty(len(positions))
         for start in range(0, len(positions), 256):
             some = slice(start, start + 256)
-            features = self.features.gather(AS_IT_IS, positions[some])[:, view]
+            features = self.features.gather(AS_IT_IS, positions[some])[:, view, : len(kernel)]
             found[some] = features.astype(np.float32) @ kernel + bias
         return found
 

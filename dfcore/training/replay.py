@@ -14,6 +14,7 @@ from dfcore.detectors.replay import MOST_IMAGES, Replay
 from dfcore.detectors.trained_on import Seen
 from dfcore.errors import DatasetError, ImageError, InputError
 from dfcore.imaging import decoder, sandbox
+from dfcore.towers.graph import blocks_of
 from dfcore.training.data import TrainingData
 from dfcore.training.frozen import AS_IT_IS, Variant, forms, load_features
 from dfcore.training.last_layer import LastLayer
@@ -92,8 +93,9 @@ def of_files(
     if detector.card.tower is not None and not detector.card.tta_flip and detector.engine.name in ("auto", "openvino"):
         wanted = {variant: np.ones(len(paths), bool) for variant in variants}
         kept, errors = load_features(
-            paths, digests, detector.spec, wanted=wanted, folder=workspace.cache_dir(), progress=progress
-        )
+            paths, digests, detector.spec, wanted=wanted, folder=workspace.cache_dir(),
+            blocks=blocks_of(detector.engine.width), progress=progress,
+        )  # fmt: skip
         readable = np.array([number not in errors for number in range(len(paths))])
         _require(bool(readable.any()), paths)
         positions = np.flatnonzero(readable)

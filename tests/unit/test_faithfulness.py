@@ -235,8 +235,8 @@ def note(*rows: MapFigures, method: str = "gradcam") -> str:
 
 def test_the_note_says_what_was_measured_and_no_more():
     assert note(figures_of()) == (
-        "Over 32 validation images, Grad-CAM's brightest parts mattered more than random ones in 84% of comparisons; "
-        "50% is chance."
+        "On 32 pictures that the detector had not learned from, the parts that Grad-CAM shows brightest mattered more "
+        "than parts chosen at random in 84% of comparisons; 50% is chance."
     )
     assert "not been measured" in note(figures_of(), method="saliency")
     assert "hardly better than random" in note(figures_of(beats_random=0.55))

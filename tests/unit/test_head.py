@@ -56,6 +56,9 @@ def test_classes_count_alike_and_sources_like_the_root_of_their_size():
         assert np.ptp(shares) < 1e-9 and all(np.ptp(weights[cell]) == 0 for cell in cells.values())
 
 
+WIDTH = frozen.BLOCKS * 768
+
+
 class Tower:
     """Features that tell the image, of which each is counted."""
 
@@ -65,13 +68,13 @@ class Tower:
     def features(self, squares):
         self.seen += len(squares)
         means = squares.reshape(len(squares), -1).mean(1, keepdims=True) / 255
-        return np.repeat(means, frozen.WIDTH, axis=1).astype(np.float32)
+        return np.repeat(means, WIDTH, axis=1).astype(np.float32)
 
 
 @pytest.fixture
 def tower(monkeypatch):
     made = Tower()
-    monkeypatch.setattr(frozen, "shared_tower", lambda precision: made)
+    monkeypatch.setattr(frozen, "shared_tower", lambda precision, blocks: made)
     return made
 
 
@@ -102,7 +105,7 @@ def test_features_are_computed_once_for_each_image_and_form(tower, pictures, tmp
     )  # fmt: skip
     assert tower.seen == 14 and told == [(1, 2), (2, 2)], "two images in one more form, of two views"
     np.testing.assert_array_equal(again.gather(AS_IT_IS, np.arange(5)), first.gather(AS_IT_IS, np.arange(5)))
-    assert again.gather(AS_IT_IS, np.arange(5)).shape == (5, 2, frozen.WIDTH)
+    assert again.gather(AS_IT_IS, np.arange(5)).shape == (5, 2, WIDTH)
     assert (again.rows[DRAWN] >= 0).tolist() == some.tolist()
     one_view = PreprocessSpec(224, "fit_crop")
     load_features(paths, digests, one_view, wanted={AS_IT_IS: every}, folder=tmp_path / "cache")
@@ -182,7 +185,7 @@ class Silent(Watcher):
 def features_of(rows: pd.DataFrame, variants=(AS_IT_IS,), seed: int = 0) -> Frozen:
     """Features of two views; those of fakes are shifted in blocks that are looked at, and in the first."""
     random = np.random.default_rng(seed)
-    store = random.normal(0, 0.03, (len(variants) * len(rows), 2, frozen.WIDTH)).astype(np.float16)
+    store = random.normal(0, 0.03, (len(variants) * len(rows), 2, WIDTH)).astype(np.float16)
     shift = np.tile(rows.label.to_numpy(), len(variants))[:, None] * np.float16(0.1)
     store[:, 0, 4 * 768 : 4 * 768 + 40] += shift
     store[:, 1, 5 * 768 : 5 * 768 + 40] += shift

@@ -1,9 +1,11 @@
 """A detector that knows such images is chosen, of several the most reliable, and a bad fit is owned up to."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dfcore.confidence import NOT_CHECKED, OODResult
-from dfcore.detectors.selection import select_detector
+from dfcore.detectors.selection import needed, select_detector
 
 NEAR, NEARER = OODResult(0.9), OODResult(0.3)
 FAR = OODResult(4.0, ("its features are unlike those of the training images",))
@@ -40,3 +42,52 @@ def test_choice(known, name, fits, why):
 def test_there_must_be_a_detector():
     with pytest.raises(ValueError, match="at least one detector"):
         select_detector({}, {})
+
+
+CHEAP = ("small", "large", "compressed", "flat")
+# Of one detector: rules that the file breaks, whether its subject is missing, rules that its features break, and their
+# distance; None if it knows no domain.
+DOMAINS = st.none() | st.tuples(
+    st.lists(st.sampled_from(CHEAP), max_size=2, unique=True),
+    st.sampled_from(["", "faceless", "portrait"]),
+    st.lists(st.sampled_from(["far", "handled"]), max_size=2, unique=True),
+    st.sampled_from([0.0, 0.4, 1.0, 3.0, float("inf")]),
+)
+
+
+def both_ways(domain) -> tuple[OODResult, OODResult]:
+    """What is foreseen of an image, and the full result, as `Detector.foreseen` and `Detector.score` make them."""
+    if domain is None:
+        return NOT_CHECKED, NOT_CHECKED
+    cheap, subject, features, distance = domain
+    rules = (*cheap, *features)
+    full = OODResult(distance, rules, rules)
+    if subject and not rules:
+        full = full.refused(subject, subject)
+    reasons = tuple(cheap) or ((subject,) if subject else ())
+    return OODResult(0.0, reasons, tuple(cheap)), full
+
+
+@given(st.lists(st.tuples(DOMAINS, st.sampled_from([None, 0.7, 0.9])), min_size=1, max_size=5))
+@example([((["large"], "", [], 0.4), 0.9), (([], "", [], 0.4), 0.7), (([], "portrait", [], 0.4), 0.9)])
+def test_the_choice_is_the_same_whether_all_networks_run_or_those_that_it_takes(given):
+    names = [f"detector {number}" for number in range(len(given))]
+    results = {name: both_ways(domain) for name, (domain, _) in zip(names, given, strict=True)}
+    records = {name: record for name, (_, record) in zip(names, given, strict=True)}
+    foreseen, full = ({name: result[which] for name, result in results.items()} for which in (0, 1))
+    known: dict[str, OODResult] = {}
+    while (name := needed(foreseen, known, records)) is not None:
+        assert name not in known, "a network runs at most once"
+        known[name] = full[name]
+    chosen = select_detector(foreseen | known, records)
+    assert chosen == select_detector(full, records)
+    assert chosen.name in known
+
+
+def test_a_network_that_cannot_be_chosen_does_not_run():
+    fits, too_large = OODResult(0.0), OODResult(0.0, ("large",), ("large",))
+    foreseen = {"a": fits, "b": too_large, "c": OODResult(0.0, ("portrait",))}
+    assert needed(foreseen, {}, RECORDS) == "a"
+    assert needed(foreseen, {"a": NEAR}, RECORDS) is None
+    assert needed(foreseen, {"a": FAR}, RECORDS) == "c"
+    assert needed(foreseen, {"a": FAR, "c": NEAR_BUT_SMALL}, RECORDS) is None

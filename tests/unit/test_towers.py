@@ -73,6 +73,42 @@ def test_features_are_those_of_a_forward_pass_in_numpy(engine):
 
 
 @pytest.mark.slow
+def test_a_head_of_fewer_blocks_costs_and_gives_no_more_than_these(engine):
+    kernel = np.array(engine._kernel)
+    kernel[8 * 768 :] = 0
+    whole, short = (TowerEngine(each, np.ones(1, np.float32)) for each in (kernel, kernel[: 8 * 768]))
+    images = np.stack([picture(seed) for seed in range(2)])
+    ours, theirs = short.outputs(images), whole.outputs(images)
+    assert ours.features.shape == (2, short.width) == (2, 8 * 768)
+    np.testing.assert_allclose(ours.features, theirs.features[:, : 8 * 768], atol=1e-6)
+    np.testing.assert_allclose(ours.logits, theirs.logits, atol=1e-5)
+    # Where blocks that are left out had no weight, the map is the same.
+    np.testing.assert_allclose(short.gradcam(images[0]), whole.gradcam(images[0]), atol=1e-6)
+    alone = short.outputs(images[[1]])
+    assert np.array_equal(alone.features, ours.features[[1]]) and np.array_equal(alone.logits, ours.logits[[1]])
+
+
+@pytest.mark.slow
+def test_the_tokens_of_a_judged_image_are_not_computed_again(engine, monkeypatch):
+    images = np.stack([picture(seed) for seed in range(40)])
+    shared = shared_tower("float32")
+    engine.outputs(images)
+    runs = []
+    monkeypatch.setattr(shared, "_run", lambda squares, keep: runs.append(len(squares)))
+    shared.tokens(images[39])
+    assert not runs, "judged last"
+    with pytest.raises(IndexError):
+        shared.tokens(images[0])  # Forgotten, and nothing runs here that would compute them.
+    assert runs == [1]
+
+
+@pytest.mark.parametrize("width", [768 * 6, 768 * 13, 768 * 8 + 1, 0])
+def test_a_head_that_fits_no_number_of_blocks_is_refused(width):
+    with pytest.raises(ValueError, match="768 features a block, of 7 to 12 blocks"):
+        TowerEngine(np.zeros((width, 1), np.float32), np.zeros(1, np.float32))
+
+
+@pytest.mark.slow
 def test_an_image_has_the_same_bits_in_any_batch(engine):
     images = np.stack([picture(seed) for seed in range(3)])
     whole = engine.outputs(images)
