@@ -177,9 +177,9 @@ def _judge(
 ) -> list[Judged]:
     images = [file.image for file in batch]
     if len(detectors) == 1:
-        ((name, detector),) = detectors.items()
-        verdicts = detector.judge(images, options.policies.get(name, Policy()))
-        return [Judged(file, name, verdict) for file, verdict in zip(batch, verdicts, strict=True)]
+        ((only, detector),) = detectors.items()
+        verdicts = detector.judge(images, options.policies.get(only, Policy()))
+        return [Judged(file, only, verdict) for file, verdict in zip(batch, verdicts, strict=True)]
     foreseen = [_foreseen(image, detectors) for image in images]
     known: list[dict[str, Verdict]] = [{} for _ in images]
 
@@ -187,9 +187,9 @@ def _judge(
         return needed(foreseen[number], _domains(known[number]), records)
 
     # Networks run on all images that need them, and only on those.
-    while waiting := {number: name for number in range(len(images)) if (name := wanted(number)) is not None}:
+    while waiting := {number: one for number in range(len(images)) if (one := wanted(number)) is not None}:
         for name in set(waiting.values()):
-            some = [number for number, each in waiting.items() if each == name]
+            some = [number for number, one in waiting.items() if one == name]
             found = detectors[name].judge([images[number] for number in some], options.policies.get(name, Policy()))
             for number, verdict in zip(some, found, strict=True):
                 known[number][name] = verdict
