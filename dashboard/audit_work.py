@@ -1,5 +1,7 @@
 """Starts, watches and stops the audit of a data set."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -12,18 +14,19 @@ from dfcore.utils.texts import duration
 _EVERY_SECONDS = 1.0
 
 
-def watch(key: str, kept: str = "Nothing was changed.") -> bool:
+def watch(key: str, kept: str = "Nothing was changed.", stop: Callable[[], None] | None = None) -> bool:
     """Shows work under way with a way to stop it, or how it ended; returns whether it is under way.
 
     Args:
         key: Key of the work.
         kept: What is left of it if it was stopped, as a sentence.
+        stop: Action that stops it where those who may start it may; by default only trainers may.
     """
     task = background.find(key)
     if task is None:
         return False
     if task.running:
-        _progress(key)
+        _progress(key, stop)
         return True
     if task.was_stopped:
         st.info(f"{task.what} was stopped. {kept}", icon=":material/stop_circle:")
@@ -34,7 +37,7 @@ def watch(key: str, kept: str = "Nothing was changed.") -> bool:
 
 
 @error_reporting.fragment(run_every=_EVERY_SECONDS)
-def _progress(key: str) -> None:
+def _progress(key: str, stop: Callable[[], None] | None) -> None:
     task = background.find(key)
     if task is None or not task.running:
         st.rerun()
@@ -54,15 +57,17 @@ def _progress(key: str) -> None:
                 st.caption("Stopping after the current step …")
             else:
                 st.button(
-                    "Stop", icon=":material/stop:", key=f"stop {key}", disabled=not roles.may(Role.TRAINER),
-                    help="Stops it; results stored so far are kept.", on_click=_stop, args=(key,),
+                    "Stop", icon=":material/stop:", key=f"stop {key}",
+                    disabled=stop is None and not roles.may(Role.TRAINER),
+                    help="Stops it; results stored so far are kept.", on_click=_stop,
+                    args=(stop or partial(actions.stop_work, key),),
                 )  # fmt: skip
             st.caption("It continues while you visit other pages.")
 
 
-def _stop(key: str) -> None:
+def _stop(stop: Callable[[], None]) -> None:
     with error_reporting.reported(), widgets.errors():
-        actions.stop_work(key)
+        stop()
 
 
 def offer(root: Path, dataset: Dataset, label: str, *, primary: bool = False) -> None:

@@ -141,6 +141,14 @@ def start_judging_again(case: int | None) -> None:
     background.start(background.again_key(case, who), "Judging again", work)
 
 
+@needs(Role.ANALYST, "Stopping judging again")
+def stop_judging_again(case: int | None) -> None:
+    """Asks what `start_judging_again` began for this user to stop; does nothing if it has ended."""
+    task = background.find(background.again_key(case, roles.who()))
+    if task is not None:
+        task.stop()
+
+
 @needs(Role.ANALYST, "Keeping verdicts of judging again")
 def keep_judged_again(judged: "Sequence[Again]") -> int:
     """See `dfcore.inspection.again.keep`."""

@@ -1,5 +1,6 @@
 """Judges pictures again whose detector changed: which verdicts would change, and the new ones beside the old."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -25,7 +26,8 @@ def offer(case: int | None, total: int) -> None:
     if task is not None and task.result is not None:
         st.session_state[result] = task.result
         background.drop(key)
-    if audit_work.watch(key, kept="No verdict was written."):
+    stop = partial(case_actions.stop_judging_again, case)
+    if audit_work.watch(key, kept="No verdict was written.", stop=stop):
         return
     if roles.may(Role.ANALYST):
         st.button(

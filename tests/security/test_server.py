@@ -24,6 +24,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dashboard import (
     actions,
+    background,
     case_actions,
     detectors,
     error_reporting,
@@ -485,7 +486,8 @@ ACTIONS = {
 }
 OF_ANALYSTS = {
     "require_judging", "require_measuring", "write_notes", "pack", "remember", "keep_image", "decide", "note",
-    "set_tags", "create_case", "file_in", "take_out", "change_case", "start_judging_again", "keep_judged_again",
+    "set_tags", "create_case", "file_in", "take_out", "change_case", "start_judging_again", "stop_judging_again",
+    "keep_judged_again",
 }  # fmt: skip
 
 
@@ -506,6 +508,22 @@ def test_an_analyst_judges_measures_notes_and_passes_on_and_nothing_else(as_role
     else:
         with pytest.raises(AccessError, match="requires the role of trainer"):
             ACTIONS[name]()
+
+
+def test_an_analyst_stops_the_judging_again_that_he_began(as_role, log):
+    as_role(Role.ANALYST)
+
+    def work(task):
+        report = task.step("Judging again")
+        while True:
+            report(1, 2)
+            time.sleep(0.01)
+
+    task = background.start(background.again_key(7, "local user"), "Judging again", work)
+    case_actions.stop_judging_again(None)
+    assert not task.stopping
+    case_actions.stop_judging_again(7)
+    assert task.wait(5) and task.was_stopped
 
 
 def test_no_action_is_without_a_role():
