@@ -17,10 +17,10 @@ PARTS = {
         "streamlit.runtime.pages_manager", "PagesManager", "uses_pages_directory",
     ),
     "tells the browser where to send a slice of a file": (
-        "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "get_upload_urls",
+        "streamlit.runtime.uploaded_file_manager", "UploadedFileManager", "get_upload_urls",
     ),
     "takes a slice of a file": (
-        "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "get_files",
+        "streamlit.runtime.uploaded_file_manager", "UploadedFileManager", "get_files",
     ),
     "forgets a slice of a file": (
         "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "remove_file",
