@@ -487,7 +487,7 @@ ACTIONS = {
 OF_ANALYSTS = {
     "require_judging", "require_measuring", "write_notes", "pack", "remember", "keep_image", "decide", "note",
     "set_tags", "create_case", "file_in", "take_out", "change_case", "start_judging_again", "stop_judging_again",
-    "keep_judged_again",
+    "keep_judged_again", "start_batch", "stop_batch", "resume_batch", "close_batch", "report",
 }  # fmt: skip
 
 

@@ -33,7 +33,10 @@ def has_alt(call: ast.Call) -> bool:
 def of_streamlit(call: ast.Call) -> bool:
     """Whether it is Streamlit's own, and not one of ours with the same name."""
     owner = call.func.value
-    return not (isinstance(owner, ast.Name) and owner.id in ("widgets", "prediction_sources", "stored", "figures"))
+    return not (
+        isinstance(owner, ast.Name)
+        and owner.id in ("widgets", "prediction_sources", "stored", "figures", "store", "judgement_rows")
+    )
 
 
 @pytest.mark.parametrize("file", sorted(FILES))
