@@ -23,6 +23,8 @@ _TELL_SECONDS = 0.5
 # Seconds over which the speed is measured.
 _WINDOW_SECONDS = 30.0
 _SPACE_EVERY = 1000
+# Few, so that the first rows are there soon and a stop takes effect; more at once are not judged faster on a CPU.
+_AT_ONCE = 16
 
 
 def judge(batch: Batch, check: Callable[[], None]) -> None:
@@ -58,7 +60,7 @@ def _judged_all(batch: Batch, ready: Ready, check: Callable[[], None]) -> bool:
         batch.index.make(log.placed())
         progress = _Progress(batch, log, total=_counted(rows, check))
         left = (one for one in rows if not log.strike(one))
-        options = BatchOptions(policies=ready.policies, signed=True)
+        options = BatchOptions(_AT_ONCE, policies=ready.policies, signed=True)
         for judged in judge_files(left, ready.detectors, options):
             made = [_row(one, thumbnails) for one in judged]
             accident |= any(row.get("accident") for row in made)

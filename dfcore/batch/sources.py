@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from dfcore import workspace
@@ -41,7 +41,7 @@ class Upload:
     """A picture or a ZIP archive that somebody hands over; a copy is kept until the batch is closed.
 
     Attributes:
-        name: File name.
+        name: File name, with the folders above it where a folder was handed over; only shown, never a path here.
         stream: Its content, from where it stands.
     """
 
@@ -89,7 +89,7 @@ def take(sources: Iterable[Source], folder: Path) -> list[dict[str, Any]]:
             addresses.require_allowed(source.address)
             result.append({"kind": "address", "name": source.address, "file": file})
         else:
-            name = _unique(storable(Path(source.name).name)[:_LONGEST_NAME] or "without a name", names)
+            name = _unique(_shown(source.name), names)
             result.append(_spooled(source.stream, name, folder, file))
     if not result:
         raise InputError("There is nothing to judge. Expected files, a folder, a ZIP archive or addresses.")
@@ -191,6 +191,12 @@ def _spooled(stream: IO[bytes], name: str, folder: Path, file: str) -> dict[str,
             copy.write(piece)
     share(path)
     return {"kind": "archive" if archive else "picture", "name": name, "file": file}
+
+
+def _shown(name: str) -> str:
+    """A name with the folders above it, as text that leads nowhere; its end if it is too long."""
+    parts = PurePosixPath(storable(name).replace("\\", "/")).parts
+    return "/".join(part for part in parts if part not in ("/", "..", "."))[-_LONGEST_NAME:] or "without a name"
 
 
 def _unique(name: str, names: dict[str, int]) -> str:

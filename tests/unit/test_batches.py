@@ -229,16 +229,19 @@ def test_what_is_too_large_is_a_row_with_its_reason(store, pictures, monkeypatch
 
 
 def test_pictures_are_deleted_when_their_time_is_up(store, pictures, monkeypatch, here):
-    uploads = [Upload("same.png", io.BytesIO((pictures / f"{number}.png").read_bytes())) for number in range(2)]
+    names = ["same.png", "same.png", "a/same.png", "/../b\\same.png"]
+    uploads = [Upload(name, io.BytesIO((pictures / "1.png").read_bytes())) for name in names]
     batch = store.start(uploads, ["small"])
     at_rest(batch)
-    assert [row["path"] for row in batch.rows().rows] == ["same.png", "same.png (2 of this name)"]
+    assert [row["path"] for row in batch.rows().rows] == [
+        "same.png", "same.png (2 of this name)", "a/same.png", "b/same.png",
+    ]  # fmt: skip
     assert [one.status().closed for one in store] == [""]
     later = batch.status().ended + 24 * 3600 + 1
     monkeypatch.setattr("dfcore.batch.store.time.time", lambda: later)
     assert [one.status().closed for one in store] == ["by age"]
     assert not batch.spool.exists() and not batch.thumbnails.exists()
-    assert batch.rows().total == 2
+    assert batch.rows().total == 4
     monkeypatch.setenv("DFCORE_BATCH_HOURS", "soon")
     with pytest.raises(InputError, match="Expected a number of hours"):
         store.start([FromPath(pictures)], ["small"])
