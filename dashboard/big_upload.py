@@ -68,7 +68,7 @@ def _told(spool: Spool | None) -> dict[str, Any]:
     offered = len(spool.files) + len(spool.refused)
     return {
         "id": st.session_state[_ID], "at": spool.received, "total": spool.total, "address": address, "file": file_id,
-        "slice": min(_SLICE, st.get_option("server.maxUploadSize") * 2**20),
+        "slice": min(_SLICE, st.get_option("server.maxUploadSize") * 2**19),  # A request is larger than its slice.
         "left": [number for number in range(offered) if number not in taken],
         "words": f"{what}, {size}" + (" arrived." if spool.complete else ""),
         "small": "Other files that are chosen take their place.",

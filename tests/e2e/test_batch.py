@@ -159,7 +159,7 @@ def test_a_running_batch_is_stopped_and_says_how_far_it_is(page, workspace):
         open_batch(page, address)
         start_folder(page, workspace / "pictures")
         page.get_by_text(re.compile(r"of 1,500 pictures, [\d,]+ images/s, about .* left")).first.wait_for()
-        page.get_by_role("button", name="Stop").click()
+        page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
         page.locator(".stMarkdownBadge").filter(has_text="stopped").wait_for()
         settle(page)
         assert 0 < only_batch(workspace).status().done < 1500
@@ -233,7 +233,7 @@ def test_an_upload_needs_the_token_and_a_session(page, workspace):
 
 
 def test_an_interrupted_upload_goes_on(page, workspace, monkeypatch):
-    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "1")  # Slices are no larger than that.
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "1")  # Slices are half as large.
     data = bytes(np.random.default_rng(1).integers(0, 255, 5 * 2**19, np.uint8))
     with dashboard(workspace) as address:
         open_batch(page, address)
@@ -251,7 +251,7 @@ def test_an_interrupted_upload_goes_on(page, workspace, monkeypatch):
         page.get_by_role("button", name="Send again").click()
         page.get_by_text("large.zip, 2.5 MB arrived.").wait_for()
         (spool,) = (workspace / "batches" / ".uploads").iterdir()
-        assert (spool / "0").read_bytes() == data and len(sent) == 4
+        assert (spool / "0").read_bytes() == data and len(sent) == 6
         page.get_by_role("button", name="Take away").click()
         settle(page)
         assert not spool.exists()
