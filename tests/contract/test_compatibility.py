@@ -66,6 +66,9 @@ def refitted(card) -> bool:
 def test_shipped_detectors_score_as_recorded(version, key):
     """To the last bit on a processor of the same kind; elsewhere kernels round otherwise.
 
+    A logit is a sum of terms of about 1, so what rounding does to it is absolute: without AVX-512, where they were
+    recorded with it, at most 1.9e-5 was seen.
+
     `photographs` is another network since 0.7, and was recorded anew when its head and domain were shortened to eight
     blocks. A detector whose card carries a gate has the scores of 0.4; its domain
     and its verdicts were fitted anew for 0.7, and are recorded as they are since.
@@ -81,7 +84,7 @@ def test_shipped_detectors_score_as_recorded(version, key):
             del ours["distance"]
         theirs = {part: float.fromhex(before[part]) for part in ours}
         same = processor() == recorded.get("processors", {}).get(key, recorded["processor"])
-        assert ours == (theirs if same else pytest.approx(theirs, rel=1e-4, abs=1e-5)), picture
+        assert ours == (theirs if same else pytest.approx(theirs, rel=1e-4, abs=5e-5)), picture
         if not fitted_since:
             assert (verdict.decision, len(verdict.ood.reasons)) == (before["verdict"], before["reasons"])
             assert verdict.finding == before.get("finding", verdict.finding)

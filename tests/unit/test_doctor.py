@@ -92,7 +92,7 @@ def test_the_core_needs_neither_streamlit_nor_plotly_nor_openvino():
     assert {"keras", "tensorflow", "numpy"} <= core
     assert not core & {"streamlit", "plotly", "openvino", "authlib", "pytest"}
     app = {requirement.name for requirement in packages.requirements("app")}
-    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif"} == app
+    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif", "typst"} == app
     assert app < {requirement.name for requirement in packages.requirements("dev")}
 
 
