@@ -145,11 +145,11 @@ def test_cards_on_home_lead_to_what_they_show(page, address, workspace):
 
 def test_each_tab_of_the_browser_says_which_page_it_shows(page, address):
     titles = []
-    for name in ("", "inspect", "batch", "datasets", "train", "monitor", "evaluate", "models"):
+    for name in ("", "inspect", "batch", "cases", "datasets", "train", "monitor", "evaluate", "models"):
         opened(page, f"{address}/{name}")
         titles.append(page.title())
     assert titles == [f"{name} – Deepfake workbench" for name in
-                      ("Home", "Inspect", "Data sets", "Train", "Monitor", "Evaluate", "Models")]  # fmt: skip
+                      ("Home", "Inspect", "Batch", "Cases", "Data sets", "Train", "Monitor", "Evaluate", "Models")]  # fmt: skip
 
 
 # Contrast of each piece of text with the background that it lies on, by the formula of WCAG; the worst first.
