@@ -144,12 +144,12 @@ def test_cards_on_home_lead_to_what_they_show(page, address, workspace):
 
 
 def test_each_tab_of_the_browser_says_which_page_it_shows(page, address):
+    names = ("Home", "Inspect", "Batch", "Cases", "Data sets", "Train", "Monitor", "Evaluate", "Models")
     titles = []
-    for name in ("", "inspect", "batch", "cases", "datasets", "train", "monitor", "evaluate", "models"):
-        opened(page, f"{address}/{name}")
+    for name in names:
+        opened(page, f"{address}/{'' if name == 'Home' else name.lower().replace(' ', '')}")
         titles.append(page.title())
-    assert titles == [f"{name} – Deepfake workbench" for name in
-                      ("Home", "Inspect", "Batch", "Cases", "Data sets", "Train", "Monitor", "Evaluate", "Models")]  # fmt: skip
+    assert titles == [f"{name} – Deepfake workbench" for name in names]
 
 
 # Contrast of each piece of text with the background that it lies on, by the formula of WCAG; the worst first.
