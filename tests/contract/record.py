@@ -1,6 +1,7 @@
-"""Records what the shipped detectors make of drawn pictures: `python -m tests.contract.record FILE`.
+"""Records what the shipped detectors make of drawn pictures: `python -m tests.contract.record FILE [KEY …]`.
 
-To be run when a shipped detector changes on purpose; the differences are then to be read before they are committed.
+To be run when a shipped detector changes on purpose; the differences are then to be read before they are committed. A
+file `recorded_scores_on_NAME.json` holds some of them for a further kind of processor.
 """
 
 import json
@@ -15,9 +16,9 @@ from tests.contract.test_compatibility import pictures, processor
 KEYS = ("small/openvino", "faces/keras", "faces/openvino", "photographs/openvino")
 
 
-def main(path: str) -> None:
+def main(path: str, *keys: str) -> None:
     scores = {}
-    for key in KEYS:
+    for key in keys or KEYS:
         name, engine = key.split("/")
         verdicts = Detector.load(ROOT / "models" / name, engine).predict(pictures().values())
         scores[key] = {
@@ -36,4 +37,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
