@@ -11,6 +11,7 @@ from dfcore.cases.entry import Draft, canonical, kept, moment, now
 from dfcore.cases.log import append
 from dfcore.cases.tables import JUDGEMENTS, PICTURES
 from dfcore.cases.values import VIAS, Judgement, Picture
+from dfcore.confidence import FINDINGS
 from dfcore.errors import InputError
 from dfcore.utils.files import sha256_bytes
 
@@ -52,6 +53,8 @@ def _fit(picture: Picture, judgement: Judgement) -> tuple[Picture, Judgement]:
         raise InputError(f"Expected perceptual hashes of 16 hexadecimal digits. Received: {picture.phash[:80]!r}.")
     if judgement.via not in VIAS:
         raise InputError(f"Expected via to be one of {', '.join(VIAS)}. Received: {judgement.via!r}.")
+    if judgement.finding is not None and judgement.finding not in FINDINGS:
+        raise InputError(f"Expected a finding: {', '.join(FINDINGS)}, or none. Received: {judgement.finding!r}.")
     changes: dict[str, Any] = {
         name: kept(value)
         for name, value in vars(judgement).items()

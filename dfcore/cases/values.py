@@ -7,6 +7,8 @@ entries in the log.
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from dfcore.confidence import Finding
+
 Via = Literal["inspect", "batch", "watch", "again"]
 VIAS: tuple[Via, ...] = ("inspect", "batch", "watch", "again")
 Decided = Literal["real", "fake", "undecided"]
@@ -84,7 +86,7 @@ class Judgement:
     engine: str = ""
     score: float | None = None
     logit: float | None = None
-    finding: str | None = None
+    finding: Finding | None = None
     decision: str | None = None
     reason: str | None = None
     thresholds: dict[str, Any] | None = None

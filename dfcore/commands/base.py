@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from dfcore.batch.names import AUTO
 from dfcore.confidence import ErrorBudget
 from dfcore.detectors.card import Card
 from dfcore.errors import InputError
@@ -74,6 +75,17 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "precise, openvino-int8 rounds to 8 bits, of detectors on CLIP only (default: auto, openvino if the detector's "
         "card records that both agree)",
     )
+
+
+def add_judging(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of how pictures are judged, where the detector is one of them."""
+    parser.add_argument(
+        "--detector", default=AUTO, metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto (default) selects the one that fits"
+    )
+    parser.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
+    add_arch_file(parser)
+    add_engine(parser)
+    add_budget(parser)
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:

@@ -113,7 +113,7 @@ def picture_line(row: "Row") -> dict[str, Any]:
     from dfcore.confidence import FINDINGS
 
     judged, decided = row.judgement, row.decision
-    says = FINDINGS[judged.finding] if judged and judged.finding else "not judged"  # type: ignore[index]  # As stored.
+    says = FINDINGS[judged.finding] if judged and judged.finding else "not judged"
     return {"picture": row.picture.sha256[:12], "name": row.picture.name[-60:], "verdict": says,
             "score": judged.score if judged else None, "detector": judged.detector if judged else None,
             "judged": judged.at[:16].replace("T", " ") if judged else None,
@@ -173,7 +173,7 @@ def _history_lines(history: "History") -> list[str]:
              f"kept: {'yes' if history.image else 'no, only its hash'}"]  # fmt: skip
     for one in history.judgements:
         score = "" if one.score is None else f", score {one.score:.4f}"
-        says = FINDINGS[one.finding] if one.finding else f"not judged: {one.error}"  # type: ignore[index]  # As stored.
+        says = FINDINGS[one.finding] if one.finding else f"not judged: {one.error}"
         lines.append(f"{one.at[:16]} {one.detector} ({one.via}, dfcore {one.tool}) by {one.by}: {says}{score}")
     lines += [f"{one.at[:16]} note by {one.by}: {one.text}" for one in history.notes]
     lines += [f"{one.at[:16]} decided by {one.by}: {one.decided} {one.why}" for one in history.decisions]

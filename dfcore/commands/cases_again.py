@@ -111,10 +111,10 @@ def _line(one: "Again") -> dict[str, Any]:
 
     old, new = one.row.judgement, one.judgement
     assert old is not None  # Only what was judged can be judged again.
-    said = FINDINGS[new.finding] if new and new.finding else new.error if new else f"cannot be told: {one.why}"  # type: ignore[index]  # As stored.
+    said = FINDINGS[new.finding] if new and new.finding else new.error if new else f"cannot be told: {one.why}"
     return {"picture": one.row.picture.sha256[:12], "name": one.row.picture.name[-40:],
             "cases": ", ".join(str(case.id) for case in one.row.cases), "detector": f"{old.detector} {_HOW[one.how]}",
-            "was": FINDINGS[old.finding] if old.finding else "-", "score": old.score,  # type: ignore[index]  # As stored.
+            "was": FINDINGS[old.finding] if old.finding else "-", "score": old.score,
             "is": said, "new score": new.score if new else None}  # fmt: skip
 
 

@@ -6,17 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfcore.batch.names import AUTO
-from dfcore.commands.base import (
-    BUNDLE_HELP,
-    INCOMPLETE,
-    INCOMPLETE_HELP,
-    add_arch_file,
-    add_budget,
-    add_engine,
-    command,
-    out_file,
-)
+from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_judging, command, out_file
 from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
 from dfcore.confidence import ErrorBudget
@@ -38,19 +28,13 @@ def add(commands: Any) -> None:
     inspect.epilog = INCOMPLETE_HELP.format("every image found was read", "an image was not, or may be missed")
     inspect.add_argument("paths", metavar="IMAGE", nargs="+", help="images, or folders of images")
     add_judging(inspect)
+    add_no_forensics(inspect)
     inspect.add_argument("--html", metavar="FILE", help="write a page that stands alone, with pictures and heat-maps")
 
 
-def add_judging(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of how pictures are judged."""
-    parser.add_argument(
-        "--detector", default=AUTO, metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto (default) selects the one that fits"
-    )
+def add_no_forensics(parser: argparse.ArgumentParser) -> None:
+    """Adds `--no-forensics`."""
     parser.add_argument("--no-forensics", action="store_true", help="leave out the forensic figures")
-    parser.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
-    add_arch_file(parser)
-    add_engine(parser)
-    add_budget(parser)
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -8,17 +8,7 @@ import threading
 from functools import partial
 from typing import Any
 
-from dfcore.commands.base import (
-    BUNDLE_HELP,
-    INCOMPLETE,
-    INCOMPLETE_HELP,
-    add_arch_file,
-    add_budget,
-    add_engine,
-    budget_of,
-    command,
-    out_file,
-)
+from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_judging, budget_of, command, out_file
 from dfcore.utils.texts import printable
 
 _OUT = "verdicts.jsonl"
@@ -29,7 +19,6 @@ def add(commands: Any) -> None:
     watch = command(commands, "watch", _watch, "judge what arrives in folders, until it is stopped")
     watch.epilog = INCOMPLETE_HELP.format("it was stopped, or all is done", "files were not complete (with --once)")
     watch.add_argument("folders", metavar="FOLDER", nargs="+", help="folders; what lies below them is watched too")
-    watch.add_argument("--detector", default="auto", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto (default) selects")
     watch.add_argument(
         "--out", default=_OUT, metavar="FILE.jsonl", help=f"a line for each file, which only grows (default: {_OUT})"
     )
@@ -43,10 +32,7 @@ def add(commands: Any) -> None:
         help="time between two looks at least; large folders are looked at less often (default: 1)",
     )  # fmt: skip
     watch.add_argument("--by", metavar="NAME", help="who has it judged, for the cases (default: this account)")
-    watch.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
-    add_arch_file(watch)
-    add_engine(watch)
-    add_budget(watch)
+    add_judging(watch)
 
 
 def _watch(options: argparse.Namespace) -> int:

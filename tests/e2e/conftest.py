@@ -1,4 +1,4 @@
-"""One browser for all end-to-end tests of a module, and a workspace full of everything."""
+"""One browser for all end-to-end tests of a module, its pages, and a workspace full of everything."""
 
 import shutil
 
@@ -12,6 +12,19 @@ from tests.e2e.workspace import fill
 def browser():
     with chromium() as result:
         yield result
+
+
+@pytest.fixture
+def page(browser):
+    """A page at 1440 by 900 pixels; fails the test if a script in it did."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    result = context.new_page()
+    result.set_default_timeout(90_000)
+    complaints: list[str] = []
+    result.on("pageerror", lambda error: complaints.append(str(error)))
+    yield result
+    assert not complaints
+    context.close()
 
 
 @pytest.fixture(scope="session")

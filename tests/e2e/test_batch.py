@@ -42,18 +42,6 @@ def workspace(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    result = context.new_page()
-    result.set_default_timeout(90_000)
-    complaints: list[str] = []
-    result.on("pageerror", lambda error: complaints.append(str(error)))
-    yield result
-    assert not complaints
-    context.close()
-
-
 def open_batch(page, address: str, more: str = "") -> None:
     page.goto(f"{address}/batch{more}")
     settle(page)

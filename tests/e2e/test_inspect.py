@@ -21,18 +21,6 @@ def address(tmp_path_factory):
         yield result
 
 
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    result = context.new_page()
-    result.set_default_timeout(60_000)
-    complaints: list[str] = []
-    result.on("pageerror", lambda error: complaints.append(str(error)))
-    yield result
-    assert not complaints
-    context.close()
-
-
 def picture(seed: int, side: int = 320) -> bytes:
     small = np.random.default_rng(seed).integers(0, 255, (side // 16, side // 16, 3)).astype(np.uint8)
     buffer = io.BytesIO()

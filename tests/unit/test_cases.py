@@ -105,6 +105,7 @@ def test_what_is_asked_wrongly_is_refused_and_nothing_is_written(store):
         lambda: store.remember(a_picture(sha256="x"), a_judgement()),
         lambda: store.remember(a_picture(), a_judgement(float("nan"))),
         lambda: store.remember(a_picture(), a_judgement(via="elsewhere")),
+        lambda: store.remember(a_picture(), a_judgement(finding="certainly")),
         lambda: store.remember(a_picture(), a_judgement(at="yesterday")),
         lambda: store.remember(a_picture(7), a_judgement(record={"score": float("inf")})),
         lambda: store.file(1, [names[2], "f" * 64], by="ada"),
