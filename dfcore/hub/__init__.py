@@ -1,0 +1,1 @@
+"""Data sets and detectors from and to public hubs."""

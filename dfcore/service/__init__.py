@@ -1,0 +1,1 @@
+"""The HTTP service: verdicts, heat-maps and detectors for other programs."""

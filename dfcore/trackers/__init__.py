@@ -1,0 +1,1 @@
+"""Trackers that people have: MLflow and TensorBoard."""
