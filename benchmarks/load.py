@@ -56,6 +56,7 @@ READING = ("home", "models", "evaluate", "monitor")
 VERDICTS = ("Likely fake", "Likely real", "Inconclusive", "No sign of a fake found")
 FIRST, BACK = "first page", "inspect"
 TRANSFER, VERDICT, WAIT, PICTURES = "upload", "verdict", "asked to wait", "pictures"
+JUDGED = "judged"
 TOLD = {
     FIRST: "connection and first page",
     TRANSFER: "upload itself (HTTP)",
@@ -63,6 +64,7 @@ TOLD = {
     WAIT: "asked to wait",
     PICTURES: "pictures of the page (HTTP)",
     BACK: "inspect, come back to",
+    JUDGED: "verdict, with all waiting",
 }
 THINK = (5.0, 20.0)  # seconds
 RETRY = (2.0, 5.0)
@@ -121,7 +123,6 @@ class Record:
     errors: list[str] = field(default_factory=list)
     tracebacks: list[str] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
-    to_verdict: list[float] = field(default_factory=list)
     sent: int = 0
     sent_bytes: int = 0
     judged: int = 0
@@ -552,7 +553,7 @@ class Visitor:
             self._record.done(TRANSFER, began)
             sent = self._record.now
             await self._wait_for_verdict(browser, state, upload.name)
-            self._record.to_verdict.append(self._record.now - sent)
+            self._record.done(JUDGED, sent)
             self._record.judged += 1
         except BaseException:
             self._record.lost += 1
@@ -788,10 +789,14 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
         "",
         f"{'Interactions, in seconds':<34}{'number':>6}{'median':>10}{'p95':>10}{'max':>10}",
     ]
-    for kind in (FIRST, TRANSFER, VERDICT, PICTURES, BACK, *READING, WAIT):
-        lines.append(_row(TOLD.get(kind, kind), [result.seconds for result in record.of([kind])]))
+    result = growth(record.memory, options.minutes)
+    for kind in (FIRST, TRANSFER, VERDICT, PICTURES, BACK, *READING, WAIT, JUDGED):
+        found = [one.seconds for one in record.of([kind]) if kind == FIRST or one.at >= result.warm_up]
+        lines.append(_row(TOLD.get(kind, kind), found))
     lines += [
-        _row("verdict, with all waiting", record.to_verdict),
+        f"Those of the first {result.warm_up:.0f} s, while the server warms up and all come at once, are left out above, "
+        "but for the first page;",
+        _row("their verdicts", [one.seconds for one in record.of([JUDGED]) if one.at < result.warm_up]),
         "",
         f"Uploads: {record.sent} sent ({record.sent_bytes / _MB:.1f} MB), {record.judged} judged, {record.lost} lost; "
         f"asked to wait {record.waits} times, {record.delayed} uploads among that",
@@ -800,7 +805,6 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
     lines += _counted(record.errors)
     if record.tracebacks:
         lines += [f"Tracebacks in the log of the server: {len(record.tracebacks)}", *_counted(record.tracebacks)]
-    result = growth(record.memory, options.minutes)
     slope = "too short a test for a slope" if math.isnan(result.slope) else f"{result.slope:+.2f} MB/min from there on"
     children = max(look.children for look in record.memory)
     lines += [

@@ -9,7 +9,7 @@ _POPOVER, _CHOSEN, _SAMPLE = "inspect_pictures", "inspect_chosen", "inspect_samp
 _HELP = "JPEG, PNG, WebP, BMP, TIFF, GIF, MPO, HEIC or AVIF, up to 64 MB each. They stay on this machine."
 
 
-@st.cache_data(show_spinner="Making the samples …")
+@st.cache_data(show_spinner=False)
 def _samples() -> list[Sample]:
     return samples()
 
@@ -63,7 +63,7 @@ def _show_samples() -> None:
 
 def tell_truth(picture: uploads.Picture) -> None:
     """Says what a sample is that was chosen here; nothing for any other picture."""
-    if picture.id != st.session_state.get(_SAMPLE):  # Making the samples takes seconds: never only to compare.
+    if picture.id != st.session_state.get(_SAMPLE):
         return
     for sample in _samples():
         if sample.sha256 == picture.id:

@@ -47,13 +47,6 @@ def preview(data: bytes) -> np.ndarray:
     return image
 
 
-def facts(data: bytes) -> ImageFacts:
-    """Format, size and metadata of an image file; raises like `prepare`."""
-    result = prepare(data).facts
-    assert result is not None  # Set for every image decoded from a file.
-    return result
-
-
 def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
     """Properties of an image file, and perceptual hashes of image and mirror image; raises like `prepare`."""
     known = _described.get(sha256_bytes(data))

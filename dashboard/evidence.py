@@ -36,10 +36,12 @@ def wanted(entry: detectors.Entry, verdict: Verdict) -> Wanted | None:
     view = state.get(f"inspect_view_{entry.key}") or 0
     if target == "verdict":
         target = verdict.label or "fake"
+    layer = state.get(f"inspect_layer_{entry.key}")
     return Wanted(
         state.get("inspect_method") or next(iter(METHODS)),
         target,
-        state.get(f"inspect_layer_{entry.key}"),
+        # The usual one, chosen or not, is one map.
+        None if layer == entry.card.cam_layer else layer,
         view if view < len(entry.card.spec.view_titles) else 0,
     )
 

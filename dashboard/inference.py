@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dfcore.detectors.verdict import Verdict
     from dfcore.evaluation import MeasuredRates
-    from dfcore.explanation import Faithfulness, Heatmap
+    from dfcore.explanation import Evidence, Faithfulness, Heatmap, Target
 
 
 # As many as forty sessions may have pictures: with fewer, some sessions would judge all of theirs again at every run.
@@ -146,30 +146,34 @@ def stability(entry: Entry, data: bytes) -> list[dict]:
     return _stability(entry.version, sha256_bytes(data), entry, data)
 
 
-# Each takes 3 MB, and tens of milliseconds to recompute.
-@st.cache_data(max_entries=8, show_spinner="Computing the heat-map …")
-def _heatmap(
+# At most 0.2 MB each, and mostly 1 KB: enough that no session computes again what another one pushed out.
+@st.cache_data(max_entries=512, show_spinner="Computing the heat-map …")
+def _evidence(
     version: str,
     image_sha256: str,
     method: str,
-    target: str,
+    target: "Target",
     layer: str | None,
     view: int,
     _entry: Entry,
     _data: bytes,
-) -> "Heatmap":
+) -> "Evidence":
     loaded = detector(_entry)
     image = decode_cache.prepare(_data, [loaded.spec])
     with inference_queue.inference.take():
-        result = loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer, view=view)
+        result = loaded.explainer().evidence(
+            image.inputs[loaded.spec], method=method, target=target, layer=layer, view=view
+        )
     networks.used(loaded)
     return result
 
 
-def heatmap(entry: Entry, data: bytes, method: str, target: str, layer: str | None, view: int = 0) -> "Heatmap":
+def heatmap(entry: Entry, data: bytes, method: str, target: "Target", layer: str | None, view: int = 0) -> "Heatmap":
     """The heat-map of one view of an image, at the size of `picture`; raises like `verdict`."""
     actions.require_judging()
-    return _heatmap(entry.version, sha256_bytes(data), method, target, layer, view, entry, data)
+    found = _evidence(entry.version, sha256_bytes(data), method, target, layer, view, entry, data)
+    size = (seen := facts(data)).height, seen.width
+    return found.over(entry.card.spec, size, min(1.0, decode_cache.SIDE / max(size)))
 
 
 @st.cache_data(max_entries=128, show_spinner="Blotting out parts of the image, and scoring it each time …")
@@ -199,4 +203,4 @@ def picture(data: bytes) -> "np.ndarray":
 
 def facts(data: bytes) -> ImageFacts:
     """Format, size and metadata of an image file."""
-    return decode_cache.facts(data)
+    return decode_cache.described(data)[0]

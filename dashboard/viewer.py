@@ -119,7 +119,8 @@ def _part(image_sha256: str, left: int, top: int, _data: bytes) -> str:
     return data_url(sandbox.part(_data, (left, top, left + _CROP, top + _CROP)), "PNG", compress_level=1)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+# Each takes 100 to 300 KB, and decoding the file anew.
+@st.cache_data(max_entries=128, show_spinner=False)
 def _picture(image_sha256: str, _data: bytes) -> str:
     rgb = inference.picture(_data)
     if max(rgb.shape) < decode_cache.SIDE // 3:
@@ -132,7 +133,7 @@ def _layer(entry: detectors.Entry, image: str, heatmap: Heatmap) -> str:
 
 
 # Each takes some 100 KB; the viewer runs again at every point of the magnifier.
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(max_entries=128, show_spinner=False)
 def _map(key: tuple[Any, ...], _heatmap: Heatmap) -> str:
     from PIL import Image
 

@@ -62,6 +62,41 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A heat-map at the network's resolution: it takes kilobytes, and depends on the view alone.
+
+    Attributes:
+        values: float32 (h, w) in [0, 1]: 1 is the strongest evidence in this view.
+        peak, method, target, layer, view: As of `Heatmap`.
+    """
+
+    values: np.ndarray
+    peak: float
+    method: str
+    target: Target
+    layer: str | None
+    view: int = 0
+
+    def over(self, spec: PreprocessSpec, size: tuple[int, ...], factor: float = 1.0) -> Heatmap:
+        """Lays the evidence, resized bilinearly, over the region of the image that its view shows.
+
+        Args:
+            spec: Preprocessing of the detector.
+            size: Height and width of the image in pixels.
+            factor: Scale of the heat-map relative to the image, in (0, 1].
+        """
+        height, width = size[0], size[1]
+        left, top, right, bottom = (round(factor * edge) for edge in spec.regions(height, width)[self.view])
+        height, width = max(1, round(factor * height)), max(1, round(factor * width))
+        right, bottom = max(right, left + 1), max(bottom, top + 1)
+        resized = Image.fromarray(self.values).resize((right - left, bottom - top), Image.Resampling.BILINEAR)
+        placed = np.full((height, width), np.nan, np.float32)
+        np.clip(np.asarray(resized), 0.0, 1.0, out=placed[top:bottom, left:right])
+        region = (left, top, right, bottom)
+        return Heatmap(placed, self.peak, self.method, self.target, self.layer, self.view, region)
+
+
+@dataclass(frozen=True)
 class Shortcut:
     """Grad-CAM at the default layer without Keras.
 
@@ -148,6 +183,19 @@ class Explainer:
             layer: As for `explain`.
             view: As for `explain`.
         """
+        options: dict[str, Any] = {"method": method, "target": target, "layer": layer, "view": view}
+        return self.evidence(pixels, **options).over(self._spec, size, factor)
+
+    def evidence(
+        self,
+        pixels: np.ndarray,
+        *,
+        method: str = "gradcam",
+        target: Target = "fake",
+        layer: str | None = None,
+        view: int | str = 0,
+    ) -> Evidence:
+        """What a heat-map shows, before it is laid over the image; arguments as for `explain_prepared`."""
         number = self._spec.view_number(view)
         layer = layer or self.default_layer
         for name, value, allowed in (
@@ -160,9 +208,8 @@ class Explainer:
         square = pixels[number] if pixels.ndim == 4 else pixels
         raw = np.maximum(np.nan_to_num(self.raw(square, method, target, layer, number)), 0.0)
         peak = float(raw.max())
-        scaled = raw / peak if peak > 0 else raw
-        values, region = self._place(scaled, number, size[0], size[1], factor)
-        return Heatmap(values, peak, method, target, None if METHODS[method].at_input else layer, number, region)
+        scaled = (raw / peak if peak > 0 else raw).astype(np.float32)
+        return Evidence(scaled, peak, method, target, None if METHODS[method].at_input else layer, number)
 
     def raw(self, pixels: np.ndarray, method: str, target: Target, layer: str, view: int = 0) -> np.ndarray:
         """The unscaled map of one view, (size, size, 3), at the network's resolution, in the method's own unit.
@@ -204,19 +251,6 @@ class Explainer:
         """Frees the model and its compiled functions; the next heat-map that needs them makes them anew."""
         with self._lazy_lock:
             self._networks.clear()
-
-    def _place(
-        self, values: np.ndarray, view: int, height: int, width: int, factor: float
-    ) -> tuple[np.ndarray, Region]:
-        """Resizes a map bilinearly and places it on the region of the image that the view shows."""
-        left, top, right, bottom = (round(factor * edge) for edge in self._spec.regions(height, width)[view])
-        height, width = max(1, round(factor * height)), max(1, round(factor * width))
-        right, bottom = max(right, left + 1), max(bottom, top + 1)
-        size = (right - left, bottom - top)
-        resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
-        placed = np.full((height, width), np.nan, np.float32)
-        np.clip(np.asarray(resized), 0.0, 1.0, out=placed[top:bottom, left:right])
-        return placed, (left, top, right, bottom)
 
 
 class _Network:
