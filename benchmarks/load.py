@@ -794,8 +794,8 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
         found = [one.seconds for one in record.of([kind]) if kind == FIRST or one.at >= result.warm_up]
         lines.append(_row(TOLD.get(kind, kind), found))
     lines += [
-        f"Those of the first {result.warm_up:.0f} s, while the server warms up and all come at once, are left out above, "
-        "but for the first page;",
+        f"Those of the first {result.warm_up:.0f} s, while the server warms up and all come at once, are left out "
+        "above, but for the first page;",
         _row("their verdicts", [one.seconds for one in record.of([JUDGED]) if one.at < result.warm_up]),
         "",
         f"Uploads: {record.sent} sent ({record.sent_bytes / _MB:.1f} MB), {record.judged} judged, {record.lost} lost; "
