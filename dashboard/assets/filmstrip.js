@@ -58,12 +58,10 @@ function button(item, chosen, choose) {
   mark.className = "mark";
   mark.textContent = item.mark;
   mark.style.color = item.colour;
-  const name = document.createElement("span");
-  name.className = "name";
-  name.textContent = item.name;
-  result.append(thumb, mark, name);
-  if (item.badges) {
-    result.append(Object.assign(document.createElement("span"), { className: "name", textContent: item.badges }));
-  }
+  const words = document.createElement("span");
+  words.className = "words";
+  const line = (text) => Object.assign(document.createElement("span"), { className: "name", textContent: text });
+  words.append(mark, line(item.name), ...(item.badges ? [line(item.badges)] : []));
+  result.append(thumb, words);
   return result;
 }
