@@ -134,6 +134,8 @@ def run(settings: Settings) -> None:
     with _listening(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         log.event("listening", host=host, port=port, guarded=settings.guarded)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"The service is at http://{shown}:{port} and described at /docs. Ctrl-C stops it.", flush=True)
         Server(service, configured(service)).run(sockets=[listener])
     if service.failure is not None:
         raise service.failure
