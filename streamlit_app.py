@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import error_reporting, roles, streamlit_private, widgets
 from dashboard.navigation import front_door, pages
 from dashboard.roots import set_roots
-from dashboard.runtime_tuning import return_memory
+from dfcore.utils.memory import return_memory
 
 _NAME = "Deepfake workbench"
 _assets = Path(__file__).parent / "dashboard" / "assets"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import runtime_tuning
 from dashboard.stored import runs
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.card import Card
 from dfcore.detectors.library import default_name, is_shipped, list_bundles
 from dfcore.errors import BundleError, DfcoreError
 from dfcore.runs import Run, State, readable, summary
+from dfcore.utils import memory
 from dfcore.utils.files import sha256_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Maximum number of loaded detectors.
 _IN_MEMORY = 4
-# Loaded objects already covered by `runtime_tuning.settle`.
+# Loaded objects already covered by `memory.settle`.
 _settled: "weakref.WeakSet[Detector | Explainer]" = weakref.WeakSet()
 
 
@@ -110,10 +110,10 @@ def explainer(entry: Entry) -> "Explainer":
 
 
 def _settle_with(new: "Detector | Explainer") -> None:
-    """Calls `runtime_tuning.settle` once per loaded object, after the cache has evicted the oldest."""
+    """Calls `memory.settle` once per loaded object, after the cache has evicted the oldest."""
     if new not in _settled:
         _settled.add(new)
-        runtime_tuning.settle()
+        memory.settle()
 
 
 def warm(entries: list[Entry]) -> None:
@@ -128,7 +128,7 @@ def _warm(_loaded: "list[Detector]", versions: tuple[str, ...]) -> threading.Thr
             # The error is shown when a heat-map is requested.
             with suppress(DfcoreError):
                 one.warm()
-        runtime_tuning.settle()
+        memory.settle()
 
     thread = threading.Thread(target=work, daemon=True, name="warm")
     thread.start()

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import actions, decode_cache, inference_queue, networks
+from dashboard import actions, decode_cache, inference_queue
 from dashboard.detectors import Entry, detector
 from dfcore.confidence import NOT_CHECKED, DecisionThresholds, ErrorBudget
+from dfcore.detectors import spare_networks
 from dfcore.detectors.selection import needed, select_detector
 from dfcore.errors import DfcoreError, ImageError, InputError, TransientImageError
 from dfcore.imaging import ImageFacts, PreparedImage
@@ -162,7 +163,7 @@ def _heatmap(
     image = decode_cache.prepare(_data, [loaded.spec])
     with inference_queue.inference.take():
         result = loaded.explain(image, max_side=decode_cache.SIDE, method=method, target=target, layer=layer, view=view)
-    networks.used(loaded)
+    spare_networks.used(loaded)
     return result
 
 

@@ -25,6 +25,7 @@ from dfcore.commands import (
     recalibrate,
     report,
     runs,
+    serve,
     train,
     watch,
 )
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add(commands)
     watch.add(commands)
     faces.add(commands)
+    serve.add(commands)
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)

@@ -5,7 +5,7 @@ collected. All queues are bounded.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +21,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.prepared import PreparedImage
+from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.texts import storable
 
@@ -75,11 +76,13 @@ class Judged:
         file: The file.
         detector: Name of the detector that judged.
         verdict: Its verdict.
+        why: Why this detector was chosen, as a clause; "" if there was no choice.
     """
 
     file: File
     detector: str
     verdict: Verdict
+    why: str = ""
 
 
 def predict_files(
@@ -110,10 +113,9 @@ def judge_files(
     """As `predict_files`, with all that is known of each file; `row_of` makes the row."""
     options = options or BatchOptions()
     size = options.batch_size or _batch_size(detectors)
-    records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
 
     def judge(batch: list[File]) -> list[Judged]:
-        return _judge(batch, detectors, records, options)
+        return judge_read(batch, detectors, options)
 
     workers = options.workers or sandbox.processes() + 1
     readers, network = ThreadPoolExecutor(workers), ThreadPoolExecutor(1)
@@ -148,17 +150,7 @@ def _read(
     specs = [detector.spec for detector in detectors]
 
     def read(found: ToJudge) -> File:
-        if isinstance(found, LeftOut):
-            return File(found.path, None, ImageError(found.reason))
-        path, origin = (found.name, found.origin) if isinstance(found, Entry) else (found, ("file", str(found)))
-        digest = None
-        try:
-            content = found.read() if isinstance(found, Entry) else decoder.read_bytes(found)
-            digest = sha256_bytes(content)
-            image = sandbox.prepare(content, specs, options.preview_side, signed=options.signed)
-            return File(path, digest, image, origin)
-        except ImageError as error:
-            return File(path, digest, error, origin)
+        return read_file(found, specs, options)
 
     coming: deque[Future[File]] = deque()
     waiting = iter(paths)
@@ -172,9 +164,27 @@ def _read(
         yield coming.popleft().result()
 
 
-def _judge(
-    batch: list[File], detectors: Mapping[str, Detector], records: Mapping[str, float | None], options: BatchOptions
+def read_file(found: ToJudge, specs: Sequence[PreprocessSpec], options: BatchOptions) -> File:
+    """Reads and preprocesses a file for the detectors with these specs; what cannot be read has the reason."""
+    if isinstance(found, LeftOut):
+        return File(found.path, None, ImageError(found.reason))
+    path, origin = (found.name, found.origin) if isinstance(found, Entry) else (found, ("file", str(found)))
+    digest = None
+    try:
+        content = found.read() if isinstance(found, Entry) else decoder.read_bytes(found)
+        digest = sha256_bytes(content)
+        image = sandbox.prepare(content, specs, options.preview_side, signed=options.signed)
+        return File(path, digest, image, origin)
+    except ImageError as error:
+        return File(path, digest, error, origin)
+
+
+def judge_read(
+    batch: Sequence[File], detectors: Mapping[str, Detector], options: BatchOptions | None = None
 ) -> list[Judged]:
+    """Judges files that were read for these detectors, in one batch; see `predict_files` for the arguments."""
+    options = options or BatchOptions()
+    records = {name: detector.card.record[1].get("roc_auc") for name, detector in detectors.items()}
     images = [file.image for file in batch]
     if len(detectors) == 1:
         ((only, detector),) = detectors.items()
@@ -193,11 +203,12 @@ def _judge(
             found = detectors[name].judge([images[number] for number in some], options.policies.get(name, Policy()))
             for number, verdict in zip(some, found, strict=True):
                 known[number][name] = verdict
-    names = [
-        select_detector({**before, **_domains(after)}, records).name
-        for before, after in zip(foreseen, known, strict=True)
+    chosen = [
+        select_detector({**before, **_domains(after)}, records) for before, after in zip(foreseen, known, strict=True)
     ]
-    return [Judged(file, name, after[name]) for file, name, after in zip(batch, names, known, strict=True)]
+    return [
+        Judged(file, one.name, after[one.name], one.why) for file, one, after in zip(batch, chosen, known, strict=True)
+    ]
 
 
 def _foreseen(image: PreparedImage | ImageError, detectors: Mapping[str, Detector]) -> dict[str, OODResult]:

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, navigation, networks, viewer
+from dashboard import detectors, navigation, viewer
 from dfcore import inspection
 from dfcore.cli import main
+from dfcore.detectors import spare_networks
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import default_name, set_default
@@ -1046,28 +1047,28 @@ def test_only_the_last_detector_keeps_the_network_of_its_heat_maps(knowing):
     first, second = (Detector(read_card(folder), engine, folder=folder) for folder in knowing.values())
     for detector in (first, second):
         before = detector.explain(image, method="saliency").values
-        networks.used(detector)
+        spare_networks.used(detector)
         assert detector.has_spare_network
     assert not first.has_spare_network
     network = weakref.ref(second.model)
-    networks.free()
+    spare_networks.free()
     assert network() is None and not second.has_spare_network
     np.testing.assert_array_equal(second.explain(image, method="saliency").values, before)
 
 
 def test_it_is_freed_when_no_heat_map_has_been_asked_for(knowing, monkeypatch):
-    monkeypatch.setattr(networks, "_IDLE", 0.1)
+    monkeypatch.setattr(spare_networks, "_IDLE", 0.1)
     folder = knowing["thumbnails"]
     detector = Detector(read_card(folder), SimpleNamespace(heads=1), folder=folder)
     network = weakref.ref(detector.model)
-    networks.used(detector)
-    networks._timer.join(30)
+    spare_networks.used(detector)
+    spare_networks._timer.join(30)
     assert network() is None and not detector.has_spare_network
 
 
 def test_a_network_that_scores_need_stays(knowing):
     detector = Detector.load(knowing["thumbnails"])
     assert detector.engine.name == "keras"
-    networks.used(detector)
+    spare_networks.used(detector)
     detector.free_network()
     assert detector.model is detector.engine.model

@@ -7,7 +7,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from dashboard import runtime_tuning
+from dfcore.utils import memory
 
 if TYPE_CHECKING:
     from dfcore.detectors.detector import Detector
@@ -47,4 +47,4 @@ def _free(detectors: "list[Detector]") -> None:
         _users.discard(detector)
         detector.free_network()
     if detectors:
-        runtime_tuning.settle()
+        memory.settle()

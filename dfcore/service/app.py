@@ -1,0 +1,124 @@
+"""The application: addresses, what goes around them, and what is answered when something is wrong."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from dfcore import __version__
+from dfcore.service import docs_page, log
+from dfcore.service.edge import Edge
+from dfcore.service.problems import Problem
+from dfcore.service.routes import router
+from dfcore.service.state import Service
+
+WEB = Path(__file__).parent / "web"
+_ABOUT = (
+    "Tells real pictures from machine-made ones. A verdict is an aid to judgement and no proof; what a detector was "
+    "measured to do, and on which pictures, stands beside it."
+)
+_CODES = {404: "not_found", 405: "method"}
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application of a service; it loads the detectors once it is started."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(service.load())
+        yield
+        loading.cancel()
+        service.queue.close()
+
+    around = [Middleware(Edge, metrics=service.metrics)]
+    if origins := list(service.settings.origins):
+        around.append(
+            Middleware(
+                CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+                expose_headers=["Retry-After", "X-Request-Id", "X-Detector", "X-Finding", "X-Peak"],
+            )
+        )  # fmt: skip
+    app = FastAPI(
+        title="Deepfake workbench", version=__version__, description=_ABOUT, lifespan=lifespan, middleware=around,
+        docs_url=None, redoc_url=None, openapi_url="/openapi.json", root_path=service.settings.root_path,
+        # Traces and measurements go nowhere, whatever else is installed.
+        telemetry={
+            "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+        },
+    )  # fmt: skip
+    app.state.service = service
+    app.include_router(router)
+    _handle_errors(app, service)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        server = str(request.base_url).rstrip("/")
+        return HTMLResponse(
+            docs_page.page(app.openapi(), server), headers={"Content-Security-Policy": docs_page.POLICY}
+        )
+
+    if (WEB / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=WEB, html=True), "web")
+    else:
+
+        @app.get("/", include_in_schema=False)
+        async def root(request: Request) -> RedirectResponse:
+            return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
+
+    return app
+
+
+def _handle_errors(app: FastAPI, service: Service) -> None:
+    """Every refusal is a JSON object with an error, and counted."""
+
+    def refused(problem: Problem) -> Response:
+        service.metrics.refusals.labels(problem.code).inc()
+        return problem.response()
+
+    async def of_problem(request: Request, error: Any) -> Response:
+        request.state.facts["code"] = error.code
+        return refused(error)
+
+    async def of_query(_: Request, error: Any) -> Response:
+        return refused(Problem(422, "query", "; ".join(_in_words(one) for one in error.errors()[:5]) + "."))
+
+    async def of_http(_: Request, error: Any) -> Response:
+        response = refused(
+            Problem(error.status_code, _CODES.get(error.status_code, "http"), f"{error.detail}. See /docs.")
+        )
+        response.headers.update(error.headers or {})
+        return response
+
+    async def of_gone(*_: Any) -> Response:
+        return Response(status_code=499)
+
+    async def of_surprise(_: Request, error: Exception) -> Response:
+        reference = secrets.token_hex(4).upper()
+        log.event("unexpected", logging.ERROR, error, reference=reference)
+        text = f"An unexpected error occurred. The operator finds its cause in the log under {reference}."
+        return refused(Problem(500, "unexpected", text))
+
+    app.add_exception_handler(Problem, of_problem)
+    app.add_exception_handler(RequestValidationError, of_query)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(ClientDisconnect, of_gone)
+    app.add_exception_handler(Exception, of_surprise)
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in error["loc"][1:]) or "the request"
+    received = f", received {str(error['input'])[:80]!r}" if isinstance(error.get("input"), str | int | float) else ""
+    return f"{name}: {error['msg']}{received}"

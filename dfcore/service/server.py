@@ -1,0 +1,124 @@
+"""The server: listens, and ends without losing what it has accepted."""
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from dfcore.errors import DfcoreError
+from dfcore.service import log
+from dfcore.service.app import make_app
+from dfcore.service.settings import Settings
+from dfcore.service.state import Service
+from dfcore.utils import memory
+
+# Seconds in which the head of a request must arrive on a connection, and for which an idle one is kept.
+_HEAD_SECONDS, _KEPT_SECONDS = 15.0, 30
+# Seconds after those of grace in which answers that say that it ends are sent.
+_PARTING_SECONDS = 3
+
+
+class Server(uvicorn.Server):
+    """Ends in steps: it says that it is not ready, stops accepting, answers what it has accepted."""
+
+    def __init__(self, service: Service, config: uvicorn.Config):
+        super().__init__(config)
+        self._service = service
+        self._idle_since: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+        self._told_at: float | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end it in peace; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self._stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _: Any) -> None:
+        if self._service.closing:
+            self.should_exit = self.force_exit = True
+            self._service.queue.abandon()
+            return
+        self._service.closing = True
+        self._told_at = time.monotonic()
+        log.event("closing", signal=signal.Signals(number).name, waiting=self._service.queue.waiting)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looks ten times a second whether it is to end, and for connections that say nothing."""
+        now = time.monotonic()
+        if self._service.failure is not None:
+            self.should_exit = True
+        if self._told_at is not None and now - self._told_at >= self._service.settings.linger:
+            self.should_exit = True
+        self._end_silent(now)
+        return await super().on_tick(counter)
+
+    def _end_silent(self, now: float) -> None:
+        """Ends connections whose request does not come; who keeps many open would else need no more than that."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None:
+                self._idle_since.pop(connection, None)
+            elif now - self._idle_since.setdefault(connection, now) > _HEAD_SECONDS:
+                connection.shutdown()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Answers what was accepted, within the seconds of grace; then says to the rest that it ends."""
+        parting = asyncio.create_task(self._part())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            parting.cancel()
+        log.event("closed", waiting=self._service.queue.waiting)
+
+    async def _part(self) -> None:
+        await asyncio.sleep(self._service.settings.grace)
+        self._service.refusing = True
+        log.event("late", waiting=self._service.queue.waiting)
+        self._service.queue.abandon()
+
+
+def run(settings: Settings) -> None:
+    """Serves until it is told to stop.
+
+    Raises:
+        InputError: If keys or detectors cannot be read.
+        DfcoreError: If it cannot listen where it should.
+    """
+    memory.return_memory()
+    log.set_up()
+    service = Service(settings)
+    config = uvicorn.Config(
+        make_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none",
+        loop="asyncio", http="h11", lifespan="on", server_header=False, workers=1, root_path="",
+        proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies or "",
+        timeout_keep_alive=_KEPT_SECONDS, timeout_graceful_shutdown=round(settings.grace) + _PARTING_SECONDS,
+    )  # fmt: skip
+    with _listening(settings.host, settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        log.event("listening", host=host, port=port, guarded=settings.guarded)
+        Server(service, config).run(sockets=[listener])
+    if service.failure is not None:
+        raise service.failure
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise DfcoreError(f"The service cannot listen on {host}, port {port}: {error.strerror or error}.") from None
