@@ -109,7 +109,6 @@ export class Card {
     this.#head(row.finding ?? "none", capital(row.words));
     const alone = row.is_used && row.ood_reasons?.length ? " by the score alone" : "";
     this.find(".words").textContent += alone;
-    this.find(".error").textContent = row.error ?? "";
     this.find(".seen").textContent = row.trained_on_words ?? "";
     this.find(".seen").hidden = !row.trained_on_words;
     for (const name of ["conclusion", "sure", "why", "next"]) {
@@ -121,7 +120,7 @@ export class Card {
     this.find(".limit").textContent = row.error ? "" : limit;
     this.#scale(row);
     this.#figures(row);
-    this.#state({ said: true, error: Boolean(row.error) });
+    this.#state({ said: true });
     this.find(".more").hidden = row.score === null;
   }
 
@@ -201,7 +200,7 @@ export class Card {
     this.find(".said").hidden = !said;
     this.find("figure").hidden ||= !said;
     this.find(".halt").hidden = !going;
-    this.find(".again").hidden = !(error && !said);
+    this.find(".again").hidden = !error;
   }
 
   /** The score between its thresholds; without a knob where it was not used. */
