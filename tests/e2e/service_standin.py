@@ -111,7 +111,6 @@ def name_of(asked: Asked) -> str:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
     server: StandIn
 
     def do_GET(self) -> None:

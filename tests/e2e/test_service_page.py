@@ -37,6 +37,13 @@ def files(*names: str, data: bytes | None = None) -> list[dict]:
     return [{"name": name, "mimeType": "image/jpeg", "buffer": data or jpeg()} for name in names]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patience():
+    expect.set_options(timeout=90_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """The real service with the smallest detector that ships, and a key: (address, key)."""
@@ -44,7 +51,7 @@ def service(tmp_path_factory):
     variables = environment(workspace) | {"DFCORE_MODELS": "", "DFCORE_SERVICE_KEYS": str(workspace / "keys.json")}
     dfcore = [sys.executable, "-m", "dfcore"]
     made = subprocess.run(
-        [*dfcore, "--json", "serve", "keys", "add", "phone"], cwd=ROOT, env=variables, capture_output=True, check=True
+        [*dfcore, "serve", "keys", "add", "phone", "--json"], cwd=ROOT, env=variables, capture_output=True, check=True
     )
     log = open(workspace / "log", "w")  # noqa: SIM115  (closed below)
     process = subprocess.Popen(
@@ -102,7 +109,7 @@ def test_verdict_words_and_heat_map_are_those_of_the_detector(page, visited, ser
     page.locator("#files").set_input_files(thumbnail)
     settled(page)
 
-    detector = Detector.load("small")
+    detector = Detector.load(ROOT / "models" / "small")
     verdict = detector.predict([thumbnail])[0]
     card = page.locator("#cards>li")
     expect(card.locator(".words")).to_have_text(FINDINGS[verdict.finding], ignore_case=True)
@@ -261,7 +268,7 @@ def test_pictures_are_judged_one_after_the_other_as_was_chosen(page, standin):
     standin.answers["/v1/predict"] = lambda asked: Answer(judged(asked).body, seconds=0.2)
     page.goto(standin.address)
     page.locator("#settings>summary").click()
-    page.get_by_label("Detector").select_option("two")
+    page.get_by_label("Detector", exact=True).select_option("two")
     expect(page.locator("#detector-limits")).to_have_text("two errs.")
     page.get_by_label("False alarms").fill("1")
     page.get_by_label("Also decide on pictures").check()
@@ -278,7 +285,11 @@ def test_pictures_are_judged_one_after_the_other_as_was_chosen(page, standin):
 def test_words_of_strangers_are_text(page, visited, standin):
     code = "<img src=x onerror=alert(1)>"
     standin.answers["/v1/predict"] = lambda _: Answer(
-        {"results": [row("a", title=code, words=code, answers=dict.fromkeys(("conclusion", "sure", "why", "next"), code))]}
+        {
+            "results": [
+                row("a", title=code, words=code, answers=dict.fromkeys(("conclusion", "sure", "why", "next"), code))
+            ]
+        }
     )
     standin.answers["/v1/explain"] = lambda _: Answer({"heatmap": heatmap(text=code, view=code)})
     page.goto(standin.address)
@@ -355,7 +366,7 @@ def test_all_can_be_done_by_keyboard(page, standin):
     page.keyboard.press("Tab")
     expect(page.locator("#files")).to_be_focused()
     with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chosen.value.set_files(files("a.jpg", "b.jpg"))
     settled(page, 2)
     closed = page.locator(".card>summary").nth(1)
