@@ -44,6 +44,9 @@ app: $(VENV)/app.stamp
 lock: $(VENV)/dev.stamp
 	$(LOCK) --extra app --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra serve --constraint requirements.txt --output-file deploy/requirements-service.txt
+	$(LOCK) --extra app --extra postgresql --constraint requirements-dev.txt --output-file deploy/requirements-dashboard.txt
+	echo hatchling | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements-dev.txt --output-file deploy/requirements-build.txt
 
 # Processes that run the tests; each may take 2 GB.
 WORKERS ?= 2

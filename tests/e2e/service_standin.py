@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         self._send(answer.status, answer.kind, content, answer.headers)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815
 
     def _file(self, path: str) -> None:
         file = WEB / (path.lstrip("/") or "index.html")
