@@ -110,7 +110,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         host=options.host, port=options.port, detectors=tuple(options.detector or (AUTO,)), engine=options.engine,
         limits=limits, keys=Path(options.keys).expanduser() if options.keys else keys_file(), provider=provider(),
         origins=tuple(options.cors or ()), hosts=tuple(options.allowed_host or ()),
-        root_path=options.root_path.rstrip("/"), proxies=options.forwarded_allow_ips, grace=options.grace, linger=options.linger,
+        root_path=options.root_path.rstrip("/"), proxies=options.forwarded_allow_ips, grace=options.grace,
+        linger=options.linger,
     )  # fmt: skip
 
 

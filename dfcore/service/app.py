@@ -1,8 +1,6 @@
 """The application: addresses, what goes around them, and what is answered when something is wrong."""
 
 import asyncio
-import logging
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from dfcore import __version__
-from dfcore.service import docs_page, log
+from dfcore.service import docs_page
 from dfcore.service.edge import Edge
 from dfcore.service.problems import Problem
 from dfcore.service.routes import router
@@ -42,7 +40,7 @@ def make_app(service: Service) -> FastAPI:
         loading.cancel()
         service.queue.close()
 
-    around = [Middleware(Edge, metrics=service.metrics)]
+    around = [Middleware(Edge, service=service)]
     if origins := list(service.settings.origins):
         around.append(
             Middleware(
@@ -105,17 +103,10 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
     async def of_gone(*_: Any) -> Response:
         return Response(status_code=499)
 
-    async def of_surprise(_: Request, error: Exception) -> Response:
-        reference = secrets.token_hex(4).upper()
-        log.event("unexpected", logging.ERROR, error, reference=reference)
-        text = f"An unexpected error occurred. The operator finds its cause in the log under {reference}."
-        return refused(Problem(500, "unexpected", text))
-
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(RequestValidationError, of_query)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(ClientDisconnect, of_gone)
-    app.add_exception_handler(Exception, of_surprise)
 
 
 def _in_words(error: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ class Bench:
 
     def rates(self, name: str, thresholds: DecisionThresholds) -> MeasuredRates | None:
         """What a detector was measured to do at thresholds."""
-        return self._rates(name, thresholds.model_dump_json())
+        return self._rates(name, thresholds)
 
     def _made(self, choice: Choice) -> tuple[Mapping[str, Detector], BatchOptions]:
         known = self.detectors
@@ -134,9 +134,9 @@ class Bench:
             policies[name] = Policy(thresholds, choice.ignore_ood)
         return chosen, BatchOptions(policies=policies)
 
-    def _measured(self, name: str, thresholds: str) -> MeasuredRates | None:
+    def _measured(self, name: str, thresholds: DecisionThresholds) -> MeasuredRates | None:
         detector = self.detectors[name]
-        return measured_rates(detector.folder, detector.card, DecisionThresholds.model_validate_json(thresholds))
+        return measured_rates(detector.folder, detector.card, thresholds)
 
     def row(self, judged: Judged, evidence: Evidence | None) -> dict[str, Any]:
         """The record of a picture, see `row_with_words`."""

@@ -6,8 +6,8 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -23,6 +23,10 @@ from dfcore.utils import memory
 _HEAD_SECONDS, _KEPT_SECONDS = 15.0, 30
 # Seconds after those of grace in which answers that say that it ends are sent.
 _PARTING_SECONDS = 3
+# Seconds for the request of a connection that was accepted last.
+_FIRST_SECONDS = 1.0
+# Connections at once; beyond them is answered 503.
+_CONNECTIONS = 512
 
 
 class Server(uvicorn.Server):
@@ -76,14 +80,39 @@ class Server(uvicorn.Server):
             elif now - self._idle_since.setdefault(connection, now) > _HEAD_SECONDS:
                 connection.shutdown()
 
-    async def shutdown(self, sockets: Any = None) -> None:
+    async def shutdown(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Answers what was accepted, within the seconds of grace; then says to the rest that it ends."""
         parting = asyncio.create_task(self._part())
         try:
-            await super().shutdown(sockets)
+            for listener in sockets or ():
+                await self._accept_rest(listener)
+            for server in self.servers:
+                server.close()
+            await self._first_requests()
+            await super().shutdown(list(sockets or ()))
         finally:
             parting.cancel()
         log.event("closed", waiting=self._service.queue.waiting)
+
+    async def _accept_rest(self, listener: socket.socket) -> None:
+        """Accepts the connections that the system holds already; closing would break them off."""
+        loop, config = asyncio.get_running_loop(), self.config
+
+        def protocol() -> asyncio.Protocol:
+            http: Any = config.http_protocol_class
+            return http(config=config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        with suppress(OSError):  # None is left, or it was closed.
+            while True:
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                await loop.connect_accepted_socket(protocol, connection)
+
+    async def _first_requests(self) -> None:
+        """Waits a moment for the request of those who have connected and sent none yet."""
+        until = time.monotonic() + _FIRST_SECONDS
+        while time.monotonic() < until and any(one.cycle is None for one in self.server_state.connections):  # type: ignore[union-attr]  # All speak HTTP here.
+            await asyncio.sleep(0.02)
 
     async def _part(self) -> None:
         await asyncio.sleep(self._service.settings.grace)
@@ -104,7 +133,7 @@ def run(settings: Settings) -> None:
     service = Service(settings)
     config = uvicorn.Config(
         make_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none",
-        loop="asyncio", http="h11", lifespan="on", server_header=False, workers=1, root_path="",
+        loop="asyncio", http="h11", lifespan="on", server_header=False, workers=1, limit_concurrency=_CONNECTIONS,
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies or "",
         timeout_keep_alive=_KEPT_SECONDS, timeout_graceful_shutdown=round(settings.grace) + _PARTING_SECONDS,
     )  # fmt: skip

@@ -116,8 +116,8 @@ class Settings:
         """Raises InputError for what cannot be, or must not be."""
         if not self.guarded and not is_loopback(self.host):
             raise InputError(
-                f"Without keys or tokens the service listens on this machine only. Expected --host 127.0.0.1, or a file "
-                f"of keys (dfcore serve keys add NAME, {KEYS}), or a provider of tokens ({ISSUER}, {AUDIENCE}, "
+                f"Without keys or tokens the service listens on this machine only. Expected --host 127.0.0.1, or a "
+                f"file of keys (dfcore serve keys add NAME, {KEYS}), or a provider of tokens ({ISSUER}, {AUDIENCE}, "
                 f"{JWKS}). Received: --host {self.host}."
             )
         if self.root_path and not self.root_path.startswith("/"):

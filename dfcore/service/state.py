@@ -1,7 +1,6 @@
 """All that the requests of one service share."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 from dfcore.service import log
 from dfcore.service.callers import Door, Rates
@@ -60,11 +59,10 @@ class Service:
         """Loads the detectors in a thread; `failure` tells if that failed."""
         if self.bench.ready is not None:
             return
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                await asyncio.get_running_loop().run_in_executor(pool, self.bench.load, self.settings)
-            except Exception as error:
-                self.failure = error
-                return
+        try:
+            await asyncio.to_thread(self.bench.load, self.settings)
+        except Exception as error:
+            self.failure = error
+            return
         memory.settle()
         log.event("ready", detectors=list(self.bench.detectors))
