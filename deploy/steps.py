@@ -1,8 +1,8 @@
 """Takes the steps of the Containerfile in a clean folder, where no builder of images exists, and tries what comes out.
 
-Each stage is an overlay over this machine's own system, with this Python in /usr/local as in the base image; /home, /root,
-/tmp and the checkout are hidden. So steps run as they stand in the Containerfile, and none changes this machine. What
-that does not show: the base image itself, and that a builder reads the file in the same way (hadolint does).
+Each stage is an overlay over this machine's own system, with this Python in /usr/local as in the base image; /home,
+/root, /tmp and the checkout are hidden. So steps run as they stand in the Containerfile, and none changes this machine.
+What that does not show: the base image itself, and that a builder reads the file in the same way (hadolint does).
 
     sudo python deploy/steps.py --target service --into /var/tmp/steps
 
@@ -29,7 +29,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _HIDDEN = ("home", "root", "tmp", "work", "src", "spool", "keys", "workspace", "mnt", "media")
 # Variables of this machine without which pip may not reach a registry.
 _PASSED = re.compile(r"(PIP|SSL|UV|REQUESTS)_\w+|\w+_proxy", re.IGNORECASE)
+_VOLUMES = ("workspace", "spool", "keys")
 _PATIENCE = 300
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CHROOT = shutil.which("chroot", path=_PATH) or "chroot"
 
 
 @dataclass
@@ -52,8 +55,8 @@ class Image:
     """What the instructions of a stage and its bases have come to."""
 
     root: Path
-    layers: list[Path]
-    environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    layer: Path
+    environment: dict[str, str] = field(default_factory=lambda: {"PATH": _PATH})
     folder: str = "/"
     user: str = "0:0"
     entrypoint: list[str] = field(default_factory=list)
@@ -119,17 +122,18 @@ class Builder:
         layer, work, root = (self._into / stage.name / part for part in ("layer", "work", "root"))
         for folder in (layer, work, root):
             folder.mkdir(parents=True)
-        below = before.layers if before else []
-        lower = ":".join(str(each) for each in [*reversed(below), Path("/")])
-        mount("-t", "overlay", "overlay", "-o", f"lowerdir={lower},upperdir={layer},workdir={work}", str(root))
+        if before:  # A copy: overlays do not take a layer that lies in another one, and all lie in "/".
+            subprocess.run(["cp", "--archive", f"{before.layer}/.", str(layer)], check=True)
+        for name in _HIDDEN if not before else ():
+            # Opaque: what this machine has there is not seen.
+            (layer / name).mkdir()
+            os.setxattr(layer / name, "trusted.overlay.opaque", b"y")
+        (layer / "tmp").chmod(0o1777)
+        mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={layer},workdir={work}", str(root))
+        image = Image(root, layer)
         if before:
-            image = Image(root, [*below, layer], dict(before.environment), before.folder, before.user)
-            image.entrypoint = before.entrypoint
-        else:
-            image = Image(root, [layer])
-            for hidden in _HIDDEN:
-                shutil.rmtree(root / hidden, ignore_errors=True) if not os.path.ismount(root / hidden) else None
-                (root / hidden).mkdir(mode=0o1777 if hidden == "tmp" else 0o755, exist_ok=True)
+            image.environment = dict(before.environment)
+            image.folder, image.user, image.entrypoint = before.folder, before.user, before.entrypoint
         furnish(root)
         return image
 
@@ -182,7 +186,13 @@ def mount(*arguments: str) -> None:
 
 def furnish(root: Path) -> None:
     """What a container has beside its files: Python where the base image has it, and the kernel's folders."""
-    mount("--bind", sys.base_prefix, str(root / "usr/local"))
+    python = Path(sys.base_prefix)
+    if python != Path("/usr/local"):  # Else it is there already.
+        mount("-t", "overlay", "overlay", "-o", f"lowerdir={python}:/usr/local", str(root / "usr/local"))
+        if not (own := root / python.relative_to("/") / "lib").is_dir():
+            own.mkdir(parents=True)
+        # Its libraries are looked for where they were built for.
+        mount("--bind", str(python / "lib"), str(own))
     for name in ("proc", "dev", "sys"):
         mount("--rbind", f"/{name}", str(root / name))
 
@@ -194,7 +204,7 @@ def passed() -> dict[str, str]:
 
 def inside(image: Image, command: list[str], environment: dict[str, str]) -> None:
     """Runs a command in an image, as root, as a builder does."""
-    words = ["chroot", str(image.root), "env", "-C", image.folder, *command]
+    words = [_CHROOT, str(image.root), "env", "-C", image.folder, *command]
     subprocess.run(words, env=environment, check=True)
 
 
@@ -203,26 +213,23 @@ class Trial:
 
     def __init__(self, image: Image, into: Path):
         self._image = image
-        for name in ("workspace", "spool", "keys"):
+        for name in _VOLUMES:
             folder = into / "volumes" / name
             folder.mkdir(parents=True)
             os.chown(folder, *map(int, image.user.split(":")))
-            mount("--bind", str(folder), str(image.root / name))
         mount("--bind", str(image.root), str(image.root))
         mount("-o", "remount,bind,ro", str(image.root))
         mount("-t", "tmpfs", "-o", "size=256m,mode=1777,noexec,nosuid,nodev", "tmpfs", str(image.root / "tmp"))
-        for name in ("workspace", "spool", "keys"):
+        for name in _VOLUMES:
             mount("--bind", str(into / "volumes" / name), str(image.root / name))
-        mount("--bind", "-o", "ro", sys.base_prefix, str(image.root / "usr/local"))
-        mount("--rbind", "/proc", str(image.root / "proc"))
-        mount("--rbind", "/dev", str(image.root / "dev"))
+        furnish(image.root)
 
     def start(self, command: list[str], **options: object) -> subprocess.Popen:  # type: ignore[type-arg]
         """Starts a command as the image's account, with no capability and no way to get one."""
         user, group = self._image.user.split(":")
         rights = ["--reuid", user, "--regid", group, "--clear-groups", "--no-new-privs"]
         rights += ["--bounding-set=-all", "--inh-caps=-all"]
-        words = ["chroot", str(self._image.root), "setpriv", *rights, "env", "-C", self._image.folder, *command]
+        words = [_CHROOT, str(self._image.root), "setpriv", *rights, "env", "-C", self._image.folder, *command]
         return subprocess.Popen(words, env=self._image.environment, **options)  # type: ignore[call-overload]
 
     def output(self, command: list[str]) -> tuple[int, str]:
