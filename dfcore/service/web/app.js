@@ -20,12 +20,19 @@ class Picture {
     this.stopper = new AbortController();
     this.card = new Card(file, {
       again: () => this.restart(),
-      halt: () => this.stopper.abort(),
+      halt: () => this.stop(),
       remove: () => this.remove(),
       opened: () => this.row && !this.card.isExplained && this.explain("fake", "0"),
-      explain: (evidence, view) => this.explain(evidence, view),
+      explain: (evidence, view) => this.explain(evidence, view, true),
     });
-    this.card.thumbnail();
+  }
+
+  stop() {
+    this.stopper.abort();
+    if (this.state === "waiting") {
+      this.#failed(new Stopped());
+      count();
+    }
   }
 
   restart() {
@@ -45,11 +52,12 @@ class Picture {
     count();
   }
 
-  explain(evidence, view) {
+  /** Has the heat-map made; who asked for this one is told when it is there. */
+  explain(evidence, view, isAsked = false) {
     if (!this.row || this.row.score === null) {
       return;
     }
-    this.wanted = { evidence, view };
+    this.wanted = { evidence, view, isAsked };
     this.mapStopper?.abort(); // Who changes his mind wants the newest alone.
     this.card.explaining();
     explaining.wake();
@@ -83,7 +91,7 @@ class Picture {
 
   async map() {
     const { file, card } = this;
-    const { evidence, view } = this.wanted;
+    const { evidence, view, isAsked } = this.wanted;
     this.wanted = null;
     this.mapStopper = new AbortController();
     const asked = {
@@ -91,9 +99,13 @@ class Picture {
       waiting: (seconds) => card.explaining(`The service is busy. The heat-map is asked for again in ${seconds} s.`),
     };
     try {
+      await card.ready;
       const { heatmap } = await ask("v1/explain", asked);
       const drawn = card.canShow ? null : await ask("v1/explain", { ...asked, picture: true });
       card.explained(heatmap, drawn);
+      if (isAsked) {
+        say(`${file.name}: ${heatmap.text}`);
+      }
     } catch (error) {
       if (!(error instanceof Stopped)) {
         card.notExplained(error.message);
@@ -295,14 +307,7 @@ function listen() {
   document.addEventListener("paste", ({ clipboardData }) => add(clipboardData.files));
   $("paste").hidden = !navigator.clipboard?.read;
   $("paste").addEventListener("click", paste);
-  $("stop").addEventListener("click", () => pictures.forEach((one) => {
-    if (one.state === "waiting") {
-      one.state = "failed";
-      one.card.failed("Stopped", "You stopped this picture before it was judged.");
-    }
-    one.stopper.abort();
-    count();
-  }));
+  $("stop").addEventListener("click", () => pictures.forEach((one) => one.stop()));
   $("save").addEventListener("click", save);
   $("clear").addEventListener("click", () => [...pictures].forEach((one) => one.remove()));
   $("settings").addEventListener("input", tellSettings);

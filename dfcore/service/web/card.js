@@ -41,6 +41,7 @@ export class Card {
     this.find(".shown").addEventListener("change", () => this.#showMap());
     this.find(".opacity").addEventListener("input", () => this.#showMap());
     this.doing("Waiting");
+    this.ready = this.#thumbnail();
   }
 
   get isOpen() {
@@ -58,7 +59,7 @@ export class Card {
   }
 
   /** Makes the thumbnail, at its size: a list of large pictures must not fill a phone's memory. */
-  async thumbnail() {
+  async #thumbnail() {
     try {
       const bitmap = await createImageBitmap(this.file, { resizeHeight: THUMB, resizeQuality: "medium" });
       const canvas = document.createElement("canvas");
