@@ -21,7 +21,8 @@ _MB = 2**20
 def add(commands: Any) -> None:
     """Adds the command."""
     text = "answer other programs, and a page, over HTTP: verdicts, heat-maps, figures"
-    serve = command(commands, "serve", _serve, text)
+    serve = commands.add_parser("serve", help=text, description=text)
+    serve.set_defaults(command=_serve)
     own, limits = Settings(), Limits()
     serve.add_argument(
         "--host", default=own.host, metavar="ADDRESS", help=f"address to listen on (default: {own.host})"
@@ -78,7 +79,8 @@ def _add_keys(serve: argparse.ArgumentParser) -> None:
         ("remove", _remove, "remove a key; a running service refuses it from then on"),
     ):
         parser = command(keys, name, call, text)
-        parser.add_argument("--keys", metavar="FILE", help=f"file of keys (default: {KEYS})")
+        # Without a default of its own it does not undo the option of `serve`.
+        parser.add_argument("--keys", default=argparse.SUPPRESS, metavar="FILE", help=f"file of keys (default: {KEYS})")
         if name != "list":
             parser.add_argument("name", metavar="NAME", help="who has the key; it appears in the log")
         if name == "add":

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from dfcore import __version__
 from dfcore.service import docs_page
 from dfcore.service.edge import Edge
-from dfcore.service.problems import Problem
+from dfcore.service.problems import GONE, Problem
 from dfcore.service.routes import router
 from dfcore.service.state import Service
 
@@ -101,7 +101,7 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
         return response
 
     async def of_gone(*_: Any) -> Response:
-        return Response(status_code=499)
+        return Response(status_code=GONE)
 
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(RequestValidationError, of_query)

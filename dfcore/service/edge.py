@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dfcore.service import log
-from dfcore.service.problems import Problem
+from dfcore.service.problems import GONE, Problem
 from dfcore.service.state import Service
 
 # The page loads nothing from elsewhere, and shows pictures that it made itself.
@@ -106,11 +106,10 @@ class Edge:
         route = getattr(scope.get("route"), "path", None) or "other"
         # Methods are words of the caller.
         method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "OPTIONS") else "other"
-        self._metrics.requests.labels(route, method, str(status)).inc()
+        said = "gone" if status in (0, GONE) else str(status)
+        self._metrics.requests.labels(route, method, said).inc()
         self._metrics.seconds.labels(route).observe(seconds)
-        if not status:
-            self._metrics.gone.inc()
         level = logging.DEBUG if route in _QUIET and status < 400 else logging.INFO
         client = scope["client"][0] if scope.get("client") else None
-        log.event("request", level, method=method, route=route, status=status or "gone", seconds=round(seconds, 4),
+        log.event("request", level, method=method, route=route, status=said, seconds=round(seconds, 4),
                   client=client, **facts)  # fmt: skip

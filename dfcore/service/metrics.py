@@ -17,7 +17,10 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter(
-            "dfcore_requests", "Answered requests.", ("route", "method", "status"), registry=registry
+            "dfcore_requests",
+            "Requests by status; gone: the caller went away before the answer.",
+            ("route", "method", "status"),
+            registry=registry,
         )
         self.seconds = Histogram(
             "dfcore_request_seconds", "Seconds to the answer.", ("route",), buckets=_SECONDS, registry=registry
@@ -27,7 +30,6 @@ class Metrics:
             ("finding", "detector"), registry=registry,
         )  # fmt: skip
         self.refusals = Counter("dfcore_refusals", "Requests refused, by reason.", ("code",), registry=registry)
-        self.gone = Counter("dfcore_gone", "Requests whose caller went away before the answer.", registry=registry)
         for name, text, value in (
             ("dfcore_queue_taken", "Places taken in the queue.", lambda: queue.taken),
             ("dfcore_queue_places", "Places in the queue.", lambda: queue.places),

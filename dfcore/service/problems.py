@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse
 
 from dfcore.utils.texts import printable
 
+# The status of an answer that nobody is there to get.
+GONE = 499
 _MOST_WORDS = 500
 
 

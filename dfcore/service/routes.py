@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from dfcore import __version__
 from dfcore.batch.names import AUTO
-from dfcore.confidence import FINDINGS
+from dfcore.confidence import FINDINGS, Finding
 from dfcore.errors import DfcoreError, InputError
 from dfcore.explanation import METHODS
 from dfcore.imaging.decoder import FORMATS, MAX_PIXELS
@@ -19,7 +19,7 @@ from dfcore.service import answers
 from dfcore.service.callers import Caller
 from dfcore.service.judging import Choice, Explained, HeatmapJob, PictureJob
 from dfcore.service.metrics import MEDIA_TYPE
-from dfcore.service.problems import Problem, closing
+from dfcore.service.problems import GONE, Problem, closing
 from dfcore.service.queue import Job
 from dfcore.service.state import Service
 from dfcore.service.uploads import FIELD, uploads
@@ -124,7 +124,7 @@ async def predict(
             request.state.facts["pictures"] = len(files)
             rows = await _answered(request, own, [PictureJob(own.bench, one, choice) for one in files])
     if rows is None:
-        return Response(status_code=499)
+        return Response(status_code=GONE)
     for row in rows:
         own.metrics.verdicts.labels(row["finding"] or "error", row["detector"]).inc()
     if all(row["error"] for row in rows):
@@ -152,7 +152,7 @@ async def explain(
             request.state.facts["pictures"] = 1
             found = await _answered(request, own, [HeatmapJob(own.bench, files[0], choice, asked)])
     if found is None:
-        return Response(status_code=499)
+        return Response(status_code=GONE)
     row, heatmap, picture = found[0]
     own.metrics.verdicts.labels(row["finding"] or "error", row["detector"]).inc()
     if picture is None:
@@ -207,11 +207,12 @@ async def metrics(request: Request, who: Annotated[Caller, Depends(caller)]) -> 
 
 async def _answered(request: Request, own: Service, jobs: Sequence[Job]) -> list[Any] | None:
     """The answers of jobs; None if the caller went away, whose jobs are then given up."""
-    for job in jobs:
-        own.queue.submit(job)
-    waiting = asyncio.gather(*(asyncio.wrap_future(job.future) for job in jobs), return_exceptions=True)
-    gone = asyncio.ensure_future(_gone(request))
+    futures = (asyncio.wrap_future(job.future) for job in jobs)
+    waiting: asyncio.Future[Any] = asyncio.gather(*futures, return_exceptions=True)
+    gone: asyncio.Future[Any] = asyncio.ensure_future(_gone(request))
     try:
+        for job in jobs:
+            own.queue.submit(job)
         await asyncio.wait({waiting, gone}, timeout=own.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return [_or_raise(answer) for answer in waiting.result()]
@@ -262,7 +263,7 @@ def _listed(own: Service) -> list[dict[str, Any]]:
     for name, detector in own.bench.detectors.items():
         card = detector.card
         covered = list(card.openvino.layers) if card.openvino else []
-        says = ("fake", "inconclusive", "real" if card.thresholds.says_real else "no_sign")
+        says: tuple[Finding, ...] = ("fake", "inconclusive", "real" if card.thresholds.says_real else "no_sign")
         result.append({
             "name": name, "title": card.title, "engine": detector.engine.name,
             "model_sha256": card.model_sha256, "card_sha256": answers.card_sha256(card),

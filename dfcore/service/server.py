@@ -131,18 +131,25 @@ def run(settings: Settings) -> None:
     memory.return_memory()
     log.set_up()
     service = Service(settings)
-    config = uvicorn.Config(
+    with _listening(settings.host, settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        log.event("listening", host=host, port=port, guarded=settings.guarded)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"The service is at http://{shown}:{port} and described at /docs. Ctrl-C stops it.", flush=True)
+        Server(service, configured(service)).run(sockets=[listener])
+    if service.failure is not None:
+        raise service.failure
+
+
+def configured(service: Service) -> uvicorn.Config:
+    """How a service speaks HTTP."""
+    settings = service.settings
+    return uvicorn.Config(
         make_app(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none",
         loop="asyncio", http="h11", lifespan="on", server_header=False, workers=1, limit_concurrency=_CONNECTIONS,
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies or "",
         timeout_keep_alive=_KEPT_SECONDS, timeout_graceful_shutdown=round(settings.grace) + _PARTING_SECONDS,
     )  # fmt: skip
-    with _listening(settings.host, settings.port) as listener:
-        host, port = listener.getsockname()[:2]
-        log.event("listening", host=host, port=port, guarded=settings.guarded)
-        Server(service, config).run(sockets=[listener])
-    if service.failure is not None:
-        raise service.failure
 
 
 def _listening(host: str, port: int) -> socket.socket:

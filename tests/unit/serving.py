@@ -1,6 +1,7 @@
 """A service whose detectors are stand-ins, for tests; run as a program, it serves until it is told to stop."""
 
 import io
+import socket
 import sys
 import threading
 import time
@@ -9,7 +10,6 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
-import uvicorn
 from PIL import Image
 
 from dfcore.batch.ready import Ready
@@ -17,9 +17,8 @@ from dfcore.confidence import NOT_CHECKED, DecisionThresholds, OODResult, Policy
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 from dfcore.explanation import Heatmap
-from dfcore.service.app import make_app
 from dfcore.service.judging import Bench
-from dfcore.service.server import Server
+from dfcore.service.server import Server, configured
 from dfcore.service.settings import Settings
 from dfcore.service.state import Service
 from tests.conftest import make_card
@@ -86,20 +85,18 @@ def bench(**detectors) -> Bench:
 @contextmanager
 def served(service: Service) -> Iterator[str]:
     """Serves in a thread; gives the address."""
-    config = uvicorn.Config(
-        make_app(service), port=0, log_config=None, access_log=False, ws="none", loop="asyncio", http="h11",
-        timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = Server(service, config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
+    server = Server(service, configured(service))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
 
 
 if __name__ == "__main__":

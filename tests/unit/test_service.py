@@ -20,8 +20,9 @@ from PIL import Image
 
 from dfcore.batch.ready import make_ready
 from dfcore.cli import main
-from dfcore.errors import InputError
+from dfcore.errors import BundleError, InputError
 from dfcore.imaging.decoder import MAX_BYTES
+from dfcore.service import server
 from dfcore.service.judging import Bench
 from dfcore.service.pace import Pace
 from dfcore.service.settings import Limits, Settings
@@ -290,6 +291,9 @@ def test_who_goes_away_frees_the_place_and_is_not_judged(detector):
         assert first.result().status_code == 200
         assert client.post("/v1/predict", files=files(picture(3))).status_code == 200
         assert sum(detector.batches) == 2, "what nobody waits for is not judged"
+        assert (
+            'dfcore_requests_total{method="POST",route="/v1/predict",status="gone"} 1.0' in client.get("/metrics").text
+        )
 
 
 def test_what_takes_too_long_is_given_up(detector):
@@ -361,6 +365,20 @@ def test_while_detectors_load_it_lives_but_is_not_ready():
 def test_a_detector_that_is_not_there_ends_it_with_the_reason(capsys):
     assert main(["serve", "--detector", "nowhere", "--port", "0"]) == 2
     assert "There is no detector 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_detector_that_cannot_be_loaded_ends_it_with_the_reason(monkeypatch, capsys):
+    def load(settings):
+        raise BundleError("small: its network is damaged.")
+
+    broken = Bench()
+    broken.load = load
+    monkeypatch.setattr(server.log, "set_up", lambda: None)
+    monkeypatch.setattr(server, "Service", lambda settings: Service(settings, broken))
+    assert main(["serve", "--detector", str(ROOT / "models" / "small"), "--port", "0"]) == 2
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-1] == "dfcore: small: its network is damaged."
+    assert "http://127.0.0.1:" in told.out
 
 
 def free_port() -> int:
