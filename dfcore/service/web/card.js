@@ -198,7 +198,7 @@ export class Card {
   #state({ going = false, error = false, said = false }) {
     this.find(".going").hidden = !going;
     this.find(".error").hidden = !error;
-    this.find(".said").hidden = !said;
+    this.find(".said").hidden = this.find(".conclusion").hidden = !said;
     this.find("figure").hidden ||= !said;
     this.find(".halt").hidden = !going;
     this.find(".again").hidden = !error;
