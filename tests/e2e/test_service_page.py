@@ -314,8 +314,13 @@ def test_the_map_lies_on_the_part_that_it_explains(page, standin):
     assert drawn["height"] == pytest.approx(picture["height"], abs=1)
     page.get_by_label("Opacity").fill("80")
     expect(page.locator(".map")).to_have_css("opacity", "0.8")
+    page.get_by_label("Opacity").fill("0")
+    shown = Image.open(io.BytesIO(page.locator(".stage").screenshot())).convert("L")
+    left, right = (shown.getpixel((int(share * shown.width), shown.height // 2)) for share in (0.25, 0.75))
+    assert left == pytest.approx(0.4 * right, abs=3)  # What the network does not see is darkened.
     page.get_by_label("Heat-map").uncheck()
     expect(page.locator(".map")).to_be_hidden()
+    expect(page.locator(".unseen-part")).to_be_hidden()
     page.get_by_label("Evidence of").select_option("real")
     page.get_by_label("Part").select_option("centre")
     settled(page)

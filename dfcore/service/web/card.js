@@ -136,6 +136,7 @@ export class Card {
   explaining(words = "The heat-map is being made.") {
     this.isExplained = true;
     this.find("figure").hidden = false;
+    this.find(".unseen-part").hidden ||= !this.heatmap;
     this.find(".map-text").textContent = words;
     this.#frame(true);
     const picture = this.find(".picture");
@@ -165,7 +166,7 @@ export class Card {
     picture.alt = `The picture ${this.file.name}. Heat-map: ${heatmap.text}`;
     this.#frame(false);
     if (this.heatmap) {
-      draw(this.find(".map"), heatmap);
+      draw(this.find(".map"), this.find(".unseen-part"), heatmap);
     }
     this.#showMap();
   }
@@ -184,7 +185,9 @@ export class Card {
 
   #showMap() {
     const map = this.find(".map");
-    map.hidden = !(this.heatmap?.peak > 0 && this.find(".shown").checked);
+    const isShown = Boolean(this.heatmap) && this.find(".shown").checked;
+    this.find(".unseen-part").hidden = !isShown;
+    map.hidden = !(isShown && this.heatmap.peak > 0);
     map.style.opacity = Number(this.find(".opacity").value) / 100;
     this.find(".opacity").disabled = !this.find(".shown").checked;
   }

@@ -8,18 +8,20 @@ const SMOOTHING = 1 / 60, FULL_FROM = 0.99, FLAT = 0.02;
  * Draws the explained part of a map on a canvas that lies over that part of the picture.
  *
  * @param {HTMLCanvasElement} canvas
+ * @param {HTMLElement} rest Lies over the whole picture; a hole is cut into it there.
  * @param {object} heatmap As the service answers it.
  */
-export function draw(canvas, heatmap) {
+export function draw(canvas, rest, heatmap) {
   const [left, top, right, bottom] = heatmap.region ?? [0, 0, heatmap.width, heatmap.height];
   const rows = heatmap.values.slice(top, bottom).map((row) => row.slice(left, right).map((value) => value ?? 0));
   const [width, height] = [right - left, bottom - top];
   canvas.width = Math.max(1, width);
   canvas.height = Math.max(1, height);
-  Object.assign(canvas.style, {
-    left: `${(100 * left) / heatmap.width}%`, top: `${(100 * top) / heatmap.height}%`,
-    width: `${(100 * width) / heatmap.width}%`, height: `${(100 * height) / heatmap.height}%`,
-  });
+  const [x, y] = [(at) => `${(100 * at) / heatmap.width}%`, (at) => `${(100 * at) / heatmap.height}%`];
+  Object.assign(canvas.style, { left: x(left), top: y(top), width: x(width), height: y(height) });
+  const hole = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]];
+  const corners = hole.map(([across, down]) => `${x(across)} ${y(down)}`).join(", ");
+  rest.style.clipPath = `polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, ${corners})`;
   if (width < 1 || height < 1) {
     return;
   }
