@@ -10,7 +10,7 @@ PORT ?= 8501
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 
-.PHONY: app lock test test-all check browser docs screenshots monkey soak fuzz load regress audit clean help
+.PHONY: app lock test test-all check browser containers docs screenshots monkey soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
@@ -19,6 +19,7 @@ help:
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
+	@echo "make containers   take the steps of the container files in a clean folder, and try what comes out (needs root)"
 	@echo "make docs         the reference of the library as web pages, in build/site"
 	@echo "make screenshots  make docs/screenshots anew"
 	@echo "make monkey       walk through the dashboard at random for MONKEY_MINUTES (10), until something breaks"
@@ -44,6 +45,9 @@ app: $(VENV)/app.stamp
 lock: $(VENV)/dev.stamp
 	$(LOCK) --extra app --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra serve --constraint requirements.txt --output-file deploy/requirements-service.txt
+	$(LOCK) --extra app --extra postgresql --constraint requirements-dev.txt --output-file deploy/requirements-dashboard.txt
+	echo hatchling | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements-dev.txt --output-file deploy/requirements-build.txt
 
 # Processes that run the tests; each may take 2 GB.
 WORKERS ?= 2
@@ -64,6 +68,14 @@ check: $(VENV)/dev.stamp
 
 browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m browser tests/e2e
+
+# Where Docker or Podman are at hand, `docker build -f deploy/Containerfile --target service .` is the real thing.
+containers: $(VENV)/dev.stamp
+	$(BIN)/hadolint deploy/Containerfile
+	for target in service dashboard; do \
+		rm -rf /var/tmp/dfcore-steps && $(BIN)/python deploy/steps.py --target $$target --into /var/tmp/dfcore-steps --try || exit; \
+	done
+	rm -rf /var/tmp/dfcore-steps
 
 docs: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/mkdocs build --quiet

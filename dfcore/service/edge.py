@@ -81,8 +81,8 @@ class Edge:
                 headers["X-Request-Id"] = facts["id"]
                 if self._service.closing or body.is_coming:
                     headers["Connection"] = "close"
-                if scope["path"].startswith("/v1/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                # Files of the page are asked for again each time, so that none of an earlier version is mixed in.
+                headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/v1/") else "no-cache")
             elif body.is_coming and not message.get("more_body", False):
                 # A connection that is closed while its other end sends may lose the answer on its way.
                 await send({**message, "more_body": True})
