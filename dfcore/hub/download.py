@@ -1,0 +1,147 @@
+"""Loads files over HTTP so that what has arrived stays: an interrupted download goes on where it ended.
+
+The Hub's own library begins a file anew after a process was killed; bundles are large enough for that to matter.
+"""
+
+import errno
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from dfcore.errors import StorageError
+from dfcore.utils.files import explained
+
+Report = Callable[[int, int], None]
+_PIECE = 1 << 18
+_ATTEMPTS = 5
+# Left free for everything else on the disk.
+SPARE_BYTES = 200 * 10**6
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Hashes(NamedTuple):
+    """Hashes of a file: SHA-256, and SHA-1 as git names a file."""
+
+    sha256: str
+    git: str
+
+
+def hashes(path: Path) -> Hashes:
+    """Computes a file's hashes."""
+    sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            sha256.update(piece)
+            git.update(piece)
+    return Hashes(sha256.hexdigest(), git.hexdigest())
+
+
+def require_room(folder: Path, needed: int, what: str) -> None:
+    """Checks that there is room.
+
+    Args:
+        folder: An existing folder.
+        needed: Bytes that will be written there.
+        what: What needs them, as the beginning of a sentence.
+
+    Raises:
+        StorageError: If there is not; states what is needed, what is free, and where.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed + SPARE_BYTES > free:
+        raise StorageError(
+            f"{what} needs {megabytes(needed)} and {megabytes(SPARE_BYTES)} to spare; {megabytes(free)} are free in "
+            f"{folder}. Make room, or set DFCORE_MODELS to a folder on a larger disk."
+        )
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes in megabytes: "9.7 MB"."""
+    return f"{size / 10**6:,.1f} MB"
+
+
+def download(url: str, target: Path, *, size: int, headers: dict[str, str], report: Report) -> None:
+    """Loads a file of known size; of what lies at `target` already, only the rest is asked for.
+
+    Args:
+        url: Address of the file.
+        target: Where it goes; kept as it is when the download is interrupted.
+        size: Its size in bytes; the server's answer is cut off there.
+        headers: Headers of the request; a token among them is not sent on to another host.
+        report: Gets (bytes there, size) as they arrive; whatever it raises ends the download.
+
+    Raises:
+        StorageError: If the disk is full or the file cannot be written.
+        httpx2.HTTPError: If the server cannot be reached, or ends the connection time and again.
+    """
+    import httpx2
+
+    failures = 0
+    if not size:
+        target.touch()
+    while (there := _length(target)) != size:
+        report(there, size)
+        try:
+            _append(url, target, there if there < size else 0, size, headers, report)
+            # The server ended its answer before the file did.
+            failures = failures + 1 if _length(target) <= there else 0
+            if failures >= _ATTEMPTS:
+                raise httpx2.RemoteProtocolError("The server sends no more of the file.")
+        except (httpx2.TransportError, httpx2.StreamError) as error:
+            failures = failures + 1 if _length(target) <= there else 1
+            if failures >= _ATTEMPTS or isinstance(error, httpx2.UnsupportedProtocol):
+                raise
+            time.sleep(min(0.2 * 2**failures, 5))
+        except OSError as error:
+            if isinstance(error, httpx2.HTTPError):
+                raise
+            raise _unwritten(target, error) from error
+    report(size, size)
+
+
+def _append(url: str, target: Path, start: int, size: int, headers: dict[str, str], report: Report) -> None:
+    from huggingface_hub.utils import get_session, hf_raise_for_status
+
+    # Compressed bytes could be neither counted nor continued.
+    asked = headers | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    with get_session().stream("GET", url, headers=asked, follow_redirects=True, timeout=60) as answer:
+        if answer.status_code == 416:
+            target.unlink(missing_ok=True)
+            return
+        if answer.status_code >= 400:
+            answer.read()
+        hf_raise_for_status(answer)
+        continues = answer.status_code == 206 and answer.headers.get("content-range", "").startswith(f"bytes {start}-")
+        done = start if continues else 0
+        with open(target, "r+b" if continues else "wb") as file:
+            file.seek(done)
+            for piece in answer.iter_raw(_PIECE):
+                done = _write(file, piece[: size - done], done)
+                report(done, size)
+                if done >= size:
+                    break
+            file.truncate()
+
+
+def _write(file: BinaryIO, piece: bytes, done: int) -> int:
+    file.write(piece)
+    # At once, so that it is there for the next attempt, whatever ends this one.
+    file.flush()
+    return done + len(piece)
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _unwritten(target: Path, error: OSError) -> StorageError:
+    if error.errno in _FULL:
+        free = shutil.disk_usage(target.parent).free
+        return StorageError(
+            f"The disk became full: {megabytes(free)} are free in {target.parent}. What was loaded stays there; make "
+            "room, and the same command goes on with it."
+        )
+    return StorageError(f"{target} could not be written: {explained(error, target)}.")
