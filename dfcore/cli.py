@@ -20,6 +20,7 @@ from dfcore.commands import (
     doctor,
     evaluate,
     faces,
+    hub,
     inspect,
     predict,
     recalibrate,
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add(commands)
     watch.add(commands)
     faces.add(commands)
+    hub.add(commands)
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)

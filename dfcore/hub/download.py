@@ -39,6 +39,12 @@ def hashes(path: Path) -> Hashes:
     return Hashes(sha256.hexdigest(), git.hexdigest())
 
 
+def hashes_of(data: bytes) -> Hashes:
+    """Computes the hashes of a file with this content."""
+    git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
+    return Hashes(hashlib.sha256(data).hexdigest(), git.hexdigest())
+
+
 def require_room(folder: Path, needed: int, what: str) -> None:
     """Checks that there is room.
 
@@ -53,14 +59,14 @@ def require_room(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed + SPARE_BYTES > free:
         raise StorageError(
-            f"{what} needs {megabytes(needed)} and {megabytes(SPARE_BYTES)} to spare; {megabytes(free)} are free in "
+            f"{what} needs {in_words(needed)} and {in_words(SPARE_BYTES)} to spare; {in_words(free)} are free in "
             f"{folder}. Make room, or set DFCORE_MODELS to a folder on a larger disk."
         )
 
 
-def megabytes(size: int) -> str:
-    """A number of bytes in megabytes: "9.7 MB"."""
-    return f"{size / 10**6:,.1f} MB"
+def in_words(size: int) -> str:
+    """A number of bytes: "9.7 MB", "42.2 kB"."""
+    return f"{size / 10**6:,.1f} MB" if size >= 10**6 else f"{size / 10**3:,.1f} kB"
 
 
 def download(url: str, target: Path, *, size: int, headers: dict[str, str], report: Report) -> None:
@@ -141,7 +147,7 @@ def _unwritten(target: Path, error: OSError) -> StorageError:
     if error.errno in _FULL:
         free = shutil.disk_usage(target.parent).free
         return StorageError(
-            f"The disk became full: {megabytes(free)} are free in {target.parent}. What was loaded stays there; make "
+            f"The disk became full: {in_words(free)} are free in {target.parent}. What was loaded stays there; make "
             "room, and the same command goes on with it."
         )
     return StorageError(f"{target} could not be written: {explained(error, target)}.")

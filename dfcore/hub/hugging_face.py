@@ -113,6 +113,8 @@ def explained(address: Address, *, writes: bool = False) -> Iterator[None]:
         raise _of_status(error, address, may) from None
     except errors.LocalTokenNotFoundError:
         raise AccessError(f"The Hugging Face Hub needs a token for this. {how_to_get(may)}") from None
+    except errors.HFValidationError:
+        raise InputError(f"{address.at('')} is no name that the Hugging Face Hub allows.") from None
     except httpx2.HTTPError as error:
         raise DfcoreError(
             f"The Hugging Face Hub could not be reached at {endpoint()} ({type(error).__name__}). What was loaded or "

@@ -24,7 +24,7 @@ from dfcore.errors import BundleError, BusyError, DfcoreError, InputError
 from dfcore.exchange.import_export import MOST_FILES, admit, most_bytes
 from dfcore.hub import hugging_face, pinned
 from dfcore.hub.addresses import Address, is_commit
-from dfcore.hub.download import Hashes, Report, download, hashes, megabytes, require_room
+from dfcore.hub.download import Hashes, Report, download, hashes, in_words, require_room
 from dfcore.hub.pinned import PinnedFile, Pulled
 from dfcore.utils.files import lock, make_folder, read_json, write_json
 from dfcore.utils.texts import printable
@@ -127,8 +127,8 @@ def _require_bundle(address: Address, files: dict[str, Listed], others: tuple[st
     for name, file in files.items():
         if not 0 < file.size <= most_bytes(name):
             raise InputError(
-                f"{name} of {address} has {megabytes(file.size)} and was refused. Expected 1 byte to "
-                f"{megabytes(most_bytes(name))}."
+                f"{name} of {address} has {in_words(file.size)} and was refused. Expected 1 byte to "
+                f"{in_words(most_bytes(name))}."
             )
         if not (re.fullmatch(r"[0-9a-f]{64}", file.sha256) or re.fullmatch(r"[0-9a-f]{40}", file.git)):
             raise DfcoreError(f"The Hugging Face Hub told no hash of {name} of {address}, so it was not loaded.")
@@ -209,18 +209,23 @@ def _load(offer: Offer, aside: Path, report: Report) -> Pulled:
     require_room(aside, max(3 * offer.size - before, 0), f"{offer.address}")
     api, done, files = hugging_face.client(), 0, {}
     for name, file in sorted(offer.files.items(), key=lambda item: item[1].size):
-        _fetch(api, offer, name, aside / name, lambda there, _, done=done: report(done + there, offer.size))
+        _fetch(api, offer, name, aside / name, _from(done, offer.size, report))
         done += file.size
         found = hashes(aside / name)
         if not file.is_of(found):
             (aside / name).unlink()
             raise BundleError(
-                f"{name} of {offer.address} is not the file that commit {offer.commit[:12]} names, and was refused: its "
-                f"hash differs. It changed after it was pinned, or on its way; what else was loaded is kept."
+                f"{name} of {offer.address} is not the file that commit {offer.commit[:12]} names, and was refused: "
+                "its hash differs. It changed after it was pinned, or on its way; what else was loaded is kept."
             )
         files[name] = PinnedFile(size=file.size, sha256=found.sha256)
     address = offer.address
     return Pulled(source=str(address.at("")), revision=address.revision, commit=offer.commit, at=now(), files=files)
+
+
+def _from(done: int, total: int, report: Report) -> Report:
+    """Progress of one file as that of all."""
+    return lambda there, _: report(done + there, total)
 
 
 def _fetch(api: "HfApi", offer: Offer, name: str, target: Path, report: Report) -> None:
@@ -241,8 +246,8 @@ def _require_pin(offer: Offer, aside: Path) -> None:
             differing = [name for name in sorted({*before, *told}) if before.get(name) != told.get(name)]
             shutil.rmtree(aside, ignore_errors=True)
             raise BundleError(
-                f"What the Hub tells of commit {offer.commit[:12]} of {offer.address.at('')} has changed since this pull "
-                f"began ({', '.join(differing)}), which a commit cannot do. What was loaded was thrown away."
+                f"What the Hub tells of commit {offer.commit[:12]} of {offer.address.at('')} has changed since this "
+                f"pull began ({', '.join(differing)}), which a commit cannot do. What was loaded was thrown away."
             )
         return
     write_json(aside / _PIN, told)

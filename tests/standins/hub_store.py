@@ -1,10 +1,13 @@
 """What the stand-in for the Hugging Face Hub keeps: repositories with commits, files and branches, and users."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import yaml
 
 CREATED = "2026-01-01T00:00:00.000Z"
 
@@ -107,13 +110,19 @@ class Repository:
         return {
             "_id": "0", "id": self.name, "author": self.name.split("/")[0], "sha": sha, "private": self.private,
             "gated": "manual" if self.gated else False, "disabled": False, "downloads": 0, "likes": 0, "tags": [],
-            "lastModified": CREATED, "createdAt": CREATED, "cardData": self.card,
+            "lastModified": CREATED, "createdAt": CREATED, "cardData": metadata(files) or self.card,
             "siblings": [
                 {"rfilename": path, "size": len(one.data), "blobId": one.oid}
                 | ({"lfs": {"sha256": one.sha256, "size": len(one.data), "pointerSize": 134}} if one.large else {})
                 for path, one in sorted(files.items())
             ],
         }  # fmt: skip
+
+
+def metadata(files: Mapping[str, Blob]) -> dict:
+    """What a repository's README.md says of it before its text."""
+    found = re.match(rb"---\n(.*?)\n---\n", files["README.md"].data, re.DOTALL) if "README.md" in files else None
+    return yaml.safe_load(found[1]) if found else {}
 
 
 class _Swapped:

@@ -148,7 +148,10 @@ class Handler(BaseHTTPRequestHandler):
         if size and (cut := self.standin.fault(self.path, cut=True)):
             self.rfile.read(min(cut.after, size))
             raise CutError
-        return self.rfile.read(size)
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise CutError  # Who sent it is gone.
+        return data
 
     def _chunk(self) -> bytes:
         size = int(self.rfile.readline().strip() or b"0", 16)
