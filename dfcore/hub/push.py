@@ -123,9 +123,8 @@ def prepare(
     identifier, name = (licences.require_known(licence), "") if licence else licences.of_card(card.licence)
     if public and not identifier:
         raise InputError(
-            "The detector's card states no licence, and what is public without one may be used by nobody. Say which it "
-            "is with --license, such as --license apache-2.0 (mind the licences of the images it was trained on), or "
-            "push it privately."
+            "The detector's card states no licence, and what is public without one may be used by nobody. State one "
+            "(--license apache-2.0, for example; mind the licences of the images it learned from), or keep it private."
         )
     paths = {
         path.name: path
@@ -165,8 +164,8 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
         state = _state(api, address, _MAIN)
         if not state.private and not plan.public:
             raise AccessError(
-                f"{address.at('')} is public, and the detector would be seen by all. Say --public if it shall be, or "
-                "push to another name."
+                f"{address.at('')} is public, and the detector would be seen by all. Say so if it shall be (--public), "
+                "or choose another name."
             )
         if branch != _MAIN:
             api.create_branch(address.repository, branch=branch, exist_ok=True)

@@ -28,6 +28,7 @@ from dashboard import (
     case_actions,
     detectors,
     error_reporting,
+    hub_models_actions,
     inference_queue,
     prediction_sources,
     roles,
@@ -477,7 +478,7 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
-MODULES = (actions, case_actions)
+MODULES = (actions, case_actions, hub_models_actions)
 ACTIONS = {
     name: function
     for module in MODULES
@@ -555,14 +556,14 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
 FUNCTIONS = {
     "start", "resume", "estimate", "launch", "create", "promote", "rename", "delete", "set_default", "write_bundle",
     "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit", "make",
-    "neutralise",
+    "neutralise", "push", "pull",
 }  # fmt: skip
 METHODS = {"request_stop", "write_notes", "delete", "claim", "create", "hand_over", "remember_many", "create_case",
            "change_case", "take_out", "keep_image", "drop_image", "delete_case", "prune"}  # fmt: skip
 # Of the store of cases alone: elsewhere the same words mean something else.
 STORES = {"store", "cases", "open_store"}
 OF_STORES = {"remember", "file", "note", "decide", "tag", "untag", "forget", "restore"}
-ALLOWED = {"actions.py", "case_actions.py"}
+ALLOWED = {"actions.py", "case_actions.py", "hub_models_actions.py"}
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.py")])
 
 
