@@ -118,7 +118,7 @@ def _show_plan(plan: "Plan") -> None:
     seen = "seen by everybody" if plan.public else "seen by its owner alone"
     st.markdown(f"**{in_words(plan.size)}** will go to {widgets.plain(plan.address)}, {seen}:")
     rows = [{"File": row["file"], "Size": row["size"], "Holds": row["holds"]} for row in plan.rows()]
-    widgets.table(rows, "Files that will be sent")
+    widgets.table(rows, "Files that will be sent", height=min(36 * (len(rows) + 1), 260))
     if place := widgets.folded("Model card", "hub_readme"):
         place.code(plan.readme, language="markdown", wrap_lines=True, height=320)
 

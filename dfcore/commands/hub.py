@@ -132,4 +132,4 @@ def _pull(options: argparse.Namespace) -> None:
         record = pinned.read(place)
         print_json(told | {"folder": str(place), "digest": record.digest if record else None})
         return
-    print(printable(f"{place}: checked, ready as --detector {name}"))
+    print(printable(f"{place}: checked and ready. dfcore predict {name} IMAGE"))

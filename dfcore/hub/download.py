@@ -15,7 +15,6 @@ from dfcore.errors import StorageError
 from dfcore.utils.files import explained
 
 Report = Callable[[int, int], None]
-_PIECE = 1 << 18
 _ATTEMPTS = 5
 # Left free for everything else on the disk.
 SPARE_BYTES = 200 * 10**6
@@ -124,7 +123,8 @@ def _append(url: str, target: Path, start: int, size: int, headers: dict[str, st
         done = start if continues else 0
         with open(target, "r+b" if continues else "wb") as file:
             file.seek(done)
-            for piece in answer.iter_raw(_PIECE):
+            # As they arrive: pieces of a fixed size would be lost unless complete.
+            for piece in answer.iter_raw():
                 done = _write(file, piece[: size - done], done)
                 report(done, size)
                 if done >= size:

@@ -173,7 +173,7 @@ def _use(address: Address, digest: str) -> str:
         "of what it was trained on. The network alone (`model.keras`) gives logits that are neither calibrated nor "
         "guarded. With dfcore and its extra `hub` installed:\n\n```\n"
         f"dfcore pull {address.at('')} --digest {digest}\n"
-        f"dfcore predict IMAGE --detector {address.name}\n```"
+        f"dfcore predict {address.name} IMAGE\n```"
     )
 
 
@@ -248,11 +248,11 @@ def holds(name: str) -> str:
     """What a file of a bundle tells whoever has it."""
     return {
         "model.keras": "the network",
-        "card.json": "all that this page says, and the settings of the training",
+        "card.json": "all that the model card says, and the settings of the training",
         "domain.npz": "features of training images, by which unlike images are told",
         "trained_on.npz": "hashes of training images, by which they are recognised",
         "replay.npz": "features of training images, with which it can be adapted",
-        "README.md": "this page",
+        "README.md": "the model card",
     }.get(name, "scores of images with their paths in the data set and their hashes")
 
 

@@ -105,7 +105,8 @@ def look(address: Address) -> Offer:
     others = tuple(sorted(name for name in siblings if name not in files))
     _require_bundle(address, files, others)
     card = info.card_data.to_dict() if info.card_data else {}
-    licence = printable(card.get("license_name") or card.get("license") or "")[:100]
+    named = f" ({card['license_name']})" if card.get("license_name") else ""
+    licence = printable(f"{card.get('license') or ''}{named}")[:100]
     return Offer(address, commit, files, others, licence, bool(info.private))
 
 
@@ -142,8 +143,8 @@ def pull(offer: Offer, folder: Path, name: str, *, digest: str = "", step: Step 
         folder: Folder of detectors.
         name: Name of the new detector.
         digest: If given, the digest that its files must have, see `dfcore.hub.pinned`.
-        step: Begins a step of the work and returns what gets its progress; whatever that raises ends the pull, which
-            then goes on where it was.
+        step: Begins a step of the work and returns what gets its progress, of loading in kilobytes; whatever that
+            raises ends the pull, and another one goes on where it was.
 
     Returns:
         The folder of the detector; if this very commit is there already under this name, unchanged, nothing is loaded.
@@ -169,7 +170,7 @@ def pull(offer: Offer, folder: Path, name: str, *, digest: str = "", step: Step 
         raise BusyError(f"Another process is pulling {offer.address} into {folder}.") from None
     try:
         make_folder(aside)
-        record = _load(offer, aside, step(f"Loading {offer.address}"))
+        record = _load(offer, aside, step(f"Loading {offer.address}, kB"))
         _require_digest(digest, record.digest, offer)
         step("Checking it in a separate process")(0, 0)
         return _admitted(offer, aside, folder, name, record)
@@ -224,8 +225,8 @@ def _load(offer: Offer, aside: Path, report: Report) -> Pulled:
 
 
 def _from(done: int, total: int, report: Report) -> Report:
-    """Progress of one file as that of all."""
-    return lambda there, _: report(done + there, total)
+    """Progress of one file in bytes as that of all in kilobytes."""
+    return lambda there, _: report((done + there) // 1000, total // 1000)
 
 
 def _fetch(api: "HfApi", offer: Offer, name: str, target: Path, report: Report) -> None:

@@ -145,8 +145,8 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
 
     Args:
         plan: What to send, from `prepare`.
-        step: Begins a step of the work and returns what gets its progress in bytes; whatever that raises ends the push.
-            Nothing is seen of it then but a repository without files, if it was new; another push goes on with it.
+        step: Begins a step of the work and returns what gets its progress in kilobytes; whatever that raises ends the
+            push. Nothing is seen of it then but a repository without files, if it was new; another one goes on with it.
 
     Raises:
         AccessError: If the token is missing, wrong, or may not write there; if the repository is public and `plan` is
@@ -176,7 +176,7 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
         if sent or removed:
             # Files stay open until the end: the library reads the small ones when it commits.
             with ExitStack() as opened:
-                operations = _sent(api, plan, branch, sent, step(f"Sending {address}"), opened)
+                operations = _sent(api, plan, branch, sent, step(f"Sending {address}, kB"), opened)
                 step("Committing")(0, 0)
                 commit = _commit(api, plan, branch, operations, removed, state.commit)
     page = hugging_face.page(address.at("" if branch == _MAIN else branch))
@@ -231,7 +231,7 @@ def _sent(
             raise error.__cause__ or error from None
         file.report = None
         done += plan.files[name]
-        report(done, total)
+        report(done // 1000, total // 1000)
         operations.append(operation)
     return operations
 
@@ -282,5 +282,5 @@ class _Counted(io.BufferedReader):
 
 
 def _from(done: int, total: int, report: Report) -> Report:
-    """Progress of one file as that of all."""
-    return lambda there, _: report(done + there, total)
+    """Progress of one file in bytes as that of all in kilobytes."""
+    return lambda there, _: report((done + there) // 1000, total // 1000)
