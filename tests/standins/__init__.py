@@ -1,0 +1,1 @@
+"""Local servers that speak as much of a service's protocol as its own client library needs."""
