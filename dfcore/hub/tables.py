@@ -52,6 +52,7 @@ def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, list[st
     """
     left_out: LeftOut = []
     notes: list[str] = []
+    taken: set[Path] = set()
     with _datasets() as datasets:
         names = datasets.get_dataset_config_names(str(folder)) or ["default"]
         done = 0
@@ -64,7 +65,7 @@ def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, list[st
                 columns = _Columns.of(rows.features, split)
                 notes += [note for note in columns.notes if note not in notes]
                 for done_here, found in enumerate(_pictures(rows, columns, datasets), 1):
-                    _write(found, place, split, done_here, left_out)
+                    _write(found, place, (split, done_here), left_out, taken)
                     report(done + done_here, total)
                 done += done_here if rows.features else 0
             if len(splits) == 1:
@@ -137,8 +138,10 @@ def _pictures(rows: Any, columns: _Columns, datasets: Any) -> Iterator[tuple[Pat
         yield columns.folder(row), str(picture.get("path") or ""), picture.get("bytes")
 
 
-def _write(found: tuple[Path, str, bytes | None], place: Path, split: str, number: int, left_out: LeftOut) -> None:
-    folder, given, data = found
+def _write(
+    found: tuple[Path, str, bytes | None], place: Path, row: tuple[str, int], left_out: LeftOut, taken: set[Path]
+) -> None:
+    (folder, given, data), (split, number) = found, row
     try:
         if not data:
             raise ImageError("The table holds no bytes of it, only its name or address.")
@@ -152,8 +155,10 @@ def _write(found: tuple[Path, str, bytes | None], place: Path, split: str, numbe
     suffix = suffix if suffix in _ALSO.get(kind, ()) else _SUFFIXES[kind]
     base = place / folder
     make_folder(base)
-    # The number makes the name the picture's own, and the same when it is written again.
-    path = base / (f"{stem}.{number - 1}{suffix}" if stem else f"{number - 1:07d}{suffix}")
+    # The same names when it is all written again; names of frames and faces tell what belongs together.
+    path = base / (f"{stem}{suffix}" if stem else f"{number - 1:07d}{suffix}")
+    path = path.with_name(f"{path.stem}.{number - 1}{suffix}") if path in taken else path
+    taken.add(path)
     if path.is_file() and path.stat().st_size == len(data) and sha256_file(path) == sha256_bytes(data):
         return
     aside = base / f".{number}.unpacking"

@@ -1,1 +1,1 @@
-"""Local servers that speak as much of a service's protocol as its own client library needs."""
+"""Stand-ins for services that development machines do not reach; each speaks what the installed client asks for."""
