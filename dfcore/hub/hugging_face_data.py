@@ -4,13 +4,13 @@ No code of a repository is run, and none is loaded.
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dfcore import workspace
 from dfcore.errors import DfcoreError, InputError
 from dfcore.hub import credentials
 from dfcore.hub.credentials import redacted
@@ -35,7 +35,7 @@ def describe(source: Source) -> Offer:
         DfcoreError: If the Hub cannot be reached.
     """
     with _hub(source) as hub:
-        found = hub.HfApi().dataset_info(
+        found = _api(hub).dataset_info(
             source.repository, revision=source.version or None, files_metadata=True, timeout=_LEAST_SILENCE
         )
     files = [one for one in found.siblings or () if not _is_skipped(one.rfilename)]
@@ -70,7 +70,7 @@ def download(offer: Offer, folder: Path, report: Report) -> list[str]:
     with _hub(source) as hub:
         wanted = {
             one.path: one
-            for one in hub.HfApi().list_repo_tree(
+            for one in _api(hub).list_repo_tree(
                 source.repository, recursive=True, revision=source.version, repo_type="dataset"
             )
             if isinstance(one, hub.hf_api.RepoFile)
@@ -80,12 +80,8 @@ def download(offer: Offer, folder: Path, report: Report) -> list[str]:
         there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         total = sum(one.size for name, one in wanted.items() if not _is_skipped(name))
         require_room(folder, max(2 * total - there, 0), f"Loading and writing out {source}")
-        bars = _bars(report, total)
         for attempt in (1, 2):
-            hub.snapshot_download(
-                source.repository, repo_type="dataset", revision=source.version, local_dir=folder,
-                ignore_patterns=list(NOT_LOADED), max_workers=_WORKERS, tqdm_class=bars,
-            )  # fmt: skip
+            _snapshot(hub, source, folder, report, total)
             bad = _not_as_the_hub_says(hub, source, folder)
             if not bad:
                 break
@@ -100,9 +96,12 @@ def download(offer: Offer, folder: Path, report: Report) -> list[str]:
     return skipped
 
 
-def settle(folder: Path) -> None:
-    """Removes what the library keeps beside the files it loaded."""
-    shutil.rmtree(folder / _CACHE, ignore_errors=True)
+def quiet() -> None:
+    """Sets up libraries of Hugging Face before they are imported: no telemetry, caches in the workspace."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in ("HF_HUB_CACHE", "HF_XET_CACHE", "HF_DATASETS_CACHE"):
+        os.environ.setdefault(name, str(workspace.cache_dir() / "hugging_face" / name.split("_")[1].lower()))
 
 
 # === Internals ===
@@ -127,18 +126,57 @@ def _drop_others(folder: Path, wanted: set[str]) -> None:
 
 def _not_as_the_hub_says(hub: Any, source: Source, folder: Path) -> list[str]:
     """Files that are missing or have another content than the Hub's hashes say."""
-    found = hub.HfApi().verify_repo_checksums(
+    found = _api(hub).verify_repo_checksums(
         source.repository, repo_type="dataset", revision=source.version, local_dir=folder
     )
     missing = [name for name in found.missing_paths if not _is_skipped(name)]
     return sorted([*missing, *(one["path"] for one in found.mismatches)])
 
 
-def _bars(report: Report, total: int) -> type:
-    """A class of progress bars that report the bytes written, and raise where `report` does."""
-    from tqdm.auto import tqdm
+def _snapshot(hub: Any, source: Source, folder: Path, report: Report, total: int) -> None:
+    """Loads what is missing, in threads of the library; this one reports, and stops them where `report` raises."""
+    count = _Count()
+    failed: list[BaseException] = []
 
-    lock, done = threading.Lock(), 0
+    def load() -> None:
+        try:
+            hub.snapshot_download(
+                source.repository, repo_type="dataset", revision=source.version, local_dir=folder,
+                ignore_patterns=list(NOT_LOADED), max_workers=_WORKERS, tqdm_class=_bars(count), endpoint=_endpoint(),
+            )  # fmt: skip
+        except BaseException as error:  # Raised again below, in the thread that asked.
+            failed.append(error)
+
+    thread = threading.Thread(target=load, daemon=True, name=f"Loading {source}")
+    thread.start()
+    try:
+        while thread.is_alive():
+            report(min(count.done, total), total)
+            thread.join(0.2)
+    except BaseException:
+        count.stopped = True
+        thread.join(_LEAST_SILENCE)
+        raise
+    if failed:
+        raise failed[0]
+
+
+class _Count:
+    """Bytes written so far, by all threads, and whether they are to stop."""
+
+    def __init__(self) -> None:
+        self.done, self.stopped, self._lock = 0, False, threading.Lock()
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self.done = max(self.done + number, 0)
+        if self.stopped:
+            raise InterruptedError("stopped")
+
+
+def _bars(count: _Count) -> type:
+    """A class of progress bars for the library that draw nothing and count the bytes written."""
+    from tqdm.auto import tqdm
 
     class Bars(tqdm):
         def __init__(self, *args: Any, **options: Any):
@@ -148,24 +186,28 @@ def _bars(report: Report, total: int) -> type:
             super().__init__(*args, **(options | {"disable": True}))
 
         def update(self, n: float | None = 1) -> None:
-            nonlocal done
             if self._counts and n:
-                with lock:
-                    done += int(n)
-                    now = min(max(done, 0), total)
-                report(now, total)
+                count.add(int(n))
 
     return Bars
+
+
+def _api(hub: Any) -> Any:
+    return hub.HfApi(endpoint=_endpoint())
+
+
+def _endpoint() -> str | None:
+    """Where the Hub is, if not where the library looks for it; a mirror inside of an organisation, for instance."""
+    return os.environ.get("HF_ENDPOINT") or None
 
 
 @contextmanager
 def _hub(source: Source) -> Iterator[Any]:
     """The library, with its errors in the words of the workbench."""
     require("huggingface_hub", "hub", "Loading a data set from the Hugging Face Hub")
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    import huggingface_hub as hub
+    quiet()
     import httpx2
+    import huggingface_hub as hub
     from huggingface_hub import errors
 
     try:
@@ -174,15 +216,17 @@ def _hub(source: Source) -> Iterator[Any]:
         found = credentials.where_from(Service.HUGGING_FACE)
         if found is None:
             raise InputError(
-                f"The owners of {source.repository} want to know who asks. Sign in at {source.page}, accept their terms, "
-                f"then: {credentials.how_to_get(Service.HUGGING_FACE)}"
+                f"The owners of {source.repository} want to know who asks. Sign in at {source.page} and accept their "
+                f"terms, then: {credentials.how_to_get(Service.HUGGING_FACE)}"
             ) from None
         raise InputError(
-            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Sign in at {source.page} "
-            "and accept the terms of its owners there."
+            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Sign in at "
+            f"{source.page} and accept the terms of its owners there."
         ) from None
     except errors.RevisionNotFoundError:
-        raise InputError(f"{source.repository} has no revision {source.version or 'main'}. See {source.page}.") from None
+        raise InputError(
+            f"{source.repository} has no revision {source.version or 'main'}. See {source.page}."
+        ) from None
     except errors.RepositoryNotFoundError as error:
         raise _missing(source, error) from None
     except errors.HfHubHTTPError as error:
@@ -229,8 +273,8 @@ def _told(source: Source, error: Any) -> DfcoreError:
             f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Look at {source.page}."
         )
     return DfcoreError(
-        f"The Hugging Face Hub answered with status {status} to the request for {source.repository}. Try again later; what "
-        "is complete is kept."
+        f"The Hugging Face Hub answered with status {status} to the request for {source.repository}. Try again later; "
+        "what is complete is kept."
     )
 
 

@@ -1,7 +1,7 @@
 """Data sets of Kaggle, through kagglehub: what Kaggle says of a set, and its archive, resumed where it stopped.
 
-kagglehub knows addresses, credentials, the service and its checksums. Its own download appends whatever the server answers
-and cannot be stopped or watched, so the bytes are copied here.
+kagglehub knows addresses, credentials, the service and its checksums. Its own download appends whatever the server
+answers and cannot be stopped or watched, so the bytes are copied here.
 """
 
 import base64
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import requests
 
 Report = Callable[[int, int], None]
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 _TIMEOUT = (10.0, 30.0)  # Seconds to connect, and between bytes.
 # Attempts in a row that bring no byte; the pauses between them grow.
 _ATTEMPTS = 5
@@ -93,8 +93,8 @@ def download(offer: Offer, folder: Path, report: Report) -> Path:
         idle, before = (0 if size > before else idle + 1), size
         if idle >= _ATTEMPTS:
             raise DfcoreError(
-                f"{offer.source} could not be loaded: {problem}, {_ATTEMPTS} times in a row. What was loaded is kept; the "
-                "same request goes on with it."
+                f"{offer.source} could not be loaded: {problem}, {_ATTEMPTS} times in a row. What was loaded is kept; "
+                "the same request goes on with it."
             )
         _pause(_PAUSE_SECONDS * 2**idle, partial(report, size, offer.download_bytes or 0))
 
@@ -200,6 +200,10 @@ def _client(source: Source) -> Iterator[Any]:
             yield client
     except requests.HTTPError as error:
         raise _told(source, error) from None
+    except _passing():
+        raise
+    except requests.RequestException as error:
+        raise DfcoreError(f"Loading from Kaggle failed ({redacted(error)[:200]}).") from None
     except json.JSONDecodeError:
         raise DfcoreError(f"Kaggle's answer about {source.repository} cannot be read. Try again later.") from None
     except ValueError as error:  # A damaged file of credentials.
@@ -208,8 +212,8 @@ def _client(source: Source) -> Iterator[Any]:
 
 def _unreachable(error: Exception) -> DfcoreError:
     return DfcoreError(
-        f"Kaggle could not be reached ({type(error).__name__.lstrip('_')}). Check the network and the proxy (HTTPS_PROXY), and "
-        "try again; what was loaded is kept."
+        f"Kaggle could not be reached ({type(error).__name__.lstrip('_')}). Check the network and the proxy "
+        "(HTTPS_PROXY), and try again; what was loaded is kept."
     )
 
 

@@ -59,14 +59,14 @@ _SETS = (
         "cifake", "CIFAKE: Real and AI-Generated Synthetic Images",
         "birdy654/cifake-real-and-ai-generated-synthetic-images",
         images="120,000 images of 32 x 32 pixels: 60,000 of CIFAR-10, 60,000 of Stable Diffusion 1.4",
-        size=110_000_000, licence="MIT", layout="{train,test}/{REAL,FAKE}: 100,000 and 20,000 images",
+        size=105_000_000, licence="MIT", layout="{train,test}/{REAL,FAKE}: 100,000 and 20,000 images",
         good="Small and quick: a first training in minutes, and comparison with published figures.",
         bad="Thumbnails of one generator: what is learned from them says nothing about photographs.",
     ),
     _on_kaggle(
         "deepfake-and-real-images", "deepfake and real images", "manjilkarki/deepfake-and-real-images",
         images="190,335 faces of 256 x 256 pixels, cut out of OpenForensics",
-        size=1_800_000_000, licence="not stated there; OpenForensics is for research",
+        size=1_800_000_000, licence="see its page, and that of OpenForensics",
         layout="Dataset/{Train,Validation,Test}/{Real,Fake}: 140,002, 39,428 and 10,905 images",
         good="Many faces that were put into other pictures; widely used.",
         bad="Its test split is harder than its validation split, and all was made by one method: other fakes of faces "
@@ -75,7 +75,8 @@ _SETS = (
     _on_kaggle(
         "140k-faces", "140k Real and Fake Faces", "xhlulu/140k-real-and-fake-faces",
         images="140,000 faces of 256 x 256 pixels: 70,000 of FFHQ, 70,000 of StyleGAN",
-        size=4_000_000_000, licence="not stated there; FFHQ is CC BY-NC-SA 4.0, the fakes were published as CC BY-NC 4.0",
+        size=4_000_000_000,
+        licence="see its page; FFHQ is CC BY-NC-SA 4.0, and the fakes were published as CC BY-NC 4.0",
         layout="real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}, with tables",
         good="A balanced set of whole faces with fixed splits.",
         bad="One generator of 2019 and one source of real faces: a detector learns how the two were prepared, and "
@@ -120,8 +121,8 @@ _SETS = (
         "Better face swaps than those of FaceForensics++: a hard test for detectors trained there.",
         "Few people, one method; videos of which frames have to be extracted first.",
         "https://github.com/yuezunli/celeb-deepfakeforensics",
-        "Its owners ask for a signed request: fill in the form that https://github.com/yuezunli/celeb-deepfakeforensics "
-        "links to; the answer holds a link. Load it, extract frames of the videos as image files beside them (this "
+        "Its owners ask for a signed request: fill in the form that https://github.com/yuezunli/celeb-deepfakeforensics"
+        " links to; the answer holds a link. Load it, extract frames of the videos as image files beside them (this "
         "workbench judges pictures), and give the folder.",
     ),
 )  # fmt: skip

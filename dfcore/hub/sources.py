@@ -7,7 +7,9 @@ from enum import StrEnum
 from dfcore.errors import InputError
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
-_ADDRESS = re.compile(rf"(?P<service>kaggle|hf):(?P<owner>{_PART})/(?P<name>{_PART})(?:@(?P<version>[\w./-]{{1,100}}))?")
+_ADDRESS = re.compile(
+    rf"(?P<service>kaggle|hf):(?P<owner>{_PART})/(?P<name>{_PART})(?:@(?P<version>[\w./-]{{1,100}}))?"
+)
 # What an address in a browser begins with.
 _PAGES = {
     "https://www.kaggle.com/datasets/": "kaggle:", "https://kaggle.com/datasets/": "kaggle:",

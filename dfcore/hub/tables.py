@@ -4,7 +4,6 @@ Each picture has the very bytes that the table holds. Folders are named after sp
 it, generators: SPLIT/CLASS/GENERATOR.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import DfcoreError, ImageError, StorageError
+from dfcore.hub.hugging_face_data import quiet
 from dfcore.hub.unpack import LeftOut
 from dfcore.imaging.formats import recognised
 from dfcore.utils.extras import require
@@ -88,7 +88,9 @@ class _Columns:
         images = [name for name, kind in kinds.items() if kind == "Image"]
         if not images:
             listed = ", ".join(f"{printable(name)[:40]} ({kind})" for name, kind in kinds.items())
-            raise DfcoreError(f"The tables hold no pictures: expected a column of images. Received: {listed or 'none'}.")
+            raise DfcoreError(
+                f"The tables hold no pictures: expected a column of images. Received: {listed or 'none'}."
+            )
         image = min(images, key=lambda name: (name.lower() not in ("image", "img"), images.index(name)))
         classes = [name for name, kind in kinds.items() if kind == "ClassLabel"]
         label = next((name for name in classes if _LABELS.match(name)), None)
@@ -178,7 +180,7 @@ def _rows(rows: Any) -> int:
 def _datasets() -> Iterator[Any]:
     """The library, without network, telemetry, bars and code of strangers; its errors in the workbench's words."""
     require("datasets", "hub", "Reading tables of the Hugging Face Hub")
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    quiet()
     import datasets
     from datasets.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -194,5 +196,3 @@ def _datasets() -> Iterator[Any]:
         raise DfcoreError(f"The tables cannot be read ({printable(error)[:200]}).") from error
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         raise DfcoreError(f"The tables cannot be read ({type(error).__name__}: {printable(error)[:200]}).") from error
-
-

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dfcore.errors import ArchiveError
-from dfcore.hub.space import require_room
 from dfcore.hub.sources import in_words
+from dfcore.hub.space import require_room
 from dfcore.utils.files import make_folder
 from dfcore.utils.texts import printable, storable
 
@@ -146,8 +146,8 @@ def _write_all(archive: Path, folder: Path, members: list[_Member], left_out: Le
         raise ArchiveError(f"{archive.name} has {len(members):,} entries; at most {_MOST_ENTRIES:,} are unpacked.")
     if total > _FREE_BYTES and total > _MOST_RATIO * packed:
         raise ArchiveError(
-            f"{archive.name} has {in_words(packed)} and would unpack to {in_words(total)}, as archives do that are made "
-            "to do harm. It was not unpacked."
+            f"{archive.name} has {in_words(packed)} and would unpack to {in_words(total)}, as archives do that are "
+            "made to do harm. It was not unpacked."
         )
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     require_room(folder, max(total - there, 0), f"Unpacking {archive.name}")
