@@ -122,7 +122,7 @@ def there(what: Wanted) -> Fetched | None:
         )
     if what.source and what.source.version and found.version != what.source.version:
         raise InputError(
-            f"{what.folder} holds version {found.version} of it. Choose another name for {what.source.version} (--name)."
+            f"{what.folder} holds version {found.version} of it. Choose another name for the other one (--name)."
         )
     return found
 
