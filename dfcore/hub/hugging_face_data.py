@@ -209,7 +209,9 @@ def _hub(source: Source) -> Iterator[Any]:
     import httpx2
     import huggingface_hub as hub
     from huggingface_hub import errors
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # Its warnings quote signed addresses.
     try:
         yield hub
     except errors.GatedRepoError:
@@ -232,7 +234,10 @@ def _hub(source: Source) -> Iterator[Any]:
     except errors.HfHubHTTPError as error:
         raise _told(source, error) from None
     except errors.LocalEntryNotFoundError as error:
-        raise _unreachable(error) from None
+        cause = error.__cause__
+        raise (
+            _told(source, cause) if isinstance(cause, errors.HfHubHTTPError) else _unreachable(cause or error)
+        ) from None
     except (httpx2.HTTPError, errors.OfflineModeIsEnabled, errors.FileMetadataError) as error:
         raise _unreachable(error) from None
     except errors.HFValidationError as error:
@@ -278,7 +283,7 @@ def _told(source: Source, error: Any) -> DfcoreError:
     )
 
 
-def _unreachable(error: Exception) -> DfcoreError:
+def _unreachable(error: BaseException) -> DfcoreError:
     return DfcoreError(
         f"The Hugging Face Hub could not be reached ({type(error).__name__}). Check the network and the proxy "
         "(HTTPS_PROXY), and try again; what is complete is kept."
