@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
     fetch = command(commands, "fetch", _fetch, "load a data set from Kaggle or the Hugging Face Hub")
     fetch.epilog = (
         "Without SET the known sets are listed. A download that was stopped goes on with the same command. Credentials "
-        "come from KAGGLE_API_TOKEN, KAGGLE_USERNAME and KAGGLE_KEY or ~/.kaggle/kaggle.json, and HF_TOKEN. Exit code 0: "
-        "the data set is there; 1: it could not be loaded, or --verify found differences; 2: the request is invalid."
+        "come from KAGGLE_API_TOKEN, KAGGLE_USERNAME with KAGGLE_KEY or ~/.kaggle/kaggle.json, and HF_TOKEN. Exit code "
+        "0: the data set is there; 1: it could not be loaded, or --verify found differences; 2: the request is invalid."
     )
     fetch.add_argument("set", metavar="SET", nargs="?", help="a known set, kaggle:OWNER/NAME or hf:OWNER/NAME")
     fetch.add_argument("--name", default="", help="name of its folder (default: the set's)")

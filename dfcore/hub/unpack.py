@@ -116,14 +116,15 @@ def safe_path(name: str) -> tuple[PurePosixPath | None, str]:
 def _of_zip(packed: zipfile.ZipFile, left_out: LeftOut) -> Iterator[_Member]:
     for one in packed.infolist():
         kind = stat.S_IFMT(one.external_attr >> 16)
-        if one.is_dir():
-            continue
-        if kind not in (0, stat.S_IFREG):
+        if "\0" in one.orig_filename:
+            left_out.append((_short(one.orig_filename), "Its name has signs that no file name should have."))
+        elif one.filename.endswith("/"):
+            if one.file_size:
+                left_out.append((_short(one.filename), "It is named as a folder but holds bytes."))
+        elif kind not in (0, stat.S_IFREG):
             left_out.append((_short(one.filename), "A link or a device, not a file."))
         elif one.flag_bits & 0x2041:
             left_out.append((_short(one.filename), "It is encrypted."))
-        elif one.orig_filename != one.filename and "\0" in one.orig_filename:
-            left_out.append((_short(one.orig_filename), "Its name has signs that no file name should have."))
         else:
             yield _Member(one.filename, one.file_size, one.CRC, lambda one=one: packed.open(one))  # type: ignore[misc]
 

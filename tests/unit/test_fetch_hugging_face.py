@@ -8,15 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("huggingface_hub")
-datasets = pytest.importorskip("datasets")
-
 from dfcore import workspace
 from dfcore.errors import DfcoreError, InputError, StorageError
 from dfcore.hub import fetch, hugging_face_data, record
 from tests.standins import hugging_face as standin
 from tests.standins.kaggle import packed
 from tests.unit.fetching import no_credentials, nothing, picture, set_of
+
+pytest.importorskip("huggingface_hub")
+datasets = pytest.importorskip("datasets")
 
 FILES = set_of(f"{split}/{name}" for split in ("train", "test") for name in ("real", "fake"))
 
@@ -74,7 +74,8 @@ def test_pictures_in_tables_become_files_with_their_very_bytes(hub):
         f"data/{split}-00000-of-00001.parquet": table(
             {"image": [{"bytes": data, "path": "x.png"} for data in found], "label": [n % 2 for n in rows],
              "generator": ["" if not n % 2 else "SD/1.5" if n < 4 else "ADM" for n in rows]},
-            image=datasets.Image(), label=datasets.ClassLabel(names=["real", "fake"]), generator=datasets.Value("string"),
+            image=datasets.Image(), label=datasets.ClassLabel(names=["real", "fake"]),
+            generator=datasets.Value("string"),
         )
         for split, found in pictures.items()
     }  # fmt: skip
@@ -211,7 +212,7 @@ def test_a_disk_that_becomes_full_keeps_what_is_complete(hub, unread, monkeypatc
     monkeypatch.setattr(hugging_face_data, "_WORKERS", 1)
     with monkeypatch.context() as one:
         one.setattr(library, "http_get", full)
-        with pytest.raises(StorageError, match="became full.*What was loaded stays there"):
+        with pytest.raises(StorageError, match=r"became full.*What was loaded stays there"):
             get()
     before = len(loads(hub))
     assert len(list((fetch.wanted("hf:owner/faces").half / "load").rglob("*.png"))) == 5
