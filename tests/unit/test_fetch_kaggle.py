@@ -180,7 +180,7 @@ def test_a_disk_that_becomes_full_keeps_what_was_loaded(service, monkeypatch):
         """A file on a disk with room for half of it."""
 
         def __init__(self, path, mode):
-            self.file = path.open(mode)
+            self.file = io.FileIO(path, mode)
 
         def __enter__(self):
             return self
@@ -194,9 +194,7 @@ def test_a_disk_that_becomes_full_keeps_what_was_loaded(service, monkeypatch):
             self.file.write(piece)
 
     with monkeypatch.context() as full:
-        full.setattr(
-            self.file = io.FileIO(path, mode)
-        )
+        full.setattr(kaggle, "open", Full, raising=False)
         with pytest.raises(StorageError, match=r"became full.*What was loaded stays there"):
             get()
     kept = next(workspace.data_dir().rglob("*.archive")).stat().st_size
