@@ -1,11 +1,12 @@
 """Fetches data sets from Kaggle and the Hugging Face Hub: choosing one, what is known of it, and what is under way."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import error_reporting, hub_actions, navigation, roles, widgets
+from dashboard import dialogs, error_reporting, hub_actions, navigation, roles, widgets
 from dashboard.roles import Role
 from dfcore.errors import DfcoreError
 from dfcore.hub import credentials, fetch, space
@@ -37,7 +38,7 @@ def offer() -> None:
     names = [*KNOWN, _OTHER]
     chosen = st.selectbox(
         "Public data set", names, format_func=lambda name: KNOWN[name].title if name in KNOWN else name,
-        key="fetch_set", help="Sets of real and fake images that are widely used. Nothing is loaded before you start it.",
+        key="fetch_set", help="Widely used sets of real and fake images. Nothing is loaded before you start it.",
     )  # fmt: skip
     known = KNOWN.get(chosen)
     if known is None:
@@ -57,8 +58,8 @@ def offer() -> None:
 
 def _facts(known: KnownSet) -> None:
     st.markdown(
-        f"{widgets.plain(known.images)}  \n**Size** {in_words(known.size)} &nbsp; **Licence** {widgets.plain(known.licence)}"
-        f"  \n**Layout** {widgets.plain(known.layout)}"
+        f"{widgets.plain(known.images)}  \n**Size** {in_words(known.size)}  \n"
+        f"**Licence** {widgets.plain(known.licence)}  \n**Layout** {widgets.plain(known.layout)}"
     )
     st.caption(f"Good for: {widgets.plain(known.good)}  \nBad for: {widgets.plain(known.bad)}")
     st.caption(f"As [its page]({known.page}) states it; what the service says when it is fetched counts.")
@@ -69,18 +70,18 @@ def _ready(text: str, what: fetch.Wanted) -> None:
     assert what.source is not None
     service, free = what.source.service, space.free_bytes(what.folder.parent)
     found = credentials.where_from(service)
-    told = f"credentials from {found}" if found else "no credentials, which public sets often do not need"
-    st.caption(f"Into {widgets.plain(what.folder)}, where {in_words(free)} are free; {widgets.plain(told)}.")
-    if not found:
+    told = f"Credentials: {found}." if found else "There are no credentials, which public sets often do not need."
+    told = told if roles.may(Role.TRAINER) else ""
+    st.caption(f"Into {widgets.plain(what.folder)}, where {in_words(free)} are free. {widgets.plain(told)}")
+    if not found and roles.may(Role.TRAINER):
         with st.expander("If it asks who you are", icon=":material/key:"):
-            st.markdown(
-                f"{widgets.plain(credentials.how_to_get(service))} Whoever runs the server sets this; no page asks for it."
-            )
+            told = credentials.how_to_get(service)
+            st.markdown(f"{widgets.plain(told)} Whoever runs the server sets this; no page asks for it.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name of its folder", what.folder.name, key=f"fetch_name {text}", max_chars=80)
         asked = st.button(
             "Ask the service", icon=":material/help:", disabled=not roles.may(Role.TRAINER), key="fetch_ask",
-            help=f"Asks {service.title} for version, size and licence; loads nothing.",
+            help=f"Asks {service.called} for version, size and licence; loads nothing.",
         )  # fmt: skip
         started = st.button(
             "Fetch", type="primary", icon=":material/download:", disabled=not roles.may(Role.TRAINER), key="fetch_go",
@@ -92,6 +93,7 @@ def _ready(text: str, what: fetch.Wanted) -> None:
         _answer(st.session_state[_OFFER][1], free)
     if started:
         hub_actions.start_fetch(text, name)
+        st.toast("It goes on below, and while you visit other pages.", icon=":material/download:")
         st.rerun()
 
 
@@ -104,9 +106,7 @@ def _answer(said: "Offer", free: int) -> None:
         icon=":material/cloud_done:",
     )
     if said.gated:
-        st.warning(
-            f"Its owners want their terms accepted on [its page]({said.source.page}) first.", icon=":material/gavel:"
-        )
+        st.warning(f"Its owners want their terms accepted on [its page]({said.source.page}).", icon=":material/gavel:")
     if said.download_bytes and 2 * said.download_bytes + space.SPARE_BYTES > free:
         st.warning(f"It does not fit: {in_words(free)} are free.", icon=":material/hard_drive:")
 
@@ -155,16 +155,17 @@ def _show(job: Fetch) -> None:
 
 
 def so_far(status: FetchStatus) -> str:
-    """What is done, in words: "loading: 1.2 GB of 4 GB, about 3 min left"."""
+    """What is done, in words: "Loading: 1.2 GB of 4 GB, about 3 min left"."""
+    phase = f"{status.phase[:1].upper()}{status.phase[1:]}" or str(status.state)
     if not status.total:
-        return status.phase or str(status.state)
+        return phase
     done, total = (
         (in_words(status.done), in_words(status.total))
         if status.unit == fetch.BYTES
         else (f"{status.done:,}", f"{status.total:,}")
     )
     left = f", about {duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    return f"{status.phase}: {done} of {total}{left}"
+    return f"{phase}: {done} of {total}{left}"
 
 
 def _words(job: Fetch, status: FetchStatus) -> str:
@@ -202,12 +203,18 @@ def _buttons(job: Fetch, status: FetchStatus, name: str) -> None:
             hub_actions.resume_fetch(job.id)
             st.rerun()
         if name in fetch.half_fetched() and st.button(
-            "Discard", icon=":material/delete:", key=f"discard {job.id}", help="Deletes what was loaded."
+            "Discard", icon=":material/delete:", key=f"discard {job.id}", help="Deletes what was loaded; asks first."
         ):
-            hub_actions.close_fetch(job.id, discard=True)
-            st.rerun()
+            _discard(job.id, name)
     if not status.state.active and st.button(
         "Close", icon=":material/close:", key=f"close {job.id}", help="Takes it off this list."
     ):
         hub_actions.close_fetch(job.id)
         st.rerun()
+
+
+@st.dialog("Discard what was loaded?")
+def _discard(fetch_id: str, name: str) -> None:
+    size = fetch.half_fetched().get(name, 0)
+    st.markdown(f"{in_words(size)} of **{widgets.plain(name)}** will be deleted. To have it, all is loaded again.")
+    dialogs.decide("Delete for good", partial(hub_actions.close_fetch, fetch_id, discard=True), done="Discarded.")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dfcore import workspace
-from dfcore.errors import BusyError, JobError
+from dfcore.errors import BusyError, DfcoreError, JobError
 from dfcore.hub import fetch
 from dfcore.hub.fetch import Outcome, Wanted
 from dfcore.runs.detached import logging_environment, start_process
@@ -130,9 +130,8 @@ class FetchStore(JobStore[Fetch]):
         """
         what = fetch.wanted(text, name)
         fetch.require_loadable(what)
-        for other in self:
-            if other.status().state.active and other.wanted.folder == what.folder:
-                raise BusyError(f"{what.folder.name} is being fetched already.")
+        if any(_fetches(other, what) for other in self):
+            raise BusyError(f"{what.folder.name} is being fetched already.")
         with self._new() as folder:
             write_json(folder / "fetch.json", asdict(Request(text, what.folder.name, by)))
             status = FetchStatus(State.QUEUED, heartbeat=time.time(), phase="starting its process")
@@ -163,3 +162,11 @@ def launch(job: Fetch) -> None:
         JobError: If another process is already loading, or it is completed.
     """
     start_process(job, WORKER, logging_environment(), "loading", ended=None)
+
+
+def _fetches(job: Fetch, what: Wanted) -> bool:
+    """Whether a job is at work on a folder; a damaged one is not."""
+    try:
+        return job.status().state.active and job.wanted.folder == what.folder
+    except DfcoreError:
+        return False

@@ -25,7 +25,7 @@ class Service(StrEnum):
     HUGGING_FACE = "hf"
 
     @property
-    def title(self) -> str:
+    def called(self) -> str:
         """Name for people."""
         return {"kaggle": "Kaggle", "hf": "the Hugging Face Hub"}[self.value]
 
