@@ -101,7 +101,7 @@ def _answer(said: "Offer", free: int) -> None:
     files = f", {said.files:,} files" if said.files is not None else ""
     st.success(
         f"**{widgets.plain(said.title)}**, version {widgets.plain(said.source.version)[:12]}  \n"
-        f"{in_words(said.download_bytes)}{files} to load, about twice that on the disk while it is fetched  \n"
+        f"{in_words(said.download_bytes)}{files} to load, up to twice that on the disk while it is fetched  \n"
         f"Licence: {widgets.plain(said.licence) or 'not stated'}",
         icon=":material/cloud_done:",
     )

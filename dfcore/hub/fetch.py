@@ -5,6 +5,7 @@ request that was stopped or killed goes on with what is there.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,13 +17,13 @@ from typing import Any
 from filelock import Timeout
 
 from dfcore import workspace
-from dfcore.errors import BusyError, DatasetError, InputError, LayoutError, StorageError
+from dfcore.errors import ArchiveError, BusyError, DatasetError, InputError, LayoutError, StorageError
 from dfcore.hub import hugging_face_data, kaggle, known, record, tables
 from dfcore.hub.known import KnownSet
 from dfcore.hub.record import Differences, Fetched
 from dfcore.hub.sources import Offer, Service, Source, require_folder_name
 from dfcore.hub.space import is_full, told_full
-from dfcore.hub.unpack import LeftOut, is_archive, unpack, unpack_below
+from dfcore.hub.unpack import ARCHIVES, LeftOut, is_archive, unpack, unpack_below
 from dfcore.utils.files import explained, lock, make_folder, read_json, write_json
 
 # Called with (phase, units done, units in all or 0, unit: bytes or images), often; what it raises ends the work.
@@ -105,7 +106,7 @@ def describe(source: Source) -> Offer:
 
 
 def there(what: Wanted) -> Fetched | None:
-    """What was fetched of it before; None if nothing.
+    """What was fetched of it before; None if nothing. Where a branch or tag is asked for, the Hub is asked too.
 
     Raises:
         InputError: If something else is in its folder.
@@ -120,7 +121,7 @@ def there(what: Wanted) -> Fetched | None:
         raise InputError(
             f"{what.folder} is there already and holds {held}. Choose another name for the folder with --name."
         )
-    if what.source and what.source.version and found.version != what.source.version:
+    if what.source and what.source.version and found.version != _exactly(what.source):
         raise InputError(
             f"{what.folder} holds version {found.version} of it. Choose another name for the other one (--name)."
         )
@@ -255,6 +256,12 @@ def discard(name: str) -> None:
 # === Internals ===
 
 
+def _exactly(source: Source) -> str:
+    """The version or commit that is asked for; what a branch or tag stands for only the Hub knows."""
+    named = source.service is Service.HUGGING_FACE and not re.fullmatch("[0-9a-f]{40}", source.version)
+    return describe(source).source.version if named else source.version
+
+
 def _load(what: Wanted, offer: Offer, progress: Progress) -> tuple[Path, LeftOut, list[str]]:
     """Loads a data set and lays out its files; returns their folder, what was left out, and notes."""
     _begin(what, str(offer.source))
@@ -262,8 +269,12 @@ def _load(what: Wanted, offer: Offer, progress: Progress) -> tuple[Path, LeftOut
     loading, unpacking = (partial(_report, progress, phase) for phase in ("Loading", "Unpacking"))
     if offer.source.service is Service.KAGGLE:
         archive = kaggle.download(offer, load, loading)
-        return files, unpack(archive, files, unpacking) + unpack_below(files, unpacking), []
-    skipped = hugging_face_data.download(offer, load, loading)
+        try:
+            return files, unpack(archive, files, unpacking) + unpack_below(files, unpacking), []
+        except ArchiveError:
+            archive.unlink(missing_ok=True)  # There is nothing to go on with.
+            raise
+    skipped = hugging_face_data.download(offer, load, loading, (*tables.SUFFIXES, *ARCHIVES))
     left_out = [(name, "Code is not loaded.") for name in skipped]
     make_folder(files)
     if not tables.has_tables(load):
@@ -310,7 +321,7 @@ def _recorded(offer: Offer, files: Path, left_out: LeftOut, notes: list[str], pr
     """Writes down what was fetched."""
     found = record.hashes(files, partial(_report, progress, "Checking"))
     if not found:
-        raise InputError(f"There is no file in {offer.source.repository}.")
+        raise InputError(f"There is no file in {offer.title}.")
     source = str(replace(offer.source, version="")) if offer.source.owner else ""
     page = offer.source.page if offer.source.owner else ""
     fetched = Fetched(source, offer.source.version, offer.title, offer.licence, page, record.now(), found,

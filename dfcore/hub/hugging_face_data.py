@@ -46,13 +46,14 @@ def describe(source: Source) -> Offer:
     return Offer(there, title, _licence(card), size, len(files), bool(found.gated))
 
 
-def download(offer: Offer, folder: Path, report: Report) -> list[str]:
+def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str, ...] = ()) -> list[str]:
     """Loads all files of a data set at a commit; files that are there and right are not loaded again.
 
     Args:
         offer: See `describe`.
         folder: Where to, for nothing else.
         report: Called with (bytes done, bytes in all); may raise to stop.
+        written_out: Suffixes of files whose content will be written a second time, which needs room.
 
     Returns:
         Names of files that were not loaded, because they are code.
@@ -79,7 +80,9 @@ def download(offer: Offer, folder: Path, report: Report) -> list[str]:
         _drop_others(folder, {name for name in wanted if not _is_skipped(name)})
         there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         total = sum(one.size for name, one in wanted.items() if not _is_skipped(name))
-        require_room(folder, max(2 * total - there, 0), f"Loading and writing out {source}")
+        # Tables and archives are written out before they are deleted; other files keep their place.
+        again = sum(one.size for name, one in wanted.items() if name.lower().endswith(written_out))
+        require_room(folder, max(total - there, 0) + again, f"Loading and writing out {source}")
         for attempt in (1, 2):
             _snapshot(hub, source, folder, report, total)
             bad = _not_as_the_hub_says(hub, source, folder)

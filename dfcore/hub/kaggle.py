@@ -211,8 +211,9 @@ def _client(source: Source) -> Iterator[Any]:
 
 
 def _unreachable(error: Exception) -> DfcoreError:
+    why = str(error) if isinstance(error, _Busy) else type(error).__name__
     return DfcoreError(
-        f"Kaggle could not be reached ({type(error).__name__.lstrip('_')}). Check the network and the proxy "
+        f"Kaggle could not be reached ({why}). Check the network and the proxy "
         "(HTTPS_PROXY), and try again; what was loaded is kept."
     )
 

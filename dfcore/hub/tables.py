@@ -19,8 +19,10 @@ from dfcore.utils.files import make_folder, sha256_bytes, sha256_file
 from dfcore.utils.texts import printable
 
 Report = Callable[[int, int], None]
-_TABLES = (".parquet", ".arrow", ".tar")
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif", "AVIF": ".avif",
+SUFFIXES = (".parquet", ".arrow")
+# Shards of a WebDataset, as faces-00012.tar; any other archive is unpacked as it is.
+_SHARD = re.compile(r"(^|[-_])\d{4,}\.tar$")
+_IMAGES = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif", "AVIF": ".avif",
              "HEIF": ".heic", "BMP": ".bmp"}  # fmt: skip
 _ALSO = {"JPEG": {".jpeg", ".jpe", ".jfif", ".mpo"}, "TIFF": {".tiff"}, "HEIF": {".heif"}}
 _LABELS = re.compile(r"(?i)^(label|labels|class|class_?name|classes|target|category|is_?(fake|real|ai)|cls)(_?a)?$")
@@ -32,7 +34,8 @@ _ONLY = "train"
 
 def has_tables(folder: Path) -> bool:
     """Whether a folder has tables that may hold pictures, or shards of them."""
-    return any(path.suffix.lower() in _TABLES for path in folder.rglob("*") if path.is_file())
+    files = (path.name.lower() for path in folder.rglob("*") if path.is_file())
+    return any(name.endswith(SUFFIXES) or _SHARD.search(name) for name in files)
 
 
 def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, list[str]]:
@@ -154,7 +157,7 @@ def _write(
         return
     stem = re.sub(r"[^\w .+()-]", "_", Path(given.replace("\\", "/")).stem)[:120].strip(" .")
     suffix = Path(given).suffix.lower()
-    suffix = suffix if suffix in _ALSO.get(kind, ()) else _SUFFIXES[kind]
+    suffix = suffix if suffix in _ALSO.get(kind, ()) else _IMAGES[kind]
     base = place / folder
     make_folder(base)
     # The same names when it is all written again; names of frames and faces tell what belongs together.

@@ -28,6 +28,7 @@ _MOST_RATIO, _FREE_BYTES = 50, 2**30
 _LONGEST_NAME, _LONGEST_PATH = 240, 1000
 _MOST_ENTRIES = 5_000_000
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".zip", *_TAR)
 ASIDE = ".unpacking"
 
 
@@ -41,7 +42,7 @@ class _Member:
 
 def is_archive(path: Path) -> bool:
     """Whether a file is an archive that is unpacked here, by its suffix."""
-    return path.name.lower().endswith((".zip", *_TAR))
+    return path.name.lower().endswith(ARCHIVES)
 
 
 def unpack(archive: Path, folder: Path, report: Report) -> LeftOut:

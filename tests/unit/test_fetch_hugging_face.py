@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import tarfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -218,3 +219,32 @@ def test_a_disk_that_becomes_full_keeps_what_is_complete(hub, unread, monkeypatc
     assert len(list((fetch.wanted("hf:owner/faces").half / "load").rglob("*.png"))) == 5
     assert set(get().fetched.files) == set(FILES)
     assert len({path for path in loads(hub)[before:] if "/far/" in path}) == len(FILES) - 5
+
+
+def test_shards_of_a_webdataset_are_written_out_and_other_archives_unpacked(hub, unread):
+    shard, plain = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=shard, mode="w") as tar:
+        for number in range(4):
+            for suffix, data in (("png", picture(number)), ("cls", b"%d" % (number % 2))):
+                one = tarfile.TarInfo(f"{number:03d}.{suffix}")
+                one.size = len(data)
+                tar.addfile(one, io.BytesIO(data))
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        one = tarfile.TarInfo("real/1.png")
+        one.size = len(picture(1))
+        tar.addfile(one, io.BytesIO(picture(1)))
+    hub.store.add("dataset", "owner/faces", {"train-00000.tar": shard.getvalue()})
+    files = get().fetched.files
+    assert sorted(files) == ["cls_0/000.png", "cls_0/002.png", "cls_1/001.png", "cls_1/003.png"]
+    hub.store.add("dataset", "owner/plain", {"train.tar": plain.getvalue()})
+    assert list(get("hf:owner/plain").fetched.files) == ["train/real/1.png"]
+
+
+def test_a_branch_that_moved_on_is_not_taken_for_what_is_there(hub, unread):
+    told = hub.store.add("dataset", "owner/faces", FILES)
+    assert not get("hf:owner/faces@main").there
+    assert get("hf:owner/faces@main").there
+    told.commit({"train/real/0.png": picture(700)}, "more", "main")
+    with pytest.raises(InputError, match="Choose another name"):
+        get("hf:owner/faces@main")
+    assert get("hf:owner/faces").there
