@@ -9,7 +9,7 @@ from dashboard import audit_work, background, hub_models_actions, roles, widgets
 from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
-from dfcore.hub.download import in_words
+from dfcore.hub.sources import in_words
 
 if TYPE_CHECKING:
     from dfcore.hub.pull import Offer

@@ -103,7 +103,7 @@ def _pull(options: argparse.Namespace) -> None:
 
     from dfcore.hub import pull
     from dfcore.hub.addresses import parse
-    from dfcore.hub.download import in_words
+    from dfcore.hub.sources import in_words
 
     offer = pull.look(parse(options.address))
     folder = Path(options.models_dir).resolve() if options.models_dir else workspace.models_dir()

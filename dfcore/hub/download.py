@@ -3,22 +3,18 @@
 The Hub's own library begins a file anew after a process was killed; bundles are large enough for that to matter.
 """
 
-import errno
 import hashlib
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dfcore.errors import StorageError
+from dfcore.hub.space import is_full, told_full
 from dfcore.utils.files import explained
 
 Report = Callable[[int, int], None]
 _ATTEMPTS = 5
-# Left free for everything else on the disk.
-SPARE_BYTES = 200 * 10**6
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Hashes(NamedTuple):
@@ -42,30 +38,6 @@ def hashes_of(data: bytes) -> Hashes:
     """Computes the hashes of a file with this content."""
     git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
     return Hashes(hashlib.sha256(data).hexdigest(), git.hexdigest())
-
-
-def require_room(folder: Path, needed: int, what: str) -> None:
-    """Checks that there is room.
-
-    Args:
-        folder: An existing folder.
-        needed: Bytes that will be written there.
-        what: What needs them, as the beginning of a sentence.
-
-    Raises:
-        StorageError: If there is not; states what is needed, what is free, and where.
-    """
-    free = shutil.disk_usage(folder).free
-    if needed + SPARE_BYTES > free:
-        raise StorageError(
-            f"{what} needs {in_words(needed)} and {in_words(SPARE_BYTES)} to spare; {in_words(free)} are free in "
-            f"{folder}. Make room, or set DFCORE_MODELS to a folder on a larger disk."
-        )
-
-
-def in_words(size: int) -> str:
-    """A number of bytes: "9.7 MB", "42.2 kB"."""
-    return f"{size / 10**6:,.1f} MB" if size >= 10**6 else f"{size / 10**3:,.1f} kB"
 
 
 def download(url: str, target: Path, *, size: int, headers: dict[str, str], report: Report) -> None:
@@ -144,10 +116,6 @@ def _length(path: Path) -> int:
 
 
 def _unwritten(target: Path, error: OSError) -> StorageError:
-    if error.errno in _FULL:
-        free = shutil.disk_usage(target.parent).free
-        return StorageError(
-            f"The disk became full: {in_words(free)} are free in {target.parent}. What was loaded stays there; make "
-            "room, and the same command goes on with it."
-        )
+    if is_full(error):
+        return told_full(target.parent)
     return StorageError(f"{target} could not be written: {explained(error, target)}.")

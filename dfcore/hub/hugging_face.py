@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from dfcore import __version__
 from dfcore.errors import AccessError, DfcoreError, InputError, StorageError
 from dfcore.hub.addresses import Address
+from dfcore.hub.credentials import redacted
 from dfcore.utils.extras import require
+from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -143,6 +145,4 @@ def _of_status(error: "HfHubHTTPError", address: Address, may: str) -> DfcoreErr
 
 def _printed(message: str | None) -> str:
     """What the Hub says, in one short line after a colon; it is a stranger's text."""
-    from dfcore.utils.texts import printable
-
-    return f": {printable(' '.join(message.split()))[:200]}" if message else ""
+    return f": {printable(redacted(' '.join(message.split())))[:200]}" if message else ""

@@ -24,8 +24,10 @@ from dfcore.errors import BundleError, BusyError, DfcoreError, InputError
 from dfcore.exchange.import_export import MOST_FILES, admit, most_bytes
 from dfcore.hub import hugging_face, pinned
 from dfcore.hub.addresses import Address, is_commit
-from dfcore.hub.download import Hashes, Report, download, hashes, in_words, require_room
+from dfcore.hub.download import Hashes, Report, download, hashes
 from dfcore.hub.pinned import PinnedFile, Pulled
+from dfcore.hub.sources import in_words
+from dfcore.hub.space import require_room
 from dfcore.utils.files import lock, make_folder, read_json, write_json
 from dfcore.utils.texts import printable
 
@@ -207,7 +209,7 @@ def _load(offer: Offer, aside: Path, report: Report) -> Pulled:
     _require_pin(offer, aside)
     before = sum(_length(aside / name) for name in offer.files)
     # As much again for the copy that is checked, and its network for OpenVINO.
-    require_room(aside, max(3 * offer.size - before, 0), f"{offer.address}")
+    require_room(aside, max(3 * offer.size - before, 0), f"{offer.address}", "DFCORE_MODELS")
     api, done, files = hugging_face.client(), 0, {}
     for name, file in sorted(offer.files.items(), key=lambda item: item[1].size):
         _fetch(api, offer, name, aside / name, _from(done, offer.size, report))

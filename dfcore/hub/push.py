@@ -20,7 +20,8 @@ from dfcore.errors import AccessError, BundleError, DfcoreError, InputError
 from dfcore.exchange.import_export import most_bytes
 from dfcore.hub import hugging_face, licences, model_card, pinned
 from dfcore.hub.addresses import Address
-from dfcore.hub.download import Report, hashes, hashes_of, in_words
+from dfcore.hub.download import Report, hashes, hashes_of
+from dfcore.hub.sources import in_words
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
 
