@@ -189,13 +189,17 @@ class _Busy(Exception):  # noqa: N818  (a state of the service)
 def _client(source: Source) -> Iterator[Any]:
     """A client of Kaggle, with its errors in the words of the workbench."""
     require("kagglehub", "hub", "Loading a data set from Kaggle")
+    import kagglehub
     import requests
-    from kagglehub import clients
+    from kagglehub.config import get_kaggle_credentials
+    from kagglesdk.kaggle_client import KaggleClient
 
     logging.getLogger("kagglehub").setLevel(logging.WARNING)
-    clients.already_printed_version_warning = True  # It would go to the standard output.
     try:
-        with clients.build_kaggle_client() as client:
+        found = get_kaggle_credentials()
+        names = {"username": found.username, "password": found.key, "api_token": found.api_key} if found else {}
+        # As `kagglehub.clients.build_kaggle_client`, without telling Kaggle which other libraries are at work.
+        with KaggleClient(user_agent=f"kagglehub/{kagglehub.__version__}", **names) as client:
             _limit_waiting(client)
             yield client
     except requests.HTTPError as error:

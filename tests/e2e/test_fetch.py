@@ -54,7 +54,7 @@ def test_a_set_is_fetched_stopped_gone_on_with_and_opened(opened, service):
     service.cut("/archive/", after=100_000)
     service.cut("/archive/", after=0, times=99)
     press(page, "Fetch")
-    page.get_by_text(re.compile(r"Loading: \d+ kB of")).wait_for()
+    page.get_by_text(re.compile(r"Loading: [\d.]+ kB of")).wait_for()
     press(page, "Stop")
     page.get_by_text("It was stopped.").wait_for()
     service.faults.clear()

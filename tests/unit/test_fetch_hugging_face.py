@@ -160,13 +160,13 @@ def test_a_file_that_changed_on_the_way_or_on_the_disk_is_found_by_the_hubs_hash
 
 
 def test_a_commit_that_came_meanwhile_is_the_one_that_is_fetched(hub, unread):
-    hub.store.add("dataset", "owner/faces", FILES | {"train/real/old.png": picture(500)})
+    hub.store.add("dataset", "owner/faces", FILES | {"test/fake/0.old.png": picture(500)})
     hub.fail("test/fake/2.png", 403, times=99)
     with pytest.raises(DfcoreError):
         get()
     hub.faults.clear()
     hub.store.add("dataset", "owner/faces", FILES | {"train/real/0.png": picture(501)})
-    hub.store.repositories["dataset", "owner/faces"].commit({"train/real/old.png": None}, "less", "main")
+    hub.store.repositories["dataset", "owner/faces"].commit({"test/fake/0.old.png": None}, "less", "main")
     outcome = get()
     assert (outcome.folder / "train/real/0.png").read_bytes() == picture(501)
     assert set(outcome.fetched.files) == set(FILES)

@@ -8,7 +8,7 @@ import pytest
 
 from dfcore import workspace
 from dfcore.cli import main
-from dfcore.datasets import registry
+from dfcore.datasets import registry, scan
 from dfcore.errors import DfcoreError, InputError, StorageError
 from dfcore.hub import fetch, kaggle, record, space
 from tests.standins import kaggle as standin
@@ -43,6 +43,8 @@ def test_a_set_arrives_whole_registered_and_scanned_and_is_not_loaded_again(serv
     outcome = get(progress=lambda phase, done, total, unit: seen.append((phase, done, total, unit)))
     assert outcome.counts == {"real": 6, "fake": 6, "unlabelled": 0, "unusable": 0}, outcome.trouble
     assert outcome.folder in registry.registered()
+    data = scan(outcome.folder)
+    assert "fetched.json" not in f"{data.notes} {data.left_out}"
     assert {name: (outcome.folder / name).read_bytes() for name in FACES} == FACES
     said = record.read(outcome.folder)
     assert (said.source, said.version, said.licence, said.title) == ("kaggle:owner/faces", "1", "CC BY 4.0", "Faces")
@@ -93,10 +95,12 @@ def test_a_file_that_changed_at_the_service_is_loaded_anew(service, monkeypatch,
     with pytest.raises(DfcoreError, match="What was loaded is kept"):
         get()
     service.faults.clear()
-    service.sets["owner/faces"].archives[1] = standin.packed(FACES)
+    changed = set_of(["fake", "real"], each=40)
+    service.sets["owner/faces"].archives[1] = standin.packed(changed)
+    before = len(archives(service))
     outcome = get()
-    assert set(outcome.fetched.files) == set(FACES)
-    assert not archives(service)[-1].range
+    assert {name: (outcome.folder / name).read_bytes() for name in changed} == changed
+    assert [one.range for one in archives(service)[before:]] == [""]
 
 
 def test_a_new_version_replaces_what_was_half_loaded_of_the_old_one(service, monkeypatch):
