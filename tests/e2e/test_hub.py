@@ -1,18 +1,19 @@
 """A detector is published from Models, fetched back under another name and its origin shown, in a real browser."""
 
 import re
-import shutil
 
 import pytest
 
-from tests.e2e.server import ROOT, dashboard, settle
+from dfcore.detectors.bundle import write_bundle
+from tests.conftest import make_card, untrained
+from tests.e2e.server import dashboard, settle
 from tests.standins import hugging_face
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_detector_goes_to_the_hub_and_comes_back(page, tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "models" / "small", tmp_path / "models" / "small")
+    write_bundle(tmp_path / "models" / "small", untrained(seed=1), make_card(title="Small"))
     monkeypatch.setenv("DFCORE_TAKE_IN", "1")
     monkeypatch.setenv("HF_TOKEN", hugging_face.TOKEN)
     with hugging_face.running() as hub:
@@ -25,7 +26,7 @@ def test_a_detector_goes_to_the_hub_and_comes_back(page, tmp_path, monkeypatch):
             page.keyboard.press("Enter")
             page.get_by_text("seen by its owner alone").wait_for()
             page.get_by_role("button", name="Publish it").click()
-            page.get_by_text("Published, only its owner sees it: 10 files sent.").wait_for()
+            page.get_by_text("Published, only its owner sees it: 3 files sent.").wait_for()
             assert hub.store.repositories["model", "tester/small"].private
             page.get_by_text("Fetch from the Hugging Face Hub").click()
             page.get_by_role("textbox", name="Address").fill("tester/small")
