@@ -12,6 +12,8 @@ from dashboard import error_reporting, inference_queue
 from dfcore.errors import BusyError, DfcoreError
 
 _KEPT = 32
+# Key of the work that fetches a detector from elsewhere.
+FETCH_DETECTOR = "fetch detector"
 
 
 class StoppedError(Exception):
@@ -164,6 +166,11 @@ def audit_key(root: Path) -> str:
 def align_key(root: Path) -> str:
     """Key of the background work that makes aligned fakes of a data set's real pictures."""
     return f"align {root}"
+
+
+def publish_key(name: str) -> str:
+    """Key of the background work that publishes a detector."""
+    return f"publish {name}"
 
 
 def neutralise_key(root: Path) -> str:

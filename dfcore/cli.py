@@ -20,6 +20,7 @@ from dfcore.commands import (
     doctor,
     evaluate,
     faces,
+    hub,
     inspect,
     predict,
     recalibrate,
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     watch.add(commands)
     faces.add(commands)
     serve.add(commands)
+    hub.add(commands)
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, dataset_view, missing, roles, widgets
+from dashboard import actions, dataset_view, fetch_view, missing, roles, widgets
 from dashboard.navigation import ask_for_dataset, asked_dataset, path, require_front_door
 from dashboard.roles import Role
 from dfcore import workspace
@@ -73,6 +73,8 @@ def pick(folders: list[Path]) -> Path:
         with st.popover("Add", icon=":material/add:", help="Register a folder, or make the demonstration set."):
             add_folder()
             offer_demonstration(first=False)
+        with st.popover("Fetch", icon=":material/download:", help="Load a public set from Kaggle or Hugging Face."):
+            fetch_view.offer()
         if st.button(
             "Forget", help="Removes it from this list; its files are kept.", icon=":material/remove:",
             disabled=not roles.may(Role.TRAINER),
@@ -87,6 +89,7 @@ st.title("Data sets")
 there = registered()
 if there:
     chosen = pick(there)
+    fetch_view.under_way()
     missing.show()
     with widgets.errors():
         dataset_view.show(chosen)
@@ -94,9 +97,12 @@ if there:
 else:
     st.markdown(
         "No data set yet. **Make the demonstration set** to try everything in a few minutes, or register a folder "
-        "with real and fake images."
+        "with real and fake images, or fetch a public set."
     )
     offer_demonstration(first=True)
+    fetch_view.under_way()
     with st.expander("Register a folder", expanded=True, icon=":material/create_new_folder:"):
         add_folder()
+    with st.expander("Fetch a public set", icon=":material/download:"):
+        fetch_view.offer()
     missing.show()

@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, detectors, dialogs, roles, widgets
+from dashboard import actions, background, detectors, dialogs, hub_view, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -35,6 +35,8 @@ def act(entry: detectors.Entry) -> None:
                 icon=":material/download:", key=f"download_{entry.key}",
                 help="The complete detector as one archive, for sharing.",
             )  # fmt: skip
+        hub_view.offer_publishing(entry)
+    hub_view.publishing(entry)
 
 
 def change(entry: detectors.Entry) -> None:
@@ -116,6 +118,7 @@ if not library:
 for entry in asked_first(library):
     with st.container(border=True):
         st.subheader(widgets.plain(entry.title))
+        hub_view.origin(entry)
         show_card(entry.card, entry.key)
         act(entry)
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
@@ -123,3 +126,6 @@ with st.expander("Promote a run", expanded=not library, icon=":material/upload:"
 if os.environ.get("DFCORE_TAKE_IN") == "1":
     with st.expander("Import a detector", icon=":material/upload_file:"):
         take_in()
+    at_work = background.find(background.FETCH_DETECTOR) is not None
+    with st.expander("Fetch from the Hugging Face Hub", expanded=at_work, icon=":material/cloud_download:"):
+        hub_view.fetch()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from dfcore.commands import align, audit
+from dfcore.commands import align, audit, fetch
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, command, subcommands
 from dfcore.commands.reading import add_reading, applied_reading
 from dfcore.commands.terminal import print_json, print_table, progress_bar
@@ -25,6 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_reading(scan, confirm=True)
     audit.add(commands)
     align.add(commands)
+    fetch.add(commands)
     allow = command(commands, "allow", _allow, "let the dashboard read a folder, also while it runs")
     allow.add_argument("folder", metavar="FOLDER", nargs="?", help="the folder; without one, lists those allowed")
     allow.add_argument("--withdraw", action="store_true", help="no longer allow it")

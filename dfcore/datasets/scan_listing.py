@@ -12,7 +12,9 @@ from dfcore.datasets.walk import Found, is_image, number_first, pictures, relati
 from dfcore.datasets.words import parse_label
 from dfcore.utils.texts import storable
 
-_NOTICES = ("DEMONSTRATION.txt", NOTICE)
+# What was fetched from a hub, see `dfcore.hub.record`: no table of images.
+FETCHED = "fetched.json"
+_NOTICES = ("DEMONSTRATION.txt", NOTICE, FETCHED)
 _NO_UTF8 = "The file's name is no valid UTF-8; give it another one."
 
 
@@ -29,7 +31,8 @@ def list_files(root: Path) -> Listed:
     for path in images:
         name = path.relative_to(root).as_posix()
         reasons[storable(name)] = refused.get(path) or (None if storable(name) == name else _NO_UTF8)
-    return Listed(reasons, [path for path in walk(root) if path.suffix.lower() in (*TABLES, *LISTS)], left_out)
+    tables = [path for path in walk(root) if path.suffix.lower() in (*TABLES, *LISTS) and path != root / FETCHED]
+    return Listed(reasons, tables, left_out)
 
 
 def _class_links(root: Path, found: list[Found]) -> dict[Path, Path]:

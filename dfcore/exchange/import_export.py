@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from dfcore.detectors.bundle import (
@@ -38,7 +39,7 @@ _MAX_BYTES = {
     TRAINED_ON: MAX_TRAINED_ON,
     REPLAY: MAX_REPLAY,
 }
-_MAX_MEMBERS = 16
+MOST_FILES = 16
 _SECONDS = 600  # A network on CLIP is built and compared in Keras, on a busy machine in minutes.
 _MEMORY_BYTES = 8 * 2**30
 
@@ -53,7 +54,7 @@ def pack(source: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(source.iterdir()):
-            if _max_bytes(path.name):
+            if most_bytes(path.name):
                 archive.write(path, path.name)
     return buffer.getvalue()
 
@@ -69,21 +70,47 @@ def unpack(data: bytes, folder: Path, name: str) -> Path:
     """
     free_place(folder, name)
     try:
-        members = read_zip(data, limit=_max_bytes, most_members=_MAX_MEMBERS)
+        members = read_zip(data, limit=most_bytes, most_members=MOST_FILES)
     except ArchiveError as error:
         raise BundleError(f"The bundle was refused: {error}") from None
-    make_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
-        made = Path(aside) / name
+
+    def fill(made: Path) -> None:
         for member, content in members.items():
             # Only the allowed names become paths.
             write_bytes(made / member, content)
+
+    return admit(fill, folder, name)
+
+
+def admit(fill: Callable[[Path], None], folder: Path, name: str, finish: Callable[[Path], None] | None = None) -> Path:
+    """Takes a stranger's bundle into a folder of detectors, after an isolated process has loaded and run it.
+
+    Args:
+        fill: Writes the bundle's files, all with allowed names (`most_bytes`), into a folder.
+        folder: Folder of detectors.
+        name: Name of the new one.
+        finish: Called with the bundle's folder once it has passed.
+
+    Returns:
+        The folder of the new bundle.
+
+    Raises:
+        BundleError: If the bundle is invalid, or the name is taken or invalid; nothing is left behind.
+    """
+    free_place(folder, name)
+    make_folder(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
+        made = Path(aside) / name
+        made.mkdir()
+        fill(made)
         verify(made)
         _check_isolated(made)
+        if finish is not None:
+            finish(made)
         return put(made, folder, name)
 
 
-def _max_bytes(name: str) -> int:
+def most_bytes(name: str) -> int:
     """Maximum size of a file in a bundle, in bytes; 0 if the name is not allowed."""
     table = re.fullmatch(r"predictions_[a-z-]{1,40}\.parquet", name)
     return _MAX_BYTES.get(name, 64 * 2**20 if table else 0)

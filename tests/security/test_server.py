@@ -28,6 +28,8 @@ from dashboard import (
     case_actions,
     detectors,
     error_reporting,
+    hub_actions,
+    hub_models_actions,
     inference_queue,
     prediction_sources,
     roles,
@@ -202,7 +204,7 @@ def test_a_registered_folder_outside_is_refused_with_those_that_may_be_read(open
 
 
 def test_the_form_says_which_folders_may_be_read(open_folder):
-    (field,) = open_page("datasets").text_input
+    field = next(one for one in open_page("datasets").text_input if one.label.startswith("Folder or manifest"))
     assert str(open_folder) in field.help.replace("\\", "")
 
 
@@ -477,7 +479,7 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
-MODULES = (actions, case_actions)
+MODULES = (actions, case_actions, hub_actions, hub_models_actions)
 ACTIONS = {
     name: function
     for module in MODULES
@@ -555,14 +557,14 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
 FUNCTIONS = {
     "start", "resume", "estimate", "launch", "create", "promote", "rename", "delete", "set_default", "write_bundle",
     "write_card", "unpack", "pack", "register", "forget", "make_demo", "relocate", "remember", "keep", "audit", "make",
-    "neutralise",
+    "neutralise", "discard", "push", "pull",
 }  # fmt: skip
 METHODS = {"request_stop", "write_notes", "delete", "claim", "create", "hand_over", "remember_many", "create_case",
            "change_case", "take_out", "keep_image", "drop_image", "delete_case", "prune"}  # fmt: skip
 # Of the store of cases alone: elsewhere the same words mean something else.
 STORES = {"store", "cases", "open_store"}
 OF_STORES = {"remember", "file", "note", "decide", "tag", "untag", "forget", "restore"}
-ALLOWED = {"actions.py", "case_actions.py"}
+ALLOWED = {"actions.py": 6, "case_actions.py": 6, "hub_actions.py": 5, "hub_models_actions.py": 6}
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.py")])
 
 
@@ -596,7 +598,7 @@ def offences(source: str) -> list[str]:
 def test_only_actions_change_anything(path):
     result = offences(path.read_text())
     if path.name in ALLOWED:
-        assert len(result) >= 6, "the test has lost its sight"
+        assert len(result) >= ALLOWED[path.name], "the test has lost its sight"
     elif path.name == "memory_writer.py":  # What `case_actions` hands over, it writes.
         assert [line.rpartition(" ")[2] for line in result] == ["store.remember_many"]
     else:

@@ -1,0 +1,178 @@
+"""Detectors to and from the Hugging Face Hub, on Models: what would be sent, what is there, and how far it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import audit_work, background, hub_models_actions, roles, widgets
+from dashboard.detectors import Entry
+from dashboard.roles import Role
+from dfcore.hub import hugging_face, licences, pinned
+from dfcore.hub.sources import in_words
+
+if TYPE_CHECKING:
+    from dfcore.hub.pull import Offer
+    from dfcore.hub.push import Plan, Pushed
+
+_OFFER = "hub_offer"
+_OF_CARD = "as its card says"
+
+
+def origin(entry: Entry) -> None:
+    """Tells where a detector was pulled from, and whether it still is what was pulled."""
+    with widgets.errors():
+        record = pinned.read(entry.folder)
+        if record is None:
+            return
+        stamps = tuple((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in entry.folder.iterdir())
+        differing = _changed(entry.folder, stamps, record)
+        state = f"changed since: {', '.join(differing)}" if differing else "unchanged since"
+        st.caption(f":material/cloud_download: From {widgets.plain(record.in_words())}; {widgets.plain(state)}.")
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _changed(folder: Path, stamps: tuple[tuple[str, int, int], ...], _record: pinned.Pulled) -> list[str]:
+    return pinned.changed(folder, _record)
+
+
+# === Out ===
+
+
+def offer_publishing(entry: Entry) -> None:
+    """Button that opens the dialog to publish a detector; for trainers."""
+    if roles.may(Role.TRAINER) and st.button(
+        "Publish", icon=":material/cloud_upload:", key=f"publish_{entry.key}",
+        help="Sends it to the Hugging Face Hub, with a model card made from its card.",
+    ):  # fmt: skip
+        _publish(entry)
+
+
+def publishing(entry: Entry) -> None:
+    """Progress or outcome of publishing a detector, if it was begun."""
+    key = background.publish_key(entry.folder.name)
+    task = background.find(key)
+    if task is None or task.running or task.result is None:
+        audit_work.watch(key, "Files that arrived are not sent again; nothing is seen of them before all have.")
+        return
+    _published(key, task.result)
+
+
+def _published(key: str, done: "Pushed") -> None:
+    seen = "only its owner sees it" if done.private else "visible to all"
+    sent = f"{len(done.sent)} files sent" if done.sent else "all of it was there already"
+    removed = f", {len(done.removed)} removed" if done.removed else ""
+    with st.container(border=True):
+        st.success(f"Published, {seen}: {sent}{removed}.", icon=":material/cloud_done:")
+        st.code(f"dfcore pull {done.address} --digest {done.digest}", language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            st.link_button("Open its page", done.page, icon=":material/open_in_new:")
+            st.button("Close", icon=":material/close:", key=f"close {key}", on_click=background.drop, args=(key,))
+
+
+@st.dialog("Publish to the Hugging Face Hub", width="large")
+def _publish(entry: Entry) -> None:
+    st.markdown(f"**{widgets.plain(entry.title)}**")
+    with widgets.errors(stop=True):
+        may_send = hugging_face.has_token()
+    if not may_send:
+        st.info(
+            f"This server has no token of the Hugging Face Hub. {hugging_face.how_to_get('write')} Its operator sets "
+            "it in the server's environment; it is never entered here. You can see what would be sent.",
+            icon=":material/key:",
+        )
+    address = st.text_input(
+        "Address", placeholder="OWNER/NAME", key="hub_address",
+        help="Account or organisation, and the name it gets there; @BRANCH for another branch.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    visible = left.segmented_control(
+        "Who sees it", ["Its owner", "Everybody"], default="Its owner", required=True, key="hub_visible",
+        help="Of a new repository; one that exists stays as it is. A public one takes nothing that is not meant to be.",
+    )  # fmt: skip
+    licence = right.selectbox(
+        "Licence", [_OF_CARD, *sorted(licences.KNOWN)], key="hub_licence",
+        help="As the Hub names it. Mind the licences of the images it was trained on.",
+    )  # fmt: skip
+    st.caption(f"Its card says: {widgets.plain(entry.card.licence)}" if entry.card.licence else
+               "Its card states no licence; without one nobody else may use it.")  # fmt: skip
+    message = st.text_input("Message", placeholder="What is different now", key="hub_message", max_chars=200)
+    scores = st.checkbox(
+        "With the scores of its images", value=True, key="hub_scores",
+        help="Tables from which every figure can be computed. They name images by their paths.",
+    )  # fmt: skip
+    if not address:
+        return
+    with widgets.errors():
+        plan = hub_models_actions.would_send(
+            entry.folder, address if ":" in address else f"hf:{address}", public=visible == "Everybody",
+            licence="" if licence == _OF_CARD else licence, message=message, predictions=scores,
+        )  # fmt: skip
+        _show_plan(plan)
+        if st.button("Publish it", type="primary", icon=":material/cloud_upload:", disabled=not may_send):
+            hub_models_actions.start_publishing(str(plan.address), plan)
+            st.rerun()
+
+
+def _show_plan(plan: "Plan") -> None:
+    seen = "seen by everybody" if plan.public else "seen by its owner alone"
+    st.markdown(f"**{in_words(plan.size)}** will go to {widgets.plain(plan.address)}, {seen}:")
+    rows = [{"File": row["file"], "Size": row["size"], "Holds": row["holds"]} for row in plan.rows()]
+    widgets.table(rows, "Files that will be sent", height=min(36 * (len(rows) + 1), 260))
+    if place := widgets.folded("Model card", "hub_readme"):
+        place.code(plan.readme, language="markdown", wrap_lines=True, height=320)
+
+
+# === In ===
+
+
+def fetch() -> None:
+    """Asks for an address, shows what is there, and fetches it."""
+    task = background.find(background.FETCH_DETECTOR)
+    if task is not None and not task.running and task.result is not None:
+        st.success(
+            f"{widgets.plain(task.result.name)} was checked and is in the library.", icon=":material/cloud_done:"
+        )
+        background.drop(background.FETCH_DETECTOR)  # Told once.
+    elif audit_work.watch(background.FETCH_DETECTOR, "What was loaded is kept; fetching it again goes on with it."):
+        return
+    st.caption(
+        "Fetch a detector that somebody published. It is pinned to a commit and to the hashes of its files, loaded in "
+        "a separate process first, and rejected unless it holds a supported network with its card. The claims on its "
+        "card are not verified."
+    )
+    with st.form("hub_look", border=False):
+        address = st.text_input(
+            "Address", placeholder="hf:OWNER/NAME", key="hub_from",
+            help="hf:OWNER/NAME, @ and a branch, tag or commit if wanted, or its page's address.",
+        )  # fmt: skip
+        if st.form_submit_button("Look", icon=":material/search:") and address:
+            st.session_state.pop(_OFFER, None)
+            with widgets.errors(), st.spinner("Asking the Hugging Face Hub …"):
+                given = address.strip()
+                st.session_state[_OFFER] = hub_models_actions.look(given if ":" in given else f"hf:{given}")
+    if (offer := st.session_state.get(_OFFER)) is not None:
+        _show_offer(offer)
+
+
+def _show_offer(offer: "Offer") -> None:
+    seen = ", private" if offer.private else ""
+    st.markdown(f"**{widgets.plain(offer.address)}**, {in_words(offer.size)}{seen}")
+    rows = {
+        "Commit": offer.commit,
+        "Licence, as its owner states it": offer.licence or "none stated",
+        "Files": ", ".join(f"{name} ({in_words(file.size)})" for name, file in offer.files.items()),
+        "Not loaded": ", ".join(offer.others) or "nothing",
+    }
+    values = [widgets.plain(value) for value in rows.values()]
+    st.table({"Entry": list(rows), "Value": values}, hide_index=True, border="horizontal", alt="What is there")
+    with st.form("hub_fetch", border=False):
+        name = st.text_input("Name in the library", offer.address.name[:64], key="hub_name",
+                             help="Letters, digits, . - and _")  # fmt: skip
+        digest = st.text_input("Digest", placeholder="optional", key="hub_digest",
+                               help="Its files must have this digest, as whoever published it told you.")  # fmt: skip
+        if st.form_submit_button("Fetch it", icon=":material/cloud_download:", type="primary"):
+            with widgets.errors():
+                hub_models_actions.start_fetching(name.strip(), offer, digest.strip())
+                st.session_state.pop(_OFFER, None)
+                st.rerun()

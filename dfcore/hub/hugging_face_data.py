@@ -1,0 +1,293 @@
+"""Data sets of the Hugging Face Hub, through huggingface_hub: what the Hub says of a set, and a snapshot of its files.
+
+No code of a repository is run, and none is loaded.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dfcore import workspace
+from dfcore.errors import DfcoreError, InputError
+from dfcore.hub import credentials
+from dfcore.hub.credentials import redacted
+from dfcore.hub.sources import Offer, Service, Source
+from dfcore.hub.space import is_full, require_room
+from dfcore.utils.extras import require
+from dfcore.utils.files import make_folder
+
+Report = Callable[[int, int], None]
+# Code, and files of Git.
+NOT_LOADED = ("*.py", "*.ipynb", "*.sh", ".gitattributes", ".gitignore")
+_CACHE = ".cache"
+_WORKERS = 4
+_LEAST_SILENCE = 30
+
+
+def describe(source: Source) -> Offer:
+    """Asks the Hub about a data set.
+
+    Raises:
+        InputError: If there is none, or it may not be loaded with the credentials that were found.
+        DfcoreError: If the Hub cannot be reached.
+    """
+    with _hub(source) as hub:
+        found = _api(hub).dataset_info(
+            source.repository, revision=source.version or None, files_metadata=True, timeout=_LEAST_SILENCE
+        )
+    files = [one for one in found.siblings or () if not _is_skipped(one.rfilename)]
+    size = sum(one.size or 0 for one in files)
+    card = found.card_data.to_dict() if found.card_data is not None else {}
+    there = Source(source.service, source.owner, source.name, str(found.sha or source.version))
+    title = str(card.get("pretty_name") or source.name)
+    return Offer(there, title, _licence(card), size, len(files), bool(found.gated))
+
+
+def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str, ...] = ()) -> list[str]:
+    """Loads all files of a data set at a commit; files that are there and right are not loaded again.
+
+    Args:
+        offer: See `describe`.
+        folder: Where to, for nothing else.
+        report: Called with (bytes done, bytes in all); may raise to stop.
+        written_out: Suffixes of files whose content will be written a second time, which needs room.
+
+    Returns:
+        Names of files that were not loaded, because they are code.
+
+    Raises:
+        InputError: If it may not be loaded.
+        StorageError: If there is no room.
+        DfcoreError: If the Hub cannot be reached, or what arrives is damaged.
+        OSError: If it cannot be written.
+    """
+    make_folder(folder)
+    source = offer.source
+    for rest in folder.rglob("*.incomplete"):  # Of a process that was killed; the library never goes on with them.
+        rest.unlink(missing_ok=True)
+    with _hub(source) as hub:
+        wanted = {
+            one.path: one
+            for one in _api(hub).list_repo_tree(
+                source.repository, recursive=True, revision=source.version, repo_type="dataset"
+            )
+            if isinstance(one, hub.hf_api.RepoFile)
+        }
+        skipped = sorted(name for name in wanted if _is_skipped(name) and not name.startswith(".git"))
+        _drop_others(folder, {name for name in wanted if not _is_skipped(name)})
+        there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        total = sum(one.size for name, one in wanted.items() if not _is_skipped(name))
+        # Tables and archives are written out before they are deleted; other files keep their place.
+        again = sum(one.size for name, one in wanted.items() if name.lower().endswith(written_out))
+        require_room(folder, max(total - there, 0) + again, f"Loading and writing out {source}")
+        for attempt in (1, 2):
+            _snapshot(hub, source, folder, report, total)
+            bad = _not_as_the_hub_says(hub, source, folder)
+            if not bad:
+                break
+            if attempt == 2:
+                raise DfcoreError(
+                    f"{len(bad)} files of {source} are not what the Hub says they are, such as {bad[0]}, although they "
+                    "were loaded twice. Try again later."
+                )
+            for name in bad:
+                (folder / name).unlink(missing_ok=True)
+    report(total, total)
+    return skipped
+
+
+def quiet() -> None:
+    """Sets up libraries of Hugging Face before they are imported: no telemetry, caches in the workspace."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in ("HF_HUB_CACHE", "HF_XET_CACHE", "HF_DATASETS_CACHE"):
+        os.environ.setdefault(name, str(workspace.cache_dir() / "hugging_face" / name.split("_")[1].lower()))
+
+
+# === Internals ===
+
+
+def _is_skipped(name: str) -> bool:
+    return any(name == one or (one.startswith("*") and name.lower().endswith(one[1:])) for one in NOT_LOADED)
+
+
+def _licence(card: dict[str, Any]) -> str:
+    licence = card.get("license_name") or card.get("license") or ""
+    return ", ".join(map(str, licence)) if isinstance(licence, list) else str(licence)
+
+
+def _drop_others(folder: Path, wanted: set[str]) -> None:
+    """Deletes files of an earlier attempt that the data set has no more."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith(f"{_CACHE}/") and name not in wanted:
+            path.unlink()
+
+
+def _not_as_the_hub_says(hub: Any, source: Source, folder: Path) -> list[str]:
+    """Files that are missing or have another content than the Hub's hashes say."""
+    found = _api(hub).verify_repo_checksums(
+        source.repository, repo_type="dataset", revision=source.version, local_dir=folder
+    )
+    missing = [name for name in found.missing_paths if not _is_skipped(name)]
+    return sorted([*missing, *(one["path"] for one in found.mismatches)])
+
+
+def _snapshot(hub: Any, source: Source, folder: Path, report: Report, total: int) -> None:
+    """Loads what is missing, in threads of the library; this one reports, and stops them where `report` raises."""
+    count = _Count()
+    failed: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            hub.snapshot_download(
+                source.repository, repo_type="dataset", revision=source.version, local_dir=folder,
+                ignore_patterns=list(NOT_LOADED), max_workers=_WORKERS, tqdm_class=_bars(count), endpoint=_endpoint(),
+            )  # fmt: skip
+        except BaseException as error:  # Raised again below, in the thread that asked.
+            failed.append(error)
+
+    thread = threading.Thread(target=load, daemon=True, name=f"Loading {source}")
+    thread.start()
+    try:
+        while thread.is_alive():
+            report(min(count.done, total), total)
+            thread.join(0.2)
+    except BaseException:
+        count.stopped = True
+        thread.join(_LEAST_SILENCE)
+        raise
+    if failed:
+        raise failed[0]
+
+
+class _Count:
+    """Bytes written so far, by all threads, and whether they are to stop."""
+
+    def __init__(self) -> None:
+        self.done, self.stopped, self._lock = 0, False, threading.Lock()
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self.done = max(self.done + number, 0)
+        if self.stopped:
+            raise InterruptedError("stopped")
+
+
+def _bars(count: _Count) -> type:
+    """A class of progress bars for the library that draw nothing and count the bytes written."""
+    from tqdm.auto import tqdm
+
+    class Bars(tqdm):
+        def __init__(self, *args: Any, **options: Any):
+            # Of the two bars in bytes the other one counts what comes over the network, compressed or not.
+            self._counts = options.get("unit") == "B" and "ownloading" not in str(options.get("desc"))
+            options.pop("name", None)
+            super().__init__(*args, **(options | {"disable": True}))
+
+        def update(self, n: float | None = 1) -> None:
+            if self._counts and n:
+                count.add(int(n))
+
+    return Bars
+
+
+def _api(hub: Any) -> Any:
+    return hub.HfApi(endpoint=_endpoint())
+
+
+def _endpoint() -> str | None:
+    """Where the Hub is, if not where the library looks for it; a mirror inside of an organisation, for instance."""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+@contextmanager
+def _hub(source: Source) -> Iterator[Any]:
+    """The library, with its errors in the words of the workbench."""
+    require("huggingface_hub", "hub", "Loading a data set from the Hugging Face Hub")
+    quiet()
+    import httpx2
+    import huggingface_hub as hub
+    from huggingface_hub import errors
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()  # Its warnings quote signed addresses.
+    try:
+        yield hub
+    except errors.GatedRepoError:
+        found = credentials.where_from(Service.HUGGING_FACE)
+        if found is None:
+            raise InputError(
+                f"The owners of {source.repository} want to know who asks. Sign in at {source.page} and accept their "
+                f"terms, then: {credentials.how_to_get(Service.HUGGING_FACE)}"
+            ) from None
+        raise InputError(
+            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Sign in at "
+            f"{source.page} and accept the terms of its owners there."
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise InputError(
+            f"{source.repository} has no revision {source.version or 'main'}. See {source.page}."
+        ) from None
+    except errors.RepositoryNotFoundError as error:
+        raise _missing(source, error) from None
+    except errors.HfHubHTTPError as error:
+        raise _told(source, error) from None
+    except errors.LocalEntryNotFoundError as error:
+        cause = error.__cause__
+        raise (
+            _told(source, cause) if isinstance(cause, errors.HfHubHTTPError) else _unreachable(cause or error)
+        ) from None
+    except (httpx2.HTTPError, errors.OfflineModeIsEnabled, errors.FileMetadataError) as error:
+        raise _unreachable(error) from None
+    except errors.HFValidationError as error:
+        raise InputError(f"The Hugging Face Hub has no such address ({redacted(error)[:200]}).") from None
+    except OSError as error:
+        if is_full(error) or error.errno is not None:
+            raise
+        # The library raises bare ones for sizes and hashes that do not match.
+        raise DfcoreError(
+            f"{source.repository} could not be loaded ({redacted(error)[:200]}). Try again; what is complete is kept."
+        ) from None
+
+
+def _missing(source: Source, error: Any) -> InputError:
+    """The Hub says "not found" too where it does not know who asks."""
+    found = credentials.where_from(Service.HUGGING_FACE)
+    refused = getattr(error.response, "status_code", 0) == 401
+    if found and refused:
+        return InputError(
+            f"The Hugging Face Hub refuses the credentials from {found}, or has no data set {source.repository}. "
+            f"{credentials.how_to_get(Service.HUGGING_FACE)}"
+        )
+    hint = "" if found else f" If it is private or gated: {credentials.how_to_get(Service.HUGGING_FACE)}"
+    return InputError(
+        f"The Hugging Face Hub has no data set {source.repository} or does not show it to you. See {source.page}.{hint}"
+    )
+
+
+def _told(source: Source, error: Any) -> DfcoreError:
+    status = 0
+    with suppress(AttributeError):
+        status = error.response.status_code
+    if status == 401:
+        return _missing(source, error)
+    if status == 403:
+        found = credentials.where_from(Service.HUGGING_FACE) or "nobody (there are no credentials)"
+        return InputError(
+            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Look at {source.page}."
+        )
+    return DfcoreError(
+        f"The Hugging Face Hub answered with status {status} to the request for {source.repository}. Try again later; "
+        "what is complete is kept."
+    )
+
+
+def _unreachable(error: BaseException) -> DfcoreError:
+    return DfcoreError(
+        f"The Hugging Face Hub could not be reached ({type(error).__name__}). Check the network and the proxy "
+        "(HTTPS_PROXY), and try again; what is complete is kept."
+    )

@@ -1,0 +1,51 @@
+"""Whether there is room for what is fetched, before and while it is."""
+
+import errno
+import shutil
+from pathlib import Path
+
+from dfcore.errors import StorageError
+from dfcore.hub.sources import in_words
+
+# Left free for everything else on the disk.
+SPARE_BYTES = 200 * 10**6
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free where a folder is, or will be made."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
+def require_room(folder: Path, needed: int, what: str, variable: str = "DFCORE_DATA") -> None:
+    """Checks that there is room.
+
+    Args:
+        folder: Where it is needed.
+        needed: Bytes that will be written.
+        what: What needs them, as the beginning of a sentence.
+        variable: The variable that names the folder in which it lies.
+
+    Raises:
+        StorageError: If there is not; states what is needed, what is free, and where.
+    """
+    free = free_bytes(folder)
+    if needed + SPARE_BYTES > free:
+        raise StorageError(
+            f"{what} needs {in_words(needed)} and {in_words(SPARE_BYTES)} to spare; {in_words(free)} are free in "
+            f"{folder}. Make room, or set {variable} to a folder on a larger disk."
+        )
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk or an account's share of it is full."""
+    return error.errno in _FULL
+
+
+def told_full(folder: Path) -> StorageError:
+    """What is said when the disk became full in the middle."""
+    return StorageError(
+        f"The disk became full: {in_words(free_bytes(folder))} are free in {folder}. What was loaded stays there; make "
+        "room, and the same request goes on with it."
+    )

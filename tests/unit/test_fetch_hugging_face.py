@@ -1,0 +1,250 @@
+"""Data sets from the Hugging Face Hub: folders, archives and tables, refusals, interruption and a full disk."""
+
+import errno
+import io
+import os
+import tarfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dfcore import workspace
+from dfcore.errors import DfcoreError, InputError, StorageError
+from dfcore.hub import fetch, hugging_face_data, record
+from tests.standins import hugging_face as standin
+from tests.standins.kaggle import packed
+from tests.unit.fetching import no_credentials, nothing, picture, set_of
+
+pytest.importorskip("huggingface_hub")
+datasets = pytest.importorskip("datasets")
+
+FILES = set_of(f"{split}/{name}" for split in ("train", "test") for name in ("real", "fake"))
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    no_credentials(monkeypatch, tmp_path / "home")
+    with standin.running() as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.address)
+        yield running
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """Leaves out the scan, where a test is about something else."""
+    monkeypatch.setattr(fetch, "understand", lambda outcome, progress: outcome)
+
+
+def get(text: str = "hf:owner/faces", name: str = "") -> fetch.Outcome:
+    return fetch.fetch(fetch.wanted(text, name), nothing)
+
+
+def table(rows: dict, **features) -> bytes:
+    """A Parquet file as the library writes it."""
+    out = io.BytesIO()
+    pq.write_table(pa.table(rows, schema=datasets.Features(features).arrow_schema), out)
+    return out.getvalue()
+
+
+def loads(hub) -> list[str]:
+    """Files whose content was asked for."""
+    return [
+        one.path for one in hub.requests if one.method == "GET" and ("/resolve/" in one.path or "/far/" in one.path)
+    ]
+
+
+def test_a_folder_of_images_arrives_at_a_commit_and_without_code(hub):
+    told = hub.store.add("dataset", "owner/faces", FILES | {"load.py": b"raise SystemExit(9)"}, card={"license": "mit"})
+    outcome = get()
+    assert (outcome.counts["real"], outcome.counts["fake"], outcome.trouble) == (6, 6, "")
+    assert {name: (outcome.folder / name).read_bytes() for name in FILES} == FILES
+    said = record.read(outcome.folder)
+    assert (said.source, said.licence) == ("hf:owner/faces", "mit")
+    assert said.version in told.commits and len(said.version) == 40
+    assert said.left_out == (("load.py", "Code is not loaded."),)
+    assert not [path for path in loads(hub) if "load.py" in path]
+    asked = len(hub.requests)
+    assert (get().there, len(hub.requests)) == (True, asked)
+
+
+def test_pictures_in_tables_become_files_with_their_very_bytes(hub):
+    rows = range(8)
+    pictures = {split: [picture(number + at) for number in rows] for split, at in (("train", 0), ("test", 100))}
+    tables = {
+        f"data/{split}-00000-of-00001.parquet": table(
+            {"image": [{"bytes": data, "path": "x.png"} for data in found], "label": [n % 2 for n in rows],
+             "generator": ["" if not n % 2 else "SD/1.5" if n < 4 else "ADM" for n in rows]},
+            image=datasets.Image(), label=datasets.ClassLabel(names=["real", "fake"]),
+            generator=datasets.Value("string"),
+        )
+        for split, found in pictures.items()
+    }  # fmt: skip
+    hub.store.add("dataset", "owner/faces", tables)
+    outcome = get()
+    assert (outcome.counts["real"], outcome.counts["fake"], outcome.counts["unusable"]) == (8, 8, 0)
+    for split, found in pictures.items():
+        real = {path.read_bytes() for path in (outcome.folder / split / "real").rglob("*.png")}
+        fake = {path.read_bytes() for path in (outcome.folder / split / "fake").rglob("*.png")}
+        assert (real, fake) == (set(found[::2]), set(found[1::2]))
+    groups = {path.parent.name for path in outcome.folder.glob("*/fake/*/*.png")}
+    assert groups == {"SD_1.5", "ADM"}
+    hosts = {one.host.split(":")[0] for one in hub.requests}
+    assert hosts <= {"127.0.0.1", "localhost"}
+    assert not [one for one in hub.requests if "telemetry" in one.path]
+
+
+def test_bare_numbers_are_not_taken_for_classes(hub):
+    rows = {"image": [{"bytes": picture(n), "path": f"{n}.png"} for n in range(6)], "label": [n % 2 for n in range(6)]}
+    hub.store.add("dataset", "owner/faces", {
+        "train.parquet": table(rows, image=datasets.Image(), label=datasets.Value("int64"))
+    })  # fmt: skip
+    outcome = get()
+    assert outcome.trouble and outcome.counts is None
+    assert sorted(path.name for path in outcome.folder.iterdir() if path.is_dir()) == ["label_0", "label_1"]
+
+
+def test_what_is_no_picture_in_a_table_is_left_out_with_its_reason(hub, unread):
+    rows = {"image": [{"bytes": b"no picture", "path": "a.png"}, {"bytes": None, "path": "https://x.test/b.png"},
+                      {"bytes": picture(1), "path": "../../c.png"}], "label": [0, 0, 1]}  # fmt: skip
+    names = datasets.ClassLabel(names=["../real", "fake"])
+    hub.store.add("dataset", "owner/faces", {"train.parquet": table(rows, image=datasets.Image(), label=names)})
+    outcome = get()
+    assert [name for name in outcome.fetched.files if name.endswith(".png")] == ["fake/c.png"]
+    assert len(outcome.fetched.left_out) == 2 and "only its name or address" in outcome.fetched.left_out[1][1]
+
+
+def test_a_table_without_pictures_is_told(hub):
+    hub.store.add("dataset", "owner/faces", {"train.parquet": table({"text": ["a"]}, text=datasets.Value("string"))})
+    with pytest.raises(DfcoreError, match=r"no pictures.*Received: text \(Value\)"):
+        get()
+    assert not (workspace.data_dir() / "faces").exists()
+
+
+def test_archives_in_a_repository_are_unpacked_where_they_lie(hub):
+    hub.store.add("dataset", "owner/faces", {f"{split}.zip": packed(set_of(["real", "fake"], 3 + at))
+                                             for at, split in enumerate(("train", "test"))})  # fmt: skip
+    outcome = get()
+    assert (outcome.counts["real"], outcome.counts["fake"]) == (7, 7)
+    assert (outcome.folder / "train/real/0.png").is_file() and not list(outcome.folder.rglob("*.zip"))
+
+
+def test_what_is_complete_is_not_loaded_again_after_a_failure(hub, unread):
+    hub.store.add("dataset", "owner/faces", FILES)
+    hub.fail("test/fake/2.png", 403, times=99)
+    with pytest.raises(DfcoreError, match="does not give owner/faces"):
+        get()
+    before = {path for path in loads(hub) if "2.png" not in path}
+    hub.faults.clear()
+    hub.requests.clear()
+    outcome = get()
+    assert {name: (outcome.folder / name).read_bytes() for name in FILES} == FILES
+    assert "test/fake/2.png" in str(loads(hub)) and not set(loads(hub)) & before
+
+
+def test_a_file_that_changed_on_the_way_or_on_the_disk_is_found_by_the_hubs_hashes(hub, unread, monkeypatch):
+    hub.store.add("dataset", "owner/faces", FILES)
+    hub.fail("test/fake/2.png", 403, times=99)
+    with pytest.raises(DfcoreError):
+        get()
+    hub.faults.clear()
+    half = fetch.wanted("hf:owner/faces").half / "load"
+    victim = next(path for path in half.rglob("*.png"))
+    stat = victim.stat()
+    data = bytearray(victim.read_bytes())
+    data[-9] ^= 255
+    victim.write_bytes(data)
+    os.utime(victim, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # So that only its content tells.
+    outcome = get()
+    assert {name: (outcome.folder / name).read_bytes() for name in FILES} == FILES
+
+
+def test_a_commit_that_came_meanwhile_is_the_one_that_is_fetched(hub, unread):
+    hub.store.add("dataset", "owner/faces", FILES | {"test/fake/0.old.png": picture(500)})
+    hub.fail("test/fake/2.png", 403, times=99)
+    with pytest.raises(DfcoreError):
+        get()
+    hub.faults.clear()
+    hub.store.add("dataset", "owner/faces", FILES | {"train/real/0.png": picture(501)})
+    hub.store.repositories["dataset", "owner/faces"].commit({"test/fake/0.old.png": None}, "less", "main")
+    outcome = get()
+    assert (outcome.folder / "train/real/0.png").read_bytes() == picture(501)
+    assert set(outcome.fetched.files) == set(FILES)
+
+
+def test_what_is_wrong_with_credentials_is_told_and_how_to_mend_it(hub, unread, monkeypatch):
+    hub.store.add("dataset", "tester/gated", FILES, gated=True)
+    with pytest.raises(InputError, match=r"want to know who asks.*huggingface\.co/settings/tokens.*HF_TOKEN"):
+        get("hf:tester/gated")
+    with pytest.raises(InputError, match=r"no data set owner/nothing or does not show it.*HF_TOKEN"):
+        get("hf:owner/nothing")
+    monkeypatch.setenv("HF_TOKEN", standin.WRONG)
+    with pytest.raises(InputError, match="refuses the credentials from the variable HF_TOKEN") as told:
+        get("hf:tester/gated")
+    assert standin.WRONG not in str(told.value)
+    monkeypatch.setenv("HF_TOKEN", standin.TOKEN)
+    hub.store.add("dataset", "owner/gated", FILES, gated=True)
+    with pytest.raises(InputError, match="accept the terms"):
+        get("hf:owner/gated")
+    with pytest.raises(InputError, match="has no revision v9"):
+        get("hf:tester/gated@v9")
+    assert get("hf:tester/gated").fetched.version
+    assert not [one for one in hub.requests if one.host.startswith("localhost") and one.token]
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_a_line(monkeypatch, tmp_path):
+    no_credentials(monkeypatch, tmp_path)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(DfcoreError, match="Hub could not be reached"):
+        get()
+
+
+def test_a_disk_that_becomes_full_keeps_what_is_complete(hub, unread, monkeypatch):
+    hub.store.add("dataset", "owner/faces", FILES)
+    import huggingface_hub.file_download as library
+
+    whole, count = library.http_get, iter(range(1000))
+
+    def full(*args, **options):
+        if next(count) >= 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(*args, **options)
+
+    monkeypatch.setattr(hugging_face_data, "_WORKERS", 1)
+    with monkeypatch.context() as one:
+        one.setattr(library, "http_get", full)
+        with pytest.raises(StorageError, match=r"became full.*What was loaded stays there"):
+            get()
+    before = len(loads(hub))
+    assert len(list((fetch.wanted("hf:owner/faces").half / "load").rglob("*.png"))) == 5
+    assert set(get().fetched.files) == set(FILES)
+    assert len({path for path in loads(hub)[before:] if "/far/" in path}) == len(FILES) - 5
+
+
+def test_shards_of_a_webdataset_are_written_out_and_other_archives_unpacked(hub, unread):
+    shard, plain = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=shard, mode="w") as tar:
+        for number in range(4):
+            for suffix, data in (("png", picture(number)), ("cls", b"%d" % (number % 2))):
+                one = tarfile.TarInfo(f"{number:03d}.{suffix}")
+                one.size = len(data)
+                tar.addfile(one, io.BytesIO(data))
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        one = tarfile.TarInfo("real/1.png")
+        one.size = len(picture(1))
+        tar.addfile(one, io.BytesIO(picture(1)))
+    hub.store.add("dataset", "owner/faces", {"train-00000.tar": shard.getvalue()})
+    files = get().fetched.files
+    assert sorted(files) == ["cls_0/000.png", "cls_0/002.png", "cls_1/001.png", "cls_1/003.png"]
+    hub.store.add("dataset", "owner/plain", {"train.tar": plain.getvalue()})
+    assert list(get("hf:owner/plain").fetched.files) == ["train/real/1.png"]
+
+
+def test_a_branch_that_moved_on_is_not_taken_for_what_is_there(hub, unread):
+    told = hub.store.add("dataset", "owner/faces", FILES)
+    assert not get("hf:owner/faces@main").there
+    assert get("hf:owner/faces@main").there
+    told.commit({"train/real/0.png": picture(700)}, "more", "main")
+    with pytest.raises(InputError, match="Choose another name"):
+        get("hf:owner/faces@main")
+    assert get("hf:owner/faces").there

@@ -1,0 +1,113 @@
+"""Detectors to and from the Hugging Face Hub on Models, by Streamlit's AppTest against the stand-in."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import background, hub_models_actions, roles
+from dashboard.roles import Role
+from dfcore.errors import AccessError
+from dfcore.exchange import import_export
+from dfcore.hub import push
+from tests.standins.hugging_face import TOKEN
+from tests.unit.test_hub import AT, bundle, files, hub, made, pushed  # noqa: F401  (fixtures)
+from tests.unit.test_pages import button, open_page, words
+
+KEY = background.publish_key("mine")
+
+
+@pytest.fixture(autouse=True)
+def _no_work_left():
+    yield
+    for key in (KEY, background.FETCH_DETECTOR):
+        if (task := background.find(key)) is not None:
+            assert task.wait(60)
+            background.drop(key)
+
+
+@pytest.fixture
+def page(tmp_path, hub) -> AppTest:  # noqa: F811
+    (tmp_path / "models").mkdir()
+    made(tmp_path / "models" / "mine")
+    return open_page("models")
+
+
+def ended(key: str) -> background.Task:
+    task = background.find(key)
+    assert task is not None and task.wait(60)
+    assert task.error is None, task.error
+    return task
+
+
+def text(app: AppTest) -> str:
+    return " ".join([words(app), *(one.value for one in app.success)]).replace("\\", "").replace("\N{WORD JOINER}", "")
+
+
+def publish(page: AppTest, address: str) -> str:
+    """Opens the dialog with an address in it; AppTest closes it at the next run."""
+    page.session_state["hub_address"] = address
+    button(page, "Publish", "publish_mine").click().run()
+    assert not page.exception
+    return text(page)
+
+
+def test_a_trainer_sees_what_would_go_and_what_became_of_it(page, hub, tmp_path):  # noqa: F811
+    shown = publish(page, "tester/faces")
+    assert "will go to hf:tester/faces, seen by its owner alone" in shown and "Its card says: mit" in shown
+    assert {"README.md", "model.keras"} <= set(page.dataframe[-1].value["File"]) and not hub.requests
+    assert not button(page, "Publish it").disabled
+    plan = push.prepare(tmp_path / "models" / "mine", AT)
+    hub_models_actions.start_publishing(str(AT), plan)
+    ended(KEY)
+    assert hub.store.repositories["model", "tester/faces"].private and "model.keras" in files(hub)
+    page.run()
+    assert "Published, only its owner sees it: 4 files sent." in text(page)
+    assert any("dfcore pull hf:tester/faces@" in code.value for code in page.code)
+    button(page, "Close", f"close {KEY}").click().run()
+    assert "Published" not in text(page)
+
+
+def test_what_is_wrong_is_told_before_anything_is_sent(page, hub):  # noqa: F811
+    assert "Expected hf:OWNER/NAME" in publish(page, "mine") and not hub.requests
+
+
+def test_without_a_token_it_says_who_sets_one_and_offers_no_field_for_it(page, hub, monkeypatch):  # noqa: F811
+    monkeypatch.delenv("HF_TOKEN")
+    shown = publish(page, "tester/faces")
+    assert "This server has no token" in shown and "settings/tokens" in shown
+    assert button(page, "Publish it").disabled
+    assert not [field.label for field in page.text_input if "token" in field.label.lower()]
+
+
+def test_who_is_no_trainer_is_offered_neither(page, monkeypatch):
+    monkeypatch.setattr(roles, "current", lambda: Role.ANALYST)
+    page.run()
+    assert "Publish" not in {one.label for one in page.button}
+
+
+def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
+    monkeypatch.setattr(import_export, "_check_isolated", lambda folder: None)
+    pushed(bundle)
+    monkeypatch.setenv("DFCORE_TAKE_IN", "1")
+    page.run()
+    page.text_input(key="hub_from").set_value("tester/faces")
+    button(page, "Look").click().run()
+    assert not page.exception
+    assert "hf:tester/faces, 1.03 MB, private" in text(page).replace("**", "")
+    page.text_input(key="hub_name").set_value("theirs")
+    button(page, "Fetch it").click().run()
+    ended(background.FETCH_DETECTOR)
+    page.run()
+    assert "theirs was checked and is in the library" in text(page)
+    assert "From hf:tester/faces, commit" in text(page) and "unchanged since" in text(page)
+    (tmp_path / "models" / "theirs" / "predictions_test.parquet").write_bytes(b"other")
+    page.run()
+    assert "changed since: predictions_test.parquet" in text(page)
+    assert TOKEN not in (tmp_path / "logs" / "dashboard.log").read_text() if (tmp_path / "logs").exists() else True
+
+
+def test_detectors_from_elsewhere_need_the_operators_leave(page, monkeypatch):
+    monkeypatch.delenv("DFCORE_TAKE_IN", raising=False)
+    page.run()
+    assert "Fetch from the Hugging Face Hub" not in {one.label for one in page.expander}
+    with pytest.raises(AccessError, match="DFCORE_TAKE_IN=1"):
+        hub_models_actions.look("hf:tester/faces")
