@@ -1,9 +1,9 @@
 """Mirrors runs to MLflow: reads what a run writes anyway, and sends what the server lacks.
 
 `python -m dfcore.trackers.mirror RUN_FOLDER` follows one run to its end, in a process of its own: a server that is
-down, slow or full is met there and not in the training. What cannot be sent waits beside the run, and goes out with the
-next run in the same folder, on resuming, or by `dfcore runs mirror`. The server is asked what it has, so no step is sent
-twice, and a run that is resumed goes on in the same run of MLflow.
+down, slow or full is met there and not in the training. What cannot be sent waits beside the run, and goes out with
+the next run in the same folder, on resuming, or by `dfcore runs mirror`. The server is asked what it has, so that no
+step is sent twice, and a run that is resumed goes on in the same run of MLflow.
 """
 
 import os

@@ -15,7 +15,6 @@ _CURVES = {
     "ROC AUC on validation": ({"val_auc": "validation"}, True),
     "Learning rate": ({"lr": "learning rate"}, False),
 }
-_CONFIG = {"displaylogo": False}
 _STYLE = (
     "body{font:15px system-ui,sans-serif;max-width:1100px;margin:1.5rem auto;padding:0 1rem;color:#222;background:#fff}"
     "h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}"
@@ -95,7 +94,8 @@ def _of_split(run: Run, split: str) -> dict[str, Any]:
 
 def _row(drawn: dict[str, Any]) -> str:
     cells = (
-        f"<div><h3>{html.escape(title)}</h3>{figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)}</div>"
+        f"<div><h3>{html.escape(title)}</h3>"
+        f"{figure.to_html(full_html=False, include_plotlyjs=False, config={'displaylogo': False})}</div>"
         for title, figure in drawn.items()
     )
     return f"<div class=all>{''.join(cells)}</div>"

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+
 from dfcore.errors import JobError, StorageError
 from dfcore.runs.run import Run
 from dfcore.trackers.address import Tracker
-from dfcore.utils.files import read_json, write_json
+from dfcore.utils.files import lock, read_json, write_json
 
 NAME, LOCK, LOG = "mlflow.json", ".mlflow.lock", "mlflow.log"
 
@@ -72,6 +74,20 @@ def waits(run: Run, tracker: Tracker) -> bool:
         state = run.status().state
         return not state.active and sent.ended != str(state)
     return False
+
+
+def at_work(run: Run) -> bool:
+    """Whether a process is mirroring a run now."""
+    path = run.folder / LOCK
+    if not path.is_file():
+        return False
+    try:
+        with lock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # Another account's, or deleted.
+        return False
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from dashboard import (
     inference_queue,
     prediction_sources,
     roles,
+    tracker_actions,
     roots,
     streamlit_private,
     uploads,
@@ -477,7 +478,7 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
-MODULES = (actions, case_actions)
+MODULES = (actions, case_actions, tracker_actions)
 ACTIONS = {
     name: function
     for module in MODULES
