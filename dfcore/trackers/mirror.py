@@ -63,8 +63,6 @@ class Mirror:
         # Epochs that it has, by metric; the state that it shows.
         self._steps: dict[str, set[int]] = {}
         self._shown = ""
-        # Its artefacts by folder, asked once a pass.
-        self._listed: dict[str, dict[str, int | None]] = {}
 
     def send(self) -> bool:
         """Sends what the server lacks; returns whether the run has ended and all of it is there.
@@ -85,7 +83,6 @@ class Mirror:
 
     def _send(self) -> bool:
         status = self.run.status()
-        self._listed.clear()
         if self._stored is None:
             self._stored = self._found()
         self._describe(self._stored, status)
@@ -183,20 +180,14 @@ class Mirror:
                     yield path, self.run.bundle.name
 
     def _file(self, path: Path, folder: str) -> None:
-        """Sends a file unless the server has it."""
+        """Sends a file unless that was done before; again it would be the same artefact."""
         name = f"{folder}/{path.name}" if folder else path.name
         content_hash = sha256_file(path)
-        if self.sent.files.get(name) == content_hash and self._there(name, folder, path.stat().st_size):
+        if self.sent.files.get(name) == content_hash:
             return
         self.say(f"{name}, {path.stat().st_size / 1e6:,.1f} MB")
         self.server.upload(self.sent.run_id, path, folder)
         self._note(replace(self.sent, files=self.sent.files | {name: content_hash}))
-
-    def _there(self, name: str, folder: str, size: int) -> bool:
-        if folder not in self._listed:
-            self._listed[folder] = self.server.files(self.sent.run_id, folder)
-        known = self._listed[folder]
-        return name in known and known[name] in (None, size)
 
     def _figures(self) -> None:
         """The settings, and the figures as a page; both are made here, so what they are made of says what is sent."""

@@ -37,6 +37,22 @@ _METRICS_A_CALL, _PARAMETERS_A_CALL = 900, 90
 # The bounds of servers that still run: 500 characters (2.0), 6,000 since.
 _LONGEST_PARAMETER, _LONGEST_TAG, _LONGEST_DIGEST = 500, 5000, 36
 
+# What its errors say, in lower case, and what that means.
+_REASONS = (
+    (
+        ("401", "unauthorized", "unauthenticated", "not authenticated"),
+        "it refuses the credentials. Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+        "MLFLOW_TRACKING_TOKEN",
+    ),
+    (("403", "permission_denied", "permission denied"), "this account may not do that there"),
+    (("timed out", "timeout"), "no answer in time"),
+    (
+        ("connection refused", "name or service not known", "failed to resolve", "max retries exceeded",
+         "connection aborted", "connection reset", "remotedisconnected"),
+        "it cannot be reached",
+    ),
+)  # fmt: skip
+
 
 class TrackerError(DfcoreError):
     """The tracking server cannot be reached, or refuses something."""
@@ -217,12 +233,6 @@ class Server:
             self._client.log_batch(run_id, [Metric(each.name, each.value, each.time, each.step) for each in some])
 
     @_telling
-    def files(self, run_id: str, folder: str) -> dict[str, int | None]:
-        """Names and sizes in bytes of the artefacts in a folder."""
-        found = self._client.list_artifacts(run_id, folder or None)
-        return {str(each.path): each.file_size for each in found if not each.is_dir}
-
-    @_telling
     def upload(self, run_id: str, path: Path, folder: str) -> None:
         """Sends a file as an artefact."""
         self._client.log_artifact(run_id, str(path), folder or None)
@@ -247,14 +257,7 @@ def _cut(text: str, most: int) -> str:
 def _reason(error: Exception) -> str:
     text = " ".join(redacted(error).split())
     lower = text.lower()
-    for signs, words in (
-        (("401", "unauthorized", "not authenticated"), "it refuses the credentials. Check MLFLOW_TRACKING_USERNAME "
-         "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
-        (("403", "permission_denied", "permission denied"), "this account may not do that there"),
-        (("timed out", "timeout"), "no answer in time"),
-        (("connection refused", "name or service not known", "failed to resolve", "max retries exceeded",
-          "connection aborted", "connection reset", "remotedisconnected"), "it cannot be reached"),
-    ):  # fmt: skip
+    for signs, words in _REASONS:
         if any(sign in lower for sign in signs):
             return f"{words} ({printable(text)[:200]})"
     return printable(text)[:400] or type(error).__name__

@@ -31,9 +31,9 @@ from dashboard import (
     inference_queue,
     prediction_sources,
     roles,
-    tracker_actions,
     roots,
     streamlit_private,
+    tracker_actions,
     uploads,
 )
 from dashboard.inference_queue import Turns
