@@ -98,6 +98,11 @@ class Mirror:
         self._end(status)
         return True
 
+    @property
+    def got(self) -> tuple[str, int, int]:
+        """How far the server has it; changes as something arrives."""
+        return self.sent.run_id, self.sent.epochs, len(self.sent.files)
+
     # === Steps ===
 
     def _found(self) -> Stored:
@@ -252,7 +257,7 @@ def follow(run: Run, tracker: Tracker, say: Say, *, patience: float = PATIENCE_S
     """
     mirror = Mirror(run, tracker, say)
     waiting: list[Run] | None = None
-    wait, told, gave_up_at = _FIRST_WAIT, "", float("inf")
+    wait, told, gave_up_at, got = _FIRST_WAIT, "", float("inf"), mirror.got
     while True:
         try:
             with _watched():
@@ -275,6 +280,8 @@ def follow(run: Run, tracker: Tracker, say: Say, *, patience: float = PATIENCE_S
             if str(error) != told:
                 told = str(error)
                 say(f"{told}; trying again")
+            if mirror.got != got:  # It takes some of it, so it is not down.
+                got, wait = mirror.got, _FIRST_WAIT
             pause, wait = wait, min(2 * wait, _LONGEST_WAIT)
         ended = not run.status().state.active
         gave_up_at = min(gave_up_at, time.monotonic() + patience) if ended else float("inf")
