@@ -33,6 +33,8 @@ _SETTINGS = {
 }
 # Values that a user's environment must not change.
 _FIXED = ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_DISABLE_AGENT_HINT")
+# Else MLflow's pages would show it as one of language models.
+_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 _METRICS_A_CALL, _PARAMETERS_A_CALL = 900, 90
 # The bounds of servers that still run: 500 characters (2.0), 6,000 since.
 _LONGEST_PARAMETER, _LONGEST_TAG, _LONGEST_DIGEST = 500, 5000, 36
@@ -140,7 +142,7 @@ class Server:
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._client.create_experiment(name))
+                return str(self._client.create_experiment(name, tags=_EXPERIMENT))
             except Exception:  # Somebody else made it in between.
                 found = self._client.get_experiment_by_name(name)
                 if found is None:

@@ -241,7 +241,7 @@ def own(folder: Path) -> Iterator[str]:
         "--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1",
     ]  # fmt: skip
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PYTHON"))} | quiet
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(

@@ -100,7 +100,7 @@ def test_a_run_that_is_killed_and_resumed_is_one_run_there(server, front, tmp_pa
     assert data.dataset.name == "small"
     folder = client(server).download_artifacts(there.info.run_id, "bundle", str(tmp_path))
     pictures = sorted((small_dataset / "test").rglob("*.png"))
-    ours, theirs = (Detector.load(each).predict(pictures) for each in (run.bundle, folder))
+    ours, theirs = (Detector.load(each, "openvino").predict(pictures) for each in (run.bundle, folder))
     assert [each.score for each in ours] == [each.score for each in theirs]
     assert client(server).list_artifacts(there.info.run_id)
     # TensorBoard's figures are there once, although two processes wrote them.
