@@ -10,12 +10,15 @@ import urllib.request
 
 import psutil
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dfcore.cli import main
 from dfcore.errors import DfcoreError
 from dfcore.runs import RunStore, State
 from dfcore.runs.process import identity, place
+from dfcore.trackers import configured
 from dfcore.trackers.board import BoardServer
+from dfcore.trackers.mirror import send
 from dfcore.trackers.tensorboard import Board, write_missing
 from tests.made_runs import go_on, make_run
 from tests.standins.mlflow_server import ROOT
@@ -118,7 +121,9 @@ def until(true, seconds=90.0):
 _PARENT = """
 import sys, time
 from pathlib import Path
+from dfcore.trackers import configured
 from dfcore.trackers.board import BoardServer
+from dfcore.trackers.mirror import send
 board = BoardServer(Path(sys.argv[1]))
 print(board.address, board._process.pid, flush=True)
 time.sleep(600)
@@ -151,3 +156,66 @@ def test_a_server_that_does_not_start_is_told(tmp_path, monkeypatch):
     with pytest.raises(DfcoreError, match="ended before it had begun"):
         BoardServer(tmp_path)
     assert not list(RunStore(tmp_path))
+
+
+# === Monitor ===
+
+
+def monitor():
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+    app.switch_page("pages/monitor.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def press(app, label):
+    next(each for each in app.button if each.label == label).click().run()
+    assert not app.exception, app.exception[0].message
+
+
+def words(app):
+    told = " ".join(str(each.value) for each in (*app.caption, *app.warning))
+    return told.replace("\N{WORD JOINER}", "").replace("\\", "")
+
+
+def test_monitor_opens_one_tensorboard_for_all(tmp_path, monkeypatch):
+    from dashboard import tensorboard_server
+
+    class Fake:
+        opened, address = 0, "http://127.0.0.1:7007"
+
+        def __init__(self, folder):
+            self.folder, self.running = folder, True
+            Fake.opened += 1
+
+        def stop(self):
+            self.running = False
+
+    monkeypatch.setattr(tensorboard_server, "BoardServer", Fake)
+    make_run(tmp_path / "runs")
+    press(app := monitor(), "Open TensorBoard")
+    assert Fake.address in words(app)
+    other = monitor()
+    assert Fake.address in words(other) and Fake.opened == 1
+    press(other, "Close TensorBoard")
+    assert Fake.address not in words(other) and Fake.address not in words(monitor())
+
+
+def test_monitor_says_what_mlflow_has_of_a_run(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="MLflow's client is not installed")
+    run = make_run(tmp_path / "runs")
+    assert "MLflow" not in words(monitor())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:a-secret@127.0.0.1:1")
+    app = monitor()
+    assert "This run is not in MLflow at http://127.0.0.1:1, experiment dfcore." in words(app)
+    started: list[str] = []
+    monkeypatch.setattr("dfcore.trackers.launch._start", lambda run: started.append(run.id))
+    press(app, "Send to MLflow")
+    assert started == [run.id]
+    with pytest.raises(DfcoreError):
+        send(run, configured())
+    told = words(monitor())
+    assert "What is missing in MLflow at http://127.0.0.1:1" in told and "it cannot be reached" in told
+    assert "a-secret" not in told
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mlruns")
+    assert "Expected the address of an MLflow server in MLFLOW_TRACKING_URI" in words(monitor())
