@@ -8,14 +8,15 @@ PORT ?= 8501
 # The locks are made for all supported versions of Python at once; pins that still fit stay.
 # `make lock UPGRADE=--upgrade` takes the newest releases, `UPGRADE='--upgrade-package NAME'` one.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
+	--custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: app lock test test-all check browser containers docs screenshots monkey soak fuzz load regress audit clean help
+.PHONY: app lock mlflow test test-all check browser containers docs screenshots monkey soak fuzz load regress audit clean help
 
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
 	@echo "make test         the tests for every change"
 	@echo "make test-all     every test, in some 15 minutes"
+	@echo "make mlflow       install MLflow's own server for its tests, in .venv-mlflow"
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"
 	@echo "make browser      end-to-end tests in headless Chromium"
@@ -39,15 +40,24 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/app.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# MLflow's server needs older libraries than the workbench, so it has an environment of its own; only tests use it.
+.venv-mlflow/stamp: requirements-mlflow.txt
+	$(PYTHON) -m venv .venv-mlflow
+	.venv-mlflow/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+mlflow: .venv-mlflow/stamp
+
 app: $(VENV)/app.stamp
 	$(BIN)/python -m dfcore app --port $(PORT)
 
 lock: $(VENV)/dev.stamp
-	$(LOCK) --extra app --output-file requirements.txt
-	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
-	$(LOCK) --extra serve --constraint requirements.txt --output-file deploy/requirements-service.txt
-	$(LOCK) --extra app --extra postgresql --constraint requirements-dev.txt --output-file deploy/requirements-dashboard.txt
-	echo hatchling | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements-dev.txt --output-file deploy/requirements-build.txt
+	$(LOCK) --extra app pyproject.toml --output-file requirements.txt
+	$(LOCK) --extra dev pyproject.toml --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra serve pyproject.toml --constraint requirements.txt --output-file deploy/requirements-service.txt
+	$(LOCK) --extra app --extra postgresql pyproject.toml --constraint requirements-dev.txt --output-file deploy/requirements-dashboard.txt
+	echo hatchling | $(LOCK) - --constraint requirements-dev.txt --output-file deploy/requirements-build.txt
+	$(LOCK) tests/standins/mlflow.in --output-file requirements-mlflow.txt
 
 # Processes that run the tests; each may take 2 GB.
 WORKERS ?= 2
@@ -105,4 +115,4 @@ audit: $(VENV)/dev.stamp
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
 
 clean:
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-mlflow .cache .pytest_cache .mypy_cache .ruff_cache

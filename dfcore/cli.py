@@ -27,6 +27,7 @@ from dfcore.commands import (
     report,
     runs,
     serve,
+    tensorboard,
     train,
     watch,
 )
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add(commands.add_parser("data", help="inspect, audit and make data sets"))
     cache.add(commands.add_parser("cache", help="show or free the disk space used by decoded images"))
     train.add(commands.add_parser("train", help="train a detector"))
-    runs.add(commands.add_parser("runs", help="list, show, stop, resume, relocate and delete training runs"))
+    runs.add(commands.add_parser("runs", help="list, show, stop, resume, relocate, mirror and delete training runs"))
     evaluate.add(commands)
     predict.add(commands)
     inspect.add(commands)
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)
+    tensorboard.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import curve_legend, error_reporting, run_actions, run_table, stored, widgets
+from dashboard import curve_legend, error_reporting, run_actions, run_table, stored, trackers_view, widgets
 from dashboard.navigation import require_front_door
 from dfcore import figures
 from dfcore.evaluation import METRICS
@@ -150,3 +150,4 @@ with widgets.errors():
 
     live()
     run_actions.show(run)
+    trackers_view.show(run)

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Runs of tests are nobody's business.
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.pop("DFCORE_MLFLOW", None)
 # TensorFlow's own allocator never gives memory back: one batch through ResNet-18 would leave 1.6 GB behind.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 

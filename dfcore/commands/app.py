@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from dfcore import workspace
+from dfcore.commands.base import port
 from dfcore.utils import extras
 from dfcore.utils.processes import environment
 
@@ -16,7 +17,7 @@ def add(commands: Any) -> None:
     text = "start the dashboard on this machine, with the runs, models and data of the current folder"
     parser = commands.add_parser("app", help="start the dashboard", description=text)
     parser.set_defaults(command=_app)
-    parser.add_argument("--port", type=_port, metavar="N", help="port to listen on (default: 8501)")
+    parser.add_argument("--port", type=port, metavar="N", help="port to listen on (default: 8501)")
     parser.add_argument(
         "--host", metavar="ADDRESS",
         help="address to listen on (default: 127.0.0.1, reachable from this machine only); set up sign-in before "
@@ -42,9 +43,3 @@ def _become(command: list[str]) -> None:
         os.execve(command[0], command, environment())  # nosec B606
     else:
         subprocess.run(command, env=environment(), check=False)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535. Received: {text}")
-    return int(text)

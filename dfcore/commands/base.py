@@ -47,6 +47,13 @@ def at_least_one(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def port(text: str) -> int:
+    """Parses the number of a port."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535. Received: {text}")
+    return int(text)
+
+
 def out_file(text: str, formats: Sequence[str]) -> Path:
     """Validates the argument of --out, before anything is computed.
 

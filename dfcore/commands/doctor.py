@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from dfcore import __version__
@@ -18,9 +19,10 @@ def add(commands: Any) -> None:
 def _doctor(options: argparse.Namespace) -> int:
     """Returns exit code 0 if the core works, else 1."""
     from dfcore.diagnostics import diagnose
+    from dfcore.trackers.findings import tracker_findings
 
     findings, area = [], ""
-    for finding in diagnose():
+    for finding in chain(diagnose(), tracker_findings()):
         findings.append(finding)
         if options.json:
             continue

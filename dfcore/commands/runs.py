@@ -1,4 +1,4 @@
-"""`dfcore runs`: list, show, stop, resume, delete and relocate training runs."""
+"""`dfcore runs`: list, show, stop, resume, delete, relocate and mirror training runs."""
 
 import argparse
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
+from dfcore.commands import mirror
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_runs_dir, command, subcommands
 from dfcore.commands.terminal import print_figures, print_json
 from dfcore.errors import RunError
@@ -28,6 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
             one.add_argument("run", metavar="RUN", help="run id, as listed by 'dfcore runs list'")
         if name == "delete":
             one.add_argument("--cited", action="store_true", help="also if verdicts in cases are its detector's")
+    mirror.add(commands)
     moved = command(commands, "relocate", _relocate, "tell runs where their data set is now; its content is checked")
     add_runs_dir(moved)
     moved.add_argument("what", metavar="RUN", help="run id; with --all, the folder where the data were")

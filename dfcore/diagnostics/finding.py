@@ -8,7 +8,7 @@ class Finding:
     """The result of checking one item.
 
     Attributes:
-        area: "packages", "extras", "engines", "sandbox", "fonts" or "folders".
+        area: "packages", "extras", "engines", "sandbox", "fonts", "folders" or "trackers".
         name: The item checked.
         works: Whether it works here.
         detail: Its version or state, or what is wrong with it.

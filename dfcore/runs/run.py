@@ -3,7 +3,7 @@
 A folder contains `config.json`, `status.json` (state, process, heartbeat, progress, reason), `history.csv` (one row per
 epoch), `steps.csv` (live, throttled), `log.txt`, `notes.txt`, `checkpoints/`, `predictions_<split>.parquet`,
 `excluded.csv`, `metrics.json`, `tensorboard/`, `bundle/`, `created.json`, `data.json` (hash of the data at the start),
-`heartbeat`, `folds/`, and `.reserve` while the run is active.
+`heartbeat`, `folds/`, `mlflow.json` and `mlflow.log` if it is mirrored, and `.reserve` while the run is active.
 """
 
 import os

@@ -21,6 +21,7 @@ from dfcore.runs.run import LostRun, Run
 from dfcore.runs.status import State
 from dfcore.runs.store import RunStore
 from dfcore.runs.turn import beating, wait_for_turn
+from dfcore.trackers import start_mirror
 from dfcore.training.watcher import RunWatcher, StoppedEarly
 from dfcore.utils.files import lock as make_lock
 from dfcore.utils.files import sweep
@@ -117,6 +118,7 @@ def _conduct(run: Run, watcher: RunWatcher, lock: FileLock) -> None:
             run.update(state=State.STOPPED, phase="", reason="Stopped while waiting for its turn.")
             return
         run.keep_reserve()
+        start_mirror(run, watcher.say)
         _train(run, watcher)
         run.sweep()
     except StoppedEarly:

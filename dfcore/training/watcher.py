@@ -6,7 +6,7 @@ from typing import Any
 
 from dfcore.runs.run import Run
 from dfcore.runs.status import State
-from dfcore.utils.files import make_folder
+from dfcore.trackers.tensorboard import Board
 from dfcore.utils.texts import duration
 
 
@@ -27,7 +27,7 @@ class RunWatcher:
     def __init__(self, run: Run, say: Callable[[str], None], progress: Callable[[int, int], None] | None = None):
         self._run, self.say, self._progress = run, say, progress
         self._reported_at = 0.0
-        self._board: Any = None
+        self._board = Board(say)
         # Text of the phase, when it began, and how many images were done then.
         self._work: tuple[str, float, int] | None = None
         self._epoch_count = self._batch_size = self._beside = self._steps = 0
@@ -96,25 +96,12 @@ class RunWatcher:
         row = history[-1]
         figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
         self.say(f"epoch {row['epoch']}: {figures}")
-        self._to_tensorboard(row)
+        self._board.write(self._run)
 
     def should_stop(self) -> bool:
         """Whether a stop was requested."""
         return self._run.status().state is State.STOPPING
 
     def close(self) -> None:
-        """Closes the TensorBoard writer."""
-        if self._board is not None:
-            self._board.close()
-
-    def _to_tensorboard(self, row: dict[str, float]) -> None:
-        import tensorflow as tf
-
-        if self._board is None:
-            make_folder(self._run.folder / "tensorboard")
-            self._board = tf.summary.create_file_writer(str(self._run.folder / "tensorboard"))
-        with self._board.as_default(step=int(row["epoch"])):
-            for name, value in row.items():
-                if name != "epoch":
-                    tf.summary.scalar(name, value)
-        self._board.flush()
+        """Closes the file of TensorBoard."""
+        self._board.close()

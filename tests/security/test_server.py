@@ -35,6 +35,7 @@ from dashboard import (
     roles,
     roots,
     streamlit_private,
+    tracker_actions,
     uploads,
 )
 from dashboard.inference_queue import Turns
@@ -479,7 +480,7 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
-MODULES = (actions, case_actions, hub_actions, hub_models_actions)
+MODULES = (actions, case_actions, hub_actions, hub_models_actions, tracker_actions)
 ACTIONS = {
     name: function
     for module in MODULES

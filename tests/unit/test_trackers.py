@@ -1,0 +1,321 @@
+"""Runs mirrored to MLflow: what is sent, once; and what a tracker that is down, slow, full or refusing costs."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from dfcore.cli import main
+from dfcore.errors import InputError
+from dfcore.runs import State
+from dfcore.runs.process import identity, place
+from dfcore.trackers import address, at_work, configured, launch, mirror, recall, start_mirror, waits
+from dfcore.trackers.findings import tracker_findings
+from dfcore.trackers.server import DeletedRun, TrackerError
+from tests.made_runs import go_on, make_run
+from tests.standins.mlflow_server import ROOT, Front, Small
+
+pytest.importorskip("mlflow", reason="MLflow's client is not installed")
+PASSWORD = "a-password-of-ours"
+
+
+@pytest.fixture
+def small():
+    return Small()
+
+
+@pytest.fixture
+def front(small, monkeypatch):
+    """A tracking server that the environment names; its client gives up within seconds."""
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_", "DFCORE_MLFLOW")):
+            monkeypatch.delenv(name)
+    front = Front(small)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", front.address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """The follower looks and tries again at once."""
+    for name in ("_POLL_SECONDS", "_FIRST_WAIT", "_LONGEST_WAIT"):
+        monkeypatch.setattr(mirror, name, 0.02)
+
+
+def until(true, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+def test_a_finished_run_is_there_with_all_that_belongs_to_it(front, small, tmp_path):
+    run = make_run(tmp_path / "runs", name="Portraits, second")
+    said: list[str] = []
+    assert mirror.send(run, configured(), said.append)
+    there = small.only_run()
+    assert there["info"]["status"] == "FINISHED" and there["info"]["start_time"] == 1_700_000_000_000
+    assert small.experiments == {"dfcore": there["info"]["experiment_id"]}
+    assert there["params"].items() >= {"arch": "cnn", "seed": "0", "epochs": "9", "data_root": "portraits"}.items()
+    tags = {
+        "mlflow.runName": "Portraits, second",
+        "dfcore.state": "completed",
+        "dfcore.run": run.id,
+        "dfcore.seed": "0",
+    }
+    assert there["tags"].items() >= (tags | {"dfcore.data_sha256": "d" * 64}).items()
+    (data,) = there["inputs"]
+    assert data["dataset"]["name"] == "portraits" and data["dataset"]["digest"] == "d" * 36
+    assert json.loads(data["dataset"]["profile"]) == {
+        "images": 8, "train, real": 3, "train, fake": 3, "test, real": 1, "test, fake": 1,
+    }  # fmt: skip
+    curve = [(m["step"], m["value"], m["timestamp"]) for m in there["metrics"] if m["key"] == "loss"]
+    assert curve == [(n, 0.75 / n, 1000 * (1_700_000_000 + 10 * n)) for n in (1, 2, 3)]
+    final = {m["key"]: m["value"] for m in there["metrics"] if m["step"] == 3 and "/" in m["key"]}
+    assert final["test/roc_auc"] == run.metrics()["test"]["roc_auc"]
+    assert final["test/confusion/true_fake"] == run.metrics()["test"]["confusion"]["true_fake"]
+    files = {name.partition("/artifacts/")[2]: content for name, content in small.files.items()}
+    assert set(files) == {
+        "history.csv", "metrics.json", "config.json", "figures.html", "bundle/model.keras", "bundle/card.json",
+    }  # fmt: skip
+    assert files["bundle/model.keras"] == (run.bundle / "model.keras").read_bytes()
+    page = files["figures.html"].decode()
+    assert all(
+        f"<h3>{title}</h3>" in page for title in ("Loss", "ROC curve", "Scores", "Confusion matrix", "Calibration")
+    )
+    assert "<script src" not in page
+    assert "bundle/model.keras, 0.1 MB" in said
+
+
+def test_nothing_is_sent_that_is_there_already(front, small, tmp_path):
+    run = make_run(tmp_path / "runs")
+    mirror.send(run, configured())
+    before = len(small.requests)
+    assert mirror.send(run, configured())
+    assert {method for method, *_ in small.requests[before:]} == {"GET"}
+    # Nor if what was noted beside the run is lost, but for files, which are the same again.
+    (run.folder / "mlflow.json").unlink()
+    assert mirror.send(run, configured())
+    assert small.steps(next(iter(small.runs)), "loss") == [1, 2, 3]
+    assert len([each for each in small.only_run()["metrics"] if each["key"] == "test/roc_auc"]) == 1
+
+
+def test_no_path_of_this_machine_is_sent(front, small, tmp_path):
+    run = make_run(tmp_path / "runs")
+    mirror.send(run, configured())
+    told = b"\n".join(path.encode() + body for _, path, body in small.requests)
+    assert b"/somewhere" not in told and str(tmp_path).encode() not in told
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.FAILED, State.INTERRUPTED], ids=str)
+def test_a_run_that_goes_on_goes_on_in_the_same_run_there(front, small, tmp_path, state):
+    run = make_run(tmp_path / "runs", epochs=2, state=state)
+    assert mirror.send(run, configured())
+    there = small.only_run()
+    assert there["info"]["status"] == ("FAILED" if state is State.FAILED else "KILLED")
+    run.update(state=State.RUNNING, **identity(), place=place())
+    go_on(run, 3)
+    assert not mirror.send(run, configured())
+    assert there["info"]["status"] == "RUNNING" and not waits(run, configured())
+    go_on(run, 4)
+    run.update(state=State.COMPLETED, pid=None)
+    assert waits(run, configured())
+    assert mirror.send(run, configured())
+    assert small.only_run()["info"]["status"] == "FINISHED"
+    assert small.steps(there["info"]["run_id"], "loss") == [1, 2, 3, 4]
+    assert not waits(run, configured())
+
+
+def test_no_step_is_there_twice_when_answers_are_lost(front, small, tmp_path, fast):
+    """Each kind of call is done once and its answer lost: the next attempt must see what was done."""
+    run = make_run(tmp_path / "runs")
+    lost: set[str] = set()
+
+    def fault(method, path):
+        call = f"{method} {path.partition('?')[0].rpartition('/')[2]}"
+        first = call not in lost
+        lost.add(call)
+        return "lost" if first else ""
+
+    front.fault = fault
+    mirror.follow(run, configured(), lambda _: None)
+    there = small.only_run()
+    assert there["info"]["status"] == "FINISHED"
+    assert len(lost) >= 10
+    for name in {each["key"] for each in there["metrics"]}:
+        steps = small.steps(there["info"]["run_id"], name)
+        assert steps == sorted(set(steps)), name
+
+
+def test_a_server_without_space_gets_the_rest_once_it_has_some(front, small, tmp_path, fast):
+    run = make_run(tmp_path / "runs")
+    front.fault = lambda method, path: "507" if path.endswith("model.keras") else ""
+    said: list[str] = []
+    mirror.follow(run, configured(), said.append, patience=0.2)
+    assert small.only_run()["info"]["status"] == "RUNNING", "it looks finished although its detector is missing"
+    sent = recall(run, configured())
+    assert "507" in sent.problem and sent.since and waits(run, configured())
+    assert f"dfcore runs mirror {run.id}" in said[-1]
+    uploads = [path for method, path, _ in small.requests if method == "PUT"]
+    front.fault = lambda method, path: ""
+    assert main(["runs", "mirror", "--runs-dir", str(tmp_path / "runs")]) == 0
+    assert small.only_run()["info"]["status"] == "FINISHED"
+    again = [path for method, path, _ in small.requests if method == "PUT"][len(uploads) :]
+    assert not set(again) & set(uploads)
+    assert recall(run, configured()).problem == ""
+
+
+def test_a_run_that_was_deleted_there_is_not_made_again_unasked(front, small, tmp_path, capsys):
+    run = make_run(tmp_path / "runs")
+    mirror.send(run, configured())
+    small.only_run()["info"]["lifecycle_stage"] = "deleted"
+    with pytest.raises(DeletedRun, match="--anew"):
+        mirror.send(run, configured())
+    assert len(small.runs) == 1
+    assert main(["runs", "mirror", run.id, "--anew", "--runs-dir", str(tmp_path / "runs")]) == 0
+    assert len(small.runs) == 2 and f"{front.address}/#/experiments/1/runs/" in capsys.readouterr().out
+
+
+def test_what_hinders_a_mirror_is_said_and_hinders_nothing_else(front, tmp_path, monkeypatch):
+    run = make_run(tmp_path / "runs", epochs=0, state=State.QUEUED)
+    for uri, words in (("/srv/mlruns", "Expected the address"), ("http://127.0.0.1:1", "")):
+        monkeypatch.setenv("DFCORE_MLFLOW", uri)
+        monkeypatch.setattr(launch, "_start", lambda run: (_ for _ in ()).throw(OSError(12, "Cannot allocate memory")))
+        said: list[str] = []
+        assert not start_mirror(run, said.append)
+        assert said[0].startswith(f"not mirrored to MLflow: {words}")
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert not start_mirror(run, said.append) and "pip install 'dfcore[mlflow]'" in said[-1]
+    for off in ("off", ""):
+        monkeypatch.setenv("DFCORE_MLFLOW", off)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert configured() is None
+        assert not start_mirror(run, lambda _: pytest.fail("there is nothing to say"))
+
+
+def test_credentials_are_nowhere(front, tmp_path, monkeypatch, capfd):
+    """They are refused, so that errors are told; then accepted."""
+    front.password = f"ada:{PASSWORD}"
+    where = front.address.replace("http://", f"http://ada:wrong-{PASSWORD}@")
+    run = make_run(tmp_path / "runs")
+    for settings in (
+        {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": f"wrong-{PASSWORD}"},
+        {"MLFLOW_TRACKING_TOKEN": f"token-{PASSWORD}"},
+        {"MLFLOW_TRACKING_URI": where},
+        {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": PASSWORD},
+    ):
+        with monkeypatch.context() as these:
+            for name, value in settings.items():
+                these.setenv(name, value)
+            refused = PASSWORD not in settings.values()
+            assert main(["runs", "mirror", run.id, "--runs-dir", str(tmp_path / "runs")]) == int(refused)
+            told = "".join(capfd.readouterr())
+            assert ("Check MLFLOW_TRACKING_USERNAME" in told) == refused
+            told += " ".join(str(finding) for finding in tracker_findings()) + repr(configured())
+            files = b"".join(path.read_bytes() for path in run.folder.rglob("*") if path.is_file())
+            for secret in (PASSWORD, base64.b64encode(f"ada:wrong-{PASSWORD}".encode()).decode()[:-4]):
+                assert secret not in told and secret.encode() not in files
+    with monkeypatch.context() as these:
+        these.setenv("MLFLOW_TRACKING_PASSWORD", "s3cr3t-of-mine")
+        assert "s3cr3t" not in address.redacted("got s3cr3t-of-mine at https://me:you@host/x?sig=abc&X-Amz=1 end")
+        assert address.redacted("https://me:you@host/x?sig=abc end") == "https://***@host/x end"
+
+
+@pytest.mark.slow
+def test_a_mirror_of_its_own_follows_the_run_and_sends_what_others_left(front, small, tmp_path, monkeypatch):
+    """In its process, as training starts it: the server hangs first, and nobody waits for it."""
+    left = make_run(tmp_path / "runs", name="left behind")
+    with pytest.raises(TrackerError):
+        front.fault = lambda method, path: "500"
+        mirror.send(left, configured())
+    front.fault = lambda method, path: "hang"
+    run = make_run(tmp_path / "runs", epochs=1, state=State.RUNNING, name="live")
+    run.update(**identity(), place=place())
+    assert start_mirror(run, lambda _: None)
+    until(lambda: front.held)
+    # The run goes on and ends while the server has not answered a single call.
+    go_on(run, 3)
+    assert front.held and not small.runs and at_work(run)
+    front.fault = lambda method, path: ""
+
+    def epochs():
+        live = [name for name, each in small.runs.items() if each["tags"]["dfcore.run"] == run.id]
+        return [len(small.steps(name, "loss")) for name in live]
+
+    until(lambda: epochs() == [3])
+    go_on(run, 4)
+    until(lambda: epochs() == [4])
+    run.update(state=State.STOPPED, pid=None)
+    until(lambda: not at_work(run) and not waits(left, configured()))
+    by_name = {each["tags"]["mlflow.runName"]: each for each in small.runs.values()}
+    assert {name: each["info"]["status"] for name, each in by_name.items()} == {
+        "live": "KILLED",
+        "left behind": "FINISHED",
+    }
+    assert small.steps(by_name["live"]["info"]["run_id"], "val_auc") == [1, 2, 3, 4]
+    log = (run.folder / "mlflow.log").read_text()
+    assert "trying again" in log and "all of it is there" in log and f"{left.id}: epochs 1 to 3" in log
+
+
+def test_only_one_process_mirrors_a_run(front, tmp_path):
+    run = make_run(tmp_path / "runs")
+    front.fault = lambda method, path: "hang"
+
+    def send():
+        with pytest.raises(TrackerError):
+            mirror.send(run, configured())
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    until(lambda: front.held)
+    with pytest.raises(InputError, match="being mirrored by another process"):
+        mirror.send(run, configured())
+    front.fault = lambda method, path: "drop"
+    thread.join(30)
+
+
+_COUNT = """
+import sys
+from pathlib import Path
+from dfcore.runs import Run
+from dfcore.trackers import configured, mirror
+mirror.send(Run(Path(sys.argv[1])), configured())
+"""
+
+
+@pytest.mark.slow
+def test_no_other_server_hears_of_it(front, small, tmp_path):
+    """MLflow's client counts its users; every request that is not for the tracker would go through this proxy."""
+    heard: list[str] = []
+
+    def proxy(method, path, body):
+        heard.append(path)
+        return 200, b"{}"
+
+    gossip = Front(proxy)
+    run = make_run(tmp_path / "runs")
+    env = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_CURRENT_TEST")}
+    env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), gossip.address)
+    env |= {"MLFLOW_DISABLE_TELEMETRY": "false"}
+    env |= {"MLFLOW_TRACKING_URI": front.address, "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+    subprocess.run([sys.executable, "-c", _COUNT, str(run.folder)], env=env, cwd=ROOT, check=True, timeout=120)
+    gossip.close()
+    assert small.only_run()["info"]["status"] == "FINISHED" and heard == []
+
+
+def test_doctor_says_where_runs_are_mirrored(front, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "portraits")
+    found = next(tracker_findings())
+    assert found.works and found.detail == f"{front.address}, experiment portraits (from MLFLOW_TRACKING_URI)"
+    monkeypatch.setenv("DFCORE_MLFLOW", "http://127.0.0.1:1")
+    found = next(tracker_findings())
+    assert not found.works and "does not answer" in found.detail and "Runs go on" in found.advice
+    monkeypatch.setenv("DFCORE_MLFLOW", "off")
+    assert "not mirrored" in next(tracker_findings()).detail
