@@ -19,6 +19,7 @@ from dfcore.commands import (
     data,
     doctor,
     evaluate,
+    export,
     faces,
     inspect,
     predict,
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)
+    export.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser
