@@ -69,7 +69,7 @@ def _of_each_square(outputs: Any, heads: int, number: int) -> Any:
     if heads == 1:
         return outputs[:, 0] if units == 1 else outputs[:, 1] - outputs[:, 0]
     own = np.tile(np.eye(heads, dtype=np.float32), (number // heads, 1))
-    chosen = ops.reshape(outputs, (-1, number, heads)) * own.tolist()
+    chosen = ops.reshape(outputs, (-1, number, heads)) * own
     return ops.sum(chosen, axis=-1)
 
 
@@ -83,8 +83,9 @@ def _calibrated(logit: Any, calibration: Calibration) -> Any:
     if len(x) == 1:
         return logit * 0.0 + float(y[0])
     # The sum of what each piece rises up to here, which needs no search.
-    shares = ops.clip((ops.expand_dims(logit, -1) - x[:-1].tolist()) / np.diff(x).tolist(), 0.0, 1.0)
-    return ops.sum(shares * np.diff(y).tolist(), axis=-1) + float(y[0])
+    starts, widths, rises = (part.astype(np.float32) for part in (x[:-1], np.diff(x), np.diff(y)))
+    shares = ops.clip((ops.expand_dims(logit, -1) - starts) / widths, 0.0, 1.0)
+    return ops.sum(shares * rises, axis=-1) + float(y[0])
 
 
 def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
@@ -101,14 +102,14 @@ def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
     replaced = {
         own.CaffeInput: _caffe_input,
         own.MeanStdPooling: _mean_std_pooling,
-        own.LogSpectrum: _log_spectrum_by_products if for_onnx else _log_spectrum,
+        own.LogSpectrum: _log_spectrum,
         own.PositionEmbedding: _position_embedding,
         own.ClassToken: _class_token,
     }
 
     def call(layer: Any, *tensors: Any, **options: Any) -> Any:
         if type(layer) in replaced:
-            return replaced[type(layer)](layer, tensors[0])
+            return replaced[type(layer)](layer, tensors[0], for_onnx)
         if isinstance(layer, keras.layers.Dropout):
             return tensors[0]
         if _is_depthwise(layer):
@@ -120,13 +121,13 @@ def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 
 
-def _caffe_input(_: Any, images: Any) -> Any:
+def _caffe_input(_: Any, images: Any, __: bool) -> Any:
     from keras import ops
 
-    return ops.flip(images, axis=-1) - [103.939, 116.779, 123.68]
+    return ops.flip(images, axis=-1) - np.array([103.939, 116.779, 123.68], np.float32)
 
 
-def _mean_std_pooling(_: Any, maps: Any) -> Any:
+def _mean_std_pooling(_: Any, maps: Any, __: bool) -> Any:
     from keras import ops
 
     mean = ops.mean(maps, axis=(1, 2), keepdims=True)
@@ -134,16 +135,18 @@ def _mean_std_pooling(_: Any, maps: Any) -> Any:
     return ops.concatenate([ops.reshape(mean, (-1, maps.shape[-1])), ops.sqrt(variance + 1e-5)], axis=-1)
 
 
-def _log_spectrum(_: Any, images: Any) -> Any:
+def _log_spectrum(_: Any, images: Any, for_onnx: bool) -> Any:
     from keras import ops
 
+    if for_onnx:
+        return _log_spectrum_by_products(images)
     grey = ops.mean(images, axis=-1)
     grey = grey - ops.mean(grey, axis=(1, 2), keepdims=True)
     real, imaginary = ops.fft2((grey, ops.zeros_like(grey)))
     return _standardised(0.5 * ops.log(real * real + imaginary * imaginary + 1e-3))
 
 
-def _log_spectrum_by_products(_: Any, images: Any) -> Any:
+def _log_spectrum_by_products(images: Any) -> Any:
     """The spectrum by products with matrices of cosines and sines.
 
     In float64: the logarithm amplifies rounding where a frequency is missing from an image, and float32 would change
@@ -161,13 +164,11 @@ def _log_spectrum_by_products(_: Any, images: Any) -> Any:
     return _standardised(ops.cast(spectrum, "float32"))
 
 
-def _waves(side: int) -> tuple[Any, Any]:
+def _waves(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and sines of the discrete Fourier transform of so many values, float64 (side, side)."""
-    from keras import ops
-
     # Modulo the side, so that large products lose no digits.
     angles = 2 * np.pi * (np.outer(np.arange(side), np.arange(side)) % side) / side
-    return ops.convert_to_tensor(np.cos(angles), "float64"), ops.convert_to_tensor(np.sin(angles), "float64")
+    return np.cos(angles), np.sin(angles)
 
 
 def _standardised(spectrum: Any) -> Any:
@@ -181,26 +182,29 @@ def _standardised(spectrum: Any) -> Any:
     return ops.expand_dims((spectrum - mean) / (deviation + 1e-3), -1)
 
 
-def _position_embedding(layer: Any, tokens: Any) -> Any:
-    return _plus(tokens, layer.embedding.numpy()[0], layer.name)
+def _position_embedding(layer: Any, tokens: Any, for_onnx: bool) -> Any:
+    return _plus(tokens, layer.embedding.numpy()[0], layer.name, for_onnx)
 
 
-def _class_token(layer: Any, tokens: Any) -> Any:
+def _class_token(layer: Any, tokens: Any, for_onnx: bool) -> Any:
     from keras import layers
 
     after = layers.ZeroPadding1D((1, 0), name=f"{layer.name}_place")(tokens)
     token = np.zeros(after.shape[1:], np.float32)
     token[0] = layer.token.numpy()[0, 0]
-    return _plus(after, token, layer.name)
+    return _plus(after, token, layer.name, for_onnx)
 
 
-def _plus(tokens: Any, added: np.ndarray, name: str) -> Any:
+def _plus(tokens: Any, added: np.ndarray, name: str, for_onnx: bool) -> Any:
     """Adds an array, (T, D), to tokens, (N, T, D).
 
-    Keras has no layer that adds a weight. Standardising by a mean of -`added` and a variance of 1 does so exactly.
+    Keras has no layer that adds a weight. Standardising by a mean of -`added` and a variance of 1 does so exactly. On
+    the way to ONNX that mean would become an input of the graph; there the array is a constant of it.
     """
     from keras import layers
 
+    if for_onnx:
+        return tokens + added
     layer = layers.Normalization(axis=(1, 2), name=f"{name}_added")
     layer.build(tokens.shape)
     count = layer.get_weights()[2]
