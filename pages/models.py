@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, detectors, dialogs, roles, widgets
+from dashboard import actions, detectors, dialogs, export_view, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -118,6 +118,7 @@ for entry in asked_first(library):
         st.subheader(widgets.plain(entry.title))
         show_card(entry.card, entry.key)
         act(entry)
+        export_view.offer(entry)
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
     promote()
 if os.environ.get("DFCORE_TAKE_IN") == "1":

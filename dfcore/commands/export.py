@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
     add_arch_file(parser)
     parser.add_argument("bundle", metavar="DETECTOR", help=BUNDLE_HELP)
     parser.add_argument("--to", required=True, choices=_FORMATS, help="format of the network")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="new folder for the network and what goes with it")
+    parser.add_argument(
+        "--out", required=True, metavar="FOLDER", help="new folder for the network and what goes with it"
+    )
     parser.add_argument(
         "--quantize",
         choices=("int8",),

@@ -249,9 +249,7 @@ def _with_gelu(layer: Any, x: Any) -> Any:
     from keras import ops
 
     if not isinstance(layer, keras.layers.Activation):
-        linear = type(layer).from_config(
-            layer.get_config() | {"activation": "linear", "name": f"{layer.name}_linear"}
-        )
+        linear = type(layer).from_config(layer.get_config() | {"activation": "linear", "name": f"{layer.name}_linear"})
         linear.build(x.shape)
         linear.set_weights(layer.get_weights())
         x = linear(x)

@@ -63,7 +63,9 @@ def _export(request: dict[str, Any], report: Any) -> dict[str, Any]:
         shown = cost.pictures(
             detector, request["data_root"], report, calibrate=int8 and form.needs_images, measured=measured
         )
-    images = check_images(detector, None if shown is None else shown.pixels[:: max(1, len(shown.pixels) // cost.CHECKED)])
+    images = check_images(
+        detector, None if shown is None else shown.pixels[:: max(1, len(shown.pixels) // cost.CHECKED)]
+    )
     report(f"Converting to {form.title}", 0, 0)
     calibrating = shown.calibrating if int8 and shown is not None else None
     files = _written(form, detector, folder, calibrating, images, report)
