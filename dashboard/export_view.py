@@ -30,8 +30,8 @@ def offer(entry: Entry) -> None:
 @error_reporting.fragment()
 def _form(entry: Entry) -> None:
     st.markdown(
-        "The network with its calibration, for programs that have no dfcore. Its scores are compared with those of this "
-        "detector before you get it. **What the detector refuses as unlike its training images is not part of it.**"
+        "The network with its calibration, for programs that have no dfcore. Its scores are compared with this "
+        "detector's before you get it. **What the detector refuses as unlike its training images is not part of it.**"
     )
     left, middle, right = st.columns(3)
     to = left.selectbox(
@@ -69,8 +69,8 @@ def _name(entry: Entry, to: str, bits: str) -> str:
 def _tell(entry: Entry, made: Exported, archive: Path) -> None:
     form = FORMATS[made.format]
     text = (
-        f"Exported to {form.title}, {made.bytes / 1e6:.1f} MB. On {made.check.images} check images its scores differ by "
-        f"up to {made.check.difference:.2g} from the detector's."
+        f"Exported to {form.title}, {made.bytes / 1e6:.1f} MB. On {made.check.images} check images its scores differ "
+        f"by up to {made.check.difference:.2g} from the detector's."
     )
     if made.files:
         text += f" It takes JPEG and PNG files too; scores of files differ by up to {made.files['difference']:.2g}."

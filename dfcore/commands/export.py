@@ -18,9 +18,7 @@ def add(commands: Any) -> None:
     add_arch_file(parser)
     parser.add_argument("bundle", metavar="DETECTOR", help=BUNDLE_HELP)
     parser.add_argument("--to", required=True, choices=_FORMATS, help="format of the network")
-    parser.add_argument(
-        "--out", required=True, metavar="FOLDER", help="new folder for the network and what goes with it"
-    )
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="new folder for the network")
     parser.add_argument(
         "--quantize",
         choices=("int8",),
@@ -30,8 +28,7 @@ def add(commands: Any) -> None:
         "--data-root",
         "--data_root",
         metavar="ROOT",
-        help="the data set that it was trained on, for --quantize and for pictures among the check images (default: that "
-        "of the run)",
+        help="the data set that it was trained on: for --quantize, and for pictures to check on (default: the run's)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Detectors in the formats of other runtimes: converted in a process of their own, checked, with what goes with them."""
+"""Detectors in the formats of other runtimes: converted in a process of their own, and checked."""
 
 from dfcore.export.export import Exported, export
 from dfcore.export.formats import FORMATS, INT8, Format

@@ -72,7 +72,7 @@ def compared(
     worst: Any = np.max([found.difference, found.uncalibrated])
     if not np.isfinite(worst) or (exact and not worst < LIMIT):
         raise BundleError(
-            f"The exported network was refused: on {found.images} check images its scores differ from the detector's by "
-            f"up to {worst:.2g}. Expected less than {LIMIT:g}. The converter wrote another network than this one."
+            f"The exported network was refused: on {found.images} check images its scores differ from the detector's "
+            f"by up to {worst:.2g}. Expected less than {LIMIT:g}. The converter wrote another network than this one."
         )
     return found

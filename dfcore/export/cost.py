@@ -85,8 +85,8 @@ class Cost:
 
         return (
             f"8 bits, on {self.real + self.fake:,} images of {self.split} of {self.dataset}: "
-            f"{'; '.join(both(name) for name in titles)}; scores change by {self.mean_difference:.2g} on average and up "
-            f"to {self.largest_difference:.2g}, and {self.changed:.1%} of the verdicts change"
+            f"{'; '.join(both(name) for name in titles)}; scores change by {self.mean_difference:.2g} on average and "
+            f"up to {self.largest_difference:.2g}, and {self.changed:.1%} of the verdicts change"
         )
 
 
@@ -109,8 +109,8 @@ def pictures(detector: Detector, root: str | Path, report: Report, *, calibrate:
     held = _drawn(rows[rows.split == VALIDATION], measured)
     if set(held.label.astype(int)) != {REAL, FAKE}:
         raise DatasetError(
-            f"Expected real and fake images in the {VALIDATION} split of {dataset.name}, which {detector.card.title} was "
-            f"trained on. Received: {len(held)} images of {held.label.nunique()} classes. Give its data set with "
+            f"Expected real and fake images in the {VALIDATION} split of {dataset.name}, which {detector.card.title} "
+            f"was trained on. Received: {len(held)} images of {held.label.nunique()} classes. Give its data set with "
             "--data-root."
         )
     learned = rows[rows.split == TRAIN]

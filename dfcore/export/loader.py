@@ -21,7 +21,8 @@ def prepared(path):
     (w, h), n = image.size, {size}
     {sides}
     boxes = [{boxes}]
-    return np.stack([np.asarray(image.convert("RGB").crop(box).resize((n, n), Image.Resampling.BILINEAR)) for box in boxes])
+    cut = [image.convert("RGB").crop(box).resize((n, n), Image.Resampling.BILINEAR) for box in boxes]
+    return np.stack([np.asarray(square) for square in cut])
 def judged(path): return float(run(prepared(path){batch})[0])
 """
 _TAIL = """\

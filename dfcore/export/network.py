@@ -1,11 +1,11 @@
 """A detector as one network of Keras's own layers, from pixels to the calibrated score: what every format is made of.
 
 It takes what `PreprocessSpec.apply` returns, uint8, and contains all that follows: scaling, the mirror image of
-`tta_flip`, the mean over views, the choice among two outputs or the heads of views, and the calibration. So whoever runs
+`tta_flip`, the mean over views, the choice among two outputs or the heads of views, and the calibration. Whoever runs
 an exported file has to prepare pixels and compare a score with thresholds, and nothing else.
 
-Layers of our own are replaced by operations and layers of Keras that compute the same, so that a file needs no `dfcore`;
-so are convolutions with a group for each channel, which the way to ONNX gets wrong. ONNX needs two more: the exact GELU
+Layers of our own are replaced by operations and layers of Keras that compute the same: a file needs no `dfcore`. So
+are convolutions with a group for each channel, which the way to ONNX gets wrong. ONNX needs two more: the exact GELU
 written out, and the Fourier transform as products with matrices.
 """
 

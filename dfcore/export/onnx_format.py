@@ -62,8 +62,8 @@ def _require_known(model: Any) -> None:
             unknown.add(node.op_type)
     if unknown:
         raise BundleError(
-            f"ONNX has no operation for {printable(', '.join(sorted(unknown)))[:200]} of TensorFlow, which this network "
-            "needs."
+            f"ONNX has no operation for {printable(', '.join(sorted(unknown)))[:200]} of TensorFlow, which this "
+            "network needs."
         )
 
 
