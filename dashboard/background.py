@@ -178,6 +178,11 @@ def neutralise_key(root: Path) -> str:
     return f"neutralise {root}"
 
 
+def export_key(folder: Path) -> str:
+    """Key of the background work that exports a detector for another runtime."""
+    return f"export {folder}"
+
+
 def again_key(case: int | None, who: str) -> str:
     """Key of the background work that judges pictures of a case, or all, again for somebody."""
     return f"again {case} {who}"

@@ -19,6 +19,7 @@ from dfcore.commands import (
     data,
     doctor,
     evaluate,
+    export,
     faces,
     hub,
     inspect,
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     recalibrate.add(commands)
     adapt.add(commands)
     tensorboard.add(commands)
+    export.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser

@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, background, detectors, dialogs, hub_view, roles, widgets
+from dashboard import actions, background, detectors, dialogs, export_view, hub_view, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -121,6 +121,7 @@ for entry in asked_first(library):
         hub_view.origin(entry)
         show_card(entry.card, entry.key)
         act(entry)
+        export_view.offer(entry)
 with st.expander("Promote a run", expanded=not library, icon=":material/upload:"):
     promote()
 if os.environ.get("DFCORE_TAKE_IN") == "1":

@@ -98,7 +98,7 @@ def convert(
     if layer is not None:
         outputs[MAPS] = model.get_layer(layer).output
     try:
-        _mend_converter()
+        mend_converter()
         converted = ov.convert_model(keras.Model(model.inputs, outputs))
         converted.reshape([2 if tta_flip else 1, size, size, 3])
         steps = ov.preprocess.PrePostProcessor(converted)
@@ -342,7 +342,7 @@ def _check(model: Any) -> None:
             raise BundleError(f"A graph with unexpected shapes: evidence of {evidence}")
 
 
-def _mend_converter() -> None:
+def mend_converter() -> None:
     """Lets OpenVINO 2026.4 convert on Python 3.13, where its `exec("del tensorflow")` is a NameError (PEP 667)."""
     if sys.version_info >= (3, 13):
         from openvino.frontend.tensorflow import utils

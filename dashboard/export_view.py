@@ -1,0 +1,93 @@
+"""Exports a detector for another runtime: the form, the work in the background, and the archive to take."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import actions, audit_work, background, error_reporting, roles, widgets
+from dashboard.detectors import Entry
+from dashboard.roles import Role
+from dfcore.datasets.registry import registered
+from dfcore.export import FORMATS, INT8, Exported
+
+_EXACT, _ROUNDED = "32 bits", "8 bits"
+
+
+def offer(entry: Entry) -> None:
+    """Offers to export a detector; shows the work under way, or what came of it."""
+    key = background.export_key(entry.folder)
+    task = background.find(key)
+    if task is not None and not task.running and task.result is not None:
+        _tell(entry, *task.result)
+        return
+    if audit_work.watch(key, kept="Nothing of it is kept."):
+        return
+    if place := widgets.folded("Export for another runtime", f"export_{entry.key}", icon=":material/output:"):
+        with place, widgets.errors():
+            _form(entry)
+
+
+@error_reporting.fragment()
+def _form(entry: Entry) -> None:
+    st.markdown(
+        "The network with its calibration, for programs that have no dfcore. Its scores are compared with this "
+        "detector's before you get it. **What the detector refuses as unlike its training images is not part of it.**"
+    )
+    left, middle, right = st.columns(3)
+    to = left.selectbox(
+        "Format", list(FORMATS), format_func=lambda name: FORMATS[name].title, key=f"export_to_{entry.key}",
+        help=" ".join(f"**{form.title}**: {form.summary}" for form in FORMATS.values()),
+    )  # fmt: skip
+    form = FORMATS[to]
+    bits = middle.selectbox(
+        "Precision", [_EXACT, *([_ROUNDED] if form.int8 else [])], key=f"export_bits_{entry.key}_{to}",
+        help="8 bits make the file a quarter as large and change scores; what that costs is measured on the data set.",
+    )  # fmt: skip
+    roots = registered()
+    root = right.selectbox(
+        "Data set that it was trained on", roots, index=None, format_func=lambda path: path.name,
+        placeholder="that of its run" if entry.run else "none", key=f"export_root_{entry.key}",
+        help="8 bits need it. In 32 bits its pictures are among those that scores are compared on.",
+    )  # fmt: skip
+    if bits == _ROUNDED:
+        st.caption(f"{form.title} in 8 bits: {form.int8}.")
+    if st.button(
+        "Export", type="primary", icon=":material/output:", key=f"export_start_{entry.key}",
+        disabled=not roles.may(Role.TRAINER), help="Takes a minute or more. Requires the role of trainer.",
+    ):  # fmt: skip
+        with widgets.errors():
+            actions.start_export(
+                entry.folder, to, _name(entry, to, bits), quantize=INT8 if bits == _ROUNDED else None, data_root=root
+            )
+            st.rerun()
+
+
+def _name(entry: Entry, to: str, bits: str) -> str:
+    return f"{entry.key.removeprefix('run:')}-{to}{'-int8' if bits == _ROUNDED else ''}"
+
+
+def _tell(entry: Entry, made: Exported, archive: Path) -> None:
+    form = FORMATS[made.format]
+    text = (
+        f"Exported to {form.title}, {made.bytes / 1e6:.1f} MB. On {made.check.images} check images its scores differ "
+        f"by up to {made.check.difference:.2g} from the detector's."
+    )
+    if made.files:
+        text += f" It takes JPEG and PNG files too; scores of files differ by up to {made.files['difference']:.2g}."
+    with st.container(border=True):
+        st.success(widgets.plain(text), icon=":material/output:")
+        if made.cost:
+            st.info(widgets.plain(f"{made.cost.in_words()}."), icon=":material/compress:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if archive.is_file():
+                st.download_button(
+                    "Take the archive", archive.read_bytes, archive.name, "application/zip", on_click="ignore",
+                    icon=":material/download:", key=f"export_take_{entry.key}", type="primary",
+                    disabled=not roles.may(Role.TRAINER),
+                    help="The network, preprocessing.json with all that goes with it, and an example that loads it.",
+                )  # fmt: skip
+            if st.button("Done", key=f"export_done_{entry.key}", help="Puts this away. The archive is kept for a day."):
+                background.drop(background.export_key(entry.folder))
+                st.rerun()
+        with st.expander("How to load it without dfcore", icon=":material/code:"):
+            st.code(made.example, language="python")

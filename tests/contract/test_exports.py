@@ -1,0 +1,236 @@
+"""Exports: each network in each format scores as its detector does or is refused, and runs without dfcore."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from dfcore import export as exports
+from dfcore.cli import main
+from dfcore.confidence import Calibration, DecisionThresholds
+from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.card import Preprocess
+from dfcore.detectors.detector import Detector
+from dfcore.engines import KerasEngine
+from dfcore.errors import BundleError, DfcoreError, InputError
+from dfcore.exchange.optimize import LIMIT, patterns
+from dfcore.export import FORMATS
+from dfcore.export.check import compared
+from dfcore.utils.files import sha256_file
+from tests.conftest import make_card
+from tests.contract.networks import SIZE, lively
+
+PLATT = Calibration(method="platt", slope=0.7, offset=0.1, images=9)
+STEPS = Calibration(method="isotonic", knots=[(-3.0, 0.01), (-1.0, 0.2), (0.5, 0.6), (2.0, 0.97)], images=9)
+# What a converter cannot do, and what it says: the Fourier transform.
+REFUSED = {("spectral_cnn", "litert"), ("spectral_cnn", "openvino")}
+# On flat images the logarithm of its spectrum amplifies rounding, which may differ by more than the limit.
+DOUBTFUL = {("spectral_cnn", "onnx")}
+
+
+def card_of(name: str, **changes: Any):
+    views = changes.pop("views", ())
+    size = Preprocess(size=SIZE, resize="fit_crop", views=views)
+    return make_card(**{"arch": name, "preprocess": size, "calibration": PLATT} | changes)
+
+
+def difference(form: str, model: Any, card: Any, folder: Path) -> float:
+    """Largest difference of scores between an exported network and Keras."""
+    views = len(card.spec.view_titles)
+    pixels = patterns(card.spec.size, None, views)
+    logits = KerasEngine(model, tta_flip=card.tta_flip, views=views, loss=card.loss).logits(pixels)
+    expected = card.calibration.apply(logits)
+    assert np.ptp(expected) > 0.2, "answers that are all alike show nothing"
+    FORMATS[form].write(model, card, folder, None, False)
+    scores, found = FORMATS[form].run(folder)(pixels)
+    assert scores.shape == found.shape == logits.shape
+    return float(np.abs(scores - expected).max())
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lively("cnn", heads=3)
+
+
+@pytest.fixture(scope="module")
+def bundle(network, tmp_path_factory) -> Path:
+    """A detector with three views, each with a head of its own, mirror images and a calibration in steps."""
+    folder = tmp_path_factory.mktemp("exported") / "views"
+    thresholds = DecisionThresholds(real_below=0.3, fake_from=0.7)
+    card = card_of(
+        "cnn", views=("native", "native_br"), tta_flip=True, calibration=STEPS, decision_thresholds=thresholds
+    )  # fmt: skip
+    write_bundle(folder, network, card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> list[Path]:
+    """Files of several sizes and kinds: one that EXIF turns, and one with transparency."""
+    folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(5)
+    made = []
+    for number, (width, height) in enumerate(((90, 61), (40, 130), (20, 25))):
+        coarse = random.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+        image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        made += [folder / f"{number}.jpg", folder / f"{number}.png"]
+        turned = Image.Exif()
+        turned[0x0112] = 6
+        image.save(made[-2], exif=turned)
+        image.putalpha(image.convert("L"))
+        image.save(made[-1])
+    return made
+
+
+# === Every architecture, every format ===
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "litert", "openvino"])
+def test_what_a_converter_writes_scores_as_keras_does(name, form, tmp_path):
+    """SavedModel and Keras run the same operations; benchmarks/exports.py has the table of all."""
+    if name == "clip_vit_b16":
+        pytest.skip("its 86 million weights are in the table of benchmarks/exports.py")
+    model, card = lively(name), card_of(name)
+    if (name, form) in REFUSED:
+        with pytest.raises(BundleError, match=r"has no operation for .*FFT2D|cannot represent .*FFT2D"):
+            FORMATS[form].write(model, card, tmp_path, None, False)
+    elif (name, form) in DOUBTFUL:
+        assert difference(form, model, card, tmp_path) < 10 * LIMIT
+    else:
+        assert difference(form, model, card, tmp_path) < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["savedmodel", "keras"])
+@pytest.mark.parametrize("arch", ["cnn", "vit", "spectral_cnn", "mobilenetv2_multiscale"])
+def test_layers_of_our_own_are_replaced_by_what_computes_the_same(arch, form, tmp_path):
+    assert difference(form, lively(arch), card_of(arch), tmp_path) < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_two_outputs_become_one_score(form, tmp_path):
+    assert difference(form, lively("cnn", loss="categorical"), card_of("cnn", loss="categorical"), tmp_path) < LIMIT
+
+
+# === An export ===
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_judges_files_in_a_process_without_dfcore(form, bundle, pictures, tmp_path):
+    made = exports.export(bundle, form, tmp_path / "out")
+    about = json.loads((made.folder / "preprocessing.json").read_text())
+    assert about["check"]["difference"] < LIMIT
+    assert about["quantisation"] is None
+    assert "OUT-OF-DISTRIBUTION DETECTION IS NOT PART" in about["not_exported"][0]
+    for name, entry in about["files"].items():
+        assert sha256_file(made.folder / name) == entry["sha256"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}, "nothing else is left"
+    code = (
+        "import runpy, sys; sys.modules['dfcore'] = None; sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-I", "-c", code, str(made.folder / "load_example.py"), *map(str, pictures)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    verdicts = Detector.load(bundle, "keras").predict(pictures)
+    assert [row["file"] for row in rows] == [str(path) for path in pictures]
+    np.testing.assert_allclose([row["score"] for row in rows], [v.score for v in verdicts], atol=LIMIT, rtol=0)
+    from dfcore.confidence import FINDINGS
+
+    assert [row["says"] for row in rows] == [FINDINGS[verdict.finding] for verdict in verdicts]
+    if form == "savedmodel":
+        assert made.files is not None and made.files["difference"] < LIMIT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["litert", "openvino"])
+def test_8_bits_come_with_what_they_cost_on_validation(form, small_dataset, tmp_path):
+    write_bundle(tmp_path / "plain", lively("cnn"), card_of("cnn"))
+    made = exports.export(tmp_path / "plain", form, tmp_path / "out", quantize="int8", data_root=small_dataset)
+    cost = json.loads((made.folder / "preprocessing.json").read_text())["quantisation"]
+    assert (cost["real"], cost["fake"], cost["split"], cost["bits"]) == (12, 12, "validation", 8)
+    assert cost["calibrated_on"] == ("24 images of train" if form == "litert" else "")
+    assert 0 < cost["mean_difference"] <= cost["largest_difference"] < 0.3, "rounded, and still the same network"
+    assert abs(cost["before"]["roc_auc"] - cost["after"]["roc_auc"]) < 0.2
+    weights = sum(path.stat().st_size for path in made.folder.glob("model.*"))
+    assert weights < 0.4 * (tmp_path / "plain" / "model.keras").stat().st_size
+
+
+# === What goes wrong ===
+
+
+@pytest.mark.slow
+def test_what_a_format_cannot_represent_is_refused_and_leaves_nothing(tmp_path, capsys):
+    write_bundle(tmp_path / "spectral", lively("spectral_cnn"), card_of("spectral_cnn"))
+    out = tmp_path / "to" / "out"
+    assert main(["export", str(tmp_path / "spectral"), "--to", "litert", "--out", str(out)]) == 2
+    assert "LiteRT has no operation for Complex, FFT2D, Roll of TensorFlow" in capsys.readouterr().err
+    assert not list(out.parent.iterdir())
+
+
+@pytest.mark.slow
+def test_whoever_stops_an_export_finds_nothing_of_it_and_no_process(bundle, tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(title: str, *_: int) -> None:
+        if title.startswith("Converting"):
+            raise StopError
+
+    with pytest.raises(StopError):
+        exports.export(bundle, "keras", tmp_path / "out", progress=stop)
+    assert not list(tmp_path.iterdir())
+    assert not [each for each in psutil.Process().children() if "dfcore.export.worker" in each.cmdline()]
+
+
+def test_a_converter_that_dies_is_told_with_its_last_words(bundle, tmp_path, monkeypatch):
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'terminate called' >&2\nkill -11 $$\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(DfcoreError, match=r"ended with code -11\. Its last line: terminate called"):
+        exports.export(bundle, "keras", tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"python"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"to": "coreml"}, "Expected one of the formats savedmodel, onnx"),
+        ({"quantize": "int8"}, "ONNX is exported in 32 bits only. Expected --quantize int8 with litert, openvino"),
+        ({"to": "litert", "quantize": "int4"}, "Expected --quantize int8"),
+        ({"to": "litert", "quantize": "int8"}, "Expected --data-root ROOT"),
+        ({"out": "."}, "exists. Expected a new folder"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_converted(options, message, bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", pytest.fail)
+    with pytest.raises(InputError, match=message):
+        exports.export(bundle, **{"to": "onnx", "out": tmp_path / "out"} | options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda scores, logits: (scores + 2 * LIMIT, logits), r"differ from the detector's by up to 0\.0002"),
+        (lambda scores, logits: (scores, logits + 0.1), "differ from the detector's"),
+        (lambda scores, logits: (scores * np.nan, logits), "by up to nan"),
+        (lambda scores, logits: (scores[1:], logits), "wrong outputs"),
+    ],
+)
+def test_another_network_than_the_detectors_is_refused(change, message, bundle):
+    detector = Detector.load(bundle, "keras")
+    logits = np.linspace(-3, 3, 9)
+    scores = detector.card.calibration.apply(logits)
+    assert compared(detector, logits, (scores, logits), 0, exact=True).difference == 0
+    with pytest.raises(BundleError, match=message):
+        compared(detector, logits, change(scores, logits), 0, exact=True)
