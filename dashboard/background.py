@@ -171,6 +171,9 @@ def neutralise_key(root: Path) -> str:
     return f"neutralise {root}"
 
 
+ADOPT_KEY = "adopt"  # Of the background work that makes a detector of a model from elsewhere.
+
+
 def again_key(case: int | None, who: str) -> str:
     """Key of the background work that judges pictures of a case, or all, again for somebody."""
     return f"again {case} {who}"

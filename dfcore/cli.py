@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dfcore import __version__, compat
 from dfcore.commands import (
     adapt,
+    adopt,
     app,
     cache,
     cases,
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     cases.add(commands.add_parser("cases", help="what was judged and what people said of it: search, verify, keep"))
     recalibrate.add(commands)
     adapt.add(commands)
+    adopt.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser

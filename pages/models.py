@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, detectors, dialogs, roles, widgets
+from dashboard import actions, adopt_view, detectors, dialogs, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -123,3 +123,5 @@ with st.expander("Promote a run", expanded=not library, icon=":material/upload:"
 if os.environ.get("DFCORE_TAKE_IN") == "1":
     with st.expander("Import a detector", icon=":material/upload_file:"):
         take_in()
+    with st.expander("Import a Keras model", expanded=adopt_view.under_way(), icon=":material/input:"):
+        adopt_view.offer()

@@ -5,8 +5,3 @@ by an allow-list (`layers`) into a flat list of steps (`graph`), its weights by 
 never sees the file: the network is built anew from those steps (`build`), measured on labelled images under every
 preprocessing that it may have been trained with (`check`), and finished as any detector is (`adopt`).
 """
-
-from dfcore.foreign.ranges import RANGES
-from dfcore.foreign.read import Network, read_network
-
-__all__ = ["RANGES", "Network", "read_network"]

@@ -1,8 +1,8 @@
 """The process that reads a stranger's model file: `python -m dfcore.foreign.child FILE OUT_JSON OUT_WEIGHTS`.
 
-Its libraries for ZIP and HDF5 may have weaknesses that a malicious file reaches. So it gets no secrets, little memory and
-time, and opens the file and its two outputs first: from then on it can open nothing, neither files nor sockets. What it
-writes is plain data, which is checked again by whoever reads it.
+Its libraries for ZIP and HDF5 may have weaknesses that a malicious file reaches. So it gets no secrets, little memory
+and time, and opens the file and its two outputs first: from then on it can open nothing, neither files nor sockets.
+What it writes is plain data, which is checked again by whoever reads it.
 """
 
 import io

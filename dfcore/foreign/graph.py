@@ -220,8 +220,8 @@ def _without_end(flat: Flat) -> Flat:
             continue
         require(
             last in ("sigmoid", "softmax") and end == "linear",
-            f"it ends in the activation {last if end == 'linear' else f'{last} before {end}'}. Expected sigmoid for one "
-            "output, softmax for two, or none for logits",
+            f"it ends in the activation {last if end == 'linear' else f'{last} before {end}'}. Expected sigmoid for "
+            "one output, softmax for two, or none for logits",
         )
         end = last
         if step.kind == "Dense":

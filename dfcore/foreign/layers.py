@@ -91,17 +91,18 @@ _UNSUPPORTED: dict[str, Callable[[Any], bool]] = {
     "return_attention_scores": bool,
 }
 # Layers that change nothing when a network judges: they act in training alone.
-IDLE = frozenset(
-    """ActivityRegularization AlphaDropout AugMix CutMix Dropout GaussianDropout GaussianNoise Identity MixUp RandAugment
-    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomElasticTransform RandomErasing
-    RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
-    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
-    RandomZoom SpatialDropout1D SpatialDropout2D StochasticDepth""".split()
-)
+IDLE = frozenset({
+    "ActivityRegularization", "AlphaDropout", "AugMix", "CutMix", "Dropout", "GaussianDropout", "GaussianNoise",
+    "Identity", "MixUp", "RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
+    "RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur",
+    "RandomGrayscale", "RandomHeight", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
+    "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomWidth",
+    "RandomZoom", "SpatialDropout1D", "SpatialDropout2D", "StochasticDepth",
+})  # fmt: skip
 # What people are told of layers that are refused by name.
 _ADVICE = {
-    "Lambda": "is code of its author's, which is never run. Use Keras's own layers instead (Rescaling for scaling), and "
-    "save the model again",
+    "Lambda": "is code of its author's, which is never run. Use Keras's own layers instead (Rescaling for scaling), "
+    "and save the model again",
     "TFSMLayer": "runs a TensorFlow SavedModel, a program, which is never run",
     "TorchModuleWrapper": "runs a pickled PyTorch module, which is code",
     "TensorFlowOpLayer": "runs an operation of TensorFlow by its name. Use Keras's own layers instead",

@@ -76,8 +76,8 @@ def add(work: "_Flattener", layer: dict[str, Any], call: Call, values: "list[Val
 
 def _scaling(kind: str, number: np.ndarray, first: bool, name: str) -> dict[str, Any]:
     """The scaling that an operation with a constant is; `first` tells that the tensor comes first."""
-    require(kind != "Divide" and kind != "TrueDivide" or (first and bool(number.all())), _unknown(name, kind))
     if kind in ("Divide", "TrueDivide"):
+        require(first and bool(number.all()), _unknown(name, kind))
         scale, offset = 1 / number, np.zeros_like(number)
     elif kind == "Multiply":
         scale, offset = number, np.zeros_like(number)
