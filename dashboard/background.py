@@ -12,8 +12,8 @@ from dashboard import error_reporting, inference_queue
 from dfcore.errors import BusyError, DfcoreError
 
 _KEPT = 32
-# Key of the work that fetches a detector from elsewhere.
-FETCH_DETECTOR = "fetch detector"
+# Keys of the work that fetches a detector from elsewhere, and that makes one of a model from elsewhere.
+FETCH_DETECTOR, ADOPT_KEY = "fetch detector", "adopt"
 
 
 class StoppedError(Exception):

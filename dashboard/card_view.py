@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import abstention, error_reporting, widgets
+from dashboard import abstention, adopt_view, error_reporting, widgets
 from dfcore import figures
 from dfcore.confidence import FINDINGS
 from dfcore.detectors.card import Card
@@ -45,6 +45,8 @@ def show_card(card: Card, key: str) -> None:
             "learned from, before and after; the new source first"
         )
         widgets.table(card.adapted.shown(), "Metrics by source, before and after adapting")
+    if card.adopted and card.adopted.check:
+        adopt_view.show_check(card.adopted.check, card.adopted.images, place=f"check_{key}")
     if card.robustness:
         _show_robustness(card, key)
     if card.measured:
@@ -96,7 +98,7 @@ def _show_whole(card: Card, key: str) -> None:
         "Training images": _training_images(card),
         "Listed images": _listed(card),
         "Engine": _engine(card),
-        "Trained on": f"{training.dataset}, {training.layout}",
+        "Trained on": "unknown: it was made elsewhere" if card.adopted else f"{training.dataset}, {training.layout}",
         "Adapted": _adapted(card),
         "Images": "; ".join(f"{split}: {n['real']} real, {n['fake']} fake" for split, n in training.counts.items()),
         "Excluded images": str(training.excluded),
@@ -106,6 +108,9 @@ def _show_whole(card: Card, key: str) -> None:
         "SHA-256 of the model": card.model_sha256,
         "Created with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
+    if card.adopted:
+        rows["Adopted"] = str(card.adopted)
+        rows["Calibrated on"] = f"{training.dataset}, {training.layout}"
     if training.self_made:
         rows["Self-made fakes"] = training.self_made
     if whole := widgets.folded("Full card", f"card_{key}"):

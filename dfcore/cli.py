@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dfcore import __version__, compat
 from dfcore.commands import (
     adapt,
+    adopt,
     app,
     cache,
     cases,
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     adapt.add(commands)
     tensorboard.add(commands)
     export.add(commands)
+    adopt.add(commands)
     app.add(commands)
     doctor.add(commands)
     return parser

@@ -53,6 +53,9 @@ OPTIONS = {
     "--whole_epochs": "--full-image-epochs",
 }
 
+# Options of newer commands that had another meaning in older ones.
+NEW_OPTIONS = {"adopt": ("--insist",)}
+
 
 def rename_keys(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Returns a copy with old keys renamed; where both are present, the current key wins."""
@@ -123,7 +126,7 @@ def arguments(given: list[str]) -> tuple[list[str], list[str]]:
     for position, argument in enumerate(given):
         option, equals, value = argument.partition("=")
         new = OPTIONS.get(option) or (COMMANDS.get(argument) if position == 0 else None)
-        if new:
+        if new and option not in NEW_OPTIONS.get(given[0], ()):
             hints.append(f"'{option}' is now '{new}'; the old name will be removed in the next version.")
             argument = new + equals + value
         result.append(argument)

@@ -4,7 +4,7 @@ import os
 
 import streamlit as st
 
-from dashboard import actions, background, detectors, dialogs, export_view, hub_view, roles, widgets
+from dashboard import actions, adopt_view, background, detectors, dialogs, export_view, hub_view, roles, widgets
 from dashboard.card_view import show_card
 from dashboard.navigation import go, require_front_door
 from dashboard.roles import Role
@@ -130,3 +130,5 @@ if os.environ.get("DFCORE_TAKE_IN") == "1":
     at_work = background.find(background.FETCH_DETECTOR) is not None
     with st.expander("Fetch from the Hugging Face Hub", expanded=at_work, icon=":material/cloud_download:"):
         hub_view.fetch()
+    with st.expander("Import a Keras model", expanded=adopt_view.under_way(), icon=":material/input:"):
+        adopt_view.offer()

@@ -50,6 +50,19 @@ class CaffeInput(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="dfcore")
+class ReverseChannels(keras.layers.Layer):
+    """RGB to BGR, for networks that learned from images as OpenCV reads them; (N, H, W, 3) to the same."""
+
+    def call(self, images):
+        """Reverses the channels."""
+        return ops.flip(images, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Unchanged."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="dfcore")
 class MeanStdPooling(keras.layers.Layer):
     """Mean and standard deviation of each channel over the image; (N, H, W, C) to (N, 2C)."""
 

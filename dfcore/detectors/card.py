@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dfcore import compat
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, Gate, Words
+from dfcore.detectors.origin import Adopted
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
 
@@ -286,6 +287,7 @@ class Card(_Part):
     subject: Subject | None = None
     replay: ReplayRecord | None = None
     adapted: Adaptation | None = None
+    adopted: Adopted | None = None
     tower: TowerRecord | None = None
     openvino: OpenVINORecord | None = None
     cam_layer: str

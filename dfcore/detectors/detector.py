@@ -342,7 +342,7 @@ def _load_model(folder: Path, card: Card) -> "keras.Model":
     try:
         check_model(folder / MODEL)
     except BundleError as error:
-        if card.arch in architectures.names():
+        if card.adopted is not None or card.arch in architectures.names():
             raise
         raise BundleError(
             f"{folder}: its architecture {card.arch!r} is not registered here. Install the package that brings it, or "

@@ -11,13 +11,14 @@ CVE-2025-9906, CVE-2025-12058, CVE-2025-12060), and Keras's own `keras/src/savin
 """
 
 import io
-import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dfcore import architectures, compat
+from dfcore.detectors.untrusted import Refused, check_group, parse_object, require
 from dfcore.errors import ArchiveError, BundleError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.texts import printable
@@ -31,18 +32,20 @@ _FEW, _MAX_NORMALIZATION = 16, 4 * 2**20
 # Maximum elements per image: in one tensor (256 MB), and in all tensors together.
 _MAX_ELEMENTS, _MAX_ALL_ELEMENTS = 64 * 2**20, 2**30
 _MAX_PARAMETERS = 128 * 2**20
-_MAX_DATASETS, _MAX_GROUPS_DEEP = 20_000, 50
 
 # Objects that our architectures use: (module, class, registered name).
-_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling", "ClassToken")
+_OURS = ("CaffeInput", "LogSpectrum", "PositionEmbedding", "MeanStdPooling", "ClassToken", "ReverseChannels")
 _LAYERS = """Activation Add BatchNormalization Concatenate Conv2D Dense DepthwiseConv2D Dropout Flatten
     GlobalAveragePooling2D GlobalMaxPooling2D InputLayer LayerNormalization MaxPooling2D AveragePooling2D
     MultiHeadAttention Multiply Normalization ReLU Rescaling Reshape SeparableConv2D ZeroPadding2D Cropping1D
     UnitNormalization"""
+# Further layers of Keras that hold no code, of networks made elsewhere, see `dfcore.foreign`.
+_ADOPTED = """Average Conv1D Conv2DTranspose Cropping2D ELU GlobalAveragePooling1D GlobalMaxPooling1D
+    GroupNormalization LeakyReLU Maximum Minimum PReLU Permute Resizing Softmax Subtract UpSampling2D"""
 _INITIALIZERS = """GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones RandomNormal
     RandomUniform TruncatedNormal VarianceScaling Zeros"""
 _ALLOWED = frozenset(
-    {("keras.layers", name, None) for name in _LAYERS.split()}
+    {("keras.layers", name, None) for name in (*_LAYERS.split(), *_ADOPTED.split())}
     | {("keras.initializers", name, None) for name in _INITIALIZERS.split()}
     | {("dfcore.architectures.layers", name, f"dfcore>{name}") for name in (*_OURS, *compat.LAYERS)}
     | {
@@ -55,9 +58,9 @@ _ALLOWED = frozenset(
 )
 _TENSOR = "__keras_tensor__"
 _NAMING = ("class_name", "module", "registered_name")
-_ACTIVATIONS = {
-    "elu", "gelu", "hard_sigmoid", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "swish", "tanh",
+ACTIVATIONS = {
+    "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "linear", "log_sigmoid",
+    "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
 }  # fmt: skip
 _DTYPES = {"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "uint8", "int32"}
 # Keys under which Keras looks up text as the name of an object; in our models the value is an object or None.
@@ -75,37 +78,19 @@ def check_model(path: Path) -> None:
     """
     try:
         members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
-        _require(set(members) == set(_MEMBERS), f"expected the members {', '.join(sorted(_MEMBERS))}")
-        _check_version(_json(members["metadata.json"], "metadata.json"))
-        config = _json(members["config.json"], "config.json")
+        require(set(members) == set(_MEMBERS), f"expected the members {', '.join(sorted(_MEMBERS))}")
+        _check_version(parse_object(members["metadata.json"], "metadata.json"))
+        config = parse_object(members["config.json"], "config.json")
         _check_config(config)
         _check_weights(members["model.weights.h5"])
-        _check_sizes(config)
+        check_sizes(lambda: _deserialized(config))
     except ArchiveError as error:
         raise BundleError(f"{path} is refused: {printable(error)}") from None
-    except _Refused as error:
+    except Refused as error:
         raise BundleError(f"{path} is refused: {printable(error)}.") from None
 
 
-class _Refused(Exception):  # noqa: N818  (becomes a BundleError that names the file)
-    """The file failed a check; the message states the reason."""
-
-
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise _Refused(otherwise)
-
-
 # === Metadata ===
-
-
-def _json(content: bytes, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _Refused(f"{name} is no JSON that can be read ({str(error)[:100]})") from None
-    _require(isinstance(value, dict), f"{name} holds no object")
-    return value
 
 
 def _check_version(metadata: dict[str, Any]) -> None:
@@ -115,7 +100,7 @@ def _check_version(metadata: dict[str, Any]) -> None:
         result = re.match(r"(\d{1,4})\.(\d{1,4})(\.|$)", version) if isinstance(version, str) else None
         wanted = ".".join(map(str, KERAS))
         text = f"{what} with Keras {str(version)[:40]!r}; {wanted} or later is needed, which refuses more by itself"
-        _require(result is not None and (int(result[1]), int(result[2])) >= KERAS, text)
+        require(result is not None and (int(result[1]), int(result[2])) >= KERAS, text)
 
 
 # === Config ===
@@ -123,60 +108,60 @@ def _check_version(metadata: dict[str, Any]) -> None:
 
 def _check_config(config: dict[str, Any]) -> None:
     result = _triple(config)
-    _require(result[1] == "Functional", f"expected a Functional network. Received: {result[1]!r}")
+    require(result[1] == "Functional", f"expected a Functional network. Received: {result[1]!r}")
     layers = config.get("config", {}).get("layers") if isinstance(config.get("config"), dict) else None
-    _require(isinstance(layers, list), "the network has no list of layers")
-    _require(len(layers or ()) <= _MAX_LAYERS, f"the network has more than {_MAX_LAYERS} layers")
+    require(isinstance(layers, list), "the network has no list of layers")
+    require(len(layers or ()) <= _MAX_LAYERS, f"the network has more than {_MAX_LAYERS} layers")
     _walk(config, "network", 0)
     normalizations = 0
     for layer in layers or ():
-        _require(isinstance(layer, dict), "one of its layers is no object")
-        _require(layer.get("class_name") != "Functional", "it holds a network within the network")
+        require(isinstance(layer, dict), "one of its layers is no object")
+        require(layer.get("class_name") != "Functional", "it holds a network within the network")
         normalizations += layer.get("class_name") == "Normalization"
         _check_calls(layer.get("inbound_nodes"))
-    _require(normalizations <= _FEW, f"it has more than {_FEW} layers of the kind Normalization")
+    require(normalizations <= _FEW, f"it has more than {_FEW} layers of the kind Normalization")
 
 
 def _check_calls(calls: Any) -> None:
     """Checks that a layer is called only with tensors of the network and scalars, so that loading computes nothing."""
-    _require(isinstance(calls, list), "a layer does not say how it is called")
+    require(isinstance(calls, list), "a layer does not say how it is called")
     for call in calls:
-        _require(isinstance(call, dict) and set(call) == {"args", "kwargs"}, "a layer is called in an unknown way")
-        _require(isinstance(call["args"], list) and isinstance(call["kwargs"], dict), "a layer is called wrongly")
+        require(isinstance(call, dict) and set(call) == {"args", "kwargs"}, "a layer is called in an unknown way")
+        require(isinstance(call["args"], list) and isinstance(call["kwargs"], dict), "a layer is called wrongly")
         given = [*call["args"], *call["kwargs"].values()]
         flat = [part for value in given for part in (value if isinstance(value, list) else [value])]
         tensors = [part for part in flat if isinstance(part, dict)]
-        _require(all(part.get("class_name") == _TENSOR for part in tensors), "a layer is called with an object")
-        _require(bool(tensors), "a layer is called without a tensor")
+        require(all(part.get("class_name") == _TENSOR for part in tensors), "a layer is called with an object")
+        require(bool(tensors), "a layer is called without a tensor")
         lists = [value for value in given if isinstance(value, list)]
-        _require(all(isinstance(part, dict) for value in lists for part in value), "a layer is called with numbers")
+        require(all(isinstance(part, dict) for value in lists for part in value), "a layer is called with numbers")
 
 
 def _walk(value: Any, key: str, depth: int) -> None:
     """Checks a value and everything nested in it."""
-    _require(depth <= _MAX_DEPTH, f"the config is nested more than {_MAX_DEPTH} deep")
+    require(depth <= _MAX_DEPTH, f"the config is nested more than {_MAX_DEPTH} deep")
     if isinstance(value, dict):
         if any(name in value for name in _NAMING):
             _check_object(value)
         for inner, part in value.items():
-            _require(len(inner) <= _MAX_TEXT, "a key of the config is too long")
+            require(len(inner) <= _MAX_TEXT, "a key of the config is too long")
             if inner == "compile_config":
-                _require(not part, "it brings a configuration for training, which a detector does not need")
+                require(not part, "it brings a configuration for training, which a detector does not need")
             _check_named(inner, part)
             _walk(part, inner, depth + 1)
     elif isinstance(value, list):
-        _require(len(value) <= _MAX_LIST or key == "layers", f"the list of {key[:40]!r} is too long")
+        require(len(value) <= _MAX_LIST or key == "layers", f"the list of {key[:40]!r} is too long")
         sides = [part for part in value if isinstance(part, int) and part > 0]
-        _require(math.prod(sides) <= _MAX_ELEMENTS or key == "axis", f"the shape of {key[:40]!r} is too large")
+        require(math.prod(sides) <= _MAX_ELEMENTS or key == "axis", f"the shape of {key[:40]!r} is too large")
         for part in value:
             _walk(part, key, depth + 1)
     elif isinstance(value, str):
-        _require(len(value) <= _MAX_TEXT, f"the text of {key[:40]!r} is too long")
+        require(len(value) <= _MAX_TEXT, f"the text of {key[:40]!r} is too long")
     elif isinstance(value, float):
-        _require(math.isfinite(value), f"the number of {key[:40]!r} is not finite")
+        require(math.isfinite(value), f"the number of {key[:40]!r} is not finite")
     elif isinstance(value, int):
         # Keras uses the memory address of a shared object as its id.
-        _require(abs(value) <= _MAX_INTEGER or key == "shared_object_id", f"the number of {key[:40]!r} is too large")
+        require(abs(value) <= _MAX_INTEGER or key == "shared_object_id", f"the number of {key[:40]!r} is too large")
 
 
 def _check_object(value: dict[str, Any]) -> None:
@@ -184,10 +169,10 @@ def _check_object(value: dict[str, Any]) -> None:
     result = _triple(value)
     if result == (None, _TENSOR, None):
         return
-    _require(set(_NAMING) <= set(value), f"an object that does not name all of {', '.join(_NAMING)}")
+    require(set(_NAMING) <= set(value), f"an object that does not name all of {', '.join(_NAMING)}")
     text = f"class_name {result[1]!r:.60}, module {result[0]!r:.60}, registered_name {result[2]!r:.60}"
-    _require(_is_known(result), f"it asks for an object that no detector is made of: {text}")
-    _require(isinstance(value.get("config"), dict), f"the config of {result[1]!r} is no object")
+    require(_is_known(result), f"it asks for an object that no detector is made of: {text}")
+    require(isinstance(value.get("config"), dict), f"the config of {result[1]!r} is no object")
     if result[1] == "Normalization":
         shape = (
             (value.get("build_config") or {}).get("input_shape")
@@ -195,7 +180,7 @@ def _check_object(value: dict[str, Any]) -> None:
             else None
         )
         sides = [side for side in shape if isinstance(side, int)] if isinstance(shape, list) else []
-        _require(math.prod(sides) <= _MAX_NORMALIZATION, "a Normalization of a shape that is too large")
+        require(math.prod(sides) <= _MAX_NORMALIZATION, "a Normalization of a shape that is too large")
 
 
 def _is_known(named: tuple[str | None, str | None, str | None]) -> bool:
@@ -215,18 +200,18 @@ def _triple(value: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 def _check_named(key: str, value: Any) -> None:
     """Checks text that Keras would look up as a name."""
     if key == "activation":
-        _require(
-            value is None or (isinstance(value, str) and value in _ACTIVATIONS), f"an activation {str(value)[:60]!r}"
+        require(
+            value is None or (isinstance(value, str) and value in ACTIVATIONS), f"an activation {str(value)[:60]!r}"
         )
     elif key == "dtype":
-        _require(
+        require(
             isinstance(value, dict) or value is None or (isinstance(value, str) and value in _DTYPES),
             f"a dtype {value!r:.60}",
         )
     elif _OBJECT_KEY.match(key):
-        _require(value is None or isinstance(value, dict), f"{key[:40]} is given by a name, {value!r:.60}")
+        require(value is None or isinstance(value, dict), f"{key[:40]} is given by a name, {value!r:.60}")
     elif key in ("function", "fn", "module_object", "vocabulary", "filepath", "url"):
-        _require(False, f"an entry {key!r}, which no layer of a detector has")
+        require(False, f"an entry {key!r}, which no layer of a detector has")
 
 
 # === Weights ===
@@ -241,24 +226,24 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         member = "model.weights.h5"
         members = read_zip(path, limit=lambda name: _MEMBERS.get(name, 0))
-        _require(member in members, f"expected the member {member}")
+        require(member in members, f"expected the member {member}")
         return _check_weights(members[member])
-    except (ArchiveError, _Refused) as error:
+    except (ArchiveError, Refused) as error:
         raise BundleError(f"{path} is refused: {error}.") from None
 
 
 def _check_weights(content: bytes) -> dict[str, Any]:
     import h5py
 
-    _require(content[:8] == b"\x89HDF\r\n\x1a\n", "its weights are no HDF5 file")
+    require(content[:8] == b"\x89HDF\r\n\x1a\n", "its weights are no HDF5 file")
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            _check_group(file, len(content))
+            check_group(file, len(content))
             return _arrays(file)
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:  # h5py raises arbitrary exceptions on damaged files.
-        raise _Refused(f"its weights cannot be read ({str(error)[:200]})") from None
+        raise Refused(f"its weights cannot be read ({str(error)[:200]})") from None
 
 
 def _arrays(file: Any) -> dict[str, Any]:
@@ -274,59 +259,50 @@ def _arrays(file: Any) -> dict[str, Any]:
     return result
 
 
-def _check_group(top: Any, most: int) -> None:
-    import h5py
-
-    seen, size, groups = 0, 0, [(top, 0)]
-    while groups:
-        group, depth = groups.pop()
-        _require(depth <= _MAX_GROUPS_DEEP, f"its weights are nested more than {_MAX_GROUPS_DEEP} deep")
-        for name in group:
-            seen += 1
-            _require(seen <= _MAX_DATASETS, f"its weights have more than {_MAX_DATASETS:,} parts")
-            _require(type(group.get(name, getlink=True)) is h5py.HardLink, f"its weights hold a link, {name[:60]!r}")
-            part = group[name]
-            if isinstance(part, h5py.Group):
-                groups.append((part, depth + 1))
-                continue
-            _require(isinstance(part, h5py.Dataset), f"its weights hold {name[:60]!r}, which is no array")
-            plain = not (part.is_virtual or part.external or part.compression or part.chunks)
-            _require(plain, f"the array {part.name[:60]!r} is virtual, external or compressed")
-            _require(part.dtype.kind in "fiub", f"the array {part.name[:60]!r} is of kind {part.dtype}")
-            size += part.size * part.dtype.itemsize
-            _require(size <= most, "its weights claim to be larger than their file")
-
-
 # === Sizes ===
 
 
-def _check_sizes(config: dict[str, Any]) -> None:
-    """Builds the network without allocating its weights and checks its parameters and activations."""
+def _deserialized(config: dict[str, Any]) -> Any:
     import keras
-    from keras.src.backend.common import global_state
 
     import dfcore.architectures.layers  # noqa: F401  (registers our layers)
+
+    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    require(isinstance(model, keras.Model), "it is no network")
+    return model
+
+
+def check_sizes(build: Callable[[], Any]) -> None:
+    """Checks parameters and activations of a network that is built without allocating its weights.
+
+    Args:
+        build: Makes the Keras model; called in a scope in which variables get no values.
+
+    Raises:
+        Refused: If it cannot be built or is too large.
+    """
+    import keras
+    from keras.src.backend.common import global_state
 
     pending = "uninitialized_variables"
     before = list(global_state.get_global_attribute(pending, [], set_to_default=True))
     try:
         with keras.StatelessScope(initialize_variables=False):
-            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-            _require(isinstance(model, keras.Model), "it is no network")
+            model = build()
             parameters = sum(math.prod(variable.shape) for variable in model.variables)
             elements = [size for operation in model.operations for size in _elements(operation)]
-    except _Refused:
+    except Refused:
         raise
     except Exception as error:  # Keras raises arbitrary exceptions on inconsistent values.
-        raise _Refused(f"the network cannot be built ({type(error).__name__}: {str(error)[:200]})") from None
+        raise Refused(f"the network cannot be built ({type(error).__name__}: {str(error)[:200]})") from None
     finally:
         # Otherwise Keras would allocate these variables later.
         global_state.set_global_attribute(pending, before)
-    _require(parameters <= _MAX_PARAMETERS, f"{parameters:,} weights. At most {_MAX_PARAMETERS:,} are loaded")
+    require(parameters <= _MAX_PARAMETERS, f"{parameters:,} weights. At most {_MAX_PARAMETERS:,} are loaded")
     largest, together = max(elements), sum(elements)
-    _require(largest <= _MAX_ELEMENTS, f"a layer gives {largest:,} numbers an image. At most {_MAX_ELEMENTS:,} may be")
+    require(largest <= _MAX_ELEMENTS, f"a layer gives {largest:,} numbers an image. At most {_MAX_ELEMENTS:,} may be")
     text = f"its layers give {together:,} numbers an image. At most {_MAX_ALL_ELEMENTS:,} may be"
-    _require(together <= _MAX_ALL_ELEMENTS, text)
+    require(together <= _MAX_ALL_ELEMENTS, text)
 
 
 def _elements(operation: Any) -> list[int]:
@@ -335,7 +311,7 @@ def _elements(operation: Any) -> list[int]:
     for node in operation._inbound_nodes:
         for tensor in node.output_tensors:
             sides = tensor.shape[1:]
-            _require(all(side is not None for side in sides), "a layer whose output has no definite size")
+            require(all(side is not None for side in sides), "a layer whose output has no definite size")
             result.append(math.prod(sides))
             if type(operation).__name__ == "MultiHeadAttention":
                 tokens = math.prod(sides[:-1])

@@ -9,9 +9,10 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.audit import stored
-from dfcore.datasets import TRAIN, Dataset, assign_splits, require_trainable, scan
-from dfcore.datasets.cache import Pixels, load_pixels
+from dfcore.datasets import TRAIN, Dataset, SplitPolicy, assign_splits, require_trainable, scan
+from dfcore.datasets.cache import CacheMode, Pixels, load_pixels
 from dfcore.errors import DatasetError
+from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import REAL
 from dfcore.training import frozen
 from dfcore.training.config import TrainConfig
@@ -63,17 +64,42 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         LayoutError, DatasetError: If the data set cannot be used for training.
         StorageError: If the cache cannot be written.
     """
-    result = scan(config.data_root, progress=lambda done, total: tell("reading the data set", done, total))
-    result = replace(result, notes=(*result.notes, *stored.notes(Path(config.data_root), result)))
-    dataset = assign_splits(result, config.split_policy)
+    data = load(Path(config.data_root), config.split_policy, config.spec, tell, cache=config.cache)
+    return replace(data, features=_features(config, data, tell)) if config.on_tower else data
+
+
+def load(
+    root: Path,
+    policy: SplitPolicy,
+    spec: PreprocessSpec,
+    tell: Callable[[str, int, int], None] = lambda *_: None,
+    *,
+    cache: CacheMode = "disk",
+) -> TrainingData:
+    """Scans, splits, checks and decodes a data set, without features of a tower.
+
+    Args:
+        root: The data set.
+        policy: How missing splits are drawn.
+        spec: The preprocessing.
+        tell: Called with (current activity, images done, total number of images).
+        cache: Where decoded pixels are kept.
+
+    Raises:
+        LayoutError, DatasetError: If the data set cannot be used for training.
+        StorageError: If the cache cannot be written.
+    """
+    result = scan(root, progress=lambda done, total: tell("reading the data set", done, total))
+    result = replace(result, notes=(*result.notes, *stored.notes(root, result)))
+    dataset = assign_splits(result, policy)
     require_trainable(dataset)
     rows = dataset.usable.reset_index(drop=True)
     pixels = load_pixels(
         [dataset.root / path for path in rows.path],
         list(rows.sha256),
-        config.spec,
+        spec,
         folder=workspace.cache_dir(),
-        mode=config.cache,
+        mode=cache,
         progress=lambda done, total: tell("decoding images", done, total),
     )
     excluded = dataset.unreadable[["path", "error"]]
@@ -84,8 +110,7 @@ def prepare(config: TrainConfig, tell: Callable[[str, int, int], None] = lambda 
         rows = rows[saved].reset_index(drop=True)
         _require_left(dataset.with_table(rows), lost)
         pixels = Pixels(pixels.store, pixels.rows[saved], {})
-    data = TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
-    return replace(data, features=_features(config, data, tell)) if config.on_tower else data
+    return TrainingData(dataset, rows, pixels, excluded.reset_index(drop=True))
 
 
 def _features(config: TrainConfig, data: TrainingData, tell: Callable[[str, int, int], None]) -> Frozen:

@@ -91,20 +91,34 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         tables = {split: _predict(detector, data, split, watcher) for split in (VALIDATION, TEST)}
         if fitted.unseen is not None:
             tables[CROSS_VALIDATION] = fitted.unseen
-        metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
         watcher.phase("writing the detector")
-        run.write_metrics(metrics)
-        results = {split: {k: v for k, v in result.items() if k != "report"} for split, result in metrics.items()}
-        write_card(made, card.model_copy(update={"results": results}))
-        for split, table in tables.items():
-            # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
-            if len(table):
-                write_predictions(predictions_path(made, split), table)
-        if fitted.handled is not None:
-            write_predictions(predictions_path(made, HANDLED), fitted.handled)
+        run.write_metrics(write_results(made, card, tables, fitted.handled))
         place(made, run.bundle)
     for split, table in tables.items():
         write_predictions(predictions_path(run.folder, split), table)
+
+
+def write_results(
+    made: Path, card: Card, tables: dict[str, pd.DataFrame], handled: pd.DataFrame | None
+) -> dict[str, dict[str, Any]]:
+    """Adds figures and predictions to a bundle; returns the figures by split.
+
+    Args:
+        made: Folder of the bundle.
+        card: Its card.
+        tables: Predictions by split.
+        handled: Held-out images after handling, if that was measured.
+    """
+    metrics = {name: full_metrics(table, card.threshold.value, card.thresholds) for name, table in tables.items()}
+    results = {split: {k: v for k, v in result.items() if k != "report"} for split, result in metrics.items()}
+    write_card(made, card.model_copy(update={"results": results}))
+    for split, table in tables.items():
+        # Part of the bundle, so that the curves can be drawn wherever the bundle is copied.
+        if len(table):
+            write_predictions(predictions_path(made, split), table)
+    if handled is not None:
+        write_predictions(predictions_path(made, HANDLED), handled)
+    return metrics
 
 
 def _trained_on(data: TrainingData) -> TrainedOn | None:

@@ -1253,11 +1253,11 @@ def _weight_cuts(data: bytes) -> list[int]:
 def _check_weights(data: bytes) -> str:
     import h5py
 
-    from dfcore.detectors import model_validation
+    from dfcore.detectors import model_validation, untrusted
 
     try:
         model_validation._check_weights(data)
-    except model_validation._Refused as error:
+    except untrusted.Refused as error:
         _message(error, shown=False)
         return "refused"
     # What passes is read by Keras; whatever error that raises, the process must outlive it.
