@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.export.export import Exported, Progress, export
+from dfcore.export.making import Exported, Progress, export
 from dfcore.utils.files import make_folder, write_atomic
 
 # Archives that nobody took are removed after so many seconds, when the next one is made.

@@ -1,4 +1,4 @@
-"""The process that converts and checks: `python -m dfcore.export.worker`, started by `dfcore.export.export`.
+"""The process that converts and checks: `python -m dfcore.export.worker`, started by `dfcore.export.making`.
 
 Converters crash, and leak what they took; so they run alone. The request comes as a line of JSON on standard input, and
 progress and result go as lines of JSON to standard output. When the standard input closes, whoever asked is gone: the
