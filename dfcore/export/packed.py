@@ -21,7 +21,7 @@ def packed(bundle: Path, to: str, name: str, progress: Progress, **options: Any)
         bundle: Folder of the bundle.
         to: Format.
         name: Name of the archive, without the ending; its files lie in a folder of this name.
-        progress: See `dfcore.export.export`.
+        progress: As for `export`.
         options: quantize and data_root, see there.
 
     Returns:
