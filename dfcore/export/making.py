@@ -152,8 +152,8 @@ def _converted(request: dict[str, Any], progress: Progress, title: str) -> dict[
     command = [sys.executable, "-m", "dfcore.export.worker"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment(TF_CPP_MIN_LOG_LEVEL="3"),
-            start_new_session=True, text=True, encoding="utf-8",
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
+            env=environment(TF_CPP_MIN_LOG_LEVEL="3"), text=True, encoding="utf-8",
         )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
