@@ -38,9 +38,8 @@ def pair(name: str, form_key: str, size: int) -> dict[str, Any]:
     from tests.contract.networks import lively
 
     form, model = FORMATS[form_key], lively(name, size=size)
-    card = make_card(
-        arch=name, preprocess=Preprocess(size=size, resize="stretch"), calibration=Calibration(method="platt", slope=0.7)
-    )
+    preprocess, calibration = Preprocess(size=size, resize="stretch"), Calibration(method="platt", slope=0.7)
+    card = make_card(arch=name, preprocess=preprocess, calibration=calibration)
     pixels = patterns(size)
     expected = card.calibration.apply(KerasEngine(model).logits(pixels))
     row: dict[str, Any] = {"architecture": name, "pixels": size, "format": form_key}

@@ -114,6 +114,8 @@ def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
             return tensors[0]
         if _is_depthwise(layer):
             return _depthwise(layer, tensors[0])
+        if for_onnx and type(layer) is keras.layers.Normalization:
+            return _normalised(layer, tensors[0])
         if for_onnx and getattr(layer, "activation", None) is keras.activations.gelu:
             return _with_gelu(layer, *tensors)
         return layer(*tensors, **options)
@@ -211,6 +213,16 @@ def _plus(tokens: Any, added: np.ndarray, name: str, for_onnx: bool) -> Any:
     layer.set_weights([-added, np.ones_like(added), count])
     layer.finalize_state()
     return layer(tokens)
+
+
+def _normalised(layer: Any, x: Any) -> Any:
+    """Standardisation by constants of the graph; those of Keras's layer would become inputs of it."""
+    import keras
+    from keras import ops
+
+    mean, variance = (ops.convert_to_numpy(part) for part in (layer.mean, layer.variance))
+    spread = np.maximum(np.sqrt(variance), keras.config.epsilon()).astype(np.float32)
+    return x * spread + mean if layer.invert else (x - mean) / spread
 
 
 def _is_depthwise(layer: Any) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore import workspace
-from dfcore.export.export import Exported, Progress, export
+from dfcore.export.making import Exported, Progress, export
 from dfcore.utils.files import make_folder, write_atomic
 
 # Archives that nobody took are removed after so many seconds, when the next one is made.
@@ -21,7 +21,7 @@ def packed(bundle: Path, to: str, name: str, progress: Progress, **options: Any)
         bundle: Folder of the bundle.
         to: Format.
         name: Name of the archive, without the ending; its files lie in a folder of this name.
-        progress: See `dfcore.export.export`.
+        progress: As for `export`.
         options: quantize and data_root, see there.
 
     Returns:

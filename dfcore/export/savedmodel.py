@@ -1,8 +1,8 @@
 """TensorFlow SavedModel, with a signature on pixels and one on the content of JPEG and PNG files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,17 +63,17 @@ def run(folder: Path) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     return _signature(folder, PIXELS, lambda tf, pixels: {IMAGE: tf.constant(pixels)})
 
 
-def run_files(folder: Path) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def run_files(folder: Path) -> Callable[[Sequence[bytes]], tuple[np.ndarray, np.ndarray]]:
     """Loads the signature on files; it takes a list of their contents."""
     return _signature(folder, FILES, lambda tf, files: {FILE: tf.constant(list(files))})
 
 
-def _signature(folder: Path, name: str, given: Callable) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def _signature(folder: Path, name: str, given: Callable) -> Callable[[Any], tuple[np.ndarray, np.ndarray]]:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder / FOLDER))
 
-    def call(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def call(values: Any) -> tuple[np.ndarray, np.ndarray]:
         outputs = loaded.signatures[name](**given(tf, values))
         return outputs[SCORE].numpy(), outputs[LOGIT].numpy()
 

@@ -1,4 +1,4 @@
-"""The process that converts and checks: `python -m dfcore.export.worker`, started by `dfcore.export.export`.
+"""The process that converts and checks: `python -m dfcore.export.worker`, started by `dfcore.export.making`.
 
 Converters crash, and leak what they took; so they run alone. The request comes as a line of JSON on standard input, and
 progress and result go as lines of JSON to standard output. When the standard input closes, whoever asked is gone: the
@@ -69,7 +69,7 @@ def _export(request: dict[str, Any], report: Any) -> dict[str, Any]:
     report(f"Converting to {form.title}", 0, 0)
     calibrating = shown.calibrating if int8 and shown is not None else None
     files = _written(form, detector, folder, calibrating, images, report)
-    run = form.run(folder)
+    run = _loaded(form, folder)
     report("Checking", 0, 0)
     fixed = len(check_images(detector, None))
     check = compared(
@@ -87,6 +87,29 @@ def _export(request: dict[str, Any], report: Any) -> dict[str, Any]:
 
 
 _BATCH = 32
+
+
+def _loaded(form: Any, folder: Path) -> Any:
+    """Runs what was written in its runtime.
+
+    Raises:
+        BundleError: From the result, if the runtime refuses it.
+    """
+    from dfcore.errors import BundleError
+
+    def guarded(call: Any) -> Any:
+        try:
+            return call()
+        except (DfcoreError, MemoryError):
+            raise
+        except Exception as error:  # Runtimes raise whatever they like on what they cannot run.
+            text = printable(" ".join(str(error).split()))[:300] or type(error).__name__
+            raise BundleError(
+                f"The exported network was refused: {form.title} wrote it but cannot run it: {text}"
+            ) from error
+
+    run = guarded(lambda: form.run(folder))
+    return lambda pixels: guarded(lambda: run(pixels))
 
 
 def _logits(detector: Any, pixels: Any, report: Any) -> Any:

@@ -26,7 +26,6 @@ from dfcore.utils.texts import printable
 Progress = Callable[[str, int, int], None]
 # Seconds between reports while a converter works, so that whoever waits can stop it.
 _PACE = 0.2
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,8 @@ def _converted(request: dict[str, Any], progress: Progress, title: str) -> dict[
     command = [sys.executable, "-m", "dfcore.export.worker"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment(**_QUIET),
-            start_new_session=True, text=True, encoding="utf-8",
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
+            env=environment(TF_CPP_MIN_LOG_LEVEL="3"), text=True, encoding="utf-8",
         )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
