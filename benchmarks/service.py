@@ -43,6 +43,7 @@ class Record:
     """What happened.
 
     Attributes:
+        warm: Verdicts before figures were taken.
         seconds: Time to each answer.
         statuses: Number of answers by status.
         scores: Scores by name of the file, as first answered.
@@ -50,6 +51,7 @@ class Record:
         memory: MB of the server with its decoding processes, by seconds since the clients began.
     """
 
+    warm: int = 0
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     scores: dict[str, float | None] = field(default_factory=dict)
@@ -158,7 +160,7 @@ async def load(options: argparse.Namespace, port: int, server: psutil.Process, f
     warm = Record()
     end = time.monotonic() + options.warm_up
     await asyncio.gather(*(Client(port, options.detector, warm, -n).run(contents, end) for n in range(options.clients)))
-    record, began = Record(), time.monotonic()
+    record, began = Record(warm=len(warm.seconds)), time.monotonic()
     end = began + 60 * options.minutes
     clients = [Client(port, options.detector, record, n).run(contents, end) for n in range(options.clients)]
     working = asyncio.gather(*clients)
@@ -196,14 +198,17 @@ def _predicted(options: argparse.Namespace, files: Sequence[Path]) -> dict[str, 
 
 def measure(options: argparse.Namespace, files: Sequence[Path]) -> tuple[str, bool]:
     """The report, and whether all is well."""
+    _tell(f"dfcore predict on {len(files)} files")
     runs = [_predicted(options, files)]
     port = _free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "dfcore", "serve", "--port", str(port), "--detector", options.detector], cwd=ROOT,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
+        _tell("the service loads")
         _ready(port, process)
+        _tell(f"{options.clients} clients for {options.minutes:g} minutes")
         server = psutil.Process(process.pid)
         used, own = _processor(server), psutil.Process().cpu_times().user
         record = asyncio.run(load(options, port, server, files))
@@ -211,8 +216,13 @@ def measure(options: argparse.Namespace, files: Sequence[Path]) -> tuple[str, bo
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(120)
+    _tell(f"{len(record.seconds)} verdicts; dfcore predict again")
     runs.append(_predicted(options, files))
     return _report(options, files, record, runs, cpu, clients, code)
+
+
+def _tell(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def _report(
@@ -222,8 +232,7 @@ def _report(
     speed = len(record.seconds) / (60 * options.minutes)
     before, after = (run["speed"] for run in runs)
     alone = (before + after) / 2
-    # Of the warm-up too, as the processor time is.
-    pictures = len(record.seconds) * (1 + options.warm_up / (60 * options.minutes))
+    pictures = record.warm + len(record.seconds)
     differing = sum(runs[0]["scores"].get(name) != score for name, score in record.scores.items())
     fifth = max(1, len(record.memory) // 5)
     start, end = (median(value for _, value in part) for part in (record.memory[:fifth], record.memory[-fifth:]))

@@ -45,6 +45,11 @@ class Door:
         if settings.keys is not None:
             keys.read(settings.keys)
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether to let somebody in may take a while."""
+        return self._tokens is not None
+
     def caller(self, request: Request) -> Caller:
         """Who sends a request.
 

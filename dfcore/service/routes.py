@@ -66,13 +66,15 @@ def service(request: Request) -> Service:
     return request.app.state.service
 
 
-def caller(
+async def caller(
     request: Request,
     _bearer: Annotated[Any, Security(HTTPBearer(auto_error=False, description="A key, or a token of the provider."))],
     _key: Annotated[Any, Security(APIKeyHeader(name="X-API-Key", auto_error=False, description="A key."))],
 ) -> Caller:
     """Who asks; noted for the log."""
-    found = service(request).door.caller(request)
+    door = service(request).door
+    # A thread costs as much as the rest of this, and only a provider may have to be asked for its keys.
+    found = await asyncio.to_thread(door.caller, request) if door.may_wait else door.caller(request)
     request.state.facts["caller"] = found.name
     return found
 
