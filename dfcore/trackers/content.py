@@ -5,6 +5,7 @@ Paths on this machine are not part of it, only names of files and folders, as in
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -164,10 +165,10 @@ def _counts(path: Path) -> dict[str, dict[str, int]]:
 
     try:
         table = pd.read_parquet(path, columns=["split", "label"])
-        counts = table.groupby(["split", "label"]).size()
+        numbers = Counter(zip(table.split.astype(str), table.label.astype(int), strict=True))
         result: dict[str, dict[str, int]] = {}
-        for (split, label), number in counts.items():
-            result.setdefault(str(split), {})[NAMES[int(label)]] = int(number)
+        for (split, label), number in numbers.items():
+            result.setdefault(split, {})[NAMES[label]] = number
     except Exception:  # pandas and pyarrow raise all sorts on damaged files; the run goes on without.
         return {}
     return result

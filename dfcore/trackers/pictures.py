@@ -78,14 +78,15 @@ def _of_split(run: Run, split: str) -> dict[str, Any]:
     except (DfcoreError, OSError):
         return {}
     labels, scores = table.label.to_numpy(int), table.score.to_numpy(float)
-    if len(set(labels.tolist())) < 2:
+    roc, precision = roc_points(labels, scores), precision_recall_points(labels, scores)
+    if roc is None or precision is None:
         return {}
     threshold = float(metrics.get("threshold", 0.5))
     shown = evaluate_scores(labels, scores, threshold).to_dict()
     titles = {key: metric.title for key, metric in METRICS.items()}
     return {
-        "ROC curve": figures.roc(roc_points(labels, scores), shown, titles, split=split),
-        "Precision and recall": figures.precision_recall(precision_recall_points(labels, scores), shown, titles),
+        "ROC curve": figures.roc(roc, shown, titles, split=split),
+        "Precision and recall": figures.precision_recall(precision, shown, titles),
         "Scores": figures.score_histogram(labels, scores, threshold),
         "Confusion matrix": figures.confusion_matrix(shown["confusion"]),
         "Calibration": figures.reliability(reliability(labels, scores)),

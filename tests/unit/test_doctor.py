@@ -14,6 +14,7 @@ from dfcore import diagnostics, figures, workspace
 from dfcore.cli import main
 from dfcore.diagnostics import Finding, engines, packages, probe, system
 from dfcore.errors import DfcoreError, InputError, MissingExtraError
+from dfcore.trackers import findings as tracked
 from dfcore.utils import extras, processes
 from tests.conftest import ROOT
 
@@ -42,6 +43,7 @@ def checks(monkeypatch):
 
     def put(*findings: Finding) -> None:
         monkeypatch.setattr(diagnostics, "_CHECKS", (lambda: iter(findings),))
+        monkeypatch.setattr(tracked, "tracker_findings", lambda: iter(()))
 
     return put
 
@@ -78,7 +80,7 @@ def test_here_the_core_works(capsys, monkeypatch):
     assert main(["doctor", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert {finding["area"] for finding in findings} == {
-        "packages", "extras", "engines", "sandbox", "fonts", "folders",
+        "packages", "extras", "engines", "sandbox", "fonts", "folders", "trackers",
     }  # fmt: skip
     for finding in findings:
         assert finding["works"] != bool(finding["advice"]), f"advice where it is needed: {finding}"

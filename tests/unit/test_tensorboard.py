@@ -198,15 +198,16 @@ def test_monitor_opens_one_tensorboard_for_all(tmp_path, monkeypatch):
     other = monitor()
     assert Fake.address in words(other) and Fake.opened == 1
     press(other, "Close TensorBoard")
-    assert Fake.address not in words(other) and Fake.address not in words(monitor())
+    assert Fake.address not in words(other) and Fake.address not in words(app.run())
 
 
 def test_monitor_says_what_mlflow_has_of_a_run(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="MLflow's client is not installed")
     run = make_run(tmp_path / "runs")
-    assert "MLflow" not in words(monitor())
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:a-secret@127.0.0.1:1")
     app = monitor()
+    assert "MLflow" not in words(app)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:a-secret@127.0.0.1:1")
+    app.run()
     assert "This run is not in MLflow at http://127.0.0.1:1, experiment dfcore." in words(app)
     started: list[str] = []
     monkeypatch.setattr("dfcore.trackers.launch._start", lambda run: started.append(run.id))
@@ -214,8 +215,8 @@ def test_monitor_says_what_mlflow_has_of_a_run(tmp_path, monkeypatch):
     assert started == [run.id]
     with pytest.raises(DfcoreError):
         send(run, configured())
-    told = words(monitor())
+    told = words(app.run())
     assert "What is missing in MLflow at http://127.0.0.1:1" in told and "it cannot be reached" in told
     assert "a-secret" not in told
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "mlruns")
-    assert "Expected the address of an MLflow server in MLFLOW_TRACKING_URI" in words(monitor())
+    assert "Expected the address of an MLflow server in MLFLOW_TRACKING_URI" in words(app.run())
