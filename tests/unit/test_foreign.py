@@ -377,7 +377,7 @@ def test_the_command_shows_the_table_and_may_be_told_to_insist(red_model, red_da
     assert "--ignore-ood" not in shown.err
     assert "Its preprocessing seems wrong, and somebody insisted" in shown.out
     assert "(RandomFlip)" in shown.out
-    assert main([*asked, "--range", "-1..1", "--insist"]) == 1, "the name is taken"
+    assert main([*asked, "--range", "-1..1", "--insist"]) == 2, "the name is taken"
     assert main([*asked[:5], "other", *asked[6:], "--range", "0..1", "--size", "64"]) == 2
     assert "takes squares of 32 pixels. Received a size of 64" in capsys.readouterr().err
 
