@@ -184,7 +184,7 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
         size = None
         if network.side is None:
             size = int(left.number_input("Side of its input in pixels", MIN_SIZE, MAX_SIZE, 224))
-        given = left.text_input("Name in the library", placeholder="faces-from-ada", help="Letters, digits, . - and _")
+        given = left.text_input("Name of the detector", placeholder="faces-from-ada", help="Letters, digits, . - and _")
         title = right.text_input("Title", placeholder=f"{Path(name).stem}, made elsewhere", max_chars=120)
         insist = _REFUSED in st.session_state and st.checkbox(
             "Insist: import it as said, although these images say otherwise",

@@ -170,11 +170,23 @@ def _logits(
 def _judged(said: Preprocessing, table: dict[Preprocessing, np.ndarray], labels: np.ndarray) -> Check:
     figures = {each: _figures(labels, scores) for each, scores in table.items()}
     order = sorted(figures, key=lambda each: (-figures[each]["roc_auc"], -figures[each]["accuracy"]))
-    better = [each for each in order if each != said and _is_better(table[said], table[each], labels)]
+    better = [
+        each
+        for each in order
+        if _may_be_better(figures[said], figures[each]) and _is_better(table[said], table[each], labels)
+    ]
     if better:
-        # Those that are as good by ROC AUC differ in how right they are at 0.5.
-        top = figures[better[0]]["roc_auc"] - _AUC_GAIN
-        better.sort(key=lambda each: (figures[each]["roc_auc"] < top, -figures[each]["accuracy"]))
+        # Among those that are as good as the best, the one that is most like what was said.
+        auc = figures[better[0]]["roc_auc"] - _AUC_GAIN
+        accuracy = max(figures[each]["accuracy"] for each in better if figures[each]["roc_auc"] >= auc)
+        better.sort(
+            key=lambda each: (
+                figures[each]["roc_auc"] < auc,
+                figures[each]["accuracy"] < accuracy - _ACCURACY_GAIN,
+                (each.range != said.range) + (each.fake_first != said.fake_first) + (each.colours != said.colours),
+                -figures[each]["accuracy"],
+            )
+        )
     counts = {"real": int((labels == REAL).sum()), "fake": int((labels == FAKE).sum())}
     return Check(
         said,
@@ -197,6 +209,12 @@ def _figures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 def _compared(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     both = pd.DataFrame({"label": labels, "score_a": first, "score_b": second})
     return dict(compare(both, 0.0, 0.0))
+
+
+def _may_be_better(said: dict[str, float], other: dict[str, float]) -> bool:
+    """Whether it is worth the test that takes long."""
+    more = {key: other[key] - said[key] for key in ("roc_auc", "accuracy")}
+    return more["roc_auc"] >= _AUC_GAIN or (more["accuracy"] >= _ACCURACY_GAIN and more["roc_auc"] > -_AUC_GAIN)
 
 
 def _is_better(said: np.ndarray, other: np.ndarray, labels: np.ndarray) -> bool:

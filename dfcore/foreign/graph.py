@@ -130,7 +130,9 @@ class _Flattener:
             return operations.add(self, layer, call, values)
         _require_keras(layer, name)
         acts = "acts as in training when it judges (it is called with training=True): its results would be random"
-        require(call.options.get("training") is not True, f"its layer {name[:60]!r} {acts}")
+        # Keras 3 notes what it would do without being told, and judges as when it judges all the same.
+        random = self.keras_2 and call.options.get("training") is True
+        require(not random, f"its layer {name[:60]!r} {acts}")
         if kind in _NETWORKS:
             require(len(values) == 1, f"its network {name[:60]!r} takes several tensors. Expected one")
             return self.network(layer, values[0], place, depth + 1)

@@ -12,7 +12,7 @@ from dfcore.detectors.untrusted import require
 # Under these, models of different versions of Keras keep their layers.
 _ROOTS = ("layers", "_layer_checkpoint_dependencies", "_functional/layers")
 # Names that Keras 2 gave to weights.
-_FORMER = {"kernel": ("depthwise_kernel",), "gamma": ("layer_scale",)}
+_FORMER = {"kernel": ("depthwise_kernel",), "gamma": ("layer_scale", "variable")}
 
 
 @dataclass(frozen=True)

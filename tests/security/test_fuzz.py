@@ -1224,6 +1224,113 @@ def _loaded(model: Path, arch: str) -> str:
     return "judged"
 
 
+# === Networks made elsewhere ===
+
+
+@functools.cache
+def _foreign() -> dict[str, bytes]:
+    """Sound models as other programs make them: their file's name and their bytes."""
+    import keras
+
+    layers = keras.layers
+    base = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization()])
+    image = keras.Input((16, 16, 3))
+    x = base(layers.RandomFlip()(image) / 127.5 - 1.0)
+    x = layers.Add()([x, layers.Activation("relu")(x)])
+    x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
+    nested = keras.Model(image, layers.Dense(2, activation="softmax")(x))
+    plain = [
+        layers.Input((16, 16, 3)),
+        layers.Rescaling(1 / 255),
+        layers.Normalization(mean=[0.5] * 3, variance=[1] * 3),
+    ]
+    plain += [layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    result = {}
+    for name, model in (("nested", nested), ("sequential", keras.Sequential(plain))):
+        for ending in ("keras", "h5"):
+            path = Path(tempfile.gettempdir()) / f"{name}.{ending}"
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.save(path)
+            result[path.name] = path.read_bytes()
+    return result
+
+
+def _foreign_config(name: str, data: bytes) -> str:
+    import h5py
+
+    if name.endswith(".keras"):
+        return _zip_members(data)["config.json"].decode()
+    with h5py.File(io.BytesIO(data), "r") as file:
+        return str(file.attrs["model_config"])
+
+
+@_check("foreign networks, sound")
+def _sound_foreign(_: None) -> dict[str, str]:
+    return {name: _foreign_config(name, data) for name, data in _foreign().items()}
+
+
+def _bent_foreign(lab: Lab) -> st.SearchStrategy[Any]:
+    configs = {name: json.loads(text) for name, text in lab.run("foreign networks, sound", None).items()}
+    bent = {name: _bent_json(config, _NETWORK_WORDS, most=3) for name, config in configs.items()}
+    return st.sampled_from(sorted(bent)).flatmap(lambda name: st.tuples(st.just(name), bent[name]))
+
+
+def _with_config(name: str, data: bytes, config: bytes) -> bytes:
+    import h5py
+
+    buffer = io.BytesIO()
+    if name.endswith(".keras"):
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for member, content in (_zip_members(data) | {"config.json": config}).items():
+                archive.writestr(member, content)
+        return buffer.getvalue()
+    buffer.write(data)
+    with h5py.File(buffer, "r+") as file:
+        file.attrs["model_config"] = np.bytes_(config.rstrip(b"\0") or b"{")
+    return buffer.getvalue()
+
+
+@_check("foreign networks")
+def _check_foreign(payload: tuple[str, bytes]) -> str:
+    from dfcore.detectors.untrusted import Refused
+    from dfcore.errors import ArchiveError
+    from dfcore.foreign import child, read
+
+    name, config = payload
+    if name.endswith(".h5") and len(config) > 60_000:  # More than an attribute holds.
+        return "too long"
+    data = _with_config(name, _foreign()[name], config)
+    _watch()
+    _deeds.clear()
+    _watching.on = True
+    try:
+        flat, keras, form = child._read(name, data)
+    except (Refused, ArchiveError) as error:
+        _message(error, shown=False)
+        return "refused"
+    finally:
+        _watching.on = False
+        assert not _deeds, f"while it looked at a file: {_deeds[:5]}"
+    with tempfile.TemporaryDirectory() as text:
+        facts, weights = Path(text) / "facts", Path(text) / "weights"
+        with facts.open("w") as first, weights.open("wb") as second:
+            child._write(flat, keras, form, first, second)
+        network = read._checked(facts, weights, name, "")  # Whoever reads it finds nothing else in it.
+    return "built" if MINUTES and _built(network) else "passed"
+
+
+def _built(network: Any) -> bool:
+    from dfcore.errors import InputError
+    from dfcore.foreign.build import build
+
+    try:
+        return build(network, network.side or 16, fake_first=False) is not None
+    except InputError as error:
+        _message(error)
+        return False
+
+
 # === Weights ===
 
 
@@ -1647,6 +1754,7 @@ TARGETS: dict[str, Target] = {
     "manifests": Target(lambda lab: _manifests, 30),
     "cards": Target(lambda lab: _bent_cards, 150),
     "networks": Target(_bent_networks, 40),
+    "foreign networks": Target(_bent_foreign, 100),
     "weights": Target(lambda lab: _bent(_weight_seeds, _weight_cuts), 150),
     "domains": Target(lambda lab: _domains(), 120),
     "lists": Target(lambda lab: _lists(), 120),

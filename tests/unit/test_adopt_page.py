@@ -1,0 +1,105 @@
+"""Import a Keras model, on Models: what is in the file, what is asked, and what comes of it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import background
+from dfcore.datasets import registry
+from dfcore.foreign import adopt as adopting
+from dfcore.foreign.check import Check, Preprocessing
+from tests.conftest import untrained
+
+APP = Path(__file__).parents[2] / "streamlit_app.py"
+SAID, BETTER = Preprocessing("0..255", False), Preprocessing("0..1", True)
+FIGURES = ({"roc_auc": 0.98, "accuracy": 0.91, "ece": 0.05}, {"roc_auc": 0.02, "accuracy": 0.5, "ece": 0.4})
+
+
+def words(app: AppTest) -> str:
+    parts = [*app.markdown, *app.error, *app.success, *app.caption, *app.info]
+    return " ".join(str(part.value) for part in parts).replace("\\", "")
+
+
+def of(widgets, label: str):
+    return next(widget for widget in widgets if widget.label == label)
+
+
+@pytest.fixture
+def page(small_dataset, tmp_path, monkeypatch) -> AppTest:
+    monkeypatch.setenv("DFCORE_TAKE_IN", "1")
+    registry.register(small_dataset)
+    background.drop(background.ADOPT_KEY)
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
+    app.switch_page("pages/models.py").run()
+    assert not app.exception
+    return app
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list:
+    """What is asked of `adopt`, which refuses unless one insists."""
+    result = []
+
+    def stand_in(path, root, said, name, *, file, insist, tell, **_):
+        tell("measuring every preprocessing", 1, 2)
+        result.append((path.read_bytes()[:2], root, said, name, file, insist))
+        found = Check(SAID, (BETTER, SAID), FIGURES, BETTER, False, {"real": 24, "fake": 24})
+        if insist:
+            raise adopting.InputError("insisted")
+        raise adopting.PreprocessingError(found)
+
+    monkeypatch.setattr(adopting, "adopt", stand_in)
+    return result
+
+
+def wait(app: AppTest) -> AppTest:
+    task = background.find(background.ADOPT_KEY)
+    assert task is None or task.wait(60)
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.slow
+def test_a_model_is_read_asked_about_refused_with_the_table_and_insisted_on(page, calls, small_dataset, tmp_path):
+    untrained(0).save(tmp_path / "ada.keras")
+    uploader = of(page.file_uploader, "Model file")
+    uploader.upload("ada.keras", (tmp_path / "ada.keras").read_bytes(), "application/zip")
+    page.run()
+    assert not page.exception
+    (told,) = [table for table in page.table if "Saved by" in table.value.to_string()]
+    assert "32 x 32 pixels" in told.value.to_string() and "Dropout" in told.value.to_string()
+    of(page.button, "Check and import").click().run()
+    assert "Say what it takes as pixels and which class comes first" in words(page)
+    assert not calls, "nothing is guessed"
+    of(page.selectbox, "Pixels").select("0..255")
+    of(page.selectbox, "Classes, the first output first").select("real,fake")
+    of(page.text_input, "Name of the detector").set_value("ada")
+    of(page.button, "Check and import").click().run()
+    wait(page)
+    assert calls[0] == (b"PK", small_dataset, adopting.Said("0..255", "real,fake"), "ada", "ada.keras", False)
+    assert "with range 0..1, classes fake,real, colours rgb they are 0.980 and 0.910" in words(page)
+    assert "24 real and 24 fake images" in words(page)
+    insist = next(box for box in page.checkbox if box.label.startswith("Insist"))
+    insist.check()
+    of(page.button, "Check and import").click().run()
+    wait(page)
+    assert calls[1][-1] is True
+    assert "insisted" in words(page)
+
+
+@pytest.mark.slow
+def test_a_file_that_is_no_model_says_what_it_is(page):
+    of(page.file_uploader, "Model file").upload("net.onnx", b"\x08\x07onnx", "application/octet-stream")
+    page.run()
+    assert not page.exception
+    assert "net.onnx cannot be adopted: it is an ONNX file" in words(page)
+    assert "Check and import" not in {button.label for button in page.button}
+
+
+def test_models_are_taken_in_only_where_that_was_switched_on(monkeypatch):
+    monkeypatch.delenv("DFCORE_TAKE_IN", raising=False)
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
+    app.switch_page("pages/models.py").run()
+    assert not app.file_uploader and not app.exception
