@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#1a1a1a;background:#fff}
 h2{margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}code,pre{font:14px/1.4 ui-monospace,monospace}
+h2 code{font-size:1em}
 pre{overflow-x:auto;padding:.75rem;background:#f2f2f2;border-radius:4px}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #ddd}
 summary{cursor:pointer}a{color:#0b57a4}
@@ -63,7 +65,7 @@ def _operation(path: str, method: str, one: dict[str, Any], server: str) -> str:
     text = (
         f"<h2><code>{method.upper()} {escape(path)}</code></h2><p><strong>{escape(one.get('summary', ''))}.</strong> "
     )
-    text += f"{escape(one.get('description', ''))}</p>"
+    text += f"{_marked(one.get('description', ''))}</p>"
     if path in _EXAMPLES:
         text += f"<pre>{escape(_EXAMPLES[path].replace('{server}', server))}</pre>"
     if parameters := one.get("parameters"):
@@ -79,6 +81,11 @@ def _operation(path: str, method: str, one: dict[str, Any], server: str) -> str:
         for status, each in sorted(one["responses"].items())
     ]
     return text + "<h3>Answers</h3>" + _table(("status", "meaning", "form"), rows)
+
+
+def _marked(text: str) -> str:
+    """Words between backquotes as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _said(parameter: dict[str, Any]) -> str:

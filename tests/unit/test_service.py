@@ -84,20 +84,20 @@ def test_answers_are_those_of_predict_to_the_last_bit_however_many_ask(knowing, 
     (tmp_path / "12.img").write_bytes(b"no picture")
     paths = sorted(tmp_path.glob("*.img"))
     capsys.readouterr()
-    expected = {}
+    expected, options = {}, ["--max-fpr", "0.5", "--max-fnr", "0.5", "--ignore-ood"]
     for choice in ("auto", "photographs"):
         given = names if choice == "auto" else [str(knowing["photographs"])]
         if choice == "auto":
             rows = _predicted(paths, given)
         else:
-            assert main(["predict", given[0], *map(str, paths), "--json", "--max-fpr", "0.2"]) == 3
+            assert main(["predict", given[0], *map(str, paths), "--json", *options]) == 3
             rows = json.loads(capsys.readouterr().out)
         expected[choice] = {Path(row["path"]).name: row | {"path": Path(row["path"]).name} for row in rows}
     service = Service(Settings(), Bench(make_ready(names, lambda _: None)))
     with served(service) as address, ThreadPoolExecutor(6) as pool:
 
         def ask(path: Path, choice: str) -> dict:
-            more = {"max_fpr": 0.2} if choice != "auto" else {}
+            more = {"max_fpr": 0.5, "max_fnr": 0.5, "ignore_ood": True} if choice != "auto" else {}
             answer = httpx.post(f"{address}/v1/predict", params={"detector": choice} | more, timeout=60,
                                 files=[("files", (path.name, path.read_bytes()))])  # fmt: skip
             (row,) = answer.json()["results"]
