@@ -179,7 +179,7 @@ class Front:
             def _any(self) -> None:
                 front._answer(self)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815  (names of the standard library)
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _any  # noqa: N815  (names of the standard library)
 
             def log_message(self, *_: object) -> None:
                 pass
