@@ -182,7 +182,7 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
             help="A single output is the probability of the second class. Keras numbers classes by the names of their "
             "folders, in alphabetical order: fake, real.",
         )  # fmt: skip
-        resize = left.selectbox(
+        resize: Any = left.selectbox(
             "Fit to the square by", list(RESIZE_HELP), format_func=lambda key: f"{key}: {RESIZE_HELP[key]}"
         )
         colours = right.selectbox("Order of colours", ("rgb", "bgr"), help="OpenCV reads BGR; Keras and Pillow RGB.")
