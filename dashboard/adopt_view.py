@@ -36,10 +36,13 @@ def offer() -> None:
         "data in a separate process, and no code in it is run; layers that hold code are refused. What its file does "
         "not say, how pixels are scaled and which class comes first, you say here; it is checked on labelled images."
     )
-    _keep_refusal()
-    if audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept."):
+    task = background.find(background.ADOPT_KEY)
+    ended = task is not None and not task.running
+    if not (ended and _keep(task)) and audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept."):
         return
-    _told()
+    # It may have ended just now, and was told as any error is.
+    told = not ended and _keep(task)
+    _told(message=not told)
     if not roles.may(Role.TRAINER):
         st.caption("Importing requires the role of trainer.")
         return
@@ -76,18 +79,18 @@ def show_check(rows: Sequence[Mapping[str, Any]], images: Mapping[str, int], *, 
         widgets.table(words([dict(row) for row in rows]), label, column_config=digits)
 
 
-def _keep_refusal() -> None:
-    """Keeps what a refused check found, before the work is told and forgotten."""
-    task = background.find(background.ADOPT_KEY)
+def _keep(task: background.Task | None) -> bool:
+    """Keeps what a refused check found, before the work is forgotten; returns whether there was such a thing."""
     if task is None or task.running:
-        return
+        return False
     from dfcore.foreign.adopt import Adopted, PreprocessingError  # Takes a moment to import.
 
     if isinstance(task.error, PreprocessingError):
         found = task.error.check
         st.session_state[_REFUSED] = found.rows, found.images, str(task.error)
         background.drop(background.ADOPT_KEY)
-    elif isinstance(task.result, Adopted):
+        return True
+    if isinstance(task.result, Adopted):
         st.session_state.pop(_REFUSED, None)
         card = task.result.card
         st.success(
@@ -95,13 +98,15 @@ def _keep_refusal() -> None:
             "tells how well it does on these images.",
             icon=":material/check_circle:",
         )
+    return False
 
 
-def _told() -> None:
+def _told(*, message: bool) -> None:
     if _REFUSED not in st.session_state:
         return
-    rows, images, message = st.session_state[_REFUSED]
-    st.error(widgets.plain(message), icon=":material/rule:")
+    rows, images, text = st.session_state[_REFUSED]
+    if message:
+        st.error(widgets.plain(text), icon=":material/rule:")
     show_check(rows, images)
 
 
@@ -177,7 +182,7 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
             help="A single output is the probability of the second class. Keras numbers classes by the names of their "
             "folders, in alphabetical order: fake, real.",
         )  # fmt: skip
-        resize = left.selectbox(
+        resize: Any = left.selectbox(
             "Fit to the square by", list(RESIZE_HELP), format_func=lambda key: f"{key}: {RESIZE_HELP[key]}"
         )
         colours = right.selectbox("Order of colours", ("rgb", "bgr"), help="OpenCV reads BGR; Keras and Pillow RGB.")

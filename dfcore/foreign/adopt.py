@@ -8,6 +8,7 @@ that it has not learned from, which nobody can know: the card says so first.
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -129,7 +130,11 @@ class _Watcher:
     def step(self, row: dict[str, float]) -> None:
         """No steps are made: nothing is trained."""
 
-    beside = epoch = step  # type: ignore[assignment]  # As little.
+    def beside(self, row: dict[str, float], left: int) -> None:
+        """As little."""
+
+    def epoch(self, history: list[dict[str, float]]) -> None:
+        """As little."""
 
     def should_stop(self) -> bool:
         return False
@@ -249,10 +254,8 @@ def _finish(made: Path, data: TrainingData, watcher: _Watcher) -> None:
     tables = {}
     for split in (VALIDATION, TEST):
         positions = data.positions(split)
-        tables[split] = score_rows(
-            detector, data.rows.iloc[positions], data.pixels, positions,
-            lambda done, total, split=split: watcher.working(f"measuring on {split}", done, total),
-        )  # fmt: skip
+        working = partial(watcher.working, f"measuring on {split}")
+        tables[split] = score_rows(detector, data.rows.iloc[positions], data.pixels, positions, working)
     watcher.phase("writing the detector")
     write_results(made, card, tables, fitted.handled)
 

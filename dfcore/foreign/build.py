@@ -144,10 +144,8 @@ def _layer(kind: str, config: dict[str, Any], name: str) -> Any:
 
     if kind in ("CaffeInput", "ReverseChannels"):
         kinds: Any = ours
-    elif kind == "LayerScale":
-        from keras.src.applications import convnext as kinds
     else:
-        kinds = keras.layers
+        kinds = keras.src.applications.convnext if kind == "LayerScale" else keras.layers
     return getattr(kinds, kind)(**config, name=name, dtype="float32")
 
 

@@ -96,7 +96,7 @@ class _Flattener:
         entry = _end(config.get("input_layers"), "input")
         leaf = _end(config.get("output_layers"), "output")
         known: dict[str, list[Value]] = {}
-        waiting = []
+        waiting: list[tuple[str, dict[str, Any], str, list[Call]]] = []
         for each, group in zip(inner, groups, strict=True):
             name = calls.name_of(each)
             require(name not in known and all(name != other[0] for other in waiting), "two of its layers have one name")

@@ -106,10 +106,10 @@ def _item(work: "_Flattener", call: Call, values: "list[Value]", options: dict[s
     """One channel, or all in the opposite order."""
     others = [each for each in call.arguments if not isinstance(each, Tensor)]
     key = options.get("slice_spec", others[0] if others else None)
-    sound = len(values) == 1 and isinstance(key, list) and len(key) == 2 and isinstance(key[0], dict)
-    require(sound and key[0].get("class_name") == "__ellipsis__", _unknown(name, "GetItem"))
-    assert isinstance(key, list)
-    last, value = key[1], values[0]
+    first, last = key if isinstance(key, list) and len(key) == 2 else (None, None)
+    sound = len(values) == 1 and isinstance(first, dict) and first.get("class_name") == "__ellipsis__"
+    require(sound, _unknown(name, "GetItem"))
+    value = values[0]
     if isinstance(last, int) and not isinstance(last, bool) and isinstance(value, int):
         return Channel(value, last)
     inner = last.get("config", last) if isinstance(last, dict) else {}
