@@ -144,8 +144,12 @@ def _layer(kind: str, config: dict[str, Any], name: str) -> Any:
 
     if kind in ("CaffeInput", "ReverseChannels"):
         kinds: Any = ours
+    elif kind == "LayerScale":
+        from keras.src.applications import convnext
+
+        kinds = convnext
     else:
-        kinds = keras.src.applications.convnext if kind == "LayerScale" else keras.layers
+        kinds = keras.layers
     return getattr(kinds, kind)(**config, name=name, dtype="float32")
 
 
