@@ -82,7 +82,9 @@ def _tags(card: Card) -> list[str]:
 
 
 def _is_named(card: Card) -> bool:
-    return bool(_identifier(card.training.dataset)) and not card.training.demonstration
+    """Whether the card names the images that it was trained on."""
+    known = bool(_identifier(card.training.dataset)) and card.adopted is None
+    return known and not card.training.demonstration
 
 
 def _identifier(text: str) -> str:
@@ -182,7 +184,7 @@ def _figures(card: Card) -> Iterable[str]:
     if shown:
         yield "## Figures"
         yield (
-            "On images of its own data set"
+            f"On images {'that it was calibrated with' if card.adopted else 'of its own data set'}"
             + (f" ({plain(card.training.dataset)})" if card.training.dataset else "")
             + ", each split by itself. Validation images have also set calibration and thresholds, unless "
             "cross-validation is listed."
@@ -213,15 +215,17 @@ def _row(split: str, figures: Mapping[str, Any]) -> dict[str, object]:
 def _training(card: Card) -> str:
     training = card.training
     counts = "; ".join(f"{name}: {n['real']:,} real, {n['fake']:,} fake" for name, n in training.counts.items())
+    elsewhere = card.adopted is not None
     lines = {
-        "Data set": f"{training.dataset}, {training.layout}".strip(", "),
+        "Made elsewhere": f"{card.adopted}. What it was trained on is unknown." if elsewhere else "",
+        "Calibrated on" if elsewhere else "Data set": f"{training.dataset}, {training.layout}".strip(", "),
         "Images": counts,
         "Self-made fakes": training.self_made,
         "Adapted": f"to {card.adapted.source}, from {card.adapted.base}" if card.adapted else "",
         "Architecture": card.arch,
         "Input": f"{card.preprocess.size} pixels: {', '.join(card.spec.view_titles)}",
         "Head on a shared network": f"{card.tower.name}, which comes with dfcore" if card.tower else "",
-        "Epochs": f"{training.epochs_run}, the best was {training.best_epoch}",
+        "Epochs": "" if elsewhere else f"{training.epochs_run}, the best was {training.best_epoch}",
         "Created": card.created,
         "With": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }

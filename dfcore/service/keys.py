@@ -86,7 +86,8 @@ def read(path: Path) -> tuple[Key, ...]:
     try:
         return _read(path)
     except OSError as error:
-        raise InputError(f"The file of keys cannot be read: {path}: {error.strerror}.") from None
+        advice = " `dfcore serve keys add NAME` makes one." if isinstance(error, FileNotFoundError) else ""
+        raise InputError(f"The file of keys cannot be read: {path}: {error.strerror}.{advice}") from None
 
 
 def find(keys: tuple[Key, ...], given: str) -> Key | None:

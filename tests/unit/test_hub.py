@@ -10,7 +10,9 @@ import pytest
 
 from dfcore.cli import main
 from dfcore.detectors.bundle import CARD, MODEL, read_card, write_card
+from dfcore.detectors.card import Training
 from dfcore.detectors.library import list_bundles
+from dfcore.detectors.origin import Adopted
 from dfcore.errors import AccessError, BundleError, DfcoreError, InputError, StorageError
 from dfcore.exchange import import_export
 from dfcore.exchange.import_export import MOST_FILES
@@ -126,6 +128,20 @@ def test_a_detector_goes_out_private_and_whole_with_its_card_for_the_hub(hub, bu
     assert (data.license, data.library_name, data.pipeline_tag) == ("mit", "keras", "image-classification")
     assert done.digest in there["README.md"].decode()
     assert hub.store.repositories["model", "tester/faces"].messages[done.address.revision] == "First"
+
+
+def test_what_was_made_elsewhere_is_not_said_to_be_trained_on_what_calibrated_it(hub, bundle):
+    from huggingface_hub import ModelCard
+
+    elsewhere = Adopted(
+        file="theirs.h5", sha256="0" * 64, end="sigmoid", range="0..1", classes="fake,real", colours="RGB"
+    )
+    training = Training(dataset="photographs of mine")
+    write_card(bundle, read_card(bundle).model_copy(update={"adopted": elsewhere, "training": training}))
+    pushed(bundle)
+    text = files(hub)["README.md"].decode()
+    assert not ModelCard(text).data.datasets
+    assert "What it was trained on is unknown" in text and "Calibrated on: photographs of mine" in text
 
 
 def test_the_same_again_sends_nothing_and_what_changed_alone_is_sent(hub, bundle):
