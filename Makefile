@@ -77,7 +77,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/bandit -q -c pyproject.toml -r dfcore dashboard pages streamlit_app.py
 
 browser: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m browser tests/e2e
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 15 -m browser tests/e2e
 
 # Where Docker or Podman are at hand, `docker build -f deploy/Containerfile --target service .` is the real thing.
 containers: $(VENV)/dev.stamp
