@@ -1,4 +1,4 @@
-"""Dialogs that ask before something is destroyed: each can be cancelled, and what destroys is no primary button."""
+"""Dialogs that ask before something is destroyed or sent: each can be cancelled; what destroys is no primary button."""
 
 from collections.abc import Callable
 
@@ -10,23 +10,27 @@ from dfcore.errors import DfcoreError
 _OUTCOME = "dialog_outcome"
 
 
-def decide(label: str, act: Callable[[], None], *, done: str) -> None:
+def decide(
+    label: str, act: Callable[[], None], *, done: str, icon: str = ":material/delete:", disabled: bool = False
+) -> None:
     """The two buttons that end a dialog; it closes once `act` has succeeded, and stays open with its error otherwise.
 
     Args:
-        label: Label of the button that destroys, such as "Delete for good".
+        label: Label of the button that acts, such as "Delete for good".
         act: What it does.
         done: What is told afterwards.
+        icon: Its icon.
+        disabled: Whether only Cancel can be pressed.
     """
     with st.container(horizontal=True):
-        clicked = st.button(label, icon=":material/delete:", key="dialog_go", on_click=_try, args=(act,))
+        clicked = st.button(label, icon=icon, key="dialog_go", on_click=_try, args=(act,), disabled=disabled)
         cancelled = st.button("Cancel", key="dialog_cancel")
     outcome = st.session_state.get(_OUTCOME) if clicked else None
     with widgets.errors():
         if isinstance(outcome, DfcoreError):
             raise outcome
     if outcome is True:
-        st.toast(done, icon=":material/delete:")
+        st.toast(done, icon=icon)
     if outcome is True or cancelled:
         st.rerun()  # Of the whole page: by itself a dialog reruns alone, with the page behind it as it was.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import audit_work, background, hub_models_actions, roles, widgets
+from dashboard import audit_work, background, dialogs, hub_models_actions, roles, widgets
 from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
@@ -101,17 +101,23 @@ def _publish(entry: Entry) -> None:
         "With the scores of its images", value=True, key="hub_scores",
         help="Tables from which every figure can be computed. They name images by their paths.",
     )  # fmt: skip
-    if not address:
-        return
+    plan = None
     with widgets.errors():
-        plan = hub_models_actions.would_send(
-            entry.folder, address if ":" in address else f"hf:{address}", public=visible == "Everybody",
-            licence="" if licence == _OF_CARD else licence, message=message, predictions=scores,
-        )  # fmt: skip
-        _show_plan(plan)
-        if st.button("Publish it", type="primary", icon=":material/cloud_upload:", disabled=not may_send):
-            hub_models_actions.start_publishing(str(plan.address), plan)
-            st.rerun()
+        if address:
+            plan = hub_models_actions.would_send(
+                entry.folder, address if ":" in address else f"hf:{address}", public=visible == "Everybody",
+                licence="" if licence == _OF_CARD else licence, message=message, predictions=scores,
+            )  # fmt: skip
+            _show_plan(plan)
+
+    def publish() -> None:
+        assert plan is not None  # The button is disabled until then.
+        hub_models_actions.start_publishing(str(plan.address), plan)
+
+    dialogs.decide(
+        "Publish it", publish, done="It is on its way.", icon=":material/cloud_upload:",
+        disabled=plan is None or not may_send,
+    )  # fmt: skip
 
 
 def _show_plan(plan: "Plan") -> None:
