@@ -93,8 +93,12 @@ def test_the_core_needs_neither_streamlit_nor_plotly_nor_openvino():
     core = {requirement.name for requirement in packages.requirements()}
     assert {"keras", "tensorflow", "numpy"} <= core
     assert not core & {"streamlit", "plotly", "openvino", "authlib", "pytest"}
-    app = {requirement.name for requirement in packages.requirements("app")}
-    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif", "typst"} == app
+    app, *others = (
+        {requirement.name for requirement in packages.requirements(extra)}
+        for extra in ("app", "hub", "export", "serve")
+    )
+    assert not core & set().union(*others)
+    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif", "typst"}.union(*others) == app
     assert app < {requirement.name for requirement in packages.requirements("dev")}
 
 
