@@ -83,9 +83,10 @@ browser: $(VENV)/dev.stamp
 containers: $(VENV)/dev.stamp
 	$(BIN)/hadolint deploy/Containerfile
 	for target in service dashboard; do \
-		rm -rf /var/tmp/dfcore-steps && $(BIN)/python deploy/steps.py --target $$target --into /var/tmp/dfcore-steps --try || exit; \
+		folder=$$(mktemp -d -p /var/tmp) || exit; \
+		$(BIN)/python deploy/steps.py --target $$target --into $$folder --try || exit; \
+		rm -rf $$folder; \
 	done
-	rm -rf /var/tmp/dfcore-steps
 
 docs: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/mkdocs build --quiet

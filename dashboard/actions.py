@@ -329,29 +329,6 @@ def pack(folder: Path) -> Callable[[], bytes]:
     return partial(import_export.pack, folder)
 
 
-@needs(Role.TRAINER, "Exporting a detector")
-def start_export(folder: Path, to: str, name: str, *, quantize: str | None, data_root: Path | None) -> None:
-    """Exports a detector for another runtime in the background; does nothing if that is under way.
-
-    The result is what was exported and its archive, see `dfcore.export.packed`.
-    """
-
-    def work(task: background.Task) -> Any:
-        from dfcore.export.packed import packed
-
-        report, shown = task.step("Starting"), ""
-
-        def progress(title: str, done: int, total: int) -> None:
-            nonlocal report, shown
-            if title != shown:
-                report, shown = task.step(title), title
-            report(done, total)
-
-        return packed(folder, to, name, progress, quantize=quantize, data_root=data_root)
-
-    background.start(background.export_key(folder), f"Exporting {name}", work)
-
-
 @needs(Role.TRAINER, "Making a detector the default")
 def set_default(name: str) -> None:
     """See `dfcore.detectors.library.set_default`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from dashboard import adopt_actions, audit_work, background, roles, widgets
+from dashboard import audit_work, background, exchange_actions, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets.registry import registered
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP
@@ -127,7 +127,7 @@ def _network(name: str, content: bytes | Path) -> "Network":
     before = st.session_state.get(_READ)
     if before is None or before[0] != (name, stamp):
         with st.spinner("Reading it in a separate process …"):
-            network = adopt_actions.read_model(name, content)
+            network = exchange_actions.read_model(name, content)
         # Without its weights, which may be large.
         network = replace(network, steps=tuple(replace(step, weights=()) for step in network.steps))
         st.session_state[_READ] = (name, stamp), network
@@ -201,6 +201,6 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
         st.error("Say what it takes as pixels and which class comes first.", icon=":material/error:")
         return
     said = Said(scaling, classes, size, resize, colours)
-    adopt_actions.start_adopting(given, content, name, Path(root), said, title=title, insist=bool(insist))
+    exchange_actions.start_adopting(given, content, name, Path(root), said, title=title, insist=bool(insist))
     st.session_state.pop(_REFUSED, None)
     st.rerun()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import actions, audit_work, background, error_reporting, roles, widgets
+from dashboard import audit_work, background, error_reporting, exchange_actions, roles, widgets
 from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.datasets.registry import registered
@@ -56,7 +56,7 @@ def _form(entry: Entry) -> None:
         disabled=not roles.may(Role.TRAINER), help="Takes a minute or more. Requires the role of trainer.",
     ):  # fmt: skip
         with widgets.errors():
-            actions.start_export(
+            exchange_actions.start_export(
                 entry.folder, to, _name(entry, to, bits), quantize=INT8 if bits == _ROUNDED else None, data_root=root
             )
             st.rerun()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import audit_work, background, dialogs, hub_models_actions, roles, widgets
+from dashboard import audit_work, background, dialogs, exchange_actions, roles, widgets
 from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
@@ -104,7 +104,7 @@ def _publish(entry: Entry) -> None:
     plan = None
     with widgets.errors():
         if address:
-            plan = hub_models_actions.would_send(
+            plan = exchange_actions.would_send(
                 entry.folder, address if ":" in address else f"hf:{address}", public=visible == "Everybody",
                 licence="" if licence == _OF_CARD else licence, message=message, predictions=scores,
             )  # fmt: skip
@@ -112,7 +112,7 @@ def _publish(entry: Entry) -> None:
 
     def publish() -> None:
         assert plan is not None  # The button is disabled until then.
-        hub_models_actions.start_publishing(str(plan.address), plan)
+        exchange_actions.start_publishing(str(plan.address), plan)
 
     dialogs.decide(
         "Publish it", publish, done="It is on its way.", icon=":material/cloud_upload:",
@@ -156,7 +156,7 @@ def fetch() -> None:
             st.session_state.pop(_OFFER, None)
             with widgets.errors(), st.spinner("Asking the Hugging Face Hub …"):
                 given = address.strip()
-                st.session_state[_OFFER] = hub_models_actions.look(given if ":" in given else f"hf:{given}")
+                st.session_state[_OFFER] = exchange_actions.look(given if ":" in given else f"hf:{given}")
     if (offer := st.session_state.get(_OFFER)) is not None:
         _show_offer(offer)
 
@@ -179,6 +179,6 @@ def _show_offer(offer: "Offer") -> None:
                                help="Its files must have this digest, as whoever published it told you.")  # fmt: skip
         if st.form_submit_button("Fetch it", icon=":material/cloud_download:", type="primary"):
             with widgets.errors():
-                hub_models_actions.start_fetching(name.strip(), offer, digest.strip())
+                exchange_actions.start_fetching(name.strip(), offer, digest.strip())
                 st.session_state.pop(_OFFER, None)
                 st.rerun()

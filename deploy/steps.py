@@ -24,9 +24,11 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-_HIDDEN = ("home", "root", "tmp", "work", "src", "spool", "keys", "workspace", "mnt", "media")
+# What is hidden; with the folder at the top that holds the checkout, unless the system lives there.
+_HIDDEN = {"home", "root", "tmp", "src", "spool", "keys", "workspace", "mnt", "media", ROOT.parts[1]} - {"usr", "var"}
 # Variables of this machine without which pip may not reach a registry.
 _PASSED = re.compile(r"(PIP|SSL|UV|REQUESTS)_\w+|\w+_proxy", re.IGNORECASE)
 _VOLUMES = ("workspace", "spool", "keys")
@@ -224,13 +226,13 @@ class Trial:
             mount("--bind", str(into / "volumes" / name), str(image.root / name))
         furnish(image.root)
 
-    def start(self, command: list[str], **options: object) -> subprocess.Popen:  # type: ignore[type-arg]
+    def start(self, command: list[str], **options: Any) -> "subprocess.Popen[Any]":
         """Starts a command as the image's account, with no capability and no way to get one."""
         user, group = self._image.user.split(":")
         rights = ["--reuid", user, "--regid", group, "--clear-groups", "--no-new-privs"]
         rights += ["--bounding-set=-all", "--inh-caps=-all"]
         words = [_CHROOT, str(self._image.root), "setpriv", *rights, "env", "-C", self._image.folder, *command]
-        return subprocess.Popen(words, env=self._image.environment, **options)  # type: ignore[call-overload]
+        return subprocess.Popen(words, env=self._image.environment, **options)
 
     def output(self, command: list[str]) -> tuple[int, str]:
         """Exit code and output of a command."""

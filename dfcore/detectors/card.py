@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dfcore import compat
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, Gate, Words
-from dfcore.detectors.origin import Adopted
+from dfcore.detectors.origin import Adaptation, Adopted
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
 
@@ -20,13 +20,6 @@ _STRUCTURED: dict[str, type | tuple[type, ...]] = {
     "report": (str, type(None)),
 }
 _ROW_TEXTS = ("change", "title")
-# Shares among the rows of an adaptation, {name: title}.
-_GAINED = {
-    "fpr": "Real, called likely fake",
-    "found": "Fake, called likely fake",
-    "passed": "Fake, below the lower threshold",
-    "refused": "Refused",
-}
 
 
 def _is_figure(value: Any) -> bool:
@@ -125,38 +118,6 @@ class ReplayRecord(_Part):
 
     images: int = Field(gt=0)
     sha256: str
-
-
-class Adaptation(_Part):
-    """How a detector was made of another one, see `dfcore.training.adapt`.
-
-    Attributes:
-        base: Title of the other detector.
-        base_sha256: Hash of its model.
-        source: Name of the data set that was learned.
-        counts: Its images, {"real": n, "fake": n}.
-        rows: What it gained and lost, a row a source.
-    """
-
-    base: str
-    base_sha256: str
-    source: str
-    counts: dict[str, int]
-    rows: list[dict[str, str | int | float | None]]
-
-    def shown(self) -> list[dict[str, str | int | float | None]]:
-        """The rows for people, each figure as "before to after"."""
-
-        def both(row: dict[str, str | int | float | None], name: str, form: str) -> str:
-            values = (row.get(f"{name}_{when}") for when in ("before", "after"))
-            return " to ".join(format(value, form) if isinstance(value, (int, float)) else "-" for value in values)
-
-        return [
-            {"Source": row.get("source"), "Real": row.get("real"), "Fake": row.get("fake")}
-            | {"ROC AUC": both(row, "roc_auc", ".3f")}
-            | {title: both(row, name, ".0%") for name, title in _GAINED.items()}
-            for row in self.rows
-        ]
 
 
 class PrecisionCost(_Part):

@@ -245,7 +245,7 @@ class Detector:
         Args:
             source: As for `predict`, or an image prepared for this detector.
             max_side: Compute the heat-map for the image scaled down to this longer side in pixels; None keeps its size.
-            options: As for `dfcore.explanation.Explainer.explain`: method, target, layer, view.
+            options: As for `dfcore.explanation.Explainer.evidence`: method, target, layer, view.
         """
         if isinstance(source, (np.ndarray, Image.Image)):
             return self.explainer().explain(decoder.decode(source), **options)

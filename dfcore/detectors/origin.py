@@ -1,8 +1,50 @@
-"""Where a detector comes from that was not trained here, for its card."""
+"""Where a detector comes from that was adapted, or made elsewhere, for its card."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# Shares among the rows of an adaptation, {name: title}.
+_GAINED = {
+    "fpr": "Real, called likely fake",
+    "found": "Fake, called likely fake",
+    "passed": "Fake, below the lower threshold",
+    "refused": "Refused",
+}
+
+
+class Adaptation(BaseModel):
+    """How a detector was made of another one, see `dfcore.training.adapt`.
+
+    Attributes:
+        base: Title of the other detector.
+        base_sha256: Hash of its model.
+        source: Name of the data set that was learned.
+        counts: Its images, {"real": n, "fake": n}.
+        rows: What it gained and lost, a row a source.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    base: str
+    base_sha256: str
+    source: str
+    counts: dict[str, int]
+    rows: list[dict[str, str | int | float | None]]
+
+    def shown(self) -> list[dict[str, str | int | float | None]]:
+        """The rows for people, each figure as "before to after"."""
+
+        def both(row: dict[str, str | int | float | None], name: str, form: str) -> str:
+            values = (row.get(f"{name}_{when}") for when in ("before", "after"))
+            return " to ".join(format(value, form) if isinstance(value, (int, float)) else "-" for value in values)
+
+        return [
+            {"Source": row.get("source"), "Real": row.get("real"), "Fake": row.get("fake")}
+            | {"ROC AUC": both(row, "roc_auc", ".3f")}
+            | {title: both(row, name, ".0%") for name, title in _GAINED.items()}
+            for row in self.rows
+        ]
 
 
 class Adopted(BaseModel):

@@ -137,40 +137,20 @@ class Explainer:
         self.layers = list(shortcut.layers) if shortcut else heat_map_layers(model())
         self.default_layer = default_layer if default_layer in self.layers else self.layers[-1]
 
-    def explain(
-        self,
-        rgb: np.ndarray,
-        *,
-        method: str = "gradcam",
-        target: Target = "fake",
-        layer: str | None = None,
-        view: int | str = 0,
-    ) -> Heatmap:
+    def explain(self, rgb: np.ndarray, **options: Any) -> Heatmap:
         """Computes a heat-map.
 
         Args:
             rgb: Decoded pixels, uint8 (H, W, 3).
-            method: One of `METHODS`.
-            target: Evidence for "fake" or "real".
-            layer: One of `self.layers`; by default the last one before the head.
-            view: Number or name of the view to explain, by default the first.
+            options: As for `evidence`: method, target, layer, view.
 
         Raises:
-            InputError: If the method, target, layer or view is unknown; lists the valid ones.
+            InputError: As `evidence` does.
         """
-        options: dict[str, Any] = {"method": method, "target": target, "layer": layer, "view": view}
         return self.explain_prepared(self._spec.apply(rgb), rgb.shape[:2], **options)
 
     def explain_prepared(
-        self,
-        pixels: np.ndarray,
-        size: tuple[int, ...],
-        factor: float = 1.0,
-        *,
-        method: str = "gradcam",
-        target: Target = "fake",
-        layer: str | None = None,
-        view: int | str = 0,
+        self, pixels: np.ndarray, size: tuple[int, ...], factor: float = 1.0, **options: Any
     ) -> Heatmap:
         """Like `explain`, for a preprocessed image.
 
@@ -178,12 +158,8 @@ class Explainer:
             pixels: Preprocessed pixels, uint8 of the spec's `input_shape`.
             size: Height and width of the original image.
             factor: Scale of the map relative to the original image, in (0, 1].
-            method: As for `explain`.
-            target: As for `explain`.
-            layer: As for `explain`.
-            view: As for `explain`.
+            options: As for `evidence`.
         """
-        options: dict[str, Any] = {"method": method, "target": target, "layer": layer, "view": view}
         return self.evidence(pixels, **options).over(self._spec, size, factor)
 
     def evidence(
@@ -195,7 +171,18 @@ class Explainer:
         layer: str | None = None,
         view: int | str = 0,
     ) -> Evidence:
-        """What a heat-map shows, before it is laid over the image; arguments as for `explain_prepared`."""
+        """What a heat-map shows, before it is laid over the image.
+
+        Args:
+            pixels: Preprocessed pixels, uint8 of the spec's `input_shape`.
+            method: One of `METHODS`.
+            target: Evidence for "fake" or "real".
+            layer: One of `self.layers`; by default the last one before the head.
+            view: Number or name of the view to explain, by default the first.
+
+        Raises:
+            InputError: If the method, target, layer or view is unknown; lists the valid ones.
+        """
         number = self._spec.view_number(view)
         layer = layer or self.default_layer
         for name, value, allowed in (

@@ -227,7 +227,7 @@ def _limit_waiting(client: Any) -> None:
     from requests.adapters import HTTPAdapter
 
     class Limited(HTTPAdapter):
-        def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+        def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]  # Passed on.
             return super().send(request, **(options | {"timeout": options.get("timeout") or _TIMEOUT}))
 
     session = getattr(client.http_client(), "_session", None)

@@ -4,6 +4,7 @@ Sizes and licences are as the pages of the sets stated them in 2026; what the se
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from dfcore.errors import InputError
 from dfcore.hub.sources import Source, parse
@@ -44,14 +45,14 @@ class KnownSet:
         return parse(self.address) if self.address else None
 
 
-def _on_kaggle(name: str, title: str, repository: str, **more: object) -> KnownSet:
+def _on_kaggle(name: str, title: str, repository: str, **more: Any) -> KnownSet:
     page = f"https://www.kaggle.com/datasets/{repository}"
-    return KnownSet(name, title, f"kaggle:{repository}", page=page, **more)  # type: ignore[arg-type]  # Passed on.
+    return KnownSet(name, title, f"kaggle:{repository}", page=page, **more)
 
 
-def _on_the_hub(name: str, title: str, repository: str, **more: object) -> KnownSet:
+def _on_the_hub(name: str, title: str, repository: str, **more: Any) -> KnownSet:
     page = f"https://huggingface.co/datasets/{repository}"
-    return KnownSet(name, title, f"hf:{repository}", page=page, **more)  # type: ignore[arg-type]  # Passed on.
+    return KnownSet(name, title, f"hf:{repository}", page=page, **more)
 
 
 _SETS = (

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -127,7 +128,7 @@ def _of_zip(packed: zipfile.ZipFile, left_out: LeftOut) -> Iterator[_Member]:
         elif one.flag_bits & 0x2041:
             left_out.append((_short(one.filename), "It is encrypted."))
         else:
-            yield _Member(one.filename, one.file_size, one.CRC, lambda one=one: packed.open(one))  # type: ignore[misc]
+            yield _Member(one.filename, one.file_size, one.CRC, partial(packed.open, one))
 
 
 def _of_tar(packed: tarfile.TarFile, left_out: LeftOut) -> Iterator[_Member]:
@@ -139,7 +140,7 @@ def _of_tar(packed: tarfile.TarFile, left_out: LeftOut) -> Iterator[_Member]:
         if not one.isreg():
             left_out.append((_short(one.name), "A link or a device, not a file."))
         else:
-            yield _Member(one.name, one.size, None, lambda one=one: packed.extractfile(one))  # type: ignore[misc]
+            yield _Member(one.name, one.size, None, partial(packed.extractfile, one))
 
 
 def _write_all(archive: Path, folder: Path, members: list[_Member], left_out: LeftOut, report: Report) -> None:

@@ -29,9 +29,10 @@ from dfcore.detectors.bundle import (
     write_replay,
     write_trained_on,
 )
-from dfcore.detectors.card import Adaptation, Card
+from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import find_bundle
+from dfcore.detectors.origin import Adaptation
 from dfcore.detectors.replay import MOST_IMAGES, Replay
 from dfcore.detectors.trained_on import TrainedOn
 from dfcore.errors import BundleError, InputError

@@ -11,8 +11,9 @@ from dfcore.confidence import ErrorBudget, Words, fit_calibration, fit_threshold
 from dfcore.datasets import VALIDATION, Dataset
 from dfcore.datasets.units import units
 from dfcore.detectors.bundle import now
-from dfcore.detectors.card import Adaptation, Card
+from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.origin import Adaptation
 from dfcore.detectors.replay import Replay
 from dfcore.errors import InputError
 from dfcore.evaluation import (

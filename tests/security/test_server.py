@@ -24,13 +24,12 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 
 from dashboard import (
     actions,
-    adopt_actions,
     background,
     case_actions,
     detectors,
     error_reporting,
+    exchange_actions,
     hub_actions,
-    hub_models_actions,
     inference_queue,
     prediction_sources,
     roles,
@@ -481,7 +480,7 @@ def test_what_sign_in_needs_is_installed():
 
 # === Actions ===
 
-MODULES = (actions, adopt_actions, case_actions, hub_actions, hub_models_actions, tracker_actions)
+MODULES = (actions, case_actions, exchange_actions, hub_actions, tracker_actions)
 ACTIONS = {
     name: function
     for module in MODULES
@@ -566,9 +565,7 @@ METHODS = {"request_stop", "write_notes", "delete", "claim", "create", "hand_ove
 # Of the store of cases alone: elsewhere the same words mean something else.
 STORES = {"store", "cases", "open_store"}
 OF_STORES = {"remember", "file", "note", "decide", "tag", "untag", "forget", "restore"}
-ALLOWED = {
-    "actions.py": 6, "adopt_actions.py": 1, "case_actions.py": 6, "hub_actions.py": 5, "hub_models_actions.py": 6,
-}  # fmt: skip
+ALLOWED = {"actions.py": 6, "case_actions.py": 6, "exchange_actions.py": 7, "hub_actions.py": 5}
 SOURCES = sorted([*(ROOT / "pages").glob("*.py"), *(ROOT / "dashboard").glob("*.py")])
 
 

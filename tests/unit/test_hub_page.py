@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import background, hub_models_actions, roles
+from dashboard import background, exchange_actions, roles
 from dashboard.roles import Role
 from dfcore.errors import AccessError
 from dfcore.exchange import import_export
@@ -56,7 +56,7 @@ def test_a_trainer_sees_what_would_go_and_what_became_of_it(page, hub, tmp_path)
     assert {"README.md", "model.keras"} <= set(page.dataframe[-1].value["File"]) and not hub.requests
     assert not button(page, "Publish it").disabled
     plan = push.prepare(tmp_path / "models" / "mine", AT)
-    hub_models_actions.start_publishing(str(AT), plan)
+    exchange_actions.start_publishing(str(AT), plan)
     ended(KEY)
     assert hub.store.repositories["model", "tester/faces"].private and "model.keras" in files(hub)
     page.run()
@@ -110,4 +110,4 @@ def test_detectors_from_elsewhere_need_the_operators_leave(page, monkeypatch):
     page.run()
     assert "Fetch from the Hugging Face Hub" not in {one.label for one in page.expander}
     with pytest.raises(AccessError, match="DFCORE_TAKE_IN=1"):
-        hub_models_actions.look("hf:tester/faces")
+        exchange_actions.look("hf:tester/faces")
