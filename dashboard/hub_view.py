@@ -9,7 +9,8 @@ from dashboard import audit_work, background, dialogs, exchange_actions, roles, 
 from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
-from dfcore.hub.sources import in_words
+from dfcore.hub.credentials import how_to_get
+from dfcore.hub.sources import Service, in_words
 
 if TYPE_CHECKING:
     from dfcore.hub.pull import Offer
@@ -77,8 +78,8 @@ def _publish(entry: Entry) -> None:
         may_send = hugging_face.has_token()
     if not may_send:
         st.info(
-            f"This server has no token of the Hugging Face Hub. {hugging_face.how_to_get('write')} Its operator sets "
-            "it in the server's environment; it is never entered here. You can see what would be sent.",
+            f"This server has no token of the Hugging Face Hub. {how_to_get(Service.HUGGING_FACE, 'write')} Its "
+            "operator sets it in the server's environment; it is never entered here. You can see what would be sent.",
             icon=":material/key:",
         )
     address = st.text_input(

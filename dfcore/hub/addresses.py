@@ -1,5 +1,6 @@
 """Addresses of detectors on the Hugging Face Hub: hf:OWNER/NAME, with @REVISION if wanted."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -33,6 +34,11 @@ class Address:
         return f"{self.owner}/{self.name}"
 
     @property
+    def page(self) -> str:
+        """Address of its page for people."""
+        return f"{endpoint()}/{self.repository}"
+
+    @property
     def is_pinned(self) -> bool:
         """Whether it names a commit by its whole hash, so that it always means the same files."""
         return is_commit(self.revision)
@@ -43,6 +49,11 @@ class Address:
 
     def __str__(self) -> str:
         return f"hf:{self.repository}" + (f"@{self.revision}" if self.revision else "")
+
+
+def endpoint() -> str:
+    """Address of the Hub: HF_ENDPOINT's, or huggingface.co."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
 def is_commit(revision: str) -> bool:

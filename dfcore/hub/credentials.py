@@ -25,14 +25,14 @@ def where_from(service: Service) -> str | None:
     return _of_kaggle() if service is Service.KAGGLE else _of_the_hub()
 
 
-def how_to_get(service: Service) -> str:
-    """How to get credentials and where to put them, as sentences."""
+def how_to_get(service: Service, may: str = "read") -> str:
+    """How to get credentials that may do something ("read", "write") and where to put them, as sentences."""
     if service is Service.KAGGLE:
         return (
             "Make a token on https://www.kaggle.com/settings (API) and set the variable KAGGLE_API_TOKEN to it, or "
             "KAGGLE_USERNAME and KAGGLE_KEY, or save the file as ~/.kaggle/kaggle.json."
         )
-    return "Make a token that may read on https://huggingface.co/settings/tokens and set the variable HF_TOKEN to it."
+    return f"Make a token that may {may} on https://huggingface.co/settings/tokens and set the variable HF_TOKEN to it."
 
 
 def redacted(text: object) -> str:

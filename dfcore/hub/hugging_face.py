@@ -9,12 +9,13 @@ counted, stopped and continued.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from dfcore import __version__
+from dfcore import __version__, workspace
 from dfcore.errors import AccessError, DfcoreError, InputError, StorageError
-from dfcore.hub.addresses import Address
-from dfcore.hub.credentials import redacted
+from dfcore.hub.addresses import endpoint
+from dfcore.hub.credentials import how_to_get, redacted, where_from
+from dfcore.hub.sources import Service
 from dfcore.utils.extras import require
 from dfcore.utils.texts import printable
 
@@ -22,18 +23,26 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-_HUB = "https://huggingface.co"
-TOKENS = "https://huggingface.co/settings/tokens"
+
+class Place(Protocol):
+    """What is asked for: a detector (`addresses.Address`) or a data set (`sources.Source`)."""
+
+    @property
+    def owner(self) -> str: ...  # noqa: D102  (as theirs)
+    @property
+    def repository(self) -> str: ...  # noqa: D102
+    @property
+    def revision(self) -> str: ...  # noqa: D102
+    @property
+    def page(self) -> str: ...  # noqa: D102
 
 
-def endpoint() -> str:
-    """Address of the Hub."""
-    return os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
-
-
-def page(address: Address) -> str:
-    """Address of a repository's page."""
-    return f"{endpoint()}/{address.repository}" + (f"/tree/{address.revision}" if address.revision else "")
+def quiet() -> None:
+    """Sets up libraries of Hugging Face before they are imported: no telemetry, no bars, caches in the workspace."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in ("HF_HUB_CACHE", "HF_XET_CACHE", "HF_DATASETS_CACHE"):
+        os.environ.setdefault(name, str(workspace.cache_dir() / "hugging_face" / name.split("_")[1].lower()))
 
 
 def client() -> "HfApi":
@@ -44,8 +53,8 @@ def client() -> "HfApi":
         InputError: If HF_HUB_OFFLINE forbids to ask the Hub.
     """
     require("huggingface_hub", "hub", "The Hugging Face Hub")
-    # Before the first import, which reads them.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    quiet()
+    # Before the first import, which reads it.
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     from huggingface_hub import HfApi, constants, get_token
     from huggingface_hub.utils import disable_progress_bars, logging
@@ -65,29 +74,21 @@ def client() -> "HfApi":
 def has_token() -> bool:
     """Whether there is a token; asks nobody."""
     require("huggingface_hub", "hub", "The Hugging Face Hub")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-    from huggingface_hub import get_token
-
-    return bool(get_token())
-
-
-def how_to_get(what: str) -> str:
-    """How to get a token that may do something ("read", "write") and where to put it, as a sentence."""
-    return f"Make a token that may {what} on {TOKENS} and set the variable HF_TOKEN to it."
+    return where_from(Service.HUGGING_FACE) is not None
 
 
 @contextmanager
-def explained(address: Address, *, writes: bool = False) -> Iterator[None]:
+def explained(place: Place, *, writes: bool = False) -> Iterator[None]:
     """Turns the library's errors into what a person can do about them; none quotes what was sent or received.
 
     Args:
-        address: The repository that is asked for.
+        place: What is asked for.
         writes: Whether something is written there.
 
     Raises:
         InputError: If there is no such repository or revision.
         AccessError: If the token is missing, wrong or may not do this.
+        StorageError: If the account has no room left.
         DfcoreError: If the Hub cannot be reached or fails.
     """
     import httpx2
@@ -99,48 +100,75 @@ def explained(address: Address, *, writes: bool = False) -> Iterator[None]:
     except errors.OfflineModeIsEnabled:
         raise InputError("HF_HUB_OFFLINE is set, so the Hugging Face Hub is not asked. Unset it.") from None
     except errors.GatedRepoError:
-        raise AccessError(
-            f"{address} is gated: its owner decides who may load it. Ask for access on {page(address.at(''))}, and set "
-            "HF_TOKEN to a token of the account that has it."
-        ) from None
+        raise _gated(place) from None
     except errors.RevisionNotFoundError:
         raise InputError(
-            f"{address.at('')} has no revision {address.revision or 'main'!r}. Its branches, tags and commits are on "
-            f"{page(address.at(''))}; a commit may have been removed."
+            f"{place.repository} has no revision {place.revision or 'main'!r}. Its branches, tags and commits are on "
+            f"{place.page}; a commit may have been removed."
         ) from None
-    except errors.RepositoryNotFoundError:
-        seen = "or the token at hand may not see it" if has_token() else "or it is private and needs a token"
-        raise InputError(f"There is no {address.at('')}, {seen}. {how_to_get(may)}") from None
-    except errors.HfHubHTTPError as error:
-        raise _of_status(error, address, may) from None
+    except errors.LocalEntryNotFoundError as error:  # What kept the library from loading stands behind it.
+        cause = error.__cause__
+        raise (
+            _of_status(cause, place, may) if isinstance(cause, errors.HfHubHTTPError) else _unreachable(cause or error)
+        ) from None
+    except errors.HfHubHTTPError as error:  # A repository that is not found among them.
+        raise _of_status(error, place, may) from None
     except errors.LocalTokenNotFoundError:
-        raise AccessError(f"The Hugging Face Hub needs a token for this. {how_to_get(may)}") from None
+        raise AccessError(f"The Hugging Face Hub needs a token for this. {_token(may)}") from None
     except errors.HFValidationError:
-        raise InputError(f"{address.at('')} is no name that the Hugging Face Hub allows.") from None
-    except httpx2.HTTPError as error:
-        raise DfcoreError(
-            f"The Hugging Face Hub could not be reached at {endpoint()} ({type(error).__name__}). What was loaded or "
-            "sent is kept; the same command goes on with it."
-        ) from None
+        raise InputError(f"{place.repository} is no name that the Hugging Face Hub allows.") from None
+    except (httpx2.HTTPError, errors.FileMetadataError) as error:
+        raise _unreachable(error) from None
 
 
-def _of_status(error: "HfHubHTTPError", address: Address, may: str) -> DfcoreError:
-    status = error.response.status_code
+def _token(may: str) -> str:
+    return how_to_get(Service.HUGGING_FACE, may)
+
+
+def _gated(place: Place) -> DfcoreError:
+    found = where_from(Service.HUGGING_FACE)
+    if found is None:
+        return AccessError(
+            f"{place.repository} is gated: its owners want to know who asks. Sign in at {place.page} and accept their "
+            f"terms, then: {_token('read')}"
+        )
+    return AccessError(
+        f"{place.repository} is gated, and its owners do not give it to the account of {found}. Sign in at "
+        f"{place.page} and accept the terms there, or ask for access."
+    )
+
+
+def _of_status(error: "HfHubHTTPError", place: Place, may: str) -> DfcoreError:
+    status, found = error.response.status_code, where_from(Service.HUGGING_FACE)
     said = _printed(error.server_message)
-    if status == 401:
-        told = "The token at hand is not valid" if has_token() else "There is no token at hand"
-        return AccessError(f"The Hugging Face Hub refused this: {told}. {how_to_get(may)}")
+    if status == 401 and found is not None:
+        return AccessError(
+            f"The Hugging Face Hub refuses the credentials from {found}, or has no {place.repository}. {_token(may)}"
+        )
+    if status in (401, 404):  # It says "not found" too where it does not know who asks.
+        seen = f"or it is not shown to the account of {found}" if found else "or it is private and needs a token"
+        return InputError(f"The Hugging Face Hub has no {place.repository}, {seen}. See {place.page}. {_token(may)}")
     if status == 403:
-        return AccessError(f"The token at hand may not {may} in {address.at('')}{said}. {how_to_get(may)}")
+        return AccessError(
+            f"The Hugging Face Hub does not let the account of {found or 'nobody'} {may} {place.repository}{said}. See "
+            f"{place.page}. {_token(may)}"
+        )
     if status in (409, 412):
-        return DfcoreError(f"{address.at('')} was changed by somebody else in the meantime{said}. Try again.")
+        return DfcoreError(f"{place.repository} was changed by somebody else in the meantime{said}. Try again.")
     if status == 429:
         return DfcoreError("The Hugging Face Hub has too many requests of this account or address (429). Try later.")
-    if status == 507 or status == 402:
-        return StorageError(f"{address.owner} has no room left on the Hugging Face Hub ({status}{said}).")
+    if status in (402, 507):
+        return StorageError(f"{place.owner} has no room left on the Hugging Face Hub ({status}{said}).")
     if status >= 500:
         return DfcoreError(f"The Hugging Face Hub fails at the moment ({status}). Try later; what was done is kept.")
     return DfcoreError(f"The Hugging Face Hub refused this ({status}{said}).")
+
+
+def _unreachable(error: BaseException) -> DfcoreError:
+    return DfcoreError(
+        f"The Hugging Face Hub could not be reached at {endpoint()} ({type(error).__name__}). Check the network and "
+        "the proxy (HTTPS_PROXY). What was loaded or sent is kept; the same command goes on with it."
+    )
 
 
 def _printed(message: str | None) -> str:

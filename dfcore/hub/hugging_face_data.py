@@ -3,18 +3,17 @@
 No code of a repository is run, and none is loaded.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dfcore import workspace
-from dfcore.errors import DfcoreError, InputError
-from dfcore.hub import credentials
+from dfcore.errors import DfcoreError
+from dfcore.hub.addresses import endpoint
 from dfcore.hub.credentials import redacted
-from dfcore.hub.sources import Offer, Service, Source
+from dfcore.hub.hugging_face import explained, quiet
+from dfcore.hub.sources import Offer, Source
 from dfcore.hub.space import is_full, require_room
 from dfcore.utils.extras import require
 from dfcore.utils.files import make_folder
@@ -99,14 +98,6 @@ def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str,
     return skipped
 
 
-def quiet() -> None:
-    """Sets up libraries of Hugging Face before they are imported: no telemetry, caches in the workspace."""
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    for name in ("HF_HUB_CACHE", "HF_XET_CACHE", "HF_DATASETS_CACHE"):
-        os.environ.setdefault(name, str(workspace.cache_dir() / "hugging_face" / name.split("_")[1].lower()))
-
-
 # === Internals ===
 
 
@@ -145,7 +136,7 @@ def _snapshot(hub: Any, source: Source, folder: Path, report: Report, total: int
         try:
             hub.snapshot_download(
                 source.repository, repo_type="dataset", revision=source.version, local_dir=folder,
-                ignore_patterns=list(NOT_LOADED), max_workers=_WORKERS, tqdm_class=_bars(count), endpoint=_endpoint(),
+                ignore_patterns=list(NOT_LOADED), max_workers=_WORKERS, tqdm_class=_bars(count), endpoint=endpoint(),
             )  # fmt: skip
         except BaseException as error:  # Raised again below, in the thread that asked.
             failed.append(error)
@@ -196,12 +187,7 @@ def _bars(count: _Count) -> type:
 
 
 def _api(hub: Any) -> Any:
-    return hub.HfApi(endpoint=_endpoint())
-
-
-def _endpoint() -> str | None:
-    """Where the Hub is, if not where the library looks for it; a mirror inside of an organisation, for instance."""
-    return os.environ.get("HF_ENDPOINT") or None
+    return hub.HfApi(endpoint=endpoint())
 
 
 @contextmanager
@@ -209,42 +195,13 @@ def _hub(source: Source) -> Iterator[Any]:
     """The library, with its errors in the words of the workbench."""
     require("huggingface_hub", "hub", "Loading a data set from the Hugging Face Hub")
     quiet()
-    import httpx2
     import huggingface_hub as hub
-    from huggingface_hub import errors
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()  # Its warnings quote signed addresses.
     try:
-        yield hub
-    except errors.GatedRepoError:
-        found = credentials.where_from(Service.HUGGING_FACE)
-        if found is None:
-            raise InputError(
-                f"The owners of {source.repository} want to know who asks. Sign in at {source.page} and accept their "
-                f"terms, then: {credentials.how_to_get(Service.HUGGING_FACE)}"
-            ) from None
-        raise InputError(
-            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Sign in at "
-            f"{source.page} and accept the terms of its owners there."
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise InputError(
-            f"{source.repository} has no revision {source.version or 'main'}. See {source.page}."
-        ) from None
-    except errors.RepositoryNotFoundError as error:
-        raise _missing(source, error) from None
-    except errors.HfHubHTTPError as error:
-        raise _told(source, error) from None
-    except errors.LocalEntryNotFoundError as error:
-        cause = error.__cause__
-        raise (
-            _told(source, cause) if isinstance(cause, errors.HfHubHTTPError) else _unreachable(cause or error)
-        ) from None
-    except (httpx2.HTTPError, errors.OfflineModeIsEnabled, errors.FileMetadataError) as error:
-        raise _unreachable(error) from None
-    except errors.HFValidationError as error:
-        raise InputError(f"The Hugging Face Hub has no such address ({redacted(error)[:200]}).") from None
+        with explained(source):
+            yield hub
     except OSError as error:
         if is_full(error) or error.errno is not None:
             raise
@@ -252,42 +209,3 @@ def _hub(source: Source) -> Iterator[Any]:
         raise DfcoreError(
             f"{source.repository} could not be loaded ({redacted(error)[:200]}). Try again; what is complete is kept."
         ) from None
-
-
-def _missing(source: Source, error: Any) -> InputError:
-    """The Hub says "not found" too where it does not know who asks."""
-    found = credentials.where_from(Service.HUGGING_FACE)
-    refused = getattr(error.response, "status_code", 0) == 401
-    if found and refused:
-        return InputError(
-            f"The Hugging Face Hub refuses the credentials from {found}, or has no data set {source.repository}. "
-            f"{credentials.how_to_get(Service.HUGGING_FACE)}"
-        )
-    hint = "" if found else f" If it is private or gated: {credentials.how_to_get(Service.HUGGING_FACE)}"
-    return InputError(
-        f"The Hugging Face Hub has no data set {source.repository} or does not show it to you. See {source.page}.{hint}"
-    )
-
-
-def _told(source: Source, error: Any) -> DfcoreError:
-    status = 0
-    with suppress(AttributeError):
-        status = error.response.status_code
-    if status == 401:
-        return _missing(source, error)
-    if status == 403:
-        found = credentials.where_from(Service.HUGGING_FACE) or "nobody (there are no credentials)"
-        return InputError(
-            f"The Hugging Face Hub does not give {source.repository} to the account of {found}. Look at {source.page}."
-        )
-    return DfcoreError(
-        f"The Hugging Face Hub answered with status {status} to the request for {source.repository}. Try again later; "
-        "what is complete is kept."
-    )
-
-
-def _unreachable(error: BaseException) -> DfcoreError:
-    return DfcoreError(
-        f"The Hugging Face Hub could not be reached ({type(error).__name__}). Check the network and the proxy "
-        "(HTTPS_PROXY), and try again; what is complete is kept."
-    )

@@ -23,7 +23,7 @@ from dfcore.detectors.library import free_place
 from dfcore.errors import BundleError, BusyError, DfcoreError, InputError
 from dfcore.exchange.import_export import MOST_FILES, admit, most_bytes
 from dfcore.hub import hugging_face, pinned
-from dfcore.hub.addresses import Address, is_commit
+from dfcore.hub.addresses import Address, endpoint, is_commit
 from dfcore.hub.download import Hashes, Report, download, hashes
 from dfcore.hub.pinned import PinnedFile, Pulled
 from dfcore.hub.sources import in_words
@@ -235,7 +235,7 @@ def _fetch(api: "HfApi", offer: Offer, name: str, target: Path, report: Report) 
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
-    url = hf_hub_url(offer.address.repository, name, revision=offer.commit, endpoint=hugging_face.endpoint())
+    url = hf_hub_url(offer.address.repository, name, revision=offer.commit, endpoint=endpoint())
     headers = build_hf_headers(token=api.token, library_name=api.library_name, library_version=api.library_version)
     with hugging_face.explained(offer.address.at(offer.commit)):
         download(url, target, size=offer.files[name].size, headers=headers, report=report)

@@ -20,8 +20,9 @@ from dfcore.errors import AccessError, BundleError, DfcoreError, InputError
 from dfcore.exchange.import_export import most_bytes
 from dfcore.hub import hugging_face, licences, model_card, pinned
 from dfcore.hub.addresses import Address
+from dfcore.hub.credentials import how_to_get
 from dfcore.hub.download import Report, hashes, hashes_of
-from dfcore.hub.sources import in_words
+from dfcore.hub.sources import Service, in_words
 from dfcore.utils.files import sha256_file
 from dfcore.utils.texts import printable
 
@@ -157,7 +158,7 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
     api, address = hugging_face.client(), plan.address
     branch = address.revision or _MAIN
     if not api.token:
-        raise AccessError(f"Pushing needs a token of the Hugging Face Hub. {hugging_face.how_to_get('write')}")
+        raise AccessError(f"Pushing needs a token of the Hugging Face Hub. {how_to_get(Service.HUGGING_FACE, 'write')}")
     step = step or (lambda _: lambda done, total: None)
     with hugging_face.explained(address, writes=True):
         step(f"Asking for {address}")(0, 0)
@@ -180,7 +181,7 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
                 operations = _sent(api, plan, branch, sent, step(f"Sending {address}, kB"), opened)
                 step("Committing")(0, 0)
                 commit = _commit(api, plan, branch, operations, removed, state.commit)
-    page = hugging_face.page(address.at("" if branch == _MAIN else branch))
+    page = address.page if branch == _MAIN else f"{address.page}/tree/{branch}"
     return Pushed(address.at(commit), page, state.private, sent, removed, plan.digest)
 
 

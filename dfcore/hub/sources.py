@@ -51,6 +51,11 @@ class Source:
         return f"{self.owner}/{self.name}"
 
     @property
+    def revision(self) -> str:
+        """The version, as the Hub calls it."""
+        return self.version
+
+    @property
     def page(self) -> str:
         """Its page for people."""
         base = "https://www.kaggle.com" if self.service is Service.KAGGLE else "https://huggingface.co"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import DfcoreError, ImageError, StorageError
-from dfcore.hub.hugging_face_data import quiet
+from dfcore.hub.hugging_face import quiet
 from dfcore.hub.unpack import LeftOut
 from dfcore.imaging.formats import recognised
 from dfcore.utils.extras import require

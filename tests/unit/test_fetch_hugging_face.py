@@ -132,7 +132,7 @@ def test_archives_in_a_repository_are_unpacked_where_they_lie(hub):
 def test_what_is_complete_is_not_loaded_again_after_a_failure(hub, unread):
     hub.store.add("dataset", "owner/faces", FILES)
     hub.fail("test/fake/2.png", 403, times=99)
-    with pytest.raises(DfcoreError, match="does not give owner/faces"):
+    with pytest.raises(DfcoreError, match="does not let the account of nobody read owner/faces"):
         get()
     before = {path for path in loads(hub) if "2.png" not in path}
     hub.faults.clear()
@@ -176,7 +176,7 @@ def test_what_is_wrong_with_credentials_is_told_and_how_to_mend_it(hub, unread, 
     hub.store.add("dataset", "tester/gated", FILES, gated=True)
     with pytest.raises(InputError, match=r"want to know who asks.*huggingface\.co/settings/tokens.*HF_TOKEN"):
         get("hf:tester/gated")
-    with pytest.raises(InputError, match=r"no data set owner/nothing or does not show it.*HF_TOKEN"):
+    with pytest.raises(InputError, match=r"has no owner/nothing, or it is private and needs a token.*HF_TOKEN"):
         get("hf:owner/nothing")
     monkeypatch.setenv("HF_TOKEN", standin.WRONG)
     with pytest.raises(InputError, match="refuses the credentials from the variable HF_TOKEN") as told:
@@ -186,7 +186,7 @@ def test_what_is_wrong_with_credentials_is_told_and_how_to_mend_it(hub, unread, 
     hub.store.add("dataset", "owner/gated", FILES, gated=True)
     with pytest.raises(InputError, match="accept the terms"):
         get("hf:owner/gated")
-    with pytest.raises(InputError, match="has no revision v9"):
+    with pytest.raises(InputError, match="has no revision 'v9'"):
         get("hf:tester/gated@v9")
     assert get("hf:tester/gated").fetched.version
     assert not [one for one in hub.requests if one.host.startswith("localhost") and one.token]

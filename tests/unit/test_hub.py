@@ -235,7 +235,11 @@ def test_a_dry_run_asks_nobody_and_shows_what_would_go(hub, bundle, capsys):
 
 @pytest.mark.parametrize(
     ("token", "message"),
-    [("", "needs a token.*HF_TOKEN"), (WRONG, "not valid.*HF_TOKEN"), (READ_ONLY, "may not write.*HF_TOKEN")],
+    [
+        ("", "needs a token.*HF_TOKEN"),
+        (WRONG, "refuses the credentials.*HF_TOKEN"),
+        (READ_ONLY, "does not let .* write tester/faces.*HF_TOKEN"),
+    ],
 )
 def test_credentials_that_do_not_suffice_are_told_with_the_way_to_others_and_never_quoted(
     hub, bundle, capsys, monkeypatch, tmp_path, token, message
@@ -252,7 +256,7 @@ def test_credentials_that_do_not_suffice_are_told_with_the_way_to_others_and_nev
 
 
 def test_somebody_elses_name_is_refused(hub, bundle):
-    with pytest.raises(AccessError, match="may not write in hf:other/faces"):
+    with pytest.raises(AccessError, match="does not let the account of the variable HF_TOKEN write other/faces"):
         pushed(bundle, Address("other", "faces"))
 
 
@@ -342,11 +346,12 @@ def test_a_pull_that_was_killed_goes_on_within_the_file(hub, bundle, models, unc
         pulled(models, step=stopped(after=500))
     kept = next(models.glob(".pull-*/model.keras")).stat().st_size
     assert 0 < kept < (bundle / MODEL).stat().st_size and list_bundles(models) == []
-    loaded = len(hub.asked("GET", "/far/"))
     place = pulled(models)
     assert (place / MODEL).read_bytes() == (bundle / MODEL).read_bytes() and left(models) == ["taken"]
-    again = hub.asked("GET", "/far/")[loaded:]
-    assert [one.range for one in again] == [f"bytes={kept}-"], "only the rest of the network; the table was there"
+    # Of both pulls: the request that is interrupted may be noted late.
+    asked = hub.asked("GET", "/far/")
+    assert sorted(one.range for one in asked if "keras" in one.path) == ["", f"bytes={kept}-"]
+    assert [one.range for one in asked if "keras" not in one.path] == [""], "the table was there"
 
 
 def test_a_connection_that_is_cut_is_taken_up_where_it_ended(hub, bundle, models, unchecked):
@@ -464,15 +469,15 @@ def test_what_the_gate_refuses_leaves_nothing_behind(hub, bundle, models, monkey
 def test_who_may_not_read_is_told_why(hub, bundle, monkeypatch, models):
     pushed(bundle)
     hub.store.add("model", "other/gated", {path.name: path.read_bytes() for path in bundle.iterdir()}, gated=True)
-    with pytest.raises(AccessError, match=r"gated.*Ask for access"):
+    with pytest.raises(AccessError, match=r"gated.*the variable HF_TOKEN.*ask for access"):
         pulled(models, Address("other", "gated"))
-    with pytest.raises(InputError, match="There is no hf:other/none, or the token at hand may not see it"):
+    with pytest.raises(InputError, match="no other/none, or it is not shown to the account of the variable HF_TOKEN"):
         pull.look(Address("other", "none"))
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(InputError, match=r"or it is private and needs a token.*HF_TOKEN"):
         pull.look(AT)
     monkeypatch.setenv("HF_TOKEN", WRONG)
-    with pytest.raises(AccessError, match="not valid"):
+    with pytest.raises(AccessError, match="refuses the credentials from the variable HF_TOKEN"):
         pull.look(AT)
 
 
