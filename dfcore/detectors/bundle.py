@@ -16,7 +16,7 @@ from dfcore.detectors.replay import MAX_BYTES as MAX_REPLAY
 from dfcore.detectors.replay import Replay
 from dfcore.detectors.trained_on import MAX_BYTES as MAX_TRAINED_ON
 from dfcore.detectors.trained_on import TrainedOn
-from dfcore.errors import ArchiveError, BundleError, ConfigError
+from dfcore.errors import ArchiveError, BundleError, ConfigError, StorageError
 from dfcore.utils.files import flush, read_json, remembered, sha256_bytes, sha256_file, write_bytes, write_json
 from dfcore.utils.texts import printable
 
@@ -87,7 +87,7 @@ def write_ood_detector(folder: Path, card: Card, ood_detector: OODDetector) -> C
     if card.ood is None:
         raise ValueError("Expected a card with `ood` set. Received: a card without it.")
     content = ood_detector.to_bytes()
-    write_bytes(Path(folder) / OOD_FILE, content)
+    _add(folder, OOD_FILE, content)
     record = card.ood.model_copy(update={"sha256": sha256_bytes(content)})
     card = card.model_copy(update={"ood": record})
     write_card(folder, card)
@@ -95,8 +95,24 @@ def write_ood_detector(folder: Path, card: Card, ood_detector: OODDetector) -> C
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Replaces a bundle's card, leaving its model unchanged."""
+    """Replaces a bundle's card, leaving its model unchanged.
+
+    Raises:
+        StorageError: If the bundle's folder is not there, or cannot be written to.
+    """
+    _there(folder)
     write_json(Path(folder) / CARD, card.model_dump(mode="json"))
+
+
+def _add(folder: Path, name: str, content: bytes) -> None:
+    _there(folder)
+    write_bytes(Path(folder) / name, content)
+
+
+def _there(folder: Path) -> None:
+    """Refuses to add to a bundle that was deleted while it was made, which would make a part of it anew."""
+    if not Path(folder).is_dir():
+        raise StorageError(f"{folder} is not there any more: it was deleted or renamed meanwhile.")
 
 
 def read_card(folder: Path) -> Card:
@@ -171,7 +187,7 @@ def read_ood_detector(folder: Path, card: Card) -> OODDetector | None:
 def write_trained_on(folder: Path, card: Card, trained_on: TrainedOn) -> Card:
     """Adds the list of training images to a bundle; returns the card as written."""
     content = trained_on.to_bytes()
-    write_bytes(Path(folder) / TRAINED_ON, content)
+    _add(folder, TRAINED_ON, content)
     held = int(trained_on.held.sum())
     record = TrainedOnRecord(train=len(trained_on) - held, validation=held, sha256=sha256_bytes(content))
     card = card.model_copy(update={"trained_on": record})
@@ -202,7 +218,7 @@ def read_trained_on(folder: Path, card: Card) -> TrainedOn | None:
 def write_replay(folder: Path, card: Card, replay: Replay) -> Card:
     """Adds features of what it learned from to a bundle; returns the card as written."""
     content = replay.to_bytes()
-    write_bytes(Path(folder) / REPLAY, content)
+    _add(folder, REPLAY, content)
     card = card.model_copy(update={"replay": ReplayRecord(images=len(replay), sha256=sha256_bytes(content))})
     write_card(folder, card)
     return card
@@ -261,7 +277,7 @@ def write_openvino(folder: Path, card: Card, record: OpenVINORecord, files: tupl
     """Adds an OpenVINO network to a bundle; returns the card as written."""
     if files is not None:
         for name, content in zip(OPENVINO_FILES, files, strict=True):
-            write_bytes(Path(folder) / name, content)
+            _add(folder, name, content)
         record = record.model_copy(update={"sha256": tuple(sha256_bytes(content) for content in files)})
     card = card.model_copy(update={"openvino": record})
     write_card(folder, card)

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from dfcore import __version__
@@ -68,14 +69,9 @@ def make_app(service: Service) -> FastAPI:
             docs_page.page(app.openapi(), server), headers={"Content-Security-Policy": docs_page.POLICY}
         )
 
-    if (WEB / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=WEB, html=True), "web")
-    else:
-
-        @app.get("/", include_in_schema=False)
-        async def root(request: Request) -> RedirectResponse:
-            return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
-
+    # File by file: a mount at "/" would also take requests with a wrong method, and call their addresses unknown.
+    page = StaticFiles(directory=WEB, html=True)
+    app.router.routes.extend(Route(f"/{name}", page) for name in ("", *(file.name for file in WEB.iterdir())))
     return app
 
 

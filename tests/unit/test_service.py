@@ -23,6 +23,7 @@ from dfcore.cli import main
 from dfcore.errors import BundleError, InputError
 from dfcore.imaging.decoder import MAX_BYTES
 from dfcore.service import server
+from dfcore.service.app import WEB
 from dfcore.service.judging import Bench
 from dfcore.service.pace import Pace
 from dfcore.service.settings import Limits, Settings
@@ -463,6 +464,20 @@ def test_what_cannot_be_judged_in_time_is_told_that_it_ends():
 
 
 # === Its own description ===
+
+
+def test_every_address_takes_its_own_methods_and_no_other_is_known(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    for path, own in paths.items():
+        other = "POST" if "get" in own else "GET"
+        answer = client.request(other, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method"), path
+        assert {name.lower() for name in answer.headers["Allow"].split(", ")} - {"head"} == set(own), path
+    for path in ("/v1/nothing", "/nothing.html", "/../app.py", "/%2e%2e/app.py"):
+        assert client.get(path).json()["error"]["code"] == "not_found", path
+    for file in ("", *os.listdir(WEB)):
+        assert client.get(f"/{file}").status_code == 200
+    assert client.post("/").status_code == 405
 
 
 def test_the_page_of_the_description_loads_nothing(client):

@@ -18,7 +18,8 @@ import pytest
 from dfcore.architectures import backbone_layers, build_model
 from dfcore.confidence import ErrorBudget, fit_calibration, fit_thresholds
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
-from dfcore.detectors.bundle import read_card
+from dfcore.detectors.bundle import read_card, write_card, write_openvino
+from dfcore.detectors.card import OpenVINORecord
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
 from dfcore.errors import DatasetError, DfcoreError, RunError, StorageError
@@ -32,7 +33,7 @@ from dfcore.training.config import make_config
 from dfcore.training.data import prepare, require_same
 from dfcore.training.trainer import Trainer
 from dfcore.utils import files
-from tests.conftest import make_image
+from tests.conftest import make_card, make_image
 
 TINY = {
     "arch": "cnn",
@@ -1355,6 +1356,17 @@ def leave_half_done(run: Run, *names: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
         os.utime(path, (time.time() - 3600,) * 2)
+
+
+@pytest.mark.parametrize("part", ["the card", "the OpenVINO network"])
+def test_a_bundle_that_was_deleted_while_it_was_made_is_not_made_anew(part, tmp_path):
+    gone, card = tmp_path / "run" / "bundle", make_card()
+    with pytest.raises(StorageError, match="is not there any more"):
+        if part == "the card":
+            write_card(gone, card)
+        else:
+            write_openvino(gone, card, OpenVINORecord(enabled=False, reason="a test"), (b"graph", b"weights"))
+    assert not gone.parent.exists()
 
 
 DELETED = ["loading TensorFlow", "training epoch 1", "validating epoch 1", "measuring on test", "writing the detector"]
