@@ -234,8 +234,9 @@ def _report(
     alone = (before + after) / 2
     pictures = record.warm + len(record.seconds)
     differing = sum(runs[0]["scores"].get(name) != score for name, score in record.scores.items())
-    fifth = max(1, len(record.memory) // 5)
-    start, end = (median(value for _, value in part) for part in (record.memory[:fifth], record.memory[-fifth:]))
+    length = max(1, len(record.memory) // 5)
+    fifths = [median(mb for _, mb in record.memory[n * length : (n + 1) * length] or record.memory) for n in range(5)]
+    start, end = fifths[0], fifths[-1]
     flat = end - start <= max(GROWTH * start, NOISE_MB)
     p50, p95 = median(record.seconds), quantiles(record.seconds, n=20)[-1]
     share = speed / alone
@@ -252,7 +253,8 @@ def _report(
         f"{'seconds to the answer, 95th percentile':<44}{p95:>10.2f}",
         f"{'answers by status':<44}{', '.join(f'{k}: {v:,}' for k, v in sorted(record.statuses.items())):>10}",
         f"{'scores that differ from dfcore predict':<44}{differing:>10} of {len(record.scores)} files",
-        f"{'memory, first and last fifth of the run':<44}{start:>7.0f} MB, {end:.0f} MB: {'flat' if flat else 'GREW'}",
+        f"{'memory in MB, by fifths of the run':<44}{', '.join(f'{mb:.0f}' for mb in fifths):>10}: "
+        f"{'flat' if flat else 'GREW'}",
         f"{'errors':<44}{len(record.errors):>10}",
         f"{'exit code after SIGTERM':<44}{code:>10}",
         *(f"  {text}: {number}" for text, number in Counter(record.errors).most_common(10)),

@@ -277,6 +277,32 @@ def test_too_much_processor_time_is_told_and_costs_that_image_alone(own_pool, ch
     assert sandbox.check(picture()) == facts_here(picture())
 
 
+LONG_LIFE = """
+import resource, time
+from dfcore.utils.processes import limit_time
+told, start = resource.getrusage, resource.getrusage(resource.RUSAGE_SELF)
+resource.getrusage = lambda who: start  # It tells less than the kernel counts, as on a busy machine.
+for image in range(12):
+    limit_time(1)
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
+print("alive", flush=True)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import signal
+signal.signal(signal.SIGPROF, signal.SIG_IGN)  # As a file that has taken over the process could.
+limit_time(1)
+while True:
+    pass
+"""
+
+
+@linux
+def test_processor_time_is_counted_for_each_image_however_many_there_were_before():
+    done = subprocess.run([sys.executable, "-c", LONG_LIFE], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.returncode) == ("alive\n", -signal.SIGXCPU), done.stderr
+
+
 @linux
 def test_processor_time_is_counted_for_each_image_anew(own_pool, child):
     """What is left of it, told by the process: it runs down within an image, and is whole again for the next one."""
