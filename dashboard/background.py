@@ -111,11 +111,11 @@ _tasks: dict[str, Task] = {}
 
 
 def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
-    """Starts work in a thread, unless work with this key is at hand already.
+    """Starts work in a thread, unless the very same is at hand already.
 
     Args:
         key: What tells this work from other work.
-        what: What is done, in words.
+        what: What is done, in words. Under one key, other words mean other work.
         work: Called with the task; should report its progress, see `Task.step`, often.
 
     Raises:
@@ -123,7 +123,7 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
     """
     with _lock:
         at_work = _tasks.get(key)
-        if at_work is not None and at_work.running:
+        if at_work is not None and at_work.running and at_work.what == what:
             return at_work
         turn = ExitStack()
         try:

@@ -17,7 +17,8 @@ def decide(
 
     Args:
         label: Label of the button that acts, such as "Delete for good".
-        act: What it does.
+        act: What it does. It reads what fields say from the session state: Streamlit calls it as it was when the dialog
+            was last drawn, and a field may say something else by now.
         done: What is told afterwards.
         icon: Its icon.
         disabled: Whether only Cancel can be pressed.

@@ -14,7 +14,7 @@ from dashboard import background
 from dashboard.actions import needs
 from dashboard.roles import Role
 from dfcore import workspace
-from dfcore.errors import AccessError, InputError
+from dfcore.errors import AccessError, BusyError, InputError
 
 if TYPE_CHECKING:
     from dfcore.foreign.adopt import Adopted, Said
@@ -69,14 +69,21 @@ def would_send(
 
 @needs(Role.TRAINER, "Publishing a detector")
 def start_publishing(address: str, plan: "Plan") -> None:
-    """Publishes a detector in the background; does nothing if that is under way."""
+    """Publishes a detector in the background.
+
+    Raises:
+        BusyError: If it is being published already, there or elsewhere, or other long work is running.
+    """
+    key = background.publish_key(plan.bundle.name)
+    if (task := background.find(key)) is not None and task.running:
+        raise BusyError(f"It is being published already: {task.what}. Publish it again when that has ended.")
 
     def work(task: background.Task) -> "Pushed":
         from dfcore.hub import push
 
         return push.push(plan, step=task.step)
 
-    background.start(background.publish_key(plan.bundle.name), f"Publishing {plan.bundle.name} as {address}", work)
+    background.start(key, f"Publishing {plan.bundle.name} as {address}", work)
 
 
 @needs(Role.TRAINER, "Asking the Hugging Face Hub for a detector")

@@ -177,7 +177,7 @@ def _words(job: Fetch, status: FetchStatus) -> str:
     fetched, counts = said["fetched"], said["counts"]
     text = f"is there: {fetched['files']:,} files, {in_words(fetched['bytes'])}"
     if fetched["left_out_in_all"]:
-        text += f", {fetched['left_out_in_all']:,} left out (fetched.json names them)"
+        text += f", {fetched['left_out_in_all']:,} left out (fetched.json tells why)"
     told = (
         f"{counts['real']:,} real and {counts['fake']:,} fake images" if counts else "it has to be told how to read it"
     )
@@ -202,7 +202,7 @@ def _buttons(job: Fetch, status: FetchStatus, name: str) -> None:
         if st.button("Go on", icon=":material/play_arrow:", key=f"go on {job.id}", type="primary", help=_KEPT):
             hub_actions.resume_fetch(job.id)
             st.rerun()
-        if name in fetch.half_fetched() and st.button(
+        if fetch.is_half_fetched(name) and st.button(
             "Discard", icon=":material/delete:", key=f"discard {job.id}", help="Deletes what was loaded; asks first."
         ):
             _discard(job.id, name)

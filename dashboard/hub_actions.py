@@ -52,5 +52,5 @@ def close_fetch(fetch_id: str, *, discard: bool = False) -> None:
     """
     name = FetchStore().get(fetch_id).request.name
     FetchStore().delete(fetch_id)
-    if discard and name in fetch.half_fetched():
+    if discard and fetch.is_half_fetched(name):
         fetch.discard(name)

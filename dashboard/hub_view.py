@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dfcore.hub.push import Plan, Pushed
 
 _OFFER = "hub_offer"
-_OF_CARD = "as its card says"
+_OF_CARD, _EVERYBODY = "as its card says", "Everybody"
 
 
 def origin(entry: Entry) -> None:
@@ -41,8 +41,10 @@ def _changed(folder: Path, stamps: tuple[tuple[str, int, int], ...], _record: pi
 
 
 def offer_publishing(entry: Entry) -> None:
-    """Button that opens the dialog to publish a detector; for trainers."""
-    if roles.may(Role.TRAINER) and st.button(
+    """Button that opens the dialog to publish a detector; for trainers, while it is not being published."""
+    task = background.find(background.publish_key(entry.folder.name))
+    free = task is None or not task.running
+    if free and roles.may(Role.TRAINER) and st.button(
         "Publish", icon=":material/cloud_upload:", key=f"publish_{entry.key}",
         help="Sends it to the Hugging Face Hub, with a model card made from its card.",
     ):  # fmt: skip
@@ -82,42 +84,49 @@ def _publish(entry: Entry) -> None:
             "operator sets it in the server's environment; it is never entered here. You can see what would be sent.",
             icon=":material/key:",
         )
-    address = st.text_input(
+    st.text_input(
         "Address", placeholder="OWNER/NAME", key="hub_address",
         help="Account or organisation, and the name it gets there; @BRANCH for another branch.",
     )  # fmt: skip
     left, right = st.columns(2)
-    visible = left.segmented_control(
-        "Who sees it", ["Its owner", "Everybody"], default="Its owner", required=True, key="hub_visible",
+    left.segmented_control(
+        "Who sees it", ["Its owner", _EVERYBODY], default="Its owner", required=True, key="hub_visible",
         help="Of a new repository; one that exists stays as it is. A public one takes nothing that is not meant to be.",
     )  # fmt: skip
-    licence = right.selectbox(
+    right.selectbox(
         "Licence", [_OF_CARD, *sorted(licences.KNOWN)], key="hub_licence",
         help="As the Hub names it. Mind the licences of the images it was trained on.",
     )  # fmt: skip
     st.caption(f"Its card says: {widgets.plain(entry.card.licence)}" if entry.card.licence else
                "Its card states no licence; without one nobody else may use it.")  # fmt: skip
-    message = st.text_input("Message", placeholder="What is different now", key="hub_message", max_chars=200)
-    scores = st.checkbox(
+    st.text_input("Message", placeholder="What is different now", key="hub_message", max_chars=200)
+    st.checkbox(
         "With the scores of its images", value=True, key="hub_scores",
         help="Tables from which every figure can be computed. They name images by their paths.",
     )  # fmt: skip
     plan = None
     with widgets.errors():
-        if address:
-            plan = exchange_actions.would_send(
-                entry.folder, address if ":" in address else f"hf:{address}", public=visible == "Everybody",
-                licence="" if licence == _OF_CARD else licence, message=message, predictions=scores,
-            )  # fmt: skip
+        if st.session_state["hub_address"]:
+            plan = _planned(entry)
             _show_plan(plan)
 
     def publish() -> None:
-        assert plan is not None  # The button is disabled until then.
-        exchange_actions.start_publishing(str(plan.address), plan)
+        sent = _planned(entry)
+        exchange_actions.start_publishing(str(sent.address), sent)
 
     dialogs.decide(
         "Publish it", publish, done="It is on its way.", icon=":material/cloud_upload:",
         disabled=plan is None or not may_send,
+    )  # fmt: skip
+
+
+def _planned(entry: Entry) -> "Plan":
+    """What would be sent by what the dialog says at this moment, which may be more than what is shown already."""
+    said = st.session_state
+    address, licence = said["hub_address"].strip(), said["hub_licence"]
+    return exchange_actions.would_send(
+        entry.folder, address if ":" in address else f"hf:{address}", public=said["hub_visible"] == _EVERYBODY,
+        licence="" if licence == _OF_CARD else licence, message=said["hub_message"], predictions=said["hub_scores"],
     )  # fmt: skip
 
 

@@ -56,15 +56,16 @@ def confirm_delete(entry: detectors.Entry) -> None:
     if told := cited(entry.folder):
         st.warning(widgets.plain(told), icon=":material/folder_open:")
     others = {other.key: other.title for other in detectors.library()[0] if other.key != entry.key}
-    successor = None
+    successor = f"successor_{entry.key}"
     if default_name() == entry.key and others:
-        successor = st.selectbox(
-            "It is the default. New default", list(others), format_func=others.__getitem__,
+        st.selectbox(
+            "It is the default. New default", list(others), format_func=others.__getitem__, key=successor,
             help="The detector that is offered first, and used where none is named.",
         )  # fmt: skip
     dialogs.decide(
-        "Delete for good", lambda: actions.delete_detector(entry.key, successor), done=f"{entry.key} is deleted."
-    )
+        "Delete for good", lambda: actions.delete_detector(entry.key, st.session_state.get(successor)),
+        done=f"{entry.key} is deleted.",
+    )  # fmt: skip
 
 
 def promote() -> None:

@@ -14,7 +14,7 @@ from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
     from dfcore.hub.fetch import Outcome, Wanted
-    from dfcore.hub.record import Differences
+    from dfcore.hub.record import Differences, Fetched
 
 # Of files, so many are named; --json has all of them.
 _MOST = 20
@@ -71,13 +71,19 @@ def _fetch(options: argparse.Namespace) -> int:
 def progress() -> Callable[[str, int, int, str], None]:
     """A progress line on stderr for each phase, only on a terminal."""
     shown: dict[str, Callable[[int, int], None]] = {}
+    whole: set[str] = set()
 
     def show(phase: str, done: int, total: int, unit: str) -> None:
         # The line counts in whole numbers.
         scale, name = (10**6, "MB") if total >= 10**8 else (10**3, "kB") if unit == "bytes" else (1, unit)
         if total:
             line = shown.setdefault(phase, progress_bar(f"{phase} ({name})"))
-            line(done // scale, max(total // scale, 1)) if done < total else line(1, 1)
+            if done < total:
+                line(done // scale, max(total // scale, 1))
+                whole.discard(phase)
+            elif phase not in whole:  # Said once: it ends the line.
+                line(1, 1)
+                whole.add(phase)
 
     return show
 
@@ -167,7 +173,7 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
         print(f"{len(fetched.files):,} files, {in_words(fetched.size)}, licence: {licence}.")
         for note in fetched.notes:
             print(f"Note: {printable(note)}")
-        _print_left_out(fetched.left_out)
+        _print_left_out(fetched)
     print(f"It is in {printable(outcome.folder)} and registered.")
     if outcome.counts is not None:
         counts = ", ".join(f"{number:,} {name}" for name, number in outcome.counts.items())
@@ -177,13 +183,14 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
     return 0
 
 
-def _print_left_out(left_out: "tuple[tuple[str, str], ...]") -> None:
-    if left_out:
-        print(f"Left out: {len(left_out):,}")
-    for name, reason in left_out[:_MOST]:
+def _print_left_out(fetched: "Fetched") -> None:
+    named, total = fetched.left_out, fetched.left_out_in_all
+    if total:
+        print(f"Left out: {total:,}")
+    for name, reason in named[:_MOST]:
         print(f"  {printable(name)}: {printable(reason)}")
-    if len(left_out) > _MOST:
-        print(f"  … and {len(left_out) - _MOST:,} more; fetched.json has all of them.")
+    if total > _MOST:
+        print(f"  … and {total - _MOST:,} more; fetched.json names {len(named):,} of all.")
 
 
 def _tell_differences(found: "Differences", folder: Path, as_json: bool) -> int:

@@ -20,9 +20,11 @@ from dfcore import workspace
 from dfcore.errors import ArchiveError, BusyError, DatasetError, InputError, LayoutError, StorageError
 from dfcore.hub import hugging_face_data, kaggle, known, record, tables
 from dfcore.hub.known import KnownSet
+from dfcore.hub.linking import lay_out, links_work
+from dfcore.hub.pieces import Report
 from dfcore.hub.record import Differences, Fetched
 from dfcore.hub.sources import Offer, Service, Source, require_folder_name
-from dfcore.hub.space import is_full, told_full
+from dfcore.hub.space import bytes_below, is_full, told_full
 from dfcore.hub.unpack import ARCHIVES, LeftOut, is_archive, unpack, unpack_below
 from dfcore.utils.files import explained, lock, make_folder, read_json, write_json
 
@@ -59,6 +61,11 @@ class Wanted:
     def half(self) -> Path:
         """Folder of what is not finished."""
         return self.folder.parent / HALF / self.folder.name
+
+    @property
+    def files(self) -> Path:
+        """Where its files are laid out until all are there."""
+        return self.half / "files"
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,9 @@ def fetch(what: Wanted, progress: Progress) -> Outcome:
         assert what.source is not None
         offer = describe(what.source)
         with _explained(what.half):
-            files, left_out, notes = _load(what, offer, progress)
-            fetched = _recorded(offer, files, left_out, notes, progress)
-            _put_in_place(what, files)
+            left_out, more, notes = _load(what, offer, progress)
+            fetched = _recorded(offer, what.files, left_out, notes, progress, more)
+            _put_in_place(what)
     return understand(Outcome(_registered(what.folder), fetched), progress)
 
 
@@ -171,14 +178,12 @@ def take(what: Wanted, path: Path, progress: Progress) -> Outcome:
             raise InputError(f"{what.folder} is there already. Choose another name for the folder with --name.")
         with _explained(what.half):
             _begin(what, f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}")
-            files = what.half / "files"
-            report = partial(_report, progress, "Unpacking")
-            left_out = unpack(path, files, report) + unpack_below(files, report)
+            left_out = _unpack(path, what.files, partial(_report, progress, "Unpacking"))
             source = Source(Service.KAGGLE, "", "") if what.source is None else what.source
             offer = Offer(source, what.title, what.known.licence if what.known else "")
             notes = [f"Unpacked from {path.name}, which somebody loaded; the service's own checksum was not at hand."]
-            fetched = _recorded(offer, files, left_out, notes, progress)
-            _put_in_place(what, files)
+            fetched = _recorded(offer, what.files, left_out, notes, progress)
+            _put_in_place(what)
     return understand(Outcome(_registered(what.folder), fetched), progress)
 
 
@@ -235,7 +240,12 @@ def half_fetched() -> dict[str, int]:
     """Bytes of what is not finished, by the name of its folder."""
     place = workspace.data_dir() / HALF
     folders = [path for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
-    return {path.name: sum(one.stat().st_size for one in path.rglob("*") if one.is_file()) for path in folders}
+    return {path.name: bytes_below(path) for path in folders}
+
+
+def is_half_fetched(name: str) -> bool:
+    """Whether something is there of a data set that is not finished."""
+    return (workspace.data_dir() / HALF / name).is_dir()
 
 
 def discard(name: str) -> None:
@@ -262,62 +272,64 @@ def _exactly(source: Source) -> str:
     return describe(source).source.version if named else source.version
 
 
-def _load(what: Wanted, offer: Offer, progress: Progress) -> tuple[Path, LeftOut, list[str]]:
-    """Loads a data set and lays out its files; returns their folder, what was left out, and notes."""
+def _load(what: Wanted, offer: Offer, progress: Progress) -> tuple[LeftOut, int, list[str]]:
+    """Loads a data set and lays out its files.
+
+    Returns:
+        What was left out, the number of further pictures that were, and notes.
+    """
     _begin(what, str(offer.source))
-    load, files = what.half / "load", what.half / "files"
-    loading, unpacking = (partial(_report, progress, phase) for phase in ("Loading", "Unpacking"))
+    load, files = what.half / "load", what.files
+    loading, copying, unpacking = (partial(_report, progress, phase) for phase in ("Loading", "Copying", "Unpacking"))
     if offer.source.service is Service.KAGGLE:
-        archive = kaggle.download(offer, load, loading)
+        archive = kaggle.download(offer, load, loading, bytes_below(files))
         try:
-            return files, unpack(archive, files, unpacking) + unpack_below(files, unpacking), []
+            return _unpack(archive, files, unpacking), 0, []
         except ArchiveError:
             archive.unlink(missing_ok=True)  # There is nothing to go on with.
             raise
-    skipped = hugging_face_data.download(offer, load, loading, (*tables.SUFFIXES, *ARCHIVES))
+    again = (*tables.SUFFIXES, *ARCHIVES) if links_work(_note(what)) else ("",)
+    skipped = hugging_face_data.download(offer, load, loading, again, bytes_below(files))
     left_out = [(name, "Code is not loaded.") for name in skipped]
     make_folder(files)
-    if not tables.has_tables(load):
-        _link(load, files, lambda path: True)
-        return files, left_out + unpack_below(files, unpacking), []
-    found, notes = tables.write_out(
+    if not tables.has_tables(load) or tables.lie_as_files(load):
+        given = lay_out(load, files, lambda path: True, copying)
+        return left_out + unpack_below(files, given, unpacking), 0, []
+    found, more, notes = tables.write_out(
         load, files, lambda done, total: progress("Writing the images", done, total, IMAGES)
     )
-    _link(load, files, lambda path: path.stem.upper() in ("README", "LICENSE", "LICENCE", "COPYING"))
-    return files, left_out + found, notes
+    lay_out(load, files, lambda path: path.stem.upper() in ("README", "LICENSE", "LICENCE", "COPYING"), copying)
+    return left_out + found, more, notes
+
+
+def _unpack(archive: Path, files: Path, report: Report) -> LeftOut:
+    """Unpacks an archive and those in it."""
+    given: set[Path] = set()
+    left_out = unpack(archive, files, report, given)
+    return left_out + unpack_below(files, given, report)
+
+
+def _note(what: Wanted) -> Path:
+    """The file that tells of which source and version the unfinished files are."""
+    return what.half / "source.json"
 
 
 def _begin(what: Wanted, source: str) -> None:
     """Prepares the folder of what is not finished; what is there of another source or version is laid out anew."""
-    note = what.half / "source.json"
     before = None
     with suppress(OSError, ValueError):
-        before = read_json(note).get("source")
+        before = read_json(_note(what)).get("source")
     if before != source:
-        shutil.rmtree(what.half / "files", ignore_errors=True)
+        shutil.rmtree(what.files, ignore_errors=True)
         if before is None or str(before).split("@")[0] != source.split("@")[0]:
             shutil.rmtree(what.half / "load", ignore_errors=True)
     make_folder(what.half)
-    write_json(note, {"source": source})
+    write_json(_note(what), {"source": source})
 
 
-def _link(load: Path, files: Path, choose: Callable[[Path], bool]) -> None:
-    """Gives loaded files their places without using space twice, and without losing what was loaded."""
-    for path in sorted(load.rglob("*")):
-        name = path.relative_to(load)
-        if not path.is_file() or name.parts[0] == ".cache" or not choose(path):
-            continue
-        place = files / name
-        if place.exists():
-            continue
-        make_folder(place.parent)
-        try:
-            place.hardlink_to(path)
-        except OSError:  # A file system without links.
-            shutil.copyfile(path, place)
-
-
-def _recorded(offer: Offer, files: Path, left_out: LeftOut, notes: list[str], progress: Progress) -> Fetched:
+def _recorded(
+    offer: Offer, files: Path, left_out: LeftOut, notes: list[str], progress: Progress, more: int = 0
+) -> Fetched:
     """Writes down what was fetched."""
     found = record.hashes(files, partial(_report, progress, "Checking"))
     if not found:
@@ -325,15 +337,15 @@ def _recorded(offer: Offer, files: Path, left_out: LeftOut, notes: list[str], pr
     source = str(replace(offer.source, version="")) if offer.source.owner else ""
     page = offer.source.page if offer.source.owner else ""
     fetched = Fetched(source, offer.source.version, offer.title, offer.licence, page, record.now(), found,
-                      tuple(left_out), tuple(notes))  # fmt: skip
+                      tuple(left_out), tuple(notes), more)  # fmt: skip
     record.write(files, fetched)
     return fetched
 
 
-def _put_in_place(what: Wanted, files: Path) -> None:
+def _put_in_place(what: Wanted) -> None:
     if hasattr(os, "sync"):
         os.sync()  # One for all files, before their folder says that they are there.
-    files.rename(what.folder)
+    what.files.rename(what.folder)
     shutil.rmtree(what.half, ignore_errors=True)
 
 

@@ -92,7 +92,7 @@ class Fetch(Job[FetchStatus]):
             values["fetched"] = {
                 "version": outcome.fetched.version, "licence": outcome.fetched.licence, "title": outcome.fetched.title,
                 "bytes": outcome.fetched.size, "files": len(outcome.fetched.files),
-                "left_out": outcome.fetched.left_out[:_KEPT], "left_out_in_all": len(outcome.fetched.left_out),
+                "left_out": outcome.fetched.left_out[:_KEPT], "left_out_in_all": outcome.fetched.left_out_in_all,
                 "notes": outcome.fetched.notes,
             }  # fmt: skip
         write_json(self.folder / "outcome.json", values)

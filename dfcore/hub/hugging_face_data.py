@@ -3,9 +3,11 @@
 No code of a repository is run, and none is loaded.
 """
 
+import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,14 @@ from dfcore.errors import DfcoreError
 from dfcore.hub.addresses import endpoint
 from dfcore.hub.credentials import redacted
 from dfcore.hub.hugging_face import explained, quiet
+from dfcore.hub.pieces import Report, Seen, hand_on
 from dfcore.hub.sources import Offer, Source
-from dfcore.hub.space import is_full, require_room
+from dfcore.hub.space import bytes_below, is_full, require_room
 from dfcore.utils.extras import require
 from dfcore.utils.files import make_folder
 
-Report = Callable[[int, int], None]
-# Code, and files of Git.
-NOT_LOADED = ("*.py", "*.ipynb", "*.sh", ".gitattributes", ".gitignore")
+# Code, and files of Git; as the library matches names, which minds their case.
+NOT_LOADED = ("*.[pP][yY]", "*.[iI][pP][yY][nN][bB]", "*.[sS][hH]", ".gitattributes", ".gitignore")
 _CACHE = ".cache"
 _WORKERS = 4
 _LEAST_SILENCE = 30
@@ -45,14 +47,17 @@ def describe(source: Source) -> Offer:
     return Offer(there, title, _licence(card), size, len(files), bool(found.gated))
 
 
-def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str, ...] = ()) -> list[str]:
+def download(
+    offer: Offer, folder: Path, report: Report, written_out: tuple[str, ...] = (), written: int = 0
+) -> list[str]:
     """Loads all files of a data set at a commit; files that are there and right are not loaded again.
 
     Args:
         offer: See `describe`.
         folder: Where to, for nothing else.
         report: Called with (bytes done, bytes in all); may raise to stop.
-        written_out: Suffixes of files whose content will be written a second time, which needs room.
+        written_out: Suffixes of files whose content will be written a second time, which needs room; "" is that of all.
+        written: Bytes that an earlier attempt has written so.
 
     Returns:
         Names of files that were not loaded, because they are code.
@@ -68,23 +73,27 @@ def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str,
     for rest in folder.rglob("*.incomplete"):  # Of a process that was killed; the library never goes on with them.
         rest.unlink(missing_ok=True)
     with _hub(source) as hub:
-        wanted = {
+        there = {
             one.path: one
             for one in _api(hub).list_repo_tree(
                 source.repository, recursive=True, revision=source.version, repo_type="dataset"
             )
             if isinstance(one, hub.hf_api.RepoFile)
         }
-        skipped = sorted(name for name in wanted if _is_skipped(name) and not name.startswith(".git"))
-        _drop_others(folder, {name for name in wanted if not _is_skipped(name)})
-        there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        total = sum(one.size for name, one in wanted.items() if not _is_skipped(name))
+        skipped = sorted(name for name in there if _is_skipped(name) and not name.startswith(".git"))
+        wanted = {name: one for name, one in there.items() if not _is_skipped(name)}
+        _drop_others(folder, set(wanted))
+        total = sum(one.size for one in wanted.values())
+        missing = max(total - bytes_below(folder), 0)
         # Tables and archives are written out before they are deleted; other files keep their place.
         again = sum(one.size for name, one in wanted.items() if name.lower().endswith(written_out))
-        require_room(folder, max(total - there, 0) + again, f"Loading and writing out {source}")
+        require_room(folder, missing + max(again - written, 0), f"Loading and writing out {source}")
         for attempt in (1, 2):
             _snapshot(hub, source, folder, report, total)
-            bad = _not_as_the_hub_says(hub, source, folder)
+            bad = sorted(
+                name for name, one in wanted.items()
+                if not _is_as_told(folder / name, one, lambda _: report(total, total))
+            )  # fmt: skip
             if not bad:
                 break
             if attempt == 2:
@@ -102,7 +111,7 @@ def download(offer: Offer, folder: Path, report: Report, written_out: tuple[str,
 
 
 def _is_skipped(name: str) -> bool:
-    return any(name == one or (one.startswith("*") and name.lower().endswith(one[1:])) for one in NOT_LOADED)
+    return any(fnmatchcase(name, one) for one in NOT_LOADED)
 
 
 def _licence(card: dict[str, Any]) -> str:
@@ -118,13 +127,14 @@ def _drop_others(folder: Path, wanted: set[str]) -> None:
             path.unlink()
 
 
-def _not_as_the_hub_says(hub: Any, source: Source, folder: Path) -> list[str]:
-    """Files that are missing or have another content than the Hub's hashes say."""
-    found = _api(hub).verify_repo_checksums(
-        source.repository, repo_type="dataset", revision=source.version, local_dir=folder
-    )
-    missing = [name for name in found.missing_paths if not _is_skipped(name)]
-    return sorted([*missing, *(one["path"] for one in found.mismatches)])
+def _is_as_told(path: Path, told: Any, seen: Seen) -> bool:
+    """Whether a file is there with the content that the Hub's hashes tell: SHA-256 of a large one, else git's."""
+    if not path.is_file():
+        return False
+    header = b"blob %d\0" % path.stat().st_size
+    digest = hashlib.sha256() if told.lfs else hashlib.sha1(header, usedforsecurity=False)
+    hand_on(path, digest.update, seen)
+    return digest.hexdigest() == (told.lfs.sha256 if told.lfs else told.blob_id)
 
 
 def _snapshot(hub: Any, source: Source, folder: Path, report: Report, total: int) -> None:

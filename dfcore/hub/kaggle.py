@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dfcore.errors import DfcoreError, InputError
 from dfcore.hub import credentials
 from dfcore.hub.credentials import redacted
+from dfcore.hub.pieces import Report, Seen, hand_on
 from dfcore.hub.sources import Offer, Service, Source
 from dfcore.hub.space import require_room
 from dfcore.utils.extras import require
@@ -26,7 +27,6 @@ from dfcore.utils.files import make_folder, read_json, write_json
 if TYPE_CHECKING:
     import requests
 
-Report = Callable[[int, int], None]
 _PIECE = 1 << 16
 _TIMEOUT = (10.0, 30.0)  # Seconds to connect, and between bytes.
 # Attempts in a row that bring no byte; the pauses between them grow.
@@ -59,13 +59,14 @@ def describe(source: Source) -> Offer:
     return Offer(there, found.title or source.name, found.license_name or "", size)
 
 
-def download(offer: Offer, folder: Path, report: Report) -> Path:
+def download(offer: Offer, folder: Path, report: Report, unpacked: int = 0) -> Path:
     """Loads the archive of a data set; goes on with what an earlier attempt left.
 
     Args:
         offer: See `describe`.
         folder: Where to, for nothing else.
         report: Called with (bytes done, bytes in all; 0 if not known); may raise to stop.
+        unpacked: Bytes of it that an earlier attempt has unpacked, for which no room is needed any more.
 
     Returns:
         The archive, whose size and MD5 are those that the service states.
@@ -84,7 +85,7 @@ def download(offer: Offer, folder: Path, report: Report) -> Path:
     idle, before = 0, -1
     while True:
         try:
-            if _load(offer.source, archive, report):
+            if _load(offer.source, archive, report, unpacked):
                 return archive
             problem = "it was damaged on the way"
         except _passing() as error:
@@ -102,7 +103,7 @@ def download(offer: Offer, folder: Path, report: Report) -> Path:
 # === Internals ===
 
 
-def _load(source: Source, archive: Path, report: Report) -> bool:
+def _load(source: Source, archive: Path, report: Report, unpacked: int) -> bool:
     """Loads what is missing of the archive; returns whether it is whole and as the service says."""
     from kagglehub.integrity import get_md5_checksum_from_response
     from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
@@ -117,7 +118,8 @@ def _load(source: Source, archive: Path, report: Report) -> bool:
             state = {"size": size, "md5": get_md5_checksum_from_response(response) or "",
                      "etag": response.headers.get("ETag", "")}  # fmt: skip
             have = _kept(archive, state)
-            require_room(archive.parent, 2 * size - have, f"Loading and unpacking {source}")
+            needed = max(size - have, 0) + max(size - unpacked, 0)
+            require_room(archive.parent, needed, f"Loading and unpacking {source}")
             write_json(_note(archive), state)
             if 0 < have < size and response.headers.get("Accept-Ranges") == "bytes":
                 with _rest(response, have) as rest:
@@ -125,7 +127,7 @@ def _load(source: Source, archive: Path, report: Report) -> bool:
             elif have < size or not size:
                 _copy(response, archive, 0, size, report)
     whole = not size or archive.stat().st_size == size
-    if whole and (not state["md5"] or _md5(archive) == state["md5"]):
+    if whole and (not state["md5"] or _md5(archive, lambda _: report(size, size)) == state["md5"]):
         return True
     if archive.stat().st_size >= size:
         archive.unlink()  # Damaged; there is nothing to go on with.
@@ -162,9 +164,11 @@ def _copy(response: "requests.Response", archive: Path, begin: int, size: int, r
             report(done, size)
 
 
-def _md5(path: Path) -> str:
-    with open(path, "rb") as file:  # Kaggle states MD5; it finds accidents, and attackers are kept out by TLS.
-        return base64.b64encode(hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()).decode()
+def _md5(path: Path, seen: Seen) -> str:
+    # Kaggle states MD5; it finds accidents, and attackers are kept out by TLS.
+    digest = hashlib.md5(usedforsecurity=False)
+    hand_on(path, digest.update, seen)
+    return base64.b64encode(digest.digest()).decode()
 
 
 def _note(archive: Path) -> Path:

@@ -174,7 +174,7 @@ def _use(address: Address, digest: str) -> str:
         "It is a bundle of dfcore, the deepfake workbench: a Keras network with its calibration, thresholds and record "
         "of what it was trained on. The network alone (`model.keras`) gives logits that are neither calibrated nor "
         "guarded. With dfcore and its extra `hub` installed:\n\n```\n"
-        f"dfcore pull {address.at('')} --digest {digest}\n"
+        f"dfcore pull {address} --digest {digest}\n"
         f"dfcore predict {address.name} IMAGE\n```"
     )
 

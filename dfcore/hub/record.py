@@ -1,7 +1,7 @@
 """What was fetched: `fetched.json` in a data set's folder, and whether the files still are what was fetched."""
 
+import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any
 from dfcore import __version__
 from dfcore.datasets.scan_listing import FETCHED
 from dfcore.errors import StorageError
-from dfcore.utils.files import read_json, sha256_file, write_json
+from dfcore.hub.pieces import Report, Seen, after, hand_on
+from dfcore.utils.files import read_json, write_json
 
-Report = Callable[[int, int], None]
 _FORMAT = 1
 
 
@@ -28,6 +28,7 @@ class Fetched:
         files: {path: (bytes, SHA-256)}.
         left_out: (name, reason) of what came with it and was not written.
         notes: What was done beyond loading, as sentences.
+        left_out_more: Number of further pictures that were not written and are not named.
         by: Version of this workbench.
     """
 
@@ -40,12 +41,18 @@ class Fetched:
     files: dict[str, tuple[int, str]]
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    left_out_more: int = 0
     by: str = field(default=__version__)
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(size for size, _ in self.files.values())
+
+    @property
+    def left_out_in_all(self) -> int:
+        """Number of all that came with it and was not written."""
+        return len(self.left_out) + self.left_out_more
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def hashes(folder: Path, report: Report) -> dict[str, tuple[int, str]]:
     total, done, result = sum(path.stat().st_size for path in paths.values()), 0, {}
     for name, path in paths.items():
         size = path.stat().st_size
-        result[name] = size, sha256_file(path)
+        result[name] = size, _sha256(path, after(done, total, report))
         done += size
         report(done, total)
     return result
@@ -103,7 +110,8 @@ def read(folder: Path) -> Fetched | None:
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in values.pop("files").items()}
         left_out = tuple((str(name), str(reason)) for name, reason in values.pop("left_out"))
         texts = {name: str(values[name]) for name in ("source", "version", "title", "licence", "page", "at", "by")}
-        return Fetched(**texts, files=files, left_out=left_out, notes=tuple(map(str, values["notes"])))
+        more, notes = int(values.get("left_out_more", 0)), tuple(map(str, values["notes"]))
+        return Fetched(**texts, files=files, left_out=left_out, left_out_more=more, notes=notes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
             f"{path} is damaged ({error!r:.100}). Delete the folder {folder} and fetch it again."
@@ -125,13 +133,21 @@ def compare(folder: Path, fetched: Fetched, report: Report | None = None) -> Dif
     for name, (size, digest) in fetched.files.items():
         if name not in paths:
             continue
-        found = paths[name].stat().st_size
-        if found != size or (report is not None and sha256_file(paths[name]) != digest):
+        same = paths[name].stat().st_size == size
+        if same and report is not None:
+            same = _sha256(paths[name], after(done, fetched.size, report)) == digest
+        if not same:
             changed.append(name)
         done += size
         if report is not None:
             report(done, fetched.size)
     return Differences(len(fetched.files) - len(missing), tuple(changed), missing, added)
+
+
+def _sha256(path: Path, seen: Seen) -> str:
+    digest = hashlib.sha256()
+    hand_on(path, digest.update, seen)
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -1,7 +1,9 @@
 """Whether there is room for what is fetched, before and while it is."""
 
 import errno
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from dfcore.errors import StorageError
@@ -16,6 +18,16 @@ def free_bytes(folder: Path) -> int:
     """Bytes that are free where a folder is, or will be made."""
     there = next(one for one in (folder, *folder.parents) if one.exists())
     return shutil.disk_usage(there).free
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes of the files in a folder; one that is moved away meanwhile does not count."""
+    result = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                result += (Path(place) / name).stat().st_size
+    return result
 
 
 def require_room(folder: Path, needed: int, what: str, variable: str = "DFCORE_DATA") -> None:

@@ -5,20 +5,21 @@ it, generators: SPLIT/CLASS/GENERATOR.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from dfcore.errors import DfcoreError, ImageError, StorageError
 from dfcore.hub.hugging_face import quiet
+from dfcore.hub.pieces import Report
 from dfcore.hub.unpack import LeftOut
+from dfcore.imaging import decoder
 from dfcore.imaging.formats import recognised
 from dfcore.utils.extras import require
 from dfcore.utils.files import make_folder, sha256_bytes, sha256_file
 from dfcore.utils.texts import printable
 
-Report = Callable[[int, int], None]
 SUFFIXES = (".parquet", ".arrow")
 # Shards of a WebDataset, as faces-00012.tar; any other archive is unpacked as it is.
 _SHARD = re.compile(r"(^|[-_])\d{4,}\.tar$")
@@ -38,7 +39,26 @@ def has_tables(folder: Path) -> bool:
     return any(name.endswith(SUFFIXES) or _SHARD.search(name) for name in files)
 
 
-def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, list[str]]:
+def lie_as_files(folder: Path) -> bool:
+    """Whether the pictures lie as files, or in archives, beside the tables, by the first row of each split.
+
+    The library takes a folder for one of picture files if most are; then it names each by its whole path.
+
+    Raises:
+        DfcoreError: If the tables hold no pictures or cannot be read.
+    """
+    with _datasets() as datasets:
+        found = []
+        for _, splits in _configurations(datasets, folder):
+            for split, rows in splits.items():
+                for _, given, data in _pictures(rows, _Columns.of(rows.features, split), datasets):
+                    whole = Path(given.rpartition("::")[2]).is_absolute()
+                    found.append(not data and whole and _named(folder, given) is not None)
+                    break
+        return bool(found) and all(found)
+
+
+def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, int, list[str]]:
     """Writes the pictures of all tables in a folder to files; those that are there already stay.
 
     Args:
@@ -47,35 +67,38 @@ def write_out(folder: Path, out: Path, report: Report) -> tuple[LeftOut, list[st
         report: Called with (pictures done, pictures in all; 0 if not known); may raise to stop.
 
     Returns:
-        What was left out, with reasons, and notes on how the tables were understood.
+        What was left out, with reasons; the number of further pictures that were; and notes on how the tables were
+        understood.
 
     Raises:
         DfcoreError: If the tables hold no pictures or cannot be read.
         StorageError: If the disk is full.
     """
-    left_out: LeftOut = []
     notes: list[str] = []
-    taken: set[Path] = set()
+    written = _Written(folder)
     with _datasets() as datasets:
-        names = datasets.get_dataset_config_names(str(folder)) or ["default"]
+        configurations = _configurations(datasets, folder)
         done = 0
-        for name in names:
-            splits = datasets.load_dataset(str(folder), name, streaming=True)
+        for name, splits in configurations:
             total = sum(_rows(one) for one in splits.values()) if all(map(_rows, splits.values())) else 0
             for split, rows in splits.items():
-                place = out / safe(name) if len(names) > 1 else out
+                place = out / safe(name) if len(configurations) > 1 else out
                 place = place if len(splits) == 1 and split == _ONLY else place / safe(split)
                 columns = _Columns.of(rows.features, split)
                 notes += [note for note in columns.notes if note not in notes]
-                for done_here, found in enumerate(_pictures(rows, columns, datasets), 1):
-                    _write(found, place, (split, done_here), left_out, taken)
-                    report(done + done_here, total)
-                done += done_here if rows.features else 0
+                for number, found in enumerate(_pictures(rows, columns, datasets), 1):
+                    written.add(found, place, (split, number))
+                    done += 1
+                    report(done, total)
             if len(splits) == 1:
                 notes.append("There is one split only: splits are drawn when the data set is used.")
-        if len(names) > 1:
-            notes.append(f"The repository has several configurations, each in a folder of its own: {', '.join(names)}.")
-    return left_out, notes
+        if len(configurations) > 1:
+            names = ", ".join(name for name, _ in configurations)
+            notes.append(f"The repository has several configurations, each in a folder of its own: {names}.")
+    if not written.places:
+        why = f"The reason for the first: {written.left_out[0][1]}" if done else "They have no rows."
+        raise DfcoreError(f"None of the {done:,} pictures of the tables could be written. {why}")
+    return written.left_out, written.more, notes
 
 
 class _Columns:
@@ -134,8 +157,14 @@ def safe(name: str) -> str:
     return re.sub(r"[^\w .+()-]", "_", printable(name)).strip(" .")[:80] or "unnamed"
 
 
+def _configurations(datasets: Any, folder: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """(name, {split: rows}) of each configuration of a repository."""
+    names = datasets.get_dataset_config_names(str(folder)) or ["default"]
+    return [(name, datasets.load_dataset(str(folder), name, streaming=True)) for name in names]
+
+
 def _pictures(rows: Any, columns: _Columns, datasets: Any) -> Iterator[tuple[Path, str, bytes | None]]:
-    """(folder, name in the table, content) of each row."""
+    """(folder, name in the table, content if it is in there) of each row."""
     wanted = [name for name in (columns.image, columns.label, columns.group) if name is not None]
     rows = rows.select_columns(wanted).cast_column(columns.image, datasets.Image(decode=False))
     for row in rows:
@@ -143,32 +172,69 @@ def _pictures(rows: Any, columns: _Columns, datasets: Any) -> Iterator[tuple[Pat
         yield columns.folder(row), str(picture.get("path") or ""), picture.get("bytes")
 
 
-def _write(
-    found: tuple[Path, str, bytes | None], place: Path, row: tuple[str, int], left_out: LeftOut, taken: set[Path]
-) -> None:
-    (folder, given, data), (split, number) = found, row
-    try:
-        if not data:
+def _named(folder: Path, given: str) -> Path | None:
+    """The file of a repository that a table names, or the archive in which that lies; None if it has none."""
+    with suppress(OSError, ValueError):
+        file = (folder / given.rpartition("::")[2]).resolve()
+        if file.is_relative_to(folder.resolve()) and file.is_file():
+            return file
+    return None
+
+
+class _Written:
+    """What was written of a repository, and what was left out.
+
+    Attributes:
+        places: Files that were written.
+        left_out: What was left out, with reasons; the first thousand.
+        more: Number of further ones.
+    """
+
+    def __init__(self, folder: Path):
+        self.places: set[Path] = set()
+        self.left_out: LeftOut = []
+        self.more = 0
+        self._folder = folder
+
+    def add(self, found: tuple[Path, str, bytes | None], place: Path, row: tuple[str, int]) -> None:
+        """Writes a picture, or says why not.
+
+        Args:
+            found: Its folder, its name and its content, see `_pictures`.
+            place: The folder of its split.
+            row: Its split and its number there, from 1.
+        """
+        (folder, given, data), (split, number) = found, row
+        try:
+            data = data or self._content(given)
+            kind = recognised(data)
+        except ImageError as error:
+            if len(self.left_out) < _MOST_LEFT_OUT:
+                self.left_out.append((f"{split}, row {number} {printable(given)[-80:]}".strip(), str(error)))
+            else:
+                self.more += 1
+            return
+        stem = re.sub(r"[^\w .+()-]", "_", Path(given.replace("\\", "/")).stem)[:120].strip(" .")
+        suffix = Path(given).suffix.lower()
+        suffix = suffix if suffix in _ALSO.get(kind, ()) else _IMAGES[kind]
+        base = place / folder
+        make_folder(base)
+        # The same names when it is all written again; names of frames and faces tell what belongs together.
+        path = base / (f"{stem}{suffix}" if stem else f"{number - 1:07d}{suffix}")
+        path = path.with_name(f"{path.stem}.{number - 1}{suffix}") if path in self.places else path
+        self.places.add(path)
+        if path.is_file() and path.stat().st_size == len(data) and sha256_file(path) == sha256_bytes(data):
+            return
+        aside = base / f".{number}.unpacking"
+        aside.write_bytes(data)
+        aside.replace(path)
+
+    def _content(self, given: str) -> bytes:
+        """Content of a picture that a table only names."""
+        file = _named(self._folder, given)
+        if file is None:
             raise ImageError("The table holds no bytes of it, only its name or address.")
-        kind = recognised(data)
-    except ImageError as error:
-        if len(left_out) < _MOST_LEFT_OUT:
-            left_out.append((f"{split}, row {number} {printable(given)[-80:]}".strip(), str(error)))
-        return
-    stem = re.sub(r"[^\w .+()-]", "_", Path(given.replace("\\", "/")).stem)[:120].strip(" .")
-    suffix = Path(given).suffix.lower()
-    suffix = suffix if suffix in _ALSO.get(kind, ()) else _IMAGES[kind]
-    base = place / folder
-    make_folder(base)
-    # The same names when it is all written again; names of frames and faces tell what belongs together.
-    path = base / (f"{stem}{suffix}" if stem else f"{number - 1:07d}{suffix}")
-    path = path.with_name(f"{path.stem}.{number - 1}{suffix}") if path in taken else path
-    taken.add(path)
-    if path.is_file() and path.stat().st_size == len(data) and sha256_file(path) == sha256_bytes(data):
-        return
-    aside = base / f".{number}.unpacking"
-    aside.write_bytes(data)
-    aside.replace(path)
+        return decoder.read_bytes(file)
 
 
 def _rows(rows: Any) -> int:

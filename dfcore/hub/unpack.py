@@ -16,14 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dfcore.errors import ArchiveError
+from dfcore.hub.pieces import Report, Seen, after, pieces
 from dfcore.hub.sources import in_words
 from dfcore.hub.space import require_room
 from dfcore.utils.files import make_folder
 from dfcore.utils.texts import printable, storable
 
-Report = Callable[[int, int], None]
 LeftOut = list[tuple[str, str]]
-_PIECE = 1 << 20
 # Collections of pictures shrink to no less than this share; small archives of tables may.
 _MOST_RATIO, _FREE_BYTES = 50, 2**30
 _LONGEST_NAME, _LONGEST_PATH = 240, 1000
@@ -46,13 +45,14 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def unpack(archive: Path, folder: Path, report: Report) -> LeftOut:
+def unpack(archive: Path, folder: Path, report: Report, taken: set[Path] | None = None) -> LeftOut:
     """Unpacks an archive.
 
     Args:
         archive: ZIP or tar archive, by its content.
         folder: Where to; made if it is missing.
-        report: Called with (bytes done, bytes in all); may raise to stop.
+        report: Called with (bytes done, bytes in all; 0 if not known); may raise to stop.
+        taken: Places that other files have; those of its entries are added.
 
     Returns:
         (name, reason) of each entry that was left out.
@@ -63,14 +63,16 @@ def unpack(archive: Path, folder: Path, report: Report) -> LeftOut:
         OSError: If it cannot be read or written.
     """
     left_out: LeftOut = []
+    taken = set() if taken is None else taken
     make_folder(folder)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                _write_all(archive, folder, list(_of_zip(packed, left_out)), left_out, report)
+                _write_all(archive, folder, list(_of_zip(packed, left_out)), left_out, taken, report)
         elif tarfile.is_tarfile(archive):
             with tarfile.open(archive) as packed_tar:
-                _write_all(archive, folder, list(_of_tar(packed_tar, left_out)), left_out, report)
+                members = list(_of_tar(packed_tar, left_out, report))
+                _write_all(archive, folder, members, left_out, taken, report)
         else:
             raise ArchiveError(f"{archive.name} is no ZIP or tar archive, or is cut off.")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError) as error:
@@ -79,18 +81,25 @@ def unpack(archive: Path, folder: Path, report: Report) -> LeftOut:
     return left_out
 
 
-def unpack_below(folder: Path, report: Report) -> LeftOut:
-    """Unpacks the archives in a folder beside where they lie, each into a folder of its name, and deletes them.
+def unpack_below(folder: Path, given: set[Path], report: Report) -> LeftOut:
+    """Unpacks archives beside where they lie, each into a folder of its name, and deletes them; raises as `unpack`.
 
-    What archives hold that were in archives stays packed. Raises as `unpack`.
+    An entry whose place another file has is left out. What archives hold that were in archives stays packed.
+
+    Args:
+        folder: The data set.
+        given: Places of the files that came with it, the archives among them. What an earlier attempt has unpacked is
+            none of them: it is written again or found to be right.
+        report: As for `unpack`.
     """
     left_out: LeftOut = []
-    for archive in sorted(path for path in folder.rglob("*") if path.is_file() and is_archive(path)):
+    taken = set(given)
+    for archive in sorted(path for path in given if is_archive(path) and path.is_file()):
         suffix = next(one for one in (".zip", *reversed(_TAR)) if archive.name.lower().endswith(one))
         place = archive.with_name(archive.name[: -len(suffix)] or "archive")
         if place.exists() and not place.is_dir():
             place = archive.with_name(f"{place.name}-unpacked")
-        found = unpack(archive, place, report)
+        found = unpack(archive, place, report, taken)
         inside = place.relative_to(folder).as_posix()
         left_out += [(f"{inside}/{name}", reason) for name, reason in found]
         archive.unlink()
@@ -131,8 +140,9 @@ def _of_zip(packed: zipfile.ZipFile, left_out: LeftOut) -> Iterator[_Member]:
             yield _Member(one.filename, one.file_size, one.CRC, partial(packed.open, one))
 
 
-def _of_tar(packed: tarfile.TarFile, left_out: LeftOut) -> Iterator[_Member]:
-    for number, one in enumerate(packed):
+def _of_tar(packed: tarfile.TarFile, left_out: LeftOut, report: Report) -> Iterator[_Member]:
+    for number, one in enumerate(packed):  # Reads all of it, if it is compressed.
+        report(0, 0)
         if number >= _MOST_ENTRIES:
             raise ArchiveError(f"It has more than {_MOST_ENTRIES:,} entries.")
         if one.isdir():
@@ -143,7 +153,9 @@ def _of_tar(packed: tarfile.TarFile, left_out: LeftOut) -> Iterator[_Member]:
             yield _Member(one.name, one.size, None, partial(packed.extractfile, one))
 
 
-def _write_all(archive: Path, folder: Path, members: list[_Member], left_out: LeftOut, report: Report) -> None:
+def _write_all(
+    archive: Path, folder: Path, members: list[_Member], left_out: LeftOut, taken: set[Path], report: Report
+) -> None:
     total, packed = sum(one.size for one in members), archive.stat().st_size
     if len(members) > _MOST_ENTRIES:
         raise ArchiveError(f"{archive.name} has {len(members):,} entries; at most {_MOST_ENTRIES:,} are unpacked.")
@@ -154,37 +166,38 @@ def _write_all(archive: Path, folder: Path, members: list[_Member], left_out: Le
         )
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     require_room(folder, max(total - there, 0), f"Unpacking {archive.name}")
-    done, seen = 0, set()
+    done = 0
     for one in members:
         path, reason = safe_path(one.name)
-        if path is None or path in seen:
+        if path is None or folder / path in taken:
             left_out.append((_short(one.name), reason or "Its name occurs twice; the first was taken."))
             continue
-        seen.add(path)
-        if trouble := _write(one, folder / path, folder / ASIDE):
+        taken.add(folder / path)
+        if trouble := _write(one, folder / path, folder / ASIDE, after(done, total, report)):
             left_out.append((_short(one.name), trouble))
         done += one.size
         report(done, total)
 
 
-def _write(member: _Member, path: Path, aside: Path) -> str:
+def _write(member: _Member, path: Path, aside: Path, seen: Seen) -> str:
     """Writes an entry; returns why it was left out, "" if it was not."""
-    if member.crc is not None and path.is_file() and path.stat().st_size == member.size and _crc(path) == member.crc:
+    as_large = path.is_file() and path.stat().st_size == member.size
+    if as_large and member.crc is not None and _crc(path, seen) == member.crc:
         return ""
     for parent in path.parents:
         if parent == aside.parent:
             break
         if os.path.lexists(parent) and not parent.is_dir():
-            return "A folder in its name is a file in the same archive."
+            return "A folder in its name is a file."
     if path.is_dir():
-        return "Its name is that of a folder in the same archive."
+        return "Its name is that of a folder."
     make_folder(path.parent)
     try:
         source = member.open()
         if source is None:
             return "It cannot be read."
         with source, open(aside, "wb") as file:
-            _copy(source, file, member.size)
+            _copy(source, file, member.size, seen)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         return f"It is damaged ({printable(error)[:120]})."
     except NotImplementedError:
@@ -193,9 +206,9 @@ def _write(member: _Member, path: Path, aside: Path) -> str:
     return ""
 
 
-def _copy(source: IO[bytes], file: IO[bytes], most: int) -> None:
+def _copy(source: IO[bytes], file: IO[bytes], most: int, seen: Seen) -> None:
     size = 0
-    while piece := source.read(_PIECE):
+    for piece in pieces(source, seen):
         size += len(piece)
         if size > most:
             raise zipfile.BadZipFile("it unpacks to more than it says")
@@ -204,10 +217,10 @@ def _copy(source: IO[bytes], file: IO[bytes], most: int) -> None:
         raise EOFError("it ends too early")
 
 
-def _crc(path: Path) -> int:
+def _crc(path: Path, seen: Seen) -> int:
     result = 0
     with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
+        for piece in pieces(file, seen):
             result = zlib.crc32(piece, result)
     return result
 

@@ -304,6 +304,8 @@ def test_one_long_work_at_a_time_and_the_same_is_not_started_twice():
         assert background.start("c", "Holding", lambda task: None) is task
         with pytest.raises(BusyError, match="Holding"):
             background.start("d", "Looking", lambda task: None)
+        with pytest.raises(BusyError, match="Holding"):
+            background.start("c", "Holding something else", lambda task: None)
     finally:
         hold.set()
         assert task.wait(30)

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dfcore import workspace
+from dfcore.cli import main
 from dfcore.errors import DfcoreError, InputError, StorageError
-from dfcore.hub import fetch, hugging_face_data, record
+from dfcore.hub import fetch, hugging_face_data, record, space, tables
 from tests.standins import hugging_face as standin
 from tests.standins.kaggle import packed
 from tests.unit.fetching import no_credentials, nothing, picture, set_of
@@ -248,3 +249,122 @@ def test_a_branch_that_moved_on_is_not_taken_for_what_is_there(hub, unread):
     with pytest.raises(InputError, match="Choose another name"):
         get("hf:owner/faces@main")
     assert get("hf:owner/faces").there
+
+
+# === Pictures that lie beside the tables ===
+
+
+def test_a_table_among_pictures_costs_none_of_them(hub):
+    notes = table({"text": ["a"]}, text=datasets.Value("string"))
+    hub.store.add("dataset", "owner/faces", FILES | {"train/notes.parquet": notes, "README.md": b"A set"})
+    outcome = get()
+    assert (outcome.counts["real"], outcome.counts["fake"], outcome.fetched.left_out) == (6, 6, ())
+    assert {name: (outcome.folder / name).read_bytes() for name in FILES} == FILES
+    assert (outcome.folder / "train/notes.parquet").read_bytes() == notes
+
+
+def test_a_picture_that_a_table_only_names_is_taken_from_its_file(hub, unread, tmp_path):
+    (tmp_path / "outside.png").write_bytes(picture(99))
+    named = ["pictures/1.png", str(tmp_path / "outside.png"), "../../../outside.png", "https://x.test/2.png"]
+    rows = {"image": [{"bytes": picture(0), "path": "0.png"}, *({"bytes": None, "path": one} for one in named)],
+            "label": [0, 1, 1, 1, 1]}  # fmt: skip
+    hub.store.add("dataset", "owner/faces", {
+        "data/train.parquet": table(rows, image=datasets.Image(), label=datasets.ClassLabel(names=["real", "fake"])),
+        "pictures/1.png": picture(1),
+    })  # fmt: skip
+    outcome = get()
+    assert set(outcome.fetched.files) == {"real/0.png", "fake/1.png"}
+    assert (outcome.folder / "fake/1.png").read_bytes() == picture(1)
+    assert len(outcome.fetched.left_out) == 3
+
+
+def test_tables_of_which_no_picture_can_be_written_keep_what_was_loaded(hub):
+    rows = {"image": [{"bytes": None, "path": f"https://x.test/{n}.png"} for n in range(3)]}
+    hub.store.add("dataset", "owner/faces", {"train.parquet": table(rows, image=datasets.Image()), "README.md": b"x"})
+    with pytest.raises(DfcoreError, match=r"None of the 3 pictures .* only its name or address"):
+        get()
+    what = fetch.wanted("hf:owner/faces")
+    assert not what.folder.exists() and (what.half / "load/train.parquet").is_file()
+
+
+def test_more_than_can_be_named_is_counted(hub, unread, monkeypatch, capsys):
+    rows = {"image": [{"bytes": b"no picture", "path": f"{n}.png"} for n in range(5)] + [{"bytes": picture(1)}]}
+    hub.store.add("dataset", "owner/faces", {"train.parquet": table(rows, image=datasets.Image())})
+    monkeypatch.setattr(tables, "_MOST_LEFT_OUT", 2)
+    monkeypatch.setattr("dfcore.commands.fetch._MOST", 1)
+    assert main(["data", "fetch", "hf:owner/faces"]) == 0
+    told = capsys.readouterr().out
+    assert "Left out: 5\n" in told and "and 4 more; fetched.json names 2 of all." in told
+    said = record.read(workspace.data_dir() / "faces")
+    assert (len(said.left_out), said.left_out_more, said.left_out_in_all) == (2, 3, 5)
+
+
+def test_a_split_without_rows_is_no_obstacle(hub, unread):
+    rows = {"image": [{"bytes": picture(n), "path": f"{n}.png"} for n in range(2)]}
+    empty = io.BytesIO()
+    pq.ParquetWriter(empty, datasets.Features(image=datasets.Image()).arrow_schema).close()
+    hub.store.add("dataset", "owner/faces", {
+        "data/train.parquet": empty.getvalue(), "data/test.parquet": table(rows, image=datasets.Image()),
+    })  # fmt: skip
+    assert set(get().fetched.files) == {"test/0.png", "test/1.png"}
+
+
+# === Going on, and file systems without links ===
+
+
+def test_a_copy_that_was_cut_off_is_not_taken_for_whole(hub, unread):
+    hub.store.add("dataset", "owner/faces", FILES)
+    hub.fail("test/fake/2.png", 403, times=99)
+    with pytest.raises(DfcoreError):
+        get()
+    hub.faults.clear()
+    cut = fetch.wanted("hf:owner/faces").half / "files/train/real/0.png"
+    cut.parent.mkdir(parents=True)
+    cut.write_bytes(FILES["train/real/0.png"][:100])
+    assert (get().folder / "train/real/0.png").read_bytes() == FILES["train/real/0.png"]
+
+
+def test_room_for_copies_is_asked_for_where_there_are_no_links(hub, unread, monkeypatch):
+    hub.store.add("dataset", "owner/faces", FILES)
+    size = sum(map(len, FILES.values()))
+    monkeypatch.setattr(space, "free_bytes", lambda folder: space.SPARE_BYTES + size * 3 // 2)
+    with monkeypatch.context() as one:
+        one.setattr(fetch, "links_work", lambda file: False)
+        with pytest.raises(StorageError, match="Loading and writing out"):
+            get()
+    assert set(get().fetched.files) == set(FILES)
+
+
+def test_what_is_written_out_already_needs_no_room_again(hub, unread, monkeypatch):
+    rows = {"image": [{"bytes": picture(n, 60), "path": f"{n}.png"} for n in range(8)]}
+    data = table(rows, image=datasets.Image())
+    hub.store.add("dataset", "owner/faces", {"train.parquet": data})
+
+    def stopped(phase: str, done: int, total: int, unit: str) -> None:
+        if phase == "Writing the images" and done == 6:
+            raise fetch.Stopped
+
+    with pytest.raises(fetch.Stopped):
+        fetch.fetch(fetch.wanted("hf:owner/faces"), stopped)
+    written = space.bytes_below(fetch.wanted("hf:owner/faces").files)
+    assert written > len(data) // 2
+    monkeypatch.setattr(space, "free_bytes", lambda folder: space.SPARE_BYTES + len(data) - written)
+    assert len(get().fetched.files) == 8
+
+
+def test_code_is_not_loaded_whatever_the_case_of_its_name(hub, unread):
+    code = {"tools/x.PY": b"1", "run.SH": b"2", "a.Ipynb": b"3"}
+    hub.store.add("dataset", "owner/faces", FILES | code)
+    outcome = get()
+    assert set(outcome.fetched.files) == set(FILES)
+    assert sorted(name for name, _ in outcome.fetched.left_out) == sorted(code)
+    assert not [path for path in loads(hub) if path.partition("?")[0].endswith(("x.PY", "run.SH", "a.Ipynb"))]
+
+
+def test_a_zip_beside_its_folder_replaces_nothing_in_it(hub, unread):
+    own = packed({"real/0.png": picture(800), "real/9.png": picture(801)})
+    hub.store.add("dataset", "owner/faces", FILES | {"train.zip": own})
+    outcome = get()
+    assert {name: (outcome.folder / name).read_bytes() for name in FILES} == FILES
+    assert (outcome.folder / "train/real/9.png").read_bytes() == picture(801)
+    assert [name for name, _ in outcome.fetched.left_out] == ["train/real/0.png"]

@@ -207,6 +207,22 @@ def test_a_disk_that_becomes_full_keeps_what_was_loaded(service, monkeypatch):
     assert archives(service)[-1].range == f"bytes={kept}-"
 
 
+def test_what_is_unpacked_already_needs_no_room_again(service, monkeypatch):
+    service.add("owner/faces", set_of(["real", "fake"], each=40))
+    size = len(service.sets["owner/faces"].archives[1])
+
+    def stopped(phase: str, done: int, total: int, unit: str) -> None:
+        if phase == "Unpacking" and done > total // 2:
+            raise fetch.Stopped
+
+    with pytest.raises(fetch.Stopped):
+        get(progress=stopped)
+    unpacked = space.bytes_below(fetch.wanted("kaggle:owner/faces").files)
+    assert size // 3 < unpacked < size
+    monkeypatch.setattr(space, "free_bytes", lambda folder: space.SPARE_BYTES + size - unpacked)
+    assert get().counts["real"] == 40
+
+
 # === The command ===
 
 

@@ -133,6 +133,43 @@ def test_unpacking_goes_on_and_mends_what_a_killed_process_left(tmp_path):
     assert same == {"1.bin", "2.bin"}
 
 
+def files_in(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_archives_hold_never_replaces_another_file(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/1.png").write_bytes(b"beside")
+    (tmp_path / "train.zip").write_bytes(packed({"1.png": b"in the archive", "2.png": b"two"}))
+    (tmp_path / "a.zip").write_bytes(packed({"1.png": b"zip"}))
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, data in (("1.png", b"tar"), ("2.png", b"tar 2")):
+            one = tarfile.TarInfo(name)
+            one.size = len(data)
+            tar.addfile(one, io.BytesIO(data))
+    archives = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    files = files_in(tmp_path)
+    twice = "Its name occurs twice; the first was taken."
+    wanted = {"train/1.png": b"beside", "train/2.png": b"two", "a/1.png": b"tar", "a/2.png": b"tar 2"}
+    # The second time as after a stop, with what the first has unpacked.
+    for _ in range(2):
+        for name, data in archives.items():
+            (tmp_path / name).write_bytes(data)
+        assert unpack.unpack_below(tmp_path, files, nothing) == [("a/1.png", twice), ("train/1.png", twice)]
+        assert tree(tmp_path) == wanted
+
+
+def test_archives_in_archives_in_archives_stay_packed_after_a_stop_too(tmp_path):
+    inmost = packed({"1.png": b"one"})
+    archive = packed({"inmost.zip": inmost})
+    (tmp_path / "a.zip").write_bytes(archive)
+    files = files_in(tmp_path)
+    for _ in range(2):
+        (tmp_path / "a.zip").write_bytes(archive)
+        assert unpack.unpack_below(tmp_path, files, nothing) == []
+        assert tree(tmp_path) == {"a/inmost.zip": inmost}
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>no archive</html>", packed({"a": b"b"})[:-30]])
 def test_what_is_no_archive_is_refused(tmp_path, data):
     (tmp_path / "a.zip").write_bytes(data)

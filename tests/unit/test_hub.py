@@ -163,6 +163,8 @@ def test_another_branch_is_made_and_main_stays_as_it_was(hub, bundle):
     pushed(bundle, AT.at("trial"))
     assert files(hub) == before
     assert b"Other" in files(hub, branch="trial")["README.md"]
+    assert b"dfcore pull hf:tester/faces@trial --digest" in files(hub, branch="trial")["README.md"]
+    assert b"dfcore pull hf:tester/faces --digest" in before["README.md"]
 
 
 def test_an_interrupted_push_shows_nothing_and_goes_on_with_what_arrived(hub, bundle):

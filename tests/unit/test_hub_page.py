@@ -1,15 +1,17 @@
 """Detectors to and from the Hugging Face Hub on Models, by Streamlit's AppTest against the stand-in."""
 
+import threading
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import background, exchange_actions, roles
 from dashboard.roles import Role
-from dfcore.errors import AccessError
+from dfcore.errors import AccessError, BusyError
 from dfcore.exchange import import_export
 from dfcore.hub import push
 from tests.standins.hugging_face import TOKEN
-from tests.unit.test_hub import AT, bundle, files, hub, made, pushed  # noqa: F401  (fixtures)
+from tests.unit.test_hub import AT, TABLE, bundle, files, hub, made, pushed  # noqa: F401  (fixtures)
 from tests.unit.test_pages import button, open_page, words
 
 KEY = background.publish_key("mine")
@@ -64,6 +66,35 @@ def test_a_trainer_sees_what_would_go_and_what_became_of_it(page, hub, tmp_path)
     assert any("dfcore pull hf:tester/faces@" in code.value for code in page.code)
     button(page, "Close", f"close {KEY}").click().run()
     assert "Published" not in text(page)
+
+
+def test_what_goes_is_what_the_dialog_says_when_it_is_pressed(page, hub):  # noqa: F811
+    publish(page, "tester/faces")
+    assert TABLE in set(page.dataframe[-1].value["File"])
+    # Both in one run, as when a field is changed and the button pressed before the dialog is drawn anew.
+    page.checkbox(key="hub_scores").uncheck()
+    page.text_input(key="hub_message").set_value("Without scores")
+    page.text_input(key="hub_address").set_value("tester/others")
+    button(page, "Publish it").click().run()
+    assert not page.exception
+    sent = ended(KEY).result
+    assert TABLE not in files(hub, "tester/others") and ("model", "tester/faces") not in hub.store.repositories
+    assert hub.store.repositories["model", "tester/others"].messages[sent.address.revision] == "Without scores"
+
+
+def test_while_one_is_published_no_other_is(page, hub, tmp_path, monkeypatch):  # noqa: F811
+    hold, folder = threading.Event(), tmp_path / "models" / "mine"
+    monkeypatch.setattr(push, "push", lambda plan, step: hold.wait(60))
+    try:
+        exchange_actions.start_publishing(str(AT), push.prepare(folder, AT))
+        page.run()
+        assert "Publish" not in {one.label for one in page.button}
+        for address in (AT, AT.at("trial")):
+            with pytest.raises(BusyError, match=r"being published already: Publishing mine as hf:tester/faces\."):
+                exchange_actions.start_publishing(str(address), push.prepare(folder, address))
+    finally:
+        hold.set()
+    ended(KEY)
 
 
 def test_what_is_wrong_is_told_before_anything_is_sent(page, hub):  # noqa: F811

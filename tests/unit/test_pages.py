@@ -979,6 +979,18 @@ def test_the_default_is_deleted_only_with_a_successor(library):
     assert default_name(models) == "photographs"
 
 
+def test_the_successor_is_the_one_that_is_chosen_when_it_is_pressed(library):
+    models = library / "models"
+    shutil.copytree(models / "photographs", models / "third")
+    set_default(models, "thumbnails")
+    app = open_page("models")
+    button(app, "Delete", "delete_thumbnails").click().run()
+    # Both in one run, as when it is chosen and the button pressed before the dialog is drawn anew.
+    app.selectbox(key="successor_thumbnails").set_value("third")
+    button(app, "Delete for good", "dialog_go").click().run()
+    assert not app.exception and default_name(models) == "third"
+
+
 def test_a_run_whose_time_is_not_known_yet_says_nothing_of_it(filled, monkeypatch):
     monkeypatch.setattr(Run, "status", lambda _: Status(State.RUNNING, epochs=2))
     app = open_page("monitor")
