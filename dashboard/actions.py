@@ -259,6 +259,12 @@ def stop_work(key: str) -> None:
         task.stop()
 
 
+@needs(Role.TRAINER, "Putting away how long work ended", noted=False)
+def close_work(key: str) -> None:
+    """Forgets work in the background that has ended; does nothing if the current user did not begin it."""
+    background.drop(key)
+
+
 # === Runs ===
 
 

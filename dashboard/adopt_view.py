@@ -36,6 +36,10 @@ def offer() -> None:
         "data in a separate process, and no code in it is run; layers that hold code are refused. What its file does "
         "not say, how pixels are scaled and which class comes first, you say here; it is checked on labelled images."
     )
+    if not roles.may(Role.TRAINER):
+        if not audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept."):
+            st.caption("Importing requires the role of trainer.")
+        return
     task = background.find(background.ADOPT_KEY)
     ended = task is not None and not task.running
     if not (ended and _keep(task)) and audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept."):
@@ -43,9 +47,6 @@ def offer() -> None:
     # It may have ended just now, and was told as any error is.
     told = not ended and _keep(task)
     _told(message=not told)
-    if not roles.may(Role.TRAINER):
-        st.caption("Importing requires the role of trainer.")
-        return
     source = _source()
     if source is None:
         return

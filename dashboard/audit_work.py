@@ -15,7 +15,7 @@ _EVERY_SECONDS = 1.0
 
 
 def watch(key: str, kept: str = "Nothing was changed.", stop: Callable[[], None] | None = None) -> bool:
-    """Shows work under way with a way to stop it, or how it ended; returns whether it is under way.
+    """Shows work under way with a way to stop it, or how it ended to who began it; returns whether it is under way.
 
     Args:
         key: Key of the work.
@@ -59,15 +59,20 @@ def _progress(key: str, stop: Callable[[], None] | None) -> None:
                 st.button(
                     "Stop", icon=":material/stop:", key=f"stop {key}",
                     disabled=stop is None and not roles.may(Role.TRAINER),
-                    help="Stops it; results stored so far are kept.", on_click=_stop,
+                    help="Stops it; results stored so far are kept.", on_click=_try,
                     args=(stop or partial(actions.stop_work, key),),
                 )  # fmt: skip
             st.caption("It continues while you visit other pages.")
 
 
-def _stop(stop: Callable[[], None]) -> None:
+def close(key: str) -> None:
+    """Puts away how work ended; for a button's `on_click`."""
+    _try(partial(actions.close_work, key))
+
+
+def _try(act: Callable[[], None]) -> None:
     with error_reporting.reported(), widgets.errors():
-        stop()
+        act()
 
 
 def offer(root: Path, dataset: Dataset, label: str, *, primary: bool = False) -> None:

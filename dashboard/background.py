@@ -1,4 +1,7 @@
-"""Long work in the background of the server: goes on while its user visits other pages, and can be stopped."""
+"""Long work in the background of the server: goes on while its user visits other pages, and can be stopped.
+
+All see work that is under way. How it ended is told to whoever began it, and to nobody else.
+"""
 
 import threading
 import time
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dashboard import error_reporting, inference_queue
+from dashboard import error_reporting, inference_queue, roles
 from dfcore.errors import BusyError, DfcoreError
 
 _KEPT = 32
@@ -26,6 +29,7 @@ class Task:
 
     Attributes:
         what: What is done, in words.
+        by: Who began it, see `roles.person`.
         began: When it began, in seconds of the monotonic clock.
         title: The step at work, in words.
         done: Units done of this step.
@@ -35,6 +39,7 @@ class Task:
     """
 
     what: str
+    by: str
     began: float = field(default_factory=time.monotonic)
     title: str = ""
     done: int = 0
@@ -107,11 +112,12 @@ class Task:
 
 
 _lock = threading.Lock()
-_tasks: dict[str, Task] = {}
+# By key and by who began it: one person's work does not make forgotten how another's ended.
+_tasks: dict[tuple[str, str], Task] = {}
 
 
 def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
-    """Starts work in a thread, unless the very same is at hand already.
+    """Starts work in a thread, unless the very same is under way.
 
     Args:
         key: What tells this work from other work.
@@ -121,9 +127,10 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
     Raises:
         BusyError: If other long work is running on this server.
     """
+    by = roles.person()
     with _lock:
-        at_work = _tasks.get(key)
-        if at_work is not None and at_work.running and at_work.what == what:
+        at_work = next((task for task in _of(key) if task.running and task.what == what), None)
+        if at_work is not None:
             return at_work
         turn = ExitStack()
         try:
@@ -133,7 +140,7 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
             raise BusyError(
                 f"The server is busy with other long work: {running}. Try again when it has ended."
             ) from None
-        task = _tasks[key] = Task(what)
+        task = _tasks[key, by] = Task(what, by)
         for old in [name for name, other in _tasks.items() if not other.running][: max(len(_tasks) - _KEPT, 0)]:
             del _tasks[old]
 
@@ -146,16 +153,23 @@ def start(key: str, what: str, work: Callable[[Task], Any]) -> Task:
 
 
 def find(key: str) -> Task | None:
-    """The latest work with this key; None if there is none."""
-    return _tasks.get(key)
+    """The work with this key that is under way, or else the latest that the current user began; None without either."""
+    with _lock:
+        tasks = _of(key)
+    running = next((task for task in tasks if task.running), None)
+    return running or max((task for task in tasks if roles.is_me(task.by)), key=lambda task: task.began, default=None)
 
 
 def drop(key: str) -> None:
-    """Forgets work that has ended."""
+    """Forgets work that has ended, if the current user began it."""
     with _lock:
-        task = _tasks.get(key)
-        if task is not None and not task.running:
-            del _tasks[key]
+        for task in _of(key):
+            if not task.running and roles.is_me(task.by):
+                del _tasks[key, task.by]
+
+
+def _of(key: str) -> list[Task]:
+    return [task for (name, _), task in _tasks.items() if name == key]
 
 
 def audit_key(root: Path) -> str:

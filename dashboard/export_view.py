@@ -76,6 +76,9 @@ def _tell(entry: Entry, made: Exported, archive: Path) -> None:
         text += f" It takes JPEG and PNG files too; scores of files differ by up to {made.files['difference']:.2g}."
     with st.container(border=True):
         st.success(widgets.plain(text), icon=":material/output:")
+        if made.no_pictures:
+            text = f"No pictures were among them, since its run's data set cannot be used: {made.no_pictures}"
+            st.info(widgets.plain(text), icon=":material/hide_image:")
         if made.cost:
             st.info(widgets.plain(f"{made.cost.in_words()}."), icon=":material/compress:")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -86,8 +89,9 @@ def _tell(entry: Entry, made: Exported, archive: Path) -> None:
                     disabled=not roles.may(Role.TRAINER),
                     help="The network, preprocessing.json with all that goes with it, and an example that loads it.",
                 )  # fmt: skip
-            if st.button("Done", key=f"export_done_{entry.key}", help="Puts this away. The archive is kept for a day."):
-                background.drop(background.export_key(entry.folder))
-                st.rerun()
+            st.button(
+                "Done", key=f"export_done_{entry.key}", help="Puts this away. The archive is kept for a day.",
+                on_click=audit_work.close, args=(background.export_key(entry.folder),),
+            )  # fmt: skip
         with st.expander("How to load it without dfcore", icon=":material/code:"):
             st.code(made.example, language="python")

@@ -70,7 +70,7 @@ def _published(key: str, done: "Pushed") -> None:
         st.code(f"dfcore pull {done.address} --digest {done.digest}", language=None, wrap_lines=True)
         with st.container(horizontal=True):
             st.link_button("Open its page", done.page, icon=":material/open_in_new:")
-            st.button("Close", icon=":material/close:", key=f"close {key}", on_click=background.drop, args=(key,))
+            st.button("Close", icon=":material/close:", key=f"close {key}", on_click=audit_work.close, args=(key,))
 
 
 @st.dialog("Publish to the Hugging Face Hub", width="large")

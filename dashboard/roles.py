@@ -18,7 +18,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import error_reporting
+from dashboard import error_reporting, streamlit_private
 from dashboard.markup import plain
 from dfcore.errors import AccessError
 
@@ -71,6 +71,19 @@ def role_of(email: str, roles: dict[str, Any]) -> Role:
 def who() -> str:
     """The current user's address, for the log; "local user" without sign-in."""
     return str(st.user.get("email", "unknown")) if has_sign_in() and st.user.is_logged_in else "local user"
+
+
+def person() -> str:
+    """Tells apart whoever uses the server: the address; without sign-in, the session."""
+    return who() if has_sign_in() else streamlit_private.session()
+
+
+def is_me(other: str) -> bool:
+    """Whether the current user is somebody that `person` told of.
+
+    Without sign-in also where that session is closed: a page that is loaded again is a new session.
+    """
+    return other == person() or not (has_sign_in() or streamlit_private.is_open(other))
 
 
 def require(role: Role, what: str) -> None:

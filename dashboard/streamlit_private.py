@@ -25,6 +25,7 @@ PARTS = {
     "forgets a slice of a file": (
         "streamlit.runtime.memory_uploaded_file_manager", "MemoryUploadedFileManager", "remove_file",
     ),
+    "tells which pages are still open": ("streamlit.runtime.runtime", "Runtime", "is_active_session"),
 }  # fmt: skip
 
 
@@ -74,6 +75,19 @@ def take_slice(file_id: str) -> bytes | None:
     found = context.uploaded_file_mgr.get_files(context.session_id, [file_id])
     context.uploaded_file_mgr.remove_file(context.session_id, file_id)
     return found[0].data if found else None
+
+
+def session() -> str:
+    """Id of the session that the current page belongs to; "" outside of one."""
+    context = _context()
+    return context.session_id if context is not None else ""
+
+
+def is_open(session: str) -> bool:
+    """Whether the page of a session is still open in a browser; False for none."""
+    from streamlit import runtime
+
+    return bool(session) and runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
 def _context() -> Any:

@@ -12,6 +12,8 @@ from dfcore.trackers import Tracker, at_work, configured, recall
 from dfcore.utils.texts import duration
 
 _EVERY_SECONDS = 2
+# How long a process that was just started may take until it is at work; mostly a second or two.
+_START_SECONDS = 10
 
 
 def show(run: Run) -> None:
@@ -81,5 +83,14 @@ def _mirror(run: Run, tracker: Tracker) -> None:
             st.caption(f"This run is not in {where}.")
         offered = not (complete or busy or active) and status is not None and roles.may(Role.TRAINER)
         if offered and st.button("Send to MLflow", icon=":material/cloud_upload:", key="send_to_mlflow"):
-            tracker_actions.mirror(run.id)
+            with st.spinner("Starting …"):
+                tracker_actions.mirror(run.id)
+                _wait_for_start(run)
             st.rerun()
+
+
+def _wait_for_start(run: Run) -> None:
+    """Waits until a process is at work on a run: before that, the page would offer to start another one."""
+    give_up = time.monotonic() + _START_SECONDS
+    while not at_work(run) and time.monotonic() < give_up:
+        time.sleep(0.1)

@@ -53,7 +53,7 @@ def _adapt(options: argparse.Namespace) -> None:
     )
     assert card.adapted is not None
     if options.json:
-        print_json({"out": options.out, **card.adapted.model_dump(), "thresholds": card.thresholds.model_dump()})
+        print_json({"out": options.out, **card.adapted.model_dump(), "thresholds": card.thresholds.told()})
         return
     print(printable(f"{card.title}: {options.out}"))
     print(

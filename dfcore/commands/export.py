@@ -54,6 +54,8 @@ def _export(options: argparse.Namespace) -> None:
         print(f"It takes JPEG and PNG files too: scores of files differ by up to {made.files['difference']:.2g}.")
     elif made.format == "savedmodel":
         print("It takes pixels only: TensorFlow decodes files otherwise than Pillow here.")
+    if made.no_pictures:
+        print(printable(f"No pictures were among them, since its run's data set cannot be used: {made.no_pictures}"))
     if made.cost:
         print(printable(f"{made.cost.in_words()}."))
     print("NOT exported: the refusal of images unlike its training images. See not_exported in preprocessing.json.")

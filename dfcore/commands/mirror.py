@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
     add_runs_dir(one)
     one.add_argument("run", nargs="*", metavar="RUN", help="run id, as listed by 'dfcore runs list'")
     one.add_argument("--all", action="store_true", help="all runs, also those from before a server was named")
-    one.add_argument("--anew", action="store_true", help="as new runs there, because the earlier ones were deleted")
+    one.add_argument(
+        "--anew", action="store_true", help="the runs named as new ones there, because the earlier ones were deleted"
+    )
     one.description = (
         f"{text[0].upper()}{text[1:]}. MLFLOW_TRACKING_URI (or DFCORE_MLFLOW) names the server, MLFLOW_EXPERIMENT_NAME "
         "the experiment. What the server has is not sent again."
@@ -41,6 +43,11 @@ def _mirror(options: argparse.Namespace) -> int:
         )
     if options.all and options.run:
         raise InputError(f"Expected runs or --all. Received: --all and {' '.join(options.run)}.")
+    if options.anew and not options.run:
+        raise InputError(
+            "Expected with --anew the runs that were deleted there, by their ids: each is sent as a new one. "
+            f"Received: --anew {'with --all' if options.all else 'without a run'}."
+        )
     store = RunStore(Path(options.runs_dir or workspace.runs_dir()))
     runs = list(store) if options.all else [store.get(name) for name in options.run]
     if not runs:

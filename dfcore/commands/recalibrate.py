@@ -34,7 +34,7 @@ def _recalibrate(options: argparse.Namespace) -> None:
     assert card.ood is not None
     assert card.ood.gate is not None
     if options.json:
-        print_json({"out": options.out, "gate": card.ood.gate.model_dump(), "thresholds": card.thresholds.model_dump()})
+        print_json({"out": options.out, "gate": card.ood.gate.model_dump(), "thresholds": card.thresholds.told()})
         return
     print_table([row.model_dump() for row in card.ood.gate.measured])
     print(

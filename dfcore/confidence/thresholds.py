@@ -12,6 +12,7 @@ are there. Of images as they are the budget holds by itself too, and after each 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,6 +72,10 @@ class DecisionThresholds(BaseModel):
     says_real: bool = Field(default=False, exclude=True)
 
     _from_0_4 = model_validator(mode="before")(compat.renamed(**compat.THRESHOLDS))
+
+    def told(self) -> dict[str, Any]:
+        """As JSON for whoever reads it, with `says_real`, which cards never hold."""
+        return self.model_dump(mode="json") | {"says_real": self.says_real}
 
     @classmethod
     def single(cls, threshold: float) -> "DecisionThresholds":

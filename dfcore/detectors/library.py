@@ -7,7 +7,6 @@ workspace takes precedence over a shipped one of the same name.
 
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dfcore.detectors.bundle import CARD, read_card, verify
 from dfcore.errors import BundleError
 from dfcore.runs.run import Run
 from dfcore.utils.files import lock, make_folder, share, write_text
+from dfcore.utils.unfinished import made_aside
 
 _DEFAULT = "default.txt"
 _LOCK = ".lock"
@@ -114,8 +114,8 @@ def promote(source: Path, folder: Path, name: str) -> Path:
     verify(source)
     free_place(folder, name)
     make_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
-        return put(Path(shutil.copytree(source, Path(aside) / name)), folder, name)
+    with made_aside(folder, ".bundle-") as aside:
+        return put(Path(shutil.copytree(source, aside / name)), folder, name)
 
 
 def put(made: Path, folder: Path, name: str) -> Path:

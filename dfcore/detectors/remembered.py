@@ -55,7 +55,7 @@ def judgement(
         picture="", detector=key, card_sha256=card_sha256(card), name=name, at=at, by=by, title=title,
         model_sha256=card.model_sha256, tool=__version__, engine=engine, score=verdict.score, logit=verdict.logit,
         finding=verdict.finding, decision=verdict.decision, reason=verdict.reason,
-        thresholds=thresholds.model_dump(mode="json") | {"says_real": thresholds.says_real} if thresholds else None,
+        thresholds=thresholds.told() if thresholds else None,
         ignore_ood=verdict.ignore_ood, error=verdict.error, record=record, via=via,
         ood=None if verdict.score is None else verdict.ood.is_ood, gate_sha256=gate_sha256(card),
     )  # fmt: skip

@@ -9,7 +9,6 @@ import io
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,7 @@ from dfcore.errors import ArchiveError, BundleError, DfcoreError
 from dfcore.utils.archives import read_zip
 from dfcore.utils.files import make_folder, write_bytes
 from dfcore.utils.processes import environment, limit_memory
+from dfcore.utils.unfinished import made_aside
 
 _MAX_BYTES = {
     MODEL: 512 * 2**20,
@@ -99,8 +99,8 @@ def admit(fill: Callable[[Path], None], folder: Path, name: str, finish: Callabl
     """
     free_place(folder, name)
     make_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".bundle-") as aside:
-        made = Path(aside) / name
+    with made_aside(folder, ".bundle-") as aside:
+        made = aside / name
         made.mkdir()
         fill(made)
         verify(made)

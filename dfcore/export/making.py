@@ -40,6 +40,7 @@ class Exported:
         cost: What rounding to 8 bits costs; None in 32 bits.
         files: What was found of the signature on files; None if there is none.
         example: The text of `load_example.py` in it.
+        no_pictures: Why no pictures were among the check images although its run names a data set; "" otherwise.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Exported:
     cost: Cost | None
     files: dict[str, Any] | None
     example: str
+    no_pictures: str = ""
 
 
 def export(
@@ -69,7 +71,7 @@ def export(
         out: Folder for the export; must not exist.
         quantize: "int8" rounds to 8 bits, where the format can; None keeps 32 bits.
         data_root: Data set that the detector was trained on: for the cost of 8 bits, and for pictures among the check
-            images. That of a run is known.
+            images. That of a run is known, and does without in 32 bits if it cannot be used any more.
         arch_file: Python file that registers the detector's architecture, if it is not one of dfcore's.
         progress: Called with (what is done, done, in all), 0 in all where that is unknown; what it raises ends the
             export, of which nothing stays.
@@ -92,6 +94,7 @@ def export(
         "format": to,
         "quantize": quantize,
         "data_root": None if root is None else str(Path(root).expanduser().absolute()),
+        "root_given": data_root is not None,
         "arch_file": None if arch_file is None else str(arch_file),
     }
     try:
@@ -99,10 +102,11 @@ def export(
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-", ignore_cleanup_errors=True) as aside:
             made = Path(aside) / "export"
             made.mkdir()
-            result = _converted(request | {"folder": str(made)}, progress or (lambda *_: None), form.title)
+            request |= {"aside": aside, "folder": str(made)}
+            result = _converted(request, progress or (lambda *_: None), form.title)
             found = Exported(
                 target, to, _size(made), Check(**result["check"]), result["cost"] and Cost(**result["cost"]),
-                result["files"], (made / loader.FILE).read_text(encoding="utf-8"),
+                result["files"], (made / loader.FILE).read_text(encoding="utf-8"), result["no_pictures"],
             )  # fmt: skip
             for path in made.rglob("*"):
                 flush(path)
@@ -148,7 +152,7 @@ def _converted(request: dict[str, Any], progress: Progress, title: str) -> dict[
     Raises:
         DfcoreError: What it raised, or that it crashed.
     """
-    log = Path(request["folder"]).parent / "log.txt"
+    log = Path(request["aside"]) / "log.txt"
     command = [sys.executable, "-m", "dfcore.export.worker"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(

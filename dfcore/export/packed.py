@@ -1,6 +1,5 @@
 """Exports as ZIP archives, for those who take them from a page."""
 
-import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from dfcore import workspace
 from dfcore.export.making import Exported, Progress, export
 from dfcore.utils.files import make_folder, write_atomic
+from dfcore.utils.unfinished import made_aside
 
 # Archives that nobody took are removed after so many seconds, when the next one is made.
 _KEPT_SECONDS = 24 * 3600
@@ -32,8 +32,8 @@ def packed(bundle: Path, to: str, name: str, progress: Progress, **options: Any)
     for old in folder.glob("*.zip"):
         if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
             old.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as aside:
-        made = export(bundle, to, Path(aside) / name, progress=progress, **options)
+    with made_aside(folder, ".export-") as aside:
+        made = export(bundle, to, aside / name, progress=progress, **options)
         target = folder / f"{name}.zip"
         write_atomic(target, lambda path: _pack(made.folder, path, name))
     return made, target

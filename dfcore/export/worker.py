@@ -2,7 +2,7 @@
 
 Converters crash, and leak what they took; so they run alone. The request comes as a line of JSON on standard input, and
 progress and result go as lines of JSON to standard output. When the standard input closes, whoever asked is gone: the
-process removes its folder and ends.
+process removes the hidden folder in which all of it is made, and ends.
 """
 
 import json
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from dfcore.errors import DfcoreError, InputError
+from dfcore.errors import AccessError, DatasetError, DfcoreError, InputError, LayoutError
 from dfcore.utils.texts import printable
 
 
@@ -23,7 +23,7 @@ def _main() -> int:
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with_parent, args=(sys.stdin, Path(request["folder"])), daemon=True).start()
+    threading.Thread(target=_leave_with_parent, args=(sys.stdin, Path(request["aside"])), daemon=True).start()
 
     def tell(**what: Any) -> None:
         print(json.dumps(what), file=told, flush=True)
@@ -39,9 +39,9 @@ def _main() -> int:
     return 0
 
 
-def _leave_with_parent(stdin: TextIO, folder: Path) -> None:
+def _leave_with_parent(stdin: TextIO, aside: Path) -> None:
     stdin.read()
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
     os._exit(1)
 
 
@@ -57,12 +57,17 @@ def _export(request: dict[str, Any], report: Any) -> dict[str, Any]:
     form, folder, int8 = formats.get(request["format"]), Path(request["folder"]), request["quantize"] == formats.INT8
     report("Loading the detector", 0, 0)
     detector = Detector.load(request["bundle"], "keras")
-    shown = None
+    shown, no_pictures = None, ""
     if request["data_root"] is not None:
         measured = cost.most_measured() if int8 else cost.CHECKED
-        shown = cost.pictures(
-            detector, request["data_root"], report, calibrate=int8 and form.needs_images, measured=measured
-        )
+        try:
+            shown = cost.pictures(
+                detector, request["data_root"], report, calibrate=int8 and form.needs_images, measured=measured
+            )
+        except (AccessError, DatasetError, LayoutError) as error:
+            if int8 or request["root_given"]:
+                raise
+            no_pictures = str(error)
     images = check_images(
         detector, None if shown is None else shown.pixels[:: max(1, len(shown.pixels) // cost.CHECKED)]
     )
@@ -83,7 +88,7 @@ def _export(request: dict[str, Any], report: Any) -> dict[str, Any]:
     write_text(folder / loader.FILE, loader.example(form, detector.spec, takes_files=bool(files)))
     content = about.about(detector.card, form, folder, check, cost=spent, files=files)
     write_json(folder / about.FILE, content)
-    return {"check": asdict(check), "cost": spent and asdict(spent), "files": files}
+    return {"check": asdict(check), "cost": spent and asdict(spent), "files": files, "no_pictures": no_pictures}
 
 
 _BATCH = 32

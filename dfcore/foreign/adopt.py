@@ -5,7 +5,6 @@ finishes a training run. The labelled images' training split stands for its doma
 that it has not learned from, which nobody can know: the card says so first.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from dfcore.labels import FAKE, REAL
 from dfcore.training.data import TrainingData, load
 from dfcore.training.finish import write_results
 from dfcore.training.fitting import fit_confidence
+from dfcore.utils.unfinished import made_aside
 
 if TYPE_CHECKING:
     import keras
@@ -192,8 +192,8 @@ def adopt(
     )  # fmt: skip
     card = _card(network, model, data, spec, found, title or f"{Path(network.file).stem}, made elsewhere")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".adopt-") as aside:
-        made = Path(aside) / name
+    with made_aside(folder, ".adopt-") as aside:
+        made = aside / name
         write_bundle(made, model, card)
         _require_same(made, core, found.said, data, held[:_COMPARED])
         _finish(made, data, _Watcher(tell))

@@ -9,7 +9,6 @@ elsewhere, and becomes a detector with a record of where it came from.
 
 import re
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from dfcore.hub.sources import in_words
 from dfcore.hub.space import require_room
 from dfcore.utils.files import lock, make_folder, read_json, write_json
 from dfcore.utils.texts import printable
+from dfcore.utils.unfinished import sweep_unfinished
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 Step = Callable[[str], Report]
 _PIN = "pin.json"
-# Files of interrupted pulls that nobody went on with are removed after this time.
-_KEPT_SECONDS = 14 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ def pull(offer: Offer, folder: Path, name: str, *, digest: str = "", step: Step 
     free_place(folder, name)
     make_folder(folder)
     aside = folder / f".pull-{offer.address.owner}--{offer.address.name}-{offer.commit}"
-    _sweep(folder, spare=aside)
+    sweep_unfinished(folder, spare=aside.name)
     step = step or (lambda _: lambda done, total: None)
     held = lock(folder / f"{aside.name}.lock")
     try:
@@ -273,12 +271,3 @@ def _admitted(offer: Offer, aside: Path, folder: Path, name: str, record: Pulled
 
 def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sweep(folder: Path, spare: Path) -> None:
-    """Removes what interrupted pulls left long ago."""
-    for path in folder.glob(".pull-*"):
-        with suppress(OSError):
-            if path.name.startswith(spare.name) or time.time() - path.stat().st_mtime < _KEPT_SECONDS:
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

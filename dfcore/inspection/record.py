@@ -38,7 +38,7 @@ def record(
             "decision": verdict.decision, "finding": verdict.finding, "reason": verdict.reason,
             "score": verdict.score, "logit": verdict.logit,
             "label": verdict.label, "threshold": verdict.threshold, "ignore_ood": verdict.ignore_ood,
-            "thresholds": thresholds.model_dump() if thresholds else None,
+            "thresholds": thresholds.told() if thresholds else None,
             "trained_on": verdict.seen.value,
             "ood_distance": verdict.ood.distance, "ood_reasons": list(verdict.ood.reasons),
             "ood_rules": list(verdict.ood.rules),

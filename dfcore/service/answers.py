@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from dfcore.batch.predict import Judged, row_of
-from dfcore.confidence import FINDINGS, DecisionThresholds
+from dfcore.confidence import FINDINGS
 from dfcore.detectors.card import Card
 from dfcore.detectors.remembered import card_sha256
 from dfcore.detectors.trained_on import in_words
@@ -186,17 +186,12 @@ def row_with_words(
         "words": FINDINGS[verdict.finding] if verdict.finding else "no verdict",
         "trained_on_words": "" if verdict.error else in_words(verdict.seen),
         "model_sha256": card.model_sha256, "card_sha256": card_sha256(card),
-        "threshold": verdict.threshold, "thresholds": thresholds_of(verdict.thresholds or card.thresholds),
+        "threshold": verdict.threshold, "thresholds": (verdict.thresholds or card.thresholds).told(),
         "answers": asdict(meaning),
         "file": {name: getattr(facts, name) for name in PictureSize.model_fields} if facts else None,
         "provenance": evidence.to_dict() if evidence else None,
     }  # fmt: skip
     return finite(row_of(judged) | more)
-
-
-def thresholds_of(thresholds: DecisionThresholds) -> dict[str, Any]:
-    """Thresholds with the right to say "likely real", which cards never hold."""
-    return thresholds.model_dump(mode="json") | {"says_real": thresholds.says_real}
 
 
 def heatmap_of(heatmap: Heatmap, view: str, image: PreparedImage) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def _listed(own: Service) -> list[dict[str, Any]]:
         result.append({
             "name": name, "title": card.title, "engine": detector.engine.name,
             "model_sha256": card.model_sha256, "card_sha256": answers.card_sha256(card),
-            "thresholds": answers.thresholds_of(card.thresholds), "words": [FINDINGS[one] for one in says],
+            "thresholds": card.thresholds.told(), "words": [FINDINGS[one] for one in says],
             "views": list(detector.spec.view_titles), "layers": covered or detector.explainer().layers,
             "limits": list(card.limits), "results": card.results,
         })  # fmt: skip

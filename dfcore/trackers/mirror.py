@@ -117,7 +117,10 @@ class Mirror:
                 self.say(f"run {found} of experiment {self.tracker.experiment}")
             self._anew = False
             self._note(replace(self.sent, experiment_id=experiment, run_id=found))
-        stored = self.server.stored(self.sent.run_id)
+        try:
+            stored = self.server.stored(self.sent.run_id)
+        except DeletedRun as error:
+            raise DeletedRun(f"{error}, or send it as a new one (dfcore runs mirror {self.run.id} --anew).") from None
         self._shown = stored.status
         return stored
 

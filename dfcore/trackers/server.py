@@ -186,7 +186,7 @@ class Server:
         if run.info.lifecycle_stage != "active":
             raise DeletedRun(
                 f"{self.tracker.shown}: run {run_id} was deleted there. Restore it (mlflow runs restore --run-id "
-                f"{run_id}), or send it as a new one with --anew."
+                f"{run_id})"
             )
         inputs = getattr(run, "inputs", None)
         return Stored(

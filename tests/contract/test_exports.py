@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from dfcore.errors import BundleError, DfcoreError, InputError
 from dfcore.exchange.optimize import LIMIT, patterns
 from dfcore.export import FORMATS
 from dfcore.export.check import compared
+from dfcore.runs import RunStore
+from dfcore.training.config import TrainConfig
 from dfcore.utils.files import sha256_file
 from tests.conftest import make_card
 from tests.contract.networks import SIZE, lively
@@ -201,6 +204,45 @@ def test_whoever_stops_an_export_finds_nothing_of_it_and_no_process(bundle, tmp_
         exports.export(bundle, "keras", tmp_path / "out", progress=stop)
     assert not list(tmp_path.iterdir())
     assert not [each for each in psutil.Process().children() if "dfcore.export.worker" in each.cmdline()]
+
+
+@pytest.mark.slow
+def test_a_run_whose_data_are_gone_is_exported_without_pictures_and_says_so(tmp_path, capsys):
+    (tmp_path / "emptied").mkdir()
+    config = TrainConfig(data_root=str(tmp_path / "emptied"), arch="cnn", image_size=SIZE)
+    run = RunStore(tmp_path / "runs").create(config.to_dict(), epochs=1)
+    write_bundle(run.bundle, lively("cnn"), card_of("cnn"))
+    assert main(["export", str(run.bundle), "--to", "keras", "--out", str(tmp_path / "out")]) == 0
+    assert "No pictures were among them, since its run's data set cannot be used" in capsys.readouterr().out
+    about = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+    assert about["check"]["of_them_pictures"] == 0 and about["check"]["images"] > 0
+    assert str(tmp_path) not in json.dumps(about)
+    with pytest.raises(InputError, match="emptied"):
+        exports.export(run.bundle, "keras", tmp_path / "asked", data_root=tmp_path / "emptied")
+    with pytest.raises(InputError, match="emptied"):
+        exports.export(run.bundle, "openvino", tmp_path / "small", quantize="int8")
+
+
+_EXPORT = """
+import sys
+from dfcore.export import export
+export(sys.argv[1], "keras", sys.argv[2], progress=lambda title, *_: print(title, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_an_export_whose_process_is_killed_leaves_nothing(bundle, tmp_path):
+    command = [sys.executable, "-c", _EXPORT, str(bundle), str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("Loading"):
+                process.kill()
+                break
+    end = time.monotonic() + 60
+    while list(tmp_path.iterdir()) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_converter_that_dies_is_told_with_its_last_words(bundle, tmp_path, monkeypatch):

@@ -45,6 +45,8 @@ from dfcore import figures, workspace
 from dfcore.datasets import registry, scan
 from dfcore.datasets.listing import list_images
 from dfcore.errors import AccessError, BusyError, DfcoreError
+from dfcore.foreign.adopt import PreprocessingError
+from dfcore.foreign.check import Check, Preprocessing
 from dfcore.imaging import decoder
 from dfcore.runs import RunStore
 from dfcore.training.config import TrainConfig
@@ -552,6 +554,98 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
     with pytest.raises(AccessError):
         actions.register("/etc")
     assert "Registering" not in (log.read_text() if log.exists() else "")
+
+
+# === How work ended ===
+
+
+@pytest.fixture
+def as_somebody(monkeypatch):
+    """Makes whoever asks a person who signed in."""
+    monkeypatch.setattr(roles, "has_sign_in", lambda: True)
+    people = []
+
+    def become(address: str) -> None:
+        monkeypatch.setattr(roles, "who", lambda: address)
+        people.append(address)
+
+    yield become
+    for address in people:
+        become(address)
+        background.drop("work")
+
+
+def fails(task: background.Task) -> None:
+    raise DfcoreError("The hub refused it.")
+
+
+def test_how_work_ended_is_told_to_who_began_it_whoever_looks_first(as_somebody):
+    as_somebody("ada@example.org")
+    assert background.start("work", "Publishing", fails).wait(5)
+    as_somebody("bob@example.org")
+    assert background.find("work") is None
+    background.drop("work")
+    as_somebody("ada@example.org")
+    assert str(background.find("work").error) == "The hub refused it."
+    background.drop("work")
+    assert background.find("work") is None
+
+
+def test_work_under_way_is_seen_by_all_and_ones_own_puts_away_nobody_elses(as_somebody):
+    go = threading.Event()
+    as_somebody("ada@example.org")
+    first = background.start("work", "Publishing", lambda task: go.wait(5))
+    as_somebody("bob@example.org")
+    assert background.find("work") is first
+    go.set()
+    assert first.wait(5)
+    second = background.start("work", "Publishing", fails)
+    assert second.wait(5) and background.find("work") is second
+    background.drop("work")
+    as_somebody("ada@example.org")
+    assert background.find("work") is first
+
+
+def test_without_sign_in_it_is_told_to_the_session_or_once_that_is_closed_to_any(monkeypatch):
+    monkeypatch.setattr(streamlit_private, "session", lambda: "first")
+    assert background.start("work", "Publishing", fails).wait(5)
+    monkeypatch.setattr(streamlit_private, "session", lambda: "second")
+    monkeypatch.setattr(streamlit_private, "is_open", lambda session: True)
+    assert background.find("work") is None
+    monkeypatch.setattr(streamlit_private, "is_open", lambda session: session != "first")
+    assert background.find("work") is not None, "the page was loaded again"
+    background.drop("work")
+    assert background.find("work") is None
+
+
+def test_a_viewer_who_comes_first_takes_neither_a_failure_nor_a_refused_check(monkeypatch):
+    monkeypatch.setenv("DFCORE_TAKE_IN", "1")
+    said, better = Preprocessing("0..255", False), Preprocessing("0..1", True)
+    figures = ({"roc_auc": 0.98, "accuracy": 0.91, "ece": 0.05}, {"roc_auc": 0.02, "accuracy": 0.5, "ece": 0.4})
+
+    def refuse(task: background.Task) -> None:
+        raise PreprocessingError(Check(said, (better, said), figures, better, False, {"real": 24, "fake": 24}))
+
+    with monkeypatch.context() as of_ada:
+        of_ada.setattr(roles, "person", lambda: ADDRESS)
+        for key, work in ((background.ADOPT_KEY, refuse), (background.FETCH_DETECTOR, fails)):
+            assert background.start(key, "Work", work).wait(5)
+    given = {"viewer": ["bob@example.org"], "trainer": [ADDRESS]}
+    app = visit("models", given, email="bob@example.org")
+    assert "adopt refused" not in app.session_state and "The hub refused it" not in words(app)
+    app = visit("models", given, email=ADDRESS)
+    assert "adopt refused" in app.session_state and "The hub refused it" in words(app)
+
+
+def test_who_lost_the_role_does_not_put_away_how_work_ended(as_somebody, as_role):
+    as_somebody(ADDRESS)
+    assert background.start("work", "Publishing", fails).wait(5)
+    as_role(Role.ANALYST)
+    with pytest.raises(AccessError, match="requires the role of trainer"):
+        actions.close_work("work")
+    as_role(Role.TRAINER)
+    actions.close_work("work")
+    assert background.find("work") is None
 
 
 # What changes something or takes the machine's time; only the modules of actions may call it.

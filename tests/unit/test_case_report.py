@@ -35,6 +35,7 @@ def case(knowing, tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(buffer.getvalue())
         one = inspect(buffer.getvalue(), name, {"thumbnails": detector}, forensic=False)
         whole = json.loads(json.dumps(record(one.card, name, one.verdict, one.facts, one.heatmap)))
+        assert whole["verdict"]["thresholds"]["says_real"] == one.verdict.thresholds.says_real
         judged = remembered.judgement(
             one.card, one.verdict, key="thumbnails", title="Thumbnails", by="ada", via="batch" if seed else "inspect",
             engine=detector.engine.name, name=name, record=None if seed else whole,

@@ -37,7 +37,8 @@ def converted(monkeypatch):
             raise BundleError("ONNX has no operation for it.")
         Path(out).mkdir()
         (Path(out) / "model.keras").write_bytes(b"weights")
-        return Exported(Path(out), to, 7, Check(32, 0, 3e-7, 3e-7, 1e-4), None, None, "print('judged')")
+        check = Check(32, 0, 3e-7, 3e-7, 1e-4)
+        return Exported(Path(out), to, 7, check, None, None, "print('judged')", "it has no images")
 
     monkeypatch.setattr(packed, "export", export)
 
@@ -60,6 +61,7 @@ def test_what_was_exported_is_told_and_given_as_one_archive(mine, converted):
     app = started(mine, "keras")
     told = " ".join(item.value for item in app.success).replace("\\", "")
     assert "Exported to Keras" in told and "differ by up to 3e-07" in told
+    assert any("cannot be used: it has no images" in item.value.replace("\\", "") for item in app.info)
     assert (ASKED["bundle"], ASKED["to"], ASKED["quantize"], ASKED["data_root"]) == (mine, "keras", None, None)
     archive = background.find(background.export_key(mine)).result[1]
     with zipfile.ZipFile(archive) as content:

@@ -9,14 +9,18 @@ import threading
 import time
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from dashboard import tracker_actions
 from dfcore.cli import main
 from dfcore.errors import InputError
 from dfcore.runs import State
 from dfcore.runs.process import identity, place
 from dfcore.trackers import address, at_work, configured, launch, mirror, recall, start_mirror, waits
 from dfcore.trackers.findings import tracker_findings
+from dfcore.trackers.sent import LOCK
 from dfcore.trackers.server import DeletedRun, TrackerError
+from dfcore.utils.files import lock as make_lock
 from tests.made_runs import go_on, make_run
 from tests.standins.mlflow_server import ROOT, Front, Small
 
@@ -176,11 +180,55 @@ def test_a_run_that_was_deleted_there_is_not_made_again_unasked(front, small, tm
     run = make_run(tmp_path / "runs")
     mirror.send(run, configured())
     small.only_run()["info"]["lifecycle_stage"] = "deleted"
-    with pytest.raises(DeletedRun, match="--anew"):
+    with pytest.raises(DeletedRun, match=f"dfcore runs mirror {run.id} --anew"):
         mirror.send(run, configured())
     assert len(small.runs) == 1
     assert main(["runs", "mirror", run.id, "--anew", "--runs-dir", str(tmp_path / "runs")]) == 0
     assert len(small.runs) == 2 and f"{front.address}/#/experiments/1/runs/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("which", [[], ["--all"]], ids=["none", "all"])
+def test_only_runs_that_are_named_are_sent_anew(front, small, tmp_path, capsys, which):
+    """One that waits is there in part, and would be there twice."""
+    run = make_run(tmp_path / "runs")
+    front.fault = lambda method, path: "500" if method == "PUT" else ""
+    with pytest.raises(TrackerError):
+        mirror.send(run, configured())
+    front.fault = lambda method, path: ""
+    assert waits(run, configured()) and len(small.runs) == 1
+    assert main(["runs", "mirror", "--anew", *which, "--runs-dir", str(tmp_path / "runs")]) == 2
+    assert "Expected with --anew the runs that were deleted there" in capsys.readouterr().err
+    assert len(small.runs) == 1
+
+
+def _shown(folder: str) -> None:
+    from pathlib import Path
+
+    from dashboard import trackers_view
+    from dfcore.runs import Run
+
+    trackers_view.show(Run(Path(folder)))
+
+
+def test_the_page_waits_for_the_process_that_it_started_and_offers_no_second(front, tmp_path, monkeypatch):
+    run, end = make_run(tmp_path / "runs"), threading.Event()
+
+    def work():
+        time.sleep(0.5)  # As long as a process takes to begin.
+        with make_lock(run.folder / LOCK):
+            end.wait(60)
+
+    process = threading.Thread(target=work)
+    monkeypatch.setattr(tracker_actions, "mirror", lambda run_id: process.start())
+    app = AppTest.from_function(_shown, kwargs={"folder": str(run.folder)}, default_timeout=60).run()
+    try:
+        app.button(key="send_to_mlflow").click().run()
+        assert not app.exception
+        assert "send_to_mlflow" not in [button.key for button in app.button]
+        assert any(caption.value.startswith("Being sent to") for caption in app.caption)
+    finally:
+        end.set()
+        process.join(60)
 
 
 def test_what_hinders_a_mirror_is_said_and_hinders_nothing_else(front, tmp_path, monkeypatch):

@@ -162,5 +162,6 @@ def test_no_card_grants_itself_the_right():
     assert "says_real" not in card.model_dump_json()
     granted = card.model_copy(update={"words": Words(sources=(source(0, 100),))})
     assert granted.thresholds.says_real
+    assert granted.thresholds.told() == granted.thresholds.model_dump(mode="json") | {"says_real": True}
     stricter = FIVE.model_copy(update={"budget": ErrorBudget(max_fnr=0.01)})
     assert not granted.worded(stricter).says_real
