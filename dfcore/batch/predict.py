@@ -221,13 +221,18 @@ def _domains(known: Mapping[str, Verdict]) -> dict[str, OODResult]:
     return {name: verdict.ood for name, verdict in known.items()}
 
 
+def is_accident(error: Exception | None) -> bool:
+    """Whether an error may lie with the machine and not the file, so that it may be read or judged the next time."""
+    return isinstance(error, TransientImageError) or (
+        isinstance(error, ImageError) and isinstance(error.__cause__, OSError)
+    )
+
+
 def row_of(judged: Judged) -> dict[str, Any]:
     """The row of a file, see `predict_files`."""
     file, verdict = judged.file, judged.verdict
     error = file.image if isinstance(file.image, ImageError) else None
-    # A file may be read the next time if the system failed to, or judged if decoding it failed.
-    accident = isinstance(error, TransientImageError) or (error is not None and isinstance(error.__cause__, OSError))
-    return ({"accident": True} if accident else {}) | {
+    return ({"accident": True} if is_accident(error) else {}) | {
         "path": storable(file.path),
         "sha256": file.sha256,
         "score": verdict.score,

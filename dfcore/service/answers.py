@@ -61,9 +61,16 @@ class Row(_Open):
     finding: str | None = Field(description="real, no_sign, inconclusive or fake; null if there is no verdict.")
     words: str = Field(description="The finding in words.")
     verdict: str | None = Field(description="The three-way decision: real, inconclusive or fake.")
-    label: str | None = Field(description="The two-way decision: real or fake.")
+    label: str | None = Field(
+        description="The two-way decision by `threshold` alone: real or fake. No finding: real here does not mean "
+        "that the picture is real."
+    )
     reason: str | None = Field(description="Why it is inconclusive.")
     error: str | None = Field(description="Why there is no verdict.")
+    accident: bool = Field(
+        False, description="true where the error may lie with the machine and not the file, so that to try again may "
+        "help; else it is left out."
+    )  # fmt: skip
     is_used: bool = Field(description="Whether the score decides.")
     ood_distance: float | None
     ood_reasons: list[str]
@@ -239,7 +246,7 @@ def _in_words(heatmap: Heatmap) -> str:
     left, top, right, bottom = heatmap.judged
     inside = np.nan_to_num(heatmap.values[top:bottom, left:right])
     if not heatmap.peak or not inside.size or inside.sum() <= 0:
-        return f"There is no evidence of {heatmap.target} at this layer: the map is empty."
+        return f"There is no evidence of {heatmap.target} at this layer: the map is empty. That proves nothing."
     shares = {
         f"{_ROWS[row]} {_COLUMNS[column]}".replace("middle centre", "centre"): float(part.sum() / inside.sum())
         for row, band in enumerate(np.array_split(inside, 3))

@@ -21,12 +21,13 @@ from dfcore.service import docs_page
 from dfcore.service.edge import Edge
 from dfcore.service.problems import GONE, Problem
 from dfcore.service.routes import router
+from dfcore.service.settings import is_loopback
 from dfcore.service.state import Service
 
 WEB = Path(__file__).parent / "web"
 _ABOUT = (
-    "Tells real pictures from machine-made ones. A verdict is an aid to judgement and no proof; what a detector was "
-    "measured to do, and on which pictures, stands beside it."
+    "Looks for signs that a picture was made by a machine. A verdict is an aid to judgement and no proof; what a "
+    "detector was measured to do, and on which pictures, stands beside it."
 )
 _CODES = {404: "not_found", 405: "method"}
 
@@ -64,15 +65,23 @@ def make_app(service: Service) -> FastAPI:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        server = str(request.base_url).rstrip("/")
         return HTMLResponse(
-            docs_page.page(app.openapi(), server), headers={"Content-Security-Policy": docs_page.POLICY}
+            docs_page.page(app.openapi(), _address(request)), headers={"Content-Security-Policy": docs_page.POLICY}
         )
 
     # File by file: a mount at "/" would also take requests with a wrong method, and call their addresses unknown.
     page = StaticFiles(directory=WEB, html=True)
     app.router.routes.extend(Route(f"/{name}", page) for name in ("", *(file.name for file in WEB.iterdir())))
     return app
+
+
+def _address(request: Request) -> str:
+    """The service's address for examples, in which a key is sent: one to be filled in, unless it is this machine's or
+    known to be asked over TLS."""
+    base = request.base_url
+    if base.scheme == "https" or is_loopback(base.hostname or ""):
+        return str(base).rstrip("/")
+    return f"https://SERVICE{base.path}".rstrip("/")
 
 
 def _handle_errors(app: FastAPI, service: Service) -> None:

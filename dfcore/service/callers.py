@@ -12,7 +12,7 @@ from dfcore.errors import InputError
 from dfcore.service import keys
 from dfcore.service.problems import Problem
 from dfcore.service.settings import Settings, is_loopback
-from dfcore.service.tokens import Tokens
+from dfcore.service.tokens import ProviderError, Tokens
 
 LOCAL = "local"
 _MOST_CALLERS = 10_000
@@ -45,10 +45,10 @@ class Door:
         if settings.keys is not None:
             keys.read(settings.keys)
 
-    @property
-    def may_wait(self) -> bool:
-        """Whether to let somebody in may take a while."""
-        return self._tokens is not None
+    def may_wait(self, request: Request) -> bool:
+        """Whether to let in who sends a request may take a while, since it has a token."""
+        given = _given(request)
+        return self._tokens is not None and bool(given) and not given.startswith(keys.PREFIX)
 
     def caller(self, request: Request) -> Caller:
         """Who sends a request.
@@ -59,10 +59,7 @@ class Door:
         if not self._settings.guarded:
             self._require_local(request)
             return Caller(LOCAL, self._settings.limits.rate)
-        given = request.headers.get("x-api-key", "").strip()
-        if not given:
-            scheme, _, value = request.headers.get("authorization", "").partition(" ")
-            given = value.strip() if scheme.lower() == "bearer" else ""
+        given = _given(request)
         if not given:
             raise Problem(401, "key", f"Expected {self._wanted()}. Received: none. {_HOW}")
         is_key = given.startswith(keys.PREFIX)
@@ -88,8 +85,8 @@ class Door:
             return Caller(self._tokens.subject(given), self._settings.limits.rate)
         except ValueError as error:
             raise Problem(401, "token", f"This token is not accepted: {error}. Sign in again.") from None
-        except InputError as error:
-            raise Problem(503, "provider", str(error), 60) from None
+        except ProviderError as error:
+            raise Problem(503, "provider", str(error), error.retry) from None
 
     def _wanted(self) -> str:
         kinds = {"a key": self._settings.keys, "a token of your provider": self._settings.provider}
@@ -112,6 +109,14 @@ class Door:
             raise Problem(
                 403, "origin", f"Pages of {origin} may not use this service. Its operator can allow it by --cors."
             )
+
+
+def _given(request: Request) -> str:
+    """The key or token of a request; "" if it has none."""
+    if given := request.headers.get("x-api-key", "").strip():
+        return given
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _host(netloc: str) -> str:

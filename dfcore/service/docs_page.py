@@ -42,7 +42,8 @@ def page(description: dict[str, Any], server: str) -> str:
     info = description["info"]
     parts = [
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>", f"<p>{escape(info['description'])}</p>",
-        '<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>',
+        '<p>The same for programs: <a href="openapi.json">openapi.json</a>. In the examples KEY stands for a key, and '
+        "SERVICE for the name under which you reach this service.</p>",
     ]  # fmt: skip
     for path, operations in description["paths"].items():
         parts += [_operation(path, method, one, server) for method, one in operations.items()]

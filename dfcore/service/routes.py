@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from dfcore import __version__
 from dfcore.batch.names import AUTO
+from dfcore.batch.predict import is_accident
 from dfcore.confidence import FINDINGS, Finding
 from dfcore.errors import DfcoreError, InputError
 from dfcore.explanation import METHODS
@@ -27,6 +28,8 @@ from dfcore.service.uploads import FIELD, uploads
 PNG = "image/png"
 _BINARY = {"type": "string", "format": "binary"}
 _LATE = "The pictures were not judged within {:.0f} s, since many others are waiting. Try again later, with fewer."
+# Seconds after which to try again what the machine failed at.
+_MACHINE_SECONDS = 30
 
 
 class HowToJudge(BaseModel):
@@ -40,7 +43,7 @@ class HowToJudge(BaseModel):
         None, ge=0, le=0.5, allow_inf_nan=False, description="Share of real pictures that may be called fake."
     )
     max_fnr: float | None = Field(
-        None, ge=0, le=0.5, allow_inf_nan=False, description="Share of fakes that may be called real."
+        None, ge=0, le=0.5, allow_inf_nan=False, description="Share of fakes that may be missed."
     )
     provenance: bool = Field(False, description="Also read what the file says of itself: credentials, metadata.")
     name: str = Field("image", max_length=255, description="What to call a file that is the body itself.")
@@ -74,7 +77,7 @@ async def caller(
     """Who asks; noted for the log."""
     door = service(request).door
     # A thread costs as much as the rest of this, and only a provider may have to be asked for its keys.
-    found = await asyncio.to_thread(door.caller, request) if door.may_wait else door.caller(request)
+    found = await asyncio.to_thread(door.caller, request) if door.may_wait(request) else door.caller(request)
     request.state.facts["caller"] = found.name
     return found
 
@@ -85,7 +88,7 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         408: "The body came too slowly.", 413: "Too large, or too many files.", 415: "Another kind of body.",
         422: "It cannot be done as asked; the message says why.",
         429: "Too many pictures at the moment; Retry-After says when to try again.",
-        503: "Loading or ending; Retry-After says when to try again.",
+        503: "Loading or ending, or the machine failed at it; Retry-After says when to try again.",
     }  # fmt: skip
     found: dict[int | str, dict[str, Any]] = {
         status: {"model": answers.Refusal, "description": texts[status]} for status in statuses
@@ -114,13 +117,13 @@ async def predict(
     """Judges one or several pictures: a form with files in `files`, or a picture as the body.
 
     Each file has a record, in their order, with a verdict or the reason why there is none. If none of them can be
-    judged, the answer is 422, with the records beside the error.
+    judged, the answer is 422, or 503 if that may be the machine's fault alone, with the records beside the error.
     """
     own, choice = service(request), how.choice()
     own.open(choice)
     with own.queue.place() as places:
         own.rates.require(who)
-        async with uploads(request, own.limits, own.spool, how.name, own.limits.files) as files:
+        async with uploads(request, own.limits, own.spool, own.over, how.name, own.limits.files) as files:
             places.take(len(files) - 1)
             own.rates.spend(who, len(files))
             request.state.facts["pictures"] = len(files)
@@ -131,7 +134,10 @@ async def predict(
         own.metrics.verdicts.labels(row["finding"] or "error", row["detector"]).inc()
     if all(row["error"] for row in rows):
         rest = f" The other {len(rows) - 1} cannot be judged either." if len(rows) > 1 else ""
-        raise Problem(422, "image", f"{rows[0]['path']}: {rows[0]['error']}{rest}", more={"results": rows})
+        why = f"{rows[0]['path']}: {rows[0]['error']}{rest}"
+        if all(row.get("accident") for row in rows):
+            raise Problem(503, "machine", why, _MACHINE_SECONDS, {"results": rows})
+        raise Problem(422, "image", why, more={"results": rows})
     return JSONResponse({"results": rows})
 
 
@@ -149,7 +155,7 @@ async def explain(
     asked = Explained(how.method, how.evidence, how.view, how.layer, how.side, drawn)
     with own.queue.place():
         own.rates.require(who)
-        async with uploads(request, own.limits, own.spool, how.name, 1) as files:
+        async with uploads(request, own.limits, own.spool, own.over, how.name, 1) as files:
             own.rates.spend(who, 1)
             request.state.facts["pictures"] = 1
             found = await _answered(request, own, [HeatmapJob(own.bench, files[0], choice, asked)])
@@ -230,10 +236,12 @@ async def _answered(request: Request, own: Service, jobs: Sequence[Job]) -> list
 def _or_raise(answer: Any) -> Any:
     if isinstance(answer, asyncio.CancelledError):
         raise closing()
+    if is_accident(answer):
+        raise Problem(503, "machine", str(answer), _MACHINE_SECONDS)
     if isinstance(answer, InputError):
         raise Problem(422, "image" if type(answer).__name__.endswith("ImageError") else "input", str(answer))
     if isinstance(answer, DfcoreError):
-        raise Problem(503, "machine", str(answer), 30)
+        raise Problem(503, "machine", str(answer), _MACHINE_SECONDS)
     if isinstance(answer, BaseException):
         raise answer
     return answer

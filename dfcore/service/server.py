@@ -5,7 +5,6 @@ import signal
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -35,7 +34,9 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service, config: uvicorn.Config):
         super().__init__(config)
         self._service = service
-        self._idle_since: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+        # Connections without a request under way: the last one of each, and since when.
+        self._silent: dict[Any, tuple[Any, float]] = {}
+        self._signal: int | None = None
         self._told_at: float | None = None
 
     @contextmanager
@@ -53,17 +54,18 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def _stop(self, number: int, _: Any) -> None:
+        # It only leaves word: what it interrupts may hold the locks of the queue or of the log.
         if self._service.closing:
             self.should_exit = self.force_exit = True
-            self._service.queue.abandon()
-            return
         self._service.closing = True
-        self._told_at = time.monotonic()
-        log.event("closing", signal=signal.Signals(number).name, waiting=self._service.queue.waiting)
+        self._signal = number
 
     async def on_tick(self, counter: int) -> bool:
         """Looks ten times a second whether it is to end, and for connections that say nothing."""
         now = time.monotonic()
+        if self._signal is not None and self._told_at is None:
+            self._told_at = now
+            log.event("closing", signal=signal.Signals(self._signal).name, waiting=self._service.queue.waiting)
         if self._service.failure is not None:
             self.should_exit = True
         if self._told_at is not None and now - self._told_at >= self._service.settings.linger:
@@ -73,11 +75,18 @@ class Server(uvicorn.Server):
 
     def _end_silent(self, now: float) -> None:
         """Ends connections whose request does not come; who keeps many open would else need no more than that."""
+        before, self._silent = self._silent, {}
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
-            if cycle is not None:
-                self._idle_since.pop(connection, None)
-            elif now - self._idle_since.setdefault(connection, now) > _HEAD_SECONDS:
+            if cycle is not None and not cycle.response_complete:
+                continue
+            last, since = before.get(connection, (cycle, now))
+            if last is not cycle:  # It was answered between two looks.
+                since = now
+            self._silent[connection] = cycle, since
+            # The server's own clock for idle connections stops at the first byte of a request.
+            most = _HEAD_SECONDS if cycle is None else _KEPT_SECONDS
+            if now - since > most and not connection.transport.is_closing():
                 connection.shutdown()
 
     async def shutdown(self, sockets: Sequence[socket.socket] | None = None) -> None:
@@ -115,8 +124,11 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.02)
 
     async def _part(self) -> None:
-        await asyncio.sleep(self._service.settings.grace)
-        self._service.refusing = True
+        """Gives up what is left when the seconds of grace are over, or at a second signal."""
+        until = time.monotonic() + self._service.settings.grace
+        while not self.force_exit and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(0.1, left))
+        self._service.over.set()
         log.event("late", waiting=self._service.queue.waiting)
         self._service.queue.abandon()
 

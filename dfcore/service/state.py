@@ -18,6 +18,7 @@ class Service:
 
     Attributes:
         closing: Whether it was told to stop.
+        over: Set when the seconds of grace are over: what has no answer yet is refused.
         failure: Why the detectors could not be loaded.
     """
 
@@ -37,7 +38,8 @@ class Service:
         self.queue = Queue(settings.limits.queue)
         self.spool = Spool(settings.limits.spool_bytes)
         self.metrics = Metrics(self.queue)
-        self.closing = self.refusing = False
+        self.closing = False
+        self.over = asyncio.Event()
         self.failure: BaseException | None = None
 
     @property
@@ -51,7 +53,7 @@ class Service:
 
     def open(self, choice: Choice) -> None:
         """Raises a Problem if pictures cannot be taken now, or there is no such detector."""
-        if self.refusing:
+        if self.over.is_set():
             raise closing()
         self.bench.check(choice)
 

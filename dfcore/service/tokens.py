@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ _FRESH_SECONDS, _PATIENCE_SECONDS = 3600.0, 10
 _AGAIN_SECONDS = 60.0
 _MOST_BYTES = 2**20
 _MOST_TOKEN = 16_384
+# Seconds after which to ask again who comes while the keys are being fetched.
+_SOON_SECONDS = 5.0
+
+
+class ProviderError(InputError):
+    """The provider's keys cannot be had at the moment.
+
+    Attributes:
+        retry: Seconds after which to try again.
+    """
+
+    def __init__(self, message: str, retry: float = _AGAIN_SECONDS):
+        super().__init__(message)
+        self.retry = retry
 
 
 class Tokens:
@@ -35,7 +50,7 @@ class Tokens:
         clock: Gives seconds.
 
     Raises:
-        InputError: If its keys are in a file that cannot be read.
+        ProviderError: If its keys are in a file that cannot be read.
     """
 
     def __init__(
@@ -45,6 +60,8 @@ class Tokens:
         self._is_file = not provider.jwks.startswith("https://")
         self._lock = threading.Lock()
         self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._is_fetching = False
+        self._failed = ""  # Why the last fetch gave no keys.
         self._at = self._tried = -float("inf")
         if self._is_file:
             self._of_file()
@@ -54,7 +71,7 @@ class Tokens:
 
         Raises:
             ValueError: If it does not hold; the text says why, and nothing of the token.
-            InputError: If the provider's keys cannot be had.
+            ProviderError: If the provider's keys cannot be had.
         """
         if len(token) > _MOST_TOKEN:
             raise ValueError("it is too long")
@@ -76,39 +93,60 @@ class Tokens:
 
     def _person(self, claims: dict[str, Any]) -> str:
         email, people = str(claims.get("email", "")).strip().lower(), self._provider.people
-        verified = str(claims.get("email_verified", True)).lower() == "true"
-        if people and not (email and verified and any(fnmatchcase(email, one.lower()) for one in people)):
+        # What is not said to be verified may be an address that anybody typed in.
+        is_verified = bool(email) and str(claims.get("email_verified", False)).lower() == "true"
+        if people and not is_verified:
+            raise ValueError(
+                "whoever it was made for is not let in here without an e-mail address that the provider says it has "
+                "verified (email, email_verified)"
+            )
+        if people and not any(fnmatchcase(email, one.lower()) for one in people):
             raise ValueError("whoever it was made for is not let in here")
-        return email if email and verified else str(claims["sub"])
+        return email if is_verified else str(claims["sub"])
 
     def _key(self, name: Any) -> jwt.PyJWK:
-        with self._lock:
-            keys = self._of_file() if self._is_file else self._of_address(name)
-        if name is None and len(keys) == 1:
-            return next(iter(keys.values()))
-        if name not in keys:
+        found = _named(self._of_file(), name) if self._is_file else self._of_address(name)
+        if found is None:
             raise ValueError("it was signed by a key that the provider does not publish")
-        return keys[name]
+        return found
 
     def _of_file(self) -> dict[str | None, jwt.PyJWK]:
         try:
             return _parsed(_read(Path(self._provider.jwks)))
         except (OSError, ValueError, jwt.PyJWTError) as error:
-            raise InputError(f"Expected {JWKS} to be a JSON Web Key Set. Received: {error}.") from None
+            raise ProviderError(f"Expected {JWKS} to be a JSON Web Key Set. Received: {error}.") from None
 
-    def _of_address(self, name: Any) -> dict[str | None, jwt.PyJWK]:
-        now = self._clock()
-        stale = now - self._at > _FRESH_SECONDS or name not in self._keys
-        if stale and now - self._tried > _AGAIN_SECONDS:
-            self._tried = now
-            try:
-                self._keys = _parsed(self._fetch(self._provider.jwks))
-                self._at = now
-            except (OSError, ValueError, jwt.PyJWTError) as error:
-                if not self._keys:
-                    reason = type(error).__name__
-                    raise InputError(f"The keys of the provider cannot be fetched ({reason}).") from None
-        return self._keys
+    def _of_address(self, name: Any) -> jwt.PyJWK | None:
+        """The key of this name; None if the provider publishes none. One caller fetches, the others do not wait."""
+        with self._lock:
+            now, found = self._clock(), _named(self._keys, name)
+            is_due = (found is None or now - self._at > _FRESH_SECONDS) and now - self._tried > _AGAIN_SECONDS
+            is_elsewhere = self._is_fetching
+            fetches = is_due and not is_elsewhere
+            if fetches:
+                self._is_fetching, self._tried = True, now
+        if fetches:
+            self._renew()
+            found = _named(self._keys, name)
+        elif found is None and is_elsewhere:
+            raise ProviderError("The keys of the provider are being fetched. Try again in a moment.", _SOON_SECONDS)
+        if found is None and self._failed:
+            raise ProviderError(f"The keys of the provider cannot be fetched ({self._failed}).")
+        return found
+
+    def _renew(self) -> None:
+        try:
+            self._keys = _parsed(self._fetch(self._provider.jwks))
+            self._at, self._failed = self._clock(), ""
+        except (OSError, HTTPException, ValueError, jwt.PyJWTError) as error:
+            self._failed = type(error).__name__
+        finally:
+            self._is_fetching = False
+
+
+def _named(keys: dict[str | None, jwt.PyJWK], name: Any) -> jwt.PyJWK | None:
+    """The key of a name; without one the only key there is."""
+    return next(iter(keys.values())) if name is None and len(keys) == 1 else keys.get(name)
 
 
 _WHY: dict[type[Exception], str] = {
@@ -129,8 +167,11 @@ def _fits(of_key: str, of_token: str) -> bool:
 
 
 def _parsed(text: str) -> dict[str | None, jwt.PyJWK]:
-    found = jwt.PyJWKSet.from_dict(json.loads(text))
-    keys = {key.key_id: key for key in found.keys if key.public_key_use in (None, "sig") and key.key_type != "oct"}
+    try:
+        found = jwt.PyJWKSet.from_dict(json.loads(text)).keys
+    except (AttributeError, TypeError):
+        raise ValueError("no objects with keys in it") from None
+    keys = {key.key_id: key for key in found if key.public_key_use in (None, "sig") and key.key_type != "oct"}
     if not keys:
         raise ValueError("no public key for signatures in it")
     return keys

@@ -1,17 +1,17 @@
 """Files of a request, taken from its body as it arrives: on disk beyond a megabyte, never more than is allowed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from dfcore.errors import ImageError
-from dfcore.service.problems import Problem
+from dfcore.service.problems import Problem, closing
 from dfcore.service.settings import Limits
 from dfcore.utils.texts import storable
 
@@ -70,18 +70,21 @@ class Spool:
 
 
 @asynccontextmanager
-async def uploads(request: Request, limits: Limits, spool: Spool, name: str, most: int) -> AsyncIterator[list[Upload]]:
+async def uploads(
+    request: Request, limits: Limits, spool: Spool, over: asyncio.Event, name: str, most: int
+) -> AsyncIterator[list[Upload]]:
     """The files of a request, closed and uncounted after the `with` block.
 
     Args:
         request: With a form (multipart/form-data) with files in the field `files`, or a file as its body.
         limits: How much is taken.
         spool: Counts what is held.
+        over: Ends what is still arriving, see `Service`.
         name: What to call a file that is the body.
         most: Number of files that are taken.
 
     Raises:
-        Problem: If it is too large, too slow, or of another kind.
+        Problem: If it is too large, too slow, or of another kind, or the service ends.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     body = _Body(request, limits, spool)
@@ -91,9 +94,9 @@ async def uploads(request: Request, limits: Limits, spool: Spool, name: str, mos
         try:
             async with asyncio.timeout(limits.upload_seconds):
                 if kind == "multipart/form-data":
-                    taken = await _form(request, body, limits, most)
+                    taken = await _before(over, _form(request, body, limits, most))
                 elif kind.startswith("image/") or kind == _RAW:
-                    taken = [await _raw(body, limits, name)]
+                    taken = await _before(over, _raw(body, limits, name))
                 else:
                     raise Problem(
                         415, "content_type",
@@ -109,6 +112,20 @@ async def uploads(request: Request, limits: Limits, spool: Spool, name: str, mos
         for upload in taken:
             upload.file.close()
         spool.held -= body.size
+
+
+async def _before(over: asyncio.Event, reading: Coroutine[Any, Any, list[Upload]]) -> list[Upload]:
+    """What is read, unless the service ends before that."""
+    read, ended = asyncio.create_task(reading), asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait({read, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not read.done():
+            raise closing()
+        return read.result()
+    finally:
+        read.cancel()
+        ended.cancel()
+        await asyncio.wait({read})  # It closes its files.
 
 
 class _Body:
@@ -134,7 +151,7 @@ class _Body:
             yield part
 
 
-async def _raw(body: _Body, limits: Limits, name: str) -> Upload:
+async def _raw(body: _Body, limits: Limits, name: str) -> list[Upload]:
     file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  (its reader closes it)
     try:
         async for part in body.stream():
@@ -146,7 +163,7 @@ async def _raw(body: _Body, limits: Limits, name: str) -> Upload:
                 file.write(part)
         if not body.size:
             raise Problem(422, "empty", "Expected an image as the body. Received: nothing.")
-        return Upload(_named(name), cast(BinaryIO, file), body.size)
+        return [Upload(_named(name), cast(BinaryIO, file), body.size)]
     except BaseException:
         file.close()
         raise

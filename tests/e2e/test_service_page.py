@@ -227,6 +227,53 @@ def test_who_waits_can_stop_and_try_again(page, standin):
     expect(page.locator(".card>summary")).to_be_focused()
 
 
+def test_a_heat_map_that_waits_can_be_stopped_and_holds_up_no_other(page, standin):
+    explained = standin.answers["/v1/explain"]
+    busy = Answer({"error": {"code": "busy", "message": "The queue is full."}}, 429, {"Retry-After": "60"})
+    standin.answers["/v1/explain"] = lambda asked: busy if name_of(asked) == "a.jpg" else explained(asked)
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg", "b.jpg"))
+    expect(page.locator(".words")).to_have_text(["Likely fake", "Likely fake"])
+    page.locator(".card>summary").nth(1).click()
+    expect(page.locator(".map-text").first).to_contain_text("asked for again in")
+    page.get_by_role("button", name="Stop: a.jpg").click()
+    expect(page.locator(".map-text")).to_have_text(
+        ["There is no heat-map: You stopped it.", "Most evidence lies top left."]
+    )
+    expect(page.get_by_role("button", name="Stop: a.jpg")).to_be_hidden()
+    standin.answers["/v1/explain"] = explained
+    page.get_by_role("button", name="Try again: a.jpg").click()
+    expect(page.locator(".map-text").first).to_have_text("Most evidence lies top left.")
+    assert len(standin.of("/v1/predict")) == 2, "a verdict that is there is not asked for again"
+
+
+def test_a_busy_service_is_given_up_by_the_clock(page, standin):
+    standin.answers["/v1/predict"] = lambda _: Answer(
+        {"error": {"code": "busy", "message": "The queue is full."}}, 429, {"Retry-After": "60"}
+    )
+    page.clock.install()
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg"))
+    expect(page.locator(".doing")).to_contain_text("Trying again in")
+    page.clock.fast_forward(16 * 60 * 1000)  # Timers are late, as on a page that nobody looks at.
+    expect(page.locator(".error")).to_have_text("The queue is full.")
+
+
+def test_what_the_machine_failed_at_is_tried_again_on_request(page, standin):
+    judged = standin.answers["/v1/predict"]
+    failed = row("a.jpg", score=None, finding=None, words="no verdict", error="Killed.", accident=True, is_used=False)
+    body = {"error": {"code": "machine", "message": "a.jpg: Killed."}, "results": [failed]}
+    standin.answers["/v1/predict"] = lambda _: Answer(body, 503, {"Retry-After": "1"})
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg"))
+    expect(page.locator(".words")).to_have_text("No verdict")
+    assert len(standin.of("/v1/predict")) == 1
+    standin.answers["/v1/predict"] = judged
+    page.get_by_role("button", name="Try again: a.jpg").click()
+    expect(page.locator(".words")).to_have_text("Likely fake")
+    expect(page.get_by_role("button", name="Try again: a.jpg")).to_be_hidden()
+
+
 def test_a_service_that_is_gone_is_told_in_words(page, standin):
     page.goto(standin.address)
     expect(page.locator("#detector option")).to_have_count(3)
@@ -282,6 +329,51 @@ def test_pictures_are_judged_one_after_the_other_as_was_chosen(page, standin):
     assert len(standin.of("/v1/explain")) == 1  # Only of the picture that is open.
 
 
+@pytest.mark.parametrize(("name", "value"), [("False alarms", "80"), ("Missed fakes", "0")])
+def test_an_error_budget_that_cannot_be_is_told_and_not_passed_over(page, standin, name, value):
+    page.goto(standin.address)
+    page.locator("#settings>summary").click()
+    page.get_by_label(name).fill(value)
+    expect(page.locator("#settings-told")).to_have_text(
+        f"{name}: expected 0.1 to 50%. Until then no pictures are added."
+    )
+    page.locator("#settings>summary").click()
+    page.locator("#files").set_input_files(files("a.jpg"))
+    expect(page.get_by_label(name)).to_be_focused()
+    expect(page.locator("#cards>li")).to_have_count(0)
+    page.get_by_label(name).fill("10")
+    page.locator("#files").set_input_files(files("a.jpg"))
+    settled(page)
+    assert [one.query.get("max_fpr") or one.query.get("max_fnr") for one in standin.of("/v1/predict")] == ["0.1"]
+
+
+@pytest.mark.parametrize("says_real", [False, True])
+def test_figures_promise_no_more_than_the_detector_may_say(page, standin, says_real):
+    silent = {"real_below": None, "fake_from": 0.8, "says_real": says_real}
+    standin.answers["/v1/predict"] = lambda _: Answer({"results": [row("a.jpg", score=0.0312, thresholds=silent)]})
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg"))
+    settled(page)
+    page.locator(".more>summary").click()
+    expect(page.locator(".figures")).to_contain_text("0.0312 on a scale from 0 to 1 (higher: more like fakes)")
+    expect(page.locator(".scale")).to_have_attribute("aria-label", "Score 0.031; likely fake from 0.800")
+
+
+def test_thumbnails_are_made_one_after_the_other(page, standin):
+    page.add_init_script(
+        """window.together = window.most = 0;
+        const make = createImageBitmap;
+        window.createImageBitmap = async (...given) => {
+            window.most = Math.max(window.most, ++window.together);
+            return make(...given).finally(() => { window.together -= 1; });
+        };"""
+    )
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files(*(f"{number}.jpg" for number in range(20))))
+    expect(page.locator("img.thumb:not([hidden])")).to_have_count(20)
+    assert page.evaluate("window.most") == 1
+
+
 def test_words_of_strangers_are_text(page, visited, standin):
     code = "<img src=x onerror=alert(1)>"
     standin.answers["/v1/predict"] = lambda _: Answer(
@@ -331,6 +423,33 @@ def test_the_map_lies_on_the_part_that_it_explains(page, standin):
     page.get_by_label("Evidence of").select_option("fake")
     expect(page.locator(".map-text")).to_contain_text("There is no evidence.")
     expect(page.locator(".map")).to_be_hidden()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_an_earlier_heat_map_goes_when_another_is_asked_for(page, standin, kind):
+    explained = standin.answers["/v1/explain"]
+    drawn = Answer(jpeg(kind="PNG"), kind="image/png")
+    standin.answers["/v1/explain"] = lambda asked: drawn if asked.headers["accept"] == "image/png" else explained(asked)
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg", data=jpeg(kind=kind)))
+    settled(page)
+    picture = page.locator(".picture")
+    expect(picture).to_have_attribute("alt", re.compile("Most evidence"))
+    busy = Answer({"error": {"code": "busy", "message": "The queue is full."}}, 429, {"Retry-After": "60"})
+    standin.answers["/v1/explain"] = lambda _: busy
+
+    def is_without_map() -> bool:
+        expect(page.locator(".map")).to_be_hidden()
+        expect(picture).to_have_attribute("alt", "The picture a.jpg")
+        # Where the browser cannot show the picture, the service draws the map into it.
+        return bool(picture.get_attribute("src")) == (kind == "JPEG")
+
+    page.get_by_label("Evidence of").select_option("real")
+    expect(page.locator(".map-text")).to_contain_text("asked for again")
+    assert is_without_map()
+    page.get_by_role("button", name="Stop: a.jpg").click()
+    expect(page.locator(".map-text")).to_have_text("There is no heat-map: You stopped it.")
+    assert is_without_map()
 
 
 def test_a_picture_that_the_browser_cannot_show_is_drawn_by_the_service(page, standin):
@@ -386,10 +505,16 @@ def test_all_can_be_done_by_keyboard(page, standin):
 
 
 def test_the_page_says_that_detectors_are_still_loading(page, standin):
-    loading = Answer({"error": {"code": "loading", "message": "Still loading."}}, 503, {"Retry-After": "1"})
+    loading = Answer({"error": {"code": "loading", "message": "Still loading."}}, 503, {"Retry-After": "3"})
     answers, ready = iter([loading]), standin.answers["/v1/detectors"]
     standin.answers["/v1/detectors"] = lambda asked: next(answers, None) or ready(asked)
+    page.add_init_script(
+        """window.told = 0;
+        addEventListener("DOMContentLoaded", () => new MutationObserver((all) => { window.told += all.length; })
+            .observe(document.getElementById("trouble"), { childList: true }));"""
+    )
     page.goto(standin.address)
     expect(page.locator("#trouble")).to_have_text("Still loading.")
     expect(page.locator("#trouble")).to_be_hidden()
     expect(page.locator("#detector option")).to_have_count(3)
+    assert page.evaluate("window.told") == 2, "an alert is read out each time that it is written"

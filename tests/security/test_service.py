@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http.client import IncompleteRead
 from pathlib import Path
 
 import httpx
@@ -13,15 +15,17 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.requests import Request
 
 from dfcore.cli import main
 from dfcore.errors import InputError
 from dfcore.service import keys
+from dfcore.service.callers import Door
 from dfcore.service.judging import PictureJob
 from dfcore.service.log import _Lines
 from dfcore.service.settings import AUDIENCE, ISSUER, JWKS, PEOPLE, Limits, Provider, Settings, provider
 from dfcore.service.state import Service
-from dfcore.service.tokens import Tokens
+from dfcore.service.tokens import ProviderError, Tokens
 from tests.conftest import forget_peak, peak
 from tests.unit.serving import bench, picture, served
 from tests.unit.test_service import files, until
@@ -179,7 +183,7 @@ def claims(**changes):
     now = int(time.time())
     return {
         "iss": "https://issuer.example.org", "aud": "dfcore", "sub": "1", "exp": now + 600, "iat": now,
-        "email": "Ada@news.example.org",
+        "email": "Ada@news.example.org", "email_verified": True,
     } | changes  # fmt: skip
 
 
@@ -205,6 +209,8 @@ WRONG = {
     "another issuer": ({"iss": "https://issuer.example.org.evil"}, "another issuer"),
     "nobody known": ({"email": "eve@elsewhere.example.org"}, "not let in"),
     "an unverified address": ({"email_verified": False}, "not let in"),
+    "an address of which nothing is said": ({"email_verified": None}, "not let in"),
+    "an address of which something else is said": ({"email_verified": "maybe"}, "not let in"),
     "no address": ({"email": ""}, "not let in"),
 }
 
@@ -214,6 +220,14 @@ def test_a_token_with_wrong_claims_is_not(issuer, signing, what):
     changes, why = WRONG[what]
     with pytest.raises(ValueError, match=why):
         Tokens(issuer).subject(token(signing, claims(**changes)))
+
+
+def test_an_address_that_is_not_said_to_be_verified_lets_nobody_in_and_names_nobody(issuer, signing):
+    silent = token(signing, without("email_verified"))
+    with pytest.raises(ValueError, match=r"not let in here .*email_verified"):
+        Tokens(issuer).subject(silent)
+    assert Tokens(replace(issuer, people=())).subject(silent) == "1"
+    assert Tokens(issuer).subject(token(signing, claims(email_verified="true"))) == "ada@news.example.org"
 
 
 def test_a_token_that_says_too_little_or_is_signed_otherwise_is_not(issuer, signing):
@@ -252,16 +266,24 @@ def test_tokens_and_keys_work_side_by_side_and_are_never_told(issuer, signing, m
     assert not any(value in line for line in log for value in (good, bad, ada))
 
 
-def test_an_unknown_key_makes_the_provider_busy_once_a_minute_at_most(issuer, signing):
-    with open(issuer.jwks, encoding="utf-8") as file:
-        published = file.read()
+@pytest.fixture
+def published(issuer):
+    """The provider's keys as text."""
+    return Path(issuer.jwks).read_text(encoding="utf-8")
+
+
+def at_address(issuer: Provider, fetch, clock) -> Tokens:
+    return Tokens(replace(issuer, jwks="https://issuer.example.org/jwks"), fetch, clock)
+
+
+def test_an_unknown_key_makes_the_provider_busy_once_a_minute_at_most(issuer, signing, published):
     now, asked = [0.0], []
 
     def fetch(address: str) -> str:
         asked.append(address)
         return published
 
-    tokens = Tokens(Provider(issuer.issuer, issuer.audience, "https://issuer.example.org/jwks"), fetch, lambda: now[0])
+    tokens = at_address(issuer, fetch, lambda: now[0])
     for _ in range(20):
         with pytest.raises(ValueError):
             tokens.subject(token(signing, kid="invented"))
@@ -271,6 +293,68 @@ def test_an_unknown_key_makes_the_provider_busy_once_a_minute_at_most(issuer, si
     with pytest.raises(ValueError):
         tokens.subject(token(signing, kid="invented"))
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "outage", [OSError("down"), IncompleteRead(b""), "no JSON", "[]", '{"keys": [1]}', '{"keys": []}']
+)
+def test_while_the_provider_is_down_tokens_are_not_called_wrong(issuer, signing, published, outage):
+    now, answers = [0.0], [outage]
+
+    def fetch(address: str) -> str:
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]
+
+    tokens = at_address(issuer, fetch, lambda: now[0])
+    for _ in range(3):  # The provider is asked once, and what came of it is told to all.
+        with pytest.raises(ProviderError, match="cannot be fetched"):
+            tokens.subject(token(signing))
+    answers[0], now[0] = published, 61.0
+    assert tokens.subject(token(signing)) == "ada@news.example.org"
+    answers[0], now[0] = outage, 4000.0
+    assert tokens.subject(token(signing)) == "ada@news.example.org", "old keys hold"
+    with pytest.raises(ProviderError):  # It may be a new one.
+        tokens.subject(token(signing, kid="new"))
+
+
+def test_nobody_waits_while_another_fetches_the_keys(issuer, signing, published):
+    now, gate, fetching = [0.0], threading.Event(), threading.Event()
+    gate.set()
+
+    def fetch(address: str) -> str:
+        fetching.set()
+        gate.wait(20)
+        return published
+
+    tokens = at_address(issuer, fetch, lambda: now[0])
+    assert tokens.subject(token(signing))
+    gate.clear()
+    fetching.clear()
+    now[0] = 61.0
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(tokens.subject, token(signing, kid="invented"))
+        assert fetching.wait(5)
+        try:
+            assert pool.submit(tokens.subject, token(signing)).result(5) == "ada@news.example.org"
+            with pytest.raises(ProviderError, match="being fetched") as told:
+                pool.submit(tokens.subject, token(signing, kid="invented")).result(5)
+            assert told.value.retry < 60
+        finally:
+            gate.set()
+        with pytest.raises(ValueError, match="does not publish"):
+            first.result()
+
+
+def test_keys_need_no_thread_of_those_who_may_wait_for_the_provider(issuer, made_keys):
+    door = Door(Settings(keys=made_keys[0], provider=issuer))
+
+    def waits(**headers: str) -> bool:
+        raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        return door.may_wait(Request({"type": "http", "headers": raw}))
+
+    assert not waits() and not waits(x_api_key=made_keys[1]) and not waits(authorization=f"Bearer {made_keys[1]}")
+    assert waits(authorization="Bearer a.b.c")
 
 
 def test_half_a_provider_or_an_unprotected_one_is_refused():
@@ -305,6 +389,24 @@ def test_forwarded_headers_are_believed_from_named_proxies_only(log):
             assert httpx.get(f"{address}/v1/detectors", headers=forged).status_code == 200
         (line,) = [json.loads(line) for line in log if "detectors" in line]
         assert line["client"] == client
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "shown"),
+    [
+        ("", {}, None),
+        ("", {"Host": "judge.example.org", "X-Forwarded-Proto": "https"}, "https://SERVICE"),
+        ("127.0.0.1", {"Host": "judge.example.org"}, "https://SERVICE"),
+        ("127.0.0.1", {"Host": "judge.example.org", "X-Forwarded-Proto": "https"}, "https://judge.example.org"),
+    ],
+)
+def test_examples_send_a_key_over_tls_or_to_this_machine(made_keys, proxies, headers, shown):
+    settings = Settings(keys=made_keys[0], proxies=proxies)
+    with served(Service(settings, bench())) as address:
+        page = httpx.get(f"{address}/docs", headers=headers).text
+        shown = shown or address
+        assert f"{shown}/v1/detectors</pre>" in page
+        assert "http://" not in page.replace(address, "")
 
 
 def test_what_was_refused_leaves_no_open_files():

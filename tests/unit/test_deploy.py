@@ -1,6 +1,7 @@
 """Container files: what is pinned, what an image may do, what goes to a builder, and the health check."""
 
 import importlib.util
+import ipaddress
 import os
 import re
 import shutil
@@ -29,8 +30,10 @@ def _steps():
 steps = _steps()
 STAGES = steps.read(DEPLOY / "Containerfile")
 TARGETS = ("service", "dashboard")
+NETWORKS = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["networks"]
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 OURS = {name: one for name, one in COMPOSE.items() if "build" in one}
+NGINX = re.sub(r"#.*", "", (DEPLOY / "nginx.conf").read_text())
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -138,6 +141,41 @@ def test_the_service_is_given_the_time_that_it_takes_to_end():
 def test_nothing_in_the_files_is_a_secret():
     for name in ("compose.yaml", "compose.sign-in.yaml", "nginx.conf", "Containerfile"):
         assert not re.search(r"dfs_|BEGIN|password|cookie_secret", (DEPLOY / name).read_text())
+
+
+def test_bodies_before_the_proxy_lie_on_disk_and_each_caller_has_a_share():
+    proxy = COMPOSE["proxy"]
+    volumes = [volume.split(":")[1] for volume in proxy["volumes"] if not volume.startswith((".", "$"))]
+    for path in re.findall(r"_temp_path (\S+);", NGINX):
+        assert any(path.startswith(f"{volume}/") for volume in volumes), path
+    assert sum(int(re.search(r"size=(\d+)m", one)[1]) for one in proxy["tmpfs"]) <= 256
+    servers = [one for one in re.split(r"\n  server \{", NGINX)[1:] if "proxy_pass" in one]
+    assert len(servers) == 2
+    for one in servers:
+        size, number = (
+            int(re.search(rf"{what} (\d+)", one)[1]) for what in ("client_max_body_size", r"limit_conn \w+")
+        )
+        assert size * number <= 5 * 2**10 + 100  # MB
+
+
+def test_the_service_believes_its_proxy_and_no_other_container():
+    address = COMPOSE["proxy"]["networks"]["default"]["ipv4_address"]
+    command = COMPOSE["service"]["command"]
+    assert command[command.index("--forwarded-allow-ips") + 1] == address
+    (given,) = NETWORKS["default"]["ipam"]["config"]
+    own = ipaddress.ip_address(address)
+    assert own in ipaddress.ip_network(given["subnet"])
+    assert own not in ipaddress.ip_network(given["ip_range"])
+
+
+def test_the_proxy_answers_by_its_names_alone():
+    servers = re.split(r"\n  server \{", NGINX)[1:]
+    (rest,) = [one for one in servers if "8443 ssl default_server" in one]
+    assert "ssl_reject_handshake on;" in rest and "return 444;" in rest
+    assert "server_name" not in rest and "proxy_pass" not in rest
+    assert all("server_name" in one for one in servers if "proxy_pass" in one)
+    # The name that was looked for, and not the header, which may say another.
+    assert re.findall(r"proxy_set_header Host (\S+);", NGINX) == ["$host"]
 
 
 @pytest.fixture

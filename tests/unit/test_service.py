@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,12 +21,14 @@ from PIL import Image
 
 from dfcore.batch.ready import make_ready
 from dfcore.cli import main
-from dfcore.errors import BundleError, InputError
+from dfcore.errors import BundleError, InputError, TransientImageError
+from dfcore.imaging import sandbox
 from dfcore.imaging.decoder import MAX_BYTES
 from dfcore.service import server
 from dfcore.service.app import WEB
 from dfcore.service.judging import Bench
 from dfcore.service.pace import Pace
+from dfcore.service.server import Server, configured
 from dfcore.service.settings import Limits, Settings
 from dfcore.service.state import Service
 from tests.unit.serving import StandIn, bench, picture, served
@@ -145,6 +148,28 @@ def test_if_no_file_can_be_judged_it_is_an_error_with_their_records(client):
     assert len(answer.json()["results"]) == 2
 
 
+def test_what_the_machine_failed_at_may_be_tried_again(client, monkeypatch):
+    prepare = sandbox.prepare
+
+    def killed(content, *arguments, **more):
+        if content == b"unlucky":
+            raise TransientImageError("The decoding process was killed.")
+        return prepare(content, *arguments, **more)
+
+    monkeypatch.setattr(sandbox, "prepare", killed)
+    for path, contents in (("/v1/predict", (b"unlucky", b"unlucky")), ("/v1/explain", (b"unlucky",))):
+        answer = client.post(path, files=files(*contents))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "machine"), path
+        assert answer.headers["Retry-After"] == "30"
+        assert "was killed" in answer.json()["error"]["message"]
+        rows = answer.json().get("results", [])
+        assert [row["accident"] for row in rows] == ([True, True] if path == "/v1/predict" else [])
+    mixed = client.post("/v1/predict", files=files(b"unlucky", b"text"))
+    assert (mixed.status_code, mixed.json()["error"]["code"]) == (422, "image")
+    assert [row.get("accident", False) for row in mixed.json()["results"]] == [True, False]
+    assert client.post("/v1/predict", files=files(b"unlucky", picture())).status_code == 200
+
+
 def test_a_heat_map_is_values_or_a_picture(client):
     content = picture(side=80)
     answer = client.post("/v1/explain", params={"side": 16, "evidence": "real"}, files=files(content)).json()
@@ -163,6 +188,15 @@ def test_a_heat_map_is_values_or_a_picture(client):
     wrong = client.post("/v1/explain", files=files(b"text")).json()["error"]
     assert wrong["code"] == "image" and "Not an image" in wrong["message"]
     assert client.post("/v1/explain", files=files(content), headers={"Accept": "text/html"}).status_code == 406
+
+
+def test_an_empty_map_proves_nothing_either(detector, monkeypatch):
+    full = detector.explain
+    monkeypatch.setattr(detector, "explain", lambda image, **how: replace(full(image, **how), peak=0.0))
+    with serving(detector) as (client, _):
+        heatmap = client.post("/v1/explain", files=files(picture())).json()["heatmap"]
+    assert heatmap["peak"] == 0
+    assert heatmap["text"].endswith("the map is empty. That proves nothing.")
 
 
 def test_detectors_tell_what_they_may_find_and_what_is_taken(client):
@@ -236,6 +270,35 @@ def test_a_rate_is_kept_and_told(detector):
         refused = client.post("/v1/predict", files=files(picture()))
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate")
         assert 1 <= int(refused.headers["Retry-After"]) <= 30
+
+
+def connected(address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20)
+
+
+def is_ended(connection: socket.socket) -> bool:
+    connection.settimeout(5)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_a_connection_whose_next_request_does_not_come_is_ended(monkeypatch, asked):
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(server, "_KEPT_SECONDS", 1)
+    with served(Service(Settings(), bench())) as address, connected(address) as connection:
+        for _ in range(asked):
+            time.sleep(0.7)  # Longer together than one may be silent: the clock starts anew with each request.
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = b""
+            while b"alive" not in answer:
+                part = connection.recv(4096)
+                assert part
+                answer += part
+        connection.sendall(b"G")
+        assert is_ended(connection)
 
 
 # === The queue ===
@@ -461,6 +524,58 @@ def test_what_cannot_be_judged_in_time_is_told_that_it_ends():
     assert process.returncode == 0
     assert {answer.status_code for answer in answers} <= {200, 503}
     assert any(answer.status_code == 503 and answer.json()["error"]["code"] == "closing" for answer in answers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x"])
+def test_what_has_not_arrived_in_time_is_told_that_it_ends(kind):
+    process, address = started(pause=0, grace=0.5)
+    with connected(address) as connection:
+        head = (
+            f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n--x"
+        )
+        connection.sendall(head.encode())
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        answer = b""
+        while part := connection.recv(4096):
+            answer += part
+    log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert answer.startswith(b"HTTP/1.1 503") and b'"closing"' in answer and b"retry-after" in answer.lower()
+    assert "Traceback" not in log
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_it_at_once():
+    process, address = started(pause=1.0, grace=60)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(httpx.post, f"{address}/v1/predict", files=files(picture(n)), timeout=60) for n in range(8)
+        ]
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert time.monotonic() - began < 5
+        assert all(one.exception() or one.result().status_code in (200, 503) for one in asked)
+
+
+def test_a_signal_waits_for_no_lock_that_it_may_have_interrupted():
+    service = Service(Settings(), bench())
+    one = Server(service, configured(service))
+
+    def interrupted() -> None:
+        with service.queue._lock:
+            one._stop(signal.SIGTERM, None)
+            one._stop(signal.SIGTERM, None)
+
+    thread = threading.Thread(target=interrupted, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive() and one.force_exit
 
 
 # === Its own description ===

@@ -3,7 +3,8 @@
 const KEPT = "dfcore-key";
 // Where the service names no time, and how long it is asked again before a person decides.
 const FIRST_WAIT = 5, LONGEST_WAIT = 120, PATIENCE = 15 * 60;
-const BUSY = [429, 503];
+// What the machine failed at it may fail at again, so a person decides at once.
+const BUSY = [429, 503], FAILED = "machine";
 
 /** The key lives in this tab alone: neither other tabs nor the next visit know it. */
 export const key = {
@@ -40,19 +41,19 @@ export class Stopped extends Error {}
  * @throws {Refused | Stopped}
  */
 export async function ask(path, asked = {}) {
-  let waited = 0;
+  const until = Date.now() + 1000 * PATIENCE; // By the clock: tries take their time too.
   for (let tries = 0; ; tries += 1) {
     const answer = await once(path, asked);
     if (answer.status >= 200 && answer.status < 300) {
       return asked.picture ? answer.body : parsed(answer);
     }
     const refused = await refusal(answer);
-    const seconds = BUSY.includes(answer.status) ? pause(answer.retryAfter, tries) : Infinity;
-    if (waited + seconds > PATIENCE) {
+    const isBusy = BUSY.includes(answer.status) && refused.code !== FAILED;
+    const seconds = isBusy ? pause(answer.retryAfter, tries) : Infinity;
+    if (Date.now() + 1000 * seconds > until) {
       throw refused;
     }
     await sleep(seconds, refused.message, asked);
-    waited += seconds;
   }
 }
 
@@ -131,9 +132,15 @@ function pause(retryAfter, tries) {
 }
 
 async function sleep(seconds, why, { signal, waiting }) {
-  for (let left = seconds; left > 0; left -= 1) {
-    waiting?.(left, why);
+  const end = Date.now() + 1000 * seconds; // Timers of pages that nobody looks at are late.
+  for (let left = 1000 * seconds; left > 0; left = end - Date.now()) {
+    const told = Math.ceil(left / 1000);
+    waiting?.(told, why);
     await new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new Stopped());
+        return;
+      }
       const stop = () => {
         clearTimeout(timer);
         reject(new Stopped());
@@ -141,7 +148,7 @@ async function sleep(seconds, why, { signal, waiting }) {
       const timer = setTimeout(() => {
         signal?.removeEventListener("abort", stop);
         resolve();
-      }, 1000);
+      }, left - 1000 * (told - 1));
       signal?.addEventListener("abort", stop, { once: true });
     });
   }

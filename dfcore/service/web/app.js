@@ -17,6 +17,7 @@ class Picture {
     this.state = "waiting";
     this.row = null;
     this.wanted = null; // The heat-map that is wanted: {evidence, view}.
+    this.mapStopper = null; // While one is being made.
     this.stopper = new AbortController();
     this.card = new Card(file, {
       again: () => this.restart(),
@@ -27,24 +28,43 @@ class Picture {
     });
   }
 
+  get isMapping() {
+    return Boolean(this.wanted || this.mapStopper);
+  }
+
+  get isGoing() {
+    return this.state === "waiting" || this.state === "judging";
+  }
+
   stop() {
     this.stopper.abort();
     if (this.state === "waiting") {
       this.#failed(new Stopped());
-      count();
     }
+    if (this.isMapping) {
+      this.#stopMap();
+      this.card.notExplained("You stopped it.");
+    }
+    count();
   }
 
+  /** Tries again what did not come about: the heat-map of a picture that is judged, or the verdict. */
   restart() {
+    if (this.row && this.row.score !== null) {
+      this.explain(...this.card.chosen, true);
+      return;
+    }
     this.stopper = new AbortController();
     this.state = "waiting";
+    this.row = null;
     this.card.doing("Waiting");
+    count();
     judging.wake();
   }
 
   remove() {
     this.stopper.abort();
-    this.mapStopper?.abort();
+    this.#stopMap();
     pictures.splice(pictures.indexOf(this), 1);
     const next = this.card.element.nextElementSibling ?? this.card.element.previousElementSibling;
     this.card.forget();
@@ -57,9 +77,10 @@ class Picture {
     if (!this.row || this.row.score === null) {
       return;
     }
+    this.#stopMap(); // Who changes his mind wants the newest alone.
     this.wanted = { evidence, view, isAsked };
-    this.mapStopper?.abort(); // Who changes his mind wants the newest alone.
     this.card.explaining();
+    count();
     explaining.wake();
   }
 
@@ -94,24 +115,35 @@ class Picture {
     const { evidence, view, isAsked } = this.wanted;
     this.wanted = null;
     this.mapStopper = new AbortController();
+    const { signal } = this.mapStopper;
     const asked = {
-      file, signal: this.mapStopper.signal, query: { ...this.query, detector: this.row.detector, evidence, view },
+      file, signal, query: { ...this.query, detector: this.row.detector, evidence, view },
       waiting: (seconds) => card.explaining(`The service is busy. The heat-map is asked for again in ${seconds} s.`),
     };
     try {
       await card.ready;
       const { heatmap } = await ask("v1/explain", asked);
       const drawn = card.canShow ? null : await ask("v1/explain", { ...asked, picture: true });
+      if (signal.aborted) {
+        throw new Stopped();
+      }
       card.explained(heatmap, drawn);
       if (isAsked) {
         say(`${file.name}: ${heatmap.text}`);
       }
     } catch (error) {
-      if (!(error instanceof Stopped)) {
+      if (!signal.aborted) { // Else something else is shown by now.
         card.notExplained(error.message);
         say(`${file.name}: there is no heat-map. ${error.message}`);
       }
     }
+    this.mapStopper = null;
+    count();
+  }
+
+  #stopMap() {
+    this.wanted = null;
+    this.mapStopper?.abort();
   }
 
   #judged(row) {
@@ -173,9 +205,13 @@ class Worker {
 const judging = new Worker(() => pictures.find((one) => one.state === "waiting"), (one) => one.judge());
 const explaining = new Worker(() => pictures.find((one) => one.wanted), (one) => one.map());
 
-/** What the form says, as the service takes it. */
+// Fields of the error budget, in percent, with what they are called.
+const SHARES = { "max-fpr": "False alarms", "max-fnr": "Missed fakes" };
+const wrongShare = () => Object.keys(SHARES).find((id) => !$(id).validity.valid);
+
+/** What the form says, as the service takes it; nothing may be wrong in it. */
 function settings() {
-  const share = (id) => ($(id).value && $(id).validity.valid ? Number($(id).value) / 100 : null);
+  const share = (id) => ($(id).value ? Number($(id).value) / 100 : null);
   return {
     detector: $("detector").value, ignore_ood: $("ignore-ood").checked,
     max_fpr: share("max-fpr"), max_fnr: share("max-fnr"),
@@ -183,6 +219,11 @@ function settings() {
 }
 
 function add(files) {
+  if (files.length && wrongShare()) {
+    $("settings").open = true;
+    $(wrongShare()).reportValidity();
+    return;
+  }
   const taken = [...files].map((file) => new Picture(file));
   if (!taken.length) {
     return;
@@ -201,12 +242,12 @@ function add(files) {
 
 /** What stands above the pictures. */
 function count() {
-  const left = pictures.filter((one) => one.state === "waiting" || one.state === "judging").length;
+  const left = pictures.filter((one) => one.isGoing).length;
   const done = pictures.length - left;
   $("results-title").textContent = left ? `Pictures: ${done} of ${pictures.length} done` : `Pictures: ${pictures.length}`;
   $("results").hidden = !pictures.length;
   $("intake").classList.toggle("compact", pictures.length > 0);
-  $("stop").hidden = left < 2;
+  $("stop").hidden = pictures.filter((one) => one.isGoing || one.isMapping).length < 2;
   $("save").hidden = !pictures.some((one) => one.row);
   $("clear").hidden = left > 0;
 }
@@ -246,16 +287,22 @@ async function meet() {
 }
 
 function trouble(words) {
-  $("trouble").textContent = words;
-  $("trouble").hidden = !words;
+  if ($("trouble").textContent !== words) { // An alert is read out whenever it is written.
+    $("trouble").textContent = words;
+    $("trouble").hidden = !words;
+  }
 }
 
 function tellSettings() {
+  const wrong = wrongShare();
   const { ignore_ood: ignoring, max_fpr: alarms, max_fnr: missed } = settings();
   const chosen = $("detector").selectedOptions[0]?.textContent.split(":")[0];
   const told = [chosen, alarms && `at most ${100 * alarms}% false alarms`, missed && `at most ${100 * missed}% missed`,
     ignoring && "unlike pictures too"];
-  $("settings-told").textContent = told.filter(Boolean).join(", ");
+  $("settings-told").textContent = wrong
+    ? `${SHARES[wrong]}: expected ${$(wrong).min} to ${$(wrong).max}%. Until then no pictures are added.`
+    : told.filter(Boolean).join(", ");
+  $("settings-told").classList.toggle("wrong", Boolean(wrong));
   const detector = service?.detectors.find((one) => one.name === $("detector").value);
   $("detector-limits").textContent = detector?.limits[0] ?? "";
 }

@@ -13,6 +13,8 @@ const ICONS = {
   going: "M7 4h10M7 20h10M8 4c0 5 8 7 8 16M16 4c0 5-8 7-8 16",
 };
 const THUMB = 160;
+// Thumbnails are made one after the other: each decodes a whole picture.
+let thumbnails = Promise.resolve();
 
 export class Card {
   /**
@@ -27,6 +29,8 @@ export class Card {
     this.url = null;
     this.canShow = true;
     this.isExplained = false; // Or about to be.
+    this.isDrawn = false; // Whether the picture that is shown has its map in it.
+    this.isForgotten = false;
     this.find(".name").textContent = file.name;
     this.find(".picture").alt = `The picture ${file.name}`;
     for (const name of ["again", "halt", "remove"]) {
@@ -36,12 +40,12 @@ export class Card {
     }
     this.details.addEventListener("toggle", () => this.details.open && does.opened());
     for (const name of [".evidence", ".view"]) {
-      this.find(name).addEventListener("change", () => does.explain(this.find(".evidence").value, this.find(".view").value));
+      this.find(name).addEventListener("change", () => does.explain(...this.chosen));
     }
     this.find(".shown").addEventListener("change", () => this.#showMap());
     this.find(".opacity").addEventListener("input", () => this.#showMap());
     this.doing("Waiting");
-    this.ready = this.#thumbnail();
+    this.ready = thumbnails = thumbnails.then(() => this.#thumbnail());
   }
 
   get isOpen() {
@@ -52,7 +56,13 @@ export class Card {
     this.details.open = true;
   }
 
+  /** The class whose evidence is to be shown, and the part of the picture. */
+  get chosen() {
+    return [this.find(".evidence").value, this.find(".view").value];
+  }
+
   forget() {
+    this.isForgotten = true;
     URL.revokeObjectURL(this.url);
     URL.revokeObjectURL(this.find(".picture").src);
     this.element.remove();
@@ -60,6 +70,9 @@ export class Card {
 
   /** Makes the thumbnail, at its size: a list of large pictures must not fill a phone's memory. */
   async #thumbnail() {
+    if (this.isForgotten) {
+      return;
+    }
     try {
       const bitmap = await createImageBitmap(this.file, { resizeHeight: THUMB, resizeQuality: "medium" });
       const canvas = document.createElement("canvas");
@@ -121,7 +134,7 @@ export class Card {
     this.find(".limit").textContent = row.error ? "" : limit;
     this.#scale(row);
     this.#figures(row);
-    this.#state({ said: true });
+    this.#state({ said: true, again: Boolean(row.accident) });
     this.find(".more").hidden = row.score === null;
   }
 
@@ -132,11 +145,13 @@ export class Card {
     this.find(".part").hidden = titles.length < 2;
   }
 
-  /** Shows the picture, and that its heat-map is on its way. */
+  /** Shows the picture, and that its heat-map is on its way; an earlier one was of something else. */
   explaining(words = "The heat-map is being made.") {
     this.isExplained = true;
     this.find("figure").hidden = false;
-    this.find(".unseen-part").hidden ||= !this.heatmap;
+    this.find(".halt").hidden = false;
+    this.find(".again").hidden = true;
+    this.#clearMap();
     this.find(".map-text").textContent = words;
     this.#frame(true);
     const picture = this.find(".picture");
@@ -155,6 +170,7 @@ export class Card {
     const picture = this.find(".picture");
     this.heatmap = drawn ? null : heatmap;
     if (drawn) {
+      this.isDrawn = true;
       URL.revokeObjectURL(picture.src);
       picture.src = URL.createObjectURL(drawn);
     }
@@ -164,6 +180,7 @@ export class Card {
     const part = this.find(".part").hidden ? "" : ` Explained part: ${heatmap.view}.`;
     this.find(".map-text").textContent = `${heatmap.text}${part}`;
     picture.alt = `The picture ${this.file.name}. Heat-map: ${heatmap.text}`;
+    this.find(".halt").hidden = true;
     this.#frame(false);
     if (this.heatmap) {
       draw(this.find(".map"), this.find(".unseen-part"), heatmap);
@@ -171,10 +188,25 @@ export class Card {
     this.#showMap();
   }
 
+  /** Shows that there is no heat-map, and why; it can be asked for again. */
   notExplained(why) {
-    this.heatmap = null;
+    this.#clearMap();
     this.find(".map-text").textContent = `There is no heat-map: ${why}`;
+    this.find(".halt").hidden = true;
+    this.find(".again").hidden = false;
     this.#frame(false);
+  }
+
+  /** Takes away the map, also one that the service has drawn into the picture, and what is said of it. */
+  #clearMap() {
+    const picture = this.find(".picture");
+    this.heatmap = null;
+    picture.alt = `The picture ${this.file.name}`;
+    if (this.isDrawn) {
+      this.isDrawn = false;
+      URL.revokeObjectURL(picture.src);
+      picture.removeAttribute("src");
+    }
     this.#showMap();
   }
 
@@ -198,13 +230,13 @@ export class Card {
     this.find(".words").textContent = words;
   }
 
-  #state({ going = false, error = false, said = false }) {
+  #state({ going = false, error = false, said = false, again = error }) {
     this.find(".going").hidden = !going;
     this.find(".error").hidden = !error;
     this.find(".said").hidden = this.find(".conclusion").hidden = !said;
     this.find("figure").hidden ||= !said;
     this.find(".halt").hidden = !going;
-    this.find(".again").hidden = !error;
+    this.find(".again").hidden = !again;
   }
 
   /** The score between its thresholds; without a knob where it was not used. */
@@ -237,15 +269,18 @@ export class Card {
       end.textContent = text;
       return end;
     }));
-    const said = row.is_used ? `Score ${score}` : "The score is not used";
-    scale.setAttribute("aria-label", `${said}; ${ENDS[side]} below ${low.toFixed(3)}, likely fake from ${high.toFixed(3)}`);
+    const limits = [
+      low > 0 && `${ENDS[side]} below ${low.toFixed(3)}`,
+      row.thresholds.fake_from !== null && `${ENDS.fake} from ${high.toFixed(3)}`,
+    ].filter(Boolean).join(", "); // What the detector never says is left out.
+    scale.setAttribute("aria-label", [row.is_used ? `Score ${score}` : "The score is not used", limits].filter(Boolean).join("; "));
   }
 
   #figures(row) {
     const { file } = row;
     const figures = {
       Detector: row.title,
-      Score: row.score === null ? null : `${row.score.toFixed(4)} on a scale from 0 (real) to 1 (fake)`,
+      Score: row.score === null ? null : `${row.score.toFixed(4)} on a scale from 0 to 1 (higher: more like fakes)`,
       File: file && `${file.format}, ${file.width} × ${file.height} pixels, ${megabytes(file.bytes)}`,
       "SHA-256 of the file": row.sha256,
       "SHA-256 of the detector": row.model_sha256,
