@@ -53,7 +53,7 @@ def make_app(service: Service) -> FastAPI:
         )  # fmt: skip
     app = FastAPI(
         title="Deepfake workbench", version=__version__, description=_ABOUT, lifespan=lifespan, middleware=around,
-        docs_url=None, redoc_url=None, openapi_url="/openapi.json", root_path=service.settings.root_path,
+        docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         # Traces and measurements go nowhere, whatever else is installed.
         telemetry={
             "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,

@@ -603,6 +603,17 @@ def test_the_page_of_the_description_loads_nothing(client):
     assert client.get("/openapi.json").json()["info"]["title"] == "Deepfake workbench"
 
 
+def test_a_proxy_may_show_it_under_a_path(detector):
+    own = Service(Settings(root_path="/dfcore"), bench(**{"stand-in": detector}))
+    with served(own) as address, httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/dfcore"}]
+        assert "/dfcore/v1/predict" in client.get("/docs").text
+        assert client.get("/").status_code == client.get("/app.js").status_code == 200
+        assert client.post("/v1/predict", files=files(picture())).status_code == 200
+        assert 'route="/v1/predict"' in client.get("/metrics").text
+        assert client.get("/v1/predict").status_code == 405
+
+
 def test_figures_tell_verdicts_and_refusals(client):
     client.post("/v1/predict", files=files(picture(), b"text"))
     client.post("/v1/predict", files=files(b"text"))
