@@ -131,6 +131,11 @@ def table(source: Source) -> pd.DataFrame:
     return stored.predictions(str(source.predictions), stored.stamp(source.predictions))
 
 
+def metrics(source: Source, threshold: float) -> dict[str, Any]:
+    """All metrics of a source's predictions at a threshold, cached."""
+    return stored.metrics(str(source.predictions), stored.stamp(source.predictions), threshold)
+
+
 def image_path(source: Source, path: str) -> Path | None:
     """Path of an image in the table; None if the untrusted `path` leads outside the folder or may not be read."""
     if source.root is None or Path(path).is_absolute() or ".." in Path(path).parts:

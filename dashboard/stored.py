@@ -88,6 +88,15 @@ def predictions(path: str, stamp: float) -> "pd.DataFrame":
     return read_predictions(Path(path))
 
 
+@st.cache_data(max_entries=256, show_spinner=False)
+def metrics(path: str, stamp: float, threshold: float) -> dict[str, Any]:
+    """All metrics of stored predictions at a threshold; for `stamp`, see `predictions`."""
+    from dfcore.evaluation import evaluate_scores
+
+    table = predictions(path, stamp)
+    return evaluate_scores(table.label.to_numpy(int), table.score.to_numpy(float), threshold).to_dict()
+
+
 @st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
 def comparison(
     first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]

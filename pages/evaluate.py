@@ -17,7 +17,7 @@ from dashboard import (
 )
 from dashboard.navigation import require_front_door
 from dfcore import figures
-from dfcore.evaluation import METRICS, evaluate_scores
+from dfcore.evaluation import METRICS
 from dfcore.evaluation.metrics import headline
 
 require_front_door()
@@ -103,7 +103,7 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
     predictions = prediction_sources.table(source)
     labels, scores = predictions.label.to_numpy(int), predictions.score.to_numpy(float)
     threshold = move_threshold(entry)
-    metrics = evaluate_scores(labels, scores, threshold).to_dict()
+    metrics = prediction_sources.metrics(source, threshold)
     st.caption(
         f"{metrics['images']:,} images ({metrics['real']:,} real, {metrics['fake']:,} fake) of the "
         f"{widgets.plain(source.title)}"

@@ -563,14 +563,14 @@ def test_what_failed_is_not_noted_as_done(as_role, log, open_folder):
 def as_somebody(monkeypatch):
     """Makes whoever asks a person who signed in."""
     monkeypatch.setattr(roles, "has_sign_in", lambda: True)
-    people = []
+    people = set()
 
     def become(address: str) -> None:
         monkeypatch.setattr(roles, "who", lambda: address)
-        people.append(address)
+        people.add(address)
 
     yield become
-    for address in people:
+    for address in tuple(people):
         become(address)
         background.drop("work")
 
