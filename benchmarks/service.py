@@ -268,7 +268,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--detector", default="auto")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--warm-up", type=float, default=20, help="seconds before figures are taken")
+    parser.add_argument("--warm-up", type=float, default=120, help="seconds before figures are taken")
     parser.add_argument("--seconds", type=float, default=60, help="seconds of dfcore predict, before and after")
     parser.add_argument("--most", type=int, default=200, help="files at most")
     parser.add_argument("--out", type=Path)
