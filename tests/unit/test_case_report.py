@@ -92,7 +92,7 @@ def test_the_command_repeats_a_stored_verdict_to_the_last_digit(case, tmp_path, 
         assert main(shlex.split(typed)[1:]) == 0
         (again,) = json.loads(capsys.readouterr().out)
         assert repr(again["verdict"]["score"]) == repr(one.verdict.score)
-        assert again["verdict"]["thresholds"] == one.verdict.thresholds.model_dump()
+        assert again["verdict"]["thresholds"] == one.verdict.thresholds.told()
 
 
 def test_a_detector_that_is_gone_leaves_figures_and_no_invented_sentences(case, tmp_path, capsys):
