@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import abstention, adopt_view, error_reporting, widgets
 from dfcore import figures
-from dfcore.confidence import FINDINGS
+from dfcore.confidence import sides_in_words
 from dfcore.detectors.card import Card
 from dfcore.evaluation import METRICS
 from dfcore.evaluation.metrics import summary
@@ -123,9 +123,8 @@ def _thresholds(card: Card) -> str:
     if card.decision_thresholds is None:
         return "none"
     result = card.thresholds
-    word = FINDINGS["real" if result.says_real else "no_sign"]
     return (
-        f"{word} below {result.real_below:.3f}, likely fake from {result.fake_from:.3f}: at most "
+        f"{sides_in_words(result.real_below, result.fake_from, says_real=result.says_real)}: at most "
         f"{result.budget.max_fpr:.0%} false alarms and {result.budget.max_fnr:.0%} fakes below on images like those of "
         f"{result.chosen_on}, {result.abstention_rate:.0%} inconclusive"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import decided, widgets
-from dfcore.confidence import FINDINGS
+from dfcore.confidence import sides_in_words
 
 if TYPE_CHECKING:
     from dfcore.cases import Judgement
@@ -25,10 +25,8 @@ def thresholds(judgement: "Judgement") -> str:
     at = judgement.thresholds or whole.get("thresholds")
     if not at:
         return ""
-    low, high = at["real_below"], at["fake_from"]
-    word = FINDINGS["real" if at.get("says_real") or judgement.finding == "real" else "no_sign"]
-    parts = [f"{word} below {low:.3f}" if low > 0 else "", f"likely fake from {high:.3f}" if high <= 1 else ""]
-    return ", ".join(part for part in parts if part) or "undecided throughout"
+    says_real = bool(at.get("says_real")) or judgement.finding == "real"
+    return sides_in_words(at["real_below"], at["fake_from"], says_real=says_real)
 
 
 def table(judgements: "Sequence[Judgement]", key: str) -> "list[Judgement]":

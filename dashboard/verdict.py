@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import detectors, file_evidence, inference, widgets
-from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding, Policy
+from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding, Policy, sides_in_words
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
@@ -155,7 +155,7 @@ def _score_in_words(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     word = FINDINGS["real" if thresholds.says_real else "no_sign"]
     sides = f"{word} below **{low:.3f}**" if thresholds.real_below > 0 else "never likely real"
     sides += f", likely fake from **{high:.3f}** on" if thresholds.fake_from <= 1 else ", never likely fake"
-    return f"Score **{verdict.score:.3f}** on a scale from 0 (real) to 1 (fake): {sides}."
+    return f"Score **{verdict.score:.3f}** from 0 to 1, the higher the more like fakes: {sides}."
 
 
 def _calibration(entry: detectors.Entry) -> str:
@@ -198,7 +198,7 @@ def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
     side: Finding = "real" if thresholds.says_real else "no_sign"
     used = verdict.is_used
     label = f"Score {score:.3f}" if used else "The score is not used"
-    label += f"; {FINDINGS[side]} below {low / 100:.3f}, likely fake from {high / 100:.3f}"
+    label += f"; {sides_in_words(thresholds.real_below, thresholds.fake_from, says_real=thresholds.says_real)}"
     zones: tuple[tuple[Finding, float, float], ...]
     zones = ((side, 0.0, low), ("inconclusive", low, high), ("fake", high, 100.0))
     bands = "".join(

@@ -24,7 +24,7 @@ def print_figures(metrics: dict[str, Any]) -> None:
     Args:
         metrics: {split: metrics}.
     """
-    from dfcore.confidence import FINDINGS
+    from dfcore.confidence import sides_in_words
     from dfcore.evaluation.metrics import METRICS
     from dfcore.evaluation.three_way import SHARES
 
@@ -38,10 +38,10 @@ def print_figures(metrics: dict[str, Any]) -> None:
             print(f"  {metric.title:<27} {f'{value:.4f}' if value is not None else f'not computed: {why}'}")
         if three := result.get("three_way"):
             says_real = three.get("says_real", True)  # Earlier runs were free to say so.
-            low, same = FINDINGS["real" if says_real else "no_sign"], "passed" if says_real else "fnr"
+            same = "passed" if says_real else "fnr"
             rates = {key: name for key, name in SHARES.items() if key != same and three.get(key) is not None}
             text = (f"{name} {three[key]:.1%}" for key, name in rates.items())
-            print(f"  {low} below {three['real_below']:.3f}, likely fake from {three['fake_from']:.3f}: ", end="")
+            print(f"  {sides_in_words(three['real_below'], three['fake_from'], says_real=says_real)}: ", end="")
             print(", ".join(text))
         aucs = {
             name: group["roc_auc"] for name, group in result.get("groups", {}).items() if group["roc_auc"] is not None

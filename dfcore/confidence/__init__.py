@@ -1,7 +1,17 @@
 """Confidence: calibrated scores, decision thresholds from error budgets, out-of-distribution detection."""
 
 from dfcore.confidence.calibration import Calibration, fit_calibration, sigmoid
-from dfcore.confidence.decisions import DECISIONS, FINDINGS, Decision, Finding, Policy, decide, find, is_fake
+from dfcore.confidence.decisions import (
+    DECISIONS,
+    FINDINGS,
+    Decision,
+    Finding,
+    Policy,
+    decide,
+    find,
+    is_fake,
+    sides_in_words,
+)
 from dfcore.confidence.file_range import FileRange, flatness, saturation
 from dfcore.confidence.gate import Gate, MeasuredHandling
 from dfcore.confidence.gate_fit import Handled, fit_handled, fit_limits, sound_handlings
@@ -40,6 +50,7 @@ __all__ = [
     "flatness",
     "is_fake",
     "saturation",
+    "sides_in_words",
     "sigmoid",
     "upper_bound",
 ]

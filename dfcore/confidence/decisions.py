@@ -77,3 +77,16 @@ def decide(
 def is_fake(scores: ArrayLike, threshold: float) -> np.ndarray:
     """The two-way decisions, bool (N,): fake where the score reaches the threshold."""
     return np.asarray(scores, np.float64) >= threshold
+
+
+def sides_in_words(real_below: float, fake_from: float, *, says_real: bool) -> str:
+    """What scores on either side of the thresholds are called; a side that no score can reach is left out.
+
+    Args:
+        real_below: Lower threshold; 0 or less where no score is below it.
+        fake_from: Upper threshold; more than 1 where no score reaches it.
+        says_real: See `DecisionThresholds.says_real`.
+    """
+    low = f"{FINDINGS['real' if says_real else 'no_sign']} below {real_below:.3f}" if real_below > 0 else ""
+    high = f"likely fake from {fake_from:.3f}" if fake_from <= 1 else ""
+    return ", ".join(side for side in (low, high) if side) or "undecided throughout"

@@ -144,7 +144,7 @@ def stability(
     for place in {real_below, fake_from}:
         if 0 <= place <= 1:
             figure.add_vline(x=place, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5})
-    laid_out(figure, "Score, from 0 (real) to 1 (fake)", "", x_range=(-0.02, 1.02))
+    laid_out(figure, "Score, the higher the more like fakes", "", x_range=(-0.02, 1.02))
     figure.update_yaxes(categoryorder="array", categoryarray=[row["title"] for row in reversed(rows)])
     figure.update_layout(height=90 + 26 * len(rows))
     return figure

@@ -157,7 +157,8 @@ def configured(service: Service) -> uvicorn.Config:
     """How a service speaks HTTP."""
     settings = service.settings
     return uvicorn.Config(
-        make_app(service), host=settings.host, port=settings.port, root_path=settings.root_path, log_config=None, access_log=False, ws="none",
+        make_app(service), host=settings.host, port=settings.port, root_path=settings.root_path,
+        log_config=None, access_log=False, ws="none",
         loop="asyncio", http="h11", lifespan="on", server_header=False, workers=1, limit_concurrency=_CONNECTIONS,
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies or "",
         timeout_keep_alive=_KEPT_SECONDS, timeout_graceful_shutdown=round(settings.grace) + _PARTING_SECONDS,

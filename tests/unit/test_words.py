@@ -18,6 +18,7 @@ from dfcore.confidence import (
     Words,
     decide,
     find,
+    sides_in_words,
 )
 from dfcore.confidence.words import upper_bound
 
@@ -165,3 +166,18 @@ def test_no_card_grants_itself_the_right():
     assert granted.thresholds.told() == granted.thresholds.model_dump(mode="json") | {"says_real": True}
     stricter = FIVE.model_copy(update={"budget": ErrorBudget(max_fnr=0.01)})
     assert not granted.worded(stricter).says_real
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "words"),
+    [
+        ((0.2, 0.8, True), "likely real below 0.200, likely fake from 0.800"),
+        ((0.2, 0.8, False), "no sign of a fake found below 0.200, likely fake from 0.800"),
+        ((0.2, 2.0, False), "no sign of a fake found below 0.200"),
+        ((-1.0, 0.8, True), "likely fake from 0.800"),
+        ((-1.0, 2.0, True), "undecided throughout"),
+    ],
+)
+def test_a_side_that_no_score_reaches_has_no_words(thresholds, words):
+    low, high, says_real = thresholds
+    assert sides_in_words(low, high, says_real=says_real) == words
