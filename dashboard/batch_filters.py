@@ -110,7 +110,7 @@ def _choose_scores(judge: str, by: Mapping[str, int]) -> tuple[float, float]:
         return 0.0, 1.0
     chosen = st.slider(
         "Score from, to", 0.0, 1.0, step=0.01, key=_SCORES, persist_state="session", width=220,
-        help="From 0 (real) to 1 (fake), on this detector's own scale. A narrower range leaves out pictures whose "
+        help="The higher the more like fakes, on this detector's own scale. A narrower range leaves out pictures whose "
         "score was not used.",
     )  # fmt: skip
     return cast(tuple[float, float], chosen)  # Its value in the session is a range.
