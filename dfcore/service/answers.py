@@ -28,8 +28,12 @@ class _Open(BaseModel):
 class Thresholds(_Open):
     """The two thresholds in use."""
 
-    real_below: float | None = Field(description="Below this score there is no sign of a fake.")
-    fake_from: float | None = Field(description="From this score on it is called likely fake.")
+    real_below: float = Field(
+        description="Below this score there is no sign of a fake; 0 or less where no score is below it."
+    )
+    fake_from: float = Field(
+        description="From this score on it is called likely fake; more than 1 where no score reaches it."
+    )
     says_real: bool = Field(description="Whether the detector has the right to say likely real.")
 
 

@@ -55,6 +55,15 @@ def loads(hub) -> list[str]:
     ]
 
 
+def cut_short(hub) -> None:
+    """A fetch that ended before its last file came; the hub is well again."""
+    hub.store.add("dataset", "owner/faces", FILES)
+    hub.fail("test/fake/2.png", 403, times=99)
+    with pytest.raises(DfcoreError):
+        get()
+    hub.faults.clear()
+
+
 def test_a_folder_of_images_arrives_at_a_commit_and_without_code(hub):
     told = hub.store.add("dataset", "owner/faces", FILES | {"load.py": b"raise SystemExit(9)"}, card={"license": "mit"})
     outcome = get()
@@ -144,11 +153,7 @@ def test_what_is_complete_is_not_loaded_again_after_a_failure(hub, unread):
 
 
 def test_a_file_that_changed_on_the_way_or_on_the_disk_is_found_by_the_hubs_hashes(hub, unread, monkeypatch):
-    hub.store.add("dataset", "owner/faces", FILES)
-    hub.fail("test/fake/2.png", 403, times=99)
-    with pytest.raises(DfcoreError):
-        get()
-    hub.faults.clear()
+    cut_short(hub)
     half = fetch.wanted("hf:owner/faces").half / "load"
     victim = next(path for path in half.rglob("*.png"))
     stat = victim.stat()
@@ -313,11 +318,7 @@ def test_a_split_without_rows_is_no_obstacle(hub, unread):
 
 
 def test_a_copy_that_was_cut_off_is_not_taken_for_whole(hub, unread):
-    hub.store.add("dataset", "owner/faces", FILES)
-    hub.fail("test/fake/2.png", 403, times=99)
-    with pytest.raises(DfcoreError):
-        get()
-    hub.faults.clear()
+    cut_short(hub)
     cut = fetch.wanted("hf:owner/faces").half / "files/train/real/0.png"
     cut.parent.mkdir(parents=True)
     cut.write_bytes(FILES["train/real/0.png"][:100])

@@ -510,14 +510,20 @@ def test_when_told_to_stop_it_answers_all_that_it_has_accepted():
     assert '"event": "closed", "waiting": 0' in log
 
 
+def posted(pool: ThreadPoolExecutor, address: str, pictures: int) -> list:
+    """Sends pictures at once, half a second ago by now; their answers are to come."""
+    asked = [
+        pool.submit(httpx.post, f"{address}/v1/predict", files=files(picture(n)), timeout=60) for n in range(pictures)
+    ]
+    time.sleep(0.5)
+    return asked
+
+
 @pytest.mark.slow
 def test_what_cannot_be_judged_in_time_is_told_that_it_ends():
     process, address = started(pause=2.0, grace=0.5)
     with ThreadPoolExecutor(4) as pool:
-        asked = [
-            pool.submit(httpx.post, f"{address}/v1/predict", files=files(picture(n)), timeout=60) for n in range(4)
-        ]
-        time.sleep(0.5)
+        asked = posted(pool, address, 4)
         process.send_signal(signal.SIGTERM)
         answers = [one.result() for one in asked]
     process.communicate(timeout=30)
@@ -550,10 +556,7 @@ def test_what_has_not_arrived_in_time_is_told_that_it_ends(kind):
 def test_a_second_signal_ends_it_at_once():
     process, address = started(pause=1.0, grace=60)
     with ThreadPoolExecutor(8) as pool:
-        asked = [
-            pool.submit(httpx.post, f"{address}/v1/predict", files=files(picture(n)), timeout=60) for n in range(8)
-        ]
-        time.sleep(0.5)
+        asked = posted(pool, address, 8)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         began = time.monotonic()

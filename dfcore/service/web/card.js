@@ -246,7 +246,8 @@ export class Card {
     if (row.score === null) {
       return;
     }
-    const [low, high] = [row.thresholds.real_below ?? 0, row.thresholds.fake_from ?? 1].map((at) => Math.min(1, Math.max(0, at)));
+    // A side that no score reaches lies beyond 0 or 1.
+    const [low, high] = [row.thresholds.real_below, row.thresholds.fake_from].map((at) => Math.min(1, Math.max(0, at)));
     const side = row.thresholds.says_real ? "real" : "no_sign";
     const zones = [[side, 0, low], ["inconclusive", low, high], ["fake", high, 1]].filter(([, from, to]) => to > from);
     scale.firstElementChild.replaceChildren(...zones.map(([name, from, to]) => {
@@ -271,7 +272,7 @@ export class Card {
     }));
     const limits = [
       low > 0 && `${ENDS[side]} below ${low.toFixed(3)}`,
-      row.thresholds.fake_from !== null && `${ENDS.fake} from ${high.toFixed(3)}`,
+      row.thresholds.fake_from <= 1 && `${ENDS.fake} from ${high.toFixed(3)}`,
     ].filter(Boolean).join(", "); // What the detector never says is left out.
     scale.setAttribute("aria-label", [row.is_used ? `Score ${score}` : "The score is not used", limits].filter(Boolean).join("; "));
   }
