@@ -160,14 +160,14 @@ def _of_status(error: "HfHubHTTPError", place: Place, may: str) -> DfcoreError:
     if status in (402, 507):
         return StorageError(f"{place.owner} has no room left on the Hugging Face Hub ({status}{said}).")
     if status >= 500:
-        return DfcoreError(f"The Hugging Face Hub fails at the moment ({status}). Try later; what was done is kept.")
+        return DfcoreError(f"The Hugging Face Hub fails at the moment ({status}). Try later; anything done so far is kept.")
     return DfcoreError(f"The Hugging Face Hub refused this ({status}{said}).")
 
 
 def _unreachable(error: BaseException) -> DfcoreError:
     return DfcoreError(
         f"The Hugging Face Hub could not be reached at {endpoint()} ({type(error).__name__}). Check the network and "
-        "the proxy (HTTPS_PROXY). What was loaded or sent is kept; the same command goes on with it."
+        "the proxy (HTTPS_PROXY), and try again; anything loaded or sent so far is kept."
     )
 
 

@@ -222,7 +222,7 @@ def _unreachable(error: Exception) -> DfcoreError:
     why = str(error) if isinstance(error, _Busy) else type(error).__name__
     return DfcoreError(
         f"Kaggle could not be reached ({why}). Check the network and the proxy "
-        "(HTTPS_PROXY), and try again; what was loaded is kept."
+        "(HTTPS_PROXY), and try again; anything loaded so far is kept."
     )
 
 

@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -82,15 +83,20 @@ def unpack(archive: Path, folder: Path, report: Report, taken: set[Path] | None 
 
 
 def unpack_below(folder: Path, given: set[Path], report: Report) -> LeftOut:
-    """Unpacks archives beside where they lie, each into a folder of its name, and deletes them; raises as `unpack`.
+    """Unpacks archives beside where they lie, each into a folder of its name, and deletes them.
 
-    An entry whose place another file has is left out. What archives hold that were in archives stays packed.
+    An entry whose place another file has is left out. What archives hold that were in archives stays packed, and so
+    does an archive that is damaged or made to do harm; it is told as left out.
 
     Args:
         folder: The data set.
         given: Places of the files that came with it, the archives among them. What an earlier attempt has unpacked is
             none of them: it is written again or found to be right.
         report: As for `unpack`.
+
+    Raises:
+        StorageError: If there is no room.
+        OSError: If something cannot be read or written.
     """
     left_out: LeftOut = []
     taken = set(given)
@@ -99,7 +105,13 @@ def unpack_below(folder: Path, given: set[Path], report: Report) -> LeftOut:
         place = archive.with_name(archive.name[: -len(suffix)] or "archive")
         if place.exists() and not place.is_dir():
             place = archive.with_name(f"{place.name}-unpacked")
-        found = unpack(archive, place, report, taken)
+        try:
+            found = unpack(archive, place, report, taken)
+        except ArchiveError as error:  # Found before anything is written.
+            left_out.append((_short(archive.relative_to(folder).as_posix()), f"{error} It stays packed."))
+            with suppress(OSError):
+                place.rmdir()
+            continue
         inside = place.relative_to(folder).as_posix()
         left_out += [(f"{inside}/{name}", reason) for name, reason in found]
         archive.unlink()

@@ -170,6 +170,19 @@ def test_archives_in_archives_in_archives_stay_packed_after_a_stop_too(tmp_path)
         assert tree(tmp_path) == {"a/inmost.zip": inmost}
 
 
+def test_a_damaged_archive_in_an_archive_stays_packed_and_the_others_are_unpacked(tmp_path):
+    damaged = packed({"1.png": b"one"})[:-30]
+    (tmp_path / "a.zip").write_bytes(packed({"2.png": b"two"}))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/b.zip").write_bytes(damaged)
+    files = files_in(tmp_path)
+    for _ in range(2):
+        [(name, reason)] = unpack.unpack_below(tmp_path, files, nothing)
+        assert name == "deep/b.zip" and "is no ZIP or tar archive, or is cut off. It stays packed." in reason
+        assert tree(tmp_path) == {"a/2.png": b"two", "deep/b.zip": damaged}
+        assert not (tmp_path / "deep/b").exists()
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>no archive</html>", packed({"a": b"b"})[:-30]])
 def test_what_is_no_archive_is_refused(tmp_path, data):
     (tmp_path / "a.zip").write_bytes(data)

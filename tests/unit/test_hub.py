@@ -368,7 +368,7 @@ def test_a_server_that_gives_up_is_told_and_what_arrived_is_kept(hub, bundle, mo
     monkeypatch.setattr("time.sleep", lambda _: None)
     pushed(bundle)
     hub.cut("/model.keras?", after=0, times=20)
-    with pytest.raises(DfcoreError, match=r"could not be reached.*goes on with it"):
+    with pytest.raises(DfcoreError, match=r"could not be reached.*so far is kept"):
         pulled(models)
     hub.faults.clear()
     pulled(models)
