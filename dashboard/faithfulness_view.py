@@ -39,12 +39,13 @@ def method_note(card: Card, method: str) -> str:
 
 
 def meaning(verdict: Verdict, heatmap: Heatmap) -> str:
-    """What a map means where the verdict is undecided; "" where it is not."""
+    """What a map means where the verdict says neither real nor fake; "" where it does."""
     if verdict.decision != "inconclusive":
         return ""
+    said = "No sign of a fake was found" if verdict.finding == "no_sign" else "The verdict is undecided"
     return (
-        f"The verdict is undecided. The map shows what pulls the score towards {heatmap.target}; it is no evidence "
-        f"that the image is {heatmap.target}."
+        f"{said}. The map shows what pulls the score towards {heatmap.target}; it is no evidence that the image is "
+        f"{heatmap.target}."
     )
 
 
