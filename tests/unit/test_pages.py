@@ -71,10 +71,11 @@ def library(filled, knowing):
 
 
 def open_page(name: str) -> AppTest:
+    """A session that begins on a page."""
     app = AppTest.from_file(str(APP), default_timeout=120)
-    app.run()
     if name != "home":
-        app.switch_page(f"pages/{name}.py").run()
+        app.switch_page(f"pages/{name}.py")
+    app.run()
     assert not app.exception, app.exception[0].message
     return app
 
