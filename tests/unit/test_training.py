@@ -1601,10 +1601,10 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
 def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
     config = tiny(small_dataset, epochs=12, schedule="cosine")
     first = start(store, tiny(small_dataset, epochs=10_000).to_dict(), epochs=10_000)
+    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
     wait_for(first, beyond(1))
 
     # One trains at a time; those behind it wait, and can be stopped while they do.
-    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
     third.request_stop()
     assert "waiting for its turn" in wait_for(third, lambda s: s.state is State.STOPPED).reason
     assert second.status().state is State.QUEUED
