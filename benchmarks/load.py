@@ -12,6 +12,7 @@ Ends with 1 where there was an error, also in the server's log, or an upload got
 import argparse
 import asyncio
 import base64
+import functools
 import io
 import math
 import os
@@ -50,6 +51,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
+from dfcore.datasets.demo import sample_images
+from dfcore.imaging import decoder
 from tests.e2e.server import ROOT, chromium, environment
 
 READING = ("home", "models", "evaluate", "monitor")
@@ -68,7 +71,7 @@ TOLD = {
 }
 THINK = (5.0, 20.0)  # seconds
 RETRY = (2.0, 5.0)
-SIDES = (64, 1600)  # pixels
+SIDES = (320, 1600)  # pixels, the longer ones
 EVERY = 2.0  # seconds between two looks at the memory
 WINDOW = 15.0  # seconds of a point in the figure
 WARM_UP = 120.0
@@ -158,22 +161,24 @@ class Upload:
     data: bytes
 
 
+@functools.cache
+def _photographs() -> list[np.ndarray]:
+    return [decoder.decode(data) for name, data in sample_images().items() if name.startswith("photograph")]
+
+
 def make_image(name: str, seed: Sequence[int]) -> Upload:
-    """An image that no other seed makes: gradients, a few rectangles and noise, as JPEG or PNG."""
+    """An image that no other seed makes: a part of a photograph, resized, as JPEG or PNG; the detectors judge it."""
     rng = np.random.default_rng(seed)
-    height, width = np.exp(rng.uniform(math.log(SIDES[0]), math.log(SIDES[1]), 2)).astype(int)
-    rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    weights = rng.uniform(-1, 1, (3, 3))
-    pixels = np.stack([a * rows + b * columns + c * rows * columns for a, b, c in weights], axis=-1)
-    pixels = 255 * (pixels - pixels.min()) / max(np.ptp(pixels), 1e-6)
-    for _ in range(rng.integers(2, 8)):
-        top, left = rng.integers(height), rng.integers(width)
-        pixels[top : top + height // 3, left : left + width // 3] = rng.uniform(0, 255, 3)
-    pixels += rng.normal(0, rng.uniform(1, 12), pixels.shape)
-    picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    photographs = _photographs()
+    whole = photographs[rng.integers(len(photographs))]
+    height, width = (np.array(whole.shape[:2]) * rng.uniform(0.6, 1.0)).astype(int)
+    top, left = (rng.integers(whole.shape[axis] - side + 1) for axis, side in enumerate((height, width)))
+    picture = Image.fromarray(whole[top : top + height, left : left + width])
+    share = np.exp(rng.uniform(*np.log(SIDES))) / max(height, width)
+    picture = picture.resize((int(width * share), int(height * share)), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     if rng.random() < 0.7:
-        picture.save(file, "JPEG", quality=int(rng.integers(60, 96)))
+        picture.save(file, "JPEG", quality=int(rng.integers(75, 96)))
         return Upload(f"{name}.jpg", "image/jpeg", file.getvalue())
     picture.save(file, "PNG", compress_level=1)
     return Upload(f"{name}.png", "image/png", file.getvalue())

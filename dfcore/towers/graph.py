@@ -53,7 +53,7 @@ def compiled(weights: clip.Tower, precision: Precision = "float32", blocks: int 
         MissingExtraError: If OpenVINO is not installed.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
+    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores(), "ENABLE_CPU_PINNING": False}
     return ov.Core().compile_model(_Builder(ov, weights, blocks).model(), "CPU", settings)
 
 
@@ -66,7 +66,7 @@ def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
     # One image on two threads, whatever the number of cores: rounding depends on how sums are split.
-    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
+    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2, "ENABLE_CPU_PINNING": False}
     return _Builder(ov, weights, blocks).explained(), settings
 
 
