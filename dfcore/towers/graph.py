@@ -10,10 +10,12 @@ from dfcore.utils.processes import cores
 
 # "float32" computes with the kernels multiplied back, as Keras does; "int8" rounds activations to 8 bits on the way.
 Precision = Literal["float32", "bfloat16", "int8"]
+# A thread that is bound to a core waits there for other work, however free the other core is.
+_FREE = {"ENABLE_CPU_PINNING": False}
 _SETTINGS: dict[Precision, dict[str, Any]] = {
-    "float32": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"},
-    "bfloat16": {"INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
-    "int8": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
+    "float32": {**_FREE, "INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"},
+    "bfloat16": {**_FREE, "INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
+    "int8": {**_FREE, "INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
 }
 # Length of a feature vector of all blocks.
 WIDTH = clip.BLOCKS * clip.WIDTH
@@ -53,7 +55,7 @@ def compiled(weights: clip.Tower, precision: Precision = "float32", blocks: int 
         MissingExtraError: If OpenVINO is not installed.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores(), "ENABLE_CPU_PINNING": False}
+    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
     return ov.Core().compile_model(_Builder(ov, weights, blocks).model(), "CPU", settings)
 
 
@@ -66,7 +68,7 @@ def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
     # One image on two threads, whatever the number of cores: rounding depends on how sums are split.
-    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2, "ENABLE_CPU_PINNING": False}
+    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
     return _Builder(ov, weights, blocks).explained(), settings
 
 
