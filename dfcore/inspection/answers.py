@@ -177,6 +177,6 @@ def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     if not fakes:
         return ""
     return (
-        f"At these thresholds {below:,} of {fakes:,} fakes of sources that it had not learned from had such a low "
-        f"score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+        f"By thresholds chosen without their source, {below:,} of {fakes:,} fakes of sources that it had not learned "
+        f"from had such a low score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
     )
