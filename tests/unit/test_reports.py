@@ -283,7 +283,7 @@ def test_the_heat_map_that_was_asked_for_is_drawn_and_named(library):
 
 
 def test_scores_that_do_not_count_are_nowhere_in_a_report(library):
-    one = inspected(library, "thumbnails", "photographs")
+    one = inspected(library, "thumbnails", "photographs", policy=Policy(ALARM))
     page, told = page_of(one), one.to_dict()["all_detectors"]["Photographs"]
     assert not told["is_used"] and told["says"] == "does not apply"
     unused, used = one.others["Photographs"], one.others["Thumbnails"]
