@@ -29,14 +29,15 @@ class Wanted:
 
 
 def wanted(entry: detectors.Entry, verdict: Verdict) -> Wanted | None:
-    """The heat-map that the settings ask for, whether they are in sight or not; None if none is wanted."""
+    """The heat-map that the settings ask for, whether they are in sight or not; None if none is wanted, or the score
+    that it would explain is not used."""
     state = st.session_state
-    if verdict.score is None or not state.get("inspect_explain", True):
+    if not verdict.is_used or not state.get("inspect_explain", True):
         return None
     target: Any = state.get("inspect_target") or "verdict"
     view = state.get(f"inspect_view_{entry.key}") or 0
     if target == "verdict":
-        target = maps.usual_target(verdict)
+        target = verdict.label or "fake"
     layer = state.get(f"inspect_layer_{entry.key}")
     return Wanted(
         state.get("inspect_method") or next(iter(METHODS)),
@@ -68,8 +69,11 @@ def compute(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> None:
         st.session_state[_COMPUTED] = (picture.id, entry.version, asked)
 
 
-def show_settings(entry: detectors.Entry, heatmap: Heatmap | None) -> None:
-    """Shows the settings of the heat-map."""
+def show_settings(entry: detectors.Entry, verdict: Verdict, heatmap: Heatmap | None) -> None:
+    """Shows the settings of the heat-map, or why there is none."""
+    if not verdict.is_used:
+        st.markdown(maps.NO_MAP)
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(
             "Show what the detector looked at", value=True, key="inspect_explain", persist_state="session",

@@ -23,12 +23,10 @@ def show(entry: detectors.Entry, data: bytes, heatmap: Heatmap, verdict: Verdict
         verdict: The verdict on the image.
 
     Returns:
-        The result; None where it was not asked for, the map is empty or the score is not used.
+        The result; None where it was not asked for or the map is empty.
     """
     if note := meaning(verdict, heatmap):
         st.caption(f":material/help: {note}")
-    if not verdict.is_used:
-        return None
     if not heatmap.peak:
         st.caption("The map is empty, so there is nothing to test.")
         return None

@@ -13,7 +13,7 @@ from dfcore.utils.files import sha256_bytes
 
 _MOST = 64
 _cache: Recent[Evidence] = Recent(_MOST)
-Says = Literal["declares", "something", "nothing"]
+Says = Literal["declares", "invalid", "something", "nothing"]
 # The word alone, for strips of many pictures in many sessions.
 _said: Recent[Says] = Recent(4_096)
 

@@ -9,7 +9,7 @@ from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.figures import FINDING_COLOURS
-from dfcore.inspection import ONE_IN, Alarm, alarm, answers, looks_like
+from dfcore.inspection import ONE_IN, Alarm, alarm, answers, aside, looks_like
 from dfcore.utils.texts import percent
 
 UNLISTED = (
@@ -49,10 +49,10 @@ def choose_strictness(card_budget: ErrorBudget | None) -> Strictness:
         st.session_state["inspect_max_fnr"] = 100 * shown.max_fnr
     ignoring = st.session_state.get("inspect_ignore_ood", False)
     alarms, passed = (st.session_state[f"inspect_max_{rate}"] for rate in ("fpr", "fnr"))
-    label = f"At most {alarms:g}% false alarms, {passed:g}% passed"
+    label = f"At most {alarms:g}% false alarms, {passed:g}% missed fakes"
     if card_budget is None and not own:
         label = "Errors as each detector's card accepts"
-    label += f"{' (your own)' if own else ''}{', unlike pictures too' if ignoring else ''}"
+    label += f"{' (your own)' if own else ''}{', out-of-distribution pictures too' if ignoring else ''}"
     with st.popover(label, icon=":material/tune:", key="inspect_budget"):
         own = st.toggle(
             "Set my own error budget", key="inspect_own_budget", persist_state="session",
@@ -88,8 +88,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
         why: Reason for the automatic choice of this detector; "" if the user chose it.
     """
     with st.container(border=True, gap="small"):
-        alone = " by the score alone" if verdict.is_used and verdict.ood.is_ood else ""
-        st.markdown(f"## {widgets.verdict_words(verdict.finding)}{alone}")
+        says = file_evidence.says(data) if verdict.score is not None else "something"
+        st.markdown(f"## {widgets.verdict_words(verdict.finding)}{aside(verdict, says)}")
         st.caption(widgets.plain(name))
         if verdict.score is None:
             st.error(widgets.plain(verdict.error), icon=":material/broken_image:")
@@ -100,7 +100,6 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
             st.html(scale(verdict, thresholds))
         rates = inference.rates(entry, thresholds)
         kind = looks_like(inference.facts(data)) if verdict.score is not None else None
-        says = file_evidence.says(data) if verdict.score is not None else "something"
         result = answers(entry.card, verdict, rates, chosen=why, kind=kind, file_says=says)
         for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
             st.markdown(f"**{title}.** {widgets.plain(text)}")

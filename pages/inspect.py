@@ -64,7 +64,7 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
     why, file, views, every, notes, more = st.tabs(names, key="inspect_tab", on_change="rerun")
     if why.open:
         with why:
-            evidence.show_settings(entry, heatmap)
+            evidence.show_settings(entry, result, heatmap)
             if heatmap is not None:
                 faithfulness_view.show(entry, picture.data, heatmap, result)
             evidence.show_stability(entry, picture.data, result)

@@ -1,10 +1,11 @@
 """Fixtures for all tests: a workspace of its own for every test, small images, a small data set."""
 
 import ctypes
+import functools
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -107,6 +108,22 @@ def _through_the_front_door(monkeypatch):
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", make)
+
+
+@functools.cache
+def _manifests(scan: Callable[[], list]) -> list:
+    return scan()
+
+
+@pytest.fixture(autouse=True)
+def _components_are_looked_for_once(monkeypatch):
+    """Each session of AppTest reads the metadata of all packages in search of components: half a second."""
+    if "streamlit.testing.v1" not in sys.modules:
+        return
+    from streamlit.components.v2 import manifest_scanner
+
+    found = functools.partial(_manifests, manifest_scanner.scan_component_manifests)
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", found)
 
 
 @pytest.fixture

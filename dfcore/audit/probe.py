@@ -69,6 +69,7 @@ def cross_validate(
         seed: Seed of folds and bootstrap.
         repeats: Number of divisions; by default `REPEATS`, or 1 from 3,000 images.
     """
+    import sklearn.ensemble  # noqa: F401  (the limit holds for libraries that are loaded by then)
     from scipy.stats import t as student
     from threadpoolctl import threadpool_limits
 

@@ -226,8 +226,8 @@ def check_ood(
     """
     found = list(files.misfits(side, quality, colour, flat))
     if relative > 1:
-        times = f"{relative:.1f}" if relative >= 1.05 else f"{relative:.2f}"
-        text = f"its features are unlike those of the training images ({times} times the distance limit)"
+        beyond = f"{relative:.1f} times" if relative >= 1.05 else "just beyond"
+        text = f"its features are unlike those of the training images ({beyond} the distance limit)"
         found.append(("far", text))
     if looks_handled:
         found.append(

@@ -1,5 +1,7 @@
 """`tf.data` pipelines over cached pixels: shuffled by seed and epoch, augmented a batch at a time."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,15 @@ _MOST_IN_PARALLEL = 8
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch visits `count` images; the same for the same seed and epoch."""
     return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+@lru_cache(maxsize=8)
+def _traced_augmenter(text: str) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None":
+    """The augmenter as one function of TensorFlow: traced anew for every epoch it took up to half a second."""
+    import tensorflow as tf
+
+    augment = augmenter(text)
+    return None if augment is None else tf.function(augment, autograph=False)
 
 
 def training_batches(
@@ -52,7 +63,7 @@ def training_batches(
     import tensorflow as tf
 
     order = epoch_order(len(positions), seed, epoch)
-    augment = augmenter(augmentation)
+    augment = _traced_augmenter(augmentation)
     *views, size = pixels.store.shape[1:-2]
     parts = (targets,) if weights is None else (targets, weights.astype("float32"))
 

@@ -22,7 +22,9 @@ from dfcore.detectors.bundle import (
     OOD_FILE,
     REPLAY,
     TRAINED_ON,
+    read_ood_detector,
     read_replay,
+    read_trained_on,
     verify,
 )
 from dfcore.detectors.library import free_place, put
@@ -140,12 +142,13 @@ def _problem(folder: Path) -> str | None:
     from dfcore.exchange.optimize import optimize
 
     try:
-        detector = Detector.load(folder, "keras")
-        detector.predict([np.full((64, 64, 3), 128, np.uint8)])
-        _ = detector.trained_on  # Read lazily otherwise.
-        read_replay(folder, detector.card)
+        # The network comes last: loading it takes seconds.
+        card = verify(folder)
+        for read in (read_ood_detector, read_trained_on, read_replay):
+            read(folder, card)
         for split in stored_splits(folder):
             read_predictions(predictions_path(folder, split))
+        Detector.load(folder, "keras").predict([np.full((64, 64, 3), 128, np.uint8)])
         # An imported OpenVINO network is never read; it is rebuilt from the validated Keras model.
         optimize(folder)
     except (DfcoreError, MemoryError) as error:

@@ -5,8 +5,8 @@ It takes what `PreprocessSpec.apply` returns, uint8, and contains all that follo
 an exported file has to prepare pixels and compare a score with thresholds, and nothing else.
 
 Layers of our own are replaced by operations and layers of Keras that compute the same: a file needs no `dfcore`. So
-are convolutions with a group for each channel, which the way to ONNX gets wrong. ONNX needs two more: the exact GELU
-written out, and the Fourier transform as products with matrices.
+are convolutions with a group for each channel, which the way to ONNX gets wrong. ONNX needs three more: the exact GELU
+written out, maps normalised as rows of a table, and the Fourier transform as products with matrices.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -116,6 +116,8 @@ def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
             return _depthwise(layer, tensors[0])
         if for_onnx and type(layer) is keras.layers.Normalization:
             return _normalised(layer, tensors[0])
+        if for_onnx and _normalises_maps(layer, tensors[0]):
+            return _normalised_by_rows(layer, tensors[0])
         if for_onnx and getattr(layer, "activation", None) is keras.activations.gelu:
             return _with_gelu(layer, *tensors)
         return layer(*tensors, **options)
@@ -223,6 +225,24 @@ def _normalised(layer: Any, x: Any) -> Any:
     mean, variance = (ops.convert_to_numpy(part) for part in (layer.mean, layer.variance))
     spread = np.maximum(np.sqrt(variance), keras.config.epsilon()).astype(np.float32)
     return x * spread + mean if layer.invert else (x - mean) / spread
+
+
+def _normalises_maps(layer: Any, x: Any) -> bool:
+    """Whether a layer normalises each place of a map over its channels."""
+    import keras
+
+    return type(layer) is keras.layers.LayerNormalization and len(x.shape) == 4 and layer.axis in ([-1], [3])
+
+
+def _normalised_by_rows(layer: Any, x: Any) -> Any:
+    """The same of the places as rows of a table: of maps of one place, tf2onnx takes the variance over another axis."""
+    from keras import ops
+
+    rows = ops.reshape(x, (-1, x.shape[-1]))
+    same = type(layer).from_config(layer.get_config() | {"axis": -1, "name": f"{layer.name}_by_rows"})
+    same.build(rows.shape)
+    same.set_weights(layer.get_weights())
+    return ops.reshape(same(rows), (-1, *x.shape[1:]))
 
 
 def _is_depthwise(layer: Any) -> bool:

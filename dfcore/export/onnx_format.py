@@ -1,6 +1,8 @@
 """ONNX, written by tf2onnx."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +45,34 @@ def write(model: "keras.Model", card: Card, folder: Path, _: np.ndarray | None, 
         return whole(pixels, training=False)
 
     function = tf.function(forward, input_signature=signature, autograph=False)
-    converted, _tables = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
+
+    def converted_once() -> Any:
+        return tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)[0]
+
+    try:
+        with _without_copies():
+            converted = converted_once()
+    except Exception:
+        converted = converted_once()  # With copies, an optimisation that fails is left out.
     _require_known(converted)
     onnx.save(converted, folder / FILE)
     # Of the file: a network of more than 2 GB cannot be checked in memory. It finds what the converter left wrong.
     onnx.checker.check_model(str(folder / FILE), full_check=True)
+
+
+@contextmanager
+def _without_copies() -> Iterator[None]:
+    """Has tf2onnx copy no network, weights included, before each of its optimisations: half of the time."""
+    from tf2onnx.constants import ENV_TF2ONNX_CATCH_ERRORS as NAME
+
+    before = os.environ.get(NAME)
+    os.environ[NAME] = "FALSE"
+    try:
+        yield
+    finally:
+        del os.environ[NAME]
+        if before is not None:
+            os.environ[NAME] = before
 
 
 def _require_known(model: Any) -> None:

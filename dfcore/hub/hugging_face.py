@@ -160,7 +160,9 @@ def _of_status(error: "HfHubHTTPError", place: Place, may: str) -> DfcoreError:
     if status in (402, 507):
         return StorageError(f"{place.owner} has no room left on the Hugging Face Hub ({status}{said}).")
     if status >= 500:
-        return DfcoreError(f"The Hugging Face Hub fails at the moment ({status}). Try later; anything done so far is kept.")
+        return DfcoreError(
+            f"The Hugging Face Hub fails at the moment ({status}). Try later; anything done so far is kept."
+        )
     return DfcoreError(f"The Hugging Face Hub refused this ({status}{said}).")
 
 

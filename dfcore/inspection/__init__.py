@@ -2,8 +2,8 @@
 
 from dfcore.inspection.agreement import agreement, titles
 from dfcore.inspection.alarm import ONE_IN, Alarm, alarm
-from dfcore.inspection.answers import Answers, answers
+from dfcore.inspection.answers import Answers, answers, aside
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 
-__all__ = ["ONE_IN", "Alarm", "Answers", "agreement", "alarm", "answers", "looks_like", "record", "titles"]
+__all__ = ["ONE_IN", "Alarm", "Answers", "agreement", "alarm", "answers", "aside", "looks_like", "record", "titles"]

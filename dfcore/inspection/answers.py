@@ -9,10 +9,12 @@ from typing import Literal
 
 from dfcore.confidence import DecisionThresholds
 from dfcore.detectors.card import Card
+from dfcore.detectors.trained_on import Seen
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
+from dfcore.utils.texts import percent
 
-FileSays = Literal["declares", "something", "nothing"]
+FileSays = Literal["declares", "invalid", "something", "nothing"]
 _NOBODY = "No detector here knows such pictures: go by the file's own evidence and its origin."
 # What a refusal by one of these rules asks for, most telling first; see `dfcore.confidence.RULES`.
 _ADVICE = {
@@ -27,10 +29,15 @@ _ADVICE = {
     "colourless": "Look for a version in colour.",
     "far": _NOBODY,
 }
+_UNMEASURED = "was not measured, or is too often"
 # Those that ask for another detector; where the choice was automatic there is none.
 _OTHER = ("portrait", "faceless", "large")
 _DECLARED = "The file declares itself AI-generated: go by that before this verdict."
 _DECLARED_TOO = "The file declares itself AI-generated as well."
+_BROKEN = (
+    "Its content credential is not valid: ask for the file as it was signed, and who signed it; nothing that this one "
+    "says of its origin is proved."
+)
 _LOOK = "Look at what the file says of itself, and search for where the picture was first published."
 _SILENT = "Search for where the picture was first published: its file says nothing of its origin."
 
@@ -70,15 +77,35 @@ def answers(
         chosen: Why this detector was chosen, as a clause; "" if a person chose it.
         kind: What the picture looks like, see `looks_like`.
         file_says: What the file says of how it was made: "declares" that it is, wholly or partly, AI-generated,
-            "something" else, or "nothing". It changes nothing but the advice.
+            "something" else by a credential that is "invalid", "something" else, or "nothing". It changes nothing but
+            the advice.
     """
     result = _answers(card, verdict, rates, chosen, kind)
     steps = result.next.replace(_LOOK, _SILENT) if file_says == "nothing" else result.next
     if kind and verdict.is_used:
-        steps = f"It seems to be {kind}: if so, cut out the picture that it shows and judge that. {steps}"
+        steps = f"By its file it is {kind}: if so, cut out the picture that it shows and judge that. {steps}"
     if file_says == "declares":
         steps = f"{_DECLARED_TOO if verdict.finding == 'fake' else _DECLARED} {steps}"
+    elif file_says == "invalid":
+        steps = f"{_BROKEN} {steps}"
     return replace(result, next=steps)
+
+
+def aside(verdict: Verdict, file_says: FileSays = "something") -> str:
+    """What a heading says right after the finding, so that nobody takes it alone for the answer; mostly "".
+
+    Args:
+        verdict: The verdict.
+        file_says: As for `answers`.
+    """
+    if verdict.score is None:
+        return ""
+    text = " by the score alone" if verdict.is_used and verdict.ood.is_ood else ""
+    text += {Seen.TRAIN: ", by a detector that learned from this very picture",
+             Seen.VALIDATION: ", by a detector that was tuned on this very picture"}.get(verdict.seen, "")  # fmt: skip
+    if file_says == "declares":
+        text += f", {'and' if verdict.finding == 'fake' else 'but'} the file declares AI"
+    return text
 
 
 def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: str, kind: str | None) -> Answers:
@@ -99,7 +126,7 @@ def _answers(card: Card, verdict: Verdict, rates: MeasuredRates | None, chosen: 
 _CONCLUSIONS = {
     "fake": (
         "It resembles generated pictures more than photographs. An alarm is a reason to look closer, not proof.",
-        f"{_LOOK} See what other detectors say that judge such pictures before you act on it.",
+        f"{_LOOK} If other detectors judge such pictures too, see what they say before you act on it.",
     ),
     "no_sign": (
         "This detector found no sign of a fake. That does not make it real: many fakes look like this to it.",
@@ -118,15 +145,16 @@ _CONCLUSIONS = {
 
 def _unlike(verdict: Verdict, judged: str, kind: str | None, *, automatic: bool) -> Answers:
     reasons = "; ".join(verdict.ood.reasons)
-    what = f"It is {kind}, and unlike" if kind else "It is unlike"
-    why = f"{judged} {what} the pictures that the detector learned from: {reasons}."
+    # What looks like one of those pictures is not called unlike them.
+    what = "not judged" if verdict.seen.found else "unlike the pictures that the detector learned from"
+    why = f"{judged} It is {f'{kind}, and ' if kind else ''}{what}: {reasons}."
     advice = _ADVICE | dict.fromkeys(_OTHER, _NOBODY) if automatic else _ADVICE
     steps = next((advice[rule] for rule in advice if rule in verdict.ood.rules), _LOOK)
     if verdict.ignore_ood:
         said = _CONCLUSIONS[verdict.finding or "inconclusive"][0]
-        sure = "How often it errs on pictures like this was not measured. You chose to decide nevertheless."
+        sure = f"How often it errs on pictures like this {_UNMEASURED}. You chose to decide nevertheless."
         return Answers(f"{said} This is by the score alone.", sure, why, steps)
-    sure = "The score was not used: how often it errs on pictures like this was not measured."
+    sure = f"The score was not used: how often it errs on pictures like this {_UNMEASURED}."
     return Answers("Nothing can be concluded from this detector.", sure, why, steps)
 
 
@@ -155,7 +183,7 @@ def _sure(card: Card, verdict: Verdict, rates: MeasuredRates | None) -> str:
         return "Unknown: the detector has no stored figures on pictures of both classes."
     alarms = f"it called {rates.alarms:,} of {rates.real:,} real pictures likely fake ({rates.alarms / rates.real:.1%})"
     found = f"found {rates.found:,} of {rates.fake:,} fakes ({rates.found / rates.fake:.1%})"
-    text = f"At these thresholds, on {rates.where},"
+    text = f"{_at(card, verdict)}, on {rates.where},"
     if verdict.finding == "fake":
         text += f" {alarms} and {found}."
         if rates.worst:
@@ -169,6 +197,17 @@ def _sure(card: Card, verdict: Verdict, rates: MeasuredRates | None) -> str:
     return f"{text} Other kinds of pictures can be far worse."
 
 
+def _at(card: Card, verdict: Verdict) -> str:
+    """The thresholds in use, in words."""
+    if verdict.thresholds is None or verdict.thresholds.budget == card.thresholds.budget:
+        return "At these thresholds"
+    budget = verdict.thresholds.budget
+    return (
+        f"At the thresholds of your own error budget ({percent(budget.max_fpr)} false alarms, "
+        f"{percent(budget.max_fnr)} missed fakes)"
+    )
+
+
 def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     """How many fakes of sources that it had not learned from had so low a score; "" if none was judged."""
     if verdict.thresholds is None:
@@ -177,6 +216,6 @@ def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     if not fakes:
         return ""
     return (
-        f"By thresholds chosen without their source, {below:,} of {fakes:,} fakes of sources that it had not learned "
-        f"from had such a low score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+        f"{_at(card, verdict)}, but chosen without their source, {below:,} of {fakes:,} fakes of sources that it had "
+        f"not learned from had such a low score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
     )

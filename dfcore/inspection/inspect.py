@@ -16,7 +16,6 @@ from dfcore.errors import ImageError, InputError
 from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.explanation import Heatmap
 from dfcore.imaging import ImageFacts, sandbox
-from dfcore.inspection import maps
 from dfcore.inspection.agreement import agreement, titles
 from dfcore.inspection.alarm import ONE_IN, Alarm, alarm
 from dfcore.inspection.answers import Answers, answers
@@ -67,7 +66,7 @@ class Inspection:
         used: All detectors that were asked, by their titles; empty if the file could not be had.
         facts: Properties of the file; None if it cannot be read as an image.
         figures: Forensic figures; None if they were not asked for.
-        heatmap: Evidence for the verdict; None if it was not asked for.
+        heatmap: Evidence for the verdict; None if it was not asked for, or the score is not used.
         preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
     """
 
@@ -158,7 +157,7 @@ def inspect(
         used={named[key]: Used(key, one.card, one.engine.name) for key, one in detectors.items()},
         facts=facts,
         figures=forensics.figures(data) if facts and forensic else None,
-        heatmap=_explained(detector, image, verdict, explain) if facts and explain else None,
+        heatmap=_explained(detector, image, verdict, explain) if verdict.is_used and explain else None,
         preview=image.preview if facts else None,
     )
 
@@ -201,5 +200,5 @@ def _choose(detectors: Mapping[str, Detector], verdicts: Mapping[str, Verdict]) 
 
 
 def _explained(detector: Detector, image: Any, verdict: Verdict, wanted: bool | Mapping[str, Any]) -> Heatmap:
-    options = wanted if isinstance(wanted, Mapping) else {"target": maps.usual_target(verdict)}
+    options = wanted if isinstance(wanted, Mapping) else {"target": verdict.label}
     return detector.explain(image, max_side=PREVIEW, **options)

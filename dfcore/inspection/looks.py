@@ -24,7 +24,7 @@ def looks_like(facts: ImageFacts) -> str | None:
 
     By properties of the file alone: a screenshot says so in its EXIF data, or has the size of a screen and no camera's
     tags and is stored without loss. A generated picture may have the size of a screen too, so it is put with care:
-    "what may be".
+    "perhaps".
     """
     if "screenshot" in facts.exif.get("UserComment", "").lower():
         return "a screenshot"
@@ -33,7 +33,7 @@ def looks_like(facts: ImageFacts) -> str | None:
     sides = (min(facts.width, facts.height), max(facts.width, facts.height))
     upright = facts.height > facts.width
     if sides in _PHONES and (upright or sides not in _COMPUTERS):
-        return "what may be a phone's screenshot (it has the size of a screen)"
+        return "perhaps a phone's screenshot (it has the size of a screen)"
     if sides in _COMPUTERS and not upright:
-        return "what may be a screenshot (it has the size of a screen)"
+        return "perhaps a screenshot (it has the size of a screen)"
     return None

@@ -2,17 +2,12 @@
 
 from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import METHODS, Heatmap, Target
+from dfcore.explanation import METHODS, Heatmap
 
 # From this correlation with maps of shuffled weights on, a method shows the picture more than the network; below this
 # share of comparisons won, its maps are no better than chance.
 _SAME_MAP, _NO_BETTER = 0.5, 0.6
-_NOT_USED = "The score was not used: this map is evidence of nothing."
-
-
-def usual_target(verdict: Verdict) -> Target:
-    """What the map of a verdict is evidence of where nobody chose: a score that is not used tells nothing."""
-    return "real" if verdict.is_used and verdict.label == "real" else "fake"
+NO_MAP = "The score is not used on this picture, so there is no heat-map of what it hangs on."
 
 
 def in_words(heatmap: Heatmap, view: str, verdict: Verdict, card: Card | None) -> str:
@@ -25,22 +20,22 @@ def in_words(heatmap: Heatmap, view: str, verdict: Verdict, card: Card | None) -
         card: Card of the detector; None if it is not known any more.
     """
     layer = f", layer {heatmap.layer}" if heatmap.layer else ""
-    how = f"evidence of {heatmap.target} by {_title(heatmap.method)}{layer}, in {view}"
-    start = f"It was asked for {how}" if not verdict.is_used else how[0].upper() + how[1:]
-    shown = f"{start}; what is darkened was not seen there." if heatmap.peak else f"No {how}: the map is empty."
+    how = f"of {heatmap.target} by {_title(heatmap.method)}{layer}, in {view}"
+    shown = f"Evidence {how}; what is darkened was not seen there."
+    if not heatmap.peak:
+        shown = f"No evidence {how}: the map is empty."
     note = method_note(card, heatmap.method) if card else ""
     return " ".join(filter(None, (shown, meaning(verdict, heatmap), note)))
 
 
 def meaning(verdict: Verdict, heatmap: Heatmap) -> str:
-    """What a map means where the verdict is undecided; "" where it is not, or the map is empty."""
-    if not verdict.is_used:
-        return _NOT_USED
+    """What a map means where the verdict says neither real nor fake; "" where it does, or the map is empty."""
     if verdict.decision != "inconclusive" or not heatmap.peak:
         return ""
+    said = "No sign of a fake was found" if verdict.finding == "no_sign" else "The verdict is undecided"
     return (
-        f"The verdict is undecided. The map shows what pulls the score towards {heatmap.target}; it is no evidence "
-        f"that the image is {heatmap.target}."
+        f"{said}. The map shows what pulls the score towards {heatmap.target}; it is no evidence that the image is "
+        f"{heatmap.target}."
     )
 
 

@@ -208,10 +208,13 @@ class Evidence:
     thumbnail: Thumbnail | None = None
 
     @property
-    def says(self) -> Literal["declares", "something", "nothing"]:
-        """What it says of how it was made: declares it AI-generated, wholly or partly; something else; or nothing."""
+    def says(self) -> Literal["declares", "invalid", "something", "nothing"]:
+        """What it says of how it was made: declares it AI-generated, wholly or partly; something else, by a credential
+        that is not valid or otherwise; or nothing."""
         if self.declares_generated:
             return "declares"
+        if self.credentials.state == "invalid":
+            return "invalid"
         told = self.credentials.state != "none" or bool(self.credentials.reason)
         return "something" if told or self.sources else "nothing"
 

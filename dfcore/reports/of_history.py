@@ -83,7 +83,7 @@ def _shown(history: History, recalled: Recalled | None, data: bytes | None) -> I
         return
     caption = f"The picture as it was kept, at most {PREVIEW} pixels a side here."
     shown = [pictures.of_pixels(rgb, history.picture.name, caption)]
-    if recalled and (stored := recalled.heatmap):
+    if recalled and recalled.verdict.is_used and (stored := recalled.heatmap):
         shown.append(_map(rgb, recalled, *stored))
     yield Pictures(tuple(shown))
 

@@ -8,7 +8,7 @@ from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation import MeasuredRates
 from dfcore.imaging import ImageFacts
-from dfcore.inspection import Alarm, Answers, maps
+from dfcore.inspection import Alarm, Answers, aside, maps
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports import evidence, pictures, repeat
 from dfcore.reports.blocks import Block, Grid, Items, Part, Pictures, Section, Text, facts
@@ -46,11 +46,10 @@ def of_inspection(one: Inspection, asked: Asked, more: Sequence[Section] = ()) -
         more: What else is known of the picture, such as notes, decisions and earlier verdicts.
     """
     said = FINDINGS[one.verdict.finding].capitalize() if one.verdict.finding else "No verdict"
-    alone = " by the score alone" if one.verdict.is_used and one.verdict.ood.is_ood else ""
     return Part(
         one.name,
         (
-            Section(f"{said}{alone}", tuple(_verdict(one))),
+            Section(f"{said}{aside(one.verdict, one.evidence.says)}", tuple(_verdict(one))),
             Section("Measured at the thresholds in use", tuple(_measured(one))),
             Section("All detectors", tuple(_detectors(one))),
             *more,
@@ -115,6 +114,8 @@ def _verdict(one: Inspection) -> Iterator[Block]:
         told = maps.in_words(one.heatmap, view, one.verdict, one.card)
         shown.append(pictures.of_heatmap(one.preview, one.heatmap, told))
     yield Pictures(tuple(shown))
+    if not one.verdict.is_used:
+        yield Text(maps.NO_MAP, "small")
 
 
 def of_rates(rates: MeasuredRates | None) -> tuple[Block, ...]:

@@ -17,7 +17,7 @@ from dfcore.detectors.trained_on import in_words
 from dfcore.evaluation import MeasuredRates
 from dfcore.explanation import Heatmap
 from dfcore.imaging.prepared import PreparedImage
-from dfcore.inspection import answers, looks_like
+from dfcore.inspection import answers, aside, looks_like
 from dfcore.provenance import Evidence
 
 
@@ -64,6 +64,7 @@ class Row(_Open):
     logit: float | None
     finding: str | None = Field(description="real, no_sign, inconclusive or fake; null if there is no verdict.")
     words: str = Field(description="The finding in words.")
+    aside: str = Field(description="What a heading has to say right after it, mostly nothing.")
     verdict: str | None = Field(description="The three-way decision: real, inconclusive or fake.")
     label: str | None = Field(
         description="The two-way decision by `threshold` alone: real or fake. No finding: real here does not mean "
@@ -188,13 +189,13 @@ def row_with_words(
     """
     verdict, image = judged.verdict, judged.file.image
     facts = image.facts if isinstance(image, PreparedImage) else None
-    meaning = answers(
-        card, verdict, rates, chosen=judged.why, kind=looks_like(facts) if facts else None,
-        file_says=evidence.says if evidence else "something",
-    )  # fmt: skip
+    says = evidence.says if evidence else "something"
+    kind = looks_like(facts) if facts else None
+    meaning = answers(card, verdict, rates, chosen=judged.why, kind=kind, file_says=says)
     more = {
         "logit": verdict.logit, "is_used": verdict.is_used, "title": card.title,
         "words": FINDINGS[verdict.finding] if verdict.finding else "no verdict",
+        "aside": aside(verdict, says),
         "trained_on_words": "" if verdict.error else in_words(verdict.seen),
         "model_sha256": card.model_sha256, "card_sha256": card_sha256(card),
         "threshold": verdict.threshold, "thresholds": (verdict.thresholds or card.thresholds).told(),

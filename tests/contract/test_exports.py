@@ -133,6 +133,25 @@ def test_two_outputs_become_one_score(form, tmp_path):
     assert difference(form, lively("cnn", loss="categorical"), card_of("cnn", loss="categorical"), tmp_path) < LIMIT
 
 
+@pytest.mark.parametrize("form", ["onnx", "litert", "openvino"])
+def test_maps_of_one_place_are_normalised_as_keras_does(form, tmp_path):
+    """The fault: ONNX took the variance of the last maps of convnext_tiny at 32 pixels over another axis.
+
+    Its blocks, scaled by 1e-6 before they are trained, hide it there.
+    """
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    image = keras.Input((SIZE, SIZE, 3))
+    maps = layers.Conv2D(8, SIZE, activation="relu")(layers.Rescaling(1 / 255)(image))
+    block = layers.LayerNormalization(epsilon=1e-6)(layers.DepthwiseConv2D(7, padding="same")(maps))
+    block = layers.Dense(8)(layers.Activation("gelu")(layers.Dense(16)(block)))
+    places = layers.GlobalAveragePooling2D()(layers.Add()([maps, block]))
+    model = keras.Model(image, layers.Dense(1)(layers.Rescaling(4.0)(places)))
+    assert difference(form, model, card_of("cnn"), tmp_path) < LIMIT
+
+
 # === An export ===
 
 

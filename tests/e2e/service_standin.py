@@ -19,8 +19,9 @@ def row(name: str, **more: Any) -> dict[str, Any]:
     said = {name: f"The {name}." for name in ("conclusion", "sure", "why", "next")}
     thresholds = {"real_below": 0.2, "fake_from": 0.8, "says_real": False}
     return {
-        "path": name, "sha256": "0" * 64, "score": 0.9, "logit": 2.2, "finding": "fake", "words": "likely fake",
-        "verdict": "fake", "label": "fake", "reason": None, "error": None, "is_used": True, "ood_distance": None,
+        "path": name, "sha256": "0" * 64, "score": 0.9, "logit": 2.2, "finding": "fake",
+        "words": "likely fake", "aside": "", "verdict": "fake", "label": "fake",
+        "reason": None, "error": None, "is_used": True, "ood_distance": None,
         "ood_reasons": [], "trained_on": "unknown", "trained_on_words": "", "detector": "one", "title": "One",
         "model_sha256": "1" * 64, "card_sha256": "2" * 64, "threshold": 0.5, "thresholds": thresholds,
         "answers": said, "file": None, "provenance": None,

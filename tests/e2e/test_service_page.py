@@ -5,7 +5,10 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +95,15 @@ def visited(page):
 def enter_key(page, key: str) -> None:
     page.get_by_label("Key, or token of your provider").fill(key)
     page.get_by_role("button", name="Use it").click()
+
+
+@contextmanager
+def file_chooser(page) -> Iterator[Any]:
+    """What the block opens. Playwright asks the page to hand its choosers over but does not wait until it does; until
+    then each is cancelled, and nobody hears of it."""
+    with page.expect_file_chooser() as chosen:
+        page.evaluate("0")  # The page answers in turn, so it has heard of the choosers by then.
+        yield chosen
 
 
 def settled(page, pictures: int = 1) -> None:
@@ -469,7 +481,7 @@ def test_pictures_are_dropped_pasted_and_photographed(browser, standin):
     context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(standin.address)
-    with page.expect_file_chooser() as chosen:
+    with file_chooser(page) as chosen:
         page.get_by_text("Take a photograph").tap()
     assert page.locator("#photograph").get_attribute("capture") == "environment"
     chosen.value.set_files(files("photo.jpg"))
@@ -490,7 +502,7 @@ def test_all_can_be_done_by_keyboard(page, standin):
     page.goto(standin.address)
     page.keyboard.press("Tab")
     expect(page.locator("#files")).to_be_focused()
-    with page.expect_file_chooser() as chosen:
+    with file_chooser(page) as chosen:
         page.keyboard.press("Space")
     chosen.value.set_files(files("a.jpg", "b.jpg"))
     settled(page, 2)

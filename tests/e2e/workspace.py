@@ -2,13 +2,15 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from dfcore.cases import Judgement, Picture, Store
 from dfcore.detectors import library
+from dfcore.detectors.bundle import MODEL, read_card, write_card
 from dfcore.runs import Run, RunStore, State
-from dfcore.utils.files import sha256_bytes
+from dfcore.utils.files import sha256_bytes, sha256_file
 from tests.conftest import make_image
 from tests.e2e.server import ROOT, command
 from tests.made_batches import make_batch
@@ -29,10 +31,10 @@ def fill(workspace: Path) -> None:
     demo = workspace / "data" / "demo"
     command(workspace, "data", "demo", str(demo))
     _other_data_sets(workspace, demo)
-    finished = [_trained(workspace, demo, name) for name in ("Demonstration", LONG_NAME)]
-    for name, run in zip(("promoted", "second"), finished, strict=True):
+    first = _trained(workspace, demo, "Demonstration")
+    for name, run in (("promoted", first), ("second", _trained_again(first, LONG_NAME))):
         library.promote(run.bundle, workspace / "models", name)
-    _unfinished(finished[0])
+    _unfinished(first)
     _batches(workspace)
     command(workspace, "data", "audit", str(workspace / "damaged"), "--no-networks")
     command(workspace, "cross-eval", "promoted", "small", "--data-root", str(demo))
@@ -100,6 +102,19 @@ def _trained(workspace: Path, demo: Path, name: str) -> Run:
     settings = ("--arch", "cnn", "--image-size", "32", "--epochs", "3", "--name", name)
     command(workspace, "train", "--data-root", str(demo), *settings)
     return next(iter(RunStore(workspace / "runs")))
+
+
+def _trained_again(run: Run, name: str) -> Run:
+    """Copies a run as if the same had been trained again: the same network, but not the same file of it."""
+    again = Run(shutil.copytree(run.folder, run.folder.with_name(f"{run.id}-again")))
+    _change(again.folder / "config.json", name=name)
+    with zipfile.ZipFile(again.bundle / MODEL, "a") as network:
+        network.comment = b"again"
+    card = read_card(again.bundle)
+    training = card.training.model_copy(update={"config": card.training.config | {"name": name}})
+    changes = {"title": name, "training": training, "model_sha256": sha256_file(again.bundle / MODEL)}
+    write_card(again.bundle, card.model_copy(update=changes))
+    return again
 
 
 def _unfinished(finished: Run) -> None:

@@ -62,9 +62,9 @@ def open_page(name: str, **seeds) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=120)
     for seed, value in seeds.items():
         setattr(app, seed, value)
-    app.run()
     if name != "home":
-        app.switch_page(f"pages/{name}.py").run()
+        app.switch_page(f"pages/{name}.py")
+    app.run()
     assert not app.exception, app.exception[0].message
     return app
 

@@ -1,5 +1,9 @@
 """Cross-validated probes: honest on chance, on few images, and on images that belong together."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,3 +117,25 @@ def test_containers_of_any_bytes_have_words_or_none(start, rest):
 def test_kinds_of_exif():
     assert exif_kinds({"Make": "a", "GPSLatitude": "b"}) == {"EXIF", "EXIF camera", "EXIF place"}
     assert exif_kinds({}) == frozenset()
+
+
+def test_few_rows_are_learned_on_one_thread_even_by_the_first_probe_of_a_process():
+    code = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from dfcore.audit.probe import boosting, cross_validate
+
+fit, seen = boosting(seed=0), set()
+
+def watched(*given):
+    scores = fit(*given)
+    seen.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp")
+    return scores
+
+numbers = np.arange(60)
+cross_validate(numbers[:, None] * 1.0, numbers % 2, numbers, watched, repeats=1)
+print(seen)
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "{1}\n"

@@ -253,7 +253,7 @@ def test_a_recipe_is_overruled_by_a_file_and_both_by_options(dfcore, tmp_path, s
 
 @pytest.mark.slow
 def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_dataset, no_process_is_left):
-    started = answer("train", "--data-root", small_dataset, *TINY, "--epochs", "30", "--detach")
+    started = answer("train", "--data-root", small_dataset, *TINY, "--epochs", "15", "--detach")
     run = started["run"]
     assert Path(started["folder"]).parent == workspace.runs_dir()
     # As soon as it trains; before, a stop would come too early to have something to go on with.
@@ -269,7 +269,7 @@ def test_train_detached_then_stop_resume_and_delete(dfcore, answer, small_datase
     code, _, err = dfcore("runs", "resume", run)
     assert code == 2
     assert "already" in err, "pressed twice"
-    assert wait(answer, run, "completed")["epoch"] == 30
+    assert wait(answer, run, "completed")["epoch"] == 15
     assert answer("runs", "delete", run)["state"] == "deleted"
 
 

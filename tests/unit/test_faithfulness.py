@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from dfcore.confidence import OODResult
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.card import Card, MapFigures
 from dfcore.detectors.detector import Detector
@@ -248,9 +247,6 @@ def test_the_note_says_what_was_measured_and_no_more():
     assert "maps of older are has not been measured" in note(figures_of(), method="older"), "of a map that was stored"
 
 
-UNLIKE = OODResult(1.0, ("its features differ",), ("far",))
-
-
 def test_a_map_is_told_with_all_its_settings_and_how_far_its_method_is_to_be_trusted():
     card = make_card(faithfulness=[figures_of(method="gradcam++", beats_random=0.55)])
     shown = dataclasses.replace(heatmap(on_the_patch()), method="gradcam++", target="real", layer="block_2")
@@ -260,16 +256,6 @@ def test_a_map_is_told_with_all_its_settings_and_how_far_its_method_is_to_be_tru
     empty = dataclasses.replace(shown, peak=0.0)
     assert maps.in_words(empty, "centre", Verdict(0.9, 0.5), card).startswith("No evidence of real by Grad-CAM++")
     assert "random" not in maps.in_words(shown, "centre square", Verdict(0.9, 0.5), None), "its card is gone"
-
-
-def test_the_map_of_a_score_that_is_not_used_is_evidence_of_nothing():
-    shown = dataclasses.replace(heatmap(on_the_patch()), target="real")
-    unlike = Verdict(0.02, 0.5, ood=UNLIKE)
-    said = maps.in_words(shown, "whole image", unlike, make_card())
-    assert "The score was not used: this map is evidence of nothing." in said
-    assert "pulls the score" not in said and not said.startswith("Evidence")
-    assert maps.usual_target(unlike) == "fake", "or it would tell what the score is"
-    assert maps.usual_target(dataclasses.replace(unlike, ignore_ood=True)) == "real"
 
 
 def test_the_record_says_of_a_map_what_the_report_says():
@@ -288,7 +274,6 @@ def page() -> None:
     import streamlit as st
 
     from dashboard import faithfulness_view, inference
-    from dfcore.confidence import NOT_CHECKED, OODResult
     from dfcore.detectors.verdict import Verdict
     from dfcore.explanation import Faithfulness, Heatmap
 
@@ -298,8 +283,7 @@ def page() -> None:
     method = st.selectbox("Method", ["gradcam", "saliency"], help="Which map.")
     shown = Heatmap(np.ones((4, 4), np.float32), st.session_state.get("peak", 1.0), method, "fake", None)
     score = st.session_state.get("score", 0.9)
-    ood = OODResult(1.0, ("far",), ("far",)) if st.session_state.get("unlike") else NOT_CHECKED
-    faithfulness_view.show(SimpleNamespace(version="1"), b"image", shown, Verdict(score, 0.5, ood=ood))
+    faithfulness_view.show(SimpleNamespace(version="1"), b"image", shown, Verdict(score, 0.5))
 
 
 def test_a_map_is_tested_when_asked_and_the_answer_is_that_maps_alone(monkeypatch):
@@ -318,14 +302,6 @@ def test_a_map_is_tested_when_asked_and_the_answer_is_that_maps_alone(monkeypatc
     app.session_state["peak"] = 0.0
     app.run()
     assert not app.button and "nothing to test" in app.caption[0].value
-
-
-def test_the_map_of_a_score_that_is_not_used_is_not_tested():
-    app = AppTest.from_function(page, default_timeout=30)
-    app.session_state["unlike"] = True
-    app.run()
-    assert not app.exception and not app.button
-    assert "evidence of nothing" in app.caption[0].value
 
 
 def test_an_undecided_verdict_says_what_the_map_then_means():

@@ -13,11 +13,12 @@ from dfcore.confidence import DecisionThresholds, ErrorBudget, HeldOutSource, OO
 from dfcore.detectors import library, subject
 from dfcore.detectors.bundle import read_card, write_bundle
 from dfcore.detectors.card import Subject, Training
+from dfcore.detectors.trained_on import Seen
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError
 from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, write_predictions
 from dfcore.imaging import ImageFacts, decoder
-from dfcore.inspection import agreement, alarm, answers, looks_like, titles
+from dfcore.inspection import agreement, alarm, answers, aside, looks_like, titles
 from dfcore.inspection.samples import samples
 from dfcore.synthesis import taef2
 from dfcore.utils.texts import percent
@@ -162,8 +163,8 @@ def test_no_sign_of_a_fake_is_not_put_as_real():
 def test_fakes_of_other_sources_are_quoted_by_thresholds_that_their_source_took_no_part_in():
     words = Words(sources=(HeldOutSource.of("street", "cross-validation by source", [0.1] * 12 + [0.5] * 88),))
     result = answers(make_card(words=words), verdict(0.1), RATES)
-    quoted = "By thresholds chosen without their source, 12 of 100 fakes of sources that it had not learned from had"
-    assert result.sure.startswith(quoted) and "At these thresholds" not in result.sure
+    quoted = "At these thresholds, but chosen without their source, 12 of 100 fakes of sources that it had not learned"
+    assert result.sure.startswith(quoted)
 
 
 def test_what_is_undecided_says_between_what():
@@ -284,6 +285,29 @@ def test_a_demonstration_detector_never_becomes_the_default_and_is_not_chosen(tm
     assert [path.name for path in library.answering(library.list_bundles(tmp_path))] == ["real"]
 
 
+def test_a_heading_says_what_keeps_its_finding_from_being_the_answer():
+    seen, said = verdict(0.9), verdict(0.5)
+    assert aside(seen) == aside(verdict(0.9, {"far": "unlike"}), "something") == aside(verdict(None), "declares") == ""
+    assert aside(seen, "declares") == ", and the file declares AI"
+    assert aside(said, "declares") == ", but the file declares AI"
+    assert "learned from this very picture" in aside(replace(seen, seen=Seen.TRAIN))
+    assert "tuned on this very picture" in aside(replace(seen, seen=Seen.VALIDATION))
+    assert aside(verdict(0.9, {"far": "unlike"}, ignore_ood=True)) == " by the score alone"
+
+
+def test_errors_at_a_budget_of_ones_own_are_told_as_such():
+    own = AT.model_copy(update={"budget": ErrorBudget(max_fpr=0.3, max_fnr=0.125)})
+    card = make_card()
+    assert "own error budget" not in answers(card, verdict(0.9), RATES).sure
+    told = answers(card, replace(verdict(0.9), thresholds=own), RATES).sure
+    assert told.startswith("At the thresholds of your own error budget (30% false alarms, 12.5% missed fakes), on")
+
+
+def test_a_copy_of_a_training_picture_is_not_called_unlike_them():
+    copy = replace(verdict(0.5, {"portrait": "a face fills it"}), seen=Seen.LIKE_TRAIN)
+    assert "It is not judged: a face fills it." in answers(make_card(), copy, RATES).why
+
+
 # === Samples ===
 
 
@@ -312,10 +336,12 @@ def test_what_a_file_declares_changes_the_advice_and_nothing_else():
         )
         assert declared.next.startswith(start) and plainly.next in declared.next
         assert replace(declared, next="") == replace(plainly, next="")
+    signed = answers(make_card(), verdict(0.1, {"colourless": "it has hardly any colour"}), RATES, file_says="invalid")
+    assert signed.next.startswith("Its content credential is not valid") and "version in colour" in signed.next
     silent = answers(make_card(), verdict(0.1), RATES, file_says="nothing").next
     assert "says nothing of its origin" in silent and "what the file says" not in silent
 
 
 def test_a_screenshot_is_to_be_cut_out_also_where_its_score_counts():
-    result = answers(make_card(), verdict(0.5), RATES, kind="what may be a screenshot")
+    result = answers(make_card(), verdict(0.5), RATES, kind="perhaps a screenshot")
     assert "cut out the picture that it shows" in result.next and "screenshot" not in result.why

@@ -71,10 +71,11 @@ def library(filled, knowing):
 
 
 def open_page(name: str) -> AppTest:
+    """A session that begins on a page."""
     app = AppTest.from_file(str(APP), default_timeout=120)
-    app.run()
     if name != "home":
-        app.switch_page(f"pages/{name}.py").run()
+        app.switch_page(f"pages/{name}.py")
+    app.run()
     assert not app.exception, app.exception[0].message
     return app
 
@@ -336,6 +337,7 @@ def test_an_unlike_image_is_inconclusive_until_one_insists(library):
     assert "unlike the pictures that the detector learned from" in words(app)
     assert "shorter side has 300 pixels" in words(app)
     assert "score not used" in scale(app) and "border-radius:50%" not in scale(app), "no knob near any answer"
+    assert "there is no heat-map of what it hangs on" in words(app) and "pulls the score" not in words(app)
     app.toggle(key="inspect_ignore_ood").set_value(True).run()
     assert "Likely fake" in heading(app) or "No sign of a fake found" in heading(app)
     assert "This is by the score alone" in words(app) and "was not measured" in words(app), "the warning stays"

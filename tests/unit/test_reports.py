@@ -23,6 +23,7 @@ from dfcore.confidence import DecisionThresholds, Policy
 from dfcore.detectors.detector import Detector
 from dfcore.errors import InputError
 from dfcore.evaluation import MeasuredRates
+from dfcore.inspection import maps
 from dfcore.inspection.inspect import inspect
 from dfcore.reports import Asked, Part, of_inspection, report_of
 from dfcore.reports.blocks import Command, Facts, Grid, Items, Note, Pictures, Section, Shown, Text
@@ -295,12 +296,14 @@ def test_scores_that_do_not_count_are_nowhere_in_a_report(library):
     assert page.count("does not apply") == 2, "once among all detectors, once in how to repeat it"
 
 
-def test_the_map_of_a_score_that_is_not_used_pulls_nowhere_in_the_report(library):
-    one = inspected(library, "photographs")
-    page = page_of(one)
-    assert not one.verdict.is_used and "this map is evidence of nothing" in page
-    assert "pulls the score" not in page and repr(one.verdict.score) not in page
-    assert one.heatmap.target == "fake", "whatever the score would say"
+def test_a_score_that_is_not_used_has_no_map_in_report_and_record(library):
+    for explain in (True, {"method": "gradcam", "target": "real"}):
+        one = inspected(library, "photographs", explain=explain)
+        page = page_of(one)
+        assert not one.verdict.is_used and page.count("<img") == 1 and maps.NO_MAP in page
+        assert "pulls the score" not in page and repr(one.verdict.score) not in page
+        assert "heatmap" not in one.to_dict()
+    assert maps.NO_MAP not in page_of(inspected(library, "photographs", policy=Policy(ignore_ood=True)))
 
 
 def test_figures_on_pictures_that_the_thresholds_were_chosen_on_say_so():

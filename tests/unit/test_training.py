@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfcore.architectures import backbone_layers, build_model
+from dfcore.architectures import backbone_layers, build_model, register_architecture, registry
 from dfcore.confidence import ErrorBudget, fit_calibration, fit_thresholds
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
-from dfcore.detectors.bundle import read_card, write_card, write_openvino
+from dfcore.detectors.bundle import read_card, write_bundle, write_card, write_openvino
 from dfcore.detectors.card import OpenVINORecord
 from dfcore.detectors.detector import Detector
 from dfcore.engines import KerasEngine
@@ -31,6 +31,7 @@ from dfcore.training import checkpoints, reporter, worker
 from dfcore.training import trainer as trainer_module
 from dfcore.training.config import make_config
 from dfcore.training.data import prepare, require_same
+from dfcore.training.progress import Progress
 from dfcore.training.trainer import Trainer
 from dfcore.utils import files
 from tests.conftest import make_card, make_image
@@ -45,6 +46,8 @@ TINY = {
     "augmentation": "flip,noise",
     "precision": "float32",
 }
+# For tests of what is made of the figures of epochs, in which what is learned plays no part: a step an epoch.
+QUICK = {"image_size": 16, "batch_size": 24, "augmentation": "none"}
 NEVER = 10**9
 ROOT = Path(__file__).parents[2]
 
@@ -153,12 +156,83 @@ def unbalanced(data: Path, folder: Path) -> Path:
     return folder
 
 
+# === Runs that several tests begin with ===
+
+
+@pytest.fixture(scope="module")
+def stopped_in_second_epoch(small_dataset, tmp_path_factory):
+    """A configuration, a folder with two checkpoints of a run that was stopped, and the trainer of the whole run."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
+        patch.setattr(reporter, "_EVERY_SECONDS", 0)
+        config = tiny(small_dataset, epochs=2)
+        whole = trained(config, folder / "whole")
+        assert not make_trainer(config, folder / "parts", Watch(whole.steps + 2)).run()
+    return config, folder / "parts", whole
+
+
+@pytest.fixture
+def run_before(stopped_in_second_epoch, tmp_path):
+    """Makes a run that comes to a phase soon: for those at its end, its network has learned all that it will."""
+
+    def make(phase: str) -> Run:
+        config, _, whole = stopped_in_second_epoch
+        run = new_run(config, tmp_path / "runs")
+        if phase in ("measuring on test", "writing the detector"):
+            shutil.copytree(whole.folder, run.checkpoints, dirs_exist_ok=True)
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def compiled(small_dataset, tmp_path_factory) -> Trainer:
+    """A trainer whose network has learned for an epoch; to trace that step takes longer than the epoch itself."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
+        return trained(tiny(small_dataset, **QUICK, epochs=1), folder / "run")
+
+
+@pytest.fixture
+def anew(compiled, tmp_path):
+    """Lets a network that is compiled already begin another run, for tests in which it may have learned before."""
+
+    def begin(watch: Watch | None = None, **changes) -> Trainer:
+        compiled.config = tiny(compiled.data.dataset.root, **QUICK, **changes)
+        compiled.folder, compiled.watcher, compiled.progress = tmp_path / "anew", watch or Watch(), Progress()
+        compiled.model.optimizer.learning_rate = compiled.config.lr
+        return compiled
+
+    return begin
+
+
+@pytest.fixture
+def bare_bundles(monkeypatch):
+    """Runs end with their network alone: to calibrate and measure it takes longer than to train it."""
+
+    def finish(run, config, data, trained, watcher):
+        write_bundle(run.bundle, trained.model, make_card())
+
+    monkeypatch.setattr("dfcore.training.finish.finish", finish)
+
+
+def leave_half_done(run: Run, *names: str) -> None:
+    """What a process that was killed an hour ago may have left in a run's folder."""
+    for name in names:
+        path = run.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - 3600,) * 2)
+
+
 # === What a completed run leaves behind ===
 
 
 @pytest.fixture(scope="module")
 def completed(small_dataset, tmp_path_factory):
-    """A run that was trained once, on a data set in which one image is damaged."""
+    """A run that was trained once, on a data set in which one image is damaged, after a process that was killed."""
     before = signal.getsignal(signal.SIGTERM)
     folder = tmp_path_factory.mktemp("completed")
     data = folder / "data"
@@ -170,6 +244,8 @@ def completed(small_dataset, tmp_path_factory):
         patch.setenv("DFCORE_RUNS", str(folder / "runs"))
         patch.setattr(reporter, "_EVERY_SECONDS", 0)
         run = new_run(tiny(data, early_stopping="auc", name="A tiny one"), folder / "runs")
+        leave_half_done(run, ".aside-status-1.json", ".finish-1/bare/model.keras", ".bundle-1/bundle/model.keras",
+                        "checkpoints/.aside-epoch-000001-step-00000000-1.npz")  # fmt: skip
         assert work(run) == 0
     signal.signal(signal.SIGTERM, before)
     return run
@@ -216,7 +292,7 @@ class TestCompletedRun:
         assert re.fullmatch(r"epoch-000002-step-00000000\.[0-9a-f]{16}\.npz", older)
         assert re.fullmatch(r"epoch-000003-step-00000000\.[0-9a-f]{16}\.npz", newer)
 
-    def test_leaves_nothing_that_was_for_the_training_alone(self, completed):
+    def test_leaves_nothing_that_was_for_the_training_alone_or_that_a_killed_process_left_half_done(self, completed):
         assert {path.name for path in completed.folder.rglob(".*")} == {".lock"}
 
     def test_history_has_a_row_an_epoch_and_steps_a_row_a_step(self, completed):
@@ -352,7 +428,7 @@ def work_watched(run: Run, monkeypatch, stop_in: str = "") -> list[str]:
 
 @pytest.fixture(scope="module")
 def cross_validated(small_dataset, tmp_path_factory):
-    """A run with three folds, trained in one go, in which one training image has a copy."""
+    """A run with three folds, trained in one go after a process that was killed; one training image has a copy."""
     before = signal.getsignal(signal.SIGTERM)
     folder = tmp_path_factory.mktemp("cross_validated")
     shutil.copytree(small_dataset, folder / "data")
@@ -361,13 +437,22 @@ def cross_validated(small_dataset, tmp_path_factory):
         patch.setenv("DFCORE_CACHE", str(folder / "cache"))
         patch.setattr(reporter, "_EVERY_SECONDS", 0)
         run = new_run(tiny(folder / "data", **CV), folder / "runs")
+        leave_half_done(run, "folds/.aside-0-1.parquet", "folds/0/.aside-epoch-000001-step-00000000-1.npz")
         work_watched(run, patch)
     signal.signal(signal.SIGTERM, before)
     return run
 
 
-# {phase in which a stop is asked for: how many folds are done by then}.
-FOLD_STOPS = {"training epoch 2": 0, "cross-validation, fold 1 of 3": 0, "cross-validation, fold 3 of 3: train": 2}
+# Phase in which a stop is asked for, how many folds are done by then, and which were trained since the stop before.
+FOLD_STOPS = [
+    ("training epoch 2", 0, set()),
+    ("cross-validation, fold 1 of 3", 0, {1}),
+    ("cross-validation, fold 3 of 3: train", 2, {1, 2, 3}),
+]
+
+
+def trained_folds(phases: list[str]) -> set[int]:
+    return {int(fold[1]) for phase in phases if (fold := re.match(r"cross-validation, fold (\d) of 3: train", phase))}
 
 
 @pytest.mark.slow
@@ -412,22 +497,23 @@ class TestCrossValidatedRun:
         assert [row["epoch"] for row in cross_validated.history()] == [1, 2], "of the run's own network"
         assert not [path for path in (cross_validated.folder / "folds").iterdir() if path.is_dir()]
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize(("stop_in", "done"), FOLD_STOPS.items(), ids=FOLD_STOPS)
-    def test_stopped_in_a_fold_it_goes_on_there_and_ends_the_same(
-        self, stop_in, done, cross_validated, tmp_path, monkeypatch, unharmed_signals
+    def test_what_a_killed_process_left_half_done_of_a_fold_is_gone(self, cross_validated):
+        assert {path.name for path in cross_validated.folder.rglob(".*")} == {".lock"}
+
+    def test_stopped_in_folds_it_goes_on_there_and_ends_the_same(
+        self, cross_validated, tmp_path, monkeypatch, unharmed_signals
     ):
         run = new_run(make_config(cross_validated.config()), tmp_path / "runs")
-        work_watched(run, monkeypatch, stop_in)
-        assert run.status().state is State.STOPPED
-        assert not run.bundle.exists()
-        assert len(list((run.folder / "folds").glob("*.parquet"))) == done
-        run.update(state=State.STOPPED, pid=None, started=None)
+        for stop_in, done, begun in FOLD_STOPS:
+            phases = work_watched(run, monkeypatch, stop_in)
+            assert run.status().state is State.STOPPED
+            assert not run.bundle.exists()
+            assert len(list((run.folder / "folds").glob("*.parquet"))) == done
+            assert trained_folds(phases) == begun
+            run.update(state=State.STOPPED, pid=None, started=None)
         phases = work_watched(run, monkeypatch)
         assert run.status().state is State.COMPLETED, run.status().reason
-        for number in range(1, 4):
-            again = any(phase.startswith(f"cross-validation, fold {number} of 3: training") for phase in phases)
-            assert again == (number > done), "what is done is not done again"
+        assert trained_folds(phases) == {3}, "what is done is not done again"
         one, other = (read_predictions(predictions_path(r.folder, CROSS_VALIDATION)) for r in (run, cross_validated))
         pd.testing.assert_frame_equal(one.drop(columns="score"), other.drop(columns="score"), rtol=1e-5)
         assert_same_weights(Detector.load(run.folder).model, Detector.load(cross_validated.folder).model)
@@ -499,8 +585,26 @@ def test_folds_that_cannot_be_made_are_told_before_anything_is_trained(
 # === Patches ===
 
 
+@pytest.fixture
+def any_size(monkeypatch) -> str:
+    """The name of a small network that takes images of any size, with batch normalisation."""
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+
+    @register_architecture("any_size", title="Any size", summary="For a test.", cam_layer="conv_2", any_size=True)
+    def features(inputs, weights):
+        from keras import layers
+
+        x = layers.Rescaling(1 / 255, name="scale")(inputs)
+        for number in (1, 2):
+            x = layers.Conv2D(8, 3, strides=2, name=f"conv_{number}")(x)
+            x = layers.ReLU(name=f"relu_{number}")(layers.BatchNormalization(name=f"norm_{number}")(x))
+        return layers.Dense(8, name="head_dense")(layers.GlobalAveragePooling2D(name="head_pool")(x))
+
+    return "any_size"
+
+
 @pytest.mark.slow
-def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, monkeypatch, unharmed_signals):
+def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, any_size, monkeypatch, unharmed_signals):
     """The last of the epochs sees whole images; the detector takes the whole size."""
     seen, gather = [], trainer_module.training_batches
 
@@ -511,7 +615,7 @@ def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, mon
 
     monkeypatch.setattr(trainer_module, "training_batches", watched)
     run = new_run(
-        tiny(small_dataset, arch="mobilenetv2", image_size=48, augmentation="flip,random_crop", full_image_epochs=1),
+        tiny(small_dataset, arch=any_size, image_size=48, augmentation="flip,random_crop", full_image_epochs=1),
         tmp_path / "runs",
     )
     assert work(run) == 0, run.status().reason
@@ -527,11 +631,10 @@ def test_parts_teach_it_and_whole_images_are_judged(small_dataset, tmp_path, mon
 
 
 @pytest.mark.slow
-def test_one_seed_gives_one_result_and_another_seed_another(small_dataset, tmp_path):
-    one, same, other = (
-        trained(tiny(small_dataset, seed=seed), tmp_path / name)
-        for name, seed in (("one", 3), ("same", 3), ("other", 4))
-    )
+def test_one_seed_gives_one_result_and_another_seed_another(stopped_in_second_epoch, tmp_path):
+    config, _, one = stopped_in_second_epoch
+    same = trained(config, tmp_path / "same")
+    other = trained(config.model_copy(update={"seed": config.seed + 1}), tmp_path / "other")
     assert_same_weights(one.model, same.model)
     assert_same_history(one, same)
     assert not same_weights(one.model, other.model)
@@ -548,58 +651,65 @@ def cnn_weights(tmp_path_factory):
 
 
 STOPS = {
-    "at the first step": (1, {}),
+    "at the first step": ([1], {}),
     "within the second epoch, under a cosine with warm-up": (
-        5,
+        [5],
         {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "augmentation": "standard"},
     ),
-    "while the head is trained": (2, {"weights": "FILE", "freeze_epochs": 2}),
-    "just after the head was trained": (4, {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"}),
-    "within the third epoch, two logits": (7, {"loss": "categorical"}),
+    "while the head is trained, and just after": (
+        [2, 4],
+        {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"},
+    ),
+    "within the second epoch, two logits": ([5], {"loss": "categorical"}),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stop_at", "changes"), STOPS.values(), ids=STOPS)
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes, small_dataset, tmp_path, cnn_weights):
+@pytest.mark.parametrize(("stops", "changes"), STOPS.values(), ids=STOPS)
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(
+    stops, changes, stopped_in_second_epoch, tmp_path, cnn_weights
+):
     if "weights" in changes:
         changes = changes | {"weights": str(cnn_weights)}
-    config = tiny(small_dataset, **changes)
-    whole = trained(config, tmp_path / "whole")
-    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
-    steps = first.steps
-    assert not first.run()
-    assert (first.progress.epoch, first.progress.step) == divmod(stop_at, steps)
-    second = make_trainer(config, tmp_path / "parts")
-    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, steps)
-    assert second.run()
-    assert_same_weights(second.model, whole.model)
-    assert_same_history(second, whole)
-    assert second.progress.best_epoch == whole.progress.best_epoch
-    assert_same_weights(second.best_model(), whole.best_model())
+    config, _, whole = stopped_in_second_epoch
+    if changes:
+        config = config.model_copy(update=changes)
+        whole = trained(config, tmp_path / "whole")
+    done = 0
+    for stop_at in stops:
+        parts = make_trainer(config, tmp_path / "parts", Watch(stop_at - done))
+        assert not parts.run()
+        assert (parts.progress.epoch, parts.progress.step) == divmod(stop_at, parts.steps)
+        done = stop_at
+    last = make_trainer(config, tmp_path / "parts")
+    assert (last.progress.epoch, last.progress.step) == divmod(done, last.steps)
+    assert last.run()
+    assert_same_weights(last.model, whole.model)
+    assert_same_history(last, whole)
+    assert last.progress.best_epoch == whole.progress.best_epoch
+    assert_same_weights(last.best_model(), whole.best_model())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop_at", [8, 16], ids=["before-the-first-halving", "after-it"])
-def test_a_plateau_is_remembered_by_a_run_that_goes_on(stop_at, small_dataset, tmp_path, monkeypatch):
+def test_a_plateau_is_remembered_by_a_run_that_goes_on(small_dataset, tmp_path, monkeypatch):
     """How long it has been stuck, at which loss, and what became of the rate."""
     config = tiny(small_dataset, schedule="plateau", plateau_patience=2, epochs=8)
     scripted(monkeypatch, "val_loss", STUCK)
     whole = trained(config, tmp_path / "whole")
     assert [row["lr"] for row in whole.progress.history] == pytest.approx(HALVED), "the rate was lowered twice"
     scripted(monkeypatch, "val_loss", STUCK)
-    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
-    assert not first.run()
-    second = make_trainer(config, tmp_path / "parts")
-    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, first.steps)
-    assert second.progress.plateau_value is not None
-    assert second.run()
-    assert_same_history(second, whole)
-    assert_same_weights(second.model, whole.model)
+    for stop_at in (8, 16):  # Before the first halving, and after it.
+        assert not make_trainer(config, tmp_path / "parts", Watch(8)).run()
+        parts = make_trainer(config, tmp_path / "parts")
+        assert (parts.progress.epoch, parts.progress.step) == divmod(stop_at, parts.steps)
+        assert parts.progress.plateau_value is not None
+    assert parts.run()
+    assert_same_history(parts, whole)
+    assert_same_weights(parts.model, whole.model)
 
 
 @pytest.mark.slow
-def test_a_stop_is_heeded_between_epochs_too(small_dataset, tmp_path, monkeypatch):
+def test_a_stop_is_heeded_between_epochs_too(stopped_in_second_epoch, tmp_path, monkeypatch):
     """Epochs of less than a second must not outrun the wish to stop."""
     monkeypatch.setattr(reporter, "_EVERY_SECONDS", 3600)
 
@@ -607,13 +717,13 @@ def test_a_stop_is_heeded_between_epochs_too(small_dataset, tmp_path, monkeypatc
         def should_stop(self):
             return self.epochs >= 1
 
-    config = tiny(small_dataset)
+    config, _, whole = stopped_in_second_epoch
     trainer = make_trainer(config, tmp_path / "parts", AfterFirstEpoch())
     assert not trainer.run()
     assert trainer.progress.epoch == 1
     resumed = make_trainer(config, tmp_path / "parts")
     assert resumed.run()
-    assert_same_weights(resumed.model, trained(config, tmp_path / "whole").model)
+    assert_same_weights(resumed.model, whole.model)
 
 
 # === Checkpoints ===
@@ -643,19 +753,6 @@ DAMAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def stopped_in_second_epoch(small_dataset, tmp_path_factory):
-    """A folder with two checkpoints, and the weights of the whole run."""
-    folder = tmp_path_factory.mktemp("stopped")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DFCORE_CACHE", str(folder / "cache"))
-        patch.setattr(reporter, "_EVERY_SECONDS", 0)
-        config = tiny(small_dataset, epochs=2)
-        whole = trained(config, folder / "whole")
-        assert not make_trainer(config, folder / "parts", Watch(whole.steps + 2)).run()
-    return config, folder / "parts", whole.model
-
-
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, stopped_in_second_epoch, tmp_path):
     config, saved, whole = stopped_in_second_epoch
@@ -665,7 +762,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, stopped_in_se
     trainer = make_trainer(config, tmp_path / "parts")
     assert (trainer.progress.epoch, trainer.progress.step) == (1, 0)
     assert trainer.run()
-    assert_same_weights(trainer.model, whole)
+    assert_same_weights(trainer.model, whole.model)
 
 
 def test_with_no_readable_checkpoint_it_says_so(stopped_in_second_epoch, tmp_path):
@@ -783,13 +880,6 @@ class Recorder(Watch):
         self.weights.append(self.trainer.model.get_weights())
 
 
-def recorded(config, folder) -> tuple[Trainer, Recorder]:
-    watch = Recorder()
-    watch.trainer = make_trainer(config, folder, watch)
-    assert watch.trainer.run()
-    return watch.trainer, watch
-
-
 EARLY = {
     "loss: falls, then rises": ("loss", "val_loss", (0.5, 0.4, 0.6, 0.7, 0.1), 2, 4),
     "auc: rises, then falls": ("auc", "val_auc", (0.5, 0.8, 0.7, 0.6, 0.9), 2, 4),
@@ -801,12 +891,11 @@ EARLY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("watched", "figure", "values", "best", "ends"), EARLY.values(), ids=EARLY)
-def test_early_stopping_ends_in_time_and_keeps_the_best_epoch(
-    watched, figure, values, best, ends, small_dataset, tmp_path, monkeypatch
-):
+def test_early_stopping_ends_in_time_and_keeps_the_best_epoch(watched, figure, values, best, ends, anew, monkeypatch):
     scripted(monkeypatch, figure, values)
-    config = tiny(small_dataset, epochs=5, early_stopping=watched, patience=2)
-    trainer, watch = recorded(config, tmp_path)
+    watch = Recorder()
+    trainer = watch.trainer = anew(watch, epochs=5, early_stopping=watched, patience=2)
+    assert trainer.run()
     assert (trainer.progress.best_epoch, trainer.progress.epoch) == (best, ends)
     for ours, theirs in zip(trainer.best_model().get_weights(), watch.weights[best - 1], strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -833,20 +922,18 @@ BESTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("values", "damaged", "best"), BESTS.values(), ids=BESTS)
-def test_the_best_weights_travel_in_the_checkpoint(values, damaged, best, small_dataset, tmp_path, monkeypatch):
+def test_the_best_weights_travel_in_the_checkpoint(values, damaged, best, anew, monkeypatch):
     scripted(monkeypatch, "val_auc", values)
-    config = tiny(small_dataset, epochs=4, early_stopping="auc", patience=4)
-    folder = tmp_path / "run"
     watch = Dies(after=3)
-    watch.trainer = make_trainer(config, folder, watch)
+    trainer = watch.trainer = anew(watch, epochs=4, early_stopping="auc", patience=4)
     with pytest.raises(KeyboardInterrupt):
-        watch.trainer.run()
-    before, last = sorted(folder.iterdir())
+        trainer.run()
+    before, last = sorted(trainer.folder.iterdir())
     if damaged:
         damage_file(last)
     else:
         before.unlink()
-    resumed = make_trainer(config, folder)
+    resumed = make_trainer(trainer.config, trainer.folder)
     for _ in range(2):
         assert resumed.progress.best_epoch == best
         for ours, theirs in zip(resumed.best_model().get_weights(), watch.weights[best - 1], strict=True):
@@ -887,18 +974,18 @@ def test_both_losses_learn_the_training_images(loss, units, small_dataset, tmp_p
     np.testing.assert_allclose(logits, outputs[:, 0] if units == 1 else outputs[:, 1] - outputs[:, 0], rtol=1e-4)
 
 
-def rates(config, folder) -> list[float]:
-    return [row["lr"] for row in trained(config, folder).progress.history]
+def rates(trainer) -> list[float]:
+    assert trainer.run()
+    return [row["lr"] for row in trainer.progress.history]
 
 
-@pytest.mark.slow
-def test_a_constant_rate_stays(small_dataset, tmp_path):
-    assert rates(tiny(small_dataset), tmp_path) == pytest.approx([1e-3] * 3)
+def test_a_constant_rate_stays(completed):
+    assert [row["lr"] for row in completed.history()] == pytest.approx([1e-3] * 3)
 
 
 @pytest.mark.slow
 def test_a_cosine_ends_at_zero(small_dataset, tmp_path):
-    falling = rates(tiny(small_dataset, schedule="cosine", epochs=4), tmp_path)
+    falling = rates(make_trainer(tiny(small_dataset, schedule="cosine", epochs=4), tmp_path))
     assert falling == pytest.approx([1e-3 * (1 + np.cos(np.pi * part)) / 2 for part in (0.25, 0.5, 0.75, 1)], abs=1e-8)
 
 
@@ -919,18 +1006,18 @@ HALVED = [1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 2.5e-4, 2.5e-4]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("watched", ["off", "auc", "loss"])
-def test_a_plateau_halves_the_rate_whatever_early_stopping_watches(watched, small_dataset, tmp_path, monkeypatch):
+def test_a_plateau_halves_the_rate_whatever_early_stopping_watches(watched, anew, monkeypatch):
     scripted(monkeypatch, "val_loss", STUCK)
-    config = tiny(small_dataset, schedule="plateau", plateau_patience=2, epochs=8, early_stopping=watched, patience=50)
+    trainer = anew(schedule="plateau", plateau_patience=2, epochs=8, early_stopping=watched, patience=50)
     # Stuck for two epochs: the fourth is slower, and after a gain the seventh.
-    assert rates(config, tmp_path) == pytest.approx(HALVED)
+    assert rates(trainer) == pytest.approx(HALVED)
 
 
-def test_a_plateau_has_a_patience_of_its_own(small_dataset, tmp_path, monkeypatch):
+def test_a_plateau_has_a_patience_of_its_own(anew, monkeypatch):
     """It lowers the rate before the run ends, and does not reach the next plateau sooner for that."""
     scripted(monkeypatch, "val_loss", STUCK)
-    config = tiny(small_dataset, schedule="plateau", plateau_patience=1, early_stopping="loss", patience=2, epochs=8)
-    assert rates(config, tmp_path) == pytest.approx([1e-3, 1e-3, 5e-4])
+    trainer = anew(schedule="plateau", plateau_patience=1, early_stopping="loss", patience=2, epochs=8)
+    assert rates(trainer) == pytest.approx([1e-3, 1e-3, 5e-4])
 
 
 def test_epochs_of_the_head_are_no_plateau(small_dataset, tmp_path, monkeypatch, cnn_weights):
@@ -964,18 +1051,19 @@ TIES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "best", "epochs"), TIES)
-def test_among_epochs_of_the_same_auc_the_lower_loss_is_the_best(
-    rows, best, epochs, small_dataset, tmp_path, monkeypatch
-):
+def test_among_epochs_of_the_same_auc_the_lower_loss_is_the_best(rows, best, epochs, anew, monkeypatch):
     scripted_rows(monkeypatch, *rows)
-    progress = trained(tiny(small_dataset, early_stopping="auc", patience=2, epochs=4), tmp_path).progress
-    assert (progress.best_epoch, progress.epoch) == (best, epochs)
+    trainer = anew(early_stopping="auc", patience=2, epochs=4)
+    assert trainer.run()
+    assert (trainer.progress.best_epoch, trainer.progress.epoch) == (best, epochs)
 
 
 def test_pretrained_layers_stay_frozen_while_the_head_is_trained(small_dataset, tmp_path, cnn_weights):
     given = build_model("cnn", size=32, weights=str(cnn_weights))
     config = tiny(small_dataset, weights=str(cnn_weights), freeze_epochs=2, head_lr=5e-3, epochs=3)
-    trainer, watch = recorded(config, tmp_path)
+    watch = Recorder()
+    trainer = watch.trainer = make_trainer(config, tmp_path, watch)
+    assert trainer.run()
     names = [weight.path for weight in trainer.model.weights]
     backbone = {weight.path for layer in backbone_layers(trainer.model) for weight in layer.weights}
     for index, name in enumerate(names):
@@ -996,14 +1084,14 @@ def test_epochs_of_the_head_do_not_tire_the_patience(small_dataset, tmp_path, mo
 
 
 @pytest.mark.slow
-def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset, tmp_path):
+def test_batch_normalisation_of_pretrained_layers_stays_as_it_was(small_dataset, tmp_path, any_size):
     """Its moving averages would lag for hundreds of steps: good AUC, accuracy near one half."""
     import keras
 
-    path = tmp_path / "resnet18.weights.h5"
-    given = build_model("resnet18", size=16)
+    path = tmp_path / "pretrained.weights.h5"
+    given = build_model(any_size, size=32)
     given.save_weights(path)
-    config = tiny(small_dataset, arch="resnet18", image_size=16, weights=str(path), freeze_epochs=1, epochs=2)
+    config = tiny(small_dataset, arch=any_size, weights=str(path), freeze_epochs=1, epochs=2)
     model = trained(config, tmp_path / "run").model
     for layer in given.layers:
         if layer.weights and layer.name != "head_logit":
@@ -1089,7 +1177,8 @@ def in_phase(monkeypatch, begin: str, act) -> list:
 
 
 @pytest.mark.slow
-def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals):
+@pytest.mark.usefixtures("bare_bundles", "unharmed_signals")
+def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_path, monkeypatch):
     config, _, whole = stopped_in_second_epoch
     run = new_run(config, tmp_path / "runs")
     in_phase(monkeypatch, "training epoch 2", lambda: (run.request_stop(), run.request_stop()))
@@ -1100,16 +1189,16 @@ def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_pa
     assert run.status().state is State.STOPPED
     assert work(run) == 0
     assert run.status().state is State.COMPLETED
-    assert_same_weights(Detector.load(run.folder).model, whole)
+    assert_same_weights(Detector.load(run.folder).model, whole.model)
 
 
 # === A disk that is full ===
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2"])
+@pytest.mark.usefixtures("bare_bundles", "unharmed_signals")
 def test_a_full_disk_fails_the_run_with_its_reason_and_it_goes_on_when_there_is_room(
-    phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
+    stopped_in_second_epoch, tmp_path, monkeypatch
 ):
     config, _, whole = stopped_in_second_epoch
     run, flush = new_run(config, tmp_path / "runs"), files.flush
@@ -1120,21 +1209,22 @@ def test_a_full_disk_fails_the_run_with_its_reason_and_it_goes_on_when_there_is_
             raise OSError(28, "No space left on device")
         flush(path)
 
-    with monkeypatch.context() as patch:
-        came = in_phase(patch, phase, lambda: patch.setattr(files, "flush", full))
-        assert work(run) == 1
-    assert came
-    status = run.status()
-    assert status.state is State.FAILED
-    assert "No space left on device" in status.reason
-    assert checkpoints.newest(run.checkpoints).state["epoch"] == 1
-    assert not list(run.folder.rglob(".aside-*"))
-    assert not (run.folder / ".reserve").exists()
+    for phase in ("training epoch 2", "validating epoch 2"):
+        with monkeypatch.context() as patch:
+            came = in_phase(patch, phase, lambda patch=patch: patch.setattr(files, "flush", full))
+            assert work(run) == 1
+        assert came
+        status = run.status()
+        assert status.state is State.FAILED
+        assert "No space left on device" in status.reason
+        assert checkpoints.newest(run.checkpoints).state["epoch"] == 1
+        assert not list(run.folder.rglob(".aside-*"))
+        assert not (run.folder / ".reserve").exists()
 
     assert work(run) == 0
     assert run.status().state is State.COMPLETED
     assert [row["epoch"] for row in run.history()] == [1, 2]
-    assert_same_weights(Detector.load(run.folder).model, whole)
+    assert_same_weights(Detector.load(run.folder).model, whole.model)
 
 
 def test_a_disk_without_any_room_ends_the_process_all_the_same(
@@ -1225,8 +1315,9 @@ def test_a_run_that_began_before_this_was_noted_goes_on(data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_bundles", "unharmed_signals")
 def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_it_is_restored(
-    data, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
+    data, stopped_in_second_epoch, tmp_path, monkeypatch
 ):
     config, _, whole = stopped_in_second_epoch
     run = new_run(config.model_copy(update={"data_root": str(data)}), tmp_path / "runs")
@@ -1244,7 +1335,7 @@ def test_a_run_whose_data_set_has_changed_fails_with_its_name_and_goes_on_when_i
     image.write_bytes(before)
     work_watched(run, monkeypatch)
     assert run.status().state is State.COMPLETED
-    assert_same_weights(Detector.load(run.folder).model, whole)
+    assert_same_weights(Detector.load(run.folder).model, whole.model)
 
 
 # === Who has the run ===
@@ -1260,9 +1351,9 @@ def contents(run: Run) -> dict[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["training epoch 2", "validating epoch 2", "measuring on test"])
 def test_a_process_whose_run_was_given_to_another_writes_nothing_more(
-    phase, stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals, capsys
+    phase, run_before, monkeypatch, unharmed_signals, capsys
 ):
-    run, other = new_run(stopped_in_second_epoch[0], tmp_path / "runs"), identity(os.getppid())
+    run, other = run_before(phase), identity(os.getppid())
 
     def give_away():
         Run(run.folder).update(state=State.QUEUED, pid=other["pid"], started=other["started"], phase="waiting")
@@ -1284,9 +1375,8 @@ def taken_for_gone(run: Run) -> State:
 
 
 @pytest.mark.slow
-def test_a_run_that_was_taken_for_gone_goes_on_and_says_so(
-    stopped_in_second_epoch, tmp_path, monkeypatch, unharmed_signals
-):
+@pytest.mark.usefixtures("bare_bundles", "unharmed_signals")
+def test_a_run_that_was_taken_for_gone_goes_on_and_says_so(stopped_in_second_epoch, tmp_path, monkeypatch):
     run = new_run(stopped_in_second_epoch[0], tmp_path / "runs")
     text, tell = [], worker.RunWatcher.step
     monkeypatch.setattr(worker.RunWatcher, "step", lambda self, row: (tell(self, row), text.append(run.status().state)))
@@ -1333,31 +1423,6 @@ def test_a_worker_that_is_busy_for_long_gives_signs_of_life(small_dataset, tmp_p
     assert run.status().reason == "enough"
 
 
-@pytest.mark.slow
-def test_what_a_killed_process_left_half_done_is_gone_at_the_next_start(small_dataset, tmp_path, unharmed_signals):
-    run = new_run(tiny(small_dataset, epochs=1), tmp_path / "runs")
-    leave_half_done(run, ".aside-status-1.json", ".finish-1/bare/model.keras", ".bundle-1/bundle/model.keras",
-                    "checkpoints/.aside-epoch-000001-step-00000000-1.npz")  # fmt: skip
-    assert work(run) == 0, run.status().reason
-    assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
-
-
-@pytest.mark.slow
-def test_what_a_killed_process_left_half_done_of_a_fold_is_gone_too(small_dataset, tmp_path, unharmed_signals):
-    run = new_run(tiny(small_dataset, **(CV | {"folds": 2, "epochs": 1})), tmp_path / "runs")
-    leave_half_done(run, "folds/.aside-0-1.parquet", "folds/0/.aside-epoch-000001-step-00000000-1.npz")
-    assert work(run) == 0, run.status().reason
-    assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
-
-
-def leave_half_done(run: Run, *names: str) -> None:
-    for name in names:
-        path = run.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"half")
-        os.utime(path, (time.time() - 3600,) * 2)
-
-
 @pytest.mark.parametrize("part", ["the card", "the OpenVINO network"])
 def test_a_bundle_that_was_deleted_while_it_was_made_is_not_made_anew(part, tmp_path):
     gone, card = tmp_path / "run" / "bundle", make_card()
@@ -1375,9 +1440,9 @@ DELETED = ["loading TensorFlow", "training epoch 1", "validating epoch 1", "meas
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", DELETED)
 def test_a_run_that_is_deleted_while_it_trains_ends_and_is_not_made_anew(
-    phase, small_dataset, tmp_path, monkeypatch, unharmed_signals
+    phase, run_before, tmp_path, monkeypatch, unharmed_signals
 ):
-    run = new_run(tiny(small_dataset, epochs=1), tmp_path / "runs")
+    run = run_before(phase)
     came = in_phase(monkeypatch, phase, lambda: run.folder.rename(tmp_path / "aside"))
     assert work(run) == 1
     assert came
@@ -1475,14 +1540,8 @@ def worker_process():
         process.wait()
 
 
+# In the order in which one run meets them.
 KILLS = {
-    "after the last checkpoint, before it is told of": """
-def saved(folder, variables, state):
-    save(folder, variables, state)
-    if state["epoch"] == 2:
-        die()
-checkpoints.save = saved
-""",
     "within the writing of the first checkpoint": """
 savez = np.savez
 def half(file, **arrays):
@@ -1499,24 +1558,31 @@ def told(self, row):
         die()
 worker.RunWatcher.step = told
 """,
+    "after the last checkpoint, before it is told of": """
+def saved(folder, variables, state):
+    save(folder, variables, state)
+    if state["epoch"] == 2:
+        die()
+checkpoints.save = saved
+""",
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("patch", KILLS.values(), ids=KILLS)
-def test_a_killed_run_goes_on_with_no_row_missing_and_none_twice(
-    patch, stopped_in_second_epoch, tmp_path, worker_process, unharmed_signals
+def test_a_run_that_is_killed_again_and_again_goes_on_with_no_row_missing_and_none_twice(
+    stopped_in_second_epoch, tmp_path, worker_process, unharmed_signals
 ):
     config, _, whole = stopped_in_second_epoch
     run = new_run(config, tmp_path / "runs")
-    assert worker_process(run, patch).wait(timeout=300) == -signal.SIGKILL, run.log_tail(2000)
-    assert run.status().state is State.INTERRUPTED
+    for when, patch in KILLS.items():
+        assert worker_process(run, patch).wait(timeout=300) == -signal.SIGKILL, f"{when}: {run.log_tail(2000)}"
+        assert run.status().state is State.INTERRUPTED, when
     assert work(run) == 0, run.status().reason
     assert run.status().state is State.COMPLETED
     assert [row["epoch"] for row in run.history()] == [1, 2]
     assert [(row["epoch"], row["step"]) for row in run.steps()] == [(e, s) for e in (1, 2) for s in (1, 2, 3)]
     assert {path.name for path in run.folder.rglob(".*")} == {".lock"}
-    assert_same_weights(Detector.load(run.folder).model, whole)
+    assert_same_weights(Detector.load(run.folder).model, whole.model)
 
 
 @pytest.mark.slow
@@ -1533,12 +1599,12 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
 
 @pytest.mark.slow
 def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
-    config = tiny(small_dataset, epochs=20, schedule="cosine")
+    config = tiny(small_dataset, epochs=12, schedule="cosine")
     first = start(store, tiny(small_dataset, epochs=10_000).to_dict(), epochs=10_000)
+    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
     wait_for(first, beyond(1))
 
     # One trains at a time; those behind it wait, and can be stopped while they do.
-    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
     third.request_stop()
     assert "waiting for its turn" in wait_for(third, lambda s: s.state is State.STOPPED).reason
     assert second.status().state is State.QUEUED

@@ -1,6 +1,6 @@
-"""A watcher whose detector is a stand-in, for tests; run as a program, it watches until it is killed."""
+"""A watcher whose detector is a stand-in, for tests; `watch` is what a process of its own runs until it is killed."""
 
-import sys
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +48,9 @@ def watcher(folder: Path, stream: Stream, memory: bool = False, **options) -> Wa
     return Watcher([folder], ready(), stream, kept, **options)
 
 
-if __name__ == "__main__":
+def watch(folder: Path, out: Path, environment: dict[str, str]) -> None:
+    """Watches for ever, in a process whose variables are given."""
+    os.environ.update(environment)
     module.judge_files = lambda *given: judge(*given, pause=0.01)
-    with Stream(Path(sys.argv[2])) as opened:
-        watcher(Path(sys.argv[1]), opened, True, pace=Pace(0.2, 0.05)).run(lambda seconds: bool(time.sleep(seconds)))
+    with Stream(out) as opened:
+        watcher(folder, opened, True, pace=Pace(0.2, 0.05)).run(lambda seconds: bool(time.sleep(seconds)))

@@ -298,7 +298,7 @@ function tellSettings() {
   const { ignore_ood: ignoring, max_fpr: alarms, max_fnr: missed } = settings();
   const chosen = $("detector").selectedOptions[0]?.textContent.split(":")[0];
   const told = [chosen, alarms && `at most ${100 * alarms}% false alarms`, missed && `at most ${100 * missed}% missed`,
-    ignoring && "unlike pictures too"];
+    ignoring && "out-of-distribution pictures too"];
   $("settings-told").textContent = wrong
     ? `${SHARES[wrong]}: expected ${$(wrong).min} to ${$(wrong).max}%. Until then no pictures are added.`
     : told.filter(Boolean).join(", ");

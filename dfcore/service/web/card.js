@@ -120,9 +120,7 @@ export class Card {
    * @param {string} limit What the detector's card says of its limits.
    */
   judged(row, limit) {
-    this.#head(row.finding ?? "none", capital(row.words));
-    const alone = row.is_used && row.ood_reasons?.length ? " by the score alone" : "";
-    this.find(".words").textContent += alone;
+    this.#head(row.finding ?? "none", capital(row.words) + row.aside);
     this.find(".seen").textContent = row.trained_on_words ?? "";
     this.find(".seen").hidden = !row.trained_on_words;
     for (const name of ["conclusion", "sure", "why", "next"]) {
