@@ -10,7 +10,7 @@ from dfcore.cases import History, Judgement, Picture
 from dfcore.errors import DfcoreError
 from dfcore.explanation import Heatmap
 from dfcore.imaging import sandbox
-from dfcore.inspection import alarm, answers, maps
+from dfcore.inspection import alarm, answers, aside, maps
 from dfcore.inspection.inspect import PREVIEW
 from dfcore.provenance import Evidence, read_evidence
 from dfcore.reports import evidence as told
@@ -39,6 +39,8 @@ def of_history(history: History, data: bytes | None) -> Part:
     evidence = _evidence(data)
     named = history.picture.name or f"Picture {history.picture.sha256[:12]}"
     said = notes.finding_in_words(newest.finding).capitalize() if newest else "Never judged"
+    if recalled:
+        said += aside(recalled.verdict, evidence.says if evidence else "something")
     return Part(
         named,
         (

@@ -131,6 +131,13 @@ def test_a_stored_alarm_is_told_with_what_it_is_worth(case, tmp_path, capsys):
     assert one.alarm.in_words in unescape(report(tmp_path, number, capsys)) and "If one in 10" in one.alarm.in_words
 
 
+def test_the_heading_of_a_stored_verdict_says_what_keeps_it_from_being_the_answer(case, tmp_path, capsys):
+    store, number, ((picture, *_), _) = case
+    last = store.history(picture.sha256).judgements[-1]
+    store.remember(picture, replace(last, id=0, at="", finding="fake", decision="fake", ood=True, ignore_ood=True))
+    assert "<h3>Likely fake by the score alone</h3>" in report(tmp_path, number, capsys)
+
+
 def test_a_stored_score_that_is_not_used_is_nowhere_in_how_to_repeat_it():
     one = Judgement("0" * 64, "faces", "1" * 64, score=0.9876, logit=4.5678, finding="inconclusive", ood=True)
     unused, used = (
