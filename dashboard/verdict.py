@@ -10,6 +10,7 @@ from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.figures import FINDING_COLOURS
 from dfcore.inspection import ONE_IN, Alarm, alarm, answers, aside, looks_like
+from dfcore.inspection.alarm import COMMONEST, RAREST
 from dfcore.utils.texts import percent
 
 UNLISTED = (
@@ -114,7 +115,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
 
 def one_in() -> int:
     """How rare fakes are among the analyst's pictures: one in so many."""
-    return int(st.session_state.get("inspect_one_in") or ONE_IN)
+    chosen = st.session_state.get("inspect_one_in")
+    return ONE_IN if chosen is None else int(chosen)
 
 
 def worth(entry: detectors.Entry, verdict: Verdict) -> Alarm | None:
@@ -127,7 +129,7 @@ def _base_rate(entry: detectors.Entry, verdict: Verdict) -> None:
     """How often an alarm is right, by how rare fakes are among the analyst's pictures."""
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.number_input(
-        "One in … is fake", 2, 1_000_000, ONE_IN, key="inspect_one_in", persist_state="session",
+        "One in … is fake", COMMONEST, RAREST, ONE_IN, key="inspect_one_in", persist_state="session",
         help="At least 2. How rare fakes are among the pictures that you look at. Where they are rare, most alarms are "
         "false ones, however good the detector is.",
     )  # fmt: skip

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation.at_thresholds import MeasuredRates
 
-# One in so many pictures is fake, where nobody says how rare fakes are.
-ONE_IN = 10
+# One in so many pictures is fake: where nobody says how rare fakes are, and the least and most that may be said.
+ONE_IN, COMMONEST, RAREST = 10, 2, 1_000_000
 _NONE_FOUND = "How often such an alarm is right cannot be told: no fake was found at these thresholds."
 
 
@@ -33,12 +33,12 @@ def alarm(verdict: Verdict, rates: MeasuredRates | None, one_in: int = ONE_IN) -
     Args:
         verdict: The verdict.
         rates: What its detector was measured to do at the thresholds in use.
-        one_in: One in so many pictures is fake.
+        one_in: One in so many pictures is fake, from `COMMONEST` to `RAREST`.
 
     Returns:
-        None where it is no alarm, or nothing was measured on pictures like this one.
+        None where it is no alarm, nothing was measured on pictures like this one, or `one_in` is out of range.
     """
-    if rates is None or verdict.finding != "fake" or verdict.ood.is_ood:
+    if rates is None or verdict.finding != "fake" or verdict.ood.is_ood or not COMMONEST <= one_in <= RAREST:
         return None
     found = rates.alarm_is_right(one_in)
     if found is None:

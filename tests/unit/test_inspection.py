@@ -135,6 +135,8 @@ def test_what_is_no_alarm_or_was_not_measured_is_worth_nothing():
     assert alarm(verdict(0.9), None) is None
     for score in (0.1, 0.5):
         assert alarm(verdict(score), RATES) is None
+    for one_in in (-5, 0, 1, 1_000_001):
+        assert alarm(verdict(0.9), RATES, one_in) is None, "out of range"
     insisted = verdict(0.9, {"far": "unlike"}, ignore_ood=True)
     assert insisted.finding == "fake" and alarm(insisted, RATES) is None, "nothing was measured on such pictures"
 
