@@ -66,7 +66,7 @@ def show_refusals(entry: detectors.Entry) -> None:
 def show_gate(card: Card) -> None:
     """Shows what handling was measured to do to a detector's decisions, and the evidence for its words."""
     if rows := card.words.rows(card.thresholds):
-        st.markdown("**Fakes from sources that it was not trained on**")
+        st.markdown("**Fakes from sources that it was not trained on, by thresholds chosen without their source**")
         _table(rows, _WORDS, {"fakes", "refused", "below"}, "Fakes of each source below the lower threshold")
     gate = card.ood.gate if card.ood else None
     if gate is None or not gate.measured:

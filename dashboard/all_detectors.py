@@ -27,7 +27,8 @@ def show(entries: list[detectors.Entry], data: bytes, strictness: verdict.Strict
 def _show_one(entry: detectors.Entry, title: str, result: Verdict) -> None:
     st.markdown(f"**{widgets.plain(title)}**")
     unlike = result.score is not None and not result.is_used
-    st.markdown(":gray[:material/block: Does not apply]" if unlike else widgets.verdict_words(result.finding))
+    said = f":gray[:material/block: {result.says.capitalize()}]" if unlike else widgets.verdict_words(result.finding)
+    st.markdown(said)
     if result.score is None:
         st.caption(widgets.plain(result.error))
         return

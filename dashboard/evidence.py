@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import detectors, faithfulness_view, inference, widgets
+from dashboard import detectors, inference, widgets
 from dashboard.uploads import Picture
 from dfcore import figures
 from dfcore.confidence import FINDINGS, Finding, decide, find
 from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import METHODS, Heatmap
+from dfcore.inspection import maps
 
 _COMPUTED = "inspect_mapped"
 _TARGETS = {"verdict": "the verdict", "fake": "fake", "real": "real"}
@@ -71,7 +72,7 @@ def compute(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> None:
 def show_settings(entry: detectors.Entry, verdict: Verdict, heatmap: Heatmap | None) -> None:
     """Shows the settings of the heat-map, or why there is none."""
     if not verdict.is_used:
-        st.markdown("The score is not used on this picture, so there is no heat-map of what it hangs on.")
+        st.markdown(maps.NO_MAP)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(
@@ -93,7 +94,7 @@ def show_settings(entry: detectors.Entry, verdict: Verdict, heatmap: Heatmap | N
         _choose_view(entry)
         _choose_layer(entry)
     if wanted_method := st.session_state.get("inspect_method"):
-        st.caption(faithfulness_view.method_note(entry.card, wanted_method))
+        st.caption(widgets.plain(maps.method_note(entry.card, wanted_method)))
     if heatmap is not None and not heatmap.peak:
         st.info(
             f"At this layer the detector finds no evidence of {heatmap.target} at all: the map is empty. "
@@ -105,11 +106,11 @@ def show_settings(entry: detectors.Entry, verdict: Verdict, heatmap: Heatmap | N
 def _held(findings: list[Finding]) -> str:
     """Whether what is said of the picture, the first, is said after each change too."""
     first, *others = findings
-    changed = [finding for finding in others if finding != first]
+    changed = Counter(finding for finding in others if finding != first)
     if not changed:
         return "it stays undecided." if first == "inconclusive" else "the verdict holds."
-    turned = ", ".join(f"{count} to {FINDINGS[finding]}" for finding, count in Counter(changed).most_common())
-    return f"the verdict does not hold for all of them; of {len(others)}, {turned}."
+    turned = ", ".join(f"after {count} it is “{FINDINGS[finding]}”" for finding, count in changed.most_common())
+    return f"the verdict does not hold for all of them; {turned}."
 
 
 def _choose_layer(entry: detectors.Entry) -> None:

@@ -1,52 +1,16 @@
-"""Tests of heat-maps: whether one shows what the score hangs on, and how far a method is to be trusted."""
+"""The test of a heat-map: whether it shows what the score hangs on."""
 
 import streamlit as st
 
 from dashboard import detectors, inference, widgets
-from dashboard.markup import plain
 from dfcore import figures
-from dfcore.detectors.card import Card
 from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import METHODS, Faithfulness, Heatmap
+from dfcore.explanation import Faithfulness, Heatmap
 from dfcore.explanation.faithfulness import SHARES
+from dfcore.inspection.maps import meaning
 from dfcore.utils.files import sha256_bytes
 
-# From this correlation with maps of shuffled weights on, a method shows the picture more than the network; below this
-# share of comparisons won, its maps are no better than chance.
-_SAME_MAP, _NO_BETTER = 0.5, 0.6
 _ICONS = {"faithful": "check", "partly": "info", "random": "warning", "inert": "help"}
-
-
-def method_note(card: Card, method: str) -> str:
-    """How faithful a method's maps were on average for this detector: sentences, in Markdown, for beside its choice."""
-    title, rows = METHODS[method].title, [row for row in card.faithfulness if row.method == method]
-    if not rows:
-        return f"How faithful maps of {title} are has not been measured for this detector."
-    shares = [f"{row.beats_random:.0%}{f' ({plain(row.view)})' if row.view else ''}" for row in rows]
-    text = (
-        f"On {rows[0].images} pictures that the detector had not learned from, the parts that {title} shows brightest "
-        f"mattered more than parts chosen at random in {' and '.join(shares)} of comparisons; 50% is chance."
-    )
-    best = max(row.beats_random for row in rows)
-    if best < _NO_BETTER:
-        text += " On average its maps are hardly better than random: choose another method."
-    if max(row.sanity for row in rows) >= _SAME_MAP:
-        text += (
-            " Its maps stay much the same when the network's weights are shuffled, so they show the picture more than "
-            "what the network learned."
-        )
-    return text
-
-
-def meaning(verdict: Verdict, heatmap: Heatmap) -> str:
-    """What a map means where the verdict says neither real nor fake; "" where it does."""
-    if verdict.decision != "inconclusive":
-        return ""
-    said = "No sign of a fake was found" if verdict.finding == "no_sign" else "The verdict is undecided"
-    return (
-        f"{said}. The map shows what pulls the score towards {heatmap.target}; it is no evidence that the image is "
-        f"{heatmap.target}."
-    )
 
 
 def show(entry: detectors.Entry, data: bytes, heatmap: Heatmap, verdict: Verdict) -> Faithfulness | None:

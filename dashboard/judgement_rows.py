@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 VIAS = {"inspect": "Inspect", "batch": "Batch", "watch": "Watched folder", "again": "Judged again"}
 
 
-def is_used(judgement: "Judgement") -> bool:
-    """Whether the score decided: not that of a picture that could not be judged, or that was out of distribution."""
-    return judgement.score is not None and (judgement.ignore_ood or not judgement.ood)
-
-
 def thresholds(judgement: "Judgement") -> str:
     """The thresholds in use, in words; "" if they are not known."""
     whole = (judgement.record or {}).get("verdict") or {}
@@ -35,7 +30,7 @@ def table(judgements: "Sequence[Judgement]", key: str) -> "list[Judgement]":
     rows = [
         {
             "Judged": decided.short(one.at), "Verdict": widgets.VERDICTS[one.finding],
-            "Score": one.score if is_used(one) else None, "Detector": one.title or one.detector,
+            "Score": one.score if one.is_used else None, "Detector": one.title or one.detector,
             "Thresholds": thresholds(one) or None, "Remark": one.error or one.reason, "By": one.by,
             "From": VIAS.get(one.via, one.via), "Version": one.tool,
         }
@@ -65,7 +60,7 @@ def show_beside(first: "Judgement", second: "Judgement", titles: tuple[str, str]
 
 
 def _facts(one: "Judgement") -> dict[str, Any]:
-    score = "none" if one.score is None else f"{one.score:.4f}" + ("" if is_used(one) else " (not used)")
+    score = "none" if one.score is None else f"{one.score:.4f}" if one.is_used else "not used"
     return {
         "Verdict": widgets.VERDICTS[one.finding], "Score": score, "Thresholds": thresholds(one) or widgets.MISSING,
         "Remark": one.error or one.reason or widgets.MISSING, "Detector": one.title or one.detector,

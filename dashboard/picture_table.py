@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import cases_address, decided, judgement_rows, kept_pictures, pictures, widgets
+from dashboard import cases_address, decided, kept_pictures, pictures, widgets
 
 if TYPE_CHECKING:
     from dfcore.cases import Row, Store
@@ -50,7 +50,7 @@ def _cells(store: "Store", row: "Row", *, with_cases: bool) -> dict[str, Any]:
         "Picture": kept_pictures.thumbnail(store, row.picture.sha256, kept=row.image),
         "File": row.picture.name or row.picture.sha256[:16],
         "Verdict": widgets.VERDICTS[judged.finding] if judged else None,
-        "Score": judged.score if judged and judgement_rows.is_used(judged) else None,
+        "Score": judged.score if judged and judged.is_used else None,
         "Detector": judged.detector if judged else None,
         "Judged": decided.short(judged.at) if judged else None,
         "Decision": decided.WORDS[row.decision.decided] if row.decision else None,

@@ -80,7 +80,7 @@ def show_newest(history: "History") -> None:
     if history.judgements:
         last = history.judgements[-1]
         st.markdown(f"**Detector** {widgets.verdict_words(last.finding)}")
-        score = f"score {last.score:.3f}, " if last.score is not None and judgement_rows.is_used(last) else ""
+        score = f"score {last.score:.3f}, " if last.score is not None and last.is_used else ""
         st.caption(f"{score}{plain(last.title or last.detector)}, {decided.when(last.at)}")
     newest = history.decisions[-1] if history.decisions else None
     by = f" by {plain(newest.by)}, {decided.when(newest.at)}" if newest else ""

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import actions, detectors, inference, inference_queue, roles, verdict
+from dashboard import actions, detectors, evidence, inference, inference_queue, roles, verdict
 from dashboard.uploads import Picture
 from dfcore import workspace
 from dfcore.confidence import Policy
@@ -28,23 +28,27 @@ class _Wanted:
     picture: Picture
     policies: dict[str, Policy]
     options: tuple[str, ...]
-    method: str
+    heatmap: evidence.Wanted | None
+    one_in: int
     by: str
 
 
-def show(entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness) -> None:
+def show(
+    entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness, heatmap: evidence.Wanted | None
+) -> None:
     """Shows a button for each format.
 
     Args:
         entries: The detectors that were asked for the verdict.
         picture: The picture.
         strictness: The analyst's settings.
+        heatmap: The heat-map that is shown; None if none is.
     """
     if not roles.may(roles.Role.ANALYST):
         return
     wanted = _Wanted(
         entries, picture, {entry.key: _policy(entry, strictness) for entry in entries}, _options(strictness),
-        st.session_state.get("inspect_method") or "gradcam", roles.who(),
+        heatmap, verdict.one_in(), roles.who(),
     )  # fmt: skip
     with st.container(horizontal=True):
         for title, (suffix, mime) in FORMATS.items():
@@ -80,7 +84,10 @@ def _made(wanted: _Wanted, suffix: str) -> bytes:
 
     loaded = {entry.key: detectors.detector(entry) for entry in wanted.entries}
     with inference_queue.inference.take():
-        one = inspect(wanted.picture.data, wanted.picture.name, loaded, wanted.policies, method=wanted.method)
+        one = inspect(
+            wanted.picture.data, wanted.picture.name, loaded, wanted.policies,
+            explain=vars(wanted.heatmap) if wanted.heatmap else False, one_in=wanted.one_in,
+        )  # fmt: skip
     asked = Asked(wanted.entries[0].key if len(loaded) == 1 else "auto", wanted.options)
     part = of_inspection(one, asked, _known(wanted.picture.id))
     return rendered(report_of(f"Inspection of {wanted.picture.name}", [part], now(), wanted.by), suffix)

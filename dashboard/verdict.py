@@ -8,9 +8,9 @@ from dashboard import detectors, file_evidence, inference, widgets
 from dfcore.confidence import FINDINGS, DecisionThresholds, ErrorBudget, Finding, Policy, sides_in_words
 from dfcore.detectors.trained_on import Seen, in_words
 from dfcore.detectors.verdict import Verdict
-from dfcore.evaluation.at_thresholds import MeasuredRates
 from dfcore.figures import FINDING_COLOURS
-from dfcore.inspection import answers, aside, looks_like
+from dfcore.inspection import ONE_IN, Alarm, alarm, answers, aside, looks_like
+from dfcore.inspection.alarm import COMMONEST, RAREST
 from dfcore.utils.texts import percent
 
 UNLISTED = (
@@ -104,8 +104,8 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
         result = answers(entry.card, verdict, rates, chosen=why, kind=kind, file_says=says)
         for title, text in (("Conclusion", result.conclusion), ("How sure", result.sure), ("Why", result.why)):
             st.markdown(f"**{title}.** {widgets.plain(text)}")
-        if verdict.finding == "fake" and rates is not None:
-            _base_rate(rates)
+        if alarm(verdict, rates) is not None:
+            _base_rate(entry, verdict)
         st.markdown(f"**Next.** {widgets.plain(result.next)}")
         if verdict.score is not None and verdict.seen is Seen.UNKNOWN:
             st.caption(UNLISTED)
@@ -113,27 +113,28 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
             st.caption(f":material/report: {widgets.plain(entry.card.limits[0])}")
 
 
-def _base_rate(rates: MeasuredRates) -> None:
+def one_in() -> int:
+    """How rare fakes are among the analyst's pictures: one in so many."""
+    chosen = st.session_state.get("inspect_one_in")
+    return ONE_IN if chosen is None else int(chosen)
+
+
+def worth(entry: detectors.Entry, verdict: Verdict) -> Alarm | None:
+    """What a verdict is worth as an alarm among the analyst's pictures; None if it is none."""
+    thresholds = verdict.thresholds or DecisionThresholds.single(verdict.threshold)
+    return alarm(verdict, inference.rates(entry, thresholds), one_in())
+
+
+def _base_rate(entry: detectors.Entry, verdict: Verdict) -> None:
     """How often an alarm is right, by how rare fakes are among the analyst's pictures."""
     left, right = st.columns([1, 2], vertical_alignment="center")
-    one_in = left.number_input(
-        "One in … is fake", 2, 1_000_000, 10, key="inspect_one_in", persist_state="session",
+    left.number_input(
+        "One in … is fake", COMMONEST, RAREST, ONE_IN, key="inspect_one_in", persist_state="session",
         help="At least 2. How rare fakes are among the pictures that you look at. Where they are rare, most alarms are "
         "false ones, however good the detector is.",
     )  # fmt: skip
-    result = rates.alarm_is_right(one_in)
-    if result is None:
-        right.markdown("How often such an alarm is right cannot be told: no fake was found at these thresholds.")
-        return
-    likely, least = result
-    start = f"If one in {one_in:,} such pictures is fake, an alarm like this is right"
-    bound = f"with 90% confidence, in at least {least:.0%}" if least >= 0.01 else "perhaps in hardly any"
-    about = f" in about **{_rounded(likely)}** of cases; {bound}." if rates.alarms else f", {bound} of cases."
-    right.markdown(f"{start}{about}")
-
-
-def _rounded(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
+    if result := worth(entry, verdict):
+        right.markdown(widgets.plain(result.in_words))
 
 
 def show_details(entry: detectors.Entry, verdict: Verdict) -> None:

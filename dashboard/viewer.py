@@ -83,7 +83,7 @@ def show(
 
 def _notes(titles: tuple[str, ...], whole: list[bool], animated: bool, judged: bool) -> str:
     """What was judged, and what was not."""
-    did = "judged" if judged else "looked at, but its score was not used"
+    did = "judged" if judged else "looked at, but the score was not used"
     if len(titles) > 1:
         text = f"{len(titles)} parts were {did}: {'; '.join(titles)}."
     elif any(whole):

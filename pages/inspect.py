@@ -85,13 +85,13 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             verdict.show_details(entry, result)
             facts = details.show_facts(picture.data)
             stability = evidence.stability(entry, picture.data, result)
-            whole = record(entry.card, picture.name, result, facts, heatmap, stability)
+            whole = record(entry.card, picture.name, result, facts, heatmap, stability, verdict.worth(entry, result))
             st.download_button(
                 "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",
                 "application/json", on_click="ignore", icon=":material/download:",
                 help="Verdict, detector, file facts and heat-map.",
             )  # fmt: skip
-            report_buttons.show(chosen, picture, accepted)
+            report_buttons.show(chosen, picture, accepted, evidence.wanted(entry, result))
 
 
 def compute_map(picture: Picture, judged: Judged) -> None:

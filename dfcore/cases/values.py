@@ -97,6 +97,11 @@ class Judgement:
     ood: bool | None = None
     gate_sha256: str = ""
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the score decided: not where it could not be judged, or was out of distribution."""
+        return self.score is not None and (self.ignore_ood or not self.ood)
+
 
 @dataclass(frozen=True)
 class Case:

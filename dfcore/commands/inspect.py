@@ -144,6 +144,7 @@ def printable_lines(one: "Inspection") -> str:
 
     said = FINDINGS[one.verdict.finding] if one.verdict.finding else "no verdict"
     rows = {"verdict": said, "file": one.evidence.summary, "conclusion": one.answers.conclusion,
-            "how sure": one.answers.sure, "why": one.answers.why, "next": one.answers.next,
-            "detectors": one.agreement}  # fmt: skip
+            "how sure": one.answers.sure, "why": one.answers.why,
+            **({"how often an alarm is right": one.alarm.in_words} if one.alarm else {}),
+            "next": one.answers.next, "detectors": one.agreement}  # fmt: skip
     return "\n".join([printable(one.name), *(f"  {name}: {printable(text)}" for name, text in rows.items())])

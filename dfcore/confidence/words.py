@@ -166,8 +166,8 @@ class Words(BaseModel):
         names = _listed([each.name for each in self.sources])
         text = (
             f"On sources that it had not learned from ({names}), {below} of {fakes:,} fakes lay below the lower "
-            f"threshold ({below / fakes:.1%}, at most {upper:.1%} with {CONFIDENCE:.0%} confidence; budget "
-            f"{thresholds.budget.max_fnr:.1%})"
+            f"threshold that was chosen without their source ({below / fakes:.1%}, at most {upper:.1%} with "
+            f"{CONFIDENCE:.0%} confidence; budget {thresholds.budget.max_fnr:.1%})"
             if fakes
             else f"On sources that it had not learned from ({names}) it judged no fake"
         )

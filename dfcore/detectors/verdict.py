@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dfcore.confidence import (
+    FINDINGS,
     NOT_CHECKED,
     Decision,
     DecisionThresholds,
@@ -79,6 +80,13 @@ class Verdict:
     def is_used(self) -> bool:
         """Whether the score decides: not that of an image that cannot be judged, or that is out of distribution."""
         return self.score is not None and (self.ignore_ood or not self.ood.is_ood)
+
+    @property
+    def says(self) -> str:
+        """What the detector says of the image beside others, in words: "does not apply" where its score is not used."""
+        if self.finding is None:
+            return "no verdict"
+        return FINDINGS[self.finding] if self.is_used else "does not apply"
 
     @property
     def _thresholds(self) -> DecisionThresholds:

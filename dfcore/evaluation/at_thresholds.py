@@ -1,6 +1,6 @@
 """What a detector was measured to do at the thresholds in use: the figures that a verdict is quoted with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class MeasuredRates:
         between: Images between the two thresholds.
         worst: Of sources held out in turn, that with the most false alarms, by its name and that share, at thresholds
             that the other sources alone would give; None where no source was held out.
+        chosen_here: Whether the thresholds were chosen on these very images.
     """
 
     where: str
@@ -40,6 +41,7 @@ class MeasuredRates:
     passed: int
     between: int
     worst: tuple[str, float] | None = None
+    chosen_here: bool = False
 
     def alarm_is_right(self, one_in: float) -> tuple[float, float] | None:
         """Share of alarms that are right where one in so many images is fake.
@@ -83,7 +85,9 @@ def measured_rates(folder: Path | None, card: Card, thresholds: DecisionThreshol
         table = read_predictions(predictions_path(folder, split))
         judged = table[~table.is_ood.to_numpy(bool)] if "is_ood" in table else table
         if judged.label.nunique() == 2:
-            return _counts(judged, thresholds, _where(split, card), by_source=card.by_source)
+            result = _counts(judged, thresholds, _where(split, card), by_source=card.by_source)
+            # Those of an error budget are chosen on what is not the test split, see `thresholds_for`.
+            return replace(result, chosen_here=bool(thresholds.images) and split != TEST)
     return None
 
 

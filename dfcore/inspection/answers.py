@@ -216,6 +216,6 @@ def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     if not fakes:
         return ""
     return (
-        f"{_at(card, verdict)} {below:,} of {fakes:,} fakes of sources that it had not learned from had such a low "
-        f"score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+        f"{_at(card, verdict)}, but chosen without their source, {below:,} of {fakes:,} fakes of sources that it had "
+        f"not learned from had such a low score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
     )

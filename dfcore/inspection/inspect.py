@@ -17,6 +17,7 @@ from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.explanation import Heatmap
 from dfcore.imaging import ImageFacts, sandbox
 from dfcore.inspection.agreement import agreement, titles
+from dfcore.inspection.alarm import ONE_IN, Alarm, alarm
 from dfcore.inspection.answers import Answers, answers
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
@@ -61,10 +62,11 @@ class Inspection:
         agreement: Whether they agree, in words.
         evidence: What the file says of itself; its summary tells if it cannot be read.
         rates: What the detector was measured to do at the thresholds in use; None if nothing is stored.
+        alarm: What the verdict is worth as an alarm; None if it is none.
         used: All detectors that were asked, by their titles; empty if the file could not be had.
         facts: Properties of the file; None if it cannot be read as an image.
         figures: Forensic figures; None if they were not asked for.
-        heatmap: Evidence for the verdict; None if it was not asked for.
+        heatmap: Evidence for the verdict; None if it was not asked for, or the score is not used.
         preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
     """
 
@@ -77,6 +79,7 @@ class Inspection:
     agreement: str
     evidence: Evidence
     rates: MeasuredRates | None = None
+    alarm: Alarm | None = None
     used: dict[str, Used] = field(default_factory=dict)
     facts: ImageFacts | None = None
     figures: dict[str, Any] | None = None
@@ -88,14 +91,12 @@ class Inspection:
         if self.facts is None:
             result: dict[str, Any] = {"file": {"name": self.name}, "verdict": None, "error": self.verdict.error}
         else:
-            result = record(self.card, self.name, self.verdict, self.facts, self.heatmap) | {"error": None}
+            whole = record(self.card, self.name, self.verdict, self.facts, self.heatmap, alarm=self.alarm)
+            result = whole | {"error": None}
         return result | {
             "chosen": self.detector,
             "answers": asdict(self.answers),
-            "all_detectors": {
-                title: {"finding": one.finding, "score": one.score, "logit": one.logit, "reason": one.reason}
-                for title, one in self.others.items()
-            },
+            "all_detectors": {title: _told(one) for title, one in self.others.items()},
             "agreement": self.agreement,
             "provenance": self.evidence.to_dict(),
             "forensics": self.figures,
@@ -108,9 +109,9 @@ def inspect(
     detectors: Mapping[str, Detector],
     policies: Mapping[str, Policy] | None = None,
     *,
-    explain: bool = True,
+    explain: bool | Mapping[str, Any] = True,
     forensic: bool = True,
-    method: str = "gradcam",
+    one_in: int = ONE_IN,
 ) -> Inspection:
     """Inspects an image; a file that cannot be read gets a result with the reason.
 
@@ -119,12 +120,12 @@ def inspect(
         name: Its name, for the result.
         detectors: Detectors by name, at least one; with several the one that fits judges, see `select_detector`.
         policies: For each, how scores become decisions; by default as on the card.
-        explain: Whether to compute the heat-map of the verdict.
+        explain: Whether to compute the heat-map of the verdict; or which one, as options of `Detector.explain`.
         forensic: Whether to compute forensic figures.
-        method: Method of the heat-map, one of `dfcore.explanation.METHODS`.
+        one_in: One in so many pictures is taken to be fake, to say what an alarm is worth.
 
     Raises:
-        InputError: If there is no detector or no such method, or the trust list cannot be read.
+        InputError: If there is no detector or no such heat-map, or the trust list cannot be read.
     """
     if not detectors:
         raise InputError("Expected at least one detector. Received: none.")
@@ -152,10 +153,11 @@ def inspect(
         agreement=agreement(others),
         evidence=evidence,
         rates=rates,
+        alarm=alarm(verdict, rates, one_in),
         used={named[key]: Used(key, one.card, one.engine.name) for key, one in detectors.items()},
         facts=facts,
         figures=forensics.figures(data) if facts and forensic else None,
-        heatmap=_explained(detector, image, verdict, method) if facts and explain else None,
+        heatmap=_explained(detector, image, verdict, explain) if verdict.is_used and explain else None,
         preview=image.preview if facts else None,
     )
 
@@ -177,6 +179,11 @@ def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspect
     )
 
 
+def _told(one: Verdict) -> dict[str, Any]:
+    told = ("finding", "says", "is_used", "score", "logit", "reason")
+    return {name: getattr(one, name) for name in told}
+
+
 def _evidence(data: bytes) -> Evidence:
     try:
         return read_evidence(data)
@@ -192,5 +199,6 @@ def _choose(detectors: Mapping[str, Detector], verdicts: Mapping[str, Verdict]) 
     return selection.name, selection.why
 
 
-def _explained(detector: Detector, image: Any, verdict: Verdict, method: str) -> Heatmap:
-    return detector.explain(image, max_side=PREVIEW, method=method, target=verdict.label or "fake")
+def _explained(detector: Detector, image: Any, verdict: Verdict, wanted: bool | Mapping[str, Any]) -> Heatmap:
+    options = wanted if isinstance(wanted, Mapping) else {"target": verdict.label}
+    return detector.explain(image, max_side=PREVIEW, **options)

@@ -34,8 +34,7 @@ def of_judgements(judgements: Sequence[Judgement]) -> tuple[Block, ...]:
         return ()
 
     def row(one: Judgement) -> tuple[str, ...]:
-        used = one.score is not None and (one.ignore_ood or not one.ood)
-        score = repr(one.score) if used else "not used" if one.score is not None else ""
+        score = repr(one.score) if one.is_used else "not used" if one.score is not None else ""
         said = finding_in_words(one.finding)
         how = f"{_VIA.get(one.via, one.via)}, dfcore {one.tool}" if one.tool else _VIA.get(one.via, one.via)
         return one.at, one.by, one.title or one.detector, said, score, one.error or one.reason or "", how

@@ -1,7 +1,6 @@
 """The report of a picture from what is stored of it: nothing is judged again."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import numpy as np
 from PIL import Image
@@ -11,7 +10,7 @@ from dfcore.cases import History, Judgement, Picture
 from dfcore.errors import DfcoreError
 from dfcore.explanation import Heatmap
 from dfcore.imaging import sandbox
-from dfcore.inspection.answers import answers
+from dfcore.inspection import alarm, answers, aside, maps
 from dfcore.inspection.inspect import PREVIEW
 from dfcore.provenance import Evidence, read_evidence
 from dfcore.reports import evidence as told
@@ -40,6 +39,8 @@ def of_history(history: History, data: bytes | None) -> Part:
     evidence = _evidence(data)
     named = history.picture.name or f"Picture {history.picture.sha256[:12]}"
     said = notes.finding_in_words(newest.finding).capitalize() if newest else "Never judged"
+    if recalled:
+        said += aside(recalled.verdict, evidence.says if evidence else "something")
     return Part(
         named,
         (
@@ -84,18 +85,17 @@ def _shown(history: History, recalled: Recalled | None, data: bytes | None) -> I
         return
     caption = f"The picture as it was kept, at most {PREVIEW} pixels a side here."
     shown = [pictures.of_pixels(rgb, history.picture.name, caption)]
-    stored = recalled.heatmap if recalled else None
-    if stored is not None:
-        shown.append(_map(rgb, *stored))
+    if recalled and recalled.verdict.is_used and (stored := recalled.heatmap):
+        shown.append(_map(rgb, recalled, *stored))
     yield Pictures(tuple(shown))
 
 
-def _map(rgb: np.ndarray, heatmap: Heatmap, view: str) -> Shown:
+def _map(rgb: np.ndarray, recalled: Recalled, heatmap: Heatmap, view: str) -> Shown:
     size = (rgb.shape[1], rgb.shape[0])
     values = np.asarray(Image.fromarray(heatmap.values).resize(size, Image.Resampling.NEAREST))
     large = Heatmap(values, heatmap.peak, heatmap.method, heatmap.target, heatmap.layer)
-    one = pictures.of_heatmap(rgb, large, view)
-    return Shown(one.data, one.kind, one.alt, f"{one.caption} {_STORED_MAP}", one.scale)
+    told = maps.in_words(heatmap, view, recalled.verdict, recalled.card)
+    return pictures.of_heatmap(rgb, large, f"{told} {_STORED_MAP}")
 
 
 def _verdict(one: Judgement | None, recalled: Recalled | None, evidence: Evidence | None) -> Iterator[Block]:
@@ -109,7 +109,7 @@ def _verdict(one: Judgement | None, recalled: Recalled | None, evidence: Evidenc
     says = evidence.says if evidence else "something"
     said = answers(recalled.card, recalled.verdict, recalled.rates, chosen="it was in use then", kind=recalled.kind,
                    file_says=says)  # fmt: skip
-    yield from answered(asdict(said))
+    yield from answered(said, alarm(recalled.verdict, recalled.rates))
 
 
 def _measured(recalled: Recalled | None) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from dfcore.detectors.trained_on import in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation import MeasuredRates
 from dfcore.imaging import ImageFacts
-from dfcore.inspection.answers import aside
+from dfcore.inspection import Alarm, Answers, aside, maps
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports import evidence, pictures, repeat
 from dfcore.reports.blocks import Block, Grid, Items, Part, Pictures, Section, Text, facts
@@ -64,14 +64,10 @@ def of_inspection(one: Inspection, asked: Asked, more: Sequence[Section] = ()) -
     )
 
 
-def answered(answers: dict[str, str]) -> tuple[Block, ...]:
-    """The four answers, word for word.
-
-    Args:
-        answers: `dataclasses.asdict` of `dfcore.inspection.Answers`.
-    """
-    titles = {"conclusion": "Conclusion", "sure": "How sure", "why": "Why", "next": "Next"}
-    return facts([(title, answers.get(key, "")) for key, title in titles.items()])
+def answered(said: Answers, worth: Alarm | None) -> tuple[Block, ...]:
+    """The four answers, and what an alarm is worth, word for word and in the order of the page."""
+    return facts([("Conclusion", said.conclusion), ("How sure", said.sure), ("Why", said.why),
+                  ("How often an alarm is right", worth.in_words if worth else ""), ("Next", said.next)])  # fmt: skip
 
 
 def of_limits(limits: Sequence[str]) -> tuple[Block, ...]:
@@ -108,14 +104,18 @@ def _verdict(one: Inspection) -> Iterator[Block]:
     yield Text(one.evidence.summary, "small")
     if one.verdict.seen.found:
         yield Text(in_words(one.verdict.seen), "warning")
-    yield from answered(vars(one.answers))
+    yield from answered(one.answers, one.alarm)
     if one.preview is None or one.facts is None:
         return
     caption = _LARGEST.format(side=max(one.preview.shape), width=one.facts.width, height=one.facts.height)
     shown = [pictures.of_pixels(one.preview, one.name, caption)]
     if one.heatmap is not None:
-        shown.append(pictures.of_heatmap(one.preview, one.heatmap, one.card.spec.view_titles[one.heatmap.view]))
+        view = one.card.spec.view_titles[one.heatmap.view]
+        told = maps.in_words(one.heatmap, view, one.verdict, one.card)
+        shown.append(pictures.of_heatmap(one.preview, one.heatmap, told))
     yield Pictures(tuple(shown))
+    if not one.verdict.is_used:
+        yield Text(maps.NO_MAP, "small")
 
 
 def of_rates(rates: MeasuredRates | None) -> tuple[Block, ...]:
@@ -136,10 +136,10 @@ def of_rates(rates: MeasuredRates | None) -> tuple[Block, ...]:
         worst = (
             f"Thresholds chosen without the worst source, {name}, call {share:.0%} of its real pictures likely fake."
         )
-    said = (
-        f"On {rates.where}, without the pictures that the detector refuses. Other kinds of pictures can be far worse."
-    )
-    return (Grid(head, cells), Text(f"{said} {worst}".strip(), "small"))
+    said = f"On {rates.where}, without the pictures that the detector refuses."
+    if rates.chosen_here:
+        said += " The thresholds were chosen on these very pictures, which makes the figures look better than they are."
+    return (Grid(head, cells), Text(f"{said} Other kinds of pictures can be far worse. {worst}".strip(), "small"))
 
 
 def _measured(one: Inspection) -> Iterator[Block]:
@@ -157,12 +157,10 @@ def _detectors(one: Inspection) -> Iterator[Block]:
     yield Text(one.agreement)
 
     def row(title: str, verdict: Verdict) -> tuple[str, ...]:
-        unlike = verdict.score is not None and not verdict.is_used
-        said = "does not apply" if unlike else FINDINGS[verdict.finding] if verdict.finding else "no verdict"
         score = f"{verdict.score:.3f}" if verdict.is_used else ""
         demonstration = not one.used[title].card.answers_unasked
         simulation = "Trained on the demonstration set: it recognises a simulation." if demonstration else ""
-        return title, said, score, " ".join(filter(None, (verdict.error or verdict.reason or "", simulation)))
+        return title, verdict.says, score, " ".join(filter(None, (verdict.error or verdict.reason or "", simulation)))
 
     head = ("Detector", "Verdict", "Score, on its own scale", "Remark")
     yield Grid(head, tuple(row(title, verdict) for title, verdict in one.others.items()))

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dfcore.explanation import METHODS, Heatmap, colours, overlay
+from dfcore.explanation import Heatmap, colours, overlay
 from dfcore.reports.blocks import Shown
 
 _QUALITY = 88
@@ -27,21 +27,16 @@ def of_pixels(rgb: np.ndarray, name: str, caption: str) -> Shown:
     return Shown(jpeg(rgb), "jpeg", f"The picture {name}", caption)
 
 
-def of_heatmap(rgb: np.ndarray, heatmap: Heatmap, view: str) -> Shown:
+def of_heatmap(rgb: np.ndarray, heatmap: Heatmap, told: str) -> Shown:
     """The picture under its heat-map.
 
     Args:
         rgb: The picture, uint8 (H, W, 3), of the map's size.
         heatmap: The map.
-        view: The explained view, in words.
+        told: What is to be said of it, see `dfcore.inspection.maps.in_words`.
     """
-    at = f", layer {heatmap.layer}" if heatmap.layer else ""
-    method = METHODS[heatmap.method].title if heatmap.method in METHODS else heatmap.method
-    what = f"Evidence of {heatmap.target} by {method}{at}, in {view}; what is darkened was not seen there."
-    if not heatmap.peak:
-        what = f"No evidence of {heatmap.target} by {method}{at}, in {view}: the map is empty."
     alt = f"The picture under its heat-map: evidence of {heatmap.target}"
-    return Shown(jpeg(overlay(rgb, heatmap)), "jpeg", alt, f"{what} {_NO_PROOF}", ("weakest", "strongest"))
+    return Shown(jpeg(overlay(rgb, heatmap)), "jpeg", alt, f"{told} {_NO_PROOF}", ("weakest", "strongest"))
 
 
 def scale_bar() -> bytes:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
-from dfcore.confidence import FINDINGS
 from dfcore.engines import EngineName
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports.blocks import Block, Command, Grid, Text, facts
@@ -12,6 +11,7 @@ from dfcore.reports.notes import finding_in_words
 
 if TYPE_CHECKING:
     from dfcore.cases import Judgement
+    from dfcore.detectors.verdict import Verdict
     from dfcore.reports.of_inspection import Asked
 
 _AUTO = "auto"
@@ -36,10 +36,9 @@ def of_inspection(one: Inspection, asked: "Asked") -> Iterator[Block]:
                      exact=True)  # fmt: skip
     head = ("Detector", "SHA-256 of its network", "Engine", "Score", "Logit", "Says")
     rows = tuple(
-        (title, used.card.model_sha256, used.engine, repr(verdict.score), repr(verdict.logit),
-         FINDINGS[verdict.finding] if verdict.finding else "no verdict")
+        (title, used.card.model_sha256, used.engine, *_figures(verdict), verdict.says)
         for (title, verdict), used in zip(one.others.items(), one.used.values(), strict=True)
-    )  # fmt: skip
+    )
     yield Grid(head, rows, exact=True)
 
 
@@ -59,10 +58,17 @@ def of_judgement(one: "Judgement", sha256: str) -> Iterator[Block]:
     yield Text(_PLACE)
     yield again(one.name, one.detector, tuple(options))
     yield Text(_MUST)
+    score, logit = _figures(one)
     rows = [("SHA-256 of the file", sha256), ("SHA-256 of the network", one.model_sha256), ("Engine", one.engine),
-            ("Score", repr(one.score)), ("Logit", "" if one.logit is None else repr(one.logit)),
-            ("Says", finding_in_words(one.finding))]  # fmt: skip
+            ("Score", score), ("Logit", logit), ("Says", finding_in_words(one.finding))]  # fmt: skip
     yield from facts(rows, exact=True)
+
+
+def _figures(one: "Verdict | Judgement") -> tuple[str, str]:
+    """Score and logit to the last digit; of a score that is not used neither."""
+    if not one.is_used:
+        return "not used", ""
+    return repr(one.score), "" if one.logit is None else repr(one.logit)
 
 
 def again(path: str, detector: str, options: tuple[str, ...]) -> Command:

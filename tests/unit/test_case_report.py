@@ -3,20 +3,24 @@
 import io
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import unescape
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore.cases import open_store
+from dfcore.cases import Judgement, open_store
 from dfcore.cli import main
+from dfcore.confidence import DecisionThresholds
 from dfcore.detectors import remembered
+from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import measured_rates
 from dfcore.inspection import answers, record
 from dfcore.inspection.inspect import inspect
+from dfcore.reports import repeat
+from dfcore.reports.blocks import Facts
 
 NOTE = 'Ask the <b>agency</b>\n#read("/etc/passwd") \u202eevil'
 
@@ -114,6 +118,36 @@ def test_a_kept_picture_is_shown_with_its_stored_map_and_what_its_file_says(case
         line for line in again.split("<dt>") if not line.startswith("Made<")
     ], "the same apart from the date"
     assert report(tmp_path, number, capsys, ".pdf").startswith("%PDF-")
+
+
+def test_a_stored_alarm_is_told_with_what_it_is_worth(case, tmp_path, capsys):
+    store, number, ((picture, _, data), _) = case
+    folder = tmp_path / "models" / "thumbnails"
+    at = DecisionThresholds(real_below=-1, fake_from=0, images=24)
+    write_card(folder, read_card(folder).model_copy(update={"decision_thresholds": at}))
+    one = inspect(data, "first.png", {"thumbnails": Detector.load("thumbnails")}, forensic=False)
+    judged = remembered.judgement(one.card, one.verdict, key="thumbnails", title="T", by="b", via="inspect")
+    store.remember(picture, judged)
+    assert one.alarm.in_words in unescape(report(tmp_path, number, capsys)) and "If one in 10" in one.alarm.in_words
+
+
+def test_the_heading_of_a_stored_verdict_says_what_keeps_it_from_being_the_answer(case, tmp_path, capsys):
+    store, number, ((picture, *_), _) = case
+    last = store.history(picture.sha256).judgements[-1]
+    store.remember(picture, replace(last, id=0, at="", finding="fake", decision="fake", ood=True, ignore_ood=True))
+    assert "<h3>Likely fake by the score alone</h3>" in report(tmp_path, number, capsys)
+
+
+def test_a_stored_score_that_is_not_used_is_nowhere_in_how_to_repeat_it():
+    one = Judgement("0" * 64, "faces", "1" * 64, score=0.9876, logit=4.5678, finding="inconclusive", ood=True)
+    unused, used = (
+        dict(block.rows)
+        for each in (one, replace(one, ignore_ood=True))
+        for block in repeat.of_judgement(each, one.picture)
+        if isinstance(block, Facts)
+    )
+    assert unused["Score"] == "not used" and "Logit" not in unused
+    assert (used["Score"], used["Logit"]) == ("0.9876", "4.5678")
 
 
 def test_an_unknown_case_and_a_store_that_is_off_are_told(case, tmp_path, capsys, monkeypatch):

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import faithfulness_view
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.card import Card, MapFigures
 from dfcore.detectors.detector import Detector
@@ -18,7 +17,8 @@ from dfcore.evaluation.maps import average_faithfulness, faithfulness_of
 from dfcore.explanation import Faithfulness, Heatmap, faithfulness, random_orders, strengths
 from dfcore.explanation.faithfulness import ORDERS, SHARES
 from dfcore.explanation.sanity import rank_correlation, shuffle_weights
-from dfcore.imaging import PreparedImage
+from dfcore.imaging import ImageFacts, PreparedImage
+from dfcore.inspection import maps, record
 from tests.conftest import make_card, untrained
 
 SIDE = 112
@@ -221,7 +221,7 @@ def test_cards_without_the_figures_still_load():
     assert Card.model_validate(plain).faithfulness == ()
 
 
-# === The page's part ===
+# === What is said of a map ===
 
 
 def figures_of(**changes) -> MapFigures:
@@ -230,7 +230,7 @@ def figures_of(**changes) -> MapFigures:
 
 
 def note(*rows: MapFigures, method: str = "gradcam") -> str:
-    return faithfulness_view.method_note(make_card(faithfulness=rows), method)
+    return maps.method_note(make_card(faithfulness=rows), method)
 
 
 def test_the_note_says_what_was_measured_and_no_more():
@@ -244,6 +244,27 @@ def test_the_note_says_what_was_measured_and_no_more():
     both = note(figures_of(view="whole image"), figures_of(view="centre", beats_random=0.7))
     assert "84% (whole image) and 70% (centre)" in both
     assert "[" not in note(figures_of(split="[a](http://b)")).replace(r"\[", "")
+    assert "maps of older are has not been measured" in note(figures_of(), method="older"), "of a map that was stored"
+
+
+def test_a_map_is_told_with_all_its_settings_and_how_far_its_method_is_to_be_trusted():
+    card = make_card(faithfulness=[figures_of(method="gradcam++", beats_random=0.55)])
+    shown = dataclasses.replace(heatmap(on_the_patch()), method="gradcam++", target="real", layer="block_2")
+    said = maps.in_words(shown, "centre square", Verdict(0.9, 0.5), card)
+    assert said.startswith("Evidence of real by Grad-CAM++, layer block_2, in centre square; what is darkened")
+    assert said.endswith(maps.method_note(card, "gradcam++")) and "hardly better than random" in said
+    empty = dataclasses.replace(shown, peak=0.0)
+    assert maps.in_words(empty, "centre", Verdict(0.9, 0.5), card).startswith("No evidence of real by Grad-CAM++")
+    assert "random" not in maps.in_words(shown, "centre square", Verdict(0.9, 0.5), None), "its card is gone"
+
+
+def test_the_record_says_of_a_map_what_the_report_says():
+    card, shown, one = make_card(), heatmap(on_the_patch()), Verdict(0.9, 0.5)
+    told = record(card, "a.png", one, ImageFacts("PNG", SIDE, SIDE, "RGB", 1, "0" * 64), shown)["heatmap"]
+    assert told["in_words"] == maps.in_words(shown, told["view"], one, card)
+
+
+# === The page's part ===
 
 
 def page() -> None:
@@ -286,7 +307,7 @@ def test_a_map_is_tested_when_asked_and_the_answer_is_that_maps_alone(monkeypatc
 def test_an_undecided_verdict_says_what_the_map_then_means():
     thresholds = make_card().thresholds.model_copy(update={"real_below": 0.2, "fake_from": 0.8})
     shown = heatmap(on_the_patch())
-    assert "undecided" in faithfulness_view.meaning(Verdict(0.5, 0.5, thresholds=thresholds), shown)
-    assert not faithfulness_view.meaning(Verdict(0.95, 0.5, thresholds=thresholds), shown)
+    assert "undecided" in maps.meaning(Verdict(0.5, 0.5, thresholds=thresholds), shown)
+    assert not maps.meaning(Verdict(0.95, 0.5, thresholds=thresholds), shown)
     real = dataclasses.replace(shown, target="real")
-    assert "towards real" in faithfulness_view.meaning(Verdict(0.5, 0.5, thresholds=thresholds), real)
+    assert "towards real" in maps.meaning(Verdict(0.5, 0.5, thresholds=thresholds), real)

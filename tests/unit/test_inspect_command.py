@@ -11,6 +11,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dfcore.cli import main
+from dfcore.confidence import DecisionThresholds
+from dfcore.detectors.bundle import read_card, write_card
 
 
 def picture(path, seed: int = 0, prompt: str = "") -> None:
@@ -80,6 +82,20 @@ def test_the_page_holds_figures_in_sentences_and_what_was_not_read(library, tmp_
     for part in text.split("<article id=")[1:]:
         assert ("No verdict" in part) == ("How to repeat it" not in part)
         assert "The file was not read" not in part or "Nothing in the file names" not in part
+
+
+def test_an_alarm_is_told_with_what_it_is_worth_in_words_json_and_page(library, tmp_path, capsys):
+    folder = tmp_path / "models" / "thumbnails"
+    at = DecisionThresholds(real_below=-1, fake_from=0, images=24)
+    write_card(folder, read_card(folder).model_copy(update={"decision_thresholds": at}))
+    asked = ["inspect", str(library / "a.png"), "--detector", "thumbnails"]
+    assert main([*asked, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    said = row["alarm"]["in_words"]
+    assert row["alarm"]["one_in"] == 10 and said.startswith("If one in 10 such pictures is fake, an alarm like this")
+    out = tmp_path / "page.html"
+    assert main([*asked, "--html", str(out)]) == 0
+    assert f"\n  how often an alarm is right: {said}" in capsys.readouterr().out and said in out.read_text("utf-8")
 
 
 def test_a_named_detector_judges_alone(library, capsys):

@@ -5,12 +5,13 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import choose_pictures, uploads, verdict, viewer
+from dashboard import choose_pictures, evidence, judgement_rows, uploads, verdict, viewer
 from dashboard.uploads import Picture
 from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.verdict import Verdict
 from dfcore.inspection.samples import samples
+from tests.unit.cases import a_judgement
 from tests.unit.test_pages import button, filled, finished, library, open_page, sized, upload, words, workspace
 
 __all__ = ["filled", "finished", "library", "workspace"]  # Fixtures.
@@ -199,3 +200,25 @@ def test_what_was_just_added_is_shown(filled):
     assert r"new\.png" in [caption.value for caption in app.caption] or "new.png" in words(app)
     app.run()
     assert "new.png" in words(app).replace("\\", "") and "0.png" not in words(app).replace("\\", "")
+
+
+# === Words ===
+
+
+def test_a_verdict_that_does_not_hold_says_after_how_many_changes_it_is_what():
+    assert evidence._held(["fake", "fake", "no_sign", "inconclusive", "inconclusive"]) == (
+        "the verdict does not hold for all of them; after 2 it is “inconclusive”, after 1 it is “no sign of a fake "
+        "found”."
+    )
+    assert evidence._held(["fake", "fake"]) == "the verdict holds."
+
+
+def test_of_several_parts_and_one_score_each_is_called_what_it_is():
+    said = viewer._notes(("whole image", "centre"), [True, False], False, False)
+    assert said == "2 parts were looked at, but the score was not used: whole image; centre."
+
+
+def test_a_stored_score_that_is_not_used_is_not_shown_beside_another():
+    one = a_judgement(0.98765, finding="inconclusive", ood=True)
+    assert judgement_rows._facts(one)["Score"] == "not used"
+    assert judgement_rows._facts(a_judgement(0.98765))["Score"] == "0.9877"

@@ -1,5 +1,6 @@
 """What a verdict means: rates at the thresholds in use, base rates, answers, agreement, subjects, samples."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
+from dfcore.confidence import DecisionThresholds, ErrorBudget, HeldOutSource, OODResult, Words
 from dfcore.detectors import library, subject
 from dfcore.detectors.bundle import read_card, write_bundle
 from dfcore.detectors.card import Subject, Training
@@ -17,7 +18,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError
 from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, write_predictions
 from dfcore.imaging import ImageFacts, decoder
-from dfcore.inspection import agreement, answers, aside, looks_like, titles
+from dfcore.inspection import agreement, alarm, answers, aside, looks_like, titles
 from dfcore.inspection.samples import samples
 from dfcore.synthesis import taef2
 from dfcore.utils.texts import percent
@@ -55,7 +56,7 @@ def test_rates_are_those_at_the_thresholds_in_use_and_of_judged_images(bundle):
     write_predictions(predictions_path(bundle, "test"), table(labels, scores, [False] * 6 + [True]))
     rates = measured_rates(bundle, read_card(bundle), AT)
     assert (rates.real, rates.fake, rates.alarms, rates.found, rates.passed, rates.between) == (3, 3, 1, 1, 1, 2)
-    assert "test split" in rates.where
+    assert "test split" in rates.where and not rates.chosen_here
     low = measured_rates(bundle, read_card(bundle), DecisionThresholds(real_below=0.05, fake_from=0.4))
     assert (low.alarms, low.found, low.passed, low.between) == (2, 2, 0, 2)
 
@@ -64,7 +65,9 @@ def test_images_of_one_class_tell_no_rates_and_the_next_split_does(bundle):
     write_predictions(predictions_path(bundle, "test"), table([1, 1], [0.1, 0.9]))
     assert measured_rates(bundle, read_card(bundle), AT) is None
     write_predictions(predictions_path(bundle, "validation"), table([0, 1], [0.1, 0.9]))
-    assert "validation split" in measured_rates(bundle, read_card(bundle), AT).where
+    validation = measured_rates(bundle, read_card(bundle), AT)
+    assert "validation split" in validation.where and validation.chosen_here
+    assert not measured_rates(bundle, read_card(bundle), DecisionThresholds.single(0.5)).chosen_here
     assert measured_rates(None, read_card(bundle), AT) is None
 
 
@@ -79,6 +82,7 @@ def test_a_detector_that_held_out_sources_is_quoted_by_them_and_by_the_worst(bun
     held_out = "each source of pictures judged by a detector that had not learned from it"
     assert rates.where == f"the data set many, {held_out}" and rates.real == 150
     assert rates.worst is not None and rates.worst[0] in "abc" and 0 <= rates.worst[1] <= 1
+    assert rates.chosen_here, "each score is of a detector that had not learned from it, but the thresholds had"
 
 
 @settings(max_examples=60, deadline=None)
@@ -97,6 +101,44 @@ def test_an_alarm_is_worth_less_where_fakes_are_rarer(real, fake, data, one_in):
 
 def test_without_a_fake_found_no_alarm_has_a_worth():
     assert replace(RATES, found=0).alarm_is_right(10) is None
+
+
+def test_what_an_alarm_is_worth_is_said_with_how_rare_fakes_are():
+    said = alarm(verdict(0.9), RATES)
+    start = "If one in 10 such pictures is fake, an alarm like this is right in about 60% of cases; with 90%"
+    assert said.one_in == 10 and said.in_words.startswith(start)
+    rare = alarm(verdict(0.9), RATES, 1_000_000).in_words
+    assert "one in 1,000,000" in rare and "is right in less than 1% of cases; perhaps in hardly any." in rare
+    sure = alarm(verdict(0.9), replace(RATES, real=100_000, fake=100_000, alarms=1, found=99_000), 2).in_words
+    assert "more than 99% of cases" in sure and "at least 99%" in sure
+
+
+def test_without_a_false_alarm_only_the_bound_of_its_worth_is_said():
+    none = replace(RATES, alarms=0)
+    said = alarm(verdict(0.9), none)
+    assert said.likely is None and "is right, with 90% confidence, in at least" in said.in_words
+    assert alarm(verdict(0.9), none, 1_000_000).in_words.endswith("this may be right in hardly any case.")
+    assert "cannot be told" in alarm(verdict(0.9), replace(RATES, found=0)).in_words
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 50), st.data(), st.integers(2, 10**6))
+def test_the_bound_that_is_said_is_never_above_the_bound(real, found, data, one_in):
+    rates = replace(RATES, real=real, alarms=data.draw(st.integers(0, real)), found=found)
+    said = alarm(verdict(0.9), rates, one_in)
+    for percentage in re.findall(r"at least (\d+)%", said.in_words):
+        assert 0.01 <= int(percentage) / 100 <= said.at_least + 1e-9
+    assert "about less" not in said.in_words and "hardly any of" not in said.in_words
+
+
+def test_what_is_no_alarm_or_was_not_measured_is_worth_nothing():
+    assert alarm(verdict(0.9), None) is None
+    for score in (0.1, 0.5):
+        assert alarm(verdict(score), RATES) is None
+    for one_in in (-5, 0, 1, 1_000_001):
+        assert alarm(verdict(0.9), RATES, one_in) is None, "out of range"
+    insisted = verdict(0.9, {"far": "unlike"}, ignore_ood=True)
+    assert insisted.finding == "fake" and alarm(insisted, RATES) is None, "nothing was measured on such pictures"
 
 
 def test_small_shares_do_not_become_zero():
@@ -118,6 +160,13 @@ def test_no_sign_of_a_fake_is_not_put_as_real():
     text = " ".join((result.conclusion, result.sure, result.why, result.next)).lower()
     assert "does not make it real" in text and "4 of 50 fakes (8.0%) had such a low score too" in text
     assert "likely real" not in text.replace("right to call a picture likely real", "")
+
+
+def test_fakes_of_other_sources_are_quoted_by_thresholds_that_their_source_took_no_part_in():
+    words = Words(sources=(HeldOutSource.of("street", "cross-validation by source", [0.1] * 12 + [0.5] * 88),))
+    result = answers(make_card(words=words), verdict(0.1), RATES)
+    quoted = "At these thresholds, but chosen without their source, 12 of 100 fakes of sources that it had not learned"
+    assert result.sure.startswith(quoted)
 
 
 def test_what_is_undecided_says_between_what():

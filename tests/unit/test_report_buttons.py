@@ -1,9 +1,28 @@
 """Reports from Inspect: made when a button is pressed, by whoever may judge."""
 
-from dashboard import report_buttons, roles
-from tests.unit.test_pages import filled, finished, library, open_below, open_page, sized, upload, words, workspace
+from html import unescape
 
-__all__ = ["filled", "finished", "library", "workspace"]  # Fixtures.
+import pytest
+
+from dashboard import report_buttons, roles
+from dfcore.confidence import DecisionThresholds
+from dfcore.detectors.bundle import read_card, write_bundle, write_card
+from dfcore.detectors.detector import Detector
+from tests.conftest import make_card, untrained
+from tests.unit.test_pages import (
+    filled,
+    finished,
+    library,
+    open_below,
+    open_page,
+    results,
+    sized,
+    upload,
+    words,
+    workspace,
+)
+
+__all__ = ["filled", "finished", "library", "results", "workspace"]  # Fixtures.
 
 
 def test_reports_are_made_only_when_asked_for_and_hold_the_settings_in_use(library, monkeypatch):
@@ -26,11 +45,66 @@ def test_reports_are_made_only_when_asked_for_and_hold_the_settings_in_use(libra
     assert offered[".pdf"]().startswith(b"%PDF-")
 
 
+@pytest.fixture
+def offered(monkeypatch) -> dict:
+    """What the button for each format gives, as it was shown last."""
+    content, result = report_buttons._content, {}
+
+    def kept(wanted, suffix):
+        result[suffix] = content(wanted, suffix)
+        return result[suffix]
+
+    monkeypatch.setattr(report_buttons, "_content", kept)
+    return result
+
+
+def test_the_report_has_the_map_that_is_shown_with_its_settings(library, offered, results):
+    spec = {"size": 32, "resize": "stretch", "views": ["native"]}
+    write_bundle(library / "models" / "views", untrained(1), make_card(title="Views", preprocess=spec))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("views")
+    open_below(upload(app, sized(64)), "Why")
+    layer = Detector.load("views").explainer().layers[0]
+    app.selectbox(key="inspect_layer_views").set_value(layer)
+    app.segmented_control(key="inspect_target").set_value("real")
+    app.segmented_control(key="inspect_view_views").set_value(1)
+    app.selectbox(key="inspect_method").set_value("gradcam++").run()
+    open_below(app, "Details")
+    shown = results[-1]["heatmap"]
+    assert (shown["method"], shown["target"], shown["layer"]) == ("gradcam++", "real", layer)
+    assert shown["view"] == "centre at native pixels"
+    page = unescape(offered[".html"]().decode())
+    assert shown["in_words"] in page and f"by Grad-CAM++, layer {layer}, in {shown['view']}" in page
+
+
+def test_without_a_map_on_the_page_there_is_none_in_the_report(library, offered):
+    app = open_below(upload(open_page("inspect"), sized(32)), "Why")
+    app.toggle(key="inspect_explain").set_value(False).run()
+    open_below(app, "Details")
+    page = offered[".html"]().decode()
+    assert page.count("<img") == 1 and "Grad-CAM" not in page
+
+
+def test_page_report_and_result_say_what_an_alarm_is_worth_by_the_same_rarity(library, offered, results):
+    folder = library / "models" / "thumbnails"
+    at = DecisionThresholds(real_below=-1, fake_from=0, images=24)
+    write_card(folder, read_card(folder).model_copy(update={"decision_thresholds": at}))
+    app = open_page("inspect")
+    app.selectbox(key="detector").set_value("thumbnails")
+    upload(app, sized(32))
+    assert "If one in 10 such pictures is fake" in words(app)
+    app.number_input(key="inspect_one_in").set_value(1000).run()
+    open_below(app, "Details")
+    said = results[-1]["alarm"]
+    assert said["one_in"] == 1000 and "If one in 1,000 such pictures is fake" in said["in_words"]
+    assert said["in_words"] in words(app).replace("\\", "") and said["in_words"] in offered[".html"]().decode()
+
+
 def test_viewers_are_offered_no_report(filled, monkeypatch):
     monkeypatch.setattr(roles, "current", lambda: roles.Role.VIEWER)
     app = open_page("inspect")
     assert "role" in words(app)
     drawn: list = []
     monkeypatch.setattr(report_buttons.st, "download_button", lambda *args, **options: drawn.append(args))
-    report_buttons.show([], None, None)
+    report_buttons.show([], None, None, None)
     assert not drawn

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from itertools import chain
@@ -18,11 +19,17 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dfcore.cli import main
+from dfcore.confidence import DecisionThresholds, Policy
+from dfcore.detectors.detector import Detector
 from dfcore.errors import InputError
-from dfcore.reports import Part, report_of
+from dfcore.evaluation import MeasuredRates
+from dfcore.inspection import maps
+from dfcore.inspection.inspect import inspect
+from dfcore.reports import Asked, Part, of_inspection, report_of
 from dfcore.reports.blocks import Command, Facts, Grid, Items, Note, Pictures, Section, Shown, Text
 from dfcore.reports.glyphs import _COVERED, covered
 from dfcore.reports.html import to_html
+from dfcore.reports.of_inspection import of_rates
 from dfcore.reports.pdf import _Drawn, to_pdf
 from dfcore.reports.pictures import jpeg
 from dfcore.reports.words import command, lines, visible
@@ -226,7 +233,7 @@ def test_the_command_in_a_report_gives_the_same_figures_to_the_last_digit(
     (again,) = json.loads(capsys.readouterr().out)
     repeated = page[page.index("How to repeat it") :]
     figures = {cell for cell in re.findall(r"<td>(.*?)</td>", repeated) if re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", cell)}
-    judged = again["all_detectors"].values()
+    judged = [one for one in again["all_detectors"].values() if one["is_used"]]
     assert figures == {repr(one[key]) for one in judged for key in ("score", "logit")} and len(figures) >= 2
     assert repr(again["verdict"]["score"]) in figures
     for key in ("real_below", "fake_from"):
@@ -235,6 +242,75 @@ def test_the_command_in_a_report_gives_the_same_figures_to_the_last_digit(
         assert digest in repeated
     for answer in again["answers"].values():
         assert visible(answer) in unescape(page), "word for word"
+
+
+# === What is said ===
+
+
+ALARM = DecisionThresholds(real_below=-1, fake_from=0, images=24)
+
+
+def page_of(one) -> str:
+    report = report_of("t", [of_inspection(one, Asked("auto"))], "2026-11-26T21:00:00+00:00", "ada")
+    return unescape(to_html(report))
+
+
+def inspected(library, *names: str, policy: Policy = Policy(), **options):
+    """An inspection of a picture by some detectors of the library."""
+    loaded = {name: Detector.load(name) for name in names}
+    data = (library / "a.png").read_bytes()
+    return inspect(data, "a.png", loaded, dict.fromkeys(names, policy), forensic=False, **options)
+
+
+def test_how_rare_fakes_are_and_what_an_alarm_is_then_worth_is_in_report_and_record(library):
+    for one_in in (10, 1000):
+        one = inspected(library, "thumbnails", policy=Policy(ALARM), explain=False, one_in=one_in)
+        said = one.to_dict()["alarm"]
+        assert said["one_in"] == one_in and f"If one in {one_in:,} such pictures is fake" in said["in_words"]
+        assert said["in_words"] in page_of(one)
+    quiet = inspected(library, "thumbnails", policy=Policy(DecisionThresholds(real_below=2, fake_from=3, images=24)))
+    assert quiet.to_dict()["alarm"] is None and "such pictures is fake" not in page_of(quiet)
+
+
+def test_the_heat_map_that_was_asked_for_is_drawn_and_named(library):
+    layer = Detector.load("thumbnails").explainer().layers[0]
+    wanted = {"method": "gradcam++", "target": "real", "layer": layer, "view": 0}
+    one = inspected(library, "thumbnails", explain=wanted)
+    page = page_of(one)
+    assert (one.heatmap.method, one.heatmap.target, one.heatmap.layer) == ("gradcam++", "real", layer)
+    assert f"vidence of real by Grad-CAM++, layer {layer}, in whole image" in page
+    assert "How faithful maps of Grad-CAM++ are has not been measured for this detector." in page
+    assert one.to_dict()["heatmap"]["in_words"] in page
+
+
+def test_scores_that_do_not_count_are_nowhere_in_a_report(library):
+    one = inspected(library, "thumbnails", "photographs", policy=Policy(ALARM))
+    page, told = page_of(one), one.to_dict()["all_detectors"]["Photographs"]
+    assert not told["is_used"] and told["says"] == "does not apply"
+    unused, used = one.others["Photographs"], one.others["Thumbnails"]
+    assert repr(used.score) in page
+    for figure in (repr(unused.score), f"{unused.score:.3f}<", repr(unused.logit)):
+        assert figure not in page
+    repeated = page[page.index("How to repeat it") :]
+    assert "<td>not used</td><td></td><td>does not apply</td>" in repeated and "inconclusive" not in repeated
+    assert page.count("does not apply") == 2, "once among all detectors, once in how to repeat it"
+
+
+def test_a_score_that_is_not_used_has_no_map_in_report_and_record(library):
+    for explain in (True, {"method": "gradcam", "target": "real"}):
+        one = inspected(library, "photographs", explain=explain)
+        page = page_of(one)
+        assert not one.verdict.is_used and page.count("<img") == 1 and maps.NO_MAP in page
+        assert "pulls the score" not in page and repr(one.verdict.score) not in page
+        assert "heatmap" not in one.to_dict()
+    assert maps.NO_MAP not in page_of(inspected(library, "photographs", policy=Policy(ignore_ood=True)))
+
+
+def test_figures_on_pictures_that_the_thresholds_were_chosen_on_say_so():
+    rates = MeasuredRates("the data set many", 444, 468, 16, 78, 2, 796)
+    note = "The thresholds were chosen on these very pictures"
+    assert note not in of_rates(rates)[-1].text
+    assert note in of_rates(replace(rates, chosen_here=True))[-1].text
 
 
 # === The command ===

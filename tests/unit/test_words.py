@@ -53,7 +53,9 @@ CASES = [
 def test_the_right_needs_few_fakes_below_on_every_source_and_certainty_on_all(sources, may):
     words = Words(sources=tuple(sources))
     assert words.allow_real(FIVE) == may
-    assert ("has no right" in words.in_words(FIVE)) != may
+    said = words.in_words(FIVE)
+    assert ("has no right" in said) != may
+    assert ("chosen without their source" in said) == ("lay below the lower threshold" in said)
     assert Words.model_validate_json(words.model_dump_json()) == words
 
 
