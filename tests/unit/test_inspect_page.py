@@ -129,8 +129,15 @@ def viewed(monkeypatch) -> list[dict]:
     return given
 
 
+def insisting() -> AppTest:
+    """Inspect, with maps of pictures too whose score would not be used."""
+    app = open_page("inspect")
+    app.session_state["inspect_ignore_ood"] = True
+    return app
+
+
 def test_the_picture_is_shown_before_its_map_is_computed_and_then_with_it(filled, viewed):
-    upload(open_page("inspect"), sized(32))
+    upload(insisting(), sized(32))
     first, last = viewed[0], viewed[-1]
     assert first["map"] is None and first["waiting"] == "Computing the heat-map …"
     # By address, so that neither is sent again with every point of the magnifier.
@@ -147,7 +154,7 @@ def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed, monkeypatch
     from PIL import Image
 
     data = sized(300)
-    app = upload(open_page("inspect"), data)
+    app = upload(insisting(), data)
     assert viewed[-1]["crop"] is None
     image = app.session_state["inspect_images"][0].id
     for asked, corner in (((150, 150), (22, 22)), ((0, 0), (0, 0)), ((10**9, -5), (44, 0))):
