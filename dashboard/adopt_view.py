@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Of the last import that was refused because of its preprocessing: rows of the check, its images, the message.
 _REFUSED, _READ = "adopt refused", "adopt read"
+# Counts imports that came about: the next one begins with an empty form.
+_ROUND = "adopt round"
 _ENDS = {
     "sigmoid": "sigmoid: one output is the probability of the second class",
     "softmax": "softmax: one probability for each class",
@@ -42,11 +44,12 @@ def offer() -> None:
         return
     task = background.find(background.ADOPT_KEY)
     ended = task is not None and not task.running
-    if not (ended and _keep(task)) and audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept."):
-        return
-    # It may have ended just now, and was told as any error is.
-    told = not ended and _keep(task)
-    _told(message=not told)
+    at_work = not (ended and _keep(task)) and audit_work.watch(background.ADOPT_KEY, kept="Nothing was kept.")
+    if not at_work:
+        # It may have ended just now, and was told as any error is.
+        told = not ended and _keep(task)
+        _told(message=not told)
+    # Also while it is at work: what is not shown is forgotten, and what is refused is to be mended, not said again.
     source = _source()
     if source is None:
         return
@@ -54,7 +57,7 @@ def offer() -> None:
     with widgets.errors():
         network = _network(name, content)
         _what_is_in_it(network)
-        _form(name, content, network)
+        _form(name, content, network, at_work=at_work)
 
 
 def show_check(rows: Sequence[Mapping[str, Any]], images: Mapping[str, int], *, place: str = "") -> None:
@@ -93,6 +96,7 @@ def _keep(task: background.Task | None) -> bool:
         return True
     if isinstance(task.result, Adopted):
         st.session_state.pop(_REFUSED, None)
+        st.session_state[_ROUND] = _round() + 1
         card = task.result.card
         st.success(
             f"**{widgets.plain(card.title)}** is in the library as {widgets.plain(task.result.folder.name)}. Its card "
@@ -111,10 +115,14 @@ def _told(*, message: bool) -> None:
     show_check(rows, images)
 
 
+def _round() -> int:
+    return st.session_state.get(_ROUND, 0)
+
+
 def _source() -> tuple[str, bytes | Path] | None:
-    file = st.file_uploader("Model file", key="adopt file", help="model.keras or model.h5, at most 64 MB.")
+    file = st.file_uploader("Model file", key=f"adopt file {_round()}", help="model.keras or model.h5, at most 64 MB.")
     path = st.text_input(
-        "… or a file on the server", key="adopt path", placeholder="/data/models/model.keras",
+        "… or a file on the server", key=f"adopt path {_round()}", placeholder="/data/models/model.keras",
         help="For larger files. It must lie in a folder that this server may read.",
     ).strip()  # fmt: skip
     if file is not None:
@@ -158,7 +166,7 @@ def _what_is_in_it(network: "Network") -> None:
     st.table({"Entry": list(rows), "Value": text}, hide_index=True, border="horizontal", alt="What is in the file")
 
 
-def _form(name: str, content: bytes | Path, network: "Network") -> None:
+def _form(name: str, content: bytes | Path, network: "Network", *, at_work: bool) -> None:
     from dfcore.foreign.adopt import ClassOrder, Said
     from dfcore.foreign.ranges import RANGES
 
@@ -166,7 +174,7 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
     if not folders:
         widgets.empty("No data set to check it on yet.", "datasets", "Data sets", "photo_library")
         return
-    with st.form("adopt", border=False):
+    with st.form(f"adopt {_round()}", border=False):
         root = st.selectbox(
             "Labelled images", folders, format_func=lambda text: f"{Path(text).name}  ({text})",
             help="Real and fake images like those that it is for. They check what you say below, calibrate it and are "
@@ -196,7 +204,9 @@ def _form(name: str, content: bytes | Path, network: "Network") -> None:
             "Insist: import it as said, although these images say otherwise",
             help="The card tells it first. Say it as measured instead, unless you know better.",
         )
-        if not st.form_submit_button("Check and import", icon=":material/input:"):
+        if not st.form_submit_button(
+            "Check and import", icon=":material/input:", disabled=at_work, help="One model is imported at a time."
+        ):
             return
     if scaling is None or classes is None:
         st.error("Say what it takes as pixels and which class comes first.", icon=":material/error:")

@@ -9,6 +9,8 @@ from dashboard.detectors import Entry
 from dashboard.roles import Role
 from dfcore.datasets.registry import registered
 from dfcore.export import FORMATS, INT8, Exported
+from dfcore.export.about import LEFT_OUT
+from dfcore.utils.texts import volume
 
 _EXACT, _ROUNDED = "32 bits", "8 bits"
 
@@ -20,18 +22,18 @@ def offer(entry: Entry) -> None:
     if task is not None and not task.running and task.result is not None:
         _tell(entry, *task.result)
         return
-    if audit_work.watch(key, kept="Nothing of it is kept."):
-        return
+    at_work = audit_work.watch(key, kept="Nothing of it is kept.")
     if place := widgets.folded("Export for another runtime", f"export_{entry.key}", icon=":material/output:"):
         with place, widgets.errors():
-            _form(entry)
+            # Also while it is at work: what is not shown is forgotten, and what is refused is to be mended.
+            _form(entry, at_work=at_work)
 
 
 @error_reporting.fragment()
-def _form(entry: Entry) -> None:
+def _form(entry: Entry, *, at_work: bool) -> None:
     st.markdown(
         "The network with its calibration, for programs that have no dfcore. Its scores are compared with this "
-        "detector's before you get it. **What the detector refuses as unlike its training images is not part of it.**"
+        f"detector's before you get it. **Not part of it: {', '.join(LEFT_OUT)}.**"
     )
     left, middle, right = st.columns(3)
     to = left.selectbox(
@@ -53,7 +55,7 @@ def _form(entry: Entry) -> None:
         st.caption(f"{form.title} in 8 bits: {form.int8}.")
     if st.button(
         "Export", type="primary", icon=":material/output:", key=f"export_start_{entry.key}",
-        disabled=not roles.may(Role.TRAINER), help="Takes a minute or more. Requires the role of trainer.",
+        disabled=at_work or not roles.may(Role.TRAINER), help="Takes a minute or more. Requires the role of trainer.",
     ):  # fmt: skip
         with widgets.errors():
             exchange_actions.start_export(
@@ -68,10 +70,7 @@ def _name(entry: Entry, to: str, bits: str) -> str:
 
 def _tell(entry: Entry, made: Exported, archive: Path) -> None:
     form = FORMATS[made.format]
-    text = (
-        f"Exported to {form.title}, {made.bytes / 1e6:.1f} MB. On {made.check.images} check images its scores differ "
-        f"by up to {made.check.difference:.2g} from the detector's."
-    )
+    text = f"Exported to {form.title}, {volume(made.bytes)}; {made.check.in_words}."
     if made.files:
         text += f" It takes JPEG and PNG files too; scores of files differ by up to {made.files['difference']:.2g}."
     with st.container(border=True):

@@ -163,8 +163,8 @@ def _calibration(entry: detectors.Entry) -> str:
     if calibration.method == "none":
         return "This detector is not calibrated: the score is the network's raw output, not a probability."
     return (
-        "Calibrated: among images like its training images that score 0.8, about 80% are fake, if half of all "
-        f"images are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
+        f"Calibrated: among images {entry.card.measured_on} that score 0.8, about 80% are fake, if half of all images "
+        f"are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
     )
 
 
@@ -185,7 +185,7 @@ def _record(entry: detectors.Entry) -> str:
     if not metrics:
         return "Its card has no metrics on both classes: treat the verdict with caution."
     return (
-        f"On {metrics['images']:,} {split} images like its training data it called {metrics['accuracy_fake']:.0%} of "
+        f"On {metrics['images']:,} {split} images {entry.card.measured_on} it called {metrics['accuracy_fake']:.0%} of "
         f"fakes and {metrics['false_positive_rate']:.0%} of real images fake when forced to decide, at a threshold of "
         f"{metrics['threshold']:.3g}. On other kinds of images it can be far worse."
     )

@@ -33,7 +33,7 @@ with left:
             split, metrics = entry.card.record
             if metrics:
                 st.caption(
-                    f"ROC AUC {metrics['roc_auc']:.3f} on {metrics['images']:,} {split} images like its training data"
+                    f"ROC AUC {metrics['roc_auc']:.3f} on {metrics['images']:,} {split} images {entry.card.measured_on}"
                 )
             if entry.card.limits:
                 st.caption(widgets.plain(entry.card.limits[0]))

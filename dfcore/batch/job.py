@@ -231,8 +231,8 @@ class Batch(Job[BatchStatus]):
         return self.index.groups("finding")
 
     def detectors(self) -> dict[str, int]:
-        """Number of rows by the detector that judged."""
-        return self.index.groups("detector")
+        """Number of rows by the detector that judged; those that none judged are left out."""
+        return {name: count for name, count in self.index.groups("detector").items() if name}
 
     def histogram(self, query: Query = Query(), bins: int = 40) -> list[tuple[float, float, int]]:
         """Number of used scores in equal parts of [0, 1], each as (from, to, number)."""

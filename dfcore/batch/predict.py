@@ -84,6 +84,11 @@ class Judged:
     verdict: Verdict
     why: str = ""
 
+    @property
+    def judge(self) -> str | None:
+        """The detector to name: None where several could have judged, and the file is none that can be judged."""
+        return None if self.verdict.error and self.why else self.detector
+
 
 def predict_files(
     paths: Iterable[ToJudge], detectors: Mapping[str, Detector], options: BatchOptions | None = None
@@ -92,9 +97,9 @@ def predict_files(
 
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), finding (what is said of it, a key
     of `dfcore.confidence.FINDINGS`), label (two-way decision), reason (why it is inconclusive), ood_distance and
-    ood_reasons (see `OODResult`), detector, error (why the file could not be judged), and trained_on (whether the
-    detector was trained on this image or one that looks like it, see `Seen`); and accident, true, only where an error
-    may lie with the machine and not the file.
+    ood_reasons (see `OODResult`), detector (see `Judged.judge`), error (why the file could not be judged), and
+    trained_on (whether the detector was trained on this image or one that looks like it, see `Seen`); and accident,
+    true, only where an error may lie with the machine and not the file.
 
     Args:
         paths: Files, or entries of archives; consumed lazily. What was left out becomes a row with its reason as the
@@ -242,7 +247,7 @@ def row_of(judged: Judged) -> dict[str, Any]:
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),
-        "detector": judged.detector,
+        "detector": judged.judge,
         "error": verdict.error and storable(verdict.error),
         "trained_on": None if verdict.error else verdict.seen.value,
     }

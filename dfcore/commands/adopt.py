@@ -8,6 +8,7 @@ from typing import Any
 
 from dfcore.commands.base import command
 from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
+from dfcore.errors import InputError
 from dfcore.imaging.preprocess import RESIZE_HELP
 from dfcore.utils.texts import printable
 
@@ -76,7 +77,7 @@ def _adopt(options: argparse.Namespace) -> None:
             print_json({"error": str(error), "check": error.check.rows})
         else:
             _print_check(error.check.rows)
-        raise
+        raise InputError(f"{error} Whoever knows better goes on with --insist.") from error
     card = made.card
     if options.json:
         print_json({"folder": str(made.folder), "card": card.model_dump(mode="json"), "check": made.check.rows})

@@ -7,7 +7,7 @@ from typing import Any
 
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, command
 from dfcore.commands.terminal import print_json, progress_bar
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import printable, volume
 
 _FORMATS = ("savedmodel", "onnx", "litert", "openvino", "keras")
 
@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from dfcore.export import export
+    from dfcore.export.about import LEFT_OUT
 
     made = export(
         options.bundle,
@@ -47,9 +48,7 @@ def _export(options: argparse.Namespace) -> None:
     if options.json:
         print_json(asdict(made) | {"folder": str(made.folder)})
         return
-    check = made.check
-    text = f"{made.folder}: {made.bytes / 1e6:.1f} MB; on {check.images} check images its scores differ by up to "
-    print(printable(f"{text}{check.difference:.2g} from the detector's."))
+    print(printable(f"{made.folder}: {volume(made.bytes)}; {made.check.in_words}."))
     if made.files:
         print(f"It takes JPEG and PNG files too: scores of files differ by up to {made.files['difference']:.2g}.")
     elif made.format == "savedmodel":
@@ -58,7 +57,7 @@ def _export(options: argparse.Namespace) -> None:
         print(printable(f"No pictures were among them, since its run's data set cannot be used: {made.no_pictures}"))
     if made.cost:
         print(printable(f"{made.cost.in_words()}."))
-    print("NOT exported: the refusal of images unlike its training images. See not_exported in preprocessing.json.")
+    print(f"NOT exported: {', '.join(LEFT_OUT)}. See not_exported in preprocessing.json.")
     print(f"\nload_example.py in it judges pictures without dfcore:\n\n{made.example}")
 
 

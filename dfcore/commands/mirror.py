@@ -1,9 +1,11 @@
 """`dfcore runs mirror`: sends runs to MLflow, or what an MLflow server lacks of them."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfcore import workspace
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_runs_dir, command
@@ -11,6 +13,9 @@ from dfcore.commands.terminal import print_json
 from dfcore.errors import DfcoreError, InputError
 from dfcore.runs.run import Run
 from dfcore.utils.texts import printable
+
+if TYPE_CHECKING:
+    from dfcore.trackers import Tracker
 
 
 def add(commands: Any) -> None:
@@ -54,6 +59,7 @@ def _mirror(options: argparse.Namespace) -> int:
         runs = [run for run in store if waits(run, tracker)]
         if not runs and not options.json:
             print(printable(f"No run waits to be sent to {tracker.shown}."))
+        _tell_elsewhere(store, tracker)
     answers = []
     for run in runs:
         problem = ""
@@ -72,6 +78,19 @@ def _mirror(options: argparse.Namespace) -> int:
     if options.json:
         print_json(answers)
     return INCOMPLETE if any(one["problem"] for one in answers) else 0
+
+
+def _tell_elsewhere(store: Iterable[Run], tracker: "Tracker") -> None:
+    """Names runs that wait for another server, whose address may have been wrong, and were never to be sent here."""
+    from dfcore.trackers import lacking, recall
+
+    waiting: dict[str, list[str]] = {}
+    for run in store:
+        for address in lacking(run) if recall(run, tracker) is None else ():
+            waiting.setdefault(address, []).append(run.id)
+    for address, names in waiting.items():
+        text = f"dfcore: Waiting to be sent to {address}: {', '.join(names)}. To send them to {tracker.shown} instead, "
+        print(printable(f"{text}name them (dfcore runs mirror RUN …), or give --all for all runs."), file=sys.stderr)
 
 
 def _known(found: Any) -> dict[str, Any]:

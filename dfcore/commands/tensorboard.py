@@ -7,6 +7,7 @@ from typing import Any
 
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir, port
+from dfcore.errors import DfcoreError
 from dfcore.utils.texts import printable
 
 _PORT = 6006
@@ -28,6 +29,9 @@ def _tensorboard(options: argparse.Namespace) -> None:
     from dfcore.trackers.board import launch
 
     folder = Path(options.runs_dir or workspace.runs_dir()).resolve()
-    address = launch(folder, options.port)
+    try:
+        address = launch(folder, options.port)
+    except DfcoreError as error:
+        raise DfcoreError(f"{error} --port N takes another one.") from error
     print(printable(f"TensorBoard shows the runs in {folder} on {address}/; Ctrl-C ends it."), flush=True)
     threading.Event().wait()

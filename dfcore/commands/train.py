@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from dfcore import workspace
 from dfcore.commands.base import add_runs_dir
@@ -34,7 +34,8 @@ def add(parser: argparse.ArgumentParser) -> None:
             continue
         flags = list(dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]))
         message = "" if field.is_required() or field.default in (None, "") else f" (default: {field.default!r})"
-        text = f"{field.description}{message}".replace("%", "%%")
+        values = f" One of {', '.join(get_args(field.annotation))}." if get_origin(field.annotation) is Literal else ""
+        text = f"{field.description}{values}{message}".replace("%", "%%")
         if isinstance(field.default, bool):
             parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
@@ -62,6 +63,7 @@ def _train(options: argparse.Namespace) -> None:
         _follow(run, quiet=options.json)
         if not options.json:
             _tell(run)
+        _tell_tracker(run)
     if options.json:
         _print_answers([shown(run) for run in runs])
     elif options.repeat > 1:
@@ -99,6 +101,22 @@ def _tell(run: Any) -> None:
     if run.status().state == "completed":
         print_figures(run.metrics() or {})
         print(f"Detector saved in {run.bundle}")
+
+
+def _tell_tracker(run: Any) -> None:
+    """Says so if MLflow, where runs are mirrored to it, has not taken this one; its process goes on trying."""
+    from dfcore.trackers import configured, recall
+
+    try:
+        tracker = configured()
+    except InputError as error:
+        print(printable(f"dfcore: Not mirrored to MLflow. {error}"), file=sys.stderr)
+        return
+    sent = recall(run, tracker) if tracker else None
+    if tracker and sent and (sent.problem or not sent.run_id):
+        why = sent.problem.rstrip(".") or f"{tracker.shown} has not answered yet"
+        text = f"dfcore: MLflow has not got all of the run. {why}. It is asked for some minutes more; then"
+        print(printable(f"{text} 'dfcore runs mirror {run.id}' sends the rest."), file=sys.stderr)
 
 
 def _follow(run: Any, *, quiet: bool) -> None:

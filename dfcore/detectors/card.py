@@ -350,6 +350,11 @@ class Card(_Part):
         return "", {}
 
     @property
+    def measured_on(self) -> str:
+        """Which images its results are of, to follow "images"; what one that was adopted learned from is unknown."""
+        return "of the data set that it was calibrated on" if self.adopted else "like its training data"
+
+    @property
     def by_source(self) -> bool:
         """Whether it was cross-validated by whole sources, each of which is to keep the budget."""
         return self.training.config.get("cross_validation") == "source"

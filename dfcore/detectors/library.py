@@ -34,9 +34,10 @@ def find_bundle(name: "str | Path | Run") -> Path:
         if (folder / CARD).is_file():
             return folder.resolve()
     known = ", ".join(path.name for path in list_bundles()) or "none yet"
-    raise BundleError(
-        f"There is no detector {str(name)!r}. Expected a bundle folder, a finished run, or one of: {known}."
-    )
+    text = f"There is no detector {str(name)!r}. Expected a bundle folder, a finished run, or one of: {known}."
+    if workspace.shipped_models_dir() not in workspace.model_folders():
+        text += f" Those that ship are left out, since DFCORE_MODELS names {workspace.models_dir()}."
+    raise BundleError(text)
 
 
 def list_bundles(folder: Path | None = None) -> list[Path]:

@@ -12,6 +12,13 @@ from dfcore.utils import extras
 
 _PURPOSES = {
     "openvino": "judges images several times as fast on CPUs",
+    "heic": "reads HEIC, the pictures of phones",
+    "pdf": "writes reports as PDF",
+    "hub": "data sets and detectors from Kaggle and the Hugging Face Hub",
+    "export": "exports to ONNX and LiteRT",
+    "serve": "the service over HTTP",
+    "mlflow": "mirrors runs to MLflow",
+    "postgresql": "keeps cases in PostgreSQL",
     "app": "the dashboard and all figures",
     "dev": "only for work on dfcore itself",
 }

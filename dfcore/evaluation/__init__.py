@@ -4,7 +4,7 @@ from dfcore.evaluation.at_thresholds import MeasuredRates, measured_rates
 from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.coverage import budget_groups, coverage, held_out_words, sources_held_out
 from dfcore.evaluation.handled import Bank, learned_features, measure_handled
-from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained
+from dfcore.evaluation.measure import full_metrics, measure, splits_as_trained, was_trained_on
 from dfcore.evaluation.metrics import (
     METRICS,
     Confusion,
@@ -72,5 +72,6 @@ __all__ = [
     "stored_splits",
     "three_way",
     "thresholds_for",
+    "was_trained_on",
     "write_predictions",
 ]

@@ -60,14 +60,28 @@ def splits_as_trained(card: Card, dataset: Dataset, listed: TrainedOn | None) ->
     config = compat.settings(card.training.config)
     drawn = assign_splits(dataset, SplitPolicy(**{k: config[name] for k, name in names.items() if name in config}))
     rows = drawn.usable
-    if listed is None or rows.empty:
+    if listed is None or not was_trained_on(listed, rows):
         return drawn
-    seen = listed.find(rows.pixels_sha256.tolist(), rows.sha256.tolist(), lambda rest: (None for _ in rest))
-    if sum(each.found for each in seen) < min(len(listed), len(rows)) / 2:
-        return drawn
+    seen = _found(listed, rows)
     table = drawn.table.copy()
     table.loc[rows.index, "split"] = [_SPLITS.get(each, TEST) for each in seen]
     return drawn.with_table(table)
+
+
+def was_trained_on(listed: TrainedOn, rows: pd.DataFrame) -> bool:
+    """Whether images are those that a detector was trained on: at least half of them, or of its list, are the same.
+
+    Args:
+        listed: The detector's list of its training images.
+        rows: Usable images of a data set.
+    """
+    found = sum(each.found for each in _found(listed, rows))
+    return found > 0 and found >= min(len(listed), len(rows)) / 2
+
+
+def _found(listed: TrainedOn, rows: pd.DataFrame) -> list[Seen]:
+    """Which images are in a list, by their hashes alone."""
+    return listed.find(rows.pixels_sha256.tolist(), rows.sha256.tolist(), lambda rest: (None for _ in rest))
 
 
 def measure(

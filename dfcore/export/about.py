@@ -19,11 +19,15 @@ from dfcore.labels import NAMES
 from dfcore.utils.files import sha256_file
 
 FILE = "preprocessing.json"
+LEFT_OUT = (
+    "out-of-distribution detection", "the gate by file properties", "the check of what a picture shows", "heat-maps",
+    "the list of training images",
+)  # fmt: skip
 NOT_EXPORTED = (
     "OUT-OF-DISTRIBUTION DETECTION IS NOT PART OF THIS EXPORT. The detector refuses images that are unlike its "
     "training images, or that were handled in ways that break its score; this network scores all of them, which can "
     "be wrong without any sign of it.",
-    "Heat-maps, the list of training images, and the check of what a picture shows are not part of it either.",
+    f"Not part of it either: {', '.join(LEFT_OUT[1:])}.",
     "Embedded colour profiles are not converted to sRGB, and pictures of 16 bits, RAW and HEIC are not covered by the "
     "example.",
 )

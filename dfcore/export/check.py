@@ -32,6 +32,14 @@ class Check:
     uncalibrated: float
     limit: float | None
 
+    @property
+    def in_words(self) -> str:
+        """How far, and on what, as a clause."""
+        images = f"{self.images - self.of_them_pictures} fixed patterns"
+        if self.of_them_pictures:
+            images += f" and {self.of_them_pictures} pictures of its validation split"
+        return f"on {images} its scores differ by up to {self.difference:.2g} from the detector's"
+
 
 def check_images(detector: Detector, pictures: np.ndarray | None) -> np.ndarray:
     """Fixed patterns from smooth to noisy, followed by preprocessed pictures, uint8 (N, *spec.input_shape)."""

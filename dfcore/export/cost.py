@@ -9,12 +9,12 @@ import pandas as pd
 
 from dfcore import workspace
 from dfcore.confidence import find, is_fake
-from dfcore.datasets import TRAIN, VALIDATION, scan
+from dfcore.datasets import TRAIN, VALIDATION, Dataset, scan
 from dfcore.datasets.cache import load_pixels
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.errors import DatasetError, InputError
-from dfcore.evaluation import splits_as_trained
+from dfcore.evaluation import splits_as_trained, was_trained_on
 from dfcore.evaluation.metrics import METRICS, evaluate_scores
 from dfcore.labels import FAKE, REAL
 
@@ -101,17 +101,18 @@ def pictures(detector: Detector, root: str | Path, report: Report, *, calibrate:
         measured: Number of images of validation that are wanted at most, drawn by their hashes.
 
     Raises:
-        DatasetError: If it has no labelled images of the validation split.
+        DatasetError: If it is another data set, as far as the detector lists its training images, or has no labelled
+            images of the validation split.
     """
     dataset = scan(root, progress=lambda done, total: report("Reading the data set", done, total))
+    _require_own(detector, dataset)
     dataset = splits_as_trained(detector.card, dataset, detector.trained_on)
     rows = dataset.usable
     held = _drawn(rows[rows.split == VALIDATION], measured)
     if set(held.label.astype(int)) != {REAL, FAKE}:
         raise DatasetError(
             f"Expected real and fake images in the {VALIDATION} split of {dataset.name}, which {detector.card.title} "
-            f"was trained on. Received: {len(held)} images of {held.label.nunique()} classes. Give its data set with "
-            "--data-root."
+            f"was trained on. Received: {len(held)} images of {held.label.nunique()} classes."
         )
     learned = rows[rows.split == TRAIN]
     source = TRAIN if len(learned) else VALIDATION
@@ -130,6 +131,15 @@ def pictures(detector: Detector, root: str | Path, report: Report, *, calibrate:
     shape = (0, *detector.spec.input_shape)
     calibrating = np.asarray(loaded.gather(second)) if len(second) else np.empty(shape, np.uint8)
     return Pictures(dataset.name, np.asarray(loaded.gather(first)), labels, calibrating, source if calibrate else "")
+
+
+def _require_own(detector: Detector, dataset: Dataset) -> None:
+    listed = detector.trained_on
+    if listed is not None and not was_trained_on(listed, dataset.usable):
+        raise DatasetError(
+            f"Expected the data set that {detector.card.title} was trained on. Received: {dataset.name}, most of whose "
+            f"{len(dataset.usable):,} images are not among those that it learned from."
+        )
 
 
 def _drawn(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -27,10 +27,18 @@ def judged(path): return float(run(prepared(path){batch})[0])
 """
 _TAIL = """\
 # What the detector refuses as unlike its training images is NOT refused here: see "not_exported" in preprocessing.json.
+if not sys.argv[1:]: sys.exit(__doc__)
+failed, at, words = 0, about["thresholds"], about["words"]
 for path in sys.argv[1:]:
-    score, at, words = judged(path), about["thresholds"], about["words"]
+    try:
+        score = judged(path)
+    except Exception as error:  # Not there, or no picture.
+        print(json.dumps({"file": path, "error": str(error)}))
+        failed = 1
+        continue
     found = "fake" if score >= at["fake_from"] else "between" if score >= at["real_below"] else "below"
     print(json.dumps({"file": path, "score": score, "says": words[found]}))
+sys.exit(failed)
 """
 _CORNERS = {
     "native": "((w - m) // 2, (h - m) // 2, (w - m) // 2 + m, (h - m) // 2 + m)",

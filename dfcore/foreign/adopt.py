@@ -8,6 +8,7 @@ that it has not learned from, which nobody can know: the card says so first.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -109,8 +110,8 @@ class PreprocessingError(InputError):
 
     def __init__(self, found: Check):
         super().__init__(
-            f"The preprocessing that was said cannot be right, or these are not its images. {found.problem}. Say it "
-            "as measured, or insist, if you know better."
+            f"What was said of the preprocessing does not fit these images. {found.problem}. Say it as measured, or "
+            "give the images that it is for."
         )
         self.check = found
 
@@ -219,9 +220,12 @@ def _some(data: TrainingData) -> np.ndarray:
     positions, labels = data.positions(VALIDATION), data.labels(VALIDATION)
     counts = np.bincount(labels, minlength=2)
     if counts.min() < FEWEST:
+        whole, share = np.bincount(data.rows.label.to_numpy(int), minlength=2), SplitPolicy().validation
         raise InputError(
             f"Expected at least {FEWEST} real and {FEWEST} fake images for validation, to tell which preprocessing is "
-            f"right. Received: {counts[REAL]} real and {counts[FAKE]} fake in {data.dataset.name}."
+            f"right. Received: {data.dataset.name}, with {counts[REAL]} real and {counts[FAKE]} fake for validation, "
+            f"of {whole[REAL]} real and {whole[FAKE]} fake in all. A set that is not split yet, of which {share:.0%} "
+            f"are drawn for it, needs about {ceil(FEWEST / share)} of each."
         )
     return chosen(labels, positions)
 

@@ -86,7 +86,7 @@ class Check:
 
     @property
     def problem(self) -> str | None:
-        """Why what was said cannot be right, as a sentence; None if it may be."""
+        """Why what was said does not fit the images, as a sentence without its full stop; None if it may."""
         of = dict(zip(self.tried, self.figures, strict=True))
         told = f"On {self.images['real']} real and {self.images['fake']} fake images its ROC AUC is "
         told += f"{of[self.said]['roc_auc']:.3f} and its accuracy {of[self.said]['accuracy']:.3f} with {self.said}"

@@ -171,8 +171,8 @@ def _says(card: Card) -> str:
 
 def _use(address: Address, digest: str) -> str:
     return (
-        "It is a bundle of dfcore, the deepfake workbench: a Keras network with its calibration, thresholds and record "
-        "of what it was trained on. The network alone (`model.keras`) gives logits that are neither calibrated nor "
+        "It is a bundle of dfcore, the deepfake workbench: a Keras network with its calibration, its thresholds, and a "
+        "card of what is known of it. The network alone (`model.keras`) gives logits that are neither calibrated nor "
         "guarded. With dfcore and its extra `hub` installed:\n\n```\n"
         f"dfcore pull {address} --digest {digest}\n"
         f"dfcore predict {address.name} IMAGE\n```"
@@ -253,7 +253,7 @@ def holds(name: str) -> str:
     return {
         "model.keras": "the network",
         "card.json": "all that the model card says, and the settings of the training",
-        "domain.npz": "features of training images, by which unlike images are told",
+        "domain.npz": "features of images of its data set, by which unlike images are told",
         "trained_on.npz": "hashes of training images, by which they are recognised",
         "replay.npz": "features of training images, with which it can be adapted",
         "README.md": "the model card",

@@ -64,7 +64,10 @@ class Row(_Open):
     logit: float | None
     finding: str | None = Field(description="real, no_sign, inconclusive or fake; null if there is no verdict.")
     words: str = Field(description="The finding in words.")
-    aside: str = Field(description="What a heading has to say right after it, mostly nothing.")
+    aside: str = Field(
+        description="Follows `words` wherever they are shown, mostly empty: what keeps the finding from being the "
+        "answer, such as that the detector learned from this very picture."
+    )
     verdict: str | None = Field(description="The three-way decision: real, inconclusive or fake.")
     label: str | None = Field(
         description="The two-way decision by `threshold` alone: real or fake. No finding: real here does not mean "
@@ -80,13 +83,18 @@ class Row(_Open):
     ood_distance: float | None
     ood_reasons: list[str]
     trained_on: str | None
-    trained_on_words: str
-    detector: str
-    title: str = Field(description="The detector's title.")
+    trained_on_words: str = Field(
+        description="That the detector learned from this picture, or from one that looks like it, and what its verdict "
+        "is worth then; empty otherwise. `answers` do not repeat it."
+    )
+    detector: str | None = Field(
+        description="The detector that judged; null, with what belongs to it, where several could have and none did."
+    )
+    title: str | None = Field(description="The detector's title.")
     model_sha256: str | None
-    card_sha256: str = Field(description="Hash of the detector's card: network, calibration, thresholds.")
-    threshold: float
-    thresholds: Thresholds
+    card_sha256: str | None = Field(description="Hash of the detector's card: network, calibration, thresholds.")
+    threshold: float | None
+    thresholds: Thresholds | None
     answers: Answers
     file: PictureSize | None
     provenance: dict[str, Any] | None = Field(description="What the file says of itself, if that was asked for.")
@@ -192,18 +200,20 @@ def row_with_words(
     says = evidence.says if evidence else "something"
     kind = looks_like(facts) if facts else None
     meaning = answers(card, verdict, rates, chosen=judged.why, kind=kind, file_says=says)
+    of_detector = {
+        "title": card.title, "model_sha256": card.model_sha256, "card_sha256": card_sha256(card),
+        "threshold": verdict.threshold, "thresholds": (verdict.thresholds or card.thresholds).told(),
+    }  # fmt: skip
     more = {
-        "logit": verdict.logit, "is_used": verdict.is_used, "title": card.title,
+        "logit": verdict.logit, "is_used": verdict.is_used,
         "words": FINDINGS[verdict.finding] if verdict.finding else "no verdict",
         "aside": aside(verdict, says),
         "trained_on_words": "" if verdict.error else in_words(verdict.seen),
-        "model_sha256": card.model_sha256, "card_sha256": card_sha256(card),
-        "threshold": verdict.threshold, "thresholds": (verdict.thresholds or card.thresholds).told(),
         "answers": asdict(meaning),
         "file": {name: getattr(facts, name) for name in PictureSize.model_fields} if facts else None,
         "provenance": evidence.to_dict() if evidence else None,
     }  # fmt: skip
-    return finite(row_of(judged) | more)
+    return finite(row_of(judged) | more | (of_detector if judged.judge else dict.fromkeys(of_detector)))
 
 
 def heatmap_of(heatmap: Heatmap, view: str, image: PreparedImage) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from dfcore import __version__
-from dfcore.service import docs_page
+from dfcore.service import docs_page, queries
 from dfcore.service.edge import Edge
 from dfcore.service.problems import GONE, Problem
 from dfcore.service.routes import router
@@ -30,6 +30,7 @@ _ABOUT = (
     "detector was measured to do, and on which pictures, stands beside it."
 )
 _CODES = {404: "not_found", 405: "method"}
+_MOST_PATH = 200
 
 
 def make_app(service: Service) -> FastAPI:
@@ -95,14 +96,19 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
         request.state.facts["code"] = error.code
         return refused(error)
 
-    async def of_query(_: Request, error: Any) -> Response:
-        return refused(Problem(422, "query", "; ".join(_in_words(one) for one in error.errors()[:5]) + "."))
+    async def of_query(request: Request, error: Any) -> Response:
+        address = app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+        return refused(Problem(422, "query", queries.in_words(error.errors(), address.get("parameters", ()))))
 
-    async def of_http(_: Request, error: Any) -> Response:
-        response = refused(
-            Problem(error.status_code, _CODES.get(error.status_code, "http"), f"{error.detail}. See /docs.")
-        )
-        response.headers.update(error.headers or {})
+    async def of_http(request: Request, error: Any) -> Response:
+        code, headers = _CODES.get(error.status_code, "http"), error.headers or {}
+        path = request.url.path[:_MOST_PATH]
+        words = {
+            "not_found": f"Expected one of the addresses that /docs describes. Received: {path}.",
+            "method": f"Expected {headers.get('Allow')} for {path}. Received: {request.method}.",
+        }
+        response = refused(Problem(error.status_code, code, words.get(code, f"{error.detail}. See /docs.")))
+        response.headers.update(headers)
         return response
 
     async def of_gone(*_: Any) -> Response:
@@ -112,9 +118,3 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
     app.add_exception_handler(RequestValidationError, of_query)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(ClientDisconnect, of_gone)
-
-
-def _in_words(error: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in error["loc"][1:]) or "the request"
-    received = f", received {str(error['input'])[:80]!r}" if isinstance(error.get("input"), str | int | float) else ""
-    return f"{name}: {error['msg']}{received}"

@@ -67,7 +67,7 @@ class Door:
             return self._of_key(given)
         if self._tokens is not None and not is_key:
             return self._of_token(given)
-        raise Problem(401, "key", f"Expected {self._wanted()}. Received: something else. {_HOW}")
+        raise Problem(401, "key", f"Expected {self._wanted()}. Received: a key, and this service knows none.")
 
     def _of_key(self, given: str) -> Caller:
         assert self._settings.keys is not None

@@ -203,6 +203,7 @@ class HeatmapJob(PictureJob):
             raise image
         detector, row = self.bench.detectors[judged.detector], self.bench.row(judged, self.evidence)
         asked = self._asked
+        _require_layer(asked.layer, judged.detector, detector)
         heatmap = detector.explain(
             image, max_side=DRAWN_SIDE if asked.drawn else asked.side,
             method=asked.method, target=asked.target, layer=asked.layer, view=asked.view,
@@ -210,6 +211,15 @@ class HeatmapJob(PictureJob):
         spare_networks.used(detector)
         title = detector.spec.view_titles[heatmap.view]
         return [(row, heatmap_of(heatmap, title, image), _drawn(heatmap, image, asked.drawn))]
+
+
+def _require_layer(layer: str | None, name: str, detector: Detector) -> None:
+    """Raises a Problem if a detector has no such layer; it may have hundreds, which /v1/detectors lists."""
+    if layer and layer not in (known := detector.explainer().layers):
+        raise Problem(
+            422, "input",
+            f"Expected one of the layers that /v1/detectors lists for {name}, such as {known[-1]}. Received: {layer!r}."
+        )  # fmt: skip
 
 
 def _drawn(heatmap: Heatmap, image: PreparedImage, how: str | None) -> bytes | None:

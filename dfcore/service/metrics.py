@@ -26,7 +26,7 @@ class Metrics:
             "dfcore_request_seconds", "Seconds to the answer.", ("route",), buckets=_SECONDS, registry=registry
         )
         self.verdicts = Counter(
-            "dfcore_verdicts", "Pictures by what was found; error for those without a verdict.",
+            "dfcore_verdicts", "Pictures by what was found (error: no verdict) and who judged (none: none of several).",
             ("finding", "detector"), registry=registry,
         )  # fmt: skip
         self.refusals = Counter("dfcore_refusals", "Requests refused, by reason.", ("code",), registry=registry)

@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import printable, shortened
 
 # The status of an answer that nobody is there to get.
 GONE = 499
-_MOST_WORDS = 500
+_MOST_WORDS = 800
 
 
 class Problem(Exception):  # noqa: N818  (an answer, not a mistake of this program)
@@ -28,7 +28,7 @@ class Problem(Exception):  # noqa: N818  (an answer, not a mistake of this progr
         self, status: int, code: str, message: str, retry: float | None = None, more: Mapping[str, Any] | None = None
     ):
         super().__init__(message)
-        self.status, self.code, self.message = status, code, printable(message)[:_MOST_WORDS]
+        self.status, self.code, self.message = status, code, shortened(printable(message), _MOST_WORDS)
         self.retry, self.more = retry, dict(more or {})
 
     def response(self) -> JSONResponse:

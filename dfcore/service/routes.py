@@ -131,7 +131,7 @@ async def predict(
     if rows is None:
         return Response(status_code=GONE)
     for row in rows:
-        own.metrics.verdicts.labels(row["finding"] or "error", row["detector"]).inc()
+        own.metrics.verdicts.labels(row["finding"] or "error", row["detector"] or "none").inc()
     if all(row["error"] for row in rows):
         rest = f" The other {len(rows) - 1} cannot be judged either." if len(rows) > 1 else ""
         why = f"{rows[0]['path']}: {rows[0]['error']}{rest}"
@@ -162,7 +162,7 @@ async def explain(
     if found is None:
         return Response(status_code=GONE)
     row, heatmap, picture = found[0]
-    own.metrics.verdicts.labels(row["finding"] or "error", row["detector"]).inc()
+    own.metrics.verdicts.labels(row["finding"] or "error", row["detector"] or "none").inc()
     if picture is None:
         return JSONResponse({"result": row, "heatmap": heatmap})
     told = {"X-Detector": row["detector"], "X-Finding": row["finding"], "X-Peak": str(heatmap["peak"])}

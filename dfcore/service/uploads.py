@@ -134,12 +134,14 @@ class _Body:
     def __init__(self, request: Request, limits: Limits, spool: Spool):
         self._request, self._limits, self._spool = request, limits, spool
         self.size = 0
+        told = request.headers.get("content-length", "")
+        # What it tells before it comes.
+        self.length = int(told) if told.isascii() and told.isdecimal() else None
 
     def check_length(self, most: int) -> None:
         """Refuses a body that tells before it comes that it is too large."""
-        told = self._request.headers.get("content-length", "")
-        if told.isascii() and told.isdecimal() and int(told) > most:
-            raise _too_large("a body", most, int(told))
+        if self.length is not None and self.length > most:
+            raise _too_large("a body", most, _megabytes(self.length))
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Its parts."""
@@ -147,7 +149,7 @@ class _Body:
             self._spool.add(len(part))
             self.size += len(part)
             if self.size > self._limits.body_bytes:
-                raise _too_large("a body", self._limits.body_bytes)
+                raise _too_large("a body", self._limits.body_bytes, "a larger one")
             yield part
 
 
@@ -156,7 +158,7 @@ async def _raw(body: _Body, limits: Limits, name: str) -> list[Upload]:
     try:
         async for part in body.stream():
             if body.size > limits.file_bytes:
-                raise _too_large("a file", limits.file_bytes)
+                raise _too_large("a file", limits.file_bytes, "a larger one")
             if body.size > _IN_MEMORY:
                 await asyncio.to_thread(file.write, part)
             else:
@@ -195,7 +197,7 @@ class _Parser(MultiPartParser):
     def __init__(self, request: Request, body: _Body, limits: Limits, most: int):
         # One more file than is taken, so that what is refused can be told.
         super().__init__(request.headers, body.stream(), max_files=most + 1, max_fields=0)
-        self._limits, self._most, self._size = limits, most, 0
+        self._body, self._limits, self._most, self._size = body, limits, most, 0
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
@@ -209,19 +211,29 @@ class _Parser(MultiPartParser):
                 422, "form", f"Expected files in the field {FIELD!r} alone. Received the field {name[:80]!r}."
             )
         if self._current_files > self._most:
-            raise Problem(413, "files", f"Expected at most {self._most} files in a request. Received more.")
+            wanted = "one file" if self._most == 1 else f"at most {self._most} files"
+            raise Problem(413, "files", f"Expected {wanted} in a request. Received: at least {self._current_files}.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > self._limits.file_bytes:
-            raise _too_large("a file", self._limits.file_bytes)
+            raise _too_large("a file", self._limits.file_bytes, self._told())
         super().on_part_data(data, start, end)
+
+    def _told(self) -> str:
+        """The file that is too large; its own size is known only once all of it has come."""
+        file, whole = self._current_part.file, self._body.length
+        name = _named((file and file.filename) or "a file")
+        return f"{name}, which is larger" + (f" (the request has {_megabytes(whole)})" if whole else "")
 
 
 def _named(name: str) -> str:
     return storable(name)[:_MOST_NAME]
 
 
-def _too_large(what: str, most: int, received: int | None = None) -> Problem:
-    told = f"{received / 2**20:.1f} MB" if received else "more"
-    return Problem(413, "too_large", f"Expected {what} of at most {most / 2**20:g} MB. Received: {told}.")
+def _too_large(what: str, most: int, received: str) -> Problem:
+    return Problem(413, "too_large", f"Expected {what} of at most {most / 2**20:g} MB. Received: {received}.")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MB"

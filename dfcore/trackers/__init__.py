@@ -2,6 +2,6 @@
 
 from dfcore.trackers.address import Tracker, configured
 from dfcore.trackers.launch import start_mirror
-from dfcore.trackers.sent import Sent, at_work, recall, waits
+from dfcore.trackers.sent import Sent, at_work, lacking, recall, waits
 
-__all__ = ["Sent", "Tracker", "at_work", "configured", "recall", "start_mirror", "waits"]
+__all__ = ["Sent", "Tracker", "at_work", "configured", "lacking", "recall", "start_mirror", "waits"]

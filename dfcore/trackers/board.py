@@ -51,7 +51,8 @@ def launch(folder: Path, port: int = 0) -> str:
         with contextlib.redirect_stderr(io.StringIO()):
             return str(board.launch()).rstrip("/")
     except (OSError, program.TensorBoardServerException) as error:
-        raise DfcoreError(f"TensorBoard could not start on port {port}: {printable(error)[:300]}") from error
+        text = printable(error)[:300].rstrip(".")
+        raise DfcoreError(f"TensorBoard could not start on port {port}: {text}.") from error
 
 
 class BoardServer:

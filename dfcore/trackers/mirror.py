@@ -25,10 +25,11 @@ from dfcore.runs.store import RunStore
 from dfcore.trackers import content, pictures
 from dfcore.trackers.address import Tracker, configured, redacted
 from dfcore.trackers.content import Figure
-from dfcore.trackers.sent import LOCK, Sent, keep, recall, waits
+from dfcore.trackers.sent import LOCK, Sent, keep, lacking, recall, waits
 from dfcore.trackers.server import DeletedRun, Server, Stored, TrackerError
 from dfcore.utils.files import lock as make_lock
 from dfcore.utils.files import sha256_bytes, sha256_file, write_json
+from dfcore.utils.texts import volume
 
 # How often the process looks for news; how long it waits after a failure, twice as long after each, and at most.
 _POLL_SECONDS, _FIRST_WAIT, _LONGEST_WAIT = 2.0, 2.0, 60.0
@@ -193,7 +194,7 @@ class Mirror:
         content_hash = sha256_file(path)
         if self.sent.files.get(name) == content_hash:
             return
-        self.say(f"{name}, {path.stat().st_size / 1e6:,.1f} MB")
+        self.say(f"{name}, {volume(path.stat().st_size)}")
         self.server.upload(self.sent.run_id, path, folder)
         self._note(replace(self.sent, files=self.sent.files | {name: content_hash}))
 
@@ -324,11 +325,22 @@ class _alone:  # noqa: N801  (reads as a word)
             self._lock = make_lock(self._run.folder / LOCK, timeout=self._wait)
             self._lock.acquire()
         except Timeout:
-            raise RunError(f"Run {self._run.id} is being mirrored by another process already.") from None
+            raise RunError(_taken(self._run)) from None
 
     def __exit__(self, *_: object) -> None:
         assert self._lock is not None
         self._lock.release()
+
+
+def _taken(run: Run) -> str:
+    """That another process is mirroring a run: to which server, and until when."""
+    servers, status = lacking(run), run.status()
+    to = f", to {' or '.join(servers)}" if servers else ""
+    text = f"Run {run.id} is being mirrored by another process already{to}."
+    if status.state.active:
+        return text
+    until = time.strftime("%H:%M:%S", time.localtime(status.heartbeat + PATIENCE_SECONDS))
+    return f"{text} If that server does not answer, it gives up at about {until}; try again then."
 
 
 class _watched:  # noqa: N801  (reads as a word)

@@ -46,11 +46,7 @@ class Sent:
 def recall(run: Run, tracker: Tracker) -> Sent | None:
     """What a server has got of a run; None if it was never to be mirrored there. A damaged file counts as none."""
     entry = _entries(run.folder / NAME).get(tracker.shown)
-    if not isinstance(entry, dict):
-        return None
-    kinds = {each.name: type(getattr(Sent(), each.name)) for each in fields(Sent)}
-    known = {name: value for name, value in entry.items() if name in kinds and isinstance(value, kinds[name])}
-    return Sent(**known)
+    return None if entry is None else _sent(entry)
 
 
 def keep(run: Run, tracker: Tracker, sent: Sent) -> None:
@@ -67,13 +63,17 @@ def keep(run: Run, tracker: Tracker, sent: Sent) -> None:
 
 def waits(run: Run, tracker: Tracker) -> bool:
     """Whether a run was to be mirrored to a server that lacks something of it; False while the run is at work."""
-    sent = recall(run, tracker)
-    if sent is None:
-        return False
+    return tracker.shown in lacking(run)
+
+
+def lacking(run: Run) -> list[str]:
+    """Servers to which a run was to be mirrored and that lack something of it, by address; none while it is at work."""
     with suppress(JobError):
         state = run.status().state
-        return not state.active and sent.ended != str(state)
-    return False
+        if not state.active:
+            entries = _entries(run.folder / NAME)
+            return [address for address, entry in entries.items() if _sent(entry).ended != str(state)]
+    return []
 
 
 def at_work(run: Run) -> bool:
@@ -90,9 +90,15 @@ def at_work(run: Run) -> bool:
         return False
 
 
-def _entries(path: Path) -> dict[str, Any]:
+def _entries(path: Path) -> dict[str, dict[str, Any]]:
     try:
         found = read_json(path)
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    entries = found if isinstance(found, dict) else {}
+    return {address: entry for address, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _sent(entry: dict[str, Any]) -> Sent:
+    kinds = {each.name: type(getattr(Sent(), each.name)) for each in fields(Sent)}
+    return Sent(**{name: value for name, value in entry.items() if name in kinds and isinstance(value, kinds[name])})

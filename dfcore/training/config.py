@@ -73,7 +73,9 @@ class TrainConfig(BaseModel):
         "the images' own size is best: shrinking blurs the finest traces.",
     )
     resize: Annotated[Resize, FormField("Fit to the square by", "data", titles=_RESIZE_TITLES)] = Field(
-        "stretch", description="How an image of any shape becomes that square. " + " ".join(RESIZE_HELP.values())
+        "stretch",
+        description="How an image of any shape becomes that square. "
+        + " ".join(f"{name}: {text}" for name, text in RESIZE_HELP.items()),
     )
     views: Annotated[str, FormField("Further views", "data")] = Field(
         "",

@@ -22,6 +22,11 @@ def cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
+def shortened(text: str, most: int) -> str:
+    """The first words of a text that has more than `most` characters, with "…" for the rest."""
+    return text if len(text) <= most else f"{text[: most - 1].rpartition(' ')[0] or text[: most - 2]} …"
+
+
 def duration(seconds: float | None) -> str:
     """Formats seconds: "40 s", "3 min", "2 h 5 min"; "" for None."""
     if seconds is None:
@@ -35,3 +40,13 @@ def duration(seconds: float | None) -> str:
 def percent(share: float) -> str:
     """A share in [0, 1] as a percentage of at most three digits, so that a small one does not become 0%: "0.1%"."""
     return f"{100 * share:.3g}%"
+
+
+def volume(size: int | None) -> str:
+    """Formats a number of bytes: "1.7 GB", where 1 GB are 10^9; "unknown" for None."""
+    if size is None:
+        return "unknown"
+    for unit, least in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= least:
+            return f"{size / least:.3g} {unit}"
+    return f"{size} bytes"

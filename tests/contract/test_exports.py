@@ -1,9 +1,11 @@
 """Exports: each network in each format scores as its detector does or is refused, and runs without dfcore."""
 
 import json
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,19 @@ from PIL import Image
 from dfcore import export as exports
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds
-from dfcore.detectors.bundle import write_bundle
+from dfcore.datasets import scan
+from dfcore.detectors.bundle import read_card, write_bundle, write_trained_on
 from dfcore.detectors.card import Preprocess
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.trained_on import TrainedOn
 from dfcore.engines import KerasEngine
-from dfcore.errors import BundleError, DfcoreError, InputError
+from dfcore.errors import BundleError, DatasetError, DfcoreError, InputError
 from dfcore.exchange.optimize import LIMIT, patterns
 from dfcore.export import FORMATS
+from dfcore.export.about import LEFT_OUT, NOT_EXPORTED
 from dfcore.export.check import compared
+from dfcore.export.cost import pictures as pictures_of
+from dfcore.export.loader import example
 from dfcore.runs import RunStore
 from dfcore.training.config import TrainConfig
 from dfcore.utils.files import sha256_file
@@ -198,6 +205,52 @@ def test_8_bits_come_with_what_they_cost_on_validation(form, small_dataset, tmp_
     assert weights < 0.4 * (tmp_path / "plain" / "model.keras").stat().st_size
 
 
+@pytest.mark.parametrize("own", ["all", "a part", "none"])
+def test_the_cost_of_8_bits_is_measured_on_its_own_data_alone(own, small_dataset, tmp_path):
+    """The fault: a set that it had not learned from gave figures, and nothing was said."""
+    hashes = scan(small_dataset).usable.sha256.tolist()
+    learned = {"all": hashes, "a part": hashes[::3], "none": [f"{number:064x}" for number in range(1, 73)]}[own]
+    nothing = [None] * len(learned)
+    write_bundle(tmp_path / "plain", lively("cnn"), card_of("cnn"))
+    listed = TrainedOn.of(nothing, learned, nothing, [number % 2 == 0 for number in range(len(learned))])
+    write_trained_on(tmp_path / "plain", read_card(tmp_path / "plain"), listed)
+    detector = Detector.load(tmp_path / "plain", "keras")
+    if own == "none":
+        message = "Expected the data set that .* was trained on. Received: small, most of whose 72 images"
+        with pytest.raises(DatasetError, match=message):
+            pictures_of(detector, small_dataset, lambda *_: None, calibrate=True, measured=10)
+    else:
+        pictures_of(detector, small_dataset, lambda *_: None, calibrate=True, measured=10)
+
+
+def test_the_example_says_how_it_is_called_and_what_it_cannot_judge(pictures, tmp_path):
+    """The fault: without pictures it said nothing and ended with 0; one that was not there gave a traceback."""
+    stand_in = replace(FORMATS["onnx"], loader="def run(pixels): return [0.9]\n")
+    (tmp_path / "load_example.py").write_text(example(stand_in, card_of("cnn").spec, takes_files=False))
+    about = {"thresholds": {"fake_from": 0.7, "real_below": 0.3}, "words": {"fake": "likely fake"}}
+    (tmp_path / "preprocessing.json").write_text(json.dumps(about))
+
+    def called(*paths: Path) -> subprocess.CompletedProcess:
+        command = [sys.executable, tmp_path / "load_example.py", *paths]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    alone = called()
+    assert alone.returncode == 1 and "python load_example.py PICTURE ..." in alone.stderr
+    done = called(tmp_path / "missing.jpg", pictures[0])
+    missing, judged = map(json.loads, done.stdout.splitlines())
+    assert missing["file"].endswith("missing.jpg") and "No such file" in missing["error"]
+    assert judged["says"] == "likely fake"
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert called(pictures[0]).returncode == 0
+
+
+def test_what_is_left_out_is_named_wherever_an_export_is_offered():
+    document = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    told = " ".join(document.split()).lower()
+    assert all(part in told for part in LEFT_OUT)
+    assert all(part in " ".join(NOT_EXPORTED).lower() for part in LEFT_OUT)
+
+
 # === What goes wrong ===
 
 
@@ -232,7 +285,10 @@ def test_a_run_whose_data_are_gone_is_exported_without_pictures_and_says_so(tmp_
     run = RunStore(tmp_path / "runs").create(config.to_dict(), epochs=1)
     write_bundle(run.bundle, lively("cnn"), card_of("cnn"))
     assert main(["export", str(run.bundle), "--to", "keras", "--out", str(tmp_path / "out")]) == 0
-    assert "No pictures were among them, since its run's data set cannot be used" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "No pictures were among them, since its run's data set cannot be used" in told
+    assert re.search(r"out: 2\.\d\d MB; on 32 fixed patterns its scores differ by up to", told)
+    assert f"NOT exported: {', '.join(LEFT_OUT)}." in told
     about = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
     assert about["check"]["of_them_pictures"] == 0 and about["check"]["images"] > 0
     assert str(tmp_path) not in json.dumps(about)

@@ -154,14 +154,20 @@ def test_a_key_is_asked_for_and_lives_in_its_tab_alone(browser, service):
     context = browser.new_context()
     page = context.new_page()
     page.goto(address)
-    expect(page.get_by_role("dialog")).to_contain_text("Expected a key")
+    expect(page.get_by_role("dialog")).to_contain_text("This service needs a key.")
+    expect(page.locator("body")).not_to_contain_text("Authorization")
+    expect(page.get_by_role("alert")).to_be_hidden()
     enter_key(page, "dfs_wrong")
     expect(page.get_by_role("dialog")).to_contain_text("not known here")
+    expect(page.get_by_role("status")).not_to_contain_text("is used from now on")
     page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_have_text("This service needs a key: press Key, above.")
     page.locator("#files").set_input_files(files("first.jpg"))
     expect(page.get_by_role("dialog")).to_contain_text("not known here")
+    expect(page.get_by_role("alert")).to_be_hidden()
     enter_key(page, key)
     settled(page)  # The picture that waited for the key goes on by itself.
+    expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator(".words")).not_to_have_text("A key is needed")
     assert key not in page.url + page.content()
     assert key not in page.evaluate("JSON.stringify(localStorage) + document.cookie")
@@ -170,10 +176,10 @@ def test_a_key_is_asked_for_and_lives_in_its_tab_alone(browser, service):
     expect(page.get_by_role("dialog")).to_be_hidden()
     other = context.new_page()
     other.goto(address)
-    expect(other.get_by_role("dialog")).to_contain_text("Expected a key")
+    expect(other.get_by_role("dialog")).to_contain_text("This service needs a key.")
     page.get_by_role("button", name="Key").click()
     page.get_by_role("button", name="Forget it").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Expected a key")
+    expect(page.get_by_role("dialog")).to_contain_text("This service needs a key.")
     assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
     context.close()
 
@@ -436,6 +442,36 @@ def test_the_map_lies_on_the_part_that_it_explains(page, standin):
     page.get_by_label("Evidence of").select_option("fake")
     expect(page.locator(".map-text")).to_contain_text("There is no evidence.")
     expect(page.locator(".map")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (16, 320), (60, 20)])
+def test_a_small_picture_is_shown_larger_with_its_map(page, standin, size):
+    """The fault: one of 32 pixels was shown at 32, on which nobody sees anything."""
+    page.set_viewport_size({"width": 1280, "height": 600})
+    standin.answers["/v1/explain"] = lambda _: Answer({"heatmap": heatmap(picture=list(size))})
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg", data=jpeg(size=size)))
+    settled(page)
+    expect(page.locator(".map")).to_be_visible()
+    shown, drawn = (page.locator(name).bounding_box() for name in (".picture", ".map"))
+    assert max(shown["width"], shown["height"]) >= 200
+    assert shown["height"] <= 0.7 * 600 + 1
+    assert shown["width"] / shown["height"] == pytest.approx(size[0] / size[1], rel=0.02)
+    assert (drawn["width"], drawn["height"]) == pytest.approx((shown["width"] / 2, shown["height"]), abs=1)
+    enlarged = max(size) < 200
+    expect(page.locator(".picture")).to_have_css("image-rendering", "pixelated" if enlarged else "auto")
+
+
+def test_a_closed_row_says_what_keeps_its_finding_from_being_the_answer(page, standin):
+    aside = ", by a detector that learned from this very picture"
+    standin.answers["/v1/predict"] = lambda asked: Answer({"results": [row(name_of(asked), aside=aside)]})
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg", "b.jpg"))
+    settled(page, 2)
+    closed = page.locator(".card:not([open])>summary")
+    expect(closed).to_have_count(1)
+    expect(closed.locator(".words")).to_have_text(f"Likely fake{aside}")
+    expect(closed.locator(".words")).to_be_visible()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

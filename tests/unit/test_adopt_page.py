@@ -1,5 +1,6 @@
 """Import a Keras model, on Models: what is in the file, what is asked, and what comes of it."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import background
 from dfcore.datasets import registry
+from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.origin import Adopted
 from dfcore.foreign import adopt as adopting
 from dfcore.foreign.check import Check, Preprocessing
-from tests.conftest import untrained
+from tests.conftest import make_card, untrained
 
 APP = Path(__file__).parents[2] / "streamlit_app.py"
 SAID, BETTER = Preprocessing("0..255", False), Preprocessing("0..1", True)
@@ -88,6 +91,66 @@ def test_a_model_is_read_asked_about_refused_with_the_table_and_insisted_on(page
     wait(page)
     assert calls[1][-1] is True
     assert "insisted" in told + words(page)
+
+
+@pytest.mark.slow
+def test_what_was_said_stays_while_it_is_at_work_and_when_it_is_refused(page, monkeypatch, tmp_path):
+    """The fault: a set with too few images took the file, the range, the classes and the name with it."""
+    may_end = threading.Event()
+
+    def refuses(*_, **__):
+        may_end.wait(60)
+        raise adopting.InputError("Expected at least 20 real and 20 fake images.")
+
+    monkeypatch.setattr(adopting, "adopt", refuses)
+    untrained(0).save(tmp_path / "ada.keras")
+    of(page.text_input, "… or a file on the server").set_value(str(tmp_path / "ada.keras")).run()
+    of(page.selectbox, "Pixels").select("-1..1")
+    of(page.selectbox, "Classes, the first output first").select("fake,real")
+    of(page.text_input, "Name of the detector").set_value("ada")
+    of(page.button, "Check and import").click().run()
+    try:
+        assert of(page.button, "Check and import").disabled
+    finally:
+        may_end.set()
+    assert background.find(background.ADOPT_KEY).wait(60)
+    page.run()
+    assert "Expected at least 20 real and 20 fake images" in words(page)
+    assert of(page.text_input, "… or a file on the server").value == str(tmp_path / "ada.keras")
+    assert of(page.selectbox, "Pixels").value == "-1..1"
+    assert of(page.selectbox, "Classes, the first output first").value == "fake,real"
+    assert of(page.text_input, "Name of the detector").value == "ada"
+
+
+@pytest.mark.slow
+def test_after_an_import_the_next_one_begins_with_an_empty_form(page, monkeypatch, tmp_path):
+    def succeeds(*_, **__):
+        return adopting.Adopted(make_card(title="Ada's"), tmp_path / "ada", None)
+
+    monkeypatch.setattr(adopting, "adopt", succeeds)
+    untrained(0).save(tmp_path / "ada.keras")
+    of(page.text_input, "… or a file on the server").set_value(str(tmp_path / "ada.keras")).run()
+    of(page.selectbox, "Pixels").select("-1..1")
+    of(page.selectbox, "Classes, the first output first").select("fake,real")
+    of(page.text_input, "Name of the detector").set_value("ada")
+    of(page.button, "Check and import").click().run()
+    told = words(page)
+    wait(page)
+    assert "is in the library as ada" in told + words(page)
+    assert of(page.text_input, "… or a file on the server").value == ""
+
+
+def test_figures_of_an_adopted_detector_are_not_said_to_be_of_its_training_data(page, tmp_path, monkeypatch):
+    """What it was trained on is unknown."""
+    theirs = Adopted(file="theirs.h5", sha256="0" * 64, end="sigmoid", range="0..1", classes="fake,real", colours="rgb")
+    results = {"test": {"roc_auc": 0.855, "images": 300, "real": 150, "fake": 150, "threshold": 0.5}}
+    card = make_card(title="Theirs", adopted=theirs, results=results)
+    write_bundle(tmp_path / "models" / "theirs", untrained(0), card)
+    page.switch_page("pages/home.py").run()
+    assert not page.exception
+    assert "ROC AUC 0.855 on 300 test images of the data set that it was calibrated on" in words(page)
+    assert "training data" not in words(page)
+    assert make_card().measured_on == "like its training data"
 
 
 @pytest.mark.slow

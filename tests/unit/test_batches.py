@@ -332,7 +332,9 @@ def test_rows_are_found_by_all_that_is_asked_for(tmp_path):
     assert batch.detectors() == {"a": 50, "b": 50}
     assert [count for *_, count in batch.histogram(bins=4)] == [13, 12, 13, 12]
     assert [row["path"] for row in batch.all_rows()] == [row["path"] for row in rows]
-    with pytest.raises(BatchError, match="has no row 100"):
-        batch.row(100)
+    batch.index.add([(100, places[-1], rows[-1] | {"detector": None})])
+    assert batch.detectors() == {"a": 50, "b": 50}, "what none judged is no detector's"
+    with pytest.raises(BatchError, match="has no row 101"):
+        batch.row(101)
     with pytest.raises(BatchError, match="Expected an order of"):
         batch.rows(order="sha256; DROP TABLE rows")

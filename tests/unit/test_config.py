@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from dfcore import architectures
+from dfcore.cli import main
 from dfcore.errors import ConfigError
 from dfcore.training.config import TrainConfig, form_fields, load_config, make_config, suggest
 
@@ -283,3 +284,20 @@ def test_every_setting_says_how_a_form_shows_it(name):
     assert form.hidden or field.description
     if get_origin(field.annotation) is Literal and not form.hidden:
         assert tuple(form.titles) == get_args(field.annotation), "a title for each choice, in the same order"
+
+
+def test_the_help_names_every_value_that_can_be_chosen(capsys):
+    """The fault: --resize, --schedule and --early-stopping described values without their names."""
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    told = re.split(r"\n  (?=--)", capsys.readouterr().out)
+    of = {option.split()[0].rstrip(","): " ".join(option.split()) for option in told}
+    chosen = {
+        name: get_args(field.annotation)
+        for name, field in TrainConfig.model_fields.items()
+        if name != "schema_version" and get_origin(field.annotation) is Literal
+    }
+    assert {"resize", "schedule", "early_stopping", "cache"} <= set(chosen)
+    for name, values in chosen.items():
+        assert f"One of {', '.join(values)}." in of[f"--{name.replace('_', '-')}"]
+    assert "fit_crop: The shorter side" in of["--resize"]

@@ -1,8 +1,10 @@
 """`dfcore doctor`, and what is said where an optional dependency is missing."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 
 import numpy as np
@@ -102,6 +104,18 @@ def test_the_core_needs_neither_streamlit_nor_plotly_nor_openvino():
     assert app < {requirement.name for requirement in packages.requirements("dev")}
 
 
+def test_every_extra_is_examined_and_documented():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {found.name for found in packages.package_findings() if found.area == "extras"} == set(extras)
+    document = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip().strip("`"): line for line in document.splitlines() if line.startswith("| `")}
+    assert set(extras) == set(rows)
+    for extra, wanted in extras.items():
+        within = re.findall(r"dfcore\[(.*?)\]", " ".join(wanted))
+        named = re.findall(r"`(\w+)`", rows[extra].split("|")[2])
+        assert named == [name for part in within for name in part.split(",")], extra
+
+
 def test_an_installed_package_declares_the_same(monkeypatch):
     """What pip's metadata say is read as pyproject.toml is."""
     expected = {extra: packages.requirements(extra) for extra in ("", "openvino", "app")}
@@ -139,7 +153,7 @@ def test_a_package_that_does_not_fit_is_a_failure_of_the_core(monkeypatch):
     monkeypatch.setattr(packages, "requirements", lambda extra="": wanted[: 2 if extra else 1])
     core, *others = packages.package_findings()
     assert not core.works and core.core and "pip install 'numpy>=1000'" in core.advice
-    assert [finding.core for finding in others] == [False] * 3
+    assert [finding.core for finding in others] == [False] * 10
     app = named(others, "app")
     assert "expected >=1000; not installed: no-such-package-here" in app.detail
     assert "pip install 'dfcore[app]'" in app.advice

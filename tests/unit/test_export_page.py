@@ -1,5 +1,6 @@
 """Export for another runtime in Models: the form, the work in the background, the archive; by AppTest."""
 
+import threading
 import zipfile
 from pathlib import Path
 
@@ -74,6 +75,26 @@ def test_what_was_exported_is_told_and_given_as_one_archive(mine, converted):
 def test_why_there_is_no_export_is_told(mine, converted):
     app = started(mine, "onnx")
     assert any("ONNX has no operation for it" in item.value.replace("\\", "") for item in app.error)
+
+
+def test_what_was_chosen_stays_while_it_is_at_work_and_when_it_is_refused(mine, converted, monkeypatch):
+    """The fault: the form went away with the first export, and all choices with it."""
+    may_end, export = threading.Event(), packed.export
+    monkeypatch.setattr(packed, "export", lambda *given, **more: (may_end.wait(60), export(*given, **more))[1])
+    app = open_page("models")
+    app.session_state["export_mine"] = True
+    app.run()
+    next(box for box in app.selectbox if box.label == "Format").set_value("onnx").run()
+    button(app, "Export").click().run()
+    try:
+        assert button(app, "Export").disabled
+    finally:
+        may_end.set()
+    assert background.find(background.export_key(mine)).wait(60)
+    app.run()
+    assert not app.exception
+    assert next(box for box in app.selectbox if box.label == "Format").value == "onnx"
+    assert not button(app, "Export").disabled
 
 
 def test_8_bits_are_offered_where_a_format_has_them(mine, converted):

@@ -372,6 +372,7 @@ def test_the_command_shows_the_table_and_may_be_told_to_insist(red_model, red_da
     assert main([*asked, "--range", "-1..1"]) == 2
     shown = capsys.readouterr()
     assert "clearly better" in shown.err and "fake,real" in shown.out and "ROC AUC" in shown.out
+    assert "does not fit these images" in shown.err and "goes on with --insist." in shown.err
     assert main([*asked, "--range", "-1..1", "--insist"]) == 0
     shown = capsys.readouterr()
     assert "--ignore-ood" not in shown.err
@@ -380,6 +381,21 @@ def test_the_command_shows_the_table_and_may_be_told_to_insist(red_model, red_da
     assert main([*asked, "--range", "-1..1", "--insist"]) == 2, "the name is taken"
     assert main([*asked[:5], "other", *asked[6:], "--range", "0..1", "--size", "64"]) == 2
     assert "takes squares of 32 pixels. Received a size of 64" in capsys.readouterr().err
+
+
+def test_a_set_with_too_few_images_for_validation_says_how_many_it_needs():
+    from types import SimpleNamespace
+
+    import pandas as pd
+
+    from dfcore.foreign.adopt import _some
+    from dfcore.training.data import TrainingData
+
+    rows = pd.DataFrame({"split": (["validation"] * 8 + ["train"] * 40), "label": [0, 1] * 24})
+    with pytest.raises(InputError) as refused:
+        _some(TrainingData(SimpleNamespace(name="faces"), rows, None, None))
+    assert "faces, with 4 real and 4 fake for validation, of 24 real and 24 fake in all" in str(refused.value)
+    assert "of which 15% are drawn for it, needs about 134 of each" in str(refused.value)
 
 
 def test_what_is_said_is_checked_before_the_file_is_read(tmp_path):

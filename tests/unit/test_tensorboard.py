@@ -100,6 +100,7 @@ def test_a_taken_port_is_told(tmp_path, capsys):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"dfcore: TensorBoard could not start on port {port}: "), done.stderr
+    assert done.stderr.endswith(". --port N takes another one.\n"), done.stderr
     with pytest.raises(SystemExit):
         main(["tensorboard", "--port", "many"])
     assert "expected a number from 1 to 65535" in capsys.readouterr().err

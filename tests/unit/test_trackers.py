@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import tracker_actions
 from dfcore.cli import main
+from dfcore.commands.train import _tell_tracker
 from dfcore.errors import InputError
 from dfcore.runs import State
 from dfcore.runs.process import identity, place
@@ -95,7 +96,8 @@ def test_a_finished_run_is_there_with_all_that_belongs_to_it(front, small, tmp_p
         f"<h3>{title}</h3>" in page for title in ("Loss", "ROC curve", "Scores", "Confusion matrix", "Calibration")
     )
     assert "<script src" not in page
-    assert "bundle/model.keras, 0.1 MB" in said
+    size = (run.bundle / "model.keras").stat().st_size
+    assert size < 10**6 and f"bundle/model.keras, {size / 1e3:.3g} kB" in said
 
 
 def test_nothing_is_sent_that_is_there_already(front, small, tmp_path):
@@ -327,6 +329,56 @@ def test_only_one_process_mirrors_a_run(front, tmp_path):
         mirror.send(run, configured())
     front.fault = lambda method, path: "drop"
     thread.join(30)
+
+
+def test_runs_that_wait_for_another_server_are_named(front, small, tmp_path, monkeypatch, capsys):
+    """The fault: after a wrong address was put right, nothing waited."""
+    run, runs = make_run(tmp_path / "runs"), ["--runs-dir", str(tmp_path / "runs")]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setattr(launch, "_start", lambda run: None)
+    assert start_mirror(run, lambda _: None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", front.address)
+    assert main(["runs", "mirror", *runs]) == 0
+    told = capsys.readouterr()
+    assert f"No run waits to be sent to {front.address}." in told.out
+    assert f"Waiting to be sent to http://127.0.0.1:1: {run.id}. To send them to {front.address} instead" in told.err
+    assert not small.runs
+    assert main(["runs", "mirror", "--all", *runs]) == 0
+    assert small.only_run()["info"]["status"] == "FINISHED"
+    assert main(["runs", "mirror", *runs]) == 0
+    assert "Waiting" not in capsys.readouterr().err, "it is here now"
+
+
+def test_a_run_that_is_being_mirrored_says_to_which_server_and_until_when(front, tmp_path):
+    run = make_run(tmp_path / "runs")
+    front.fault = lambda method, path: "500"
+    with pytest.raises(TrackerError):
+        mirror.send(run, configured())
+    until = time.strftime("%H:%M:%S", time.localtime(run.status().heartbeat + mirror.PATIENCE_SECONDS))
+    with make_lock(run.folder / LOCK), pytest.raises(InputError) as refused:
+        mirror.send(run, configured())
+    assert f"another process already, to {front.address}." in str(refused.value)
+    assert f"gives up at about {until}" in str(refused.value)
+
+
+def test_training_says_at_its_end_that_a_tracker_has_not_got_the_run(front, tmp_path, monkeypatch, capsys):
+    run = make_run(tmp_path / "runs")
+    _tell_tracker(run)
+    assert capsys.readouterr().err == "", "it was never to be sent"
+    front.fault = lambda method, path: "500"
+    with pytest.raises(TrackerError):
+        mirror.send(run, configured())
+    _tell_tracker(run)
+    told = capsys.readouterr().err
+    assert f"MLflow has not got all of the run. {front.address}: it cannot be reached" in told
+    assert f"'dfcore runs mirror {run.id}' sends the rest" in told
+    front.fault = lambda method, path: ""
+    mirror.send(run, configured())
+    _tell_tracker(run)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "/srv/mlruns")
+    _tell_tracker(run)
+    assert "Not mirrored to MLflow. Expected the address" in capsys.readouterr().err
 
 
 _COUNT = """

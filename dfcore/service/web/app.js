@@ -6,6 +6,7 @@ import { Card, megabytes } from "./card.js";
 const $ = (id) => document.getElementById(id);
 // What a request may hold, by /v1/detectors; null until it has answered.
 let service = null;
+let lacksKey = false;
 const pictures = [];
 const say = (words) => { $("status").textContent = words; };
 
@@ -164,8 +165,8 @@ class Picture {
     if (error instanceof Stopped) {
       this.card.failed("Stopped", "You stopped this picture before it was judged.");
     } else if (isLocked) {
-      this.card.failed("A key is needed", error.message);
-      askForKey(error.message);
+      this.card.failed("A key is needed", aboutKey(error));
+      askForKey(aboutKey(error));
     } else {
       this.card.failed("No verdict", error.message);
       say(`${this.file.name}: no verdict. ${error.message}`);
@@ -261,19 +262,19 @@ function save() {
   URL.revokeObjectURL(link.href);
 }
 
+/** Asks the service who it is; gives whether it let this page in. */
 async function meet() {
   try {
     service = await ask("v1/detectors", { waiting: (_, why) => trouble(why) });
   } catch (error) {
     if (error.status === 401) {
-      trouble("This service asks for a key: press Key, above.");
-      $("key-button").hidden = false;
-      askForKey(error.message);
+      askForKey(aboutKey(error));
     } else {
       trouble(error.message);
     }
-    return;
+    return false;
   }
+  lacksKey = false;
   trouble("");
   const choices = service.detectors.map(({ name, title }) => new Option(title === name ? name : `${title} (${name})`, name));
   if (choices.length > 1) {
@@ -284,6 +285,12 @@ async function meet() {
   const names = new Intl.ListFormat("en", { type: "disjunction" }).format(formats);
   $("limits").textContent = `${names}, up to ${megabytes(most)} each. They are judged on this server, and not kept there.`;
   tellSettings();
+  return true;
+}
+
+/** What a person is told of a 401; the service tells programs how to send a key. */
+function aboutKey(error) {
+  return key.get() ? error.message : "This service needs a key.";
 }
 
 function trouble(words) {
@@ -308,6 +315,9 @@ function tellSettings() {
 }
 
 function askForKey(why = "") {
+  lacksKey ||= Boolean(why);
+  trouble(""); // What lies behind the dialogue cannot be pressed.
+  $("key-button").hidden = false;
   $("key-why").textContent = why;
   $("key-why").hidden = !why;
   $("key").value = "";
@@ -317,18 +327,18 @@ function askForKey(why = "") {
   }
 }
 
-function useKey(value) {
+async function useKey(value) {
+  lacksKey = false;
   $("key-dialog").close();
   $("key").value = ""; // Nothing but the session keeps it.
   if (value) {
     key.set(value);
-    say("The key is used from now on.");
   } else {
     key.forget();
     say("The key was forgotten.");
   }
-  meet();
-  if (value) {
+  if (await meet() && value) {
+    say("The key is used from now on.");
     pictures.filter((one) => one.state === "locked").forEach((one) => one.restart());
   }
 }
@@ -365,6 +375,7 @@ function listen() {
   });
   $("key-forget").addEventListener("click", () => useKey(""));
   $("key-cancel").addEventListener("click", () => $("key-dialog").close());
+  $("key-dialog").addEventListener("close", () => lacksKey && trouble("This service needs a key: press Key, above."));
 }
 
 async function paste() {

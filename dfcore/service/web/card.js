@@ -13,6 +13,8 @@ const ICONS = {
   going: "M7 4h10M7 20h10M8 4c0 5 8 7 8 16M16 4c0 5-8 7-8 16",
 };
 const THUMB = 160;
+// About how many pixels of the screen the longer side of a small picture gets.
+const ENLARGED = 256;
 // Thumbnails are made one after the other: each decodes a whole picture.
 let thumbnails = Promise.resolve();
 
@@ -44,6 +46,7 @@ export class Card {
     }
     this.find(".shown").addEventListener("change", () => this.#showMap());
     this.find(".opacity").addEventListener("input", () => this.#showMap());
+    this.find(".picture").addEventListener("load", () => this.#enlarge());
     this.doing("Waiting");
     this.ready = thumbnails = thumbnails.then(() => this.#thumbnail());
   }
@@ -211,6 +214,16 @@ export class Card {
   /** Gives the picture its room before it is there, so that nothing jumps. */
   #frame(isComing) {
     this.find(".stage").classList.toggle("coming", isComing);
+  }
+
+  /** Shows a small picture larger, each of its pixels as a square, or nobody sees anything in it. */
+  #enlarge() {
+    const picture = this.find(".picture");
+    const { naturalWidth: width, naturalHeight: height } = picture;
+    const factor = Math.round(ENLARGED / Math.max(width, height));
+    picture.classList.toggle("enlarged", factor > 1);
+    // Both sides are bounded by the width alone, or the picture would be stretched.
+    picture.style.width = factor > 1 ? `min(${factor * width}px, ${(70 * width) / height}vh)` : "";
   }
 
   #showMap() {
