@@ -17,6 +17,8 @@ UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
 )
 
+_RAREST = 1_000_000
+
 
 @dataclass(frozen=True)
 class Strictness:
@@ -115,12 +117,16 @@ def show_verdict(entry: detectors.Entry, name: str, data: bytes, verdict: Verdic
 
 def _base_rate(rates: MeasuredRates) -> None:
     """How often an alarm is right, by how rare fakes are among the analyst's pictures."""
-    left, right = st.columns([1, 2], vertical_alignment="center")
+    left, right = st.columns(2, vertical_alignment="center")
+    # Without bounds: beyond them the browser keeps what is typed to itself, and the sentence would tell another number.
     one_in = left.number_input(
-        "One in … is fake", 2, 1_000_000, 10, key="inspect_one_in", persist_state="session",
-        help="At least 2. How rare fakes are among the pictures that you look at. Where they are rare, most alarms are "
-        "false ones, however good the detector is.",
+        "One in … is fake", value=10, key="inspect_one_in", persist_state="session",
+        help="How rare fakes are among the pictures that you look at. Where they are rare, most alarms are false ones, "
+        "however good the detector is.",
     )  # fmt: skip
+    if not 2 <= one_in <= _RAREST:
+        right.markdown(f"For one in {one_in:,} there is no answer. Choose a number from 2 to {_RAREST:,}.")
+        return
     result = rates.alarm_is_right(one_in)
     if result is None:
         right.markdown("How often such an alarm is right cannot be told: no fake was found at these thresholds.")
