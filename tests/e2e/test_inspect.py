@@ -211,8 +211,11 @@ def test_no_words_are_cut(page, address, width):
 def test_the_name_of_a_judged_part_stays_inside_its_frame(page, address):
     page.set_viewport_size({"width": 1024, "height": 768})
     open_inspect(page, address)
-    drop(page, ("large.png", picture(1, side=1600)))
+    drop(page, ("large.png", picture(1, side=960)))
     label = page.locator(".part span").last
     label.wait_for()
-    inside = "e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right"
+    inside = """e => ["right", "bottom"].every(
+        side => e.getBoundingClientRect()[side] <= e.parentElement.getBoundingClientRect()[side])"""
     assert label.evaluate(inside) and label.evaluate("e => e.scrollWidth <= e.clientWidth")
+    drop(page, ("huge.png", picture(2, side=1920)))
+    assert label.is_hidden() and page.get_by_text("centre at native pixels").first.is_visible()
