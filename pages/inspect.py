@@ -147,13 +147,14 @@ images = uploads.images() if chosen else []
 if review is not None:
     batch_review.show(review, keys=not images)
 if chosen and not images:
-    with st.container():  # Stands where `judge_all` says what it does, and so is gone once there are pictures.
+    with st.container():
         choose_pictures.show()
         recently_judged.show()
     with widgets.errors():
         detectors.warm(chosen)
         memory.warm()
 if images:
+    st.empty()  # In the place of what asks for pictures, which would else stand there faded until all are judged.
     with bar:
         choose_pictures.show_in_popover()
     images = uploads.images()  # One of them may just have been removed.
