@@ -44,8 +44,6 @@ _STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(
   flex-direction: column-reverse; } }
 /* The detector's name whole, and whole rows of the uploader's files. */
 .st-key-detector { min-width: min(100%, 19rem); }
-[data-testid=stFileUploader] [data-testid=stFileUploaderDropzone] [data-testid=stFileChips] > :first-child {
-  max-height: 14.5rem; }
 @media (min-width: 500px) {
 [data-testid=stFileUploader] [data-testid=stFileUploaderDropzone] [data-testid=stFileChips] { max-height: 14.5rem; } }
 </style>"""
