@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from dfcore.batch.job import Batch
 
 _KEY, _TURN, _FOCUS = "batch_grid", "batch_grid_turn", "batch_grid_focus"
-# Sign and colour of what is said, by finding.
-_SIGNS = {
-    "fake": ("▲", "orange"), "real": ("●", "blue"), "no_sign": ("○", "gray"), "inconclusive": ("?", "gray"),
-    None: ("×", "gray"),
-}  # fmt: skip
 
 _grid = st.components.v2.component(
     "dfcore_batch_grid", css=viewer.asset("batch_grid.css"), js=viewer.asset("batch_grid.js")
@@ -109,7 +104,6 @@ def _turn() -> None:
 
 
 def _item(batch: "Batch", row: dict[str, Any], several: bool, decided: str | None) -> dict[str, Any]:
-    sign, colour = _SIGNS[row["finding"]]
     words, name = widgets.VERDICTS[row["finding"]], printable(row["name"])
     score = ""
     if row["score"] is not None:
@@ -128,8 +122,7 @@ def _item(batch: "Batch", row: dict[str, Any], several: bool, decided: str | Non
         "title": f"{printable(row['path'])}\n{note}".strip(),
         "said": ", ".join(part for part in (name, words, spoken, note) if part),
         "src": file_url(thumbnail, "JPEG") if thumbnail else None,
-        "mark": f"{sign} {words}",
-        "colour": f"var(--st-{colour}-text-color, var(--st-text-color))",
+        **widgets.verdict_mark(row["finding"]),
         "score": f"{score}{by}",
         "note": printable(note),
     }

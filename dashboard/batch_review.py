@@ -60,6 +60,8 @@ def present() -> Review | None:
     """
     batch_id, row = st.query_params.get("batch"), st.query_params.get("row")
     if batch_id is None or row is None:
+        if _OPEN in st.session_state:
+            leave()
         return None
     batch = batches.find(batch_id)
     if batch is None or not (row.isascii() and row.isdecimal() and len(row) < 10):
@@ -79,8 +81,9 @@ def present() -> Review | None:
 
 
 def leave() -> None:
-    """Ends the review: other pictures are looked at."""
+    """Ends the review: other pictures are looked at, and those that were there before it are back."""
     st.session_state.pop(_OPEN, None)
+    uploads.bring_back(beside=True)
     for name in ("batch", "row", *batch_view.NAMES):
         if name in st.query_params:
             del st.query_params[name]
@@ -89,6 +92,7 @@ def leave() -> None:
 def back(review: Review) -> NoReturn:
     """Opens the batch where the picture is, which has the keyboard's focus."""
     st.session_state.pop(_OPEN, None)
+    uploads.bring_back()
     batch_grid.focus()
     view = review.view if review.place is None else replace(review.view, at=review.place)
     go("batch", batch=review.batch.id, **view.parameters())
@@ -130,17 +134,21 @@ def _open(batch: "Batch", number: int) -> None:
     try:
         _put(batch, number)
     except DfcoreError as error:
-        uploads.clear("inspect_upload")
+        _put_alone()
         st.session_state[_OPEN] = batch.id, number, "", str(error)
 
 
 def _put(batch: "Batch", number: int) -> None:
     row = batch.row(number)
     picture = uploads.Picture(row["name"], batch.bytes_of(row))
-    uploads.open_alone(picture)
-    uploads.forget("inspect_upload")
+    _put_alone(picture)
     batches.take_over(batch)
     st.session_state[_OPEN] = batch.id, number, picture.id, ""
+
+
+def _put_alone(*pictures: uploads.Picture) -> None:
+    uploads.open_alone(*pictures)
+    uploads.forget("inspect_upload")
 
 
 def _numbers(batch: "Batch", view: View) -> list[int]:

@@ -79,7 +79,7 @@ def _review(store: "Store", case: "Case") -> None:
     if kept and st.button(f"Review in Inspect ({len(kept)})", icon=":material/play_arrow:", key=f"review_{case.id}",
                           help="Opens the pictures that were kept, to be decided on by keyboard."):  # fmt: skip
         with widgets.errors():
-            uploads.keep([uploads.Picture(one.name, kept_pictures.contents(store, one.sha256)) for one in kept])
+            uploads.add(*(uploads.Picture(one.name, kept_pictures.contents(store, one.sha256)) for one in kept))
             go("inspect")
 
 

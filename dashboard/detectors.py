@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _IN_MEMORY = 4
 # Loaded objects already covered by `memory.settle`.
 _settled: "weakref.WeakSet[Detector | Explainer]" = weakref.WeakSet()
+_loaded: "weakref.WeakValueDictionary[str, Detector]" = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,14 @@ def _load(folder: str, version: str) -> "Detector":
 
 def detector(entry: Entry) -> "Detector":
     """The loaded detector, shared by all sessions."""
-    result = _load(str(entry.folder), entry.version)
+    result = _loaded[entry.version] = _load(str(entry.folder), entry.version)
     _settle_with(result)
     return result
+
+
+def is_loaded(entry: Entry) -> bool:
+    """Whether `detector` gives it at once."""
+    return entry.version in _loaded
 
 
 def explainer(entry: Entry) -> "Explainer":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import file_evidence, uploads, viewer, widgets
+from dfcore.detectors.trained_on import in_short, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 from dfcore.imaging import sandbox
@@ -14,13 +15,9 @@ from dfcore.utils.html import data_url
 if TYPE_CHECKING:
     from dfcore.cases import Decision
 
-_KEY, _ADDED = "inspect_strip", "inspect_added"
+# `_SHOWN`: hashes of the pictures that were there last, the number of the one in sight, the last choice in the strip.
+_KEY, _SHOWN = "inspect_strip", "inspect_shown"
 _SIDE = 96
-# Sign and colour of what is said, by `Verdict.finding`.
-_SIGNS = {
-    "fake": ("▲", "orange"), "real": ("●", "blue"), "no_sign": ("○", "gray"), "inconclusive": ("?", "gray"),
-    "unused": ("∅", "gray"), None: ("×", "gray"),
-}  # fmt: skip
 
 _strip = st.components.v2.component(
     "dfcore_filmstrip", css=viewer.asset("filmstrip.css"), js=viewer.asset("filmstrip.js")
@@ -28,25 +25,40 @@ _strip = st.components.v2.component(
 
 
 def chosen(pictures: Sequence[uploads.Picture]) -> int:
-    """Number of the picture to show: one that was just added, or that was chosen last; the first where it is gone."""
-    picked = _picked()
+    """Number of the picture to show: one that was just added or chosen, else the one that was in sight.
+
+    It is known by its contents, whatever is added or removed. Where it is gone itself, the nearest one after it is
+    shown, or else before it.
+    """
+    before, at, handled = st.session_state.get(_SHOWN, ([], 0, None))
+    picked, ids = _picked(), [picture.id for picture in pictures]
+    wanted = [(before[place], place) for place in (*range(at, len(before)), *reversed(range(at)))]
+    if picked is not None and picked != handled:
+        wanted.insert(0, (picked.get("id"), picked.get("number")))
     if (added := uploads.newest()) is not None:
-        places = (_id(number, picture) for number, picture in enumerate(pictures) if picture.id == added)
-        st.session_state[_ADDED] = next(places, None), picked
-    added, before = st.session_state.get(_ADDED, (None, None))
-    wanted = added if added is not None and picked == before else (picked or {}).get("id")
-    return next((number for number, picture in enumerate(pictures) if _id(number, picture) == wanted), 0)
+        wanted.insert(0, (added, 0))
+    places = (_nearest(ids, one, place) for one, place in wanted)
+    at = next((place for place in places if place is not None), 0)
+    st.session_state[_SHOWN] = ids, at, picked
+    return at
 
 
 def choose(pictures: Sequence[uploads.Picture], number: int) -> None:
     """Has `chosen` give this picture, until another one is added or chosen in the strip."""
-    st.session_state[_ADDED] = _id(number, pictures[number]), _picked()
+    st.session_state[_SHOWN] = [picture.id for picture in pictures], number, _picked()
 
 
 def _picked() -> dict[str, Any] | None:
-    """What was chosen in the strip last, with a number that tells one choice from the next."""
+    """What was chosen in the strip last, with a time that tells one choice from the next."""
     picked = st.session_state.get(_KEY, {}).get("chosen")
-    return dict(picked) if isinstance(picked, Mapping) else None
+    is_whole = isinstance(picked, Mapping) and isinstance(picked.get("number"), int)
+    return dict(picked) if is_whole else None
+
+
+def _nearest(ids: Sequence[str], wanted: str, place: int) -> int | None:
+    """Where a picture is; of the same file given several times, the one nearest to a place."""
+    same = (number for number, one in enumerate(ids) if one == wanted)
+    return min(same, key=lambda number: abs(number - place), default=None)
 
 
 def show(
@@ -61,31 +73,27 @@ def show(
         chosen_number: Number of the picture in sight.
         decisions: What people decided of them, by their hashes.
     """
-    items = []
-    for number, (picture, verdict) in enumerate(zip(pictures, verdicts, strict=True)):
-        unused = verdict.score is not None and not verdict.is_used
-        sign, colour = _SIGNS["unused" if unused else verdict.finding]
-        words = "Not judged" if unused else widgets.VERDICTS[verdict.finding]
-        items.append(
-            {
-                "id": _id(number, picture),
-                "name": picture.name,
-                "src": thumbnail(picture.id, picture.data) if verdict.score is not None else None,
-                "mark": f"{sign} {words}",
-                "badges": _badges(picture, verdict, decisions.get(picture.id)),
-                "colour": f"var(--st-{colour}-text-color, var(--st-text-color))",
-            }
-        )
+    items = [
+        _item(picture, verdict, decisions.get(picture.id)) for picture, verdict in zip(pictures, verdicts, strict=True)
+    ]
     _strip(key=_KEY, data={"items": items, "chosen": chosen_number}, on_chosen_change=lambda: None)
 
 
-def _badges(picture: uploads.Picture, verdict: Verdict, decision: "Decision | None") -> str:
-    """What else matters about a picture before one looks at it; "" for most."""
-    told = [f"decided: {decision.decided}"] if decision is not None else []
-    if verdict.score is None:
-        return "".join(told)
-    told += ["declares AI"] if file_evidence.says(picture.data) == "declares" else []
-    return " · ".join([*told, *(["trained on"] if verdict.seen.found else [])])
+def _item(picture: uploads.Picture, verdict: Verdict, decision: "Decision | None") -> dict[str, Any]:
+    """A picture as the strip shows it; in its title, what the words below the verdict mean."""
+    notes = [f"decided: {decision.decided}"] if decision is not None else []
+    if verdict.score is not None:
+        notes += ["declares AI"] if file_evidence.says(picture.data) == "declares" else []
+        notes += [in_short(verdict.seen)] if verdict.seen.found else []
+    said = widgets.verdict_mark(verdict.finding)
+    return {
+        "id": picture.id,
+        "name": picture.name,
+        "title": "\n".join(filter(None, (picture.name, said["mark"], *notes, in_words(verdict.seen)))),
+        "src": thumbnail(picture.id, picture.data) if verdict.score is not None else None,
+        "notes": notes,
+        **said,
+    }
 
 
 def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:
@@ -99,8 +107,3 @@ def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:
 @st.cache_data(max_entries=2_048, show_spinner=False)
 def _thumbnail(image_id: str, side: int, _data: bytes) -> str:
     return data_url(sandbox.decode(_data, side), "JPEG", quality=85)
-
-
-def _id(number: int, picture: uploads.Picture) -> str:
-    """The same file may be there twice."""
-    return f"{number}-{picture.id[:16]}"

@@ -18,6 +18,7 @@ from dashboard import (
 )
 from dfcore import workspace
 from dfcore.errors import DfcoreError
+from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
     from dashboard import batch_review
@@ -65,7 +66,7 @@ def show_keys(
         return
     decision = decisions.get(picture.id)
     review_keys.show(
-        picture.id, key=_KEYS, number=number, total=total, may=keeps, done=done,
+        picture.id, printable(picture.name), key=_KEYS, number=number, total=total, may=keeps, done=done,
         decided=review_keys.decided(decision.decided) if decision else None,
     )  # fmt: skip
     if (error := st.session_state.get(_ERROR)) is not None:
@@ -84,7 +85,8 @@ def show_notes(picture: uploads.Picture) -> None:
 
         if memory.is_written(picture.id):
             store = open_store()
-            notes_panel.show(store, store.history(picture.id), key="inspect", data=picture.data)
+            notes_panel.show(store, store.history(picture.id), key="inspect", data=picture.data,
+                             name=picture.name)  # fmt: skip
 
 
 def tell_news(picture: uploads.Picture, *, was_settled: bool, hurry: bool) -> None:

@@ -30,7 +30,9 @@ def show(
         "Score": st.column_config.NumberColumn(
             format="%.3f", help="On its detector's own scale; none if it was not used."
         ),
-        "Decision": st.column_config.TextColumn(help="What a person decided, whatever the detector says."),
+        "Decision": st.column_config.TextColumn(help="What a person decided, whatever the detector says.", width=100),
+        "The file": st.column_config.TextColumn(help="What it says of itself.", width=180),
+        "Remark": st.column_config.TextColumn(width="large"),
     }
     widgets.table(rows, "Pictures with their verdicts", column_config=columns)
 

@@ -17,7 +17,9 @@ _CASES = 200
 _SHOWN = 5
 
 
-def show(store: "Store", history: "History", *, key: str, data: bytes | None = None, case: int | None = None) -> None:
+def show(
+    store: "Store", history: "History", *, key: str, data: bytes | None = None, name: str = "", case: int | None = None
+) -> None:
     """Shows what was said of a picture, and to analysts the ways to say more.
 
     Args:
@@ -25,12 +27,14 @@ def show(store: "Store", history: "History", *, key: str, data: bytes | None = N
         history: What is known of the picture.
         key: Prefix of the widget keys.
         data: Contents of its file where they are at hand, so that it can be kept.
+        name: Its name where it is looked at; by default the one that is remembered.
         case: Case in which it is looked at.
     """
+    name = name or history.picture.name or history.picture.sha256[:16]
     key, may = f"{key}_{history.picture.sha256[:16]}", roles.may(Role.ANALYST)
     left, right = st.columns(2, gap="large")
     with left:
-        show_decisions(history, key=key, case=case, may=may)
+        show_decisions(history, name, key=key, case=case, may=may)
         _show_filing(store, history, key, may)
     with right:
         show_notes(history.notes, key=key, case=case, picture=history.picture.sha256, may=may)
@@ -38,7 +42,7 @@ def show(store: "Store", history: "History", *, key: str, data: bytes | None = N
         _show_keeping(history, key, data, may)
 
 
-def show_decisions(history: "History", *, key: str, case: int | None, may: bool) -> None:
+def show_decisions(history: "History", name: str, *, key: str, case: int | None, may: bool) -> None:
     """Shows what people decided of a picture; the newest counts."""
     st.markdown("**Decision of a person**", help="What people decided. It is kept beside the detector's verdicts and "
                 "never mixed with them; the newest counts, older ones stay.")  # fmt: skip
@@ -51,8 +55,10 @@ def show_decisions(history: "History", *, key: str, case: int | None, may: bool)
                              help="What you conclude, whatever the detector says.")  # fmt: skip
         st.text_area("Why", key=why, height=68, placeholder="What it rests on",
                      help="Up to 20,000 characters; may be left empty.")  # fmt: skip
-        doing.button("Decide", lambda: _decide(history.picture.sha256, case, picked, why), key=f"{key}_decide",
-                     icon=":material/gavel:", disabled=st.session_state.get(picked) is None)  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"On **{plain(name)}**:", width="content")  # Nobody is to decide on another one unknowingly.
+            doing.button("Decide", lambda: _decide(history.picture.sha256, case, picked, why), key=f"{key}_decide",
+                         icon=":material/gavel:", disabled=st.session_state.get(picked) is None)  # fmt: skip
     if older:
         with st.expander(f"Earlier decisions ({len(older)})"):
             for one in reversed(older):

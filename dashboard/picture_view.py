@@ -132,7 +132,7 @@ def _take(history: "History") -> None:
         return
     given = uploads.Picture(file.name, file.getvalue())
     if given.id == history.picture.sha256:
-        uploads.open_alone(given)
+        uploads.add(given)
         go("inspect")
     st.warning(
         f"This is another file: its SHA-256 begins with {given.id[:16]}, not {history.picture.sha256[:16]}. A copy "
@@ -140,7 +140,7 @@ def _take(history: "History") -> None:
         icon=":material/difference:",
     )
     if st.button("Open it in Inspect all the same", key="take_anyway", icon=":material/frame_inspect:"):
-        uploads.open_alone(given)
+        uploads.add(given)
         go("inspect")
 
 

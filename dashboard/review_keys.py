@@ -60,12 +60,14 @@ def presses(key: str) -> Iterator[Press]:
 
 
 def show(
-    picture: str, *, key: str, number: int, total: int, decided: Decided | None = None, done: int = 0, may: bool = True
-) -> None:
+    picture: str, name: str, *, key: str, number: int, total: int, decided: Decided | None = None, done: int = 0,
+    may: bool = True,
+) -> None:  # fmt: skip
     """Shows the keys as buttons, with the decision on the picture; a press reruns the page, which asks `presses`.
 
     Args:
         picture: Id of the picture in sight.
+        name: Its name, beside the keys: nobody is to decide on another one unknowingly.
         key: Key of the bar.
         number: Its number, from 0.
         total: How many pictures there are; with one alone there is none to go on to.
@@ -76,8 +78,8 @@ def show(
     _bar(
         key=key,
         data={
-            "picture": picture, "handled": _handled(key), "number": number, "total": total, "decided": decided,
-            "done": done, "may": may,
+            "picture": picture, "name": name, "handled": _handled(key), "number": number, "total": total,
+            "decided": decided, "done": done, "may": may,
         },
         on_pressed_change=lambda: None,
     )  # fmt: skip

@@ -19,7 +19,7 @@ TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
 # Limits per session, whose pictures stay in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT, _FROM = "inspect_images", "inspect_left_out", "inspect_from_upload"
-_NEWEST = "inspect_newest"
+_NEWEST, _ASIDE = "inspect_newest", "inspect_aside"
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,34 @@ def keep(pictures: Sequence[Picture]) -> None:
     st.session_state[_LEFT_OUT] = len(pictures) - len(taken)
 
 
-def open_alone(picture: Picture) -> None:
-    """Puts a picture in the place of all others."""
+def add(*pictures: Picture) -> None:
+    """Adds pictures to those there, and has the first of them shown; what is there already is not added again."""
+    known = {picture.id for picture in images()}
+    keep([*images(), *(picture for picture in pictures if picture.id not in known)])
+    st.session_state[_NEWEST] = pictures[0].id
+
+
+def remove(picture: Picture) -> None:
+    """Takes away one picture."""
+    keep([one for one in images() if one is not picture])
+
+
+def loose() -> list[Picture]:
+    """The pictures that no uploader lists, and so cannot be removed there; call it after `choose`."""
+    listed = st.session_state.get(_FROM, {}).values()
+    return [picture for picture in images() if not any(picture is one for one in listed)]
+
+
+def open_alone(*pictures: Picture) -> None:
+    """Puts pictures in the place of all others, which are put aside until `bring_back`."""
+    st.session_state.setdefault(_ASIDE, images())
     st.session_state[_FROM] = {}
-    keep([picture])
+    keep(pictures)
+
+
+def bring_back(*, beside: bool = False) -> None:
+    """Has the pictures again that were put aside: in the place of those there, or beside them."""
+    keep([*st.session_state.pop(_ASIDE, []), *(images() if beside else [])])
 
 
 def forget(key: str) -> None:

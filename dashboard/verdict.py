@@ -17,6 +17,8 @@ UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
 )
 
+_RAREST = 1_000_000
+
 
 @dataclass(frozen=True)
 class Strictness:
@@ -127,13 +129,16 @@ def worth(entry: detectors.Entry, verdict: Verdict) -> Alarm | None:
 
 def _base_rate(entry: detectors.Entry, verdict: Verdict) -> None:
     """How often an alarm is right, by how rare fakes are among the analyst's pictures."""
-    left, right = st.columns([1, 2], vertical_alignment="center")
+    left, right = st.columns(2, vertical_alignment="center")
+    # Without bounds: beyond them the browser keeps what is typed to itself, and the sentence would tell another number.
     left.number_input(
-        "One in … is fake", COMMONEST, RAREST, ONE_IN, key="inspect_one_in", persist_state="session",
-        help="At least 2. How rare fakes are among the pictures that you look at. Where they are rare, most alarms are "
-        "false ones, however good the detector is.",
+        "One in … is fake", value=ONE_IN, key="inspect_one_in", persist_state="session",
+        help="How rare fakes are among the pictures that you look at. Where they are rare, most alarms are false ones, "
+        "however good the detector is.",
     )  # fmt: skip
-    if result := worth(entry, verdict):
+    if not COMMONEST <= one_in() <= RAREST:
+        right.markdown(f"For one in {one_in():,} there is no answer. Choose a number from {COMMONEST} to {RAREST:,}.")
+    elif result := worth(entry, verdict):
         right.markdown(widgets.plain(result.in_words))
 
 

@@ -74,6 +74,7 @@ def show(
             "alt": f"{name}: {facts.width} by {facts.height} pixels, {said}",
             "notes": _notes(titles, [part["whole"] for part in parts], facts.animated, judged),
             "colours": _bar(),
+            "evidence": f"high evidence of {heatmap.target}" if heatmap is not None else "",
             "waiting": waiting,
             "crop": _crop(image, data, facts.width, facts.height),
         },

@@ -37,6 +37,8 @@ VERDICT_STYLES = {
     "no_sign": ("search_off", "gray"),
     None: ("broken_image", "gray"),
 }  # fmt: skip
+# Where no icon can stand: in strips and grids of our own.
+VERDICT_SIGNS = {"fake": "▲", "real": "●", "no_sign": "○", "inconclusive": "?", None: "×"}
 STATE_ICONS = {
     "queued": "hourglass_empty", "running": "play_circle", "stopping": "stop_circle", "completed": "check_circle",
     "stopped": "pause_circle", "failed": "error", "interrupted": "bolt", "damaged": "broken_image",
@@ -100,6 +102,14 @@ def verdict_words(finding: str | None) -> str:
     """What is said of an image, by `Verdict.finding`, as Markdown with icon and colour."""
     icon, colour = VERDICT_STYLES[finding]
     return f":{colour}[:material/{icon}: {VERDICTS[finding]}]"
+
+
+def verdict_mark(finding: str | None) -> dict[str, str]:
+    """The same for a component of our own: its `mark`, and its `colour` as CSS."""
+    return {
+        "mark": f"{VERDICT_SIGNS[finding]} {VERDICTS[finding]}",
+        "colour": f"var(--st-{VERDICT_STYLES[finding][1]}-text-color, var(--st-text-color))",
+    }
 
 
 def class_words(label: object) -> str:
@@ -347,7 +357,7 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
 
 def inspect(name: str, data: bytes, detector: str = "") -> NoReturn:
     """Opens an image in Inspect, with the detector of this key if one is given."""
-    uploads.open_alone(uploads.Picture(name, data))
+    uploads.add(uploads.Picture(name, data))
     go("inspect", **({"detector": detector} if detector else {}))
 
 

@@ -15,9 +15,9 @@ from dashboard import (
     file_view,
     filmstrip,
     forensics_view,
-    inference,
     inspect_review,
     inspected_table,
+    judging,
     memory,
     recently_judged,
     report_buttons,
@@ -27,9 +27,9 @@ from dashboard import (
     viewer,
     widgets,
 )
+from dashboard.judging import Judged
 from dashboard.navigation import require_front_door
 from dashboard.uploads import Picture
-from dfcore.detectors.verdict import Verdict
 from dfcore.explanation import Heatmap
 from dfcore.inspection import record
 
@@ -41,21 +41,12 @@ _STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(
 .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
   width: 100%; flex: 1 1 auto; } }
 @media (max-width: 640px) { .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] {
-  flex-direction: column-reverse; } }</style>"""
-# The detector that judged, why it was chosen, its verdict.
-Judged = tuple[detectors.Entry, str, Verdict]
-
-
-def judge_all(entries: list[detectors.Entry], pictures: list[Picture]) -> list[Judged]:
-    """The verdict on each picture by the card's own thresholds; says how many are done where it takes long."""
-    place = st.empty()
-    result = []
-    for number, picture in enumerate(pictures):
-        if number and len(pictures) > 3:
-            place.progress(number / len(pictures), f"Judging picture {number + 1} of {len(pictures)} …")
-        result.append(inference.verdict(entries, picture.data))
-    place.empty()
-    return result
+  flex-direction: column-reverse; } }
+/* The detector's name whole, and whole rows of the uploader's files. */
+.st-key-detector { min-width: min(100%, 19rem); }
+@media (min-width: 500px) {
+[data-testid=stFileUploader] [data-testid=stFileUploaderDropzone] [data-testid=stFileChips] { max-height: 14.5rem; } }
+</style>"""
 
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
@@ -153,22 +144,21 @@ if review is not None:
 images = uploads.images() if chosen else []
 if review is not None:
     batch_review.show(review, keys=not images)
-if chosen:
-    if images:
-        with bar:
-            choose_pictures.show_in_popover()
-    else:
-        choose_pictures.show()
-    images = uploads.images()
-    uploads.tell_left_out()
 if chosen and not images:
-    recently_judged.show()
+    with st.container():
+        choose_pictures.show()
+        recently_judged.show()
     with widgets.errors():
         detectors.warm(chosen)
         memory.warm()
 if images:
+    st.empty()  # In the place of what asks for pictures, which would else stand there faded until all are judged.
+    with bar:
+        choose_pictures.show_in_popover()
+    images = uploads.images()  # One of them may just have been removed.
+    uploads.tell_left_out()
     with widgets.errors():
-        verdicts = judge_all(chosen, images)
+        verdicts = judging.judge_all(chosen, images)
         inspect_review.answer(images)
         at = filmstrip.chosen(images)
         with bar:

@@ -15,7 +15,7 @@ export default function (component) {
   const choose = (number) => {
     const count = data.items.length, next = (number + count) % count;
     // The time tells a choice from an earlier one of the same picture, after which another way led elsewhere.
-    setStateValue("chosen", { id: data.items[next].id, at: Date.now() });
+    setStateValue("chosen", { id: data.items[next].id, number: next, at: Date.now() });
     strip.children[next]?.focus({ preventScroll: true });
   };
   const focused = strip.contains(root.getRootNode().activeElement);
@@ -48,7 +48,7 @@ function show(strip, chosen) {
 function button(item, chosen, choose) {
   const result = document.createElement("button");
   result.type = "button";
-  result.title = item.name;
+  result.title = item.title;
   result.setAttribute("aria-pressed", String(chosen));
   result.onclick = choose;
   const thumb = document.createElement(item.src ? "img" : "span");
@@ -60,8 +60,8 @@ function button(item, chosen, choose) {
   mark.style.color = item.colour;
   const words = document.createElement("span");
   words.className = "words";
-  const line = (text) => Object.assign(document.createElement("span"), { className: "name", textContent: text });
-  words.append(mark, line(item.name), ...(item.badges ? [line(item.badges)] : []));
+  const line = (className, textContent) => Object.assign(document.createElement("span"), { className, textContent });
+  words.append(mark, line("name", item.name), ...item.notes.map((text) => line("note", text)));
   result.append(thumb, words);
   return result;
 }

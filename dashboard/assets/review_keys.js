@@ -50,7 +50,7 @@ function create(root) {
     const { data } = bar, parts = [];
     line.classList.toggle("off", recall("keys") === "off");
     if (data.may) {
-      parts.push(text("Your decision"));
+      parts.push(text("Your decision on"), Object.assign(text(data.name), { className: "of", title: data.name }));
       for (const [name, key, title, sign] of DECISIONS) {
         const one = button(name, `${sign} ${title}`, key, () => pressAll(name));
         one.setAttribute("aria-pressed", String(decided() === name));
@@ -78,7 +78,7 @@ function create(root) {
     draw();
     if (before.picture !== undefined && (before.picture !== data.picture || before.decided !== data.decided)) {
       const title = DECISIONS.find(([name]) => name === data.decided)?.[2].toLowerCase() ?? "none";
-      said.textContent = `Picture ${data.number + 1} of ${data.total}. Your decision: ${title}.`;
+      said.textContent = `Picture ${data.number + 1} of ${data.total}, ${data.name}. Your decision: ${title}.`;
     }
   };
 

@@ -136,7 +136,8 @@ function create(root) {
     wait.textContent = data.waiting || "";
     find(".notes").textContent = data.notes;
     find(".bar").style.background = data.colours;
-    find(".bar").setAttribute("aria-label", "Colours of the map, from low to high evidence");
+    find(".high").textContent = data.evidence;
+    find(".bar").setAttribute("aria-label", `Colours of the map, from low to ${data.evidence}`);
     marks.replaceChildren(...data.parts.flatMap((part) => boxes(part)), ...veils(data));
     draw();
   };

@@ -53,6 +53,14 @@ class Seen(StrEnum):
         return self not in (Seen.UNKNOWN, Seen.NOT_FOUND)
 
 
+_SHORT = {
+    Seen.UNKNOWN: "",
+    Seen.NOT_FOUND: "",
+    Seen.TRAIN: "trained on",
+    Seen.VALIDATION: "used to tune the detector",
+    Seen.LIKE_TRAIN: "looks like one trained on",
+    Seen.LIKE_VALIDATION: "looks like one used to tune the detector",
+}
 _WORDS = {
     Seen.UNKNOWN: "",
     Seen.NOT_FOUND: "",
@@ -70,6 +78,11 @@ _WORDS = {
 def in_words(seen: Seen) -> str:
     """What it means for the verdict on one image, in one sentence; "" if nothing was found, or nothing is known."""
     return _WORDS[seen]
+
+
+def in_short(seen: Seen) -> str:
+    """The same in a few words, without what it means."""
+    return _SHORT[seen]
 
 
 @dataclass(frozen=True)

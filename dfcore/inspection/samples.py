@@ -12,6 +12,7 @@ from PIL import Image
 
 from dfcore.datasets.demo import sample_images
 from dfcore.imaging import decoder
+from dfcore.labels import FAKE, REAL
 from dfcore.utils.files import sha256_bytes
 
 # Made once, by `benchmarks/samples.py`: the network would take seconds and 0.8 GB of a server for two pictures.
@@ -31,8 +32,9 @@ class Sample:
 
     Attributes:
         name: File name, without a hint of the truth.
-        title: Name shown to users.
+        title: Name shown to users, without one either.
         data: Contents of the file.
+        label: Its class, see `dfcore.labels`.
         truth: What it is, a sentence.
         shows: What it was chosen to show, a sentence.
     """
@@ -40,6 +42,7 @@ class Sample:
     name: str
     title: str
     data: bytes
+    label: int
     truth: str
     shows: str
 
@@ -57,22 +60,22 @@ def samples() -> list[Sample]:
     how = "passed through TAEF2, an autoencoder that image generators use"
     return [
         Sample(
-            "sample-1.png", "Temple", _png(temple),
+            "temple-1.png", "Temple 1", _png(temple), REAL,
             "A photograph: china.jpg from scikit-learn, CC BY 2.0.",
             "It shows what is said of a photograph.",
         ),
         Sample(
-            "sample-2.png", "Temple again", _png(temple_again),
+            "temple-2.png", "Temple 2", _png(temple_again), FAKE,
             f"Self-made: the same photograph, {how}. No picture of a generator.",
             "It shows how little such a trace changes for the eye, and whether the detector sees it.",
         ),
         Sample(
-            "sample-3.png", "Flower", _png(flower),
+            "flower-1.png", "Flower 1", _png(flower), REAL,
             "A photograph: flower.jpg from scikit-learn, CC BY 2.0.",
             "It shows what is said of a photograph with a blurred background.",
         ),
         Sample(
-            "sample-4.png", "Flower again", _png(flower_again, _XMP),
+            "flower-2.png", "Flower 2", _png(flower_again, _XMP), FAKE,
             f"Self-made: the same photograph, {how}; its file declares that.",
             "It shows that a file may say more than its pixels: look at the line above the picture.",
         ),

@@ -138,20 +138,88 @@ def test_the_filmstrip_keeps_the_focus_and_the_page_its_place(page, address):
     assert strip.nth(1).evaluate("e => e.getRootNode().activeElement === e"), "the keys go on from the chosen one"
 
 
-def test_a_sample_tells_its_truth_and_an_upload_does_not_return(page, address):
+def open_pictures(page):
+    """Opens the popover; gives what it holds."""
+    page.get_by_test_id("stPopover").get_by_role("button", name="Pictures").click()
+    settle(page)
+    return page.get_by_test_id("stPopoverBody")
+
+
+def test_a_sample_joins_an_upload_and_tells_its_truth(page, address):
     open_inspect(page, address)
     drop(page, ("mine.png", picture(3)))
-    page.get_by_role("button", name="Pictures (1)").click()
-    shown = page.get_by_alt_text("Sample: Flower again")
+    shown = open_pictures(page).get_by_alt_text("Sample: Flower 2")
     shown.wait_for()
     assert shown.evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
-    page.get_by_role("button", name="Flower again").click()
-    page.get_by_text("The truth about this sample").wait_for()
+    page.get_by_role("button", name="Flower 2").click()
+    page.get_by_text("The truth about this sample: fake.").wait_for()
     settle(page)
     assert page.get_by_text("declares itself AI-generated").count() >= 1
-    assert page.get_by_text("mine.png").count() == 0
-    page.get_by_role("button", name="Pictures (1)").click()
-    page.get_by_role("button", name="Remove all pictures").click()
+    strip = page.get_by_role("group", name="Pictures; arrow keys choose").get_by_role("button")
+    assert [name.split("\n")[1] for name in strip.all_inner_texts()] == ["mine.png", "flower-2.png"]
+    page.get_by_test_id("stPopover").get_by_role("button", name="Take all away").click()
+    page.get_by_role("button", name="Take all 2 pictures away").click()
     page.get_by_test_id("stFileUploaderDropzone").wait_for()
     settle(page)
     assert page.get_by_role("heading", level=2).count() == 0
+
+
+def test_removing_one_picture_leaves_another_in_sight_and_the_list_open(page, address):
+    open_inspect(page, address)
+    drop(page, *((f"{number}.png", picture(number)) for number in range(1, 4)))
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    card = page.locator(".st-key-inspect_screen").get_by_text("2.png")
+    card.wait_for()
+    body = open_pictures(page)
+    body.get_by_test_id("stFileChipDeleteBtn").first.click()
+    page.get_by_text("1 of 2").wait_for()
+    settle(page)
+    assert card.is_visible() and body.get_by_text("3.png").is_visible(), "the list is still open"
+    assert page.locator(".review .of").inner_text() == "2.png"
+
+
+def wide(page, selector: str) -> list[str]:
+    """The texts of elements that are wider than their place."""
+    found = page.locator(selector)
+    return found.evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText || e.value)"
+    )
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_words_are_cut(page, address, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    open_inspect(page, address)
+    drop(page, *((f"picture {number:02}.png", picture(number)) for number in range(9)), ("ai.png", samples()[3].data))
+    page.keyboard.press("u")
+    page.get_by_text("decided: undecided").wait_for()
+    settle(page)
+    assert page.locator(".strip .words").count() == 10
+    assert not wide(page, ".strip .words > :not(.name)")
+    assert "picture 00.png" in page.locator(".strip button").first.get_attribute("title")
+    assert not wide(page, "[data-testid=stSelectbox] input")
+    if width < 500:  # There the files are one long column, which shows by its end that it can be scrolled.
+        return
+    body = open_pictures(page)
+    halved = """e => [...e.querySelectorAll("[data-testid=stFileChip]")].filter(one => {
+        let list = one.parentElement;
+        while (getComputedStyle(list).overflowY === "visible") list = list.parentElement;
+        const box = one.getBoundingClientRect(), bottom = list.getBoundingClientRect().bottom;
+        return e.contains(list) && list !== e && box.top < bottom - 1 && box.bottom > bottom + 1;
+    }).length"""
+    assert body.evaluate(halved) == 0
+
+
+def test_the_name_of_a_judged_part_stays_inside_its_frame(page, address):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    open_inspect(page, address)
+    drop(page, ("large.png", picture(1, side=960)))
+    label = page.locator(".part span").last
+    label.wait_for()
+    inside = """e => ["right", "bottom"].every(
+        side => e.getBoundingClientRect()[side] <= e.parentElement.getBoundingClientRect()[side])"""
+    assert label.evaluate(inside) and label.evaluate("e => e.scrollWidth <= e.clientWidth")
+    open_inspect(page, address)
+    drop(page, ("huge.png", picture(2, side=1920)))
+    assert label.is_hidden() and "centre at native pixels" in page.locator(".notes").inner_text()

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import review_keys
 for press in review_keys.presses("keys"):
     st.text(f"{press.action} {press.picture} {press.decision}")
-review_keys.show("a", key="keys", number=0, total=2)
+review_keys.show("a", "a.png", key="keys", number=0, total=2)
 """
 
 
@@ -35,7 +35,7 @@ def press(number: int, action: str, picture: str = "a") -> dict:
 
 def test_each_press_counts_once_and_in_order(given):
     app = AppTest.from_string(SCRIPT).run()
-    assert not app.text and given[-1]["handled"] == 0
+    assert not app.text and given[-1]["handled"] == 0 and given[-1]["name"] == "a.png"
     assert pressed(app, press(1, "fake"), press(2, "next")) == ["fake a fake", "next a None"]
     assert given[-1]["handled"] == 2
     # The browser has not heard yet that they were handled, and one more was pressed.

@@ -22,7 +22,7 @@ from dfcore.detectors import trained_on
 from dfcore.detectors.bundle import TRAINED_ON, read_card, read_trained_on, write_trained_on
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.library import promote
-from dfcore.detectors.trained_on import Seen, TrainedOn, in_words
+from dfcore.detectors.trained_on import Seen, TrainedOn, in_short, in_words
 from dfcore.errors import ArchiveError, BundleError
 from dfcore.evaluation import splits_as_trained
 from dfcore.evaluation.overlap import cell, found, overlap
@@ -521,6 +521,13 @@ def test_inspect_says_whether_the_detector_was_trained_on_the_image(own, data, e
     text = words(inspected(data))
     assert expected in text if expected else "This very image" not in text and "looks like one" not in text
     assert "is unknown: its bundle" not in text
+
+
+def test_few_words_claim_no_more_than_the_sentence():
+    assert [in_short(seen) for seen in Seen if not seen.found] == ["", ""]
+    for seen in filter(lambda seen: seen.found, Seen):
+        for part in ("looks like", "trained on", "used to tune the detector"):
+            assert (part in in_short(seen)) == (part in in_words(seen)), seen
 
 
 def test_inspect_says_where_it_is_unknown(knowing):

@@ -1,0 +1,34 @@
+"""Judges the pictures of Inspect, and says what is being done while it takes long."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import detectors, inference
+from dashboard.uploads import Picture
+from dfcore.detectors.verdict import Verdict
+
+# The detector that judged, why it was chosen, its verdict.
+Judged = tuple[detectors.Entry, str, Verdict]
+# So many are judged before anybody asks how far it is.
+_FEW = 3
+
+
+def judge_all(entries: list[detectors.Entry], pictures: Sequence[Picture]) -> list[Judged]:
+    """The verdict on each picture, of which there is one at least, by the card's own thresholds."""
+    place = st.empty()
+    # The first one waits until the networks are loaded and prepared.
+    with place.container(), st.spinner(_doing(entries)):
+        result = [inference.verdict(entries, pictures[0].data)]
+    for number, picture in enumerate(pictures[1:], 1):
+        if len(pictures) > _FEW:
+            place.progress(number / len(pictures), f"Judging picture {number + 1} of {len(pictures)} …")
+        result.append(inference.verdict(entries, picture.data))
+    place.empty()
+    return result
+
+
+def _doing(entries: list[detectors.Entry]) -> str:
+    if all(map(detectors.is_loaded, entries)):
+        return "Judging …"
+    return "Loading the detectors, then judging; this takes a while the first time …"
