@@ -17,8 +17,6 @@ UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
 )
 
-_RAREST = 1_000_000
-
 
 @dataclass(frozen=True)
 class Strictness:
