@@ -31,7 +31,7 @@ def watch(key: str, kept: str = "Nothing was changed.", stop: Callable[[], None]
     if task.was_stopped:
         st.info(f"{task.what} was stopped. {kept}", icon=":material/stop_circle:")
     elif task.error is not None:
-        st.error(widgets.plain(task.error), icon=":material/error:")
+        st.error(widgets.told(task.error), icon=":material/error:")
     background.drop(key)  # Told once.
     return False
 

@@ -98,12 +98,17 @@ def look(address: str) -> "Offer":
 
 @needs(Role.TRAINER, "Fetching a detector")
 def start_fetching(name: str, offer: "Offer", digest: str) -> None:
-    """Fetches a detector in the background, and checks it in isolation; does nothing if one is being fetched."""
+    """Fetches a detector in the background, and checks it in isolation; does nothing if one is being fetched.
+
+    Raises:
+        BundleError: If the name is taken or invalid.
+    """
+    from dfcore.hub import pull
+
     _require_taking_in()
+    pull.require_free(offer, workspace.models_dir(), name)
 
     def work(task: background.Task) -> Path:
-        from dfcore.hub import pull
-
         return pull.pull(offer, workspace.models_dir(), name, digest=digest, step=task.step)
 
     background.start(background.FETCH_DETECTOR, f"Fetching {offer.address} as {name}", work)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import dialogs, error_reporting, hub_actions, navigation, roles, widgets
+from dashboard import dialogs, error_reporting, hub_actions, navigation, page_words, roles, widgets
 from dashboard.roles import Role
 from dfcore.errors import DfcoreError
 from dfcore.hub import credentials, fetch, space
 from dfcore.hub.fetch_jobs import Fetch, FetchStatus, FetchStore
 from dfcore.hub.known import KNOWN, KnownSet
-from dfcore.hub.sources import in_words
 from dfcore.runs import State
-from dfcore.utils.texts import duration
+from dfcore.utils.texts import duration, volume
 
 if TYPE_CHECKING:
     from dfcore.hub.sources import Offer
@@ -22,11 +21,7 @@ if TYPE_CHECKING:
 _OTHER, _OFFER = "Another one, by its address", "fetch_offer"
 _EVERY_SECONDS = 2.0
 _KEPT = "What was loaded is kept; it goes on where it stopped."
-_ENDED = {
-    State.STOPPED: f"It was stopped. {_KEPT}",
-    State.INTERRUPTED: f"Its process ended before it was done. {_KEPT}",
-    State.FAILED: _KEPT,
-}
+_ENDED = {State.STOPPED: "It was stopped.", State.INTERRUPTED: "Its process ended before it was done."}
 
 
 # === Choosing ===
@@ -50,7 +45,8 @@ def offer() -> None:
         text = known.name
         _facts(known)
     if known is not None and known.request:
-        st.info(f"{widgets.plain(known.request)} Then register the folder under **Add**.", icon=":material/mail:")
+        # As it is, so that its address is a link.
+        st.info(f"{known.request} Then register the folder under **Add**.", icon=":material/mail:")
     elif text:
         with widgets.errors():
             _ready(text, fetch.wanted(text))
@@ -58,7 +54,7 @@ def offer() -> None:
 
 def _facts(known: KnownSet) -> None:
     st.markdown(
-        f"{widgets.plain(known.images)}  \n**Size** {in_words(known.size)}  \n"
+        f"{widgets.plain(known.images)}  \n**Size** {volume(known.size)}  \n"
         f"**Licence** {widgets.plain(known.licence)}  \n**Layout** {widgets.plain(known.layout)}"
     )
     st.caption(f"Good for: {widgets.plain(known.good)}  \nBad for: {widgets.plain(known.bad)}")
@@ -70,15 +66,18 @@ def _ready(text: str, what: fetch.Wanted) -> None:
     assert what.source is not None
     service, free = what.source.service, space.free_bytes(what.folder.parent)
     found = credentials.where_from(service)
-    told = f"Credentials: {found}." if found else "There are no credentials, which public sets often do not need."
+    none = f"{credentials.half_of(service) or 'There are no credentials'}; public sets often need none."
+    told = f"Credentials: {found}." if found else none
     told = told if roles.may(Role.TRAINER) else ""
-    st.caption(f"Into {widgets.plain(what.folder)}, where {in_words(free)} are free. {widgets.plain(told)}")
+    st.caption(f"Into {widgets.plain(what.folder)}, where {volume(free)} are free. {widgets.plain(told)}")
+    if what.known is not None:
+        _tell_shortage(what.known.size, what)
     if not found and roles.may(Role.TRAINER):
         with st.expander("If it asks who you are", icon=":material/key:"):
             told = credentials.how_to_get(service)
-            st.markdown(f"{widgets.plain(told)} Whoever runs the server sets this; no page asks for it.")
+            st.markdown(f"{widgets.told(told)} Whoever runs the server sets this; no page asks for it.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name of its folder", what.folder.name, key=f"fetch_name {text}", max_chars=80)
+        name = st.text_input(page_words.FOLDER_NAME, what.folder.name, key=f"fetch_name {text}", max_chars=80)
         asked = st.button(
             "Ask the service", icon=":material/help:", disabled=not roles.may(Role.TRAINER), key="fetch_ask",
             help=f"Asks {service.called} for version, size and licence; loads nothing.",
@@ -90,25 +89,29 @@ def _ready(text: str, what: fetch.Wanted) -> None:
     if asked:
         st.session_state[_OFFER] = (text, hub_actions.ask_about(text))
     if st.session_state.get(_OFFER, ("",))[0] == text:
-        _answer(st.session_state[_OFFER][1], free)
+        _answer(st.session_state[_OFFER][1], what)
     if started:
         hub_actions.start_fetch(text, name)
         st.toast("It goes on below, and while you visit other pages.", icon=":material/download:")
         st.rerun()
 
 
-def _answer(said: "Offer", free: int) -> None:
+def _tell_shortage(size: int | None, what: fetch.Wanted) -> None:
+    if told := space.shortage(size, what.folder, what.half):
+        st.warning(told, icon=":material/hard_drive:")
+
+
+def _answer(said: "Offer", what: fetch.Wanted) -> None:
     files = f", {said.files:,} files" if said.files is not None else ""
     st.success(
         f"**{widgets.plain(said.title)}**, version {widgets.plain(said.source.version)[:12]}  \n"
-        f"{in_words(said.download_bytes)}{files} to load, up to twice that on the disk while it is fetched  \n"
+        f"{volume(said.download_bytes)}{files} to load, up to twice that on the disk while it is fetched  \n"
         f"Licence: {widgets.plain(said.licence) or 'not stated'}",
         icon=":material/cloud_done:",
     )
     if said.gated:
         st.warning(f"Its owners want their terms accepted on [its page]({said.source.page}).", icon=":material/gavel:")
-    if said.download_bytes and 2 * said.download_bytes + space.SPARE_BYTES > free:
-        st.warning(f"It does not fit: {in_words(free)} are free.", icon=":material/hard_drive:")
+    _tell_shortage(said.download_bytes, what)
 
 
 # === Under way ===
@@ -149,9 +152,9 @@ def _show(job: Fetch) -> None:
             _buttons(job, status, name)
     if status.state.active:
         st.progress(min(status.fraction, 1.0), widgets.plain(so_far(status)))
-    if status.state in _ENDED:
-        failed = f"{status.reason} " if status.state is State.FAILED else ""
-        st.caption(widgets.told(f"{failed}{_ENDED[status.state]}"))
+    if status.state.resumable:
+        reason = _ENDED.get(status.state, status.reason)
+        st.caption(widgets.told(f"{reason} {_KEPT if fetch.is_half_fetched(name) else ''}"))
 
 
 def so_far(status: FetchStatus) -> str:
@@ -160,7 +163,7 @@ def so_far(status: FetchStatus) -> str:
     if not status.total:
         return phase
     done, total = (
-        (in_words(status.done), in_words(status.total))
+        (volume(status.done), volume(status.total))
         if status.unit == fetch.BYTES
         else (f"{status.done:,}", f"{status.total:,}")
     )
@@ -175,12 +178,14 @@ def _words(job: Fetch, status: FetchStatus) -> str:
     if said["there"]:
         return "was there already."
     fetched, counts = said["fetched"], said["counts"]
-    text = f"is there: {fetched['files']:,} files, {in_words(fetched['bytes'])}"
+    text = f"is there: {fetched['files']:,} files, {volume(fetched['bytes'])}"
     if fetched["left_out_in_all"]:
         text += f", {fetched['left_out_in_all']:,} left out (fetched.json tells why)"
     told = (
         f"{counts['real']:,} real and {counts['fake']:,} fake images" if counts else "it has to be told how to read it"
     )
+    if trouble := said.get("trouble"):
+        told += f". {widgets.told(trouble.splitlines()[0].removesuffix('.'))}"
     return f"{text}; {told}. Licence: {widgets.plain(fetched['licence']) or 'not stated'}."
 
 
@@ -199,10 +204,13 @@ def _buttons(job: Fetch, status: FetchStatus, name: str) -> None:
             hub_actions.close_fetch(job.id)
             st.rerun()
     elif status.state.resumable:
-        if st.button("Go on", icon=":material/play_arrow:", key=f"go on {job.id}", type="primary", help=_KEPT):
+        half = fetch.is_half_fetched(name)
+        label, icon = ("Go on", "play_arrow") if half else ("Try again", "refresh")
+        if st.button(label, icon=f":material/{icon}:", key=f"go on {job.id}", type="primary",
+                     help=_KEPT if half else "Asks for it once more."):  # fmt: skip
             hub_actions.resume_fetch(job.id)
             st.rerun()
-        if fetch.is_half_fetched(name) and st.button(
+        if half and st.button(
             "Discard", icon=":material/delete:", key=f"discard {job.id}", help="Deletes what was loaded; asks first."
         ):
             _discard(job.id, name)
@@ -216,5 +224,5 @@ def _buttons(job: Fetch, status: FetchStatus, name: str) -> None:
 @st.dialog("Discard what was loaded?")
 def _discard(fetch_id: str, name: str) -> None:
     size = fetch.half_fetched().get(name, 0)
-    st.markdown(f"{in_words(size)} of **{widgets.plain(name)}** will be deleted. To have it, all is loaded again.")
+    st.markdown(f"{volume(size)} of **{widgets.plain(name)}** will be deleted. To have it, all is loaded again.")
     dialogs.decide("Delete for good", partial(hub_actions.close_fetch, fetch_id, discard=True), done="Discarded.")

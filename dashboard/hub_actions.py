@@ -23,7 +23,12 @@ def ask_about(text: str) -> "Offer":
 
 @needs(Role.TRAINER, "Fetching a data set")
 def start_fetch(text: str, name: str) -> str:
-    """See `FetchStore.start`; returns its id."""
+    """See `FetchStore.start`; returns its id.
+
+    Raises:
+        InputError: If something else is in its folder, or another version.
+    """
+    fetch.there(fetch.wanted(text, name))
     return FetchStore().start(text, name, by=roles.who()).id
 
 

@@ -7,10 +7,12 @@ import streamlit as st
 
 from dashboard import audit_work, background, dialogs, exchange_actions, roles, widgets
 from dashboard.detectors import Entry
+from dashboard.markup import code
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
 from dfcore.hub.credentials import how_to_get
-from dfcore.hub.sources import Service, in_words
+from dfcore.hub.sources import Service
+from dfcore.utils.texts import volume
 
 if TYPE_CHECKING:
     from dfcore.hub.pull import Offer
@@ -29,7 +31,11 @@ def origin(entry: Entry) -> None:
         stamps = tuple((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in entry.folder.iterdir())
         differing = _changed(entry.folder, stamps, record)
         state = f"changed since: {', '.join(differing)}" if differing else "unchanged since"
-        st.caption(f":material/cloud_download: From {widgets.plain(record.in_words())}; {widgets.plain(state)}.")
+        licence = f"licence {record.licence}, as stated there" if record.licence else "no licence stated there"
+        st.caption(
+            f":material/cloud_download: From {code(record.source)}{widgets.plain(record.which())}; "
+            f"{widgets.plain(licence)}; {widgets.plain(state)}."
+        )
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -123,16 +129,16 @@ def _publish(entry: Entry) -> None:
 def _planned(entry: Entry) -> "Plan":
     """What would be sent by what the dialog says at this moment, which may be more than what is shown already."""
     said = st.session_state
-    address, licence = said["hub_address"].strip(), said["hub_licence"]
+    licence = said["hub_licence"]
     return exchange_actions.would_send(
-        entry.folder, address if ":" in address else f"hf:{address}", public=said["hub_visible"] == _EVERYBODY,
+        entry.folder, said["hub_address"], public=said["hub_visible"] == _EVERYBODY,
         licence="" if licence == _OF_CARD else licence, message=said["hub_message"], predictions=said["hub_scores"],
     )  # fmt: skip
 
 
 def _show_plan(plan: "Plan") -> None:
     seen = "seen by everybody" if plan.public else "seen by its owner alone"
-    st.markdown(f"**{in_words(plan.size)}** will go to {widgets.plain(plan.address)}, {seen}:")
+    st.markdown(f"**{volume(plan.size)}** will go to {code(plan.address)}, {seen}:")
     rows = [{"File": row["file"], "Size": row["size"], "Holds": row["holds"]} for row in plan.rows()]
     widgets.table(rows, "Files that will be sent", height=min(36 * (len(rows) + 1), 260))
     if place := widgets.folded("Model card", "hub_readme"):
@@ -150,6 +156,7 @@ def fetch() -> None:
             f"{widgets.plain(task.result.name)} was checked and is in the library.", icon=":material/cloud_done:"
         )
         background.drop(background.FETCH_DETECTOR)  # Told once.
+        st.session_state.pop(_OFFER, None)
     elif audit_work.watch(background.FETCH_DETECTOR, "What was loaded is kept; fetching it again goes on with it."):
         return
     st.caption(
@@ -165,30 +172,30 @@ def fetch() -> None:
         if st.form_submit_button("Look", icon=":material/search:") and address:
             st.session_state.pop(_OFFER, None)
             with widgets.errors(), st.spinner("Asking the Hugging Face Hub …"):
-                given = address.strip()
-                st.session_state[_OFFER] = exchange_actions.look(given if ":" in given else f"hf:{given}")
+                st.session_state[_OFFER] = exchange_actions.look(address)
+                st.session_state.pop("hub_name", None)  # That of another one.
+                st.session_state.pop("hub_digest", None)
     if (offer := st.session_state.get(_OFFER)) is not None:
         _show_offer(offer)
 
 
 def _show_offer(offer: "Offer") -> None:
     seen = ", private" if offer.private else ""
-    st.markdown(f"**{widgets.plain(offer.address)}**, {in_words(offer.size)}{seen}")
+    st.markdown(f"**{code(offer.address)}**, {volume(offer.size)}{seen}")
     rows = {
         "Commit": offer.commit,
         "Licence, as its owner states it": offer.licence or "none stated",
-        "Files": ", ".join(f"{name} ({in_words(file.size)})" for name, file in offer.files.items()),
+        "Files": ", ".join(f"{name} ({volume(file.size)})" for name, file in offer.files.items()),
         "Not loaded": ", ".join(offer.others) or "nothing",
     }
     values = [widgets.plain(value) for value in rows.values()]
     st.table({"Entry": list(rows), "Value": values}, hide_index=True, border="horizontal", alt="What is there")
     with st.form("hub_fetch", border=False):
         name = st.text_input("Name in the library", offer.address.name[:64], key="hub_name",
-                             help="Letters, digits, . - and _")  # fmt: skip
-        digest = st.text_input("Digest", placeholder="optional", key="hub_digest",
+                             persist_state="session", help="Letters, digits, . - and _")  # fmt: skip
+        digest = st.text_input("Digest", placeholder="optional", key="hub_digest", persist_state="session",
                                help="Its files must have this digest, as whoever published it told you.")  # fmt: skip
         if st.form_submit_button("Fetch it", icon=":material/cloud_download:", type="primary"):
             with widgets.errors():
                 exchange_actions.start_fetching(name.strip(), offer, digest.strip())
-                st.session_state.pop(_OFFER, None)
                 st.rerun()

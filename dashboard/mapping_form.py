@@ -111,6 +111,9 @@ def _values(root: Path, seen: Preview, column: str | None, reading: Reading, dat
 
 def _folders(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None) -> dict[str, Any]:
     shown = dict(list(seen.folders.items())[:_SHOWN_FOLDERS])
+    if not seen.paths:
+        st.markdown("There are no images in this folder, so there is nothing to describe.")
+        return {}
     if not shown:
         st.markdown("All images are directly in this folder, so nothing tells their class. Sort them into two folders.")
         return {}

@@ -7,12 +7,14 @@ COLUMNS = {"path": "Image file", "label": "Class", "split": "Split", "group": "G
 MEANS = {"real": "Means real", "fake": "Means fake"}
 GROUPS, APART = "Images that belong together", "Nothing but copies"
 DIFFERENTLY = "Read it differently"
+FOLDER_NAME = "Name of its folder"
 # A value ends where its sentence does; it may hold spaces, commas and dots.
 _OPTION = re.compile(
     r"--(?P<columns>columns) (?P<pairs>\w+=(?:…|[A-Z]+)(?:,\w+=(?:…|[A-Z]+))*)"
     r"|--(?:labels|class-folders) real=(?P<real>.*?),fake=(?P<fake>.*?)"
     r"(?=(?:\.+|,)?(?: or | and | for | \(|\. |$))"
-    r"|--groups none",
+    r"|--groups none"
+    r"|(?P<name>--name)\b",
     re.MULTILINE,
 )
 
@@ -31,6 +33,8 @@ def _control(option: re.Match[str]) -> str:
     if option["columns"]:
         names = [f"“{COLUMNS[pair.partition('=')[0]]}”" for pair in option["pairs"].split(",")]
         return f"the {'list' if len(names) == 1 else 'lists'} {' and '.join(names)}"
+    if option["name"]:
+        return f"“{FOLDER_NAME}”"
     if option["real"] is None:
         return f"“{GROUPS}”: {APART}"
     said = [(MEANS[name], option[name]) for name in MEANS]

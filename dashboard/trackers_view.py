@@ -23,7 +23,7 @@ def show(run: Run) -> None:
     try:
         tracker = configured()
     except InputError as error:
-        st.warning(widgets.plain(error), icon=":material/cloud_off:")
+        st.warning(widgets.told(error), icon=":material/cloud_off:")
         return
     if tracker is None:
         return

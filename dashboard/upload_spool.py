@@ -15,7 +15,7 @@ from dfcore import workspace
 from dfcore.errors import InputError, StorageError
 from dfcore.imaging import SUFFIXES, decoder
 from dfcore.utils.files import explained, make_folder
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import printable, volume
 
 ARCHIVE = ".zip"
 # Limits of one upload; disk space that stays free beside it and its copy in the batch.
@@ -204,8 +204,8 @@ def _require_room(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(there).free
     if free < wanted + RESERVE:
         raise StorageError(
-            f"The server's disk has no room for this: {wanted / 2**30:.1f} GB are needed, and {RESERVE // 2**30} GB "
-            f"must stay free; {free / 2**30:.1f} GB are free. Close batches that are done with, or delete other files."
+            f"The server's disk has no room for this: {volume(wanted)} are needed, and {volume(RESERVE)} must stay "
+            f"free; {volume(free)} are free. Close batches that are done with, or delete other files."
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import streamlit as st
 
 from dashboard import detectors, uploads
+from dashboard.markup import message as copyable
 from dashboard.markup import plain
 from dashboard.navigation import go, path
 from dashboard.page_words import page_words
@@ -70,7 +71,7 @@ def errors(*, stop: bool = False) -> Iterator[None]:
 
 def told(message: object) -> str:
     """A message of the library as escaped Markdown, line by line, in the words of the pages."""
-    return "  \n".join(plain(line.strip()) for line in page_words(message).splitlines())
+    return "  \n".join(copyable(line.strip()) for line in page_words(message).splitlines())
 
 
 def empty(text: str, link: str, label: str, icon: str) -> None:

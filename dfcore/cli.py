@@ -76,7 +76,10 @@ def _escape_what_cannot_be_shown() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))
+    """An error in one line; entries of a list in it are told apart by semicolons."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    ended = [line if line.endswith((".", ":", ",", ";")) else f"{line};" for line in lines[:-1]]
+    return printable(" ".join([*ended, *lines[-1:]]))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError, StorageError
 from dfcore.imaging import decoder
 from dfcore.utils.files import make_folder, share
-from dfcore.utils.texts import storable
+from dfcore.utils.texts import storable, volume
 
 MOST_ZIP_BYTES = 2 * 2**30
 # Left free on the disk, for rows and thumbnails and for others.
@@ -141,9 +141,9 @@ def require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + FREE_BYTES:
         raise StorageError(
-            f"There is no space for {f'{size / 2**20:,.0f} MB' if size else 'more rows'}: {free / 2**20:,.0f} MB are "
-            f"free on the disk of {folder}, of which {FREE_BYTES // 2**20} MB stay free. Delete old batches, or judge "
-            "a folder, which is not copied."
+            f"There is no space for {volume(size) if size else 'more rows'}: {volume(free)} are free on the disk of "
+            f"{folder}, of which {volume(FREE_BYTES)} stay free. Delete old batches, or judge a folder, which is not "
+            "copied."
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dfcore.commands.base import command
 from dfcore.commands.terminal import print_json, print_table, progress_bar
 from dfcore.errors import InputError
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import pasted, printable, volume
 
 if TYPE_CHECKING:
     from dfcore.hub.fetch import Outcome, Wanted
@@ -28,7 +28,12 @@ def add(commands: Any) -> None:
         "come from KAGGLE_API_TOKEN, KAGGLE_USERNAME with KAGGLE_KEY or ~/.kaggle/kaggle.json, and HF_TOKEN. Exit code "
         "0: the data set is there; 1: it could not be loaded, or --verify found differences; 2: the request is invalid."
     )
-    fetch.add_argument("set", metavar="SET", nargs="?", help="a known set, kaggle:OWNER/NAME or hf:OWNER/NAME")
+    fetch.add_argument(
+        "set",
+        metavar="SET",
+        nargs="?",
+        help="a known set, kaggle:OWNER/NAME, hf:OWNER/NAME or its page; to --verify or --discard, its folder too",
+    )
     fetch.add_argument("--name", default="", help="name of its folder (default: the set's)")
     what = fetch.add_mutually_exclusive_group()
     what.add_argument("--about", action="store_true", help="only ask the service for title, size and licence")
@@ -46,13 +51,15 @@ def _fetch(options: argparse.Namespace) -> int:
             raise InputError("Expected the name or address of a data set before the options. Received none.")
         _list(options.json)
         return 0
-    what = fetch.wanted(options.set, options.name)
     if options.verify:
-        return _tell_differences(fetch.verify(what.folder, progress()), what.folder, options.json)
+        folder = _folder(options)
+        return _tell_differences(fetch.verify(folder, progress()), folder, options.json)
     if options.discard:
-        fetch.discard(what.folder.name)
-        print(f"Deleted what was left of {what.folder.name}.")
+        name = _folder(options).name
+        fetch.discard(name)
+        print(f"Deleted what was left of {name}.")
         return 0
+    what = fetch.wanted(options.set, options.name)
     if options.given:
         return _tell(fetch.take(what, Path(options.given), progress()), options.json)
     if options.about:
@@ -61,11 +68,24 @@ def _fetch(options: argparse.Namespace) -> int:
     fetch.require_loadable(what)
     if not options.json:
         _tell_wanted(what)
+        _tell_shortage(what.known.size if what.known else None, what)
     try:
         return _tell(fetch.fetch(what, progress()), options.json)
     except KeyboardInterrupt:
         print("\ndfcore: what was loaded is kept; the same command goes on with it.", file=sys.stderr)
         raise
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """The folder that is meant of a set that was fetched: what has no sign of an address is its name."""
+    from dfcore import workspace
+    from dfcore.hub import fetch
+    from dfcore.hub.known import known
+    from dfcore.hub.sources import require_folder_name
+
+    if not options.name and ({":", "/"} & {*options.set} or known(options.set)):
+        return fetch.wanted(options.set).folder
+    return workspace.data_dir() / require_folder_name(options.name or pasted(options.set))
 
 
 def progress() -> Callable[[str, int, int, str], None]:
@@ -91,14 +111,13 @@ def progress() -> Callable[[str, int, int, str], None]:
 def _list(as_json: bool) -> None:
     from dfcore.hub.fetch import half_fetched
     from dfcore.hub.known import KNOWN
-    from dfcore.hub.sources import in_words
 
     half = half_fetched()
     if as_json:
         print_json({"known": [asdict(one) for one in KNOWN.values()], "unfinished": half})
         return
     print_table([
-        {"name": one.name, "title": one.title, "size": in_words(one.size), "from": one.address or "a signed request"}
+        {"name": one.name, "title": one.title, "size": volume(one.size), "from": one.address or "a signed request"}
         for one in KNOWN.values()
     ])  # fmt: skip
     for one in KNOWN.values():
@@ -108,27 +127,35 @@ def _list(as_json: bool) -> None:
             print(f"  {one.request}")
     print("\nSizes and licences as the pages of the sets state them; --about asks the service.")
     for name, size in half.items():
-        print(f"Not finished: {printable(name)} ({in_words(size)}); fetch it again to go on, or --discard it.")
+        print(f"Not finished: {printable(name)} ({volume(size)}); fetch it again to go on, or --discard it.")
 
 
 def _tell_wanted(what: "Wanted") -> None:
-    from dfcore.hub.credentials import where_from
-    from dfcore.hub.sources import in_words
+    from dfcore.hub.credentials import half_of, where_from
+    from dfcore.hub.space import free_bytes
 
     assert what.source is not None
     print(f"{printable(what.title)}\n  From: {what.source} ({what.source.page})")
     if what.known is not None:
         print(
-            f"  Size: about {in_words(what.known.size)}\n  Licence: {what.known.licence}\n  Layout: {what.known.layout}"
+            f"  Size: about {volume(what.known.size)}\n  Licence: {what.known.licence}\n  Layout: {what.known.layout}"
         )
-    print(f"  Folder: {printable(what.folder)}")
-    print(f"  Credentials: {where_from(what.source.service) or 'none found; public sets often need none'}")
+    print(f"  Folder: {printable(what.folder)}, where {volume(free_bytes(what.folder.parent))} are free")
+    service = what.source.service
+    none = f"{half_of(service) or 'none found'}; public sets often need none"
+    print(f"  Credentials: {where_from(service) or none}")
+
+
+def _tell_shortage(size: int | None, what: "Wanted") -> None:
+    from dfcore.hub.space import shortage
+
+    if told := shortage(size, what.folder, what.half):
+        print(f"  {told}")
 
 
 def _tell_about(what: "Wanted", as_json: bool) -> None:
     from dfcore.hub import fetch
     from dfcore.hub.credentials import where_from
-    from dfcore.hub.sources import in_words
     from dfcore.hub.space import free_bytes
 
     fetch.require_loadable(what)
@@ -141,15 +168,14 @@ def _tell_about(what: "Wanted", as_json: bool) -> None:
     _tell_wanted(what)
     files = f", {offer.files:,} files" if offer.files is not None else ""
     print(f"The service says:\n  Title: {printable(offer.title)}\n  Version: {printable(offer.source.version)}")
-    print(f"  Size: {in_words(offer.download_bytes)}{files}; {in_words(free)} are free")
+    print(f"  Size: {volume(offer.download_bytes)}{files}; {volume(free)} are free")
+    _tell_shortage(offer.download_bytes, what)
     print(f"  Licence: {printable(offer.licence) or 'not stated'}")
     if offer.gated:
         print("  Its owners want their terms accepted on its page first.")
 
 
 def _tell(outcome: "Outcome", as_json: bool) -> int:
-    from dfcore.hub.sources import in_words
-
     fetched = outcome.fetched
     if as_json:
         values = asdict(outcome) | {"folder": str(outcome.folder)}
@@ -170,7 +196,7 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
     if fetched is not None:
         print(f"Fetched {printable(fetched.title)}, version {printable(fetched.version) or 'unknown'}: ", end="")
         licence = printable(fetched.licence) or "not stated"
-        print(f"{len(fetched.files):,} files, {in_words(fetched.size)}, licence: {licence}.")
+        print(f"{len(fetched.files):,} files, {volume(fetched.size)}, licence: {licence}.")
         for note in fetched.notes:
             print(f"Note: {printable(note)}")
         _print_left_out(fetched)
@@ -179,7 +205,8 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
         counts = ", ".join(f"{number:,} {name}" for name, number in outcome.counts.items())
         print(f"Layout: {printable(outcome.layout)} ({counts}).")
     else:
-        print(f"What it holds was not understood: {printable(' '.join(outcome.trouble.split()))}")
+        print("What it holds was not understood:")
+        print("\n".join(f"  {printable(line)}" for line in outcome.trouble.splitlines()))
     return 0
 
 

@@ -26,12 +26,23 @@ def add(commands: Any) -> None:
         "--licence",
         default="",
         metavar="ID",
-        help="its licence, as the Hub names it: apache-2.0, cc-by-nc-sa-4.0, … (default: what its card states)",
+        help="its licence, as the Hub names it: apache-2.0, cc-by-nc-sa-4.0, … (default: as stated where it was pulled "
+        "from, else what its card states)",
     )
-    push.add_argument(
+    tables = push.add_mutually_exclusive_group()
+    tables.add_argument(
         "--without-predictions",
-        action="store_true",
+        dest="predictions",
+        action="store_false",
+        default=None,
         help="leave out the scores of its images, which name them by their paths",
+    )
+    tables.add_argument(
+        "--with-predictions",
+        dest="predictions",
+        action="store_true",
+        default=None,
+        help="send them where an earlier push left them out",
     )
     push.add_argument("--dry-run", action="store_true", help="only show what would be sent; asks nobody")
 
@@ -64,7 +75,7 @@ def _push(options: argparse.Namespace) -> None:
         public=options.public,
         licence=options.license,
         message=options.message,
-        predictions=not options.without_predictions,
+        predictions=options.predictions,
     )
     if options.dry_run:
         _show(plan, as_json=options.json)
@@ -103,7 +114,7 @@ def _pull(options: argparse.Namespace) -> None:
 
     from dfcore.hub import pull
     from dfcore.hub.addresses import parse
-    from dfcore.hub.sources import in_words
+    from dfcore.utils.texts import volume
 
     offer = pull.look(parse(options.address))
     folder = Path(options.models_dir).resolve() if options.models_dir else workspace.models_dir()
@@ -116,7 +127,7 @@ def _pull(options: argparse.Namespace) -> None:
         licence = offer.licence or "none stated"
         print(
             printable(
-                f"{offer.address}: commit {offer.commit}, {len(offer.files)} files, {in_words(offer.size)}, licence: "
+                f"{offer.address}: commit {offer.commit}, {len(offer.files)} files, {volume(offer.size)}, licence: "
                 f"{licence}" + (f". Not loaded: {', '.join(offer.others)}" if offer.others else "")
             )
         )

@@ -24,6 +24,7 @@ from dfcore.datasets.units import joined
 from dfcore.errors import ImageError, LayoutError, TransientImageError
 from dfcore.imaging import decoder, sandbox
 from dfcore.utils.files import sha256_bytes
+from dfcore.utils.texts import counted
 
 Progress = Callable[[int, int], None]
 
@@ -183,19 +184,21 @@ def _notes(root: Path, table: pd.DataFrame) -> list[str]:
     content = read.groupby("pixels_sha256")
     both = int((content.label.nunique() > 1).sum())
     if both:
-        notes.append(f"{both} images stand under both classes with the same content.")
+        notes.append(f"{counted(both, 'image stands', 'images stand')} under both classes with the same content.")
     copies = int(content.size().sub(1).sum())
     if copies:
-        notes.append(f"{copies} images are exact copies of another one.")
+        notes.append(f"{counted(copies, 'image is an exact copy', 'images are exact copies')} of another one.")
     leaks = int((content.split.nunique() > 1).sum())
     if leaks:
-        notes.append(f"{leaks} images stand in more than one split: results on those splits are too good.")
+        stand = counted(leaks, "image stands", "images stand")
+        notes.append(f"{stand} in more than one split: results on those splits are too good.")
     sources = read.groupby("source_id").split.nunique()
     parted = sources.index[sources > 1]
     if len(parted):
         notes.append(
-            f"{len(parted)} sources, e.g. '{parted[0]}', have images in more than one split: results on those splits "
-            "are too good."
+            f"{counted(len(parted), 'source', 'sources')}, e.g. '{parted[0]}', "
+            f"{'has' if len(parted) == 1 else 'have'} images in more than one split: results on those splits are too "
+            "good."
         )
     return notes
 

@@ -8,6 +8,7 @@ import pandas as pd
 from dfcore.datasets import near_duplicates
 from dfcore.datasets.near_memory import NearMemory
 from dfcore.imaging.signature import Signature
+from dfcore.utils.texts import counted
 
 # Up to this number of images, the search takes less time than reading the images.
 MOST = 20_000
@@ -53,11 +54,13 @@ def _notes(rows: pd.DataFrame, keys: list[str], pairs: pd.DataFrame) -> list[str
     copies = rows.loc[group.index].groupby(group)
     notes = [
         f"{len(group)} images are near-duplicates (re-encoded, resized, cropped or mirrored copies) of each other, "
-        f"in {group.nunique()} groups that are kept together."
+        f"in {counted(group.nunique(), 'group that is', 'groups that are')} kept together."
     ]
     parted, mixed = (int((copies[column].nunique() > 1).sum()) for column in ("split", "label"))
     if parted:
-        notes.append(f"{parted} groups of near-duplicates stand in more than one split: results there are too good.")
+        stand = counted(parted, "group of near-duplicates stands", "groups of near-duplicates stand")
+        notes.append(f"{stand} in more than one split: results there are too good.")
     if mixed:
-        notes.append(f"{mixed} groups of near-duplicates stand under both classes.")
+        stand = counted(mixed, "group of near-duplicates stands", "groups of near-duplicates stand")
+        notes.append(f"{stand} under both classes.")
     return notes

@@ -16,8 +16,9 @@ from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
 from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
+from dfcore.datasets.walk import VIDEO
 from dfcore.errors import ClassesUnknown, LayoutError
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import counted, printable
 
 
 @dataclass
@@ -84,7 +85,7 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
     else:
         words = layout_name(rows.paths, rows.places)
         doubts = (layout.doubts if layout else []) + rows.doubts
-    _require_labels(root, rows, sheets, problems)
+    _require_labels(root, rows, sheets, problems, left_out)
     reasons = [listed.images.get(path) or reason for path, reason in zip(rows.paths, rows.reasons, strict=True)]
     notes = [*listed.notes, *map(printable, problems), *rows.notes]
     doubts = [*doubts, *doubted_lists(root, listed.others, images)]
@@ -104,7 +105,7 @@ def understand_table(file: Path, list_images: Callable[[], Sequence[str]], readi
     paths = list(dict.fromkeys(path for found in sheet.found if found.there for path in found.paths))
     layout, _ = _layout(paths, reading)
     rows = rows_of([sheet], Folders(paths, layout), reading, asked=True)
-    _require_labels(root, rows, [sheet], [])
+    _require_labels(root, rows, [sheet], [], [])
     doubts = rows.doubts + _one_class(rows)
     return Understood(rows.paths, rows.places, rows.reasons, _table_words([sheet]), rows.notes, doubts, [], rows.used)
 
@@ -158,12 +159,23 @@ def _one_class(rows: Rows) -> list[str]:
     return [f"Every image that has a class is {'fake' if 1 in labels else 'real'}: no row names the other one."]
 
 
-def _require_labels(root: Path, rows: Rows, sheets: Sequence[Sheet], problems: Sequence[str]) -> None:
+def _videos(left_out: Sequence[LeftOut]) -> str:
+    """A sentence on the videos among what was left out; "" if there are none."""
+    found = [left.path for left in left_out if left.reason == VIDEO]
+    if not found:
+        return ""
+    videos = counted(len(found), "video", "videos")
+    return f" It holds {videos}, such as {printable(found[0])}: extract the frames to be judged, as image files."
+
+
+def _require_labels(
+    root: Path, rows: Rows, sheets: Sequence[Sheet], problems: Sequence[str], left_out: Sequence[LeftOut]
+) -> None:
     known = "\nLayouts that are known:\n  " + "\n  ".join(KNOWN_LAYOUTS)
     told = [*problems, *(sheet.problem for sheet in sheets if sheet.name not in rows.labelled)]
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
-        raise LayoutError(f"No images were found in {root}.{tables}{known}")
+        raise LayoutError(f"No images were found in {root}.{_videos(left_out)}{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)

@@ -23,8 +23,9 @@ _OF_TOOLS = {
 }  # fmt: skip
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini", ".ds_store", "ehthumbs.db", "icon\r"}
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+VIDEO = "A video; extract the frames that are to be judged."
 _REASONS = {
-    Kind.VIDEO: "A video; extract the frames that are to be judged.",
+    Kind.VIDEO: VIDEO,
     Kind.ARCHIVE: "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",
 }
 

@@ -17,7 +17,7 @@ from dfcore.errors import DfcoreError
 from dfcore.imaging import sandbox
 from dfcore.utils.processes import limits
 
-_LITTLE_SPACE = 2**30
+_LITTLE_SPACE = 10**9
 # Pillow's codec names of the formats that the decoder reads.
 _CODECS = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF"}
 
@@ -88,7 +88,7 @@ def _folder(name: str, folder: Path) -> Finding:
         return Finding(
             "folders", name, False, f"{folder} cannot be written to ({os.strerror(error.errno or 0)})", other
         )
-    detail = f"{folder}, {free / 2**30:.1f} GB free"
+    detail = f"{folder}, {free / 10**9:.1f} GB free"
     if free < _LITTLE_SPACE:
         return Finding("folders", name, False, detail, f"Less than 1 GB is left. {other}")
     return Finding("folders", name, True, detail)

@@ -1,16 +1,16 @@
 """Addresses of detectors on the Hugging Face Hub: hf:OWNER/NAME, with @REVISION if wanted."""
 
-import os
 import re
 from dataclasses import dataclass
 
 from dfcore.errors import InputError
+from dfcore.hub import page_address
+from dfcore.hub.page_address import Kind, endpoint
+from dfcore.utils.texts import pasted
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _REVISION = r"[A-Za-z0-9][\w./-]{0,199}"
 _ADDRESS = re.compile(rf"hf:({_PART})/({_PART})(?:@({_REVISION}))?")
-# What the address of a model's page in a browser begins with.
-_PAGES = ("https://huggingface.co/", "https://hf.co/")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -51,36 +51,31 @@ class Address:
         return f"hf:{self.repository}" + (f"@{self.revision}" if self.revision else "")
 
 
-def endpoint() -> str:
-    """Address of the Hub: HF_ENDPOINT's, or huggingface.co."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-
-
 def is_commit(revision: str) -> bool:
     """Whether a revision is the whole hash of a commit."""
     return _COMMIT.fullmatch(revision) is not None
 
 
 def parse(text: str) -> Address:
-    """Parses hf:OWNER/NAME, with @REVISION if wanted, or the address of a model's page.
+    """Parses hf:OWNER/NAME or OWNER/NAME, with @REVISION if wanted, or the address of a model's page.
 
     Raises:
-        InputError: If it is neither.
+        InputError: If it is none of these.
 
     Example:
         >>> parse("hf:ada/faces@v2")
         Address(owner='ada', name='faces', revision='v2')
-        >>> str(parse("https://huggingface.co/ada/faces"))
-        'hf:ada/faces'
+        >>> str(parse("https://huggingface.co/ada/faces/tree/v2"))
+        'hf:ada/faces@v2'
     """
-    given = text.strip()
-    for page in _PAGES:
-        if given.lower().startswith(page):
-            owner, _, name = re.split(r"[?#]", given[len(page) :])[0].strip("/").partition("/")
-            given = f"hf:{owner}/{name.split('/')[0]}"
-    match = _ADDRESS.fullmatch(given)
-    if match is None or ".." in given:
-        raise InputError(f"Expected hf:OWNER/NAME, with @REVISION after it if wanted. Received: {text[:200]!r}.")
-    if match[1].lower() in ("datasets", "spaces"):
-        raise InputError(f"Expected the address of a model. Received that of one of the {match[1]}: {text[:200]!r}.")
+    given = pasted(text)
+    kind, short = page_address.read(given) or (Kind.MODEL, given if ":" in given else f"hf:{given}")
+    match = _ADDRESS.fullmatch(short)
+    if match is not None and match[1].lower() in ("datasets", "spaces"):  # Written in short, without an owner.
+        kind = Kind.DATA_SET if match[1].lower() == "datasets" else Kind.SPACE
+    if kind is not Kind.MODEL:
+        hint = " It is loaded by dfcore data fetch." if kind is Kind.DATA_SET else ""
+        raise InputError(f"Expected the address of a model. Received that of a {kind}: {given[:200]!r}.{hint}")
+    if match is None or ".." in short:
+        raise InputError(f"Expected hf:OWNER/NAME, with @REVISION after it if wanted. Received: {given[:200]!r}.")
     return Address(match[1], match[2], match[3] or "")

@@ -15,6 +15,8 @@ _VARIABLES = (
     "KAGGLE_API_TOKEN", "KAGGLE_KEY", "KAGGLE_IAP_TOKEN", "KAGGLE_USER_SECRETS_TOKEN", "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
 )  # fmt: skip
+# Kaggle's older credentials, of use only together.
+_PAIR = ("KAGGLE_USERNAME", "KAGGLE_KEY")
 _QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
 _LOGIN = re.compile(r"(https?://)[^\s/@'\"]+@")
 _SHORTEST = 6
@@ -23,6 +25,14 @@ _SHORTEST = 6
 def where_from(service: Service) -> str | None:
     """Where the credentials for a service come from, in words, without what they are; None if there are none."""
     return _of_kaggle() if service is Service.KAGGLE else _of_the_hub()
+
+
+def half_of(service: Service) -> str:
+    """Says which half of the credentials for a service is missing; "" if there is neither, or both."""
+    for there, missing in (_PAIR, _PAIR[::-1]) if service is Service.KAGGLE else ():
+        if os.environ.get(there) and not os.environ.get(missing):
+            return f"{there} is set without {missing}"
+    return ""
 
 
 def how_to_get(service: Service, may: str = "read") -> str:
@@ -62,7 +72,7 @@ def _of_kaggle() -> str | None:
     for name in ("access_token", "access_token.txt"):
         if (Path.home() / ".kaggle" / name).is_file():
             return f"~/.kaggle/{name}"
-    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
+    if all(map(os.environ.get, _PAIR)):
         return "the variables KAGGLE_USERNAME and KAGGLE_KEY"
     file = _kaggle_folder() / "kaggle.json"
     return str(file) if file.is_file() else None

@@ -26,7 +26,7 @@ from dfcore.hub.record import Differences, Fetched
 from dfcore.hub.sources import Offer, Service, Source, require_folder_name
 from dfcore.hub.space import bytes_below, is_full, told_full
 from dfcore.hub.unpack import ARCHIVES, LeftOut, is_archive, unpack, unpack_below
-from dfcore.utils.files import explained, lock, make_folder, read_json, write_json
+from dfcore.utils.files import explained, lock, make_folder, read_json, release, write_json
 
 # Called with (phase, units done, units in all or 0, unit: bytes or images), often; what it raises ends the work.
 Progress = Callable[[str, int, int, str], None]
@@ -126,11 +126,12 @@ def there(what: Wanted) -> Fetched | None:
     if found is None or asked is None or found.source.lower() != str(asked).lower():
         held = f"{found.source}" if found else "something that was not fetched by this command"
         raise InputError(
-            f"{what.folder} is there already and holds {held}. Choose another name for the folder with --name."
+            f"{what.folder} is there already and holds {held}. Choose another name for this one's folder (--name)."
         )
     if what.source and what.source.version and found.version != _exactly(what.source):
         raise InputError(
-            f"{what.folder} holds version {found.version} of it. Choose another name for the other one (--name)."
+            f"{what.folder} holds version {found.version} of it, not {what.source.version}. Choose another "
+            "name for this one's folder (--name)."
         )
     return found
 
@@ -175,7 +176,7 @@ def take(what: Wanted, path: Path, progress: Progress) -> Outcome:
         raise InputError(f"Expected a folder, or a ZIP or tar archive. Received: {str(path)!r}, which is neither.")
     with _alone(what):
         if what.folder.exists():
-            raise InputError(f"{what.folder} is there already. Choose another name for the folder with --name.")
+            raise InputError(f"{what.folder} is there already. Choose another name for this one's folder (--name).")
         with _explained(what.half):
             _begin(what, f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}")
             left_out = _unpack(path, what.files, partial(_report, progress, "Unpacking"))
@@ -372,7 +373,7 @@ def _alone(what: Wanted) -> Iterator[None]:
     try:
         yield
     finally:
-        held.release()
+        release(held, remove=not what.half.exists())
 
 
 @contextmanager

@@ -9,12 +9,12 @@ counted, stopped and continued.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dfcore import __version__, workspace
 from dfcore.errors import AccessError, DfcoreError, InputError, StorageError
-from dfcore.hub.addresses import endpoint
 from dfcore.hub.credentials import how_to_get, redacted, where_from
+from dfcore.hub.page_address import endpoint
 from dfcore.hub.sources import Service
 from dfcore.utils.extras import require
 from dfcore.utils.texts import printable
@@ -22,6 +22,9 @@ from dfcore.utils.texts import printable
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
+
+# What was expected where this was received, what it is called, and the command that loads it.
+_MIXED_UP = {"model": ("data set", "model", "pull"), "dataset": ("model", "data set", "data fetch")}
 
 
 class Place(Protocol):
@@ -119,6 +122,27 @@ def explained(place: Place, *, writes: bool = False) -> Iterator[None]:
         raise InputError(f"{place.repository} is no name that the Hugging Face Hub allows.") from None
     except (httpx2.HTTPError, errors.FileMetadataError) as error:
         raise _unreachable(error) from None
+
+
+@contextmanager
+def told_from(api: "HfApi", place: Place, other: Literal["model", "dataset"]) -> Iterator[None]:
+    """Where nothing is found, says if something of the other kind has this name: a detector or a data set.
+
+    Raises:
+        InputError: If it has.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        yield
+    except RepositoryNotFoundError:
+        if not api.repo_exists(place.repository, repo_type=other):
+            raise
+        expected, found, command = _MIXED_UP[other]
+        raise InputError(
+            f"Expected the address of a {expected}. Received that of a {found}, {place.repository}, which is loaded by "
+            f"dfcore {command} hf:{place.repository}."
+        ) from None
 
 
 def _token(may: str) -> str:

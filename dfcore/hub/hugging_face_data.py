@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import DfcoreError
-from dfcore.hub.addresses import endpoint
 from dfcore.hub.credentials import redacted
-from dfcore.hub.hugging_face import explained, quiet
+from dfcore.hub.hugging_face import explained, quiet, told_from
+from dfcore.hub.page_address import endpoint
 from dfcore.hub.pieces import Report, Seen, hand_on
 from dfcore.hub.sources import Offer, Source
 from dfcore.hub.space import bytes_below, is_full, require_room
@@ -35,7 +35,7 @@ def describe(source: Source) -> Offer:
         InputError: If there is none, or it may not be loaded with the credentials that were found.
         DfcoreError: If the Hub cannot be reached.
     """
-    with _hub(source) as hub:
+    with _hub(source) as hub, told_from(_api(hub), source, "model"):
         found = _api(hub).dataset_info(
             source.repository, revision=source.version or None, files_metadata=True, timeout=_LEAST_SILENCE
         )

@@ -243,15 +243,16 @@ def _limit_waiting(client: Any) -> None:
 def _told(source: Source, error: "requests.HTTPError") -> Exception:
     """An answer that is an error, in words."""
     status = error.response.status_code if error.response is not None else 0
-    found = credentials.where_from(Service.KAGGLE)
+    found, half = credentials.where_from(Service.KAGGLE), credentials.half_of(Service.KAGGLE)
     if status == 404:
         what = f"{source.repository}, version {source.version}," if source.version else source.repository
-        hint = "" if found else f" If it is private: {credentials.how_to_get(Service.KAGGLE)}"
+        private = f"If it is private: {f'{half}. ' if half else ''}{credentials.how_to_get(Service.KAGGLE)}"
+        hint = "" if found else f" {private}"
         return InputError(f"Kaggle has no data set {what} or does not show it to you. Look at {source.page}.{hint}")
     if status in (401, 403):
         if found is None:
             return InputError(
-                f"Kaggle wants to know who asks for {source.repository}, and no credentials were found. "
+                f"Kaggle wants to know who asks for {source.repository}, and {half or 'no credentials were found'}. "
                 f"{credentials.how_to_get(Service.KAGGLE)}"
             )
         if status == 401:

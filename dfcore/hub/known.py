@@ -8,6 +8,7 @@ from typing import Any
 
 from dfcore.errors import InputError
 from dfcore.hub.sources import Source, parse
+from dfcore.utils.texts import pasted
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ KNOWN: dict[str, KnownSet] = {one.name: one for one in _SETS}
 
 def known(text: str) -> KnownSet | None:
     """The known set of this name or address; None if there is none."""
-    wanted = text.strip().lower()
+    wanted = pasted(text).lower()
     if wanted in KNOWN:
         return KNOWN[wanted]
     try:
@@ -149,10 +150,12 @@ def find(text: str) -> tuple[KnownSet | None, Source | None]:
         InputError: If it is neither.
     """
     one = known(text)
-    if one is not None and text.strip().lower() == one.name:
+    if one is not None and pasted(text).lower() == one.name:
         return one, one.source
     try:
         return one, parse(text)
     except InputError as error:
+        if ":" in text or "/" in text:  # Meant for an address.
+            raise
         names = ", ".join(KNOWN)
         raise InputError(f"{str(error)[:-1]}, which is none of the known sets either ({names}).") from None

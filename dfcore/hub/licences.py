@@ -31,6 +31,12 @@ def require_known(licence: str) -> str:
     return plain
 
 
+def of_hub(text: str) -> tuple[str, str]:
+    """What a repository stated, "mit" or "other (its-name)": (identifier, name), each "" if there is none."""
+    identifier, _, name = text.strip().removesuffix(")").partition(" (")
+    return (identifier, name) if identifier in KNOWN else ("", "")
+
+
 def of_card(text: str) -> tuple[str, str]:
     """What a card's words on its licence are on the Hub: (identifier, name), each "" if there is none.
 

@@ -41,6 +41,7 @@ class Pulled(BaseModel):
         revision: As asked for; "" for the main branch.
         commit: Hash of the commit that it meant.
         at: When, ISO 8601 in UTC.
+        licence: As the repository stated it then; "" if it did not, or was not asked yet.
         files: What was pulled, by name.
         card_sha256: Hash of the card once it was admitted: the part on OpenVINO is written anew here.
     """
@@ -51,6 +52,7 @@ class Pulled(BaseModel):
     revision: str = ""
     commit: str
     at: str
+    licence: str = ""
     files: dict[str, PinnedFile]
     card_sha256: str = ""
 
@@ -59,10 +61,10 @@ class Pulled(BaseModel):
         """See `digest`."""
         return digest({name: file.sha256 for name, file in self.files.items()})
 
-    def in_words(self) -> str:
-        """Source, commit and date in one line."""
+    def which(self) -> str:
+        """Revision, commit and date, as they follow the source in a line."""
         asked = f", revision {self.revision}" if self.revision not in ("", self.commit) else ""
-        return printable(f"{self.source}{asked}, commit {self.commit[:12]}, on {self.at[:10]}")
+        return printable(f"{asked}, commit {self.commit[:12]}, on {self.at[:10]}")
 
 
 def digest(files: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ elsewhere, and becomes a detector with a record of where it came from.
 
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,13 @@ from dfcore.detectors.library import free_place
 from dfcore.errors import BundleError, BusyError, DfcoreError, InputError
 from dfcore.exchange.import_export import MOST_FILES, admit, most_bytes
 from dfcore.hub import hugging_face, pinned
-from dfcore.hub.addresses import Address, endpoint, is_commit
+from dfcore.hub.addresses import Address, is_commit
 from dfcore.hub.download import Hashes, Report, download, hashes
+from dfcore.hub.page_address import endpoint
 from dfcore.hub.pinned import PinnedFile, Pulled
-from dfcore.hub.sources import in_words
 from dfcore.hub.space import require_room
-from dfcore.utils.files import lock, make_folder, read_json, write_json
-from dfcore.utils.texts import printable
+from dfcore.utils.files import lock, make_folder, read_json, release, write_json
+from dfcore.utils.texts import printable, volume
 from dfcore.utils.unfinished import sweep_unfinished
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def look(address: Address) -> Offer:
         DfcoreError: If the Hub cannot be reached.
     """
     api = hugging_face.client()
-    with hugging_face.explained(address):
+    with hugging_face.explained(address), hugging_face.told_from(api, address, "dataset"):
         info = api.model_info(address.repository, revision=address.revision or None, files_metadata=True, timeout=30)
     commit = info.sha or ""
     if not is_commit(commit) or (address.is_pinned and commit != address.revision):
@@ -128,8 +128,8 @@ def _require_bundle(address: Address, files: dict[str, Listed], others: tuple[st
     for name, file in files.items():
         if not 0 < file.size <= most_bytes(name):
             raise InputError(
-                f"{name} of {address} has {in_words(file.size)} and was refused. Expected 1 byte to "
-                f"{in_words(most_bytes(name))}."
+                f"{name} of {address} has {volume(file.size)} and was refused. Expected 1 byte to "
+                f"{volume(most_bytes(name))}."
             )
         if not (re.fullmatch(r"[0-9a-f]{64}", file.sha256) or re.fullmatch(r"[0-9a-f]{40}", file.git)):
             raise DfcoreError(f"The Hugging Face Hub told no hash of {name} of {address}, so it was not loaded.")
@@ -155,10 +155,9 @@ def pull(offer: Offer, folder: Path, name: str, *, digest: str = "", step: Step 
         StorageError: If the disk is full.
         BusyError: If another process is pulling the same.
     """
-    if (there := _there(offer, folder / name)) is not None:
+    if (there := require_free(offer, folder, name)) is not None:
         _require_digest(digest, there.digest, offer)
         return folder / name
-    free_place(folder, name)
     make_folder(folder)
     aside = folder / f".pull-{offer.address.owner}--{offer.address.name}-{offer.commit}"
     sweep_unfinished(folder, spare=aside.name)
@@ -171,13 +170,23 @@ def pull(offer: Offer, folder: Path, name: str, *, digest: str = "", step: Step 
     try:
         make_folder(aside)
         record = _load(offer, aside, step(f"Loading {offer.address}, kB"))
-        _require_digest(digest, record.digest, offer)
+        with _thrown_away(aside):
+            _require_digest(digest, record.digest, offer)
         step("Checking it in a separate process")(0, 0)
         return _admitted(offer, aside, folder, name, record)
     finally:
-        held.release()
-        if not aside.exists():
-            Path(held.lock_file).unlink(missing_ok=True)
+        release(held, remove=not aside.exists())
+
+
+def require_free(offer: Offer, folder: Path, name: str) -> Pulled | None:
+    """Checks that a name is free, or that of this very detector, unchanged; returns the record of the latter.
+
+    Raises:
+        BundleError: If the name is invalid, or that of another detector.
+    """
+    if (there := _there(offer, folder / name)) is None:
+        free_place(folder, name)
+    return there
 
 
 def _there(offer: Offer, place: Path) -> Pulled | None:
@@ -198,7 +207,7 @@ def _require_digest(expected: str, found: str, offer: Offer) -> None:
     if expected and expected.strip().lower() != found:
         raise BundleError(
             f"{offer.address} at commit {offer.commit[:12]} is not the detector that was meant. Expected the digest "
-            f"{expected[:64]} Received: {found}"
+            f"{expected[:64]}. Received: {found}."
         )
 
 
@@ -221,7 +230,10 @@ def _load(offer: Offer, aside: Path, report: Report) -> Pulled:
             )
         files[name] = PinnedFile(size=file.size, sha256=found.sha256)
     address = offer.address
-    return Pulled(source=str(address.at("")), revision=address.revision, commit=offer.commit, at=now(), files=files)
+    return Pulled(
+        source=str(address.at("")), revision=address.revision, commit=offer.commit, at=now(), licence=offer.licence,
+        files=files,
+    )  # fmt: skip
 
 
 def _from(done: int, total: int, report: Report) -> Report:
@@ -259,14 +271,20 @@ def _admitted(offer: Offer, aside: Path, folder: Path, name: str, record: Pulled
         for each in offer.files:
             shutil.copyfile(aside / each, made / each)
 
-    try:
+    with _thrown_away(aside):
         result = admit(fill, folder, name, finish=lambda made: pinned.write(made, record))
-    except BundleError:
-        # Loading it again would not help.
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     shutil.rmtree(aside, ignore_errors=True)
     return result
+
+
+@contextmanager
+def _thrown_away(aside: Path) -> Iterator[None]:
+    """Deletes what was loaded if it is refused: to go on with it would not help."""
+    try:
+        yield
+    except BundleError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
 
 
 def _length(path: Path) -> int:

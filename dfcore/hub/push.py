@@ -7,24 +7,24 @@ comes last. Files that left the bundle since the last push are removed; other fi
 
 import io
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dfcore import __version__
-from dfcore.detectors.bundle import verify
+from dfcore.detectors.bundle import MODEL, verify
 from dfcore.detectors.card import Card
 from dfcore.errors import AccessError, BundleError, DfcoreError, InputError
 from dfcore.exchange.import_export import most_bytes
 from dfcore.hub import hugging_face, licences, model_card, pinned
 from dfcore.hub.addresses import Address
-from dfcore.hub.credentials import how_to_get
+from dfcore.hub.credentials import how_to_get, where_from
 from dfcore.hub.download import Report, hashes, hashes_of
-from dfcore.hub.sources import Service, in_words
+from dfcore.hub.sources import Service
 from dfcore.utils.files import sha256_file
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import printable, volume
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -46,6 +46,8 @@ class Plan:
         message: Message of the commit.
         card: The detector's card.
         licence: Identifier of the licence on the Hub; "" if none is stated.
+        chosen: What the request itself says, of "licence" and "predictions"; where it does not, nothing of it changes
+            there without a question.
         files: {name: bytes} of the bundle's files.
         digest: Digest of these files, see `dfcore.hub.pinned`.
         readme: Text of the model card.
@@ -57,6 +59,7 @@ class Plan:
     message: str
     card: Card
     licence: str
+    chosen: frozenset[str]
     files: dict[str, int]
     digest: str
     readme: str
@@ -70,7 +73,7 @@ class Plan:
         """A table of what would be sent, a row a file."""
         sizes = self.files | {README: len(self.readme.encode())}
         return [
-            {"file": name, "size": in_words(size), "holds": model_card.holds(name)}
+            {"file": name, "size": volume(size), "holds": model_card.holds(name)}
             for name, size in sorted(sizes.items())
         ]
 
@@ -103,7 +106,7 @@ def prepare(
     public: bool = False,
     licence: str = "",
     message: str = "",
-    predictions: bool = True,
+    predictions: bool | None = None,
 ) -> Plan:
     """Finds out what a push would send; asks nobody.
 
@@ -111,9 +114,10 @@ def prepare(
         bundle: Folder of the detector.
         address: Where it goes; its revision is the branch.
         public: Whether a new repository shall be visible to all.
-        licence: Identifier of a licence on the Hub; by default what the card states.
+        licence: Identifier of a licence on the Hub; by default what was stated where it was pulled from, else what the
+            card states.
         message: Message of the commit.
-        predictions: Whether the tables of scores go along, which name images by their paths.
+        predictions: Whether the tables of scores go along, which name images by their paths; by default they do.
 
     Raises:
         BundleError: If the bundle is damaged.
@@ -122,7 +126,7 @@ def prepare(
     card = verify(bundle)
     if address.is_pinned:
         raise InputError(f"Expected a branch after @. Received a commit, to which nothing can be added: {address}.")
-    identifier, name = (licences.require_known(licence), "") if licence else licences.of_card(card.licence)
+    identifier, name = (licences.require_known(licence), "") if licence else _stated(bundle, card)
     if public and not identifier:
         raise InputError(
             "The detector's card states no licence, and what is public without one may be used by nobody. State one "
@@ -131,7 +135,7 @@ def prepare(
     paths = {
         path.name: path
         for path in sorted(bundle.iterdir())
-        if most_bytes(path.name) and (predictions or not path.name.startswith("predictions_"))
+        if most_bytes(path.name) and (predictions is not False or not _is_table(path.name))
     }
     if too_large := [name for name, path in paths.items() if path.stat().st_size > most_bytes(name)]:
         raise BundleError(f"{', '.join(too_large)} of {bundle} is larger than any that could be pulled again.")
@@ -139,7 +143,19 @@ def prepare(
     digest = pinned.digest({each: sha256_file(path) for each, path in paths.items()})
     readme = model_card.make(card, address, licence=identifier, licence_name=name, digest=digest, files=files)
     said = " ".join(message.split())[:_MOST_MESSAGE] or f"Detector of dfcore {__version__}, files {digest[:12]}"
-    return Plan(bundle, address, public, said, card, identifier, files, digest, readme)
+    chosen = frozenset({"licence"} if licence else ()) | frozenset({"predictions"} if predictions is not None else ())
+    return Plan(bundle, address, public, said, card, identifier, chosen, files, digest, readme)
+
+
+def _stated(bundle: Path, card: Card) -> tuple[str, str]:
+    """(identifier, name) of a detector's licence: as stated where it was pulled from, or else on its card."""
+    pulled = pinned.read(bundle)
+    published = licences.of_hub(pulled.licence) if pulled is not None else ("", "")
+    return published if published[0] else licences.of_card(card.licence)
+
+
+def _is_table(name: str) -> bool:
+    return name.startswith("predictions_")
 
 
 def push(plan: Plan, *, step: Step | None = None) -> Pushed:
@@ -153,6 +169,8 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
     Raises:
         AccessError: If the token is missing, wrong, or may not write there; if the repository is public and `plan` is
             not.
+        InputError: If it would change the licence that is stated there, or add tables of scores to a detector that was
+            published without, and nobody said so.
         DfcoreError: If the Hub cannot be reached, or somebody changed the repository meanwhile.
     """
     api, address = hugging_face.client(), plan.address
@@ -160,7 +178,7 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
     if not api.token:
         raise AccessError(f"Pushing needs a token of the Hugging Face Hub. {how_to_get(Service.HUGGING_FACE, 'write')}")
     step = step or (lambda _: lambda done, total: None)
-    with hugging_face.explained(address, writes=True):
+    with hugging_face.explained(address, writes=True), _told_whose(api, address):
         step(f"Asking for {address}")(0, 0)
         api.create_repo(address.repository, private=not plan.public, exist_ok=True)
         state = _state(api, address, _MAIN)
@@ -172,6 +190,7 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
         if branch != _MAIN:
             api.create_branch(address.repository, branch=branch, exist_ok=True)
             state = _state(api, address, branch)
+        _require_meant(plan, state)
         sent = tuple(name for name, given in _told(plan).items() if not _is_there(given, state.files.get(name)))
         removed = tuple(name for name in state.files if most_bytes(name) and name not in plan.files)
         commit = state.commit
@@ -185,19 +204,62 @@ def push(plan: Plan, *, step: Step | None = None) -> Pushed:
     return Pushed(address.at(commit), page, state.private, sent, removed, plan.digest)
 
 
+@contextmanager
+def _told_whose(api: "HfApi", address: Address) -> Iterator[None]:
+    """Where the token may not write, says so if the owner is the reason."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield
+    except HfHubHTTPError as error:
+        if error.response.status_code != 403:
+            raise
+        with suppress(HfHubHTTPError):
+            asks = api.whoami()
+            names = [printable(one["name"]) for one in (asks, *asks.get("orgs", ()))]
+            if address.owner.lower() not in map(str.lower, names):
+                raise AccessError(
+                    f"The Hugging Face Hub does not let the account of {where_from(Service.HUGGING_FACE)} write "
+                    f"{address.repository}: {address.owner} is not this account. Expected one of its names "
+                    f"({', '.join(names)}), as in hf:{names[0]}/{address.name}."
+                ) from None
+        raise
+
+
 @dataclass(frozen=True)
 class _State:
-    """A branch as it is: its commit, whether only its owner sees it, and (SHA-256 or "", git's hash or "") of files."""
+    """A branch as it is: its commit, whether only its owner sees it, its licence, and hashes of its files.
+
+    The hashes are (SHA-256 or "", git's or "").
+    """
 
     commit: str
     private: bool
+    licence: str
     files: dict[str, tuple[str, str]]
+
+
+def _require_meant(plan: Plan, there: _State) -> None:
+    """Checks that the licence there is not lost, and no paths are told, without anybody having said so."""
+    if "licence" not in plan.chosen and there.licence not in ("", plan.licence):
+        keeps = f" --license {there.licence} keeps it." if there.licence in licences.KNOWN else ""
+        raise InputError(
+            f"{plan.address} states the licence {printable(there.licence)[:40]} now, and this push would state "
+            f"{plan.licence or 'none'}. Say which it shall be (--license).{keeps}"
+        )
+    tables = [name for name in plan.files if _is_table(name)]
+    if "predictions" not in plan.chosen and tables and MODEL in there.files and not any(map(_is_table, there.files)):
+        raise InputError(
+            f"{plan.address} was published without scores of images, and this push would add {', '.join(tables)}, "
+            "which name images by their paths. Say which it shall be: --without-predictions or --with-predictions."
+        )
 
 
 def _state(api: "HfApi", address: Address, branch: str) -> _State:
     info = api.model_info(address.repository, revision=branch, files_metadata=True)
     files = {one.rfilename: (one.lfs.sha256 if one.lfs else "", one.blob_id or "") for one in info.siblings or ()}
-    return _State(info.sha or "", bool(info.private), files)
+    licence = (info.card_data.to_dict() if info.card_data else {}).get("license") or ""
+    return _State(info.sha or "", bool(info.private), str(licence), files)
 
 
 def _told(plan: Plan) -> dict[str, Path | bytes]:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dfcore.errors import InputError
+from dfcore.hub import page_address
+from dfcore.hub.page_address import Kind, endpoint
+from dfcore.utils.texts import pasted
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _ADDRESS = re.compile(
     rf"(?P<service>kaggle|hf):(?P<owner>{_PART})/(?P<name>{_PART})(?:@(?P<version>[\w./-]{{1,100}}))?"
 )
-# What an address in a browser begins with.
-_PAGES = {
-    "https://www.kaggle.com/datasets/": "kaggle:", "https://kaggle.com/datasets/": "kaggle:",
-    "https://huggingface.co/datasets/": "hf:", "https://hf.co/datasets/": "hf:",
-}  # fmt: skip
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}")
 
 
@@ -58,7 +56,7 @@ class Source:
     @property
     def page(self) -> str:
         """Its page for people."""
-        base = "https://www.kaggle.com" if self.service is Service.KAGGLE else "https://huggingface.co"
+        base = "https://www.kaggle.com" if self.service is Service.KAGGLE else endpoint()
         return f"{base}/datasets/{self.repository}"
 
     def __str__(self) -> str:
@@ -96,18 +94,22 @@ def parse(text: str) -> Source:
     Raises:
         InputError: If it is neither.
     """
-    given = text.strip()
-    for page, short in _PAGES.items():
-        if given.lower().startswith(page):
-            given = short + "/".join(given[len(page) :].split("?")[0].split("#")[0].strip("/").split("/")[:2])
-    match = _ADDRESS.fullmatch(given)
-    if match is None or ".." in given:
+    given = pasted(text)
+    kind, short = page_address.read(given) or (Kind.DATA_SET, given)
+    if kind is not Kind.DATA_SET:
+        hint = " It is loaded by dfcore pull." if kind is Kind.MODEL else ""
+        raise InputError(f"Expected the address of a data set. Received that of a {kind}: {given[:200]!r}.{hint}")
+    match = _ADDRESS.fullmatch(short)
+    if match is None or ".." in short:
         raise InputError(
-            f"Expected kaggle:OWNER/NAME or hf:OWNER/NAME (@VERSION after it if wanted). Received: {text[:200]!r}."
+            f"Expected kaggle:OWNER/NAME or hf:OWNER/NAME (@VERSION after it if wanted). Received: {given[:200]!r}."
         )
     source = Source(Service(match["service"]), match["owner"], match["name"], match["version"] or "")
     if source.service is Service.KAGGLE and source.version and not source.version.isdecimal():
-        raise InputError(f"Expected the number of a version after @, as in {source.repository}@3. Received: {text!r}.")
+        raise InputError(
+            f"Expected the number of a version after @, as in {source.repository}@3, or neither for the current one. "
+            f"Received: {given!r}."
+        )
     return source
 
 
@@ -120,13 +122,3 @@ def require_folder_name(name: str) -> str:
     if not _FOLDER.fullmatch(name):
         raise InputError(f"Expected a name of letters, digits, . - and _, at most 80. Received: {name[:100]!r}.")
     return name
-
-
-def in_words(size: int | None) -> str:
-    """A number of bytes: "1.7 GB"; "unknown" for None."""
-    if size is None:
-        return "unknown"
-    for unit, least in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= least:
-            return f"{size / least:.3g} {unit}"
-    return f"{size} bytes"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dfcore.errors import StorageError
-from dfcore.hub.sources import in_words
+from dfcore.utils.texts import volume
 
 # Left free for everything else on the disk.
 SPARE_BYTES = 200 * 10**6
@@ -30,6 +30,24 @@ def bytes_below(folder: Path) -> int:
     return result
 
 
+def shortage(size: int | None, folder: Path, half: Path) -> str:
+    """Says that what is to be fetched does or may not fit, as a sentence; "" if it does.
+
+    Args:
+        size: Bytes to load; None if not known, of which nothing is said.
+        folder: Where it will be.
+        half: Where it is while it is not finished. Nothing is said of what is there in part: only the rest counts then.
+    """
+    free = free_bytes(folder.parent)
+    if not size or 2 * size + SPARE_BYTES <= free or folder.exists() or half.exists():
+        return ""
+    does = "does not" if size + SPARE_BYTES > free else "may not"
+    return (
+        f"It {does} fit: {volume(size)} to load, and up to twice that on the disk while it is fetched, where "
+        f"{volume(free)} are free."
+    )
+
+
 def require_room(folder: Path, needed: int, what: str, variable: str = "DFCORE_DATA") -> None:
     """Checks that there is room.
 
@@ -45,7 +63,7 @@ def require_room(folder: Path, needed: int, what: str, variable: str = "DFCORE_D
     free = free_bytes(folder)
     if needed + SPARE_BYTES > free:
         raise StorageError(
-            f"{what} needs {in_words(needed)} and {in_words(SPARE_BYTES)} to spare; {in_words(free)} are free in "
+            f"{what} needs {volume(needed)} and {volume(SPARE_BYTES)} to spare; {volume(free)} are free in "
             f"{folder}. Make room, or set {variable} to a folder on a larger disk."
         )
 
@@ -58,6 +76,6 @@ def is_full(error: OSError) -> bool:
 def told_full(folder: Path) -> StorageError:
     """What is said when the disk became full in the middle."""
     return StorageError(
-        f"The disk became full: {in_words(free_bytes(folder))} are free in {folder}. What was loaded stays there; make "
+        f"The disk became full: {volume(free_bytes(folder))} are free in {folder}. What was loaded stays there; make "
         "room, and the same request goes on with it."
     )

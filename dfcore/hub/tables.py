@@ -111,9 +111,9 @@ class _Columns:
     def of(cls, features: Any, split: str) -> "_Columns":
         """Chooses them by type and name."""
         kinds = {name: type(feature).__name__ for name, feature in (features or {}).items()}
-        images = [name for name, kind in kinds.items() if kind == "Image"]
+        images = [name for name, kind in kinds.items() if kind == "Image" or _is_picture(features[name])]
         if not images:
-            listed = ", ".join(f"{printable(name)[:40]} ({kind})" for name, kind in kinds.items())
+            listed = ", ".join(f"{printable(name)[:40]} ({_called(features[name])})" for name in kinds)
             raise DfcoreError(
                 f"The tables hold no pictures: expected a column of images. Received: {listed or 'none'}."
             )
@@ -150,6 +150,20 @@ class _Columns:
             return "unlabelled"
         # What a bare number means is asked for by who reads the data set; it is not guessed here.
         return value if isinstance(value, str) else f"{self.label}_{value}"
+
+
+def _is_picture(feature: Any) -> bool:
+    """Whether a column holds bytes and name of a picture without saying that it is one."""
+    kinds = {name: getattr(one, "dtype", "") for name, one in feature.items()} if isinstance(feature, dict) else {}
+    return kinds == {"bytes": "binary", "path": "string"}
+
+
+def _called(feature: Any) -> str:
+    """The type of a column for people."""
+    if isinstance(feature, dict):
+        return f"a group of {', '.join(printable(name)[:40] for name in feature)}"
+    kind = str(getattr(feature, "dtype", ""))
+    return {"string": "text", "binary": "bytes"}.get(kind, "numbers" if kind else "lists")
 
 
 def safe(name: str) -> str:

@@ -18,10 +18,9 @@ from typing import IO
 
 from dfcore.errors import ArchiveError
 from dfcore.hub.pieces import Report, Seen, after, pieces
-from dfcore.hub.sources import in_words
 from dfcore.hub.space import require_room
 from dfcore.utils.files import make_folder
-from dfcore.utils.texts import printable, storable
+from dfcore.utils.texts import printable, storable, volume
 
 LeftOut = list[tuple[str, str]]
 # Collections of pictures shrink to no less than this share; small archives of tables may.
@@ -173,7 +172,7 @@ def _write_all(
         raise ArchiveError(f"{archive.name} has {len(members):,} entries; at most {_MOST_ENTRIES:,} are unpacked.")
     if total > _FREE_BYTES and total > _MOST_RATIO * packed:
         raise ArchiveError(
-            f"{archive.name} has {in_words(packed)} and would unpack to {in_words(total)}, as archives do that are "
+            f"{archive.name} has {volume(packed)} and would unpack to {volume(total)}, as archives do that are "
             "made to do harm. It was not unpacked."
         )
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -261,5 +261,10 @@ def _reason(error: Exception) -> str:
     lower = text.lower()
     for signs, words in _REASONS:
         if any(sign in lower for sign in signs):
-            return f"{words} ({printable(text)[:200]})"
-    return printable(text)[:400] or type(error).__name__
+            return f"{words} ({_begun(printable(text), 200)})"
+    return _begun(printable(text), 400) or type(error).__name__
+
+
+def _begun(text: str, most: int) -> str:
+    """The beginning of a text, which ends with a whole word."""
+    return text if len(text) <= most else f"{text[:most].rpartition(' ')[0] or text[:most]} …"

@@ -171,7 +171,7 @@ def lock(path: Path, timeout: float = -1) -> FileLock:
     """A lock between processes, usable by all accounts that may write to its folder.
 
     Args:
-        path: Lock file; it is not removed.
+        path: Lock file; it stays, see `release`.
         timeout: Seconds to wait for the lock; -1 waits indefinitely.
 
     Raises:
@@ -179,6 +179,17 @@ def lock(path: Path, timeout: float = -1) -> FileLock:
     """
     mode = 0o644 | _shared_bits(path.parent.stat(), sticky=True)
     return _Lock(path, timeout=timeout, mode=mode, thread_local=False)
+
+
+def release(held: FileLock, *, remove: bool) -> None:
+    """Releases a lock; `remove` deletes its file first, where nothing is left to be guarded by it.
+
+    Whoever waits for it meanwhile finds the file gone, and takes the lock of a new one.
+    """
+    if remove:
+        with suppress(OSError):  # Windows deletes no open file.
+            Path(held.lock_file).unlink(missing_ok=True)
+    held.release()
 
 
 def _shared_bits(folder: os.stat_result, *, sticky: bool = False) -> int:

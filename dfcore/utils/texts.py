@@ -1,7 +1,14 @@
 """Makes untrusted text (names of files and runs, metadata) safe to show and store."""
 
+import unicodedata
+
 # With these a spreadsheet begins a formula, some after having skipped what does not print.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def pasted(text: str) -> str:
+    """What a person gave, without space around it and without invisible signs, which a copy from a page may hold."""
+    return "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
 
 
 def printable(text: object) -> str:
@@ -40,6 +47,11 @@ def duration(seconds: float | None) -> str:
 def percent(share: float) -> str:
     """A share in [0, 1] as a percentage of at most three digits, so that a small one does not become 0%: "0.1%"."""
     return f"{100 * share:.3g}%"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with what is counted, in the singular or plural: "1 image is", "2 images are"."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def volume(size: int | None) -> str:

@@ -245,6 +245,19 @@ def test_who_waits_can_stop_and_try_again(page, standin):
     expect(page.locator(".card>summary")).to_be_focused()
 
 
+def test_a_score_that_is_not_used_has_no_heat_map(page, standin):
+    standin.answers["/v1/predict"] = lambda asked: {
+        "results": [row(name_of(asked), is_used=False, finding="inconclusive")]
+    }
+    page.goto(standin.address)
+    page.locator("#files").set_input_files(files("a.jpg"))
+    expect(page.locator(".map-text")).to_contain_text("so there is no heat-map of what it hangs on")
+    expect(page.locator(".picture")).to_be_visible()
+    for name in (".map", ".tools", ".legend", ".halt", ".again"):
+        expect(page.locator(name)).to_be_hidden()
+    assert not [one for one in standin.asked if one.path == "/v1/explain"]
+
+
 def test_a_heat_map_that_waits_can_be_stopped_and_holds_up_no_other(page, standin):
     explained = standin.answers["/v1/explain"]
     busy = Answer({"error": {"code": "busy", "message": "The queue is full."}}, 429, {"Retry-After": "60"})

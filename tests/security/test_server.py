@@ -39,7 +39,7 @@ from dashboard import (
     uploads,
 )
 from dashboard.inference_queue import Turns
-from dashboard.markup import plain
+from dashboard.markup import code, message, plain
 from dashboard.roles import Role, role_of
 from dfcore import figures, workspace
 from dfcore.datasets import registry, scan
@@ -1083,6 +1083,26 @@ def test_no_sign_of_markdown_is_left_to_itself(text):
     marked = plain(text).replace("\N{WORD JOINER}", "")
     assert re.sub(r"\\(.)", r"\1", marked) == text, "it reads as it was"
     assert not re.search(r"[\\`*_{}\[\]()#+\-.!|<>~$:&]", re.sub(r"\\.", "", marked))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("See https://github.com/a/b_c.", r"See `https://github.com/a/b_c`\."),
+        ("Choose hf:ada/my_faces@v2 (--name).", r"Choose `hf:ada/my_faces@v2` \(`--name`\)\."),
+        ("a--b `hf:x", "a\\-\N{WORD JOINER}\\-b \\``hf:x`"),
+    ],
+)
+def test_addresses_and_options_in_messages_can_be_copied(text, shown):
+    assert message(text) == shown
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_code_holds_whatever_it_is_given(text):
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").parse(code(text))[1].children
+    assert [(token.type, token.content) for token in tokens] == [("code_inline", text)]
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\n# b", "a\tb", "a\0b", "a\x1b[31mb", "a\u202eb", "a\u2028b", "a\u200bb"])

@@ -647,7 +647,7 @@ def test_explain_writes_a_picture(method, dfcore, answer, bundle, numbered, tmp_
 # {reason: (arguments, what stderr says)}; B is a bundle, D a data set, N a folder of numbered images.
 REFUSED = {
     "scan: no such folder": ("data scan gone", "There is no folder or manifest gone"),
-    "scan: no class": ("data scan N", "No folder in .* names a class. .* Layouts that are known"),
+    "scan: no class": ("data scan N", "No folder in .* names a class. .* Layouts that are known: .*; .*"),
     "scan: no images": ("data scan EMPTY", "No images were found"),
     "train: no data": ("train", "Expected --data-root ROOT"),
     "train: no such data": ("train --data-root gone", "There is no folder or manifest gone"),

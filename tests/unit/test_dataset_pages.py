@@ -135,6 +135,16 @@ def test_folders_that_name_no_class_are_mapped_once_and_confirmed(tmp_path, name
     assert not app.error
 
 
+def test_a_folder_of_films_is_not_said_to_hold_images(tmp_path):
+    for name in ("real/a.mp4", "fake/b.mp4"):
+        (tmp_path / "films" / name).parent.mkdir(parents=True)
+        (tmp_path / "films" / name).write_bytes(b"\0\0\0\x18ftypmp42")
+    registry.register(tmp_path / "films")
+    shown = text(open_page("datasets"))
+    assert "It holds 2 videos" in shown and "extract the frames" in shown
+    assert "There are no images in this folder" in shown and "All images are directly" not in shown
+
+
 def test_a_folder_stands_on_one_side_only(tmp_path):
     root = folder_set(tmp_path / "sets" / "both", {"apples": 2, "pears": 2})
     app = open_page("datasets")

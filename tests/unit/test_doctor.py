@@ -277,6 +277,11 @@ def test_little_space_is_told(monkeypatch):
     assert not finding.works and "0.5 GB free" in finding.detail and "Less than 1 GB" in finding.advice
 
 
+def test_a_gigabyte_is_the_same_wherever_space_is_told(monkeypatch):
+    monkeypatch.setattr(system.shutil, "disk_usage", lambda place: type("Usage", (), {"free": 71 * 10**9})())
+    assert "71.0 GB free" in named(system.folder_findings(), "cache").detail
+
+
 # === Missing extras ===
 
 

@@ -126,9 +126,41 @@ def test_what_is_no_picture_in_a_table_is_left_out_with_its_reason(hub, unread):
 
 def test_a_table_without_pictures_is_told(hub):
     hub.store.add("dataset", "owner/faces", {"train.parquet": table({"text": ["a"]}, text=datasets.Value("string"))})
-    with pytest.raises(DfcoreError, match=r"no pictures.*Received: text \(Value\)"):
+    with pytest.raises(DfcoreError, match=r"no pictures.*Received: text \(text\)\."):
         get()
     assert not (workspace.data_dir() / "faces").exists()
+
+
+def test_pictures_that_no_table_calls_so_are_pictures(hub):
+    group = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    rows = {"image": [{"bytes": picture(n), "path": f"{n}.png"} for n in range(6)], "label": ["real", "fake"] * 3}
+    hub.store.add("dataset", "owner/faces", {"train.parquet": plain_table(rows)})
+    outcome = get()
+    assert (outcome.counts["real"], outcome.counts["fake"]) == (3, 3)
+    assert tables._called(group) == "a group of bytes, path"
+
+
+def plain_table(rows: dict) -> bytes:
+    """A Parquet file as any other program writes it."""
+    out = io.BytesIO()
+    pq.write_table(pa.table(rows), out)
+    return out.getvalue()
+
+
+def test_the_address_of_a_revision_is_that_revision(hub, unread):
+    told = hub.store.add("dataset", "owner/faces", FILES)
+    first = told.refs["main"]
+    told.commit({"more.txt": "2"})
+    with pytest.raises(InputError, match="no revision 'nope'"):
+        fetch.describe(fetch.wanted(f"{hub.address}/datasets/owner/faces/tree/nope").source)
+    assert get(f"{hub.address}/datasets/owner/faces/tree/{first}").fetched.version == first
+    assert fetch.wanted("hf:owner/faces").source.page == f"{hub.address}/datasets/owner/faces"
+
+
+def test_a_detector_is_told_from_a_data_set(hub):
+    hub.store.add("model", "owner/net", {"card.json": b"{}"})
+    with pytest.raises(InputError, match=r"of a data set\. Received that of a model.*dfcore pull hf:owner/net"):
+        get("hf:owner/net")
 
 
 def test_archives_in_a_repository_are_unpacked_where_they_lie(hub):

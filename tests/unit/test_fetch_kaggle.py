@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import re
 
 import pytest
 
@@ -136,6 +137,10 @@ def test_what_is_wrong_with_credentials_is_told_and_how_to_mend_it(service, monk
     service.add("owner/faces", FACES, private=True)
     with pytest.raises(InputError, match=r"no credentials were found.*kaggle\.com/settings.*KAGGLE_API_TOKEN"):
         get()
+    monkeypatch.setenv("KAGGLE_USERNAME", standin.USER)
+    with pytest.raises(InputError, match="KAGGLE_USERNAME is set without KAGGLE_KEY"):
+        get()
+    monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.setenv("KAGGLE_API_TOKEN", standin.WRONG)
     with pytest.raises(InputError, match="refuses the credentials from the variable KAGGLE_API_TOKEN") as told:
         get()
@@ -255,6 +260,44 @@ def test_verify_finds_what_changed_is_missing_or_was_added(service, capsys):
     assert "Missing: 1" in capsys.readouterr().out
 
 
+def test_verify_and_discard_take_the_name_of_the_folder(service, capsys):
+    service.add("owner/faces", FACES)
+    get(name="mine")
+    assert main(["data", "fetch", "mine", "--verify"]) == 0
+    half = workspace.data_dir() / fetch.HALF / "rest"
+    half.mkdir()
+    assert main(["data", "fetch", "rest", "--discard"]) == 0 and not half.exists()
+    assert main(["data", "fetch", "terms", "--discard"]) == 2
+    assert "Expected one of those that are not finished (none). Received: 'terms'" in capsys.readouterr().err
+
+
+def test_nothing_is_left_beside_what_was_fetched(service):
+    service.add("owner/faces", FACES)
+    get()
+    with pytest.raises(InputError):
+        get("kaggle:owner/nothing")
+    assert list((workspace.data_dir() / fetch.HALF).iterdir()) == []
+
+
+def test_what_will_not_fit_is_told_before_it_is_tried(service, capsys, monkeypatch):
+    service.add("birdy654/cifake-real-and-ai-generated-synthetic-images", FACES)
+    monkeypatch.setattr(space, "free_bytes", lambda folder: 10**6)
+    main(["data", "fetch", "cifake"])
+    out = capsys.readouterr().out
+    assert "It does not fit: 105 MB to load" in out and "where 1 MB are free" in out
+
+
+def test_a_folder_of_films_is_told_for_what_it_is(tmp_path, capsys):
+    for name in ("real/a.mp4", "fake/b.mp4"):
+        (tmp_path / "films" / name).parent.mkdir(parents=True)
+        (tmp_path / "films" / name).write_bytes(b"\0\0\0\x18ftypmp42")
+    assert main(["data", "fetch", "faceforensics", "--from", str(tmp_path / "films")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"No images were found in .*It holds 2 videos, such as .*mp4: extract the frames", out)
+    layouts = [line for line in out.splitlines() if "{real,fake}" in line]
+    assert len(layouts) > 1, "one in a line"
+
+
 def test_a_folder_that_is_taken_is_left_alone(service, capsys):
     service.add("owner/faces", FACES)
     own = workspace.data_dir() / "faces" / "mine.txt"
@@ -299,7 +342,9 @@ def test_the_list_names_every_known_set_with_size_licence_and_layout(capsys):
     assert "Licence: MIT" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "faces", "kaggle:faces", "kaggle:a/../b", "hf:a/b/c", "s3:a/b", "kaggle:a/b@new"])
+@pytest.mark.parametrize("text", ["", "faces", "kaggle:faces", "kaggle:a/../b", "hf:a/b/c", "s3:a/b", "kaggle:a/b@new",
+                                  "https://www.kaggle.com/datasets/a/b/versions", "https://huggingface.co/a/b",
+                                  "https://www.kaggle.com/datasets/a/b/else/3"])  # fmt: skip
 def test_what_is_no_address_is_refused_with_what_would_be_one(text):
     with pytest.raises(InputError, match="Expected"):
         fetch.wanted(text)
@@ -310,3 +355,35 @@ def test_the_address_of_a_page_is_an_address():
                  "kaggle:birdy654/cifake-real-and-ai-generated-synthetic-images"):  # fmt: skip
         assert fetch.wanted(text).known.name == "cifake"
     assert str(fetch.wanted("https://huggingface.co/datasets/owner/set/tree/main").source) == "hf:owner/set"
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("https://www.kaggle.com/datasets/owner/faces/versions/1", "kaggle:owner/faces@1"),
+        ("kaggle.com/datasets/owner/faces/versions/1/data?select=x", "kaggle:owner/faces@1"),
+        ("https://www.kaggle.com/datasets/owner/faces/download?datasetVersionNumber=2", "kaggle:owner/faces@2"),
+        ("https://huggingface.co/datasets/owner/set/tree/v1/data", "hf:owner/set@v1"),
+        ("https://huggingface.co/datasets/owner/set/resolve/refs%2Fconvert%2Fparquet/x.parquet",
+         "hf:owner/set@refs/convert/parquet"),
+        ("https://huggingface.co/datasets/owner/set/viewer/default/train?row=3", "hf:owner/set"),
+        ("hf:\N{WORD JOINER}owner/set", "hf:owner/set"),
+    ],
+)  # fmt: skip
+def test_the_address_of_a_page_is_that_of_the_version_that_it_shows(text, source):
+    assert str(fetch.wanted(text).source) == source
+
+
+def test_the_address_of_a_version_loads_that_version(service):
+    for files in (FACES, FACES | {"more.txt": b"2"}):
+        service.add("owner/faces", files)
+    assert get("https://www.kaggle.com/datasets/owner/faces/versions/1").fetched.version == "1"
+    with pytest.raises(InputError, match="holds version 1 of it, not 2"):
+        get("https://www.kaggle.com/datasets/owner/faces/versions/2")
+
+
+def test_a_wrong_version_is_not_said_to_be_no_known_set():
+    with pytest.raises(InputError, match=r"Received: 'kaggle:owner/faces@latest'\.$"):
+        fetch.wanted("kaggle:owner/faces@latest")
+    with pytest.raises(InputError, match="none of the known sets either"):
+        fetch.wanted("cifak")

@@ -11,7 +11,7 @@ from dashboard.roles import Role
 from dfcore import workspace
 from dfcore.datasets import registry
 from dfcore.errors import InputError
-from dfcore.hub import fetch, fetch_jobs
+from dfcore.hub import fetch, fetch_jobs, record, space
 from dfcore.hub.fetch_jobs import FetchStatus, FetchStore
 from dfcore.hub.sources import Offer
 from dfcore.runs import State
@@ -34,7 +34,7 @@ def chosen(title: str) -> AppTest:
 
 
 def text(app: AppTest) -> str:
-    return words(app).replace("\\", "")
+    return words(app).replace("\\", "").replace("`", "")
 
 
 def put(state: State, **facts) -> fetch_jobs.Fetch:
@@ -50,7 +50,36 @@ def test_a_known_set_is_told_with_size_licence_layout_and_how_to_sign_in(tmp_pat
     for part in ("120,000 images", "105 MB", "MIT", "{train,test}/{REAL,FAKE}", "Good for", "Bad for", "are free",
                  "no credentials", "KAGGLE_API_TOKEN", str(workspace.data_dir() / "cifake")):  # fmt: skip
         assert part in shown, part
-    assert "signed request" in text(chosen("faceforensics"))
+    asks = chosen("faceforensics")
+    assert "signed request" in text(asks) and "https://github.com/ondyari/" in asks.info[0].value, "a link"
+
+
+def test_what_will_not_fit_is_told_at_once(monkeypatch):
+    monkeypatch.setattr(space, "free_bytes", lambda folder: 72_700_000_000)
+    assert "It does not fit: 414 GB to load" in text(chosen("openfake"))
+    assert "fit:" not in text(chosen("cifake"))
+
+
+def test_another_version_in_the_folder_is_told_before_anything_begins():
+    folder = workspace.data_dir() / "faces"
+    folder.mkdir(parents=True)
+    record.write(folder, record.Fetched("kaggle:owner/faces", "2", "Faces", "", "", record.now(), {}))
+    app = chosen(fetch_view._OTHER)
+    app.text_input(key="fetch_address").set_value("kaggle:owner/faces@1").run()
+    button(app, "Fetch", "fetch_go").click().run()
+    assert not app.exception and list(FetchStore()) == []
+    assert "holds version 2 of it, not 1. Choose another name for this one's folder (“Name of its folder”)" in text(app)
+    app.text_input(key="fetch_name kaggle:owner/faces@1").set_value("old")
+    button(app, "Fetch", "fetch_go").click().run()
+    assert [job.request.name for job in FetchStore()] == ["old"]
+
+
+def test_one_of_which_nothing_was_loaded_does_not_say_that_it_was_kept():
+    put(State.FAILED, reason="Kaggle could not be reached (ConnectTimeout).")
+    app = open_page("datasets")
+    assert "could not be reached" in text(app) and "is kept" not in text(app)
+    labels = {one.label for one in app.button}
+    assert {"Try again", "Close"} <= labels and "Go on" not in labels
 
 
 def test_what_is_typed_is_asked_about_and_fetched(monkeypatch):
@@ -119,6 +148,15 @@ def test_one_that_is_there_leads_to_the_data_set():
     button(app, "Open", f"open {job.id}").click().run()
     assert not app.exception and list(FetchStore()) == []
     assert app.selectbox(key="dataset").value == str(folder)
+
+
+def test_one_that_was_not_understood_says_why():
+    job = put(State.COMPLETED)
+    said = {"licence": "", "bytes": 10**6, "files": 6, "left_out_in_all": 0}
+    (job.folder / "outcome.json").write_text(json.dumps({
+        "folder": "faces", "there": False, "fetched": said, "counts": None, "trouble": "It holds films.\nLayouts: …",
+    }))  # fmt: skip
+    assert "it has to be told how to read it. It holds films. Licence: not stated" in text(open_page("datasets"))
 
 
 def test_only_trainers_fetch(monkeypatch):

@@ -97,6 +97,12 @@ def files(hub, name: str = "tester/faces", branch: str = "main") -> dict[str, by
         ("hf:ada/faces", Address("ada", "faces")),
         (" hf:ada/faces@refs/pr/1 ", Address("ada", "faces", "refs/pr/1")),
         ("https://huggingface.co/ada/faces/tree/main?x=1", Address("ada", "faces")),
+        ("ada/faces@v2", Address("ada", "faces", "v2")),
+        ("hf:\N{WORD JOINER}ada/faces\N{ZERO WIDTH SPACE}", Address("ada", "faces")),
+        ("https://huggingface.co/ada/faces/tree/v2", Address("ada", "faces", "v2")),
+        ("huggingface.co/ada/faces/blob/refs%2Fpr%2F1/card.json#L3", Address("ada", "faces", "refs/pr/1")),
+        ("https://hf.co/ada/faces/resolve/refs/pr/1/card.json", Address("ada", "faces", "refs/pr/1")),
+        (f"https://huggingface.co/ada/faces/commit/{'a' * 40}", Address("ada", "faces", "a" * 40)),
     ],
 )
 def test_addresses_are_those_of_a_repository_or_its_page(text, expected):
@@ -105,11 +111,20 @@ def test_addresses_are_those_of_a_repository_or_its_page(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["ada/faces", "hf:faces", "hf:ada/../faces", "kaggle:ada/faces", "https://huggingface.co/datasets/ada/x", ""],
-)
+    [
+        "faces", "hf:faces", "hf:ada/../faces", "kaggle:ada/faces", "https://huggingface.co/datasets/ada/x", "",
+        "https://huggingface.co/ada/faces/discussions/3", "https://huggingface.co/ada/faces/tree",
+        "https://huggingface.co/spaces/ada/faces",
+    ],
+)  # fmt: skip
 def test_other_addresses_are_refused_with_the_form_that_is_right(text):
     with pytest.raises(InputError, match=r"Expected .*Received"):
         parse(text)
+
+
+def test_the_address_of_a_page_of_a_mirror_is_one_too(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://mirror.test:8080")
+    assert parse("http://mirror.test:8080/ada/faces/tree/v2") == Address("ada", "faces", "v2")
 
 
 # === Push ===
@@ -226,6 +241,30 @@ def test_public_without_a_licence_is_refused_and_none_is_invented(hub, tmp_path)
     assert "license: other" in worded.readme and "For research only." in worded.readme
 
 
+def test_a_licence_that_is_stated_is_neither_lost_nor_changed_unless_somebody_says_so(hub, bundle, tmp_path):
+    silent = made(tmp_path / "silent", licence="")
+    pushed(silent, licence="apache-2.0")
+    for given in (silent, bundle):
+        with pytest.raises(InputError, match=r"states the licence apache-2.0 now.*--license apache-2.0 keeps it"):
+            pushed(given)
+    assert b"license: apache-2.0" in files(hub)["README.md"]
+    pushed(silent, licence="apache-2.0")
+    pushed(bundle, licence="mit")
+    assert b"license: mit" in files(hub)["README.md"]
+    pushed(bundle)
+
+
+def test_scores_that_were_left_out_once_go_along_only_if_somebody_says_so(hub, bundle, capsys):
+    pushed(bundle, predictions=False)
+    with pytest.raises(InputError, match=f"would add {TABLE}.*--without-predictions or --with-predictions"):
+        pushed(bundle)
+    assert TABLE not in files(hub)
+    assert main(["push", str(bundle), "hf:tester/faces", "--without-predictions"]) == 0
+    assert main(["push", str(bundle), "hf:tester/faces", "--with-predictions"]) == 0
+    assert TABLE in files(hub)
+    pushed(bundle)
+
+
 def test_a_dry_run_asks_nobody_and_shows_what_would_go(hub, bundle, capsys):
     assert main(["push", str(bundle), "hf:tester/faces", "--dry-run"]) == 0
     shown = capsys.readouterr().out
@@ -259,6 +298,8 @@ def test_credentials_that_do_not_suffice_are_told_with_the_way_to_others_and_nev
 
 def test_somebody_elses_name_is_refused(hub, bundle):
     with pytest.raises(AccessError, match="does not let the account of the variable HF_TOKEN write other/faces"):
+        pushed(bundle, Address("other", "faces"))
+    with pytest.raises(AccessError, match=r"other is not this account\. .*\(tester\), as in hf:tester/faces"):
         pushed(bundle, Address("other", "faces"))
 
 
@@ -401,9 +442,27 @@ def test_hashes_that_change_while_a_pull_pauses_are_refused(hub, bundle, models,
 
 def test_another_detector_than_was_meant_is_refused_by_its_digest(hub, bundle, models, unchecked):
     pushed(bundle)
-    with pytest.raises(BundleError, match=r"Expected the digest 1234 Received: [0-9a-f]{64}"):
+    with pytest.raises(BundleError, match=r"Expected the digest 1234\. Received: [0-9a-f]{64}\.$"):
         pulled(models, digest="1234")
-    assert list_bundles(models) == []
+    assert left(models) == []
+
+
+def test_a_licence_that_was_stated_comes_along_and_goes_out_again(hub, models, unchecked, tmp_path):
+    pushed(made(tmp_path / "silent", licence=""), licence="apache-2.0")
+    place = pulled(models)
+    assert pinned.read(place).licence == "apache-2.0"
+    again = push.prepare(place, Address("tester", "again"))
+    assert again.licence == "apache-2.0" and "license: apache-2.0" in again.readme
+    assert push.prepare(place, Address("tester", "again"), licence="mit").licence == "mit"
+    pushed(made(tmp_path / "worded", licence="For research only."), Address("tester", "worded"))
+    worded = push.prepare(pulled(models, Address("tester", "worded"), "worded"), AT)
+    assert worded.licence == "other" and "license_name: as-stated" in worded.readme
+
+
+def test_a_data_set_is_told_from_a_detector(hub):
+    hub.store.add("dataset", "owner/streets", {"real/0.png": b"x"})
+    with pytest.raises(InputError, match=r"of a model\. Received that of a data set.*data fetch hf:owner/streets"):
+        pull.look(Address("owner", "streets"))
 
 
 def test_a_full_disk_is_told_before_and_keeps_what_was_loaded_in_between(hub, bundle, models, unchecked, monkeypatch):

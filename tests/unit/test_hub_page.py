@@ -1,5 +1,6 @@
 """Detectors to and from the Hugging Face Hub on Models, by Streamlit's AppTest against the stand-in."""
 
+import re
 import threading
 
 import pytest
@@ -41,7 +42,8 @@ def ended(key: str) -> background.Task:
 
 
 def text(app: AppTest) -> str:
-    return " ".join([words(app), *(one.value for one in app.success)]).replace("\\", "").replace("\N{WORD JOINER}", "")
+    shown = " ".join([words(app), *(one.value for one in app.success)])
+    return re.sub(r"[\\`\N{WORD JOINER}]", "", shown)
 
 
 def publish(page: AppTest, address: str) -> str:
@@ -129,11 +131,34 @@ def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle,
     ended(background.FETCH_DETECTOR)
     page.run()
     assert "theirs was checked and is in the library" in text(page)
-    assert "From hf:tester/faces, commit" in text(page) and "unchanged since" in text(page)
+    assert "From hf:tester/faces, commit" in text(page) and "; licence mit, as stated there; unchanged" in text(page)
+    told = next(one.value for one in page.caption if "unchanged since" in one.value)
+    assert "`hf:tester/faces`" in told, "a copy of it is an address"
     (tmp_path / "models" / "theirs" / "predictions_test.parquet").write_bytes(b"other")
     page.run()
     assert "changed since: predictions_test.parquet" in text(page)
     assert TOKEN not in (tmp_path / "logs" / "dashboard.log").read_text() if (tmp_path / "logs").exists() else True
+
+
+def test_a_refusal_leaves_what_was_looked_up_and_entered(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
+    monkeypatch.setattr(import_export, "_check_isolated", lambda folder: None)
+    pushed(bundle)
+    monkeypatch.setenv("DFCORE_TAKE_IN", "1")
+    page.run()
+    page.text_input(key="hub_from").set_value("tester/faces")
+    button(page, "Look").click().run()
+    page.text_input(key="hub_name").set_value("mine")
+    page.text_input(key="hub_digest").set_value("1234")
+    button(page, "Fetch it").click().run()
+    assert "There is already a detector named 'mine'" in text(page)
+    assert page.text_input(key="hub_name").value == "mine" and page.text_input(key="hub_digest").value == "1234"
+    page.text_input(key="hub_name").set_value("theirs")
+    button(page, "Fetch it").click().run()
+    task = background.find(background.FETCH_DETECTOR)
+    assert task is None or task.wait(60)
+    page.run()
+    assert not (tmp_path / "models" / "theirs").exists()
+    assert page.text_input(key="hub_name").value == "theirs" and page.text_input(key="hub_digest").value == "1234"
 
 
 def test_detectors_from_elsewhere_need_the_operators_leave(page, monkeypatch):

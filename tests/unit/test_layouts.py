@@ -255,9 +255,9 @@ def test_copies_contradictions_and_leaks_are_noted(tmp_path):
     shutil.copy(tmp_path / "train/real/1.png", tmp_path / "test/real/leak.png")
     shutil.copy(tmp_path / "train/fake/1.png", tmp_path / "train/real/contradiction.png")
     notes = " ".join(scan(tmp_path).notes)
-    assert "1 images stand under both classes" in notes
+    assert "1 image stands under both classes" in notes
     assert "3 images are exact copies" in notes
-    assert "1 images stand in more than one split" in notes
+    assert "1 image stands in more than one split" in notes
 
 
 def test_a_clean_data_set_has_no_notes(small_dataset):

@@ -32,6 +32,7 @@ def test_every_option_that_reading_a_data_set_names_has_a_control():
         ("say which: --class-folders real=…,fake=…. Layouts", "say which: “Means real” and “Means fake”. Layouts"),
         ("--class-folders real=my photos+v1.2,fake=b", "“Means real” my photos+v1.2 and “Means fake” b"),
         ("turn this off with --groups none.", "turn this off with “Images that belong together”: Nothing but copies."),
+        ("Give its folder another name (--name).", "Give its folder another name (“Name of its folder”)."),
         ("Expected --epochs of at least 1.", "Expected --epochs of at least 1."),
     ],
 )  # fmt: skip

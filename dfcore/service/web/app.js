@@ -73,9 +73,13 @@ class Picture {
     count();
   }
 
-  /** Has the heat-map made; who asked for this one is told when it is there. */
+  /** Has the heat-map made, unless it would explain a score that is not used; who asked is told when it is there. */
   explain(evidence, view, isAsked = false) {
     if (!this.row || this.row.score === null) {
+      return;
+    }
+    if (!this.row.is_used) {
+      this.card.unexplained();
       return;
     }
     this.#stopMap(); // Who changes his mind wants the newest alone.

@@ -148,13 +148,26 @@ export class Card {
 
   /** Shows the picture, and that its heat-map is on its way; an earlier one was of something else. */
   explaining(words = "The heat-map is being made.") {
+    this.#picture(words);
+    this.find(".halt").hidden = false;
+    this.#frame(true);
+  }
+
+  /** Shows the picture alone, and why it has no heat-map. */
+  unexplained() {
+    const hidden = this.canShow ? "" : " This browser cannot show the picture itself.";
+    this.#picture(`The score is not used on this picture, so there is no heat-map of what it hangs on.${hidden}`);
+    this.find(".halt").hidden = true;
+    this.find(".tools").hidden = this.find(".legend").hidden = true;
+    this.#frame(false);
+  }
+
+  #picture(words) {
     this.isExplained = true;
     this.find("figure").hidden = false;
-    this.find(".halt").hidden = false;
     this.find(".again").hidden = true;
     this.#clearMap();
     this.find(".map-text").textContent = words;
-    this.#frame(true);
     const picture = this.find(".picture");
     if (this.canShow && !picture.src) {
       picture.src = URL.createObjectURL(this.file);
