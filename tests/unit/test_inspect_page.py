@@ -270,10 +270,17 @@ def test_the_budget_that_is_shown_is_the_cards_until_another_is_set(library):
 
 def test_how_often_an_alarm_is_right_is_told_for_the_number_that_is_shown():
     def page() -> None:
+        from unittest.mock import patch
+
         from dashboard import verdict
+        from dfcore.confidence import DecisionThresholds
+        from dfcore.detectors.verdict import Verdict
         from dfcore.evaluation import MeasuredRates
 
-        verdict._base_rate(MeasuredRates("the test split of demo", 100, 50, 3, 20, 4, 60))
+        rates = MeasuredRates("the test split of demo", 100, 50, 3, 20, 4, 60)
+        alarm = Verdict(0.9, 0.5, thresholds=DecisionThresholds(real_below=0.2, fake_from=0.8))
+        with patch.object(verdict.inference, "rates", lambda entry, at: rates):
+            verdict._base_rate(None, alarm)
 
     app = AppTest.from_function(page).run()
     assert "If one in 10 such pictures is fake" in words(app)
