@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from dfcore.confidence import FINDINGS
+from dfcore.confidence import FINDINGS, Policy
 from dfcore.datasets.demo import sample_images
 from dfcore.detectors.detector import Detector
 from dfcore.explanation import layer
 from dfcore.imaging import sandbox
+from dfcore.inspection import aside
 from tests.e2e.accessibility import findings
 from tests.e2e.server import ROOT, environment
 from tests.e2e.service_standin import DETECTORS, Answer, StandIn, heatmap, name_of, row
@@ -118,16 +119,17 @@ def test_verdict_words_and_heat_map_are_those_of_the_detector(page, visited, ser
     Image.open(io.BytesIO(photograph)).convert("RGB").resize((32, 32)).save(thumbnail)
     page.goto(address)
     enter_key(page, key)
+    page.locator("#settings>summary").click()
+    page.locator("#ignore-ood").check()  # So that its score is used whatever the detector takes it for.
     page.locator("#files").set_input_files(thumbnail)
     settled(page)
 
     detector = Detector.load(ROOT / "models" / "small")
-    verdict = detector.predict([thumbnail])[0]
+    verdict = detector.predict([thumbnail], policy=Policy(detector.card.thresholds, ignore_ood=True))[0]
     card = page.locator("#cards>li")
-    expect(card.locator(".words")).to_have_text(FINDINGS[verdict.finding], ignore_case=True)
+    expect(card.locator(".words")).to_have_text(FINDINGS[verdict.finding] + aside(verdict), ignore_case=True)
     expect(card).to_have_attribute("data-finding", verdict.finding)
-    if verdict.is_used:
-        expect(card.locator(".ends")).to_contain_text(f"score {verdict.score:.3f}")
+    expect(card.locator(".ends")).to_contain_text(f"score {verdict.score:.3f}")
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save results").click()
     (told,) = json.loads(Path(saved.value.path()).read_text())
@@ -246,9 +248,8 @@ def test_who_waits_can_stop_and_try_again(page, standin):
 
 
 def test_a_score_that_is_not_used_has_no_heat_map(page, standin):
-    standin.answers["/v1/predict"] = lambda asked: {
-        "results": [row(name_of(asked), is_used=False, finding="inconclusive")]
-    }
+    unused = {"is_used": False, "finding": "inconclusive", "words": "inconclusive"}
+    standin.answers["/v1/predict"] = lambda asked: Answer({"results": [row(name_of(asked), **unused)]})
     page.goto(standin.address)
     page.locator("#files").set_input_files(files("a.jpg"))
     expect(page.locator(".map-text")).to_contain_text("so there is no heat-map of what it hangs on")
