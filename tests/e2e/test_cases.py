@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from dfcore.inspection.samples import samples
 from tests.e2e.server import ROOT, dashboard, settle
@@ -84,7 +85,8 @@ def test_judged_noted_decided_and_filed_all_is_there_after_a_reload(page, addres
     page.get_by_role("heading", level=2).first.wait_for()
     settle(page)
     page.get_by_text("Seen before").wait_for()
-    assert bar.get_by_role("button", name="Fake").get_attribute("aria-pressed") == "true"
+    # What is known of a picture may come while the page is drawn; the decision is then there in the next run.
+    expect(bar.get_by_role("button", name="Fake")).to_have_attribute("aria-pressed", "true", timeout=60_000)
     press(page, "History")
     assert "/cases?picture=" in page.url
     page.get_by_text(NOTE).wait_for()
