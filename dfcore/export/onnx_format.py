@@ -52,8 +52,8 @@ def write(model: "keras.Model", card: Card, folder: Path, _: np.ndarray | None, 
     try:
         with _without_copies():
             converted = converted_once()
-    except Exception:
-        converted = converted_once()  # With copies, an optimisation that fails is left out.
+    except Exception:  # Without copies an optimisation that fails ends it; with them it is left out.
+        converted = converted_once()
     _require_known(converted)
     onnx.save(converted, folder / FILE)
     # Of the file: a network of more than 2 GB cannot be checked in memory. It finds what the converter left wrong.

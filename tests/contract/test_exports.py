@@ -159,6 +159,22 @@ def test_maps_of_one_place_are_normalised_as_keras_does(form, tmp_path):
     assert difference(form, model, card_of("cnn"), tmp_path) < LIMIT
 
 
+def test_where_an_optimisation_for_onnx_fails_the_network_is_written_without_it(monkeypatch, tmp_path):
+    from tf2onnx import optimizer
+
+    tried = []
+
+    class Fails:
+        def optimize(self, graph, iteration):
+            tried.append(iteration)
+            raise ValueError("an optimisation failed")
+
+    every = optimizer._get_optimizers()
+    monkeypatch.setitem(every, next(iter(every)), Fails)
+    assert difference("onnx", lively("cnn", size=SIZE), card_of("cnn"), tmp_path) < LIMIT
+    assert len(tried) > 1, "once without copies, then with them"
+
+
 # === An export ===
 
 

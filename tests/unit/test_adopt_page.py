@@ -93,6 +93,15 @@ def test_a_model_is_read_asked_about_refused_with_the_table_and_insisted_on(page
     assert "insisted" in told + words(page)
 
 
+def fill_in_and_import(page, file) -> None:
+    untrained(0).save(file)
+    of(page.text_input, "… or a file on the server").set_value(str(file)).run()
+    of(page.selectbox, "Pixels").select("-1..1")
+    of(page.selectbox, "Classes, the first output first").select("fake,real")
+    of(page.text_input, "Name of the detector").set_value("ada")
+    of(page.button, "Check and import").click().run()
+
+
 @pytest.mark.slow
 def test_what_was_said_stays_while_it_is_at_work_and_when_it_is_refused(page, monkeypatch, tmp_path):
     """The fault: a set with too few images took the file, the range, the classes and the name with it."""
@@ -103,12 +112,7 @@ def test_what_was_said_stays_while_it_is_at_work_and_when_it_is_refused(page, mo
         raise adopting.InputError("Expected at least 20 real and 20 fake images.")
 
     monkeypatch.setattr(adopting, "adopt", refuses)
-    untrained(0).save(tmp_path / "ada.keras")
-    of(page.text_input, "… or a file on the server").set_value(str(tmp_path / "ada.keras")).run()
-    of(page.selectbox, "Pixels").select("-1..1")
-    of(page.selectbox, "Classes, the first output first").select("fake,real")
-    of(page.text_input, "Name of the detector").set_value("ada")
-    of(page.button, "Check and import").click().run()
+    fill_in_and_import(page, tmp_path / "ada.keras")
     try:
         assert of(page.button, "Check and import").disabled
     finally:
@@ -128,12 +132,7 @@ def test_after_an_import_the_next_one_begins_with_an_empty_form(page, monkeypatc
         return adopting.Adopted(make_card(title="Ada's"), tmp_path / "ada", None)
 
     monkeypatch.setattr(adopting, "adopt", succeeds)
-    untrained(0).save(tmp_path / "ada.keras")
-    of(page.text_input, "… or a file on the server").set_value(str(tmp_path / "ada.keras")).run()
-    of(page.selectbox, "Pixels").select("-1..1")
-    of(page.selectbox, "Classes, the first output first").select("fake,real")
-    of(page.text_input, "Name of the detector").set_value("ada")
-    of(page.button, "Check and import").click().run()
+    fill_in_and_import(page, tmp_path / "ada.keras")
     told = words(page)
     wait(page)
     assert "is in the library as ada" in told + words(page)

@@ -117,13 +117,18 @@ def test_who_is_no_trainer_is_offered_neither(page, monkeypatch):
     assert "Publish" not in {one.label for one in page.button}
 
 
-def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
+def look(page, detector, monkeypatch) -> None:
+    """Looks up a detector that was pushed."""
     monkeypatch.setattr(import_export, "_check_isolated", lambda folder: None)
-    pushed(bundle)
+    pushed(detector)
     monkeypatch.setenv("DFCORE_TAKE_IN", "1")
     page.run()
     page.text_input(key="hub_from").set_value("tester/faces")
     button(page, "Look").click().run()
+
+
+def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
+    look(page, bundle, monkeypatch)
     assert not page.exception
     assert "hf:tester/faces, 1.03 MB, private" in text(page).replace("**", "")
     page.text_input(key="hub_name").set_value("theirs")
@@ -141,12 +146,7 @@ def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle,
 
 
 def test_a_refusal_leaves_what_was_looked_up_and_entered(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
-    monkeypatch.setattr(import_export, "_check_isolated", lambda folder: None)
-    pushed(bundle)
-    monkeypatch.setenv("DFCORE_TAKE_IN", "1")
-    page.run()
-    page.text_input(key="hub_from").set_value("tester/faces")
-    button(page, "Look").click().run()
+    look(page, bundle, monkeypatch)
     page.text_input(key="hub_name").set_value("mine")
     page.text_input(key="hub_digest").set_value("1234")
     button(page, "Fetch it").click().run()
