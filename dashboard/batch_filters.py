@@ -119,7 +119,10 @@ def _choose_scores(judge: str, by: Mapping[str, int]) -> tuple[float, float]:
 def show_histogram(batch: "Batch", view: View) -> None:
     """Draws the scores of the rows that are shown, for each detector on a scale of its own."""
     by = [key for key in batch.detectors() if view.by in ("", key)]
-    titles, places = batches.detector_titles(by), st.columns(max(len(by), 1))
+    if not by:
+        st.caption("No picture was judged.")
+        return
+    titles, places = batches.detector_titles(by), st.columns(len(by))
     for key, place in zip(by, places, strict=True):
         bars = batch.histogram(replace(view, by=key).query(), bins=_BINS)
         total = sum(count for _, _, count in bars)

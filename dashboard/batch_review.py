@@ -65,6 +65,8 @@ def present() -> Review | None:
         return None
     batch = batches.find(batch_id)
     if batch is None or not (row.isascii() and row.isdecimal() and len(row) < 10):
+        if _OPEN in st.session_state:
+            _end()
         widgets.missing("Picture of a batch", f"{row} of {batch_id}")
         return None
     number, before = int(row), st.session_state.get(_OPEN, (None,))
@@ -82,11 +84,15 @@ def present() -> Review | None:
 
 def leave() -> None:
     """Ends the review: other pictures are looked at, and those that were there before it are back."""
-    st.session_state.pop(_OPEN, None)
-    uploads.bring_back(beside=True)
+    _end()
     for name in ("batch", "row", *batch_view.NAMES):
         if name in st.query_params:
             del st.query_params[name]
+
+
+def _end() -> None:
+    st.session_state.pop(_OPEN, None)
+    uploads.bring_back(beside=True)
 
 
 def back(review: Review) -> NoReturn:

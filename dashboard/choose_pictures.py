@@ -52,8 +52,13 @@ def show(*, in_sight: bool = True) -> None:
     if st.toggle("Use the camera", key="inspect_camera", help="The browser asks for permission first."):
         photo = st.camera_input("Photo to check", label_visibility="collapsed")
         if photo and st.button("Check this photo", icon=":material/frame_inspect:"):
-            uploads.add(uploads.Picture("camera.jpg", photo.getvalue()))
-            _show_added()
+            _add(uploads.Picture("camera.jpg", photo.getvalue()))
+
+
+def _add(picture: uploads.Picture) -> None:
+    with widgets.errors():
+        uploads.add(picture)
+        _show_added()
 
 
 def _show_added() -> None:
@@ -84,9 +89,8 @@ def _show_samples() -> None:
             if (picture := filmstrip.thumbnail(sample.sha256, sample.data, 320)) is not None:
                 st.image(picture, width="stretch", alt=f"Sample: {sample.title}")
             if st.button(sample.title, key=f"sample_{sample.name}", width="stretch"):
-                uploads.add(uploads.Picture(sample.name, sample.data))
                 st.session_state[_SAMPLES] = {*st.session_state.get(_SAMPLES, ()), sample.sha256}
-                _show_added()
+                _add(uploads.Picture(sample.name, sample.data))
 
 
 def tell_truth(picture: uploads.Picture) -> None:

@@ -20,7 +20,6 @@ from dashboard import (
     widgets,
 )
 from dashboard.markup import plain
-from dashboard.navigation import go
 from dashboard.roles import Role
 
 if TYPE_CHECKING:
@@ -132,16 +131,15 @@ def _take(history: "History") -> None:
         return
     given = uploads.Picture(file.name, file.getvalue())
     if given.id == history.picture.sha256:
-        uploads.add(given)
-        go("inspect")
+        widgets.inspect(given.name, given.data)
+        return
     st.warning(
         f"This is another file: its SHA-256 begins with {given.id[:16]}, not {history.picture.sha256[:16]}. A copy "
         "that was saved again has another hash; open it in Inspect, which tells if it looks alike.",
         icon=":material/difference:",
     )
     if st.button("Open it in Inspect all the same", key="take_anyway", icon=":material/frame_inspect:"):
-        uploads.add(given)
-        go("inspect")
+        widgets.inspect(given.name, given.data)
 
 
 @st.dialog("Forget this picture?")

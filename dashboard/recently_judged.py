@@ -49,7 +49,8 @@ def _show(store: "Store", row: "Row") -> None:
     with st.container(horizontal=True):
         if row.image and st.button("Inspect", key=f"recent_{row.picture.sha256}", icon=":material/frame_inspect:",
                                    type="tertiary", help="It was kept: opens it again."):  # fmt: skip
-            kept_pictures.inspect(store, row.picture)
+            with widgets.errors():
+                kept_pictures.inspect(store, row.picture)
         if st.button("History", key=f"recent_history_{row.picture.sha256}", icon=":material/history:", type="tertiary",
                      help="All that is remembered of it."):  # fmt: skip
             go("cases", picture=row.picture.sha256)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import roles
 from dashboard.roles import Role
+from dfcore.errors import InputError
 from dfcore.imaging import SUFFIXES
 from dfcore.utils.files import sha256_bytes
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 TYPES = sorted(suffix.removeprefix(".") for suffix in SUFFIXES)
-# Limits per session, whose pictures stay in memory until it ends.
+# Limits of what a session has in Inspect, and once more of what a review has put aside, in memory until it ends.
 MOST_FILES, MOST_BYTES = 100, 256 * 2**20
 _KEY, _LEFT_OUT, _FROM = "inspect_images", "inspect_left_out", "inspect_from_upload"
 _NEWEST, _ASIDE = "inspect_newest", "inspect_aside"
@@ -75,7 +76,7 @@ def _take(files: "Sequence[UploadedFile]", before: dict[str, Picture]) -> bool:
     new = [picture for file_id, picture in now.items() if file_id not in before]
     keep([*stay, *new])
     st.session_state[_FROM] = now
-    if new:
+    if new and any(new[0] is one for one in images()):
         st.session_state[_NEWEST] = new[0].id
     return bool(new)
 
@@ -92,10 +93,25 @@ def keep(pictures: Sequence[Picture]) -> None:
     st.session_state[_LEFT_OUT] = len(pictures) - len(taken)
 
 
+def _fit(pictures: Sequence[Picture]) -> bool:
+    return len(pictures) <= MOST_FILES and sum(len(picture.data) for picture in pictures) <= MOST_BYTES
+
+
 def add(*pictures: Picture) -> None:
-    """Adds pictures to those there, and has the first of them shown; what is there already is not added again."""
-    known = {picture.id for picture in images()}
-    keep([*images(), *(picture for picture in pictures if picture.id not in known)])
+    """Adds pictures to those there, and has the first of them shown; what is there already is not added again.
+
+    Raises:
+        InputError: If there is no room for all of them; nothing is changed then.
+    """
+    there = images()
+    known = {picture.id for picture in there}
+    new = [picture for picture in pictures if picture.id not in known]
+    if not _fit([*there, *new]):
+        raise InputError(
+            f"Expected at most {MOST_FILES} pictures of {MOST_BYTES // 2**20} MB in Inspect. Received: {len(new)} more "
+            f"beside the {len(there)} that are there. Take some of them away there first."
+        )
+    keep([*there, *new])
     st.session_state[_NEWEST] = pictures[0].id
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -356,10 +356,11 @@ def gallery(items: Sequence[tuple[str, str, bytes | None]], key: str, columns: i
     return chosen
 
 
-def inspect(name: str, data: bytes, detector: str = "") -> NoReturn:
-    """Opens an image in Inspect, with the detector of this key if one is given."""
-    uploads.add(uploads.Picture(name, data))
-    go("inspect", **({"detector": detector} if detector else {}))
+def inspect(name: str, data: bytes, detector: str = "") -> None:
+    """Opens an image in Inspect, with the detector of this key if one is given; says why where there is no room."""
+    with errors():
+        uploads.add(uploads.Picture(name, data))
+        go("inspect", **({"detector": detector} if detector else {}))
 
 
 def progress(text: str) -> Callable[[int, int], None]:

@@ -130,6 +130,10 @@ class TestContract:
         # Nothing of the backbone lies behind the first layer of the head.
         first = min(model.layers.index(layer) for layer in head)
         assert all(layer.name.startswith(HEAD) for layer in model.layers[first:])
+        # The trainer keeps pretrained batch normalisation as it was by going through these layers alone.
+        import keras
+
+        assert not any(isinstance(layer, keras.Model) for layer in model.layers)
 
     def test_freezing_the_backbone_leaves_the_head_to_train(self, name, least):
         model = least()

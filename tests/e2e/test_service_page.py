@@ -148,6 +148,13 @@ def test_verdict_words_and_heat_map_are_those_of_the_detector(page, visited, ser
     assert seen.shape == expected.shape
     assert np.abs(seen - expected).mean() < 3
     expect(card.locator(".picture")).to_have_attribute("alt", re.compile("evidence of fake"))
+
+    page.locator("#ignore-ood").uncheck()
+    page.locator("#files").set_input_files(thumbnail)
+    settled(page, 2)
+    plain = detector.predict([thumbnail])[0]
+    expect(card.locator(".words").last).to_have_text(FINDINGS[plain.finding] + aside(plain), ignore_case=True)
+    expect(card.last).to_have_attribute("data-finding", plain.finding)
     assert {one for one in visited if not one.startswith("blob:")} == {address}
 
 

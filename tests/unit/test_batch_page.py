@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import actions, batch_files, batch_grid, batch_view, big_upload
 from dashboard.batch_view import FOUND, View
 from dashboard.navigation import path
+from dfcore.batch.job import Batch
 from dfcore.batch.store import BatchStore
 from dfcore.confidence import ErrorBudget
 from dfcore.runs import State
@@ -327,6 +328,14 @@ def test_the_histogram_follows_the_filters_and_shows_the_thresholds_of_each_dete
     app.pills(key="batch_found").set_value(["no_sign"]).run()
     assert [sum(count for *_, count in bars) for bars, _ in drawn] == [6, 6]
     assert all(high <= 0.25 for bars, _ in drawn for low, high, count in bars if count)
+
+
+def test_a_batch_of_which_nothing_was_judged_has_no_histogram_and_says_so(folder, grids, monkeypatch):
+    """No detector stands in any of its rows."""
+    monkeypatch.setattr(Batch, "detectors", lambda batch: [])
+    make_batch(folder, 10)
+    app = unfold(open_page(), "batch_histogram")
+    assert not app.exception and "No picture was judged." in words(app)
 
 
 def test_pages_turn_by_buttons_keys_and_number(folder, grids):

@@ -183,7 +183,8 @@ def test_keys_decide_on_the_picture_in_sight_and_go_on(filled):
     assert not app.exception
     store = open_store()
     assert store.history(first).decisions[-1].decided == "fake"
-    assert app.session_state["inspect_shown"][1] == 1
+    ids, at, _ = app.session_state["inspect_shown"]
+    assert (ids[at], at) == (second, 1)
     app.session_state["inspect_review"] = {"pressed": [*presses, {"number": 3, "action": "real", "picture": second}]}
     app.run()
     assert len(store.history(first).decisions) == 1 and store.history(second).decisions[-1].decided == "real"

@@ -97,6 +97,7 @@ def files(hub, name: str = "tester/faces", branch: str = "main") -> dict[str, by
         ("hf:ada/faces", Address("ada", "faces")),
         (" hf:ada/faces@refs/pr/1 ", Address("ada", "faces", "refs/pr/1")),
         ("https://huggingface.co/ada/faces/tree/main?x=1", Address("ada", "faces")),
+        ("ada/faces", Address("ada", "faces")),
         ("ada/faces@v2", Address("ada", "faces", "v2")),
         ("hf:\N{WORD JOINER}ada/faces\N{ZERO WIDTH SPACE}", Address("ada", "faces")),
         ("https://huggingface.co/ada/faces/tree/v2", Address("ada", "faces", "v2")),
@@ -114,7 +115,7 @@ def test_addresses_are_those_of_a_repository_or_its_page(text, expected):
     [
         "faces", "hf:faces", "hf:ada/../faces", "kaggle:ada/faces", "https://huggingface.co/datasets/ada/x", "",
         "https://huggingface.co/ada/faces/discussions/3", "https://huggingface.co/ada/faces/tree",
-        "https://huggingface.co/spaces/ada/faces",
+        "https://huggingface.co/spaces/ada/faces", "datasets/faces",
     ],
 )  # fmt: skip
 def test_other_addresses_are_refused_with_the_form_that_is_right(text):

@@ -1,6 +1,7 @@
 """Inspect: where pictures come from, what stays, what the settings say. What it says of a picture: test_pages."""
 
 import json
+import shutil
 from contextlib import nullcontext
 
 import pytest
@@ -168,6 +169,27 @@ def test_what_no_strip_sends_chooses_nothing(filled, nonsense):
     app.session_state["inspect_strip"] = {"chosen": nonsense}
     app.run()
     assert named(app) == "1.png" and not app.exception
+
+
+def test_a_picture_for_which_there_is_no_room_is_refused_and_nothing_else_is_shown_for_it(filled, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_FILES", 2)
+    app = choose(upload(open_page("inspect"), sized(32), sized(40)), 1)
+    app.session_state["inspect_pictures"] = True
+    app.run()
+    button(app, "Flower 1", "sample_flower-1.png").click().run()
+    assert "1 more beside the 2 that are there" in words(app) and not app.exception
+    assert names(app) == ["0.png", "1.png"] and named(app) == "1.png"
+
+
+def test_uploads_are_back_where_the_batch_of_a_picture_is_gone(filled):
+    batch = make_batch(filled / "batches", 3)
+    app = upload(open_page("inspect"), sized(32), sized(40))
+    app.query_params["batch"], app.query_params["row"] = batch.id, "0"
+    app.run()
+    assert len(names(app)) == 1
+    shutil.rmtree(batch.folder)
+    app.run()
+    assert names(app)[:2] == ["0.png", "1.png"] and not app.exception
 
 
 def test_uploads_are_back_after_a_picture_of_a_batch(filled):

@@ -166,7 +166,7 @@ def stopped_in_second_epoch(small_dataset, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DFCORE_CACHE", str(folder / "cache"))
         patch.setattr(reporter, "_EVERY_SECONDS", 0)
-        config = tiny(small_dataset, epochs=2)
+        config = tiny(small_dataset, epochs=2, seed=3)
         whole = trained(config, folder / "whole")
         assert not make_trainer(config, folder / "parts", Watch(whole.steps + 2)).run()
     return config, folder / "parts", whole
@@ -651,43 +651,35 @@ def cnn_weights(tmp_path_factory):
 
 
 STOPS = {
-    "at the first step": ([1], {}),
+    "at the first step": (1, {}),
     "within the second epoch, under a cosine with warm-up": (
-        [5],
+        5,
         {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "augmentation": "standard"},
     ),
-    "while the head is trained, and just after": (
-        [2, 4],
-        {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"},
-    ),
-    "within the second epoch, two logits": ([5], {"loss": "categorical"}),
+    "while the head is trained": (2, {"weights": "FILE", "freeze_epochs": 2}),
+    "just after the head was trained": (4, {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"}),
+    "within the third epoch, two logits": (7, {"loss": "categorical"}),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stops", "changes"), STOPS.values(), ids=STOPS)
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(
-    stops, changes, stopped_in_second_epoch, tmp_path, cnn_weights
-):
+@pytest.mark.parametrize(("stop_at", "changes"), STOPS.values(), ids=STOPS)
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes, small_dataset, tmp_path, cnn_weights):
     if "weights" in changes:
         changes = changes | {"weights": str(cnn_weights)}
-    config, _, whole = stopped_in_second_epoch
-    if changes:
-        config = config.model_copy(update=changes)
-        whole = trained(config, tmp_path / "whole")
-    done = 0
-    for stop_at in stops:
-        parts = make_trainer(config, tmp_path / "parts", Watch(stop_at - done))
-        assert not parts.run()
-        assert (parts.progress.epoch, parts.progress.step) == divmod(stop_at, parts.steps)
-        done = stop_at
-    last = make_trainer(config, tmp_path / "parts")
-    assert (last.progress.epoch, last.progress.step) == divmod(done, last.steps)
-    assert last.run()
-    assert_same_weights(last.model, whole.model)
-    assert_same_history(last, whole)
-    assert last.progress.best_epoch == whole.progress.best_epoch
-    assert_same_weights(last.best_model(), whole.best_model())
+    config = tiny(small_dataset, **changes)
+    whole = trained(config, tmp_path / "whole")
+    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
+    steps = first.steps
+    assert not first.run()
+    assert (first.progress.epoch, first.progress.step) == divmod(stop_at, steps)
+    second = make_trainer(config, tmp_path / "parts")
+    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, steps)
+    assert second.run()
+    assert_same_weights(second.model, whole.model)
+    assert_same_history(second, whole)
+    assert second.progress.best_epoch == whole.progress.best_epoch
+    assert_same_weights(second.best_model(), whole.best_model())
 
 
 @pytest.mark.slow
@@ -1196,7 +1188,7 @@ def test_a_stop_that_is_pressed_twice_stops_once(stopped_in_second_epoch, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_bundles", "unharmed_signals")
+@pytest.mark.usefixtures("unharmed_signals")
 def test_a_full_disk_fails_the_run_with_its_reason_and_it_goes_on_when_there_is_room(
     stopped_in_second_epoch, tmp_path, monkeypatch
 ):
@@ -1577,6 +1569,10 @@ def test_a_run_that_is_killed_again_and_again_goes_on_with_no_row_missing_and_no
     for when, patch in KILLS.items():
         assert worker_process(run, patch).wait(timeout=300) == -signal.SIGKILL, f"{when}: {run.log_tail(2000)}"
         assert run.status().state is State.INTERRUPTED, when
+        told = [(row["epoch"], row["step"]) for row in run.steps()]
+        assert told == sorted(set(told)), when
+        epochs = [row["epoch"] for row in run.history()]
+        assert epochs == [1, 2][: len(epochs)], when
     assert work(run) == 0, run.status().reason
     assert run.status().state is State.COMPLETED
     assert [row["epoch"] for row in run.history()] == [1, 2]
@@ -1601,8 +1597,8 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
 def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
     config = tiny(small_dataset, epochs=12, schedule="cosine")
     first = start(store, tiny(small_dataset, epochs=10_000).to_dict(), epochs=10_000)
-    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
     wait_for(first, beyond(1))
+    second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
 
     # One trains at a time; those behind it wait, and can be stopped while they do.
     third.request_stop()

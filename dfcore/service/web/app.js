@@ -79,7 +79,7 @@ class Picture {
       return;
     }
     if (!this.row.is_used) {
-      this.card.unexplained();
+      this.card.ready.then(() => this.card.unexplained());
       return;
     }
     this.#stopMap(); // Who changes his mind wants the newest alone.

@@ -305,7 +305,8 @@ export class Card {
     const { file } = row;
     const figures = {
       Detector: row.title,
-      Score: row.score === null ? null : `${row.score.toFixed(4)} on a scale from 0 to 1 (higher: more like fakes)`,
+      Score: row.score === null ? null
+        : row.is_used ? `${row.score.toFixed(4)} on a scale from 0 to 1 (higher: more like fakes)` : "not used",
       File: file && `${file.format}, ${file.width} × ${file.height} pixels, ${megabytes(file.bytes)}`,
       "SHA-256 of the file": row.sha256,
       "SHA-256 of the detector": row.model_sha256,
