@@ -21,6 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 _SHARED = ROOT.parent / "shared"
+_MAIN = sys.modules["__main__"]
 # A hole in a gate should cost one test, not the machine.
 _SAFETY_NET = 4 * 2**30
 
@@ -55,7 +56,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def _own_workspace(tmp_path, monkeypatch):
-    """Keeps every test out of the checkout's own folders."""
+    """Keeps every test out of the checkout's own folders, and no page in the place of `__main__`."""
+    # Streamlit leaves the page of an AppTest there, which every process that Python starts later would run.
+    sys.modules["__main__"] = _MAIN
     for name in ("runs", "models", "data", "cases", "batches", "cache", "logs"):
         monkeypatch.setenv(f"DFCORE_{name.upper()}", str(tmp_path / name))
     # Pages set it to the home folder and the current one, where no test has its data.
