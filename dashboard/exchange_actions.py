@@ -56,7 +56,7 @@ def start_export(folder: Path, to: str, name: str, *, quantize: str | None, data
 
 @needs(Role.TRAINER, "Preparing to publish a detector", noted=False)
 def would_send(
-    folder: Path, address: str, *, public: bool, licence: str, message: str, predictions: bool
+    folder: Path, address: str, *, public: bool, licence: str, message: str, predictions: bool | None
 ) -> "Plan":  # fmt: skip
     """See `dfcore.hub.push.prepare`; sends nothing."""
     from dfcore.hub import push

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import audit_work, background, dialogs, exchange_actions, roles, widgets
 from dashboard.detectors import Entry
 from dashboard.markup import code
+from dashboard.page_words import EVERYBODY, LICENCE, SCORES, WHO_SEES, WITH, WITHOUT
 from dashboard.roles import Role
 from dfcore.hub import hugging_face, licences, pinned
 from dfcore.hub.credentials import how_to_get
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from dfcore.hub.push import Plan, Pushed
 
 _OFFER = "hub_offer"
-_OF_CARD, _EVERYBODY = "as its card says", "Everybody"
+_SO_FAR = "as stated so far"
+_SCORES = {"as before": None, WITH: True, WITHOUT: False}
 
 
 def origin(entry: Entry) -> None:
@@ -96,19 +98,19 @@ def _publish(entry: Entry) -> None:
     )  # fmt: skip
     left, right = st.columns(2)
     left.segmented_control(
-        "Who sees it", ["Its owner", _EVERYBODY], default="Its owner", required=True, key="hub_visible",
+        WHO_SEES, ["Its owner", EVERYBODY], default="Its owner", required=True, key="hub_visible",
         help="Of a new repository; one that exists stays as it is. A public one takes nothing that is not meant to be.",
     )  # fmt: skip
     right.selectbox(
-        "Licence", [_OF_CARD, *sorted(licences.KNOWN)], key="hub_licence",
-        help="As the Hub names it. Mind the licences of the images it was trained on.",
+        LICENCE, [_SO_FAR, *sorted(licences.KNOWN)], key="hub_licence",
+        help="As the Hub names it; so far is what was stated where it was pulled from, else what its card says. Mind "
+        "the licences of the images it was trained on.",
     )  # fmt: skip
-    st.caption(f"Its card says: {widgets.plain(entry.card.licence)}" if entry.card.licence else
-               "Its card states no licence; without one nobody else may use it.")  # fmt: skip
     st.text_input("Message", placeholder="What is different now", key="hub_message", max_chars=200)
-    st.checkbox(
-        "With the scores of its images", value=True, key="hub_scores",
-        help="Tables from which every figure can be computed. They name images by their paths.",
+    st.segmented_control(
+        SCORES, list(_SCORES), default="as before", required=True, key="hub_scores",
+        help="Tables from which every figure can be computed. They name images by their paths. As before sends them, "
+        "unless it was published without.",
     )  # fmt: skip
     plan = None
     with widgets.errors():
@@ -131,14 +133,20 @@ def _planned(entry: Entry) -> "Plan":
     said = st.session_state
     licence = said["hub_licence"]
     return exchange_actions.would_send(
-        entry.folder, said["hub_address"], public=said["hub_visible"] == _EVERYBODY,
-        licence="" if licence == _OF_CARD else licence, message=said["hub_message"], predictions=said["hub_scores"],
+        entry.folder, said["hub_address"], public=said["hub_visible"] == EVERYBODY,
+        licence="" if licence == _SO_FAR else licence, message=said["hub_message"],
+        predictions=_SCORES[said["hub_scores"]],
     )  # fmt: skip
 
 
 def _show_plan(plan: "Plan") -> None:
     seen = "seen by everybody" if plan.public else "seen by its owner alone"
     st.markdown(f"**{volume(plan.size)}** will go to {code(plan.address)}, {seen}:")
+    st.caption(
+        (f"It will state the licence {code(plan.licence)}. " if plan.licence else
+         "It will state no licence; without one nobody else may use it. ")
+        + (f"Its card says: {widgets.plain(plan.card.licence)}" if plan.card.licence else "Its card states none.")
+    )  # fmt: skip
     rows = [{"File": row["file"], "Size": row["size"], "Holds": row["holds"]} for row in plan.rows()]
     widgets.table(rows, "Files that will be sent", height=min(36 * (len(rows) + 1), 260))
     if place := widgets.folded("Model card", "hub_readme"):
@@ -173,8 +181,6 @@ def fetch() -> None:
             st.session_state.pop(_OFFER, None)
             with widgets.errors(), st.spinner("Asking the Hugging Face Hub …"):
                 st.session_state[_OFFER] = exchange_actions.look(address)
-                st.session_state.pop("hub_name", None)  # That of another one.
-                st.session_state.pop("hub_digest", None)
     if (offer := st.session_state.get(_OFFER)) is not None:
         _show_offer(offer)
 
@@ -190,10 +196,12 @@ def _show_offer(offer: "Offer") -> None:
     }
     values = [widgets.plain(value) for value in rows.values()]
     st.table({"Entry": list(rows), "Value": values}, hide_index=True, border="horizontal", alt="What is there")
+    # What was entered for one offer is not that of the next, also not in the browser, which knows fields by their keys.
+    which = f"{offer.address} {offer.commit}"
     with st.form("hub_fetch", border=False):
-        name = st.text_input("Name in the library", offer.address.name[:64], key="hub_name",
+        name = st.text_input("Name in the library", offer.address.name[:64], key=f"hub_name {which}",
                              persist_state="session", help="Letters, digits, . - and _")  # fmt: skip
-        digest = st.text_input("Digest", placeholder="optional", key="hub_digest", persist_state="session",
+        digest = st.text_input("Digest", placeholder="optional", key=f"hub_digest {which}", persist_state="session",
                                help="Its files must have this digest, as whoever published it told you.")  # fmt: skip
         if st.form_submit_button("Fetch it", icon=":material/cloud_download:", type="primary"):
             with widgets.errors():

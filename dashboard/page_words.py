@@ -8,19 +8,25 @@ MEANS = {"real": "Means real", "fake": "Means fake"}
 GROUPS, APART = "Images that belong together", "Nothing but copies"
 DIFFERENTLY = "Read it differently"
 FOLDER_NAME = "Name of its folder"
+# Those of publishing a detector.
+LICENCE, SCORES, WITH, WITHOUT = "Licence", "Scores of its images", "with", "without"
+WHO_SEES, EVERYBODY = "Who sees it", "Everybody"
 # A value ends where its sentence does; it may hold spaces, commas and dots.
 _OPTION = re.compile(
     r"--(?P<columns>columns) (?P<pairs>\w+=(?:…|[A-Z]+)(?:,\w+=(?:…|[A-Z]+))*)"
     r"|--(?:labels|class-folders) real=(?P<real>.*?),fake=(?P<fake>.*?)"
     r"(?=(?:\.+|,)?(?: or | and | for | \(|\. |$))"
     r"|--groups none"
-    r"|(?P<name>--name)\b",
+    r"|(?P<name>--name)\b"
+    r"|--license\b(?: (?P<licence>[a-z][a-z0-9.+-]*[a-z0-9+])(?= keeps it|,))?"
+    r"|--(?P<scores>with|without)-predictions"
+    r"|(?P<public>--public)\b",
     re.MULTILINE,
 )
 
 
 def page_words(message: object) -> str:
-    """A message in which the options of the command line are replaced by the controls of Data sets.
+    """A message in which the options of the command line are replaced by the controls of the pages.
 
     Example:
         >>> page_words("say which with --columns label=COLUMN")
@@ -35,6 +41,12 @@ def _control(option: re.Match[str]) -> str:
         return f"the {'list' if len(names) == 1 else 'lists'} {' and '.join(names)}"
     if option["name"]:
         return f"“{FOLDER_NAME}”"
+    if option["public"]:
+        return f"“{WHO_SEES}”: {EVERYBODY}"
+    if option["scores"]:
+        return f"“{SCORES}”: {WITH if option['scores'] == 'with' else WITHOUT}"
+    if option[0].startswith("--license"):
+        return f"“{LICENCE}”" + (f" {option['licence']}" if option["licence"] else "")
     if option["real"] is None:
         return f"“{GROUPS}”: {APART}"
     said = [(MEANS[name], option[name]) for name in MEANS]

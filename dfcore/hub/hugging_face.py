@@ -131,10 +131,12 @@ def told_from(api: "HfApi", place: Place, other: Literal["model", "dataset"]) ->
     Raises:
         InputError: If it has.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
         yield
+    except GatedRepoError:  # It is there, though the library counts this among what is not found.
+        raise
     except RepositoryNotFoundError:
         if not api.repo_exists(place.repository, repo_type=other):
             raise

@@ -344,7 +344,8 @@ def test_the_list_names_every_known_set_with_size_licence_and_layout(capsys):
 
 @pytest.mark.parametrize("text", ["", "faces", "kaggle:faces", "kaggle:a/../b", "hf:a/b/c", "s3:a/b", "kaggle:a/b@new",
                                   "https://www.kaggle.com/datasets/a/b/versions", "https://huggingface.co/a/b",
-                                  "https://www.kaggle.com/datasets/a/b/else/3"])  # fmt: skip
+                                  "https://www.kaggle.com/datasets/a/b/else/3",
+                                  "https://www.kaggle.com/datasets/a/b/versions/3/else"])  # fmt: skip
 def test_what_is_no_address_is_refused_with_what_would_be_one(text):
     with pytest.raises(InputError, match="Expected"):
         fetch.wanted(text)
@@ -363,7 +364,8 @@ def test_the_address_of_a_page_is_an_address():
         ("https://www.kaggle.com/datasets/owner/faces/versions/1", "kaggle:owner/faces@1"),
         ("kaggle.com/datasets/owner/faces/versions/1/data?select=x", "kaggle:owner/faces@1"),
         ("https://www.kaggle.com/datasets/owner/faces/download?datasetVersionNumber=2", "kaggle:owner/faces@2"),
-        ("https://huggingface.co/datasets/owner/set/tree/v1/data", "hf:owner/set@v1"),
+        ("https://huggingface.co/datasets/owner/set/tree/v1", "hf:owner/set@v1"),
+        ("https://huggingface.co/datasets/owner/set/tree/feature%2Fx", "hf:owner/set@feature/x"),
         ("https://huggingface.co/datasets/owner/set/resolve/refs%2Fconvert%2Fparquet/x.parquet",
          "hf:owner/set@refs/convert/parquet"),
         ("https://huggingface.co/datasets/owner/set/viewer/default/train?row=3", "hf:owner/set"),
@@ -372,6 +374,15 @@ def test_the_address_of_a_page_is_an_address():
 )  # fmt: skip
 def test_the_address_of_a_page_is_that_of_the_version_that_it_shows(text, source):
     assert str(fetch.wanted(text).source) == source
+
+
+@pytest.mark.parametrize("end", ["tree/v1/data", "tree/feature/x", "tree/refs/pr/1/data", "blob/main/one.zip",
+                                 "resolve/main/a/one.zip", "commits/main/one.zip"])  # fmt: skip
+def test_the_address_of_a_part_is_not_taken_for_that_of_the_whole(end):
+    with pytest.raises(
+        InputError, match=rf"a repository, which is loaded as a whole.*@REVISION.*Received: .*'{end}' n"
+    ):
+        fetch.wanted(f"https://huggingface.co/datasets/owner/set/{end}")
 
 
 def test_the_address_of_a_version_loads_that_version(service):

@@ -16,6 +16,7 @@ from dfcore.detectors.origin import Adopted
 from dfcore.errors import AccessError, BundleError, DfcoreError, InputError, StorageError
 from dfcore.exchange import import_export
 from dfcore.exchange.import_export import MOST_FILES
+from dfcore.hub import hugging_face as hugging_face_client
 from dfcore.hub import pinned, pull, push
 from dfcore.hub.addresses import Address, parse
 from dfcore.utils.files import sha256_bytes
@@ -115,7 +116,8 @@ def test_addresses_are_those_of_a_repository_or_its_page(text, expected):
     [
         "faces", "hf:faces", "hf:ada/../faces", "kaggle:ada/faces", "https://huggingface.co/datasets/ada/x", "",
         "https://huggingface.co/ada/faces/discussions/3", "https://huggingface.co/ada/faces/tree",
-        "https://huggingface.co/spaces/ada/faces", "datasets/faces",
+        "https://huggingface.co/spaces/ada/faces", "datasets/faces", "https://huggingface.co/ada/faces/tree/main/sub",
+        "https://huggingface.co/ada/faces/tree/feature/x", "https://huggingface.co/ada/faces/blob/feature/x/card.json",
     ],
 )  # fmt: skip
 def test_other_addresses_are_refused_with_the_form_that_is_right(text):
@@ -126,6 +128,12 @@ def test_other_addresses_are_refused_with_the_form_that_is_right(text):
 def test_the_address_of_a_page_of_a_mirror_is_one_too(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror.test:8080")
     assert parse("http://mirror.test:8080/ada/faces/tree/v2") == Address("ada", "faces", "v2")
+
+
+def test_without_a_mirror_the_hub_is_itself(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    assert parse("ada/faces") == Address("ada", "faces") and parse("hf:ada/faces@v2") == Address("ada", "faces", "v2")
+    assert Address("ada", "faces").page == "https://huggingface.co/ada/faces"
 
 
 # === Push ===
@@ -541,6 +549,18 @@ def test_who_may_not_read_is_told_why(hub, bundle, monkeypatch, models):
     monkeypatch.setenv("HF_TOKEN", WRONG)
     with pytest.raises(AccessError, match="refuses the credentials from the variable HF_TOKEN"):
         pull.look(AT)
+
+
+def test_what_is_gated_is_not_taken_for_something_of_the_other_kind(hub):
+    hub.store.add("model", "other/both", {CARD: b"{}"}, gated=True)
+    hub.store.add("dataset", "other/both", {"real/0.png": b"x"})
+    at, api = Address("other", "both"), hugging_face_client.client()
+    with (
+        pytest.raises(AccessError, match="other/both is gated"),
+        hugging_face_client.explained(at),
+        hugging_face_client.told_from(api, at, "dataset"),
+    ):
+        api.hf_hub_download(at.repository, CARD)
 
 
 def test_two_pulls_of_the_same_do_not_meet(hub, bundle, models, unchecked):

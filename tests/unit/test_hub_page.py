@@ -1,5 +1,6 @@
 """Detectors to and from the Hugging Face Hub on Models, by Streamlit's AppTest against the stand-in."""
 
+import json
 import re
 import threading
 
@@ -10,7 +11,8 @@ from dashboard import background, exchange_actions, roles
 from dashboard.roles import Role
 from dfcore.errors import AccessError, BusyError
 from dfcore.exchange import import_export
-from dfcore.hub import push
+from dfcore.hub import pinned, push
+from dfcore.hub.addresses import Address
 from tests.standins.hugging_face import TOKEN
 from tests.unit.test_hub import AT, TABLE, bundle, files, hub, made, pushed  # noqa: F401  (fixtures)
 from tests.unit.test_pages import button, open_page, words
@@ -74,7 +76,7 @@ def test_what_goes_is_what_the_dialog_says_when_it_is_pressed(page, hub):  # noq
     publish(page, "tester/faces")
     assert TABLE in set(page.dataframe[-1].value["File"])
     # Both in one run, as when a field is changed and the button pressed before the dialog is drawn anew.
-    page.checkbox(key="hub_scores").uncheck()
+    page.segmented_control(key="hub_scores").set_value("without")
     page.text_input(key="hub_message").set_value("Without scores")
     page.text_input(key="hub_address").set_value("tester/others")
     button(page, "Publish it").click().run()
@@ -117,21 +119,57 @@ def test_who_is_no_trainer_is_offered_neither(page, monkeypatch):
     assert "Publish" not in {one.label for one in page.button}
 
 
+def test_scores_that_were_left_out_go_along_only_if_the_page_says_so(page, hub, tmp_path):  # noqa: F811
+    pushed(tmp_path / "models" / "mine", predictions=False)
+    publish(page, "tester/faces")
+    button(page, "Publish it").click().run()
+    task = background.find(KEY)
+    assert task is not None and task.wait(60) and "published without scores" in str(task.error)
+    page.run()
+    assert "“Scores of its images”: without or “Scores of its images”: with." in text(page)
+    assert TABLE not in files(hub)
+    background.drop(KEY)
+    page.run()
+    publish(page, "tester/faces")
+    page.segmented_control(key="hub_scores").set_value("with")
+    button(page, "Publish it").click().run()
+    ended(KEY)
+    assert TABLE in files(hub)
+
+
+def test_the_licence_that_is_shown_is_the_one_that_will_be_stated(page, hub, tmp_path):  # noqa: F811
+    assert "It will state the licence mit. Its card says: mit" in publish(page, "tester/faces")
+    record = {"source": "hf:other/faces", "commit": "0" * 40, "at": "2026-01-01", "licence": "cc-by-4.0", "files": {}}
+    (tmp_path / "models" / "mine" / pinned.PULLED).write_text(json.dumps(record))
+    shown = publish(page, "tester/faces")
+    assert "It will state the licence cc-by-4.0. Its card says: mit" in shown
+    assert page.selectbox(key="hub_licence").value == "as stated so far"
+
+
 def look(page, detector, monkeypatch) -> None:
     """Looks up a detector that was pushed."""
     monkeypatch.setattr(import_export, "_check_isolated", lambda folder: None)
     pushed(detector)
     monkeypatch.setenv("DFCORE_TAKE_IN", "1")
     page.run()
-    page.text_input(key="hub_from").set_value("tester/faces")
+    look_at(page, "tester/faces")
+
+
+def look_at(page, address: str) -> None:
+    page.text_input(key="hub_from").set_value(address)
     button(page, "Look").click().run()
+
+
+def field(page, name: str):
+    """A field of the form that fetches; its key ends with what was looked up."""
+    return next(one for one in page.text_input if (one.key or "").startswith(f"hub_{name} "))
 
 
 def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
     look(page, bundle, monkeypatch)
     assert not page.exception
     assert "hf:tester/faces, 1.03 MB, private" in text(page).replace("**", "")
-    page.text_input(key="hub_name").set_value("theirs")
+    field(page, "name").set_value("theirs")
     button(page, "Fetch it").click().run()
     ended(background.FETCH_DETECTOR)
     page.run()
@@ -147,18 +185,31 @@ def test_a_detector_is_looked_at_fetched_and_its_origin_shown(page, hub, bundle,
 
 def test_a_refusal_leaves_what_was_looked_up_and_entered(page, hub, bundle, monkeypatch, tmp_path):  # noqa: F811
     look(page, bundle, monkeypatch)
-    page.text_input(key="hub_name").set_value("mine")
-    page.text_input(key="hub_digest").set_value("1234")
+    field(page, "name").set_value("mine")
+    field(page, "digest").set_value("1234")
     button(page, "Fetch it").click().run()
     assert "There is already a detector named 'mine'" in text(page)
-    assert page.text_input(key="hub_name").value == "mine" and page.text_input(key="hub_digest").value == "1234"
-    page.text_input(key="hub_name").set_value("theirs")
+    assert field(page, "name").value == "mine" and field(page, "digest").value == "1234"
+    field(page, "name").set_value("theirs")
     button(page, "Fetch it").click().run()
     task = background.find(background.FETCH_DETECTOR)
     assert task is None or task.wait(60)
     page.run()
     assert not (tmp_path / "models" / "theirs").exists()
-    assert page.text_input(key="hub_name").value == "theirs" and page.text_input(key="hub_digest").value == "1234"
+    assert field(page, "name").value == "theirs" and field(page, "digest").value == "1234"
+
+
+def test_what_was_entered_for_one_detector_is_not_that_of_the_next(page, hub, bundle, monkeypatch):  # noqa: F811
+    look(page, bundle, monkeypatch)
+    field(page, "name").set_value("mine")
+    field(page, "digest").set_value("1234")
+    button(page, "Fetch it").click().run()
+    before = {one.id for one in (field(page, "name"), field(page, "digest"))}
+    pushed(bundle, Address("tester", "others"))
+    look_at(page, "tester/others")
+    name, digest = field(page, "name"), field(page, "digest")
+    assert (name.value, digest.value) == ("others", "")
+    assert not before & {name.id, digest.id}, "a browser keeps what was typed into a field that stays the same"
 
 
 def test_detectors_from_elsewhere_need_the_operators_leave(page, monkeypatch):

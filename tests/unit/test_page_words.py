@@ -19,6 +19,12 @@ def test_every_option_that_reading_a_data_set_names_has_a_control():
     assert [title for title, _ in mapping_form._MEANINGS.values()] == list(COLUMNS.values())
 
 
+def test_every_option_that_a_push_names_has_a_control():
+    source = (Path(dfcore.__file__).parent / "hub" / "push.py").read_text()
+    named = set(re.findall(r"--[a-z][a-z-]+", source))
+    assert "--license" in named and not [option for option in named if option in page_words(f"({option})")]
+
+
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
@@ -33,6 +39,12 @@ def test_every_option_that_reading_a_data_set_names_has_a_control():
         ("--class-folders real=my photos+v1.2,fake=b", "“Means real” my photos+v1.2 and “Means fake” b"),
         ("turn this off with --groups none.", "turn this off with “Images that belong together”: Nothing but copies."),
         ("Give its folder another name (--name).", "Give its folder another name (“Name of its folder”)."),
+        ("Say which it shall be (--license). --license bigscience-openrail-m keeps it.", "Say which it shall be "
+         "(“Licence”). “Licence” bigscience-openrail-m keeps it."),
+        ("State one (--license apache-2.0, for example), or", "State one (“Licence” apache-2.0, for example), or"),
+        ("Say which: --without-predictions or --with-predictions.", "Say which: “Scores of its images”: without or "
+         "“Scores of its images”: with."),
+        ("Say so if it shall be (--public), or", "Say so if it shall be (“Who sees it”: Everybody), or"),
         ("Expected --epochs of at least 1.", "Expected --epochs of at least 1."),
     ],
 )  # fmt: skip
