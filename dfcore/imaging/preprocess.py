@@ -16,6 +16,7 @@ from PIL import Image
 
 from dfcore.errors import ConfigError, InputError
 from dfcore.imaging import decoder
+from dfcore.imaging.resizing import resized
 from dfcore.utils.files import sha256_bytes
 
 Resize = Literal["stretch", "fit_crop", "native_crop"]
@@ -133,10 +134,10 @@ class PreprocessSpec:
 
     def _square(self, rgb: np.ndarray, region: Region) -> np.ndarray:
         left, top, right, bottom = region
-        image = Image.fromarray(rgb[top:bottom, left:right])
-        if image.size != (self.size, self.size):
-            image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(image)
+        part = rgb[top:bottom, left:right]
+        if part.shape[:2] == (self.size, self.size):
+            return part.copy()
+        return resized(part, self.size, self.size, Image.Resampling.BILINEAR)
 
     def view_number(self, view: int | str) -> int:
         """The number of a view, 0 for the first, from its number or name.

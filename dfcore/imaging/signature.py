@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from dfcore.imaging.resizing import resized
+
 THUMB = 32
 _HASHED = 8
 _MOST = 384
@@ -71,7 +73,7 @@ def signature(rgb: np.ndarray) -> Signature:
     side = min(rgb.shape[:2])
     # Enlarged by the box filter, a tiny image would show edges of pixels that it does not have.
     sampling = Image.Resampling.BOX if side >= THUMB else Image.Resampling.BICUBIC
-    thumb = np.asarray(Image.fromarray(rgb).resize((THUMB, THUMB), sampling))
+    thumb = resized(rgb, THUMB, THUMB, sampling)
     grey = _centre(rgb) @ _LUMA
     mean = thumb.mean((0, 1), dtype=np.float32)
     return Signature(thumb, perceptual_hashes(thumb), _blockiness(grey), mean, float(grey.std()), min(side, _LARGEST))

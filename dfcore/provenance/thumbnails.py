@@ -61,7 +61,7 @@ def _without_bars(thumb: np.ndarray, picture: np.ndarray) -> np.ndarray:
 def _difference(thumb: np.ndarray, picture: np.ndarray) -> float:
     """The largest mean difference among blocks of a twelfth of the shorter side."""
     height, width = thumb.shape[:2]
-    shrunk = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
+    shrunk = resized(picture, width, height, Image.Resampling.BOX)
     one, other = thumb @ _LUMA, shrunk @ _LUMA
     # Programs change tones; a line fits brightness and contrast.
     centred = other - other.mean()

@@ -16,6 +16,7 @@ from PIL import AvifImagePlugin, Image
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder
 from dfcore.imaging.preprocess import PreprocessSpec
+from dfcore.imaging.resizing import resized
 from dfcore.imaging.sandbox.protocol import receive, send
 from dfcore.imaging.signature import signature
 from dfcore.utils.processes import forbid_files, limit_memory, limit_time
@@ -103,7 +104,7 @@ def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:
         return np.empty((0, 0, 3), np.uint8)
     factor = most / max(rgb.shape[:2])
     height, width = (max(1, round(factor * side)) for side in rgb.shape[:2])
-    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+    return resized(rgb, width, height, Image.Resampling.BOX)
 
 
 if __name__ == "__main__":
