@@ -10,6 +10,7 @@ from dfcore import forensics
 from dfcore.confidence import Policy
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.remembered import card_sha256
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, InputError
@@ -22,7 +23,6 @@ from dfcore.inspection.answers import Answers, answers
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 from dfcore.provenance import Evidence, read_evidence
-from dfcore.utils.files import sha256_bytes
 
 # Longest side of the preview in pixels.
 PREVIEW = 900
@@ -45,7 +45,7 @@ class Used:
     @property
     def card_sha256(self) -> str:
         """Hash of its card, which covers network, calibration and thresholds."""
-        return sha256_bytes(self.card.model_dump_json().encode())
+        return card_sha256(self.card)
 
 
 @dataclass(frozen=True)
