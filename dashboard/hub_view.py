@@ -132,7 +132,9 @@ def _publish(entry: Entry) -> None:
 
 def _planned(entry: Entry) -> "Plan":
     """What would be sent by what the dialog says at this moment, which may be more than what is shown already."""
-    said = {name: st.session_state[_key(name, entry)] for name in ("address", "visible", "licence", "message", "scores")}
+    said = {
+        name: st.session_state[_key(name, entry)] for name in ("address", "visible", "licence", "message", "scores")
+    }
     licence = said["licence"]
     return exchange_actions.would_send(
         entry.folder, said["address"], public=said["visible"] == EVERYBODY,
