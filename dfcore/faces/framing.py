@@ -18,7 +18,7 @@ from dfcore.faces.finder import Face
 
 Alignment = Literal["features", "box"]
 # What a frame is drawn by, in words.
-ALIGNMENTS: dict[str, str] = {"features": "upright, by eyes and mouth", "box": "upright, by the box of the face"}
+ALIGNMENTS: dict[Alignment, str] = {"features": "upright, by eyes and mouth", "box": "upright, by the box of the face"}
 # In FFHQ's formula: sides by the distance of the eyes, by that from the eyes to the mouth, and the centre's way down.
 _BY_EYES, _BY_MOUTH, _DOWN = 4.0, 3.6, 0.1
 # This finder's landmarks lie a little further apart than those that FFHQ was made with.

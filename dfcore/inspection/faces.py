@@ -206,8 +206,11 @@ def judge(
         return told
     parts = sandbox.crops(data, [box for _, box in chosen], [detector.spec], PREVIEW)
     verdicts = detector.judge(parts, policy)
-    rows = zip(chosen, parts, verdicts, strict=True)
-    return replace(told, faces=tuple(JudgedFace(*where, verdict, part.preview) for where, part, verdict in rows))
+    judged = []
+    for (face, box), part, verdict in zip(chosen, parts, verdicts, strict=True):
+        assert part.preview is not None  # `crops` makes one of each.
+        judged.append(JudgedFace(face, box, verdict, part.preview))
+    return replace(told, faces=tuple(judged))
 
 
 def least_side(card: Card) -> int:
