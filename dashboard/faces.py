@@ -149,6 +149,9 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
     """
     if faces.error:
         st.caption(f":material/face: Faces could not be looked for: {widgets.told(faces.error)}")
+        if st.button("Look for faces again", icon=":material/refresh:"):
+            st.session_state[_LOOKED] = {}
+            st.rerun()
     if faces.told is None or faces.told.as_whole:
         return
     st.caption(f":material/face: {widgets.plain(faces.told.summary)}")
