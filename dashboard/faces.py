@@ -120,11 +120,13 @@ def subject(faces: Faces, picture: Picture, judged: Judged) -> tuple[Picture, Ju
 
 def notes(faces: Faces) -> str:
     """What is to be said below the chosen face."""
-    if (one := faces.chosen) is None:
+    if (one := faces.chosen) is None or faces.entry is None:
         return ""
+    size = faces.entry.card.preprocess.size
+    small = f" With fewer than {size}, the detector errs more often than its figures say." if one.side < size else ""
     return (
         f"Cut out of the picture at its own pixels, {one.side} a side, framed as the faces that the detector learned "
-        "from. The verdict is on this face alone."
+        f"from.{small} The verdict is on this face alone."
     )
 
 
@@ -200,7 +202,7 @@ def _item(name: str, src: str | None, one: Verdict) -> dict[str, Any]:
 
 
 def _score(one: Verdict) -> str:
-    return f", score {one.score:.3f}" if one.is_used else ""
+    return f", score {one.score:.3f}"
 
 
 def _number(picture: Picture) -> int | None:
