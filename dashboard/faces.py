@@ -202,7 +202,7 @@ def _item(name: str, src: str | None, one: Verdict) -> dict[str, Any]:
 
 
 def _score(one: Verdict) -> str:
-    return f", score {one.score:.3f}"
+    return f", score {one.score:.3f}" if one.is_used else ""
 
 
 def _number(picture: Picture) -> int | None:
