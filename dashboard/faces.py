@@ -120,19 +120,25 @@ def subject(faces: Faces, picture: Picture, judged: Judged) -> tuple[Picture, Ju
 
 def notes(faces: Faces) -> str:
     """What is to be said below the chosen face."""
-    if (one := faces.chosen) is None or faces.entry is None:
+    if (one := faces.chosen) is None:
         return ""
-    size = faces.entry.card.preprocess.size
-    small = f" With fewer than {size}, the detector errs more often than its figures say." if one.side < size else ""
     return (
         f"Cut out of the picture at its own pixels, {one.side} a side, framed as the faces that the detector learned "
-        f"from.{small} The verdict is on this face alone."
+        "from. The verdict is on this face alone."
     )
 
 
-def show_alarm(faces: Faces) -> None:
-    """Tells beside the verdict on the whole picture that faces in it are called likely fake."""
-    if faces.told is None or faces.chosen is not None:
+def show_caution(faces: Faces) -> None:
+    """Tells beside the verdict what must not be missed: faces called likely fake, or that the chosen one is small."""
+    if faces.told is None:
+        return
+    if (one := faces.chosen) is not None:
+        size = faces.told.card.preprocess.size
+        if one.side < size and one.verdict.is_used:
+            text = (
+                f"**This face is small:** {one.side} pixels a side, and the detector looks at {size}. On such faces it "
+            )
+            st.warning(f"{text}errs more often than the figures below say.", icon=":material/photo_size_select_small:")
         return
     alarms = sum(one.verdict.finding == "fake" for one in faces.told.faces)
     if alarms:

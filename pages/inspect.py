@@ -109,7 +109,7 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
     near, (entry, why, seen) = faces.subject(found, picture, one)
     heatmap, waiting = evidence.heatmap(entry, near, seen)
     with right:
-        faces.show_alarm(found)
+        faces.show_caution(found)
         verdict.show_verdict(entry, near.name, picture.data, seen, why)
         seen_before.show_state(picture)
         choose_pictures.tell_truth(picture)

@@ -94,6 +94,7 @@ def test_a_chosen_face_has_its_verdict_and_its_heat_map_and_the_whole_comes_back
     seen = drawn["picture"][-1]
     assert name(app) == "0.png, face 2" and not seen["faces"] and seen["map"]
     assert seen["width"] == seen["height"] < 300 and "The verdict is on this face alone" in seen["notes"]
+    assert "**This face is small:** 1" in words(app)
     assert "it is the one for faces" in words(app) and drawn["strip"][-1]["chosen"] == 2
     app.run()
     assert name(app) == "0.png, face 2", "an old click does not come again, nor is it lost"
