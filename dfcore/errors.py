@@ -23,6 +23,10 @@ class TransientImageError(ImageError):
     """Decoding failed for a reason that may lie with the machine, not the file; it may succeed when tried again."""
 
 
+class FilmError(InputError):
+    """A film cannot be read, or not any further; the message says why."""
+
+
 class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
 
