@@ -23,7 +23,8 @@ import av
 import numpy as np
 
 from dfcore.errors import FilmError, InputError
-from dfcore.films import decoding
+from dfcore.films import walking
+from dfcore.films.decoding import Reading
 from dfcore.films.sampling import Position, Sample, Sampling
 from dfcore.imaging.sandbox.protocol import receive, send
 from dfcore.utils.processes import forbid_files, forbid_opening, limit_memory, limit_time
@@ -87,15 +88,15 @@ class _Answers:
     def _answered(self, request: dict[str, Any]) -> _Told:
         want = request["want"]
         if want == "facts":
-            return {"facts": decoding.Reading(self._file, self._tick).facts()}, None
+            return {"facts": Reading(self._file, self._tick).facts()}, None
         if want == "frame":
             # Both would move in the same file.
             self._coming, self._ahead = iter(()), None
-            return _told(decoding.at(self._file, Position.from_dict(request["position"]), self._tick))
+            return _told(walking.at(self._file, Position.from_dict(request["position"]), self._tick))
         if want == "frames":
             after = request["after"] and Position.from_dict(request["after"])
             sampling = Sampling.from_dict(request["sampling"])
-            self._coming, self._ahead = decoding.samples(self._file, sampling, after, self._tick), None
+            self._coming, self._ahead = walking.samples(self._file, sampling, after, self._tick), None
             return {}, None
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
@@ -130,11 +131,11 @@ def _load_all() -> None:
         for _ in range(3):
             made.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
         made.mux(stream.encode())
-    scenes = decoding.samples(content, Sampling("scenes", 1), None, lambda: None)
+    scenes = walking.samples(content, Sampling("scenes", 1), None, lambda: None)
     assert len(list(scenes)) == 2
-    decoding.Reading(content).facts()
+    Reading(content).facts()
     with suppress(FilmError):
-        decoding.Reading(io.BytesIO(b"RIFF\0\0\0\0AVI " + bytes(5000)))
+        Reading(io.BytesIO(b"RIFF\0\0\0\0AVI " + bytes(5000)))
 
 
 if __name__ == "__main__":

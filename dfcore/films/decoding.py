@@ -14,16 +14,14 @@ import av.logging
 from dfcore.errors import FilmError
 from dfcore.films.containers import CODECS, CONTAINERS, HEAD, recognised
 from dfcore.films.facts import MOST_FRAMES, MOST_RATE, MOST_SECONDS
-from dfcore.films.sampling import Position, Sample, Sampler, Sampling
-from dfcore.films.upright import pixels, require_size, thumbnail, turn_of
+from dfcore.films.sampling import Position
+from dfcore.films.upright import require_size, turn_of
 from dfcore.imaging.decoder import MAX_PIXELS
 from dfcore.utils.texts import counted, printable
 
 MAX_STREAMS = 256
 # Bytes that are read at once, and errors of the container in a row after which a film is over.
 _BUFFER, _MOST_ERRORS = 2**17, 100
-# Seconds before a frame at which reading begins on the way back to it, until it is found.
-_STEPS_BACK = (0.0, 5.0, 30.0)
 _HDR = {16: "PQ", 18: "HLG"}
 # Seconds between frames that have no time of their own, where the film states no rate.
 _STEP = 0.04
@@ -57,7 +55,7 @@ class Reading:
         """
         file.seek(0)
         self.kind = recognised(file.read(HEAD))
-        self.damaged = self.irregular = self.number = 0
+        self.damaged = self.irregular = self.number = self._before_key = 0
         self._tick = tick
         self._last: float | None = None
         self._shortest, self._longest = math.inf, 0.0
@@ -155,6 +153,10 @@ class Reading:
             yield frame, Position(0, self.number, seconds, frame.pts, exact)
             self.number += 1
 
+    def is_damaged(self, frame: Any) -> bool:
+        """Whether parts of the frame that was read last are missing, or of one that it builds on."""
+        return bool(frame.is_corrupt) or self.damaged > self._before_key
+
     def go_to(self, position: Position, back: float) -> Any:
         """Goes on after a frame; only for positions that are exact.
 
@@ -187,6 +189,8 @@ class Reading:
                     for frame in self._of(packet):
                         errors = 0
                         self._tick()
+                        if frame.key_frame:
+                            self._before_key = self.damaged
                         yield frame
                 return
             except av.error.EOFError:
@@ -299,61 +303,6 @@ class Reading:
                 f"No frame of the film can be decoded: {parts} damaged or unreadable. It may be cut off or encrypted."
             )
         return "The film holds no frame: it states moving pictures, and none are there. It may be cut off."
-
-
-def samples(
-    file: BinaryIO, sampling: Sampling, after: Position | None, tick: Callable[[], None]
-) -> Iterator[Sample | dict[str, Any]]:
-    """The samples of a film, and last what is to be said of its end (see `dfcore.films.reader.Ending`).
-
-    Args:
-        file: Its bytes.
-        sampling: Which frames are samples.
-        after: The last sample that is known already.
-        tick: See `Reading`.
-
-    Raises:
-        FilmError: If it cannot be read, or a frame is too large.
-    """
-    index = after.index + 1 if after else 0
-    sampler = Sampler(sampling, after)
-    reading, found = _resumed(file, after, tick) if after else (Reading(file, tick), None)
-    if found is not None:
-        sampler.known(lambda: thumbnail(found))
-    for frame, position in reading.frames():
-        if sampler.takes(position.frame, position.seconds, lambda frame=frame: thumbnail(frame)):  # type: ignore[misc]
-            place = Position(index, position.frame, position.seconds, position.pts, position.exact)
-            yield Sample(place, pixels(frame), bool(frame.is_corrupt))
-            index += 1
-    yield reading.end()
-
-
-def at(file: BinaryIO, position: Position, tick: Callable[[], None]) -> Sample:
-    """One frame of a film again.
-
-    Raises:
-        FilmError: If it is not found any more.
-    """
-    frame = _resumed(file, position, tick)[1]
-    return Sample(position, pixels(frame), bool(frame.is_corrupt))
-
-
-def _resumed(file: BinaryIO, position: Position, tick: Callable[[], None]) -> tuple[Reading, Any]:
-    """A reading that goes on after a frame, and that frame."""
-    if position.exact and position.pts is not None:
-        for back in _STEPS_BACK:
-            reading = Reading(file, tick)
-            frame = reading.go_to(position, back)
-            if frame is not None:
-                return reading, frame
-    reading = Reading(file, tick)
-    for frame, place in reading.frames():
-        if place.frame == position.frame:
-            if position.pts not in (None, frame.pts):
-                break
-            reading.number += 1  # The loop is left before it counts.
-            return reading, frame
-    raise FilmError(f"The film has no frame {position.frame} any more as it had before; its file may have changed.")
 
 
 def _is_attached(stream: Any) -> bool:
