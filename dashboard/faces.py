@@ -120,11 +120,13 @@ def subject(faces: Faces, picture: Picture, judged: Judged) -> tuple[Picture, Ju
 
 def notes(faces: Faces) -> str:
     """What is to be said below the chosen face."""
-    if (one := faces.chosen) is None:
+    if (one := faces.chosen) is None or faces.entry is None:
         return ""
+    size = faces.entry.card.preprocess.size
+    small = f" With fewer than {size}, the detector errs more often than its figures say." if one.side < size else ""
     return (
         f"Cut out of the picture at its own pixels, {one.side} a side, framed as the faces that the detector learned "
-        "from. The verdict is on this face alone."
+        f"from.{small} The verdict is on this face alone."
     )
 
 
@@ -149,6 +151,9 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
     """
     if faces.error:
         st.caption(f":material/face: Faces could not be looked for: {widgets.told(faces.error)}")
+        if st.button("Look for faces again", icon=":material/refresh:"):
+            st.session_state[_LOOKED] = {}
+            st.rerun()
     if faces.told is None or faces.told.as_whole:
         return
     st.caption(f":material/face: {widgets.plain(faces.told.summary)}")

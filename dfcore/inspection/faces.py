@@ -103,7 +103,7 @@ class FaceVerdicts:
 
     @property
     def summary(self) -> str:
-        """How many faces were judged, by which detector, and what was left out, in sentences."""
+        """How many faces were judged, by which detector, what they suffer from, and what was left out, in sentences."""
         if self.as_whole:
             return "One face fills the picture: the verdict on the picture is the verdict on it."
         found = len(self.faces) + self.too_small + self.too_many
@@ -111,7 +111,17 @@ class FaceVerdicts:
             return f"No face was found; those below {self.looked_from:.0f} pixels were not looked for."
         judged = f"{_faces(found)} found, {len(self.faces)} judged by {self.card.title}"
         judged += f": {self.said}." if self.faces else "."
-        return " ".join(filter(None, (judged, self.left_out)))
+        return " ".join(filter(None, (judged, self.caution, self.left_out)))
+
+    @property
+    def caution(self) -> str:
+        """What is to be known of small faces, a sentence; "" if none was judged."""
+        size = self.card.preprocess.size
+        small = sum(one.side < size for one in self.faces)
+        if not small:
+            return ""
+        has = "has" if small == 1 else "have"
+        return f"{small} {has} fewer than {size} pixels a side: on such faces it errs more often than its figures say."
 
     @property
     def said(self) -> str:

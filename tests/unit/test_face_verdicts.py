@@ -98,7 +98,10 @@ def test_what_is_too_small_or_too_much_is_counted_and_told(monkeypatch):
     told = faces.judge(data, found, "faces", detector(ood=record))
     assert (told.least, len(told.faces), told.too_small, told.too_many) == (151, 2, 2, 1)
     assert "2 faces too small to be judged: cut out below 151 pixels a side." in told.left_out
-    assert told.summary.startswith("5 faces found, 2 judged by Faces: 2 ")
+    assert told.summary.startswith("5 faces found, 2 judged by Faces: 2 ") and not told.caution
+    fine = detector(preprocess=Preprocess(size=200, resize="fit_crop"))
+    told = faces.judge(data, found, "faces", fine)
+    assert told.caution.startswith("1 has fewer than 200 pixels") and sum(one.side < 200 for one in told.faces) == 1
     older = OODRecord(files=FileRange(sides=(300, 300)), sha256="")
     assert faces.least_side(make_card(ood=older)) == 200 and faces.least_side(make_card()) == faces.LEAST_SIDE
 
