@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import actions, error_reporting, streamlit_private, upload_spool, viewer, widgets
 from dashboard.upload_spool import MOST_BYTES, MOST_FILES, Spool
-from dfcore.errors import DfcoreError, InputError
+from dfcore.errors import DfcoreError, InputError, detached
 
 _KEY, _SPOOL, _ERROR, _ID = "big_upload", "big_upload_spool", "big_upload_error", "big_upload_id"
 _WAS = "big_upload_was_complete"
@@ -124,7 +124,7 @@ def _caught() -> Iterator[None]:
         try:
             yield
         except DfcoreError as error:
-            st.session_state[_ERROR] = error
+            st.session_state[_ERROR] = detached(error)
 
 
 def _sent(name: str) -> dict[str, Any]:
