@@ -1,9 +1,9 @@
 """Judges a film made for it, real pictures with a stretch of generated ones: time, memory, what the timeline shows.
 
 Run from the project's root: `python -m benchmarks.films --real ../shared/data/photos --fake
-../shared/data/generators/fake`, with `--seconds` and `--every` for another length and sampling. The bound is the processor
-time of all that works, divided by the number of cores; on a machine that does something else as well, only processor time
-and memory tell something.
+../shared/data/generators/fake`, with `--seconds` and `--every` for another length and sampling. The bound is the
+processor time of all that works, divided by the number of cores; on a machine that does something else as well, only
+processor time and memory tell something.
 """
 
 import argparse
