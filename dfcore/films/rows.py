@@ -22,7 +22,7 @@ class Row:
         box: Left, top, right and bottom of the face in pixels, as `dfcore.faces.find_faces` gave it; None for the whole
             frame.
         detector: Name of the detector; None where none judged.
-        version: Hash of its card.
+        version: Hash of its card, and of how it has faces cropped; "" where none judged.
         score: P(fake) in [0, 1]; None where none judged.
         logit: The network's output behind it.
         is_ood: Whether the picture is unlike those that the detector was trained on.
