@@ -188,7 +188,7 @@ class FilmRows:
 
     def _as_before(self, sample: "JudgedSample") -> "Judges":
         chosen = sample.rows[0].detector
-        return self._judges.alone(chosen) if chosen in self._judges.whole else self._judges
+        return self._judges.alone(chosen) if chosen and chosen in self._judges.whole else self._judges
 
     def _name(self, path: Path) -> Path | None:
         """The file of a film's timeline; None if none is wanted."""

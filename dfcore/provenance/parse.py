@@ -49,6 +49,7 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
     found = blocks(data)
     told = list(found.told)
     nothing: list[tuple[str, str]] = []
+    unremarked: list[Remark] = []
     camera = _tried("The EXIF data", lambda: exif.read_exif(found), ExifData(), told)
     told += camera.told
     packet = _tried("The XMP", lambda: list(_xmp(found, told)), nothing, told)
@@ -85,7 +86,7 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
             credentials=credential.credentials,
             remarks=(
                 *_dates(found, camera, packet, datasets),
-                *_tried("The size of the picture", lambda: _size(data, camera), [], told),
+                *_tried("The size of the picture", lambda: _size(data, camera), unremarked, told),
                 *([_SAVED_BEFORE] if jpeg and jpeg.saved_before else []),
             ),
             metadata={name: entries for name, (entries, _) in bounds.items()},
