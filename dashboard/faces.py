@@ -26,7 +26,7 @@ _LOOKED, _CHOSEN, _HANDLED = "inspect_faces_looked", "inspect_face", "inspect_fa
 _ASKED = "inspect_faces_asked"
 _STRIP, _THUMB = "inspect_faces_strip", 96
 # In a picture that takes longer to decode, and would be decoded again, faces are looked for only if one asks.
-_SLOW_SECONDS = 2.0
+_SLOW_SECONDS = 1.0
 _WHY = "it is the one for faces"
 
 
@@ -177,13 +177,14 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
 
 
 def _offer(picture: Picture) -> None:
+    took = decode_cache.seconds(picture.data)
     st.caption(
-        f":material/face: Reading this file took {decode_cache.seconds(picture.data):.0f} s, and looking for faces reads "
-        "it again. So they are looked for when you ask."
+        f":material/face: Reading this file took {took:.1f} s, and looking for faces reads it again. So they are looked "
+        "for when you ask."
     )
-    st.button(
-        "Look for faces", key="inspect_faces_look", on_click=lambda: st.session_state.update({_ASKED: picture.id})
-    )
+    if st.button("Look for faces", key="inspect_faces_look"):
+        st.session_state[_ASKED] = picture.id
+        st.rerun()
 
 
 def marks(faces: Faces) -> list[dict[str, Any]]:
