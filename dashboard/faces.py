@@ -179,8 +179,8 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
 def _offer(picture: Picture) -> None:
     took = decode_cache.seconds(picture.data)
     st.caption(
-        f":material/face: Reading this file took {took:.1f} s, and looking for faces reads it again. So they are looked "
-        "for when you ask."
+        f":material/face: Reading this file took {took:.1f} s, and looking for faces reads it again. So they are "
+        "looked for when you ask."
     )
     if st.button("Look for faces", key="inspect_faces_look"):
         st.session_state[_ASKED] = picture.id
