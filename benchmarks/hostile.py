@@ -50,10 +50,15 @@ class Seen:
 
 
 class Memory:
-    """Watches the memory of a process and its children."""
+    """Watches the memory of a process and its children.
+
+    A child that was started a moment ago and does not run its own program yet has its parent's memory, which would
+    count twice: it still has its parent's command line.
+    """
 
     def __init__(self, pid: int):
         self.process, self.peak, self._over = psutil.Process(pid), 0, threading.Event()
+        self._command = self.process.cmdline()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "Memory":
@@ -67,17 +72,17 @@ class Memory:
     def _watch(self) -> None:
         while not self._over.wait(0.02):
             try:
-                family = [self.process, *self.process.children(recursive=True)]
-                self.peak = max(self.peak, sum(_held(one) for one in family))
+                held = sum(self._held(one) for one in self.process.children(recursive=True))
+                self.peak = max(self.peak, held + self.process.memory_info().rss)
             except psutil.Error:
                 continue
 
-
-def _held(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
+    def _held(self, child: psutil.Process) -> int:
+        try:
+            # Asked in this order: what runs its own program by then has memory of its own.
+            return 0 if child.cmdline() == self._command else child.memory_info().rss
+        except psutil.Error:
+            return 0
 
 
 def write_corpus(folder: Path) -> dict[str, str]:

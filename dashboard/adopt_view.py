@@ -111,7 +111,7 @@ def _told(*, message: bool) -> None:
         return
     rows, images, text = st.session_state[_REFUSED]
     if message:
-        st.error(widgets.plain(text), icon=":material/rule:")
+        st.error(widgets.told(text), icon=":material/rule:")
     show_check(rows, images)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from dashboard import actions, detectors, filmstrip, inference_queue, verdict, widgets
+from dashboard import actions, decode_cache, detectors, filmstrip, inference_queue, verdict, widgets
 from dashboard.judging import Judged
 from dashboard.uploads import Picture
 from dfcore.detectors.verdict import Verdict
@@ -23,7 +23,10 @@ from dfcore.utils.html import data_url
 # Of this session: what was looked for in which picture, with the error if it failed; which face of which was chosen;
 # the last choice that was handled, by where it was made.
 _LOOKED, _CHOSEN, _HANDLED = "inspect_faces_looked", "inspect_face", "inspect_face_handled"
+_ASKED = "inspect_faces_asked"
 _STRIP, _THUMB = "inspect_faces_strip", 96
+# In a picture that takes longer to decode, and would be decoded again, faces are looked for only if one asks.
+_SLOW_SECONDS = 1.0
 _WHY = "it is the one for faces"
 
 
@@ -36,17 +39,19 @@ class Faces:
         told: Its verdicts under the analyst's settings; None while they are not known.
         number: Place of the chosen face among `told.faces`; None for the whole picture.
         error: Why they cannot be known; "" if they can.
+        slow: Whether they are looked for only if one asks, since reading the picture takes long.
     """
 
     entry: detectors.Entry | None = None
     told: FaceVerdicts | None = None
     number: int | None = None
     error: str = ""
+    slow: bool = False
 
     @property
     def waiting(self) -> bool:
         """Whether faces are still to be looked for."""
-        return self.entry is not None and self.told is None and not self.error
+        return self.entry is not None and self.told is None and not self.error and not self.slow
 
     @property
     def chosen(self) -> JudgedFace | None:
@@ -71,7 +76,8 @@ def of(
     if entry is None:
         return Faces()
     if (looked := st.session_state.get(_LOOKED, {}).get(_key(picture, entry, judged))) is None:
-        return Faces(entry)
+        asked = st.session_state.get(_ASKED) == picture.id
+        return Faces(entry, slow=not asked and decode_cache.seconds(picture.data) > _SLOW_SECONDS)
     if looked:
         return Faces(entry, error=looked)
     told = _verdicts(entry, picture, judged)
@@ -155,6 +161,8 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
         picture: The picture.
         whole: The verdict on it.
     """
+    if faces.slow:
+        _offer(picture)
     if faces.error:
         st.caption(f":material/face: Faces could not be looked for: {widgets.told(faces.error)}")
         if st.button("Look for faces again", icon=":material/refresh:"):
@@ -172,6 +180,17 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
         items.append(_item(f"Face {number}", data_url(np.asarray(preview), "JPEG", quality=85), one.verdict))
     at = 0 if faces.number is None else faces.number + 1
     filmstrip.small(items, at, _STRIP, "Faces of the picture")
+
+
+def _offer(picture: Picture) -> None:
+    took = decode_cache.seconds(picture.data)
+    st.caption(
+        f":material/face: Reading this file took {took:.1f} s, and looking for faces reads it again. So they are "
+        "looked for when you ask."
+    )
+    if st.button("Look for faces", key="inspect_faces_look"):
+        st.session_state[_ASKED] = picture.id
+        st.rerun()
 
 
 def marks(faces: Faces) -> list[dict[str, Any]]:

@@ -34,6 +34,10 @@ class TransientImageError(ImageError):
     """Decoding failed for a reason that may lie with the machine, not the file; it may succeed when tried again."""
 
 
+class FilmError(InputError):
+    """A film cannot be read, or not any further; the message says why."""
+
+
 class LayoutError(InputError):
     """A folder is not a data set that `dfcore.datasets` recognises."""
 
@@ -98,6 +102,10 @@ class RunError(JobError):
 
 class BatchError(JobError):
     """A batch does not exist, or its state does not allow the operation."""
+
+
+class FilmJobError(JobError):
+    """The job of judging a film does not exist, or its state does not allow the operation."""
 
 
 class StorageError(DfcoreError):

@@ -1,6 +1,7 @@
 """Weights of networks that ship with the package, in `models/parts`: one file each, known to the code by its hash."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,10 @@ def require_part(path: Path, sha256: str, what: str) -> None:
     _require_same(found, path, sha256, what)
 
 
-def read_part(path: Path, sha256: str, what: str) -> dict[str, np.ndarray]:
-    """The arrays of a part, by name; what was checked is what is read.
+def read_part(
+    path: Path, sha256: str, what: str, wanted: Callable[[str], bool] = lambda name: True
+) -> dict[str, np.ndarray]:
+    """The arrays of a part whose names are wanted, by name; what was checked is what is read.
 
     Raises:
         BundleError: As `require_part`.
@@ -42,7 +45,7 @@ def read_part(path: Path, sha256: str, what: str) -> dict[str, np.ndarray]:
         raise _unreadable(path, what, error) from error
     _require_same(sha256_bytes(data), path, sha256, what)
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if wanted(name)}
 
 
 def _unreadable(path: Path, what: str, error: OSError) -> BundleError:

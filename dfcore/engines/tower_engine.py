@@ -56,7 +56,7 @@ class _SharedTower:
         import openvino
 
         # One request running on each core and one waiting.
-        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(), precision, blocks), 2 * cores())
+        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(blocks), precision, blocks), 2 * cores())
         self._width = blocks * clip.WIDTH
         self._lock = threading.Lock()
         self._kept = _KeptTokens()
@@ -105,7 +105,7 @@ class _SharedMaps:
 
         from dfcore.engines.gradcam import add_gradcam
 
-        model, settings = explained(_shared_weights(), blocks)
+        model, settings = explained(_shared_weights(blocks), blocks)
         self._compiled = openvino.Core().compile_model(add_gradcam(model), "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._lock = threading.Lock()
@@ -128,17 +128,18 @@ class _SharedMaps:
 
 # What is compiled serves all detectors of this process; threads that ask at once wait for one.
 _compiling = threading.RLock()
-_weights: list[clip.Tower] = []
+_weights: dict[int, clip.Tower] = {}
 _towers: dict[tuple[Precision, int], _SharedTower] = {}
 _maps: dict[int, _SharedMaps] = {}
 
 
-def _shared_weights() -> clip.Tower:
-    """The weights that all compiled graphs of this process share."""
+def _shared_weights(blocks: int) -> clip.Tower:
+    """The weights of so many blocks, or of more if they are there, which compiled graphs of this process share."""
     with _compiling:
-        if not _weights:
-            _weights.append(tower())
-        return _weights[0]
+        if not (there := [number for number in _weights if number >= blocks]):
+            _weights[blocks] = tower(blocks)
+            there = [blocks]
+        return _weights[min(there)]
 
 
 def shared_tower(precision: Precision, blocks: int = clip.BLOCKS) -> _SharedTower:

@@ -161,10 +161,22 @@ def _workflow(text: str, place: str) -> Source | None:
     if not kinds:
         return None
     details = {"Generator": "ComfyUI", "Nodes": bounded(", ".join(sorted(kinds)))}
+    if texts := _texts_of([node for node in nodes[:5_000] if isinstance(node, dict)]):
+        details["Texts"] = bounded(" | ".join(texts))
     if any("sampler" in kind.lower() for kind in kinds):
         return Source("prompt", place, f"{place} holds a workflow of ComfyUI that generates.", "generated", details)
     text = f"{place} holds a workflow of ComfyUI without a sampler; it need not have generated anything."
     return Source("prompt", place, text, None, details)
+
+
+def _texts_of(nodes: list[dict[str, Any]]) -> list[str]:
+    """What the nodes that take a prompt were given, wanted and unwanted alike."""
+    given: list[Any] = []
+    for node in nodes:
+        if "textencode" in str(node.get("class_type") or node.get("type")).lower():
+            inputs, values = node.get("inputs"), node.get("widgets_values")
+            given += inputs.values() if isinstance(inputs, dict) else values if isinstance(values, list) else []
+    return list(dict.fromkeys(text.strip() for text in given if isinstance(text, str) and text.strip()))
 
 
 def _once(sources: list[Source]) -> list[Source]:

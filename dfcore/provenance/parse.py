@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder
-from dfcore.provenance import dates, exif, generators, iptc, jpeg_coding, software, source_types, xmp
+from dfcore.provenance import dates, exif, generators, iptc, jpeg_coding, sizes, software, source_types, xmp
 from dfcore.provenance.containers import Blocks, blocks
 from dfcore.provenance.credentials import Read, read_credentials
 from dfcore.provenance.double_jpeg import SIDE, saved_before
@@ -49,6 +49,7 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
     found = blocks(data)
     told = list(found.told)
     nothing: list[tuple[str, str]] = []
+    unremarked: list[Remark] = []
     camera = _tried("The EXIF data", lambda: exif.read_exif(found), ExifData(), told)
     told += camera.told
     packet = _tried("The XMP", lambda: list(_xmp(found, told)), nothing, told)
@@ -85,6 +86,7 @@ def parse(data: bytes, trust_list: str = "") -> Evidence:
             credentials=credential.credentials,
             remarks=(
                 *_dates(found, camera, packet, datasets),
+                *_tried("The size of the picture", lambda: _size(data, camera), unremarked, told),
                 *([_SAVED_BEFORE] if jpeg and jpeg.saved_before else []),
             ),
             metadata={name: entries for name, (entries, _) in bounds.items()},
@@ -174,10 +176,24 @@ def _of_source_types(packet: list[tuple[str, str]]) -> Iterator[Source]:
         yield Source("digital source type", f"XMP {name}", text, extent, {name: bounded(value, 300)})
 
 
-def _of_camera(camera: ExifData) -> Iterator[Source]:
+def _name_of(camera: ExifData) -> str:
     make, model = (bounded(camera.text(name), 60) for name in ("Make", "Model"))
-    if (make or model) and not (make + model).lower().startswith(("prompt:", "workflow:")):
-        name = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+    if (make + model).lower().startswith(("prompt:", "workflow:")):
+        return ""
+    return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+
+
+def _size(data: bytes, camera: ExifData) -> list[Remark]:
+    stated = camera.text("ExifImageWidth"), camera.text("ExifImageHeight")
+    if not camera.groups:
+        return []
+    with decoder.opened(data) as opened:
+        found = sizes.contradiction(*opened.image.size, _name_of(camera), stated)
+    return [found] if found else []
+
+
+def _of_camera(camera: ExifData) -> Iterator[Source]:
+    if name := _name_of(camera):
         details = {title: bounded(value, 200) for title in ("DateTimeOriginal", "LensModel", "ExposureTime", "FNumber")
                    if (value := camera.text(title))}  # fmt: skip
         yield Source("camera", "EXIF Make and Model", f"EXIF names the camera {name}; anyone can write it.", None,

@@ -57,10 +57,13 @@ def require_tower() -> None:
     require_part(part_file(FILE), SHA256, _WHAT)
 
 
-def tower() -> Tower:
-    """Reads the shipped tower, 0.1 GB. What is compiled from it shares its kernels and keeps a packed copy besides.
+def tower(blocks: int = BLOCKS) -> Tower:
+    """Reads the shipped tower, 0.1 GB, or its first blocks, 7 MB each.
+
+    What is compiled from it shares its kernels and keeps a packed copy besides.
 
     Raises:
         BundleError: As `require_tower`.
     """
-    return Tower(read_part(part_file(FILE), SHA256, _WHAT))
+    rest = tuple(f"layers.{number}." for number in range(blocks, BLOCKS))
+    return Tower(read_part(part_file(FILE), SHA256, _WHAT, lambda name: not name.startswith(rest)))

@@ -183,9 +183,15 @@ def _without_paths(config: TrainConfig) -> dict[str, Any]:
 def _limits(config: TrainConfig, data: TrainingData) -> list[str]:
     """Limitations of the detector that its users need to know."""
     test = len(data.positions(TEST))
+    if config.cross_validation == "source":
+        measured = (
+            "Its figures come from leaving out each of its sources in turn, but for those of the "
+            f"{'test' if test else 'validation'} split, whose images are of sources that it learned from."
+        )
+    else:
+        measured = "It was measured on images from the same source as its training images."
     limits = [
-        "It was measured on images from the same source as its training images. Other generators, other subjects, "
-        "resizing and recompression can turn its verdicts wrong.",
+        f"{measured} Other generators, other subjects, resizing and recompression can turn its verdicts wrong.",
         "Its score is a probability only where half of the images are fake, as in its training data: where fakes are "
         "rarer, fewer of the images with a high score are fake.",
     ]

@@ -587,3 +587,46 @@ def test_coefficients_are_those_of_the_cosine_transform():
     grey = pixels(8, 8)[..., 0]
     wanted = dctn(grey.astype(float) - 128, norm="ortho")
     np.testing.assert_allclose(_coefficients(grey)[0], [wanted[mode] for mode in _MODES], atol=1e-3)
+
+
+# === Sizes ===
+
+CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS R5"}
+
+
+@pytest.mark.parametrize(
+    ("size", "stated", "told"),
+    [
+        ((512, 512), None, "name the camera Canon EOS R5, and the picture has 512 × 512 pixels, fewer than cameras"),
+        ((512, 512), (4032, 3024), "state a picture of 4,032 × 3,024 pixels; this one has 512 × 512"),
+        ((1200, 900), (1200, 900), ""),
+        ((900, 1200), (1200, 900), ""),
+        ((1200, 900), (0, 0), ""),
+    ],
+)
+def test_a_picture_of_another_size_than_its_camera_takes_is_remarked(size, stated, told):
+    camera = {0xA002: stated[0], 0xA003: stated[1]} if stated else None
+    picture = Image.new("RGB", size, (90, 120, 60))
+    remarks = read_evidence(encoded("JPEG", picture, exif=exif(CAMERA, camera))).remarks
+    assert [told in remark.text for remark in remarks if "pixels" in remark.text] == [True] * bool(told)
+
+
+def test_a_small_picture_that_names_no_camera_is_nothing_to_remark():
+    assert not read_evidence(encoded("JPEG", exif=exif({0x0131: "GIMP"}))).remarks
+
+
+@pytest.mark.parametrize("form", ["prompt", "workflow"])
+def test_the_texts_of_a_workflow_that_no_parser_knows_are_shown(form):
+    if form == "prompt":
+        graph: dict[str, Any] = {
+            "1": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a red barn", "clip": ["4", 1]}},
+            "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry"}},
+            "3": {"class_type": "MySampler", "inputs": {"seed": 3}},
+        }
+    else:
+        graph = {"nodes": [{"type": "CLIPTextEncode", "widgets_values": ["a red barn"]},
+                           {"type": "CLIPTextEncode", "widgets_values": ["blurry"]},
+                           {"type": "MySampler", "widgets_values": [3]}]}  # fmt: skip
+    evidence = read_evidence(png({"workflow": json.dumps(graph)}, "tEXt"))
+    source = next(source for source in evidence.sources if source.kind == "prompt")
+    assert source.details["Texts"] == "a red barn | blurry" and evidence.declares_generated is True

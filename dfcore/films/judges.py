@@ -1,0 +1,162 @@
+"""Which detectors judge a film: one for whole frames, chosen once for the film, and one for faces."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from dfcore import faces
+from dfcore.confidence import Policy
+from dfcore.detectors.card import Card
+from dfcore.detectors.detector import Detector
+from dfcore.detectors.remembered import card_sha256
+from dfcore.detectors.selection import select_detector
+from dfcore.errors import InputError
+from dfcore.faces import Face
+from dfcore.films.rows import Row
+from dfcore.films.sampling import Position
+from dfcore.films.tracks import Box
+from dfcore.imaging.prepared import PreparedImage
+from dfcore.utils.files import sha256_bytes
+
+# Samples by which the detector for whole frames is chosen.
+CHOOSE_BY = 5
+# Side in pixels of the smallest face that is judged: crops of smaller ones are below what face detectors judge, and
+# looking for them takes several times as long.
+MIN_FACE = 40
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A detector of a film.
+
+    Attributes:
+        name: Its name in the library, or "run:ID".
+        detector: Loaded.
+        policy: How its scores become decisions.
+    """
+
+    name: str
+    detector: Detector
+    policy: Policy = field(default_factory=Policy)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of its card, and of how it has faces cropped."""
+        framing = self.detector.card.framing
+        own = card_sha256(self.detector.card)
+        return sha256_bytes(f"{own} {framing.model_dump_json()}".encode()) if framing else own
+
+    def rows(
+        self, images: Sequence[PreparedImage], places: Sequence[tuple[Position, int | None, Box | None]]
+    ) -> list[Row]:
+        """Judges pictures that were prepared for it.
+
+        Args:
+            images: The pictures.
+            places: For each where its sample lies, its track and its box.
+        """
+        result = []
+        for verdict, (place, track, box) in zip(self.detector.judge(images, self.policy), places, strict=True):
+            row = Row(
+                place.index, place.frame, place.seconds, track, box, self.name, self.version, verdict.score,
+                verdict.logit, verdict.ood.is_ood, verdict.is_used, verdict.finding, verdict.reason,
+            )  # fmt: skip
+            result.append(row)
+        return result
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The detectors of a film.
+
+    Attributes:
+        whole: Those that may judge whole frames; the one that fits the film does, see `choose`. None: faces alone.
+        face: That of faces; None if there is none.
+    """
+
+    whole: Mapping[str, Judge]
+    face: Judge | None
+
+    def alone(self, name: str) -> "Judges":
+        """The same with one detector for whole frames.
+
+        Raises:
+            InputError: If it is not among them.
+        """
+        if name not in self.whole:
+            known = ", ".join(self.whole) or "none"
+            raise InputError(f"Expected a detector of whole frames ({known}). Received: {name}.")
+        return Judges({name: self.whole[name]}, self.face)
+
+
+def judges_of(detectors: Mapping[str, Detector], policies: Mapping[str, Policy], *, with_faces: bool = True) -> Judges:
+    """Sorts detectors into those for whole frames and the best one for faces, which judges nothing else.
+
+    Args:
+        detectors: Loaded, by name.
+        policies: By name, where they differ from the card's.
+        with_faces: Whether faces are judged at all.
+    """
+    all_judges = {name: Judge(name, one, policies.get(name, Policy())) for name, one in detectors.items()}
+    of_faces = {name: one for name, one in all_judges.items() if is_for_faces(one.detector.card)}
+    whole = {name: one for name, one in all_judges.items() if name not in of_faces}
+    best = max(of_faces.values(), key=lambda one: one.detector.card.record[1].get("roc_auc") or 0.0, default=None)
+    return Judges(whole, best if with_faces else None)
+
+
+def is_for_faces(card: Card) -> bool:
+    """Whether a detector judges crops of faces and nothing else: its training images are portraits."""
+    return card.subject is not None and card.subject.kind == "face"
+
+
+def find(rgb: np.ndarray) -> list[Face]:
+    """The faces of a frame that are judged, by falling score of the finder.
+
+    Args:
+        rgb: uint8 (H, W, 3), upright.
+    """
+    return faces.find_faces(rgb, min_side=MIN_FACE)
+
+
+def crop(rgb: np.ndarray, face: Face, card: Card) -> np.ndarray:
+    """A face as a detector's training images were cropped, uint8 (S, S, 3); the only place where films' are framed.
+
+    Args:
+        rgb: The frame, uint8 (H, W, 3).
+        face: A face in it.
+        card: The detector's.
+    """
+    framing = card.framing.framing if card.framing else faces.Framing()
+    return framing.crop(rgb, face)
+
+
+def choose(images: Sequence[PreparedImage], whole: Mapping[str, Judge]) -> tuple[str, str]:
+    """The detector that fits most of a film's first samples; it judges all of them, so that scores can be compared.
+
+    Args:
+        images: The samples, at least one, prepared for all candidates.
+        whole: The candidates, at least one.
+
+    Returns:
+        Its name, and why it was chosen, as a sentence.
+    """
+    if len(whole) == 1:
+        return next(iter(whole)), ""
+    records = {name: one.detector.card.record[1].get("roc_auc") for name, one in whole.items()}
+    known = {name: one.detector.judge(images, one.policy) for name, one in whole.items()}
+    chosen = [
+        select_detector({name: verdicts[number].ood for name, verdicts in known.items()}, records)
+        for number in range(len(images))
+    ]
+    fits = Counter(one.name for one in chosen if one.fits) or Counter(one.name for one in chosen)
+    name = max(fits, key=lambda one: (fits[one], records[one] or 0.0))
+    number = sum(one.fits and one.name == name for one in chosen)
+    if not number:
+        return name, (
+            f"No detector was trained on pictures like the first {len(images)} samples of the film; {name} comes "
+            "closest."
+        )
+    return name, f"Of the detectors here {name} fits {number} of the first {len(images)} samples, the most."

@@ -1,0 +1,174 @@
+"""Judges a film while it is read: decoding (a process), finding faces (a thread) and judging (the caller) overlap.
+
+Queues between them are bounded, so memory does not grow with the film.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dfcore.films.judges import CHOOSE_BY, Judge, Judges, choose, crop, find
+from dfcore.films.reader import Film
+from dfcore.films.rows import JudgedSample, Row
+from dfcore.films.sampling import Position, Sample, Sampling
+from dfcore.films.tracks import Box, Tracker
+from dfcore.imaging.prepared import PreparedImage
+from dfcore.imaging.resizing import resized
+
+THUMBNAIL_SIDE = 320
+# Samples that wait for their verdict, and those that are judged at once.
+_WAITING, _AT_ONCE = 4, 4
+_NONE = "No detector for whole frames was asked for."
+_DAMAGED = "Parts of the frame are missing in the file, so it is not judged."
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A sample ready to be judged, without its pixels."""
+
+    sample: Position
+    width: int
+    height: int
+    damaged: bool
+    whole: PreparedImage | None
+    faces: list[tuple[Box, PreparedImage]]
+    thumbnail: np.ndarray
+
+
+@dataclass
+class Judging:
+    """Judges a film's samples; iterate over it once.
+
+    Attributes:
+        film: Open, and used for nothing else meanwhile.
+        sampling: Which frames are looked at.
+        judges: Who judges. With several for whole frames, the one that fits the first samples does.
+        after: The last sample that was judged before, to go on after it.
+        tracker: Knows the faces up to there.
+        chosen: The detector for whole frames, once it is chosen; None if there is none.
+        why: Why it was chosen, as a sentence; "" if there was no choice.
+    """
+
+    film: Film
+    sampling: Sampling
+    judges: Judges
+    after: Position | None = None
+    tracker: Tracker = field(default_factory=Tracker)
+    chosen: Judge | None = None
+    why: str = ""
+
+    def __iter__(self) -> Iterator[tuple[JudgedSample, np.ndarray]]:
+        """Each sample with its rows and a thumbnail, RGB uint8, in the order of time.
+
+        Raises:
+            FilmError: If the film cannot be read any further, after all samples before that.
+        """
+        waiting: queue.Queue[Any] = queue.Queue(_WAITING)
+        ended = threading.Event()
+        threading.Thread(target=self._prepare, args=(waiting, ended), daemon=True).start()
+        try:
+            first = True
+            while batch := _gathered(waiting, CHOOSE_BY if first and len(self.judges.whole) > 1 else 1):
+                error = batch.pop() if isinstance(batch[-1], BaseException | None) else False
+                if first and batch:
+                    self._choose([one.whole for one in batch if one.whole is not None])
+                    first = False
+                for start in range(0, len(batch), _AT_ONCE):
+                    yield from self._judged(batch[start : start + _AT_ONCE])
+                if isinstance(error, BaseException):
+                    raise error
+                if error is None:
+                    return
+        finally:
+            ended.set()
+
+    def _prepare(self, waiting: "queue.Queue[Any]", ended: threading.Event) -> None:
+        """Reads samples and finds their faces; last comes None, or the error that ended the film."""
+
+        def put(item: Any) -> bool:
+            while not ended.is_set():
+                try:
+                    waiting.put(item, timeout=0.2)
+                    return True
+                except queue.Full:
+                    pass
+            return False
+
+        try:
+            for sample in self.film.frames(self.sampling, self.after):
+                if not put(self._prepared(sample)):
+                    return
+            put(None)
+        except BaseException as error:  # Whoever judges gets it.
+            put(error)
+
+    def _prepared(self, sample: Sample) -> _Prepared:
+        rgb, face = sample.rgb, self.judges.face
+        height, width = rgb.shape[:2]
+        candidates = [self.chosen] if self.chosen else list(self.judges.whole.values())
+        whole, found = None, []
+        if not sample.damaged:
+            if candidates:
+                whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
+            if face is not None:
+                spec, card = face.detector.spec, face.detector.card
+                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
+        return _Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
+
+    def _choose(self, images: list[PreparedImage]) -> None:
+        whole = self.judges.whole
+        if whole and (images or len(whole) == 1):
+            name, self.why = choose(images, whole)
+            self.chosen = whole[name]
+        elif whole:  # The first samples are all damaged: the first detector, by the library's order.
+            self.chosen = next(iter(whole.values()))
+
+    def _judged(self, batch: list[_Prepared]) -> Iterator[tuple[JudgedSample, np.ndarray]]:
+        images = [(one.sample, one.whole) for one in batch if one.whole is not None]
+        of_frames: dict[int, Row] = {}
+        if self.chosen is not None and images:
+            rows = self.chosen.rows([image for _, image in images], [(place, None, None) for place, _ in images])
+            of_frames = {row.sample: row for row in rows}
+        places, crops = [], []
+        for one in batch:
+            boxes = [box for box, _ in one.faces]
+            for track, (box, image) in zip(self.tracker.assign(boxes), one.faces, strict=True):
+                places.append((one.sample, track, box))
+                crops.append(image)
+        of_faces = self.judges.face.rows(crops, places) if self.judges.face is not None and crops else []
+        for one in batch:
+            here = [row for row in of_faces if row.sample == one.sample.index]
+            frame = of_frames.get(one.sample.index) or _unjudged(one)
+            yield JudgedSample(one.sample, one.width, one.height, one.damaged, (frame, *here)), one.thumbnail
+
+
+def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
+    """What waits to be judged: at least so many samples, unless the film ends before."""
+    batch: list[Any] = []
+    while not (batch and isinstance(batch[-1], BaseException | None)):
+        try:
+            batch.append(waiting.get(block=len(batch) < least))
+        except queue.Empty:
+            break
+        if len(batch) >= max(least, _AT_ONCE):
+            break
+    return batch
+
+
+def _unjudged(one: _Prepared) -> Row:
+    place = one.sample
+    reason = _DAMAGED if one.damaged else _NONE
+    return Row(
+        place.index, place.frame, place.seconds, None, None, None, "", None, None, False, False, None, reason
+    )  # fmt: skip
+
+
+def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+    height, width = rgb.shape[:2]
+    factor = min(1.0, THUMBNAIL_SIDE / max(height, width))
+    return resized(rgb, max(1, round(width * factor)), max(1, round(height * factor)), Image.Resampling.BOX)
