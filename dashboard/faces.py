@@ -168,7 +168,7 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
         if st.button("Look for faces again", icon=":material/refresh:"):
             st.session_state[_LOOKED] = {}
             st.rerun()
-    if faces.told is None or faces.told.as_whole:
+    if faces.told is None or not (faces.told.faces or faces.told.left_out):
         return
     st.caption(f":material/face: {widgets.plain(faces.told.summary)}")
     if not faces.told.faces:
