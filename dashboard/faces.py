@@ -25,7 +25,8 @@ from dfcore.utils.html import data_url
 _LOOKED, _CHOSEN, _HANDLED = "inspect_faces_looked", "inspect_face", "inspect_face_handled"
 _ASKED = "inspect_faces_asked"
 _STRIP, _THUMB = "inspect_faces_strip", 96
-# In a picture that takes longer to decode, and would be decoded again, faces are looked for only if one asks.
+# In a picture that takes longer to decode, and would be decoded again, faces are looked for only if one asks; so it is
+# while others wait for their verdicts, whom that would keep waiting.
 _SLOW_SECONDS = 1.0
 _WHY = "it is the one for faces"
 
@@ -39,19 +40,19 @@ class Faces:
         told: Its verdicts under the analyst's settings; None while they are not known.
         number: Place of the chosen face among `told.faces`; None for the whole picture.
         error: Why they cannot be known; "" if they can.
-        slow: Whether they are looked for only if one asks, since reading the picture takes long.
+        later: Why they are looked for only if one asks, a clause; "" if they are by themselves.
     """
 
     entry: detectors.Entry | None = None
     told: FaceVerdicts | None = None
     number: int | None = None
     error: str = ""
-    slow: bool = False
+    later: str = ""
 
     @property
     def waiting(self) -> bool:
         """Whether faces are still to be looked for."""
-        return self.entry is not None and self.told is None and not self.error and not self.slow
+        return self.entry is not None and self.told is None and not self.error and not self.later
 
     @property
     def chosen(self) -> JudgedFace | None:
@@ -77,7 +78,7 @@ def of(
         return Faces()
     if (looked := st.session_state.get(_LOOKED, {}).get(_key(picture, entry, judged))) is None:
         asked = st.session_state.get(_ASKED) == picture.id
-        return Faces(entry, slow=not asked and decode_cache.seconds(picture.data) > _SLOW_SECONDS)
+        return Faces(entry, later="" if asked else _why_later(picture))
     if looked:
         return Faces(entry, error=looked)
     told = _verdicts(entry, picture, judged)
@@ -161,8 +162,8 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
         picture: The picture.
         whole: The verdict on it.
     """
-    if faces.slow:
-        _offer(picture)
+    if faces.later:
+        _offer(faces, picture)
     if faces.error:
         st.caption(f":material/face: Faces could not be looked for: {widgets.told(faces.error)}")
         if st.button("Look for faces again", icon=":material/refresh:"):
@@ -182,15 +183,18 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
     filmstrip.small(items, at, _STRIP, "Faces of the picture")
 
 
-def _offer(picture: Picture) -> None:
-    took = decode_cache.seconds(picture.data)
-    st.caption(
-        f":material/face: Reading this file took {took:.1f} s, and looking for faces reads it again. So they are "
-        "looked for when you ask."
-    )
+def _offer(faces: Faces, picture: Picture) -> None:
+    st.caption(f":material/face: {faces.later}, so faces are looked for when you ask.")
     if st.button("Look for faces", key="inspect_faces_look"):
         st.session_state[_ASKED] = picture.id
         st.rerun()
+
+
+def _why_later(picture: Picture) -> str:
+    took = decode_cache.seconds(picture.data)
+    if took > _SLOW_SECONDS:
+        return f"Reading this file took {took:.1f} s, and looking for faces reads it again"
+    return "Others wait for their verdicts" if inference_queue.inference.is_crowded else ""
 
 
 def marks(faces: Faces) -> list[dict[str, Any]]:
@@ -269,8 +273,10 @@ def _found(image_sha256: str, _data: bytes) -> FoundFaces:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _judged(version: str, image_sha256: str, judged_whole: bool, _entry: detectors.Entry, _data: bytes) -> FaceVerdicts:
     loaded = detectors.detector(_entry)
-    with inference_queue.inference.take():
+    # Nobody waits for a verdict while faces are looked for.
+    with inference_queue.faces.take():
         found = _found(image_sha256, _data)
+    with inference_queue.inference.take():
         return judge(_data, found, _entry.key, loaded, judged_whole=judged_whole)
 
 

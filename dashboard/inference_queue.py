@@ -25,7 +25,17 @@ class Turns:
     def __init__(self, active: int = ACTIVE, waiting: int = WAITING, patience: float = PATIENCE_SECONDS):
         self._places = threading.Semaphore(active)
         self._room = threading.Semaphore(active + waiting)
-        self._waiting, self._patience = waiting, patience
+        self._active, self._waiting, self._patience = active, waiting, patience
+        self._inside, self._counting = 0, threading.Lock()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether somebody waits at this moment."""
+        return self._inside > self._active
+
+    def _count(self, more: int) -> None:
+        with self._counting:
+            self._inside += more
 
     @contextmanager
     def take(self) -> Iterator[None]:
@@ -37,6 +47,7 @@ class Turns:
         if not self._room.acquire(blocking=False):
             ahead = f"{self._waiting} others are waiting already" if self._waiting else "another one is running"
             raise BusyError(f"The server is busy: {ahead}. Try again in a minute.")
+        self._count(1)
         try:
             began = time.monotonic()
             if not self._places.acquire(timeout=self._patience):
@@ -47,6 +58,7 @@ class Turns:
             finally:
                 self._places.release()
         finally:
+            self._count(-1)
             self._room.release()
 
 
@@ -55,3 +67,4 @@ inference = Turns()
 measuring = Turns(waiting=0)
 # Apart from inference, so that verdicts do not wait for views that take seconds.
 forensics = Turns(waiting=16)
+faces = Turns()

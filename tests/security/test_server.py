@@ -803,6 +803,27 @@ def test_whoever_waits_too_long_is_told_and_gives_the_place_back():
         pass
 
 
+def test_a_queue_is_crowded_while_somebody_waits():
+    room, entered, done = Turns(active=1, waiting=1), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with room.take():
+            entered.set()
+            done.wait(10)
+
+    with room.take():
+        assert not room.is_crowded
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        until = time.monotonic() + 10
+        while not room.is_crowded and time.monotonic() < until:
+            time.sleep(0.01)
+        assert room.is_crowded and not entered.is_set()
+    assert entered.wait(10) and not room.is_crowded
+    done.set()
+    waiting.join(10)
+
+
 def test_places_are_given_back_after_an_error():
     room = Turns(active=2, waiting=0)
     for _ in range(10):

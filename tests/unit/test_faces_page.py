@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dashboard import faces, filmstrip, viewer
+from dashboard.inference_queue import Turns
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BusyError
 from dfcore.faces import find_faces
@@ -86,17 +87,21 @@ def test_faces_come_after_the_verdict_framed_listed_and_each_with_its_own(librar
     assert len(shown_before) == 1, "nothing is judged again for other settings"
 
 
-def test_in_a_file_that_takes_long_to_read_faces_are_looked_for_only_if_one_asks(library, drawn, monkeypatch):
-    monkeypatch.setattr(faces, "_SLOW_SECONDS", 0.0)
+@pytest.mark.parametrize("why", ["looking for faces reads it again", "Others wait for their verdicts"])
+def test_where_others_would_wait_faces_are_looked_for_only_if_one_asks(why, library, drawn, monkeypatch):
+    if why.startswith("Others"):
+        monkeypatch.setattr(Turns, "is_crowded", True)
+    else:
+        monkeypatch.setattr(faces, "_SLOW_SECONDS", 0.0)
     looked = []
     monkeypatch.setattr(faces, "find", lambda data, find=faces.find: looked.append(data) or find(data))
     another = GROUP.copy()
-    another[-1, -1] = 0  # What was found in a file is kept beyond a test.
+    another[-1, -1] = len(why)  # What was found in a file is kept beyond a test.
     app = upload(open_page("inspect"), file(another))
-    assert "looking for faces reads it again" in words(app) and not looked and not drawn["strip"]
+    assert why in words(app) and not looked and not drawn["strip"]
     button(app, "Look for faces").click().run()
     assert len(looked) == 1 and len(drawn["strip"][-1]["items"]) == 4
-    assert "looking for faces reads it again" not in words(app)
+    assert why not in words(app)
 
 
 def test_a_chosen_face_has_its_verdict_and_its_heat_map_and_the_whole_comes_back(library, drawn):
