@@ -187,7 +187,7 @@ class FilmRows:
             return verdict, film.facts, [*film.facts.notes, *ending]
 
     def _as_before(self, sample: "JudgedSample") -> "Judges":
-        chosen = sample.rows[0].detector
+        chosen = str(sample.rows[0].detector)
         return self._judges.alone(chosen) if chosen in self._judges.whole else self._judges
 
     def _name(self, path: Path) -> Path | None:
