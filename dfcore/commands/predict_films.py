@@ -187,8 +187,8 @@ class FilmRows:
             return verdict, film.facts, [*film.facts.notes, *ending]
 
     def _as_before(self, sample: "JudgedSample") -> "Judges":
-        chosen = sample.rows[0].detector
-        return self._judges.alone(chosen) if chosen and chosen in self._judges.whole else self._judges
+        chosen = str(sample.rows[0].detector)
+        return self._judges.alone(chosen) if chosen in self._judges.whole else self._judges
 
     def _name(self, path: Path) -> Path | None:
         """The file of a film's timeline; None if none is wanted."""
