@@ -93,6 +93,10 @@ class BatchError(JobError):
     """A batch does not exist, or its state does not allow the operation."""
 
 
+class FilmJobError(JobError):
+    """The job of judging a film does not exist, or its state does not allow the operation."""
+
+
 class StorageError(DfcoreError):
     """Writing failed, e.g. the disk is full or the folder is missing."""
 

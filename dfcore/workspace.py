@@ -1,10 +1,10 @@
 """Folders of the workbench, and which folders it may read.
 
-`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CASES`, `DFCORE_BATCHES`, `DFCORE_CACHE` and `DFCORE_LOGS`
-override the defaults, which are subfolders of the current one. `DFCORE_CASES_DATABASE` is the address of another
-database for cases. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the command line,
-every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a shell on the
-machine can allow further folders while the server runs (`allow`); no page can.
+`DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CASES`, `DFCORE_BATCHES`, `DFCORE_FILMS`, `DFCORE_CACHE` and
+`DFCORE_LOGS` override the defaults, which are subfolders of the current one. `DFCORE_CASES_DATABASE` is the address of
+another database for cases. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the command
+line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a shell on
+the machine can allow further folders while the server runs (`allow`); no page can.
 """
 
 import os
@@ -83,6 +83,11 @@ def keeps_cases() -> bool:
 def batches_dir() -> Path:
     """Folder of batches, `batches/` by default: what is judged, the rows, and pictures until the batch is closed."""
     return _folder("DFCORE_BATCHES", "batches")
+
+
+def films_dir() -> Path:
+    """Folder of judged films, `films/` by default: what was asked for, rows, thumbnails, and copies of uploads."""
+    return _folder("DFCORE_FILMS", "films")
 
 
 def cache_dir() -> Path:

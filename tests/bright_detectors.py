@@ -21,7 +21,9 @@ class BrightEngine:
 def bright(*, of_faces: bool = False, **card) -> Detector:
     """A detector that takes light pictures, or faces, for fakes."""
     subject = Subject(kind="face", images=9, share=1.0) if of_faces else None
-    return Detector(make_card(subject=subject, title="Bright", **card), BrightEngine())
+    return Detector(
+        make_card(subject=subject, title="Bright", created="2026-01-01T00:00:00+00:00", **card), BrightEngine()
+    )
 
 
 def grey(value: int, height: int = 96, width: int = 128) -> np.ndarray:

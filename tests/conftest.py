@@ -59,7 +59,7 @@ def _own_workspace(tmp_path, monkeypatch):
     """Keeps every test out of the checkout's own folders, and no page in the place of `__main__`."""
     # Streamlit leaves the page of an AppTest there, which every process that Python starts later would run.
     sys.modules["__main__"] = _MAIN
-    for name in ("runs", "models", "data", "cases", "batches", "cache", "logs"):
+    for name in ("runs", "models", "data", "cases", "batches", "films", "cache", "logs"):
         monkeypatch.setenv(f"DFCORE_{name.upper()}", str(tmp_path / name))
     # Pages set it to the home folder and the current one, where no test has its data.
     monkeypatch.setenv("DFCORE_ROOTS", os.sep)

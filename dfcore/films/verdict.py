@@ -169,6 +169,14 @@ def rates_of(judges: Judges) -> dict[str, MeasuredRates | None]:
     return {one.name: _rates(one.detector, one.policy.thresholds) for one in every}
 
 
+def rates_from(stored: Mapping[str, Any] | None) -> MeasuredRates | None:
+    """Measured rates from plain data; raises TypeError for something else."""
+    if stored is None:
+        return None
+    worst = stored.get("worst")
+    return MeasuredRates(**(dict(stored) | {"worst": worst and (str(worst[0]), float(worst[1]))}))
+
+
 def _rates(detector: Detector, thresholds: Any) -> MeasuredRates | None:
     return measured_rates(detector.folder, detector.card, thresholds or detector.card.thresholds)
 
