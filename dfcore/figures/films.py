@@ -22,7 +22,7 @@ class Moment:
     """A sample that was judged.
 
     Attributes:
-        sample: Its number; the first entry of the point's `customdata`.
+        sample: Its number; `customdata` of its point begins with it, and ends with the key of its line.
         seconds: Its time.
         score: P(fake) in [0, 1].
         used: Whether the score decides; drawn hollow if not.
@@ -43,10 +43,12 @@ class Line:
     Attributes:
         name: Its name, in the legend.
         moments: In the order of time; None where nothing was judged.
+        key: Tells it from others where one of its points is clicked.
     """
 
     name: str
     moments: Sequence[Moment | None]
+    key: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def _draw_line(figure: "go.Figure", line: Line, number: int, row: int, *, legend
     refused = [moment for moment in line.moments if moment is not None and not moment.used]
     figure.add_trace(
         go.Scatter(
-            **_points(used), **shared, mode="lines+markers", connectgaps=False, showlegend=legend,
+            **_points(used, line.key), **shared, mode="lines+markers", connectgaps=False, showlegend=legend,
             line={"color": colour, "width": 2, "dash": dash}, marker={"size": 6, "color": colour},
         ),
         row=row, col=1,
@@ -154,18 +156,18 @@ def _draw_line(figure: "go.Figure", line: Line, number: int, row: int, *, legend
     if refused:
         figure.add_trace(
             go.Scatter(
-                **_points(refused), **shared, mode="markers", showlegend=False,
+                **_points(refused, line.key), **shared, mode="markers", showlegend=False,
                 marker={"size": 7, "color": colour, "symbol": "circle-open", "line": {"width": 1.5}},
             ),
             row=row, col=1,
         )  # fmt: skip
 
 
-def _points(moments: Sequence[Moment | None]) -> dict[str, Any]:
+def _points(moments: Sequence[Moment | None], key: int) -> dict[str, Any]:
     return {
         "x": [None if one is None else _time(one.seconds) for one in moments],
         "y": [None if one is None else one.score for one in moments],
-        "customdata": [None if one is None else [one.sample, clock(one.seconds), one.says] for one in moments],
+        "customdata": [None if one is None else [one.sample, clock(one.seconds), one.says, key] for one in moments],
     }
 
 

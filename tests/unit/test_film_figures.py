@@ -32,7 +32,7 @@ def test_samples_that_count_are_joined_and_refused_ones_hollow():
     assert [point and point[0] for point in used.customdata] == [0, None, 2, None, 4]
     assert list(refused.y) == [0.7] and refused.marker.symbol == "circle-open" and refused.mode == "markers"
     assert used.x[2] == "1970-01-01T00:00:01.000", "at its time"
-    assert refused.customdata[0][1:] == ["0:01.5", "does not apply"]
+    assert refused.customdata[0][1:] == ["0:01.5", "does not apply", 0]
     assert "&lt;b&gt;" in drawn["layout"]["annotations"][0]["text"]
 
 
