@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dfcore.films.job import FilmJob
     from dfcore.films.rows import JudgedSample, Row
 
-_MAP, _HEIGHT = "film_map", "var(--film-height, clamp(12rem, 40vh, 26rem))"
+_MAP, _HEIGHT = "film_map", "var(--film-height, clamp(12rem, 36vh, 26rem))"
 
 
 def show(film: "FilmJob", samples: "Sequence[JudgedSample]", at: int) -> None:
@@ -30,15 +30,17 @@ def show(film: "FilmJob", samples: "Sequence[JudgedSample]", at: int) -> None:
     sample = samples[at]
     _show_place(samples, at)
     row = _choose(sample)
+    _say(film, row)
     rgb, problem = _pixels(film, sample)
     picture, heatmap = rgb, None
-    if rgb is not None and roles.may(Role.ANALYST):
-        picture, heatmap, problem = _explained(film, row, rgb)
-    _draw(film, sample, row, picture, heatmap)
-    if problem:
-        st.caption(f":material/report: {widgets.told(problem)}")
-    _say(film, row)
-    if rgb is not None and roles.may(Role.ANALYST):
+    frame = st.container()
+    if rgb is not None:
+        picture, heatmap, problem = _explained(row, rgb)
+    with frame:
+        _draw(film, sample, row, picture, heatmap)
+        if problem:
+            st.caption(f":material/report: {widgets.told(problem)}")
+    if rgb is not None:
         _take_away(film, sample, row, rgb)
 
 
@@ -87,7 +89,7 @@ def _pixels(film: "FilmJob", sample: "JudgedSample") -> "tuple[np.ndarray | None
         return None, str(error)
 
 
-def _explained(film: "FilmJob", row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None, str]":
+def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None, str]":
     """What is shown of a frame, its heat-map where one is wanted, and why there is none."""
     if row.score is None:
         return rgb, None, ""
@@ -105,7 +107,7 @@ def _explained(film: "FilmJob", row: "Row", rgb: np.ndarray) -> "tuple[np.ndarra
     try:
         with st.spinner("Computing the heat-map …"):
             part = rgb if row.track is None else film_frames.crop(rgb, row)
-            target: Any = "fake" if row.score >= entry.card.threshold else "real"
+            target: Any = "fake" if row.score >= entry.card.threshold.value else "real"
             found = inference.heatmap(entry, film_frames.png(part), "gradcam", target, None)
     except DfcoreError as error:
         return rgb, None, str(error)
@@ -114,10 +116,8 @@ def _explained(film: "FilmJob", row: "Row", rgb: np.ndarray) -> "tuple[np.ndarra
 
 def _entry(row: "Row") -> detectors.Entry | None:
     """The detector that judged, if it is still the same."""
-    from dfcore.detectors.remembered import card_sha256
-
-    found = next((entry for entry in detectors.detectors() if entry.key == row.detector), None)
-    return found if found is not None and card_sha256(found.card) == row.version else None
+    every = (entry for entry in detectors.detectors() if entry.key == row.detector and entry.version == row.version)
+    return next(every, None)
 
 
 def _draw(

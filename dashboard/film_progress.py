@@ -54,7 +54,8 @@ def _show(film: "FilmJob") -> None:
             batches.STATE_WORDS[status.state], icon=f":material/{widgets.STATE_ICONS[status.state]}:",
             color=widgets.STATE_COLOURS.get(status.state, "gray"),
         )  # fmt: skip
-        st.markdown(widgets.plain(_words(film)), width="stretch")
+        why = film.judges().get("why")
+        st.markdown(widgets.plain(_words(film)), width="stretch", help=widgets.plain(why) if why else None)
         if roles.may(Role.ANALYST):
             _buttons(film, status)
     if status.state is not State.COMPLETED:

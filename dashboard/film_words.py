@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import batches, widgets
+from dashboard import widgets
 from dfcore.utils.texts import counted, duration, volume
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ def show(film: "FilmJob") -> None:
             else:
                 st.markdown(_with_detectors(sentence))
         judges = film.judges()
-        if judges.get("why"):
-            st.caption(widgets.plain(judges["why"]))
         if film.request.faces and not judges.get("face"):
             st.caption("Faces were not judged: there is no detector for faces.")
 
@@ -40,12 +38,8 @@ def _with_detectors(sentence: str) -> str:
     return "".join(f"`{part}`" if number % 2 else widgets.plain(part) for number, part in enumerate(parts))
 
 
-def show_facts(film: "FilmJob") -> None:
-    """Shows what the file says of itself in a line, and what a person should know of how it was read."""
-    facts = film.facts()
-    if facts is None:
-        return
-    st.caption(widgets.plain(f"{film.request.name}: {in_words(facts)}"))
+def show_notes(film: "FilmJob") -> None:
+    """Shows what a person should know of the film and of how it was read."""
     notes = film.notes()
     for note in notes[:_NOTES]:
         st.caption(f":material/report: {widgets.plain(note)}")
@@ -55,6 +49,13 @@ def show_facts(film: "FilmJob") -> None:
             with place:
                 for note in notes[_NOTES:]:
                     st.caption(widgets.plain(note))
+
+
+def show_facts(film: "FilmJob") -> None:
+    """Shows what the file says of itself in a line."""
+    facts = film.facts()
+    if facts is not None:
+        st.markdown(f"**The file says:** {widgets.plain(f'{film.request.name}; {in_words(facts)}.')}")
 
 
 def in_words(facts: "FilmFacts") -> str:
@@ -71,8 +72,3 @@ def in_words(facts: "FilmFacts") -> str:
     if facts.rotation:
         parts.append(f"turned by {facts.rotation}°")
     return "; ".join(parts)
-
-
-def judge_title(film: "FilmJob", name: str) -> str:
-    """Title of a detector of a film."""
-    return batches.detector_titles([name])[name]

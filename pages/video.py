@@ -49,13 +49,14 @@ def show_results(film: "FilmJob") -> None:
 
 def show(film: "FilmJob") -> None:
     film_progress.show(film)
-    film_words.show_facts(film)
+    film_words.show_notes(film)
     if film.samples():
         show_results(film)
     elif film.status().state.active:
         st.caption("Results appear here as soon as frames are judged.")
     else:
         st.caption("No frame was judged.")
+    film_words.show_facts(film)
 
 
 st.html(_STYLE)

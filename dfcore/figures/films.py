@@ -11,7 +11,8 @@ from dfcore.figures.base import FAKE_COLOUR, NEUTRAL_COLOUR, SERIES_COLOURS, gra
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_PANEL, _BELOW, _TITLE = 150, 74, 26
+# Heights in pixels: of a panel, of a title, of the axis of time, and of the legend.
+_PANEL, _TITLE, _AXIS, _LEGEND = 124, 26, 48, 26
 _DASHES = ("solid", "dash", "dot")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR, _DAY = 3600.0, 86400.0
@@ -88,11 +89,12 @@ def timeline(panels: Sequence[Panel], part: tuple[float, float], chosen: float |
         subplot_titles=[html.escape(panel.title) for panel in panels],
     )  # fmt: skip
     for row, panel in enumerate(panels, 1):
-        _draw(figure, panel, row, legend=count > 1 or len(panel.lines) > 1)
+        _draw(figure, panel, row, legend=len(panel.lines) > 1)
         if chosen is not None:
             figure.add_vline(_time(chosen), line={"color": NEUTRAL_COLOUR, "width": 3}, opacity=0.6, row=row, col=1)
+    legend = _LEGEND if any(len(panel.lines) > 1 for panel in panels) else 0
     figure.update_layout(
-        height=plots + _BELOW + _TITLE, margin={"l": 8, "r": 8, "t": _TITLE, "b": 8}, hovermode="closest",
+        height=plots + _TITLE + _AXIS + legend, margin={"l": 8, "r": 8, "t": _TITLE, "b": 8}, hovermode="closest",
         dragmode=False, legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0},
     )  # fmt: skip
     figure.update_annotations(font={"size": 13})

@@ -265,7 +265,7 @@ def test_the_films_word_is_inconclusive_and_tells_that_it_is_not_calibrated(fold
     said = words(open_page())
     assert "### :gray[:material/help: Inconclusive]" in said and "no films to calibrate this on" in said
     assert "Of 12 sampled frames `small` applies to 10, of which 4 are called likely fake" in said
-    assert "film.mp4: " in said and "128 × 96 pixels; 10 frames/s" in said and "1 part of it was damaged." in said
+    assert "film.mp4; MP4" in said and "128 × 96 pixels; 10 frames/s" in said and "1 part of it was damaged." in said
     assert "likely real" not in said.lower()
 
 
