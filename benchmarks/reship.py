@@ -51,18 +51,19 @@ def add_replay(folder: Path, roots: list[Path]) -> None:
 
 def add_subject(folder: Path, roots: list[Path], portraits: Path) -> None:
     """Writes on a detector's card whether it is for portraits, or errs on them, by real ones of a training split."""
-    card = read_card(folder).model_copy(update={"subject": None})
+    card = read_card(folder).model_copy(update={"subject": None, "framing": None})
     write_card(folder, card)
     splits = [(data, data.table.split == TRAIN) for data in map(scan, roots)]
     files = [data.root / path for data, train in splits for path in data.table.path[train | ~train.any()]]
     chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:200]]
-    shown = subject.of_images(np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen]))
+    images = np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen])
+    shown, framing = subject.of_images(images)
     if shown is None and card.preprocess.size >= MIN_SIDE:
         real = sorted(portraits.iterdir())[:_PORTRAITS]
         said = [verdict.finding for verdict in Detector.load(folder).predict(real)]
         shown = subject.of_portraits(said, card.thresholds.budget.max_fpr)
-    write_card(folder, card.model_copy(update={"subject": shown}))
-    print(f"{folder.name}: {shown}")
+    write_card(folder, card.model_copy(update={"subject": shown, "framing": framing}))
+    print(f"{folder.name}: {shown}, {framing}")
 
 
 def shorten(folder: Path, made: Path, root: Path) -> None:

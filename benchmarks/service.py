@@ -125,6 +125,9 @@ class Client:
                 continue
             self._record.statuses[status] += 1
             if status == 429:
+                # It may have to wait for longer than the service keeps a connection that nobody uses.
+                if self._writer is not None:
+                    self._writer.close()
                 await asyncio.sleep(float(headers.get("retry-after", 1)))
             elif status == 200:
                 self._record.seconds.append(time.monotonic() - began)

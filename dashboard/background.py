@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard import error_reporting, inference_queue, roles
-from dfcore.errors import BusyError, DfcoreError
+from dfcore.errors import BusyError, DfcoreError, detached
 
 _KEPT = 32
 # Keys of the work that fetches a detector from elsewhere, and that makes one of a model from elsewhere.
@@ -103,7 +103,7 @@ class Task:
         try:
             self.result = work(self)
         except (StoppedError, DfcoreError) as error:
-            self.error = error
+            self.error = detached(error)
         except Exception as error:
             error_reporting.log().error("%s failed", self.what, exc_info=error)
             self.error = DfcoreError(f"{self.what} failed: {type(error).__name__}. The server's log has the details.")

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard import actions, error_reporting, streamlit_private, upload_spool, viewer, widgets
 from dashboard.upload_spool import FILM, MOST_BYTES, MOST_FILES, PICTURES, Kind, Spool
-from dfcore.errors import DfcoreError, InputError
+from dfcore.errors import DfcoreError, InputError, detached
 
 _SLICE = 16 * 2**20
 _REFUSED_NAMED = 5
@@ -143,7 +143,7 @@ def _caught(kind: Kind) -> Iterator[None]:
         try:
             yield
         except DfcoreError as error:
-            st.session_state[error_key] = error
+            st.session_state[error_key] = detached(error)
 
 
 def _sent(name: str, kind: Kind) -> dict[str, Any]:

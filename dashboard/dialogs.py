@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import error_reporting, widgets
-from dfcore.errors import DfcoreError
+from dfcore.errors import DfcoreError, detached
 
 _OUTCOME = "dialog_outcome"
 
@@ -43,4 +43,4 @@ def _try(act: Callable[[], None]) -> None:
             act()
             st.session_state[_OUTCOME] = True
         except DfcoreError as error:
-            st.session_state[_OUTCOME] = error
+            st.session_state[_OUTCOME] = detached(error)

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import error_reporting, widgets
-from dfcore.errors import DfcoreError
+from dfcore.errors import DfcoreError, detached
 
 
 def button(label: str, act: Callable[[], str | None], *, key: str, place: Any = st, **options: Any) -> None:
@@ -36,4 +36,4 @@ def _try(outcome: str, act: Callable[[], str | None]) -> None:
         try:
             st.session_state[outcome] = act()
         except DfcoreError as error:
-            st.session_state[outcome] = error
+            st.session_state[outcome] = detached(error)

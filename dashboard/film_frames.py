@@ -14,6 +14,7 @@ from dfcore.utils.files import sha256_file
 from dfcore.utils.html import data_url
 
 if TYPE_CHECKING:
+    from dfcore.detectors.card import Card
     from dfcore.films import Position
     from dfcore.films.job import FilmJob
     from dfcore.films.rows import JudgedSample, Row
@@ -42,8 +43,8 @@ def frame(film: "FilmJob", sample: "JudgedSample") -> np.ndarray:
     return _frame(film.request.sha256, sample.position, path)
 
 
-def crop(rgb: np.ndarray, row: "Row") -> np.ndarray:
-    """The face of a row as its detector saw it, found again in its frame.
+def crop(rgb: np.ndarray, row: "Row", card: "Card") -> np.ndarray:
+    """The face of a row as its detector, which has this card, saw it; found again in its frame.
 
     Raises:
         FilmError: If it is not found.
@@ -55,7 +56,7 @@ def crop(rgb: np.ndarray, row: "Row") -> np.ndarray:
     if row.box is not None and found:
         shares = overlaps(np.array(row.box, float), np.array([one.box for one in found], float))
         if shares.max() > 0.9:
-            return judges.crop(rgb, found[int(shares.argmax())])
+            return judges.crop(rgb, found[int(shares.argmax())], card)
     raise FilmError("This face was not found again in its frame.")
 
 

@@ -11,7 +11,7 @@ from dashboard import detectors, film_frames, film_timeline, inference, media, r
 from dashboard.roles import Role
 from dfcore import figures
 from dfcore.confidence import DecisionThresholds
-from dfcore.errors import DfcoreError
+from dfcore.errors import DfcoreError, InputError
 from dfcore.figures import FINDING_COLOURS
 from dfcore.utils.html import data_url, file_url
 
@@ -106,7 +106,7 @@ def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None
         return rgb, None, "There is no heat-map: the detector that judged this is gone, or has changed since."
     try:
         with st.spinner("Computing the heat-map …"):
-            part = rgb if row.track is None else film_frames.crop(rgb, row)
+            part = rgb if row.track is None else film_frames.crop(rgb, row, entry.card)
             target: Any = "fake" if row.score >= entry.card.threshold.value else "real"
             found = inference.heatmap(entry, film_frames.png(part), "gradcam", target, None)
     except DfcoreError as error:
@@ -194,5 +194,8 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
             help="Judges this frame, or this face as it was cut out, as a picture of its own, with all evidence.",
         ):  # fmt: skip
             with widgets.errors():
-                part = rgb if row.track is None else film_frames.crop(rgb, row)
-                widgets.inspect(name, film_frames.png(part), row.detector or "")
+                entry = _entry(row)
+                if row.track is not None and entry is None:
+                    raise InputError("The detector that judged this face is gone, or has changed since.")
+                part = rgb if row.track is None or entry is None else film_frames.crop(rgb, row, entry.card)
+                widgets.inspect(name, film_frames.png(part), entry.key if entry else "")

@@ -79,6 +79,19 @@ def show(
     _strip(key=_KEY, data={"items": items, "chosen": chosen_number}, on_chosen_change=lambda: None)
 
 
+def small(items: Sequence[Mapping[str, Any]], chosen_number: int, key: str, label: str) -> None:
+    """Shows a strip of smaller items in several rows, whose keys work only while it has the focus.
+
+    Args:
+        items: Each with id, name, title, src, notes, mark and colour.
+        chosen_number: Number of the one in sight.
+        key: Where the choice is kept: its number, and a time that tells one choice from the next.
+        label: What the strip is, for those who do not see it.
+    """
+    data = {"items": items, "chosen": chosen_number, "small": True, "label": label}
+    _strip(key=key, data=data, on_chosen_change=lambda: None)
+
+
 def _item(picture: uploads.Picture, verdict: Verdict, decision: "Decision | None") -> dict[str, Any]:
     """A picture as the strip shows it; in its title, what the words below the verdict mean."""
     notes = [f"decided: {decision.decided}"] if decision is not None else []

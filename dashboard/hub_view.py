@@ -1,7 +1,7 @@
 """Detectors to and from the Hugging Face Hub, on Models: what would be sent, what is there, and how far it is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -92,29 +92,31 @@ def _publish(entry: Entry) -> None:
             "operator sets it in the server's environment; it is never entered here. You can see what would be sent.",
             icon=":material/key:",
         )
+    kept: dict[str, Any] = {"persist_state": "session"}  # A refusal comes when the dialog is closed.
     st.text_input(
-        "Address", placeholder="OWNER/NAME", key="hub_address",
+        "Address", placeholder="OWNER/NAME", key=_key("address", entry), **kept,
         help="Account or organisation, and the name it gets there; @BRANCH for another branch.",
     )  # fmt: skip
     left, right = st.columns(2)
     left.segmented_control(
-        WHO_SEES, ["Its owner", EVERYBODY], default="Its owner", required=True, key="hub_visible",
+        WHO_SEES, ["Its owner", EVERYBODY], default="Its owner", required=True, key=_key("visible", entry), **kept,
         help="Of a new repository; one that exists stays as it is. A public one takes nothing that is not meant to be.",
     )  # fmt: skip
     right.selectbox(
-        LICENCE, [_SO_FAR, *sorted(licences.KNOWN)], key="hub_licence",
+        LICENCE, [_SO_FAR, *sorted(licences.KNOWN)], key=_key("licence", entry), **kept,
         help="As the Hub names it; so far is what was stated where it was pulled from, else what its card says. Mind "
         "the licences of the images it was trained on.",
     )  # fmt: skip
-    st.text_input("Message", placeholder="What is different now", key="hub_message", max_chars=200)
+    st.text_input("Message", placeholder="What is different now", key=_key("message", entry), max_chars=200,
+                  **kept)  # fmt: skip
     st.segmented_control(
-        SCORES, list(_SCORES), default="as before", required=True, key="hub_scores",
+        SCORES, list(_SCORES), default="as before", required=True, key=_key("scores", entry), **kept,
         help="Tables from which every figure can be computed. They name images by their paths. As before sends them, "
         "unless it was published without.",
     )  # fmt: skip
     plan = None
     with widgets.errors():
-        if st.session_state["hub_address"]:
+        if st.session_state[_key("address", entry)]:
             plan = _planned(entry)
             _show_plan(plan)
 
@@ -130,13 +132,19 @@ def _publish(entry: Entry) -> None:
 
 def _planned(entry: Entry) -> "Plan":
     """What would be sent by what the dialog says at this moment, which may be more than what is shown already."""
-    said = st.session_state
-    licence = said["hub_licence"]
+    said = {
+        name: st.session_state[_key(name, entry)] for name in ("address", "visible", "licence", "message", "scores")
+    }
+    licence = said["licence"]
     return exchange_actions.would_send(
-        entry.folder, said["hub_address"], public=said["hub_visible"] == EVERYBODY,
-        licence="" if licence == _SO_FAR else licence, message=said["hub_message"],
-        predictions=_SCORES[said["hub_scores"]],
+        entry.folder, said["address"], public=said["visible"] == EVERYBODY,
+        licence="" if licence == _SO_FAR else licence, message=said["message"], predictions=_SCORES[said["scores"]],
     )  # fmt: skip
+
+
+def _key(name: str, entry: Entry) -> str:
+    """Of a field of the dialog: what was entered for one detector is not that of another."""
+    return f"hub_{name} {entry.folder.name}"
 
 
 def _show_plan(plan: "Plan") -> None:

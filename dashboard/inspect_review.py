@@ -17,7 +17,7 @@ from dashboard import (
     widgets,
 )
 from dfcore import workspace
-from dfcore.errors import DfcoreError
+from dfcore.errors import DfcoreError, detached
 from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def answer(pictures: Sequence[uploads.Picture], turn: Callable[[int], None] | No
             case_actions.decide(press.picture, press.decision)
             batch_decided.add(press.picture)
         except DfcoreError as error:
-            st.session_state[_ERROR] = error
+            st.session_state[_ERROR] = detached(error)
 
 
 def show_keys(

@@ -45,13 +45,13 @@ def offer(case: int | None, total: int) -> None:
 
 
 def _start(case: int | None, result: str) -> None:
-    from dfcore.errors import DfcoreError
+    from dfcore.errors import DfcoreError, detached
 
     st.session_state.pop(result, None)
     try:
         case_actions.start_judging_again(case)
     except DfcoreError as error:
-        st.session_state[f"{result}_error"] = error
+        st.session_state[f"{result}_error"] = detached(error)
 
 
 def _show(judged: "list[Again]", key: str, case: int | None) -> None:

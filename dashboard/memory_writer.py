@@ -10,7 +10,7 @@ from dashboard import decode_cache, detectors, uploads
 from dfcore.cases import Judgement, Picture
 from dfcore.detectors import remembered
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import ImageError, TransientImageError
+from dfcore.errors import ImageError, TransientImageError, detached
 from dfcore.inspection import record
 
 if TYPE_CHECKING:
@@ -45,7 +45,17 @@ def warm() -> None:
 
 def hand_over(verdicts: Sequence[Told], by: str) -> "Future[Known]":
     """Has verdicts written soon; the result is that of `write`."""
-    return _thread.submit(write, verdicts, by)
+    return _thread.submit(_write, verdicts, by)
+
+
+def _write(verdicts: Sequence[Told], by: str) -> Known:
+    try:
+        return write(verdicts, by)
+    except Exception as error:  # What is told of it is decided where the result is asked for.
+        failure = detached(error)
+    # The session keeps the error, which keeps this frame.
+    del verdicts
+    raise failure
 
 
 def write(verdicts: Sequence[Told], by: str) -> Known:

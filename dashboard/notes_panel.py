@@ -131,12 +131,12 @@ def show_tags(
 
 
 def _set_tags(field: str, case: int | None, picture: str | None) -> None:
-    from dfcore.errors import DfcoreError
+    from dfcore.errors import DfcoreError, detached
 
     try:
         case_actions.set_tags(st.session_state[field], case=case, picture=picture)
     except DfcoreError as error:
-        st.session_state[f"{field}_error"] = error
+        st.session_state[f"{field}_error"] = detached(error)
 
 
 def _show_filing(store: "Store", history: "History", key: str, may: bool) -> None:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from dfcore.errors import DfcoreError, TransientImageError
+from dfcore.errors import DfcoreError, TransientImageError, detached
 
 _Result = TypeVar("_Result")
 
@@ -41,10 +41,12 @@ class Recent(Generic[_Result]):
                 return None
             if result is not None:
                 self._results.move_to_end(key)
-            return result
+            return detached(result) if isinstance(result, DfcoreError) else result
 
     def keep(self, key: Hashable, result: _Result | DfcoreError) -> None:
         """Keeps a result in the place of an earlier one."""
+        if isinstance(result, DfcoreError):
+            result = detached(result)
         until = time.monotonic() + _AGAIN_SECONDS if isinstance(result, TransientImageError) else math.inf
         with self._lock:
             self._results[key] = result, until

@@ -31,11 +31,13 @@ class _Wanted:
     heatmap: evidence.Wanted | None
     one_in: int
     by: str
+    faces: detectors.Entry | None = None
 
 
 def show(
-    entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness, heatmap: evidence.Wanted | None
-) -> None:
+    entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness, heatmap: evidence.Wanted | None,
+    faces: detectors.Entry | None = None,
+) -> None:  # fmt: skip
     """Shows a button for each format.
 
     Args:
@@ -43,12 +45,13 @@ def show(
         picture: The picture.
         strictness: The analyst's settings.
         heatmap: The heat-map that is shown; None if none is.
+        faces: The detector for faces; None if they are left out.
     """
     if not roles.may(roles.Role.ANALYST):
         return
     wanted = _Wanted(
-        entries, picture, {entry.key: _policy(entry, strictness) for entry in entries}, _options(strictness),
-        heatmap, verdict.one_in(), roles.who(),
+        entries, picture, {entry.key: _policy(entry, strictness) for entry in (*entries, *([faces] if faces else []))},
+        _options(strictness), heatmap, verdict.one_in(), roles.who(), faces,
     )  # fmt: skip
     with st.container(horizontal=True):
         for title, (suffix, mime) in FORMATS.items():
@@ -83,10 +86,12 @@ def _made(wanted: _Wanted, suffix: str) -> bytes:
     from dfcore.reports import Asked, of_inspection, rendered, report_of
 
     loaded = {entry.key: detectors.detector(entry) for entry in wanted.entries}
+    by = (wanted.faces.key, detectors.detector(wanted.faces)) if wanted.faces else None
     with inference_queue.inference.take():
         one = inspect(
             wanted.picture.data, wanted.picture.name, loaded, wanted.policies,
             explain=vars(wanted.heatmap) if wanted.heatmap else False, one_in=wanted.one_in,
+            face_detector=by,
         )  # fmt: skip
     asked = Asked(wanted.entries[0].key if len(loaded) == 1 else "auto", wanted.options)
     part = of_inspection(one, asked, _known(wanted.picture.id))

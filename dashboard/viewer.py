@@ -1,5 +1,6 @@
 """The judged picture with its heat-map as a layer on it, and a magnifier on the original's own pixels."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from dfcore.utils.html import data_url
 # Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, and of the map's
 # layer, in pixels.
 HEIGHT, _CROP, _LAYER = "var(--inspect-height, clamp(15rem, 52vh, 34rem))", 256, 600
+# Of a part of it, which has fewer pixels.
+_LOWER = "min(var(--inspect-height, 34rem), clamp(12rem, 36vh, 24rem))"
 _ASSETS = Path(__file__).parent / "assets"
 _KEY = "inspect_viewer"
 
@@ -32,8 +35,9 @@ _viewer = st.components.v2.component(
 
 @error_reporting.fragment()
 def show(
-    entry: detectors.Entry, name: str, data: bytes, verdict: Verdict, heatmap: Heatmap | None, *, waiting: str = ""
-) -> None:
+    entry: detectors.Entry, name: str, data: bytes, verdict: Verdict, heatmap: Heatmap | None, *, waiting: str = "",
+    notes: str = "", faces: Sequence[Mapping[str, Any]] = (), pick: Callable[[Any], None] | None = None,
+) -> None:  # fmt: skip
     """Shows a picture with the parts that were judged, and its heat-map.
 
     Args:
@@ -43,6 +47,9 @@ def show(
         verdict: Its verdict, for the text alternative.
         heatmap: The map to lay over it; None where there is none.
         waiting: What is being computed, shown on the picture; "" if nothing is.
+        notes: What is said below it instead of what was judged.
+        faces: Faces to frame: box in pixels, label, title and colour of each.
+        pick: Is given what was clicked last: the number of a face, and when; None if nothing was.
     """
     facts, image = inference.facts(data), sha256_bytes(data)
     titles, regions = entry.card.spec.view_titles, entry.card.spec.regions(facts.height, facts.width)
@@ -70,16 +77,23 @@ def show(
             "parts": parts if verdict.score is not None else [],
             "width": facts.width,
             "height": facts.height,
-            "height_css": HEIGHT,
+            "height_css": _LOWER if notes else HEIGHT,
             "alt": f"{name}: {facts.width} by {facts.height} pixels, {said}",
-            "notes": _notes(titles, [part["whole"] for part in parts], facts.animated, judged),
+            "faces": [
+                {**face, "box": [edge / side for edge, side in zip(face["box"], sides, strict=True)]} for face in faces
+            ],
+            "notes": notes or _notes(titles, [part["whole"] for part in parts], facts.animated, judged),
             "colours": _bar(),
             "evidence": f"high evidence of {heatmap.target}" if heatmap is not None else "",
             "waiting": waiting,
             "crop": _crop(image, data, facts.width, facts.height),
         },
         on_look_change=lambda: None,
+        on_face_change=lambda: None,
     )
+    if pick is not None:
+        clicked = st.session_state.get(_KEY, {}).get("face")
+        pick(clicked if isinstance(clicked, dict) and clicked.get("image") == image else None)
 
 
 def _notes(titles: tuple[str, ...], whole: list[bool], animated: bool, judged: bool) -> str:

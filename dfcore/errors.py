@@ -5,6 +5,17 @@ of the workbench or the system (exit code 1).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def detached(error: _Error) -> _Error:
+    """The same error without the frames it was raised in, to be kept: these hold all that was in use there, such as the
+    contents of files, for as long as the error is kept. Each time that it is raised, raise a copy."""
+    result = type(error).__new__(type(error), *error.args)
+    result.__dict__.update(error.__dict__)
+    return result
 
 
 class DfcoreError(Exception):

@@ -1,10 +1,10 @@
 """Folders of the workbench, and which folders it may read.
 
 `DFCORE_RUNS`, `DFCORE_MODELS`, `DFCORE_DATA`, `DFCORE_CASES`, `DFCORE_BATCHES`, `DFCORE_FILMS`, `DFCORE_CACHE` and
-`DFCORE_LOGS` override the defaults, which are subfolders of the current one. `DFCORE_CASES_DATABASE` is the address of
-another database for cases. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the command
-line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a shell on
-the machine can allow further folders while the server runs (`allow`); no page can.
+`DFCORE_LOGS` override the defaults, which are subfolders of the current one. `DFCORE_CASES_DATABASE` is the address
+of another database for cases. `DFCORE_ROOTS` lists the readable folders (separated as in PATH); if unset, as on the
+command line, every folder is readable. The dashboard always sets it, and its child processes inherit it. Whoever has a
+shell on the machine can allow further folders while the server runs (`allow`); no page can.
 """
 
 import os

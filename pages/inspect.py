@@ -1,6 +1,7 @@
 """Inspect: the picture and the verdict on one screen; the evidence below."""
 
 import json
+from functools import partial
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from dashboard import (
     details,
     detectors,
     evidence,
+    faces,
     faithfulness_view,
     file_view,
     filmstrip,
@@ -49,16 +51,18 @@ _STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(
 </style>"""
 
 
-def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry]) -> None:
+def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry],
+              found: faces.Faces) -> None:  # fmt: skip
     entry, _, result = judged
+    near, (of, _, seen) = faces.subject(found, picture, judged)
     names = ["Why", "File", "Forensics", "All detectors", "Notes", "Details"]
     why, file, views, every, notes, more = st.tabs(names, key="inspect_tab", on_change="rerun")
     if why.open:
         with why:
-            evidence.show_settings(entry, result, heatmap)
+            evidence.show_settings(of, seen, heatmap)
             if heatmap is not None:
-                faithfulness_view.show(entry, picture.data, heatmap, result)
-            evidence.show_stability(entry, picture.data, result)
+                faithfulness_view.show(of, near.data, heatmap, seen)
+            evidence.show_stability(of, near.data, seen)
     if file.open:
         with file:
             file_view.show_file(picture.data, picture.name)
@@ -73,22 +77,18 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             inspect_review.show_notes(picture)
     if more.open:
         with more:
-            verdict.show_details(entry, result)
+            verdict.show_details(of, seen)
             facts = details.show_facts(picture.data)
             stability = evidence.stability(entry, picture.data, result)
-            whole = record(entry.card, picture.name, result, facts, heatmap, stability, verdict.worth(entry, result))
+            shown = heatmap if near is picture else None
+            whole = record(entry.card, picture.name, result, facts, shown, stability, verdict.worth(entry, result))
+            whole["faces"] = found.told.to_dict() if found.told else None
             st.download_button(
                 "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",
                 "application/json", on_click="ignore", icon=":material/download:",
-                help="Verdict, detector, file facts and heat-map.",
+                help="Verdict, detector, file facts, heat-map and faces.",
             )  # fmt: skip
-            report_buttons.show(chosen, picture, accepted, evidence.wanted(entry, result))
-
-
-def compute_map(picture: Picture, judged: Judged) -> None:
-    """Computes the heat-map after all else is shown, and shows it."""
-    evidence.compute(judged[0], picture, judged[2])
-    st.rerun()
+            report_buttons.show(chosen, picture, accepted, evidence.wanted(entry, result), found.entry)
 
 
 def show(pictures: list[Picture], judged: list[Judged], number: int, library: list[detectors.Entry]) -> None:
@@ -105,9 +105,12 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
         seen_before.show_line(picture)
     with st.container(key="inspect_screen"):
         left, right = st.columns([11, 9], gap="medium")
-    heatmap, waiting = evidence.heatmap(one[0], picture, one[2])
+    found = faces.of(picture, one, chosen, library, accepted)
+    near, (entry, why, seen) = faces.subject(found, picture, one)
+    heatmap, waiting = evidence.heatmap(entry, near, seen)
     with right:
-        verdict.show_verdict(one[0], picture.name, picture.data, one[2], one[1])
+        faces.show_alarm(found)
+        verdict.show_verdict(entry, near.name, picture.data, seen, why)
         seen_before.show_state(picture)
         choose_pictures.tell_truth(picture)
     if one[2].score is None:
@@ -122,14 +125,21 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
                     inspect_review.show_notes(picture)
     else:
         with left:
-            viewer.show(one[0], picture.name, picture.data, one[2], heatmap, waiting=waiting)
-        show_tabs(picture, one, heatmap, library)
+            viewer.show(entry, near.name, near.data, seen, heatmap, waiting=waiting, notes=faces.notes(found),
+                        faces=faces.marks(found), pick=partial(faces.pick, found, picture))  # fmt: skip
+            faces.show_list(found, picture, one[2])
+            looking = st.empty()
+        show_tabs(picture, one, heatmap, library, found)
     if len(pictures) > 1:
         with st.expander(f"All {len(pictures)} pictures as a table", icon=":material/table_rows:"):
             inspected_table.show(pictures, judged, decisions)
-    inspect_review.tell_news(picture, was_settled=settled, hurry=bool(waiting))
+    inspect_review.tell_news(picture, was_settled=settled, hurry=bool(waiting) or found.waiting)
     if waiting:
-        compute_map(picture, one)
+        evidence.compute(entry, near, seen)  # After all else is shown.
+        st.rerun()
+    if found.waiting:
+        with looking, st.spinner("Looking for faces …"):
+            faces.compute(found, picture, one)
 
 
 st.html(_STYLE)
@@ -161,7 +171,9 @@ if images:
         verdicts = judging.judge_all(chosen, images)
         inspect_review.answer(images)
         at = filmstrip.chosen(images)
+        library = detectors.library()[0]
         with bar:
-            accepted = verdict.choose_strictness(verdicts[at][0].card.thresholds.budget)
+            of = faces.in_sight(images[at], verdicts[at], chosen, library)
+            accepted = verdict.choose_strictness(of.card.thresholds.budget)
         judged = [(entry, why, accepted.applied(entry, one)) for entry, why, one in verdicts]
-        show(images, judged, at, detectors.library()[0])
+        show(images, judged, at, library)

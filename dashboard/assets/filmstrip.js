@@ -6,9 +6,9 @@ export default function (component) {
   let strip = strips.get(root);
   if (!strip) {
     strip = document.createElement("div");
-    strip.className = "strip";
+    strip.className = data.small ? "strip small" : "strip";
     strip.setAttribute("role", "group");
-    strip.setAttribute("aria-label", "Pictures; arrow keys choose");
+    strip.setAttribute("aria-label", `${data.label ?? "Pictures"}; arrow keys choose`);
     root.appendChild(strip);
     strips.set(root, strip);
   }
@@ -28,7 +28,7 @@ export default function (component) {
       ArrowLeft: data.chosen - 1, ArrowRight: data.chosen + 1, Home: 0, End: last,
     }[event.key];
     const target = event.composedPath()[0];
-    const elsewhere = target !== document.body && !strip.contains(target);
+    const elsewhere = (target !== document.body || data.small) && !strip.contains(target);
     if (next === undefined || elsewhere || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     choose(next);
@@ -41,6 +41,8 @@ export default function (component) {
 function show(strip, chosen) {
   if (!chosen) return;
   const frame = strip.getBoundingClientRect(), box = chosen.getBoundingClientRect();
+  if (box.top < frame.top) strip.scrollTop -= frame.top - box.top;
+  else if (box.bottom > frame.bottom) strip.scrollTop += box.bottom - frame.bottom;
   if (box.left < frame.left) strip.scrollLeft -= frame.left - box.left;
   else if (box.right > frame.right) strip.scrollLeft += box.right - frame.right;
 }

@@ -9,6 +9,7 @@ export default function (component) {
   let view = views.get(root);
   if (!view) views.set(root, (view = create(root)));
   view.send = (look) => setStateValue("look", look);
+  view.pick = (number) => setStateValue("face", { image: view.data.image, number, at: Date.now() });
   view.show(data);
 }
 
@@ -17,7 +18,7 @@ function create(root) {
   const frame = find(".frame"), picture = find(".picture"), map = find(".map"), marks = find(".marks");
   const edge = find(".edge"), spot = find(".spot"), loupe = find(".loupe"), wait = find(".wait");
   const opacity = find(".opacity"), swipe = find(".swipe"), hold = find(".hold"), look = find("button.look");
-  const view = { data: {}, at: 0.5, zoom: 2, point: null, timer: 0, held: false, send: () => {} };
+  const view = { data: {}, at: 0.5, zoom: 2, point: null, timer: 0, held: false, send: () => {}, pick: () => {} };
   opacity.value = read("opacity", 45);
 
   const pressed = (button) => button.getAttribute("aria-pressed") === "true";
@@ -138,7 +139,11 @@ function create(root) {
     find(".bar").style.background = data.colours;
     find(".high").textContent = data.evidence;
     find(".bar").setAttribute("aria-label", `Colours of the map, from low to ${data.evidence}`);
-    marks.replaceChildren(...data.parts.flatMap((part) => boxes(part)), ...veils(data));
+    const choose = (number) => { if (!pressed(look)) view.pick(number); };
+    marks.replaceChildren(
+      ...data.parts.flatMap((part) => boxes(part)), ...veils(data),
+      ...data.faces.map((face, number) => framed(face, () => choose(number))),
+    );
     draw();
   };
   return view;
@@ -163,6 +168,16 @@ function boxes(part) {
   return [box];
 }
 
+// A frame around a face, which chooses it.
+function framed(face, choose) {
+  const box = rectangle("face", face.box, "button");
+  Object.assign(box, { type: "button", title: face.title, onclick: choose });
+  box.style.borderColor = face.colour;
+  box.setAttribute("aria-label", face.title);
+  box.appendChild(Object.assign(document.createElement("span"), { textContent: face.label }));
+  return box;
+}
+
 // What no part covers is darkened: it was not judged.
 function veils(data) {
   if (data.parts.some((part) => part.whole) || !data.parts.length) return [];
@@ -174,8 +189,8 @@ function veils(data) {
     .map((box) => rectangle("veil", box));
 }
 
-function rectangle(name, [left, top, right, bottom]) {
-  const box = document.createElement("div");
+function rectangle(name, [left, top, right, bottom], tag = "div") {
+  const box = document.createElement(tag);
   box.className = name;
   Object.assign(box.style, {
     left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,

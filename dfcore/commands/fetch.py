@@ -176,7 +176,10 @@ def _tell_about(what: "Wanted", as_json: bool) -> None:
 
 
 def _tell(outcome: "Outcome", as_json: bool) -> int:
+    """Prints what became of it; the exit code is 3 where something was left out, or not understood."""
     fetched = outcome.fetched
+    incomplete = outcome.counts is None or bool(fetched is not None and fetched.left_out_in_all)
+    code = 3 if incomplete and not outcome.there else 0
     if as_json:
         values = asdict(outcome) | {"folder": str(outcome.folder)}
         if fetched is not None:
@@ -184,7 +187,7 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
                 "files": len(fetched.files)
             }
         print_json(values)
-        return 0
+        return code
     if outcome.there and fetched is not None:
         print(f"It is there already: {printable(outcome.folder)}, version {fetched.version}, fetched {fetched.at}.")
         if outcome.differences:
@@ -207,7 +210,7 @@ def _tell(outcome: "Outcome", as_json: bool) -> int:
     else:
         print("What it holds was not understood:")
         print("\n".join(f"  {printable(line)}" for line in outcome.trouble.splitlines()))
-    return 0
+    return code
 
 
 def _print_left_out(fetched: "Fetched") -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,15 @@ from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_judging, comma
 from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
 from dfcore.confidence import ErrorBudget
-from dfcore.errors import ImageError
+from dfcore.errors import BundleError, ImageError
 from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
     from dfcore.commands.found import FoundFiles
+    from dfcore.confidence import Policy
     from dfcore.datasets.walk import Found
+    from dfcore.detectors.detector import Detector
+    from dfcore.inspection.faces import FaceVerdicts
     from dfcore.inspection.inspect import Inspection
     from dfcore.reports import Asked, Part, Report
 
@@ -28,13 +32,14 @@ def add(commands: Any) -> None:
     inspect.epilog = INCOMPLETE_HELP.format("every image found was read", "an image was not, or may be missed")
     inspect.add_argument("paths", metavar="IMAGE", nargs="+", help="images, or folders of images")
     add_judging(inspect)
-    add_no_forensics(inspect)
+    add_left_out(inspect)
     inspect.add_argument("--html", metavar="FILE", help="write a page that stands alone, with pictures and heat-maps")
 
 
-def add_no_forensics(parser: argparse.ArgumentParser) -> None:
-    """Adds `--no-forensics`."""
+def add_left_out(parser: argparse.ArgumentParser) -> None:
+    """Adds `--no-forensics` and `--no-faces`."""
     parser.add_argument("--no-forensics", action="store_true", help="leave out the forensic figures")
+    parser.add_argument("--no-faces", action="store_true", help="do not look for faces, nor judge each by itself")
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -86,6 +91,7 @@ def inspections(
 
     detectors, policies = load_detectors(options.detector, options)
     given = _given(options)
+    by = None if options.no_faces else _for_faces(detectors, policies, options)
     for path in found:
         place = path.path if isinstance(path, LeftOut) else path
         name, asked = storable(place), Asked(options.detector, given, str(place))
@@ -95,7 +101,32 @@ def inspections(
             yield unread(name, str(error), detectors), asked
             continue
         forensic = explain and not options.no_forensics
-        yield inspect(data, name, detectors, policies, explain=explain, forensic=forensic), asked
+        one = inspect(data, name, detectors, policies, explain=explain, forensic=forensic, face_detector=by)
+        yield one, asked
+
+
+def _for_faces(
+    detectors: "dict[str, Detector]", policies: "dict[str, Policy]", options: argparse.Namespace
+) -> "tuple[str, Detector] | None":
+    """The detector for faces: of those that were asked for, or else of the library; its policy joins the others."""
+    from dfcore.detectors.bundle import read_card
+    from dfcore.detectors.library import answering, list_bundles
+    from dfcore.inspection.faces import for_faces
+    from dfcore.utils import extras
+
+    if not extras.installed("openvino"):
+        return None
+    if (name := for_faces({name: one.card for name, one in detectors.items()})) is not None:
+        return name, detectors[name]
+    cards = {}
+    for folder in answering(list_bundles()):
+        with suppress(BundleError):  # Told by whoever uses it.
+            cards[folder.name] = read_card(folder)
+    if (name := for_faces(cards)) is None:
+        return None
+    loaded, how = load_detectors(name, options)
+    policies |= {key: policy for key, policy in how.items() if key not in policies}
+    return next(iter(loaded.items()))
 
 
 def _given(options: argparse.Namespace) -> tuple[str, ...]:
@@ -104,6 +135,7 @@ def _given(options: argparse.Namespace) -> tuple[str, ...]:
     given = [part for flag, value in rates if value is not None for part in (flag, repr(value))]
     given += ["--engine", options.engine] if options.engine != "auto" else []
     given += ["--arch-file", options.arch_file] if options.arch_file else []
+    given += ["--no-faces"] if options.no_faces else []
     return (*given, *(["--ignore-ood"] if options.ignore_ood else []))
 
 
@@ -146,5 +178,15 @@ def printable_lines(one: "Inspection") -> str:
     rows = {"verdict": said, "file": one.evidence.summary, "conclusion": one.answers.conclusion,
             "how sure": one.answers.sure, "why": one.answers.why,
             **({"how often an alarm is right": one.alarm.in_words} if one.alarm else {}),
-            "next": one.answers.next, "detectors": one.agreement}  # fmt: skip
+            "next": one.answers.next, "detectors": one.agreement,
+            **({"faces": _in_words(one.faces)} if one.faces else {})}  # fmt: skip
     return "\n".join([printable(one.name), *(f"  {name}: {printable(text)}" for name, text in rows.items())])
+
+
+def _in_words(faces: "FaceVerdicts") -> str:
+    told = [faces.summary]
+    for number, one in enumerate(faces.faces, 1):
+        left, top, right, bottom = one.region
+        score = f", score {one.verdict.score:.3f}" if one.verdict.is_used else ""
+        told.append(f"{number} ({left}, {top}, {right}, {bottom}): {one.verdict.says}{score}.")
+    return " ".join(told)

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from dfcore.commands import predict_films
 from dfcore.commands.base import (
     BUNDLE_HELP,
     INCOMPLETE,
@@ -38,7 +40,7 @@ def add(commands: Any) -> None:
     predict.epilog = INCOMPLETE_HELP.format("every picture found has a verdict", "a picture has none, or may be missed")
     add_arch_file(predict)
     predict.add_argument("bundle", metavar="BUNDLE", help=f"{BUNDLE_HELP}; auto selects the one that fits each image")
-    predict.add_argument("paths", metavar="PATH", nargs="+", help="images, folders of images, or ZIP archives")
+    predict.add_argument("paths", metavar="PATH", nargs="+", help="images, folders of images, ZIP archives, films")
     predict.add_argument("--out", metavar="FILE", help=".json (competition), .jsonl, .csv or .parquet")
     predict.add_argument(
         "--batch-size", "--batch_size", type=at_least_one, default="auto", metavar="N",
@@ -54,6 +56,7 @@ def add(commands: Any) -> None:
     add_engine(predict)
     add_budget(predict)
     predict.add_argument("--ignore-ood", action="store_true", help="also decide on out-of-distribution images")
+    predict_films.add_options(predict)
     explain = command(commands, "explain", _explain, "draw a heat-map of the evidence in an image")
     add_arch_file(explain)
     explain.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
@@ -86,19 +89,29 @@ def _predict(options: argparse.Namespace) -> int:
     from dfcore.batch.predict import predict_files
     from dfcore.batch.writers import FORMATS, require_numbers
     from dfcore.commands.found import FoundFiles
+    from dfcore.errors import InputError
 
     out = out_file(options.out, FORMATS) if options.out else None
+    paths, films = predict_films.parted(options.paths)
     if out and out.suffix.lower() == ".json":
-        require_numbers(list(_names(iter_to_judge(options.paths))))
-    found = FoundFiles(options.paths, iter_to_judge)
-    total = found.count()
-    detectors, how = _detectors(options)
+        if films:
+            raise InputError(
+                f"The competition's .json holds pictures alone. Received: the film {films[0]}. Use .jsonl, .csv or "
+                ".parquet."
+            )
+        require_numbers(list(_names(iter_to_judge(paths))))
+    found = FoundFiles(paths, lambda named: map(predict_films.hinted, iter_to_judge(named)))
+    total = found.count() if paths else 0
+    judge_films = predict_films.FilmRows(options, predict_films.film_judges(options)) if films else None
+    detectors, how = _detectors(options) if paths else ({}, None)
     bar = progress_bar("judging")
     if out is None:
-        failed = _print(predict_files(found, detectors, how), total, bar, as_json=options.json)
+        pictures = predict_files(found, detectors, how) if paths else iter(())
+        rows = chain(pictures, judge_films.rows(films) if judge_films else ())
+        failed = _print(rows, total, bar, as_json=options.json)
         found.tell()
     else:
-        failed = _write(out, options, found, (detectors, how), total, bar)
+        failed = _write(out, options, found, (detectors, how), (films, judge_films), total, bar)
     return INCOMPLETE if failed or found.missed else 0
 
 
@@ -123,7 +136,8 @@ def _print(batches: Iterator[list[dict[str, Any]]], total: int, bar: Progress, *
                 print(printable(f"{row['path']}: {row['error'] or _in_words(row)}"))
             done += 1
             failed += bool(row["error"])
-        bar(done, total)
+        if done <= total:
+            bar(done, total)
     if as_json:
         print("\n]" if done else "[]")
     return failed
@@ -134,6 +148,7 @@ def _write(
     options: argparse.Namespace,
     found: "FoundFiles[ToJudge]",
     ready: tuple[dict[str, Any], Any],
+    films: "tuple[list[Path], predict_films.FilmRows | None]",
     total: int,
     bar: Progress,
 ) -> int:
@@ -143,18 +158,23 @@ def _write(
     from dfcore.batch.writers import write_left_out, write_rows
 
     detectors, how = ready
-    with ResumeLog(out, _identity(options, detectors)) as log:
+    named, judge_films = films
+    identity = _identity(options, detectors) | (judge_films.identity() if judge_films else {})
+    with ResumeLog(out, identity) as log:
         if log.judged:
             print(printable(f"dfcore: going on after {log.judged} verdicts in {log.path}"), file=sys.stderr)
         if log.unstamped:
             print("dfcore: it is of an earlier version: the files judged are hashed to compare them", file=sys.stderr)
         left = (one for one in found if not log.strike(one))
-        for batch in predict_files(left, detectors, how):
+        pictures = predict_files(left, detectors, how) if detectors else iter(())
+        of_films = judge_films.rows(named, log.strike) if judge_films else ()
+        for batch in chain(pictures, of_films):
             log.add(batch)
             for row in batch:
                 if row["error"]:
                     print(printable(f"dfcore: {row['path']}: {row['error']}"), file=sys.stderr)
-            bar(log.done, total)
+            if log.done <= total:
+                bar(log.done, total)
         log.settle()
         _tell_changes(log)
         found.tell()
@@ -229,6 +249,8 @@ def _in_words(row: dict[str, Any]) -> str:
     from dfcore.confidence import FINDINGS
     from dfcore.detectors.trained_on import Seen, in_words
 
+    if "film" in row:
+        return f"{FINDINGS[row['finding']]} (a film, uncalibrated). {row['reason']}"
     text = f"{FINDINGS[row['finding']]} (score {row['score']:.4f}, by {row['detector']})"
     remarks = [f"{row['reason']}." if row["reason"] else "", in_words(Seen(row["trained_on"]))]
     return ". ".join([text, *filter(None, [" ".join(filter(None, remarks))])])

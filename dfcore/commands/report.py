@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_judging, command, out_file
-from dfcore.commands.inspect import add_no_forensics, inspections, title, write
+from dfcore.commands.inspect import add_left_out, inspections, title, write
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.errors import InputError
 from dfcore.utils.texts import printable
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     report.add_argument("--out", required=True, metavar="FILE", help=".html or .pdf")
     report.add_argument("--by", metavar="NAME", help="who makes it (default: the account that runs this)")
     add_judging(report)
-    add_no_forensics(report)
+    add_left_out(report)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dfcore import compat
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, Gate, Words
 from dfcore.detectors.origin import Adaptation, Adopted
+from dfcore.faces.framing import Framing
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
 
@@ -106,6 +107,31 @@ class Subject(_Part):
     kind: Literal["face", "no_face"]
     images: int = Field(gt=0)
     share: float = Field(ge=0, le=1)
+
+
+class FramingRecord(_Part):
+    """How the faces of a detector's training images were cropped, see `dfcore.faces.Framing`.
+
+    Attributes:
+        alignment: What the frame is drawn by: "features" (eyes and mouth), or the "box" of the face.
+        margin: What is added on each side of that square, as a share of its side.
+        offset: How far it is moved down, as a share of the square's side without margin; negative is up.
+        faces: Number of training images that it was measured on; 0 if it was stated by whoever made them.
+        spread: Standard deviation of their sides, as a share of the median.
+        apart: Standard deviation of their places, as a share of the side.
+    """
+
+    alignment: Literal["features", "box"] = "features"
+    margin: float = Field(ge=-0.4, le=10)
+    offset: float = Field(ge=-5, le=5)
+    faces: int = Field(default=0, ge=0)
+    spread: float = Field(default=0.0, ge=0)
+    apart: float = Field(default=0.0, ge=0)
+
+    @property
+    def framing(self) -> Framing:
+        """What crops a face like the training images."""
+        return Framing(self.margin, self.offset, self.alignment)
 
 
 class ReplayRecord(_Part):
@@ -246,6 +272,7 @@ class Card(_Part):
     ood: OODRecord | None = None
     trained_on: TrainedOnRecord | None = None
     subject: Subject | None = None
+    framing: FramingRecord | None = None
     replay: ReplayRecord | None = None
     adapted: Adaptation | None = None
     adopted: Adopted | None = None

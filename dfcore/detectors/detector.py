@@ -196,15 +196,18 @@ class Detector:
     def foreseen(self, image: PreparedImage) -> OODResult:
         """What is known of an image's domain without running the network, in tens of milliseconds.
 
-        Its reasons and rules are among those of the verdict; where it has none, the features decide. The subject is
-        looked at only then, and has no rule here, since the features may refuse the image instead.
+        Its reasons and rules are among those of the verdict; where it has none, the features decide. Whether a detector
+        that errs on portraits is given one is looked at only then, and has no rule here, since the features may refuse
+        the image instead.
         """
         if self.ood_detector is None or self.card.ood is None:
             return NOT_CHECKED
         pixels = first_view(image.inputs[self.spec][None])
         looks = saturation(pixels)[0], flatness(pixels)[0]
         found = check_ood(self.card.ood.limits, 0.0, image.shorter_side, image.jpeg_quality, *looks)
-        return found if found.is_ood else replace(subject.checked(self.card.subject, [found], pixels)[0], rules=())
+        (told,) = subject.checked(self.card.subject, [found], pixels)
+        for_faces = self.card.subject is not None and self.card.subject.kind == "face"
+        return told if for_faces or found.is_ood else replace(told, rules=())
 
     def score(
         self,

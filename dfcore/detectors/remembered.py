@@ -62,8 +62,11 @@ def judgement(
 
 
 def card_sha256(card: Card) -> str:
-    """Hash of a card, which covers network, calibration and thresholds."""
-    return sha256_bytes(card.model_dump_json().encode())
+    """Hash of a card, which covers network, calibration and thresholds.
+
+    It leaves out how faces are cropped, which bears on no picture that is judged as a whole.
+    """
+    return sha256_bytes(card.model_dump_json(exclude={"framing"}).encode())
 
 
 def gate_sha256(card: Card) -> str:

@@ -33,7 +33,8 @@ def select_detector(known: Mapping[str, OODResult], records: Mapping[str, float 
     """Chooses a detector by out-of-distribution results.
 
     If an image is in distribution for several detectors, the one with the best record is chosen: a portrait may suit
-    both a detector of faces and one of photographs. A detector without OOD data is chosen only if no other fits.
+    both a detector of faces and one of photographs. A detector without OOD data is chosen only if no other fits. Where
+    none fits, a detector of faces is never the closest for a picture without a face, as long as there is another one.
 
     Args:
         known: Out-of-distribution result of each detector.
@@ -85,10 +86,11 @@ def _fits(result: OODResult) -> bool:
     return result.distance is not None and not result.is_ood
 
 
-def _rank(result: OODResult, record: float | None) -> tuple[bool, int, int, float, float]:
+def _rank(result: OODResult, record: float | None) -> tuple[bool, bool, int, int, float, float]:
     unknown = result.distance is None
     distance = math.inf if result.distance is None else result.distance
     fits = not unknown and not result.is_ood
     # A detector of another size or subject is further away than one that refuses how a picture was handled.
     other_kind = sum(rule in _OF_ANOTHER_KIND for rule in result.rules)
-    return not fits, other_kind, len(result.reasons), -(record or 0.0) if fits else 0.0, distance
+    faceless, better = "faceless" in result.rules, -(record or 0.0) if fits else 0.0
+    return not fits, faceless, other_kind, len(result.reasons), better, distance

@@ -13,6 +13,7 @@ from dfcore.utils import extras
 _PURPOSES = {
     "openvino": "judges images several times as fast on CPUs",
     "heic": "reads HEIC, the pictures of phones",
+    "films": "reads films",
     "pdf": "writes reports as PDF",
     "hub": "data sets and detectors from Kaggle and the Hugging Face Hub",
     "export": "exports to ONNX and LiteRT",

@@ -171,7 +171,7 @@ def _as_before(job: FilmJob, judges: Judges, log: SampleLog) -> Judges:
     chosen = str(known.get("chosen"))
     found = judges.alone(chosen) if chosen in judges.whole else Judges({}, judges.face)
     now = {name: one.version for name, one in _named(found).items()}
-    before = {name: one["card_sha256"] for name, one in known.get("judges", {}).items()}
+    before = {name: one["version"] for name, one in known.get("judges", {}).items()}
     if now != before:
         raise InputError(
             f"This film was begun with other detectors ({', '.join(before) or 'none'}), which are gone or have changed "
@@ -206,7 +206,7 @@ def _described(judge: Judge, rates: Mapping[str, Any]) -> dict[str, Any]:
     detector, measured = judge.detector, rates[judge.name]
     thresholds = judge.policy.thresholds or detector.card.thresholds
     return {
-        "title": detector.card.title, "card_sha256": judge.version, "model_sha256": detector.card.model_sha256,
+        "title": detector.card.title, "version": judge.version, "model_sha256": detector.card.model_sha256,
         "engine": detector.engine.name, "thresholds": thresholds.model_dump(mode="json"),
         "rates": asdict(measured) if measured else None,
     }  # fmt: skip

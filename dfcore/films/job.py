@@ -181,7 +181,7 @@ class FilmJob(Job[FilmStatus]):
 
         Returns:
             `chosen`, the detector for whole frames, and `face`, that for faces, by their names (None for none); `why`
-            the former was chosen, a sentence or ""; and `judges`, by name: title, card_sha256, model_sha256, engine,
+            the former was chosen, a sentence or ""; and `judges`, by name: title, version, model_sha256, engine,
             thresholds, and rates (see `dfcore.evaluation.MeasuredRates`), or None for these if they are unknown.
         """
         return self._read("detectors.json")

@@ -19,6 +19,7 @@ from dfcore.films.rows import Row
 from dfcore.films.sampling import Position
 from dfcore.films.tracks import Box
 from dfcore.imaging.prepared import PreparedImage
+from dfcore.utils.files import sha256_bytes
 
 # Samples by which the detector for whole frames is chosen.
 CHOOSE_BY = 5
@@ -43,8 +44,10 @@ class Judge:
 
     @cached_property
     def version(self) -> str:
-        """Hash of its card."""
-        return card_sha256(self.detector.card)
+        """Hash of its card, and of how it has faces cropped."""
+        framing = self.detector.card.framing
+        own = card_sha256(self.detector.card)
+        return sha256_bytes(f"{own} {framing.model_dump_json()}".encode()) if framing else own
 
     def rows(
         self, images: Sequence[PreparedImage], places: Sequence[tuple[Position, int | None, Box | None]]
@@ -118,9 +121,16 @@ def find(rgb: np.ndarray) -> list[Face]:
     return faces.find_faces(rgb, min_side=MIN_FACE)
 
 
-def crop(rgb: np.ndarray, face: Face) -> np.ndarray:
-    """A face as its detector expects it, uint8 (S, S, 3); the only place where faces of films are framed."""
-    return faces.crop(rgb, face)
+def crop(rgb: np.ndarray, face: Face, card: Card) -> np.ndarray:
+    """A face as a detector's training images were cropped, uint8 (S, S, 3); the only place where films' are framed.
+
+    Args:
+        rgb: The frame, uint8 (H, W, 3).
+        face: A face in it.
+        card: The detector's.
+    """
+    framing = card.framing.framing if card.framing else faces.Framing()
+    return framing.crop(rgb, face)
 
 
 def choose(images: Sequence[PreparedImage], whole: Mapping[str, Judge]) -> tuple[str, str]:

@@ -116,8 +116,8 @@ class Judging:
             if candidates:
                 whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
             if face is not None:
-                spec = face.detector.spec
-                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one), [spec])) for one in find(rgb)]
+                spec, card = face.detector.spec, face.detector.card
+                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
         return _Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
 
     def _choose(self, images: list[PreparedImage]) -> None:

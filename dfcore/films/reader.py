@@ -220,7 +220,7 @@ class _Process:
             raise DfcoreError(f"No process that reads films could be started: {error}.") from error
         self._deadline: float | None = None
         self._overdue = False
-        self._over = threading.Event()
+        self._over, self._turn = threading.Event(), threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
         try:
             self._exchange(None, _START_SECONDS)
@@ -234,7 +234,8 @@ class _Process:
         Raises:
             FilmError: If the process told an error, died, showed no progress, or sent an invalid answer.
         """
-        answer, content = self._exchange(request, PATIENCE_SECONDS)
+        with self._turn:
+            answer, content = self._exchange(request, PATIENCE_SECONDS)
         if "error" in answer:
             raise FilmError(printable(answer["error"])[:_MOST_WORDS] or "The film cannot be read.")
         return answer, content

@@ -1,6 +1,7 @@
 """What is kept of a film: for each sample a row for the whole frame, and one for each face."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,7 +11,7 @@ from dfcore.films.sampling import Position
 from dfcore.films.tracks import Box
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """What a detector said of a frame, or of a face in it.
 
@@ -22,7 +23,7 @@ class Row:
         box: Left, top, right and bottom of the face in pixels, as `dfcore.faces.find_faces` gave it; None for the whole
             frame.
         detector: Name of the detector; None where none judged.
-        version: Hash of its card.
+        version: Hash of its card, and of how it has faces cropped; "" where none judged.
         score: P(fake) in [0, 1]; None where none judged.
         logit: The network's output behind it.
         is_ood: Whether the picture is unlike those that the detector was trained on.
@@ -53,7 +54,7 @@ class Row:
         return FINDINGS[self.finding] if self.is_used else "does not apply"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JudgedSample:
     """A sample with all that was found in it; one line of what is kept.
 
@@ -112,7 +113,9 @@ def series(rows: Iterable[Row]) -> dict[int | None, list[Row]]:
 
 
 def _row(values: dict[str, Any]) -> Row:
-    row = Row(**(values | {"box": values["box"] and tuple(map(float, values["box"]))}))
+    # These are the same in row after row.
+    same = {name: values[name] and sys.intern(values[name]) for name in ("detector", "version", "finding", "reason")}
+    row = Row(**(values | same | {"box": values["box"] and tuple(map(float, values["box"]))}))
     sound = row.finding is None or row.finding in FINDINGS
     if not sound or not math.isfinite(row.seconds) or not (row.score is None or 0 <= row.score <= 1):
         raise ValueError("a row that none wrote")

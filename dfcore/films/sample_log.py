@@ -6,10 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
-from dfcore.errors import StorageError
+from filelock import Timeout
+
+from dfcore.errors import InputError, StorageError
 from dfcore.films.rows import JudgedSample
 from dfcore.films.tracks import Tracker
-from dfcore.utils.files import explained, share
+from dfcore.utils.files import explained, lock, release, share
 
 # A line holds at most some hundred faces.
 _MOST_LINE = 1 << 20
@@ -36,8 +38,16 @@ class SampleLog:
         """Reads what is there, and cuts off what is no whole line.
 
         Raises:
+            InputError: If another process is writing it.
             StorageError: If it cannot be written.
         """
+        try:
+            self._lock = lock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
+            self._lock.acquire()
+        except Timeout:
+            raise InputError(f"{self.path} is being written by another process; wait for it or stop it.") from None
+        except OSError as error:
+            raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         try:
             self._file = open(self.path, "a+b")  # Closed by `__exit__`.
             share(self.path)
@@ -49,6 +59,7 @@ class SampleLog:
                 self.last, self.number = sample, self.number + 1
             self._file.truncate(whole)
         except OSError as error:
+            self._lock.release()
             raise StorageError(f"{self.path} could not be written: {explained(error, self.path)}.") from error
         return self
 
@@ -56,6 +67,7 @@ class SampleLog:
         """Closes the file."""
         with suppress(OSError):  # `add` has already reported a full disk.
             self._file.close()
+        release(self._lock, remove=True)
 
     def add(self, samples: Sequence[JudgedSample]) -> None:
         """Appends samples in their order, and hands them to the system, so that they survive a kill of this process.

@@ -103,7 +103,7 @@ class Sampling:
         return cls(**values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where a sample lies in its film; with it, reading goes on after it, or the frame is found again.
 

@@ -252,7 +252,7 @@ def _finish(made: Path, data: TrainingData, watcher: _Watcher) -> None:
     engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
     fitted = fit_confidence(card, Detector.load(made, engine), data, None, watcher)
     card = write_ood_detector(made, fitted.card, fitted.ood_detector)
-    card = card.model_copy(update={"subject": subject.of_pixels(data.pixels, data.positions(TRAIN))})
+    card = subject.told(card, data.pixels, data.positions(TRAIN))
     write_card(made, card)
     detector = Detector.load(made, engine)
     tables = {}

@@ -87,8 +87,8 @@ def _version(service: str, kind: Kind, end: list[str], text: str) -> str:
     file = len(rest) == 1 and end[0] in _OF_FILE.get(kind, ())
     if rest and not (tab or file):
         raise InputError(
-            "Expected the page of a repository, which is loaded as a whole, or its address with @REVISION for a version "
-            f"of it. Received: {text[:200]!r}, whose end {'/'.join(end)[:80]!r} names a part of it, or a revision whose "
-            "slashes are not escaped (…/tree/feature%2Fx)."
+            "Expected the page of a repository, which is loaded as a whole, or its address with @REVISION for a "
+            f"version of it. Received: {text[:200]!r}, whose end {'/'.join(end)[:80]!r} names a part of it, or a "
+            "revision whose slashes are not escaped (…/tree/feature%2Fx)."
         )
     return "" if service == "hf" and version == _MAIN else version

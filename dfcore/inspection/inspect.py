@@ -10,6 +10,7 @@ from dfcore import forensics
 from dfcore.confidence import Policy
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.remembered import card_sha256
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError, InputError
@@ -19,10 +20,10 @@ from dfcore.imaging import ImageFacts, sandbox
 from dfcore.inspection.agreement import agreement, titles
 from dfcore.inspection.alarm import ONE_IN, Alarm, alarm
 from dfcore.inspection.answers import Answers, answers
+from dfcore.inspection.faces import FaceVerdicts, find, judge
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 from dfcore.provenance import Evidence, read_evidence
-from dfcore.utils.files import sha256_bytes
 
 # Longest side of the preview in pixels.
 PREVIEW = 900
@@ -45,7 +46,7 @@ class Used:
     @property
     def card_sha256(self) -> str:
         """Hash of its card, which covers network, calibration and thresholds."""
-        return sha256_bytes(self.card.model_dump_json().encode())
+        return card_sha256(self.card)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Inspection:
         figures: Forensic figures; None if they were not asked for.
         heatmap: Evidence for the verdict; None if it was not asked for, or the score is not used.
         preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
+        faces: Its faces with what was said of each; None if they were not asked for, or it cannot be read.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Inspection:
     figures: dict[str, Any] | None = None
     heatmap: Heatmap | None = None
     preview: np.ndarray | None = None
+    faces: FaceVerdicts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-serialisable values."""
@@ -100,6 +103,7 @@ class Inspection:
             "agreement": self.agreement,
             "provenance": self.evidence.to_dict(),
             "forensics": self.figures,
+            "faces": self.faces.to_dict() if self.faces else None,
         }
 
 
@@ -112,6 +116,7 @@ def inspect(
     explain: bool | Mapping[str, Any] = True,
     forensic: bool = True,
     one_in: int = ONE_IN,
+    face_detector: tuple[str, Detector] | None = None,
 ) -> Inspection:
     """Inspects an image; a file that cannot be read gets a result with the reason.
 
@@ -123,6 +128,7 @@ def inspect(
         explain: Whether to compute the heat-map of the verdict; or which one, as options of `Detector.explain`.
         forensic: Whether to compute forensic figures.
         one_in: One in so many pictures is taken to be fake, to say what an alarm is worth.
+        face_detector: Name and detector that judge its faces, see `dfcore.inspection.faces`; None leaves them out.
 
     Raises:
         InputError: If there is no detector or no such heat-map, or the trust list cannot be read.
@@ -159,6 +165,7 @@ def inspect(
         figures=forensics.figures(data) if facts and forensic else None,
         heatmap=_explained(detector, image, verdict, explain) if verdict.is_used and explain else None,
         preview=image.preview if facts else None,
+        faces=_faces(data, face_detector, chosen, policies) if facts and face_detector else None,
     )
 
 
@@ -177,6 +184,15 @@ def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspect
         agreement({}),
         Evidence(summary="The file was not read.", unreadable=(reason,)),
     )
+
+
+def _faces(data: bytes, by: tuple[str, Detector], chosen: str, policies: Mapping[str, Policy]) -> FaceVerdicts | None:
+    name, detector = by
+    try:
+        found = find(data)
+        return judge(data, found, name, detector, policies.get(name, Policy()), judged_whole=name == chosen)
+    except ImageError:  # The machine had no room for it this time; the picture itself was read.
+        return None
 
 
 def _told(one: Verdict) -> dict[str, Any]:

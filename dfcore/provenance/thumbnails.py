@@ -8,6 +8,7 @@ of 5% cut off 216, and after a change of contrast by 60% 23.
 import numpy as np
 from PIL import Image
 
+from dfcore.imaging.resizing import resized
 from dfcore.provenance.evidence import Remark, Thumbnail
 
 # Longest side at which the picture is compared, in pixels.

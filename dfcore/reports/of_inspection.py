@@ -9,6 +9,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation import MeasuredRates
 from dfcore.imaging import ImageFacts
 from dfcore.inspection import Alarm, Answers, aside, maps
+from dfcore.inspection.faces import FaceVerdicts
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports import evidence, pictures, repeat
 from dfcore.reports.blocks import Block, Grid, Items, Part, Pictures, Section, Text, facts
@@ -19,6 +20,11 @@ _LARGEST = "The picture, at most {side} pixels a side here; it has {width} x {he
 _TOGETHER = (
     "Each score lies on a scale of its own: 0.8 of one detector is not 0.8 of another. Agreement counts for less than "
     "it seems where detectors learned from the same images."
+)
+
+_EACH_FACE = (
+    "Each face was cut out of the original's own pixels, framed as the faces that the detector learned from, and "
+    "judged by itself. A verdict on a face says nothing of the rest of the picture, nor the other way round."
 )
 
 
@@ -52,6 +58,7 @@ def of_inspection(one: Inspection, asked: Asked, more: Sequence[Section] = ()) -
             Section(f"{said}{aside(one.verdict, one.evidence.says)}", tuple(_verdict(one))),
             Section("Measured at the thresholds in use", tuple(_measured(one))),
             Section("All detectors", tuple(_detectors(one))),
+            Section("Faces", tuple(_faces(one.faces)) if one.faces else ()),
             *more,
             *evidence.of_evidence(one.evidence),
             evidence.of_figures(one.figures),
@@ -165,6 +172,22 @@ def _detectors(one: Inspection) -> Iterator[Block]:
     head = ("Detector", "Verdict", "Score, on its own scale", "Remark")
     yield Grid(head, tuple(row(title, verdict) for title, verdict in one.others.items()))
     yield Text(_TOGETHER, "small")
+
+
+def _faces(told: FaceVerdicts) -> Iterator[Block]:
+    yield Text(told.summary)
+    if not told.faces:
+        return
+    head = ("Face", "Left, top, right and bottom in pixels", "Verdict", "Score", "Remark")
+    rows, shown = [], []
+    for number, one in enumerate(told.faces, 1):
+        score = f"{one.verdict.score:.3f}" if one.verdict.is_used else ""
+        where = ", ".join(map(str, one.region))
+        rows.append((str(number), where, one.verdict.says, score, one.verdict.reason or ""))
+        shown.append(pictures.of_pixels(one.preview, f"of face {number}", f"Face {number}: {one.verdict.says}"))
+    yield Grid(head, tuple(rows))
+    yield Pictures(tuple(shown))
+    yield Text(_EACH_FACE, "small")
 
 
 def _detector(one: Inspection) -> Iterator[Block]:

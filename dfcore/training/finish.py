@@ -83,7 +83,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         listed = _trained_on(data)
         if listed is not None:
             card = write_trained_on(made, card, listed)
-        card = card.model_copy(update={"subject": subject.of_pixels(data.pixels, data.positions(TRAIN))})
+        card = subject.told(card, data.pixels, data.positions(TRAIN))
         write_card(made, card)
         detector = Detector.load(made, engine)
         watcher.phase("keeping features of what it learned from")

@@ -1718,7 +1718,7 @@ def _check_protocol(data: bytes) -> str:
     started = mock.patch.object(subprocess, "Popen", lambda *_arguments, **_options: _Speaker(data))
     try:
         with started, mock.patch.object(pool, "_pool", _pool_of_one):
-            facts, pixels = pool._ask(b"some image", {"want": "picture", "most": None})
+            facts, pixels = pool.ask(b"some image", {"want": "picture", "most": None})
     except ImageError as error:
         _message(error)
         return "refused"

@@ -572,6 +572,46 @@ def test_a_message_comes_as_it_was_sent():
     assert protocol.receive(stream) == ({"want": "check", "text": "ä\n\u202e"}, b"\n{}\n\0")
 
 
+@pytest.mark.parametrize("boxes", [[], [(0, 0, 40, 30)], [(3, 4, 23, 24), (0, 0, 1, 1), (20, 10, 40, 30)]])
+def test_parts_are_prepared_from_their_own_pixels_as_pictures_of_their_own(boxes):
+    data = picture(kind="JPEG", quality=70)
+    rgb, whole = sandbox.decode(data), sandbox.check(data)
+    parts = sandbox.crops(data, boxes, SPECS, 10)
+    assert len(parts) == len(boxes)
+    for (left, top, right, bottom), part in zip(boxes, parts, strict=True):
+        pixels = np.ascontiguousarray(rgb[top:bottom, left:right])
+        for spec in SPECS:
+            np.testing.assert_array_equal(part.inputs[spec], spec.apply(pixels))
+        assert (part.height, part.width) == pixels.shape[:2] and max(part.preview.shape[:2]) <= 10
+        assert part.facts.pixels_sha256 == decoder.pixels_digest(pixels) and part.facts.sha256 == ""
+        assert part.jpeg_quality == whole.jpeg_quality is not None
+
+
+@pytest.mark.parametrize("box", [(0, 0, 41, 30), (0, 0, 40, 31), (-1, 0, 4, 4), (4, 4, 4, 8), (9, 9, 8, 12)])
+def test_a_part_that_is_not_within_the_picture_is_refused(box):
+    with pytest.raises(ImageError, match="Expected a part of 40 x 30 pixels"):
+        sandbox.crops(picture(), [(0, 0, 8, 8), box], SPECS, 10)
+
+
+@linux
+@pytest.mark.parametrize("wrong", ["content[:-1]", "content[:20]", "content[:0]", "np.r_[content, content[:1]]",
+                                   "np.r_[content[:32], np.full(8, 255, np.uint8), content[40:]]",
+                                   "np.r_[content[:32], np.array([20, 20], np.uint32).view(np.uint8), "
+                                   "np.zeros(1200, np.uint8), content[232:]]"])  # fmt: skip
+def test_a_process_that_was_taken_over_can_tell_no_parts_of_other_sizes(own_pool, child, wrong):
+    child(f"""
+        import numpy as np
+        real = child._answer
+        def lying(*arguments):
+            facts, content = real(*arguments)
+            return facts, np.ascontiguousarray({wrong})
+        child._answer = lying
+    """)
+    own_pool()
+    with pytest.raises(ImageError, match="another number of pixels"):
+        sandbox.crops(picture(), [(0, 0, 8, 8)], SPECS, 10)
+
+
 TAKEN_OVER = {
     "no-facts": "{'shape': [1, 1, 3]}, b'abc'",
     "facts-lacking": "{'facts': {'format': 'PNG'}, 'shape': None}, b''",

@@ -100,7 +100,7 @@ def test_the_core_needs_neither_streamlit_nor_plotly_nor_openvino():
         for extra in ("app", "hub", "export", "serve")
     )
     assert not core & set().union(*others)
-    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif", "typst"}.union(*others) == app
+    assert {"streamlit", "plotly", "authlib", "httpx", "openvino", "pillow-heif", "av", "typst"}.union(*others) == app
     assert app < {requirement.name for requirement in packages.requirements("dev")}
 
 
@@ -153,7 +153,7 @@ def test_a_package_that_does_not_fit_is_a_failure_of_the_core(monkeypatch):
     monkeypatch.setattr(packages, "requirements", lambda extra="": wanted[: 2 if extra else 1])
     core, *others = packages.package_findings()
     assert not core.works and core.core and "pip install 'numpy>=1000'" in core.advice
-    assert [finding.core for finding in others] == [False] * 10
+    assert [finding.core for finding in others] == [False] * 11
     app = named(others, "app")
     assert "expected >=1000; not installed: no-such-package-here" in app.detail
     assert "pip install 'dfcore[app]'" in app.advice

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dfcore.cli import main
 from dfcore.errors import InputError
-from dfcore.faces import Face, boxes, crop, find_faces, finder, frame, smallest_side
+from dfcore.faces import Face, Framing, boxes, crop, find_faces, finder, frame, measured, smallest_side
 from dfcore.faces.networks import read_weights, shipped_networks
 from dfcore.faces.patches import Mipmap
 from tests.unit.drawn_face import CENTRE, EYES, HEIGHT, MOUTH, drawn_face, scene
@@ -268,6 +268,44 @@ def test_a_crop_is_a_square_of_the_pictures_own_pixels(x, y, apart, margin, size
 def test_margins_out_of_range_are_refused(margin):
     with pytest.raises(InputError, match=r"Expected a margin from -0\.4 to 10"):
         crop(drawn_face(), face_at(100, 100), margin)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["features", "box"]), st.floats(-0.4, 3), st.floats(-1, 1),
+    st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000), st.floats(10, 200)), min_size=1, max_size=9),
+)  # fmt: skip
+def test_the_framing_of_crops_is_found_again(alignment, margin, offset, places):
+    framing = Framing(round(margin, 4), round(offset, 4), alignment)
+    crops = []
+    for place in places:
+        face = face_at(*place)
+        left, top, right, _ = framing.frame(face)
+        scale = 10_000 / (right - left)
+        move = lambda x, y: ((x - left) * scale, (y - top) * scale)  # noqa: B023, E731  (used at once)
+        box = (*move(*face.box[:2]), *move(*face.box[2:]))
+        crops.append((Face(box, face.score, tuple(move(*point) for point in face.landmarks)), 10_000))
+    found = measured(crops, alignment)
+    assert found.faces == len(places) and found.spread < 1e-6 and found.apart < 1e-6
+    assert found.framing.margin == pytest.approx(framing.margin, abs=2e-4)
+    assert found.framing.offset == pytest.approx(framing.offset, abs=2e-4)
+    assert measured(crops).spread <= found.spread + 1e-9 and measured([]) is None
+
+
+@pytest.mark.parametrize("wrong", [{"offset": 5.1}, {"offset": float("nan")}, {"alignment": "nose"}, {"margin": -0.5}])
+def test_a_framing_out_of_range_is_refused(wrong):
+    with pytest.raises(InputError, match="Expected a"):
+        Framing(**wrong)
+
+
+def test_a_framing_moves_down_and_the_region_is_what_is_cut_out():
+    face, rgb = face_at(100, 80), np.random.default_rng(0).integers(0, 256, (200, 240, 3)).astype(np.uint8)
+    before, after = Framing().frame(face), Framing(offset=0.1).frame(face)
+    side = before[2] - before[0]
+    assert np.subtract(after, before) == pytest.approx([0, 0.1 * side, 0, 0.1 * side])
+    left, top, right, bottom = Framing(0.1, 0.1, "box").region(face, 200, 240)
+    np.testing.assert_array_equal(Framing(0.1, 0.1, "box").crop(rgb, face), rgb[top:bottom, left:right])
+    assert (left + right) / 2 == 100 and (top + bottom) / 2 == 90 and right - left == 60
 
 
 # === The command ===

@@ -329,7 +329,7 @@ def test_more_than_can_be_named_is_counted(hub, unread, monkeypatch, capsys):
     hub.store.add("dataset", "owner/faces", {"train.parquet": table(rows, image=datasets.Image())})
     monkeypatch.setattr(tables, "_MOST_LEFT_OUT", 2)
     monkeypatch.setattr("dfcore.commands.fetch._MOST", 1)
-    assert main(["data", "fetch", "hf:owner/faces"]) == 0
+    assert main(["data", "fetch", "hf:owner/faces"]) == 3
     told = capsys.readouterr().out
     assert "Left out: 5\n" in told and "and 4 more; fetched.json names 2 of all." in told
     said = record.read(workspace.data_dir() / "faces")

@@ -291,7 +291,7 @@ def test_a_folder_of_films_is_told_for_what_it_is(tmp_path, capsys):
     for name in ("real/a.mp4", "fake/b.mp4"):
         (tmp_path / "films" / name).parent.mkdir(parents=True)
         (tmp_path / "films" / name).write_bytes(b"\0\0\0\x18ftypmp42")
-    assert main(["data", "fetch", "faceforensics", "--from", str(tmp_path / "films")]) == 0
+    assert main(["data", "fetch", "faceforensics", "--from", str(tmp_path / "films")]) == 3
     out = capsys.readouterr().out
     assert re.search(r"No images were found in .*It holds 2 videos, such as .*mp4: extract the frames", out)
     layouts = [line for line in out.splitlines() if "{real,fake}" in line]

@@ -168,6 +168,8 @@ def test_damage_in_the_log_is_cut_off(tmp_path: Path, path: Path) -> None:
     log_path = tmp_path / "rows.jsonl"
     with SampleLog(log_path) as log:
         log.add(samples)
+        with pytest.raises(InputError, match="another process"), SampleLog(log_path):
+            pass
     content = log_path.read_bytes().splitlines(keepends=True)
     swapped = json.loads(content[3]) | {"width": "wide"}
     for damage in (

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from dfcore.confidence import FINDINGS, OODResult
+from dfcore.detectors.card import FramingRecord
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import FilmError, InputError
 from dfcore.evaluation import MeasuredRates
 from dfcore.films import Position, Sampling, judging, open_film
-from dfcore.films.judges import Judge, Judges, choose, judges_of
+from dfcore.films.judges import Judge, Judges, choose, crop, find, judges_of
 from dfcore.films.judging import Judging
 from dfcore.films.rows import JudgedSample, Row, all_rows, series
 from dfcore.films.timeline import COLUMNS, stretches, table, to_csv, worst
@@ -267,5 +268,10 @@ def test_refused_samples_are_not_counted_as_evidence() -> None:
     assert nothing.series[0].share is None and nothing.series[0].top is None
 
 
-def test_a_judge_knows_its_version() -> None:
-    assert len(Judge("bright", bright()).version) == 64
+def test_faces_are_cropped_as_the_card_says_and_the_version_tells() -> None:
+    rgb = scene([(60, 60, 240)], 360, 480)
+    (face,) = find(rgb)
+    plain, wide = bright(of_faces=True), bright(of_faces=True, framing=FramingRecord(margin=0.1, offset=0.0))
+    narrow_side, wide_side = (len(crop(rgb, face, one.card)) for one in (plain, wide))
+    assert narrow_side < wide_side == round(1.2 * narrow_side)
+    assert len({Judge("bright", one).version for one in (plain, wide)}) == 2

@@ -50,7 +50,7 @@ def text(app: AppTest) -> str:
 
 def publish(page: AppTest, address: str) -> str:
     """Opens the dialog with an address in it; AppTest closes it at the next run."""
-    page.session_state["hub_address"] = address
+    page.session_state["hub_address mine"] = address
     button(page, "Publish", "publish_mine").click().run()
     assert not page.exception
     return text(page)
@@ -76,9 +76,9 @@ def test_what_goes_is_what_the_dialog_says_when_it_is_pressed(page, hub):  # noq
     publish(page, "tester/faces")
     assert TABLE in set(page.dataframe[-1].value["File"])
     # Both in one run, as when a field is changed and the button pressed before the dialog is drawn anew.
-    page.segmented_control(key="hub_scores").set_value("without")
-    page.text_input(key="hub_message").set_value("Without scores")
-    page.text_input(key="hub_address").set_value("tester/others")
+    page.segmented_control(key="hub_scores mine").set_value("without")
+    page.text_input(key="hub_message mine").set_value("Without scores")
+    page.text_input(key="hub_address mine").set_value("tester/others")
     button(page, "Publish it").click().run()
     assert not page.exception
     sent = ended(KEY).result
@@ -130,8 +130,9 @@ def test_scores_that_were_left_out_go_along_only_if_the_page_says_so(page, hub, 
     assert TABLE not in files(hub)
     background.drop(KEY)
     page.run()
-    publish(page, "tester/faces")
-    page.segmented_control(key="hub_scores").set_value("with")
+    button(page, "Publish", "publish_mine").click().run()
+    assert page.text_input(key="hub_address mine").value == "tester/faces", "what was entered stays"
+    page.segmented_control(key="hub_scores mine").set_value("with")
     button(page, "Publish it").click().run()
     ended(KEY)
     assert TABLE in files(hub)
@@ -143,7 +144,7 @@ def test_the_licence_that_is_shown_is_the_one_that_will_be_stated(page, hub, tmp
     (tmp_path / "models" / "mine" / pinned.PULLED).write_text(json.dumps(record))
     shown = publish(page, "tester/faces")
     assert "It will state the licence cc-by-4.0. Its card says: mit" in shown
-    assert page.selectbox(key="hub_licence").value == "as stated so far"
+    assert page.selectbox(key="hub_licence mine").value == "as stated so far"
 
 
 def look(page, detector, monkeypatch) -> None:

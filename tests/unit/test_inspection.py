@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from dfcore.confidence import DecisionThresholds, ErrorBudget, HeldOutSource, OODResult, Words
 from dfcore.detectors import library, subject
 from dfcore.detectors.bundle import read_card, write_bundle
-from dfcore.detectors.card import Subject, Training
+from dfcore.detectors.card import FramingRecord, Subject, Training
 from dfcore.detectors.trained_on import Seen
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError
 from dfcore.evaluation import MeasuredRates, measured_rates, predictions_path, write_predictions
+from dfcore.faces import Face, Framing
 from dfcore.imaging import ImageFacts, decoder
 from dfcore.inspection import agreement, alarm, answers, aside, looks_like, titles
 from dfcore.inspection.samples import samples
@@ -251,12 +252,16 @@ def test_a_screenshot_is_told_by_its_size_or_its_own_words():
 def test_portraits_make_a_detector_of_faces_and_refuse_other_pictures():
     face = drawn_face(256)
     noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3)).astype(np.uint8)
-    found = subject.of_images(np.stack([face] * 4))
+    found, framing = subject.of_images(np.stack([face] * 4))
     assert found == Subject(kind="face", images=4, share=1.0)
-    assert subject.of_images(np.stack([face, noise])) is None, "half of them are none"
-    assert subject.of_images(np.zeros((3, 32, 32, 3), np.uint8)) is None, "too small to tell"
+    assert framing is not None and framing.faces == 4 and framing.spread == framing.apart == 0
+    assert subject.of_images(np.stack([face, noise])) == (None, None), "half of them are none"
+    assert subject.of_images(np.zeros((3, 32, 32, 3), np.uint8)) == (None, None), "too small to tell"
     passed, refused = subject.checked(found, [OODResult(0.5)] * 2, np.stack([face, noise]))
     assert not passed.is_ood and refused.rules == ("faceless",) and refused.distance == 0.5
+    far = OODResult(3.0, ("far away",), ("far",))
+    portrait, other = subject.checked(found, [far] * 2, np.stack([face, noise]))
+    assert portrait == far and other.rules == ("far", "faceless"), "no picture without a face is nearly one of its kind"
     (other,) = subject.checked(None, [OODResult(0.5)], noise[None])
     assert not other.is_ood, "a detector of other things refuses nothing by this"
 
@@ -271,6 +276,34 @@ def test_a_detector_that_errs_on_portraits_refuses_them_and_says_what_was_measur
     refused, passed = subject.checked(errs, [OODResult(0.5)] * 2, np.stack([drawn_face(256), noise]))
     assert refused.rules == ("portrait",) and "of 150 real portraits this detector called 40%" in refused.reasons[0]
     assert not passed.is_ood
+    far = OODResult(3.0, ("far away",), ("far",))
+    assert subject.checked(errs, [far], drawn_face(256)[None]) == [far], "nothing is looked at that is refused already"
+
+
+def test_how_faces_were_cropped_is_told_where_they_were_cropped_by_their_faces():
+    random = np.random.default_rng(0)
+    placed = []
+    for _ in range(40):
+        x, y, apart = random.uniform(300, 700), random.uniform(300, 700), random.uniform(20, 60)
+        points = ((x - apart / 2, y), (x + apart / 2, y), (x, y + apart / 2), (x - 5, y + apart), (x + 5, y + apart))
+        placed.append(Face((x - apart, y - apart, x + apart, y + 1.7 * apart), 0.9, points))
+    at, down = Framing(0.3, -0.1), FramingRecord(margin=0.3, offset=-0.1)
+    crops = [within(face, at.frame(face)) for face in placed]
+    found = subject.framing_of(crops)
+    assert (
+        found is not None and found.framing == at == down.framing and (found.faces, found.alignment) == (40, "features")
+    )
+    anyhow = [(face, int(random.uniform(0.4, 4) * side)) for face, side in crops]
+    assert subject.framing_of(anyhow) is None and subject.framing_of([]) is None
+
+
+def within(face: Face, frame: tuple[float, float, float, float]) -> tuple[Face, int]:
+    """A face as it lies in a crop, with the crop's side."""
+    left, top, right, _ = frame
+    side = right - left
+    scale = 1000 / side  # Whole pixels would round the side of small crops.
+    box = tuple((edge - start) * scale for edge, start in zip(face.box, (left, top) * 2, strict=True))
+    return Face(box, face.score, tuple(((x - left) * scale, (y - top) * scale) for x, y in face.landmarks)), 1000
 
 
 # === Demonstration detectors ===

@@ -1,13 +1,17 @@
 """What the pages keep: bounded; failures of a file, not of the machine; each under all that it depends on."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
-from dashboard import decode_cache, inference
+import pytest
+
+from dashboard import decode_cache, inference, memory_writer
 from dashboard import recent as recent_module
 from dashboard.recent import Recent
 from dfcore import evaluation
 from dfcore.confidence import DecisionThresholds, ErrorBudget
-from dfcore.errors import ImageError, TransientImageError
+from dfcore.errors import ConfigError, ImageError, StorageError, TransientImageError
 
 
 def test_the_least_recently_used_is_dropped():
@@ -17,6 +21,55 @@ def test_the_least_recently_used_is_dropped():
     assert recent.get("a") == "A"
     recent.keep("c", "C")
     assert [recent.get(key) for key in "abc"] == ["A", None, "C"]
+
+
+class Content:
+    """The content of a file, of which one can tell whether anybody keeps it."""
+
+
+def test_a_failure_that_is_kept_keeps_no_file(monkeypatch):
+    kept: list[weakref.ref] = []
+
+    def fail(data, specs, side, **_):
+        raise ConfigError(["too small", "too dark"]) from ValueError(data)
+
+    def ask() -> None:
+        data = Content()
+        kept.append(weakref.ref(data))
+        with pytest.raises(ConfigError) as caught:
+            prepare(data)
+        assert caught.value.problems == ["too small", "too dark"] and str(caught.value) == "too small; too dark"
+
+    def prepare(data):
+        found = recent.get("same")
+        if found is None:
+            try:
+                fail(data, [], 900)
+            except ConfigError as error:
+                recent.keep("same", error)
+                raise
+        raise found
+
+    recent: Recent[str] = Recent(2)
+    for _ in range(3):
+        ask()
+    gc.collect()
+    assert [one() for one in kept] == [None] * 3
+
+
+def test_a_verdict_that_could_not_be_written_keeps_no_picture(monkeypatch):
+    def fail(verdicts, by):
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(memory_writer, "write", fail)
+    data = Content()
+    known = weakref.ref(data)
+    future = memory_writer.hand_over([data], "ada")
+    del data
+    with pytest.raises(StorageError, match="disk is full"):
+        future.result(10)
+    gc.collect()
+    assert known() is None and isinstance(future.exception(), StorageError)
 
 
 def test_failures_of_the_file_stay_and_those_of_the_machine_for_a_minute(monkeypatch):
@@ -40,7 +93,7 @@ def test_failures_of_the_file_stay_and_those_of_the_machine_for_a_minute(monkeyp
             except ImageError as error:
                 told.append(error)
             now[0] += later
-        assert told == [failure] * 2 and len(tried) == times
+        assert [(type(one), str(one)) for one in told] == [(type(failure), str(failure))] * 2 and len(tried) == times
 
 
 def test_a_verdict_that_the_machine_prevented_is_told_and_not_kept(monkeypatch):

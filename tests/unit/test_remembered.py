@@ -9,10 +9,13 @@ from dfcore.cases import open_store
 from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds
 from dfcore.confidence.ood import OODResult
-from dfcore.detectors.bundle import write_card
+from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.card import FramingRecord
 from dfcore.detectors.remembered import card_sha256, cited, gate_sha256, judgement, picture
 from dfcore.detectors.verdict import Verdict
+from dfcore.faces import Framing
 from dfcore.imaging import ImageFacts
+from dfcore.utils.files import sha256_bytes
 from tests.conftest import make_card
 from tests.unit.cases import a_picture
 
@@ -39,6 +42,19 @@ def test_only_what_prepares_and_refuses_pictures_is_in_the_gate():
     larger = card.model_copy(update={"preprocess": card.preprocess.model_copy(update={"size": 64})})
     assert gate_sha256(card) == gate_sha256(calibrated) != gate_sha256(larger)
     assert card_sha256(card) != card_sha256(calibrated)
+
+
+def test_how_faces_are_cropped_changes_no_detector_that_cases_cite(tmp_path):
+    card = make_card()
+    framed = card.model_copy(update={"framing": FramingRecord(margin=0.2, offset=-0.1)})
+    assert card_sha256(card) == card_sha256(framed) and gate_sha256(card) == gate_sha256(framed)
+    values = card.model_dump(mode="json")
+    del values["framing"]  # As cards were before there was such a thing.
+    assert card_sha256(card) == sha256_bytes(json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode())
+    (tmp_path / "card.json").write_text(json.dumps(values))
+    assert read_card(tmp_path).framing is None
+    write_card(tmp_path, framed)
+    assert read_card(tmp_path).framing.framing == Framing(0.2, -0.1)
 
 
 def test_a_detector_that_cases_cite_is_not_deleted_unasked(tmp_path, capsys):

@@ -44,6 +44,15 @@ def test_there_must_be_a_detector():
         select_detector({}, {})
 
 
+def test_without_a_face_a_detector_of_faces_is_never_the_closest_beside_another_one():
+    faceless = OODResult(0.1, ("no face",), ("faceless",))
+    others = [OODResult(9.0, ("a", "b", "c"), ("small", "far", "flat")), FARTHER, NOT_CHECKED, NEAR]
+    for other in others:
+        assert select_detector({"c": faceless, "a": other}, RECORDS).name == "a"
+        assert needed({"c": faceless, "a": other}, {}, RECORDS) == "a", "and its network does not even run"
+    assert not select_detector({"c": faceless}, RECORDS).fits, "alone it is asked, and refuses"
+
+
 CHEAP = ("small", "large", "compressed", "flat")
 # Of one detector: rules that the file breaks, whether its subject is missing, rules that its features break, and their
 # distance; None if it knows no domain.
@@ -61,7 +70,9 @@ def both_ways(domain) -> tuple[OODResult, OODResult]:
         return NOT_CHECKED, NOT_CHECKED
     cheap, subject, features, distance = domain
     rules = (*cheap, *features)
-    full = OODResult(distance, rules, rules)
+    full, before = OODResult(distance, rules, rules), OODResult(0.0, tuple(cheap), tuple(cheap))
+    if subject == "faceless":
+        return before.refused(subject, subject), full.refused(subject, subject)
     if subject and not rules:
         full = full.refused(subject, subject)
     reasons = tuple(cheap) or ((subject,) if subject else ())

@@ -6,7 +6,7 @@ without such limits (Windows) only the parent's timeout applies.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -88,6 +88,8 @@ def _answer(
     if request["want"] == "part":
         left, top, right, bottom = request["box"]
         return text, np.ascontiguousarray(rgb[top:bottom, left:right])
+    if request["want"] == "crops":
+        return text, np.concatenate([np.empty(0, np.uint8), *(_crop(rgb, box, request) for box in request["boxes"])])
     picture = _shrunk(rgb, request["most"])
     if request["want"] == "picture":
         return text, picture
@@ -95,6 +97,20 @@ def _answer(
     header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
     looks = np.frombuffer(signature(rgb).to_bytes() if request.get("look") else b"", np.uint8)
     return text, np.concatenate([header, looks, *(part.ravel() for part in (*squares, picture))])
+
+
+def _crop(rgb: np.ndarray, box: Sequence[int], request: dict[str, Any]) -> np.ndarray:
+    """A part of the picture as the models see it: hash of its pixels, preview with height and width before, inputs."""
+    left, top, right, bottom = box
+    height, width = rgb.shape[:2]
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ImageError(f"Expected a part of {width} x {height} pixels. Received: {left}, {top}, {right}, {bottom}.")
+    part = np.ascontiguousarray(rgb[top:bottom, left:right])
+    picture = _shrunk(part, request["most"])
+    digest = np.frombuffer(bytes.fromhex(decoder.pixels_digest(part)), np.uint8)
+    header = np.array(picture.shape[:2], np.uint32).view(np.uint8)
+    squares = [PreprocessSpec(**spec).apply(part) for spec in request["specs"]]
+    return np.concatenate([digest, header, *(pixels.ravel() for pixels in (picture, *squares))])
 
 
 def _shrunk(rgb: np.ndarray, most: int | None) -> np.ndarray:

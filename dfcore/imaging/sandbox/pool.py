@@ -35,6 +35,7 @@ _PARTING_SECONDS = 2.0
 _MAX_WORDS = 500
 # Bytes before the pixels of `prepare`: height and width of the preview, uint32.
 _HEADER = 8
+WRONG_PIXELS = "The decoding process gave a wrong answer (another number of pixels)."
 _Answer = TypeVar("_Answer")
 
 
@@ -65,7 +66,7 @@ def check(data: bytes) -> ImageFacts:
     Raises:
         ImageError: See `dfcore.imaging.decoder.decode`; also if decoding takes too much time or memory.
     """
-    return _ask(data, {"want": "check"})[0]
+    return ask(data, {"want": "check"})[0]
 
 
 def look(data: bytes) -> tuple[ImageFacts, Signature]:
@@ -74,7 +75,7 @@ def look(data: bytes) -> tuple[ImageFacts, Signature]:
     Raises:
         ImageError: See `check`.
     """
-    facts, content = _ask(data, {"want": "look"})
+    facts, content = ask(data, {"want": "look"})
     return facts, _signature(content)
 
 
@@ -94,12 +95,12 @@ def prepare(
     """
     specs = list(dict.fromkeys(specs))
     request = {"want": "all", "specs": [spec.to_dict() for spec in specs], "most": preview_side, "look": signed}
-    facts, content = _ask(data, request)
+    facts, content = ask(data, request)
     height, width = content[:_HEADER].view(np.uint32).tolist() if len(content) >= _HEADER else (0, 0)
     of_signature = SIZE if signed else 0
     ends = np.cumsum([_HEADER, of_signature, *(spec.input_bytes for spec in specs), 3 * height * width])
     if len(content) != ends[-1] or max(height, width) > preview_side:
-        raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
+        raise ImageError(WRONG_PIXELS)
     _, looks, *parts, picture, _ = np.split(content, ends)
     inputs = {spec: part.reshape(spec.input_shape) for spec, part in zip(specs, parts, strict=True)}
     preview = picture.reshape(height, width, 3) if preview_side else None
@@ -118,7 +119,7 @@ def decode(data: bytes, max_side: int | None = None) -> np.ndarray:
 
 def opened(data: bytes, max_side: int | None = None) -> tuple[ImageFacts, np.ndarray]:
     """Like `decode`, with the image's properties."""
-    return _ask(data, {"want": "picture", "most": max_side})
+    return ask(data, {"want": "picture", "most": max_side})
 
 
 def part(data: bytes, box: Region) -> np.ndarray:
@@ -132,9 +133,9 @@ def part(data: bytes, box: Region) -> np.ndarray:
         ImageError: See `check`.
     """
     left, top, right, bottom = (max(0, edge) for edge in box)
-    pixels = _ask(data, {"want": "part", "box": (left, top, right, bottom)})[1]
+    pixels = ask(data, {"want": "part", "box": (left, top, right, bottom)})[1]
     if pixels.ndim != 3 or pixels.shape[0] > bottom - top or pixels.shape[1] > right - left:
-        raise ImageError("The decoding process gave a wrong answer (another number of pixels).")
+        raise ImageError(WRONG_PIXELS)
     return pixels
 
 
@@ -145,7 +146,8 @@ def _signature(content: np.ndarray) -> Signature:
         raise ImageError(f"The decoding process gave a wrong answer ({error}).") from None
 
 
-def _ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
+def ask(data: bytes, request: dict[str, Any]) -> tuple[ImageFacts, np.ndarray]:
+    """The answer of a decoding process to a request: properties of the file, and what was asked for; see `check`."""
     data = decoder.read_bytes(data)
     return _pool().ask(request, data)
 
