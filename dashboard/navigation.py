@@ -18,6 +18,7 @@ _GROUPS: dict[str, list[tuple[str, str, str, str]]] = {
     "Investigate": [
         ("inspect", "Inspect", "frame_inspect", "Verdict, heat-map and evidence for an image"),
         ("batch", "Batch", "burst_mode", "Verdicts for many images: files, a ZIP, a folder"),
+        ("video", "Video", "movie", "A film judged over time, frame by frame and face by face"),
         ("cases", "Cases", "folder_open", "What was judged and decided; search, histories, cases"),
     ],
     "Build": [

@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,13 +15,42 @@ from dfcore import workspace
 from dfcore.errors import InputError, StorageError
 from dfcore.imaging import SUFFIXES, decoder
 from dfcore.utils.files import explained, make_folder
-from dfcore.utils.texts import printable, volume
+from dfcore.utils.texts import counted, printable, volume
 
 ARCHIVE = ".zip"
 # Limits of one upload; disk space that stays free beside it and its copy in the batch.
 MOST_BYTES, MOST_FILES, RESERVE = 2 * 2**30, 20_000, 2**30
 _NAME = 1_024
 _FORGOTTEN_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What an upload may consist of.
+
+    Attributes:
+        key: Prefix of what the session keeps of it.
+        expected: What is expected, in words.
+        limits: Most bytes of a file by the ending of its name.
+        others: Most bytes of a file with another ending; 0 for none.
+        refused: Why such a file is refused, to follow "it is".
+        most: Most files.
+    """
+
+    key: str
+    expected: str
+    limits: Mapping[str, int]
+    others: int
+    refused: str
+    most: int
+
+
+PICTURES = Kind(
+    "big_upload", "pictures or ZIP files", dict.fromkeys(SUFFIXES, decoder.MAX_BYTES) | {ARCHIVE: MOST_BYTES}, 0,
+    "neither a picture nor a ZIP", MOST_FILES,
+)  # fmt: skip
+# What is a film is told by its content once it is there.
+FILM = Kind("film_upload", "a film", {}, MOST_BYTES, "no film", 1)
 
 
 @dataclass(frozen=True)
@@ -58,20 +87,20 @@ class Spool:
         received: Bytes on disk.
     """
 
-    def __init__(self, offer: Sequence[Offered]):
-        """Makes room for an offer.
+    def __init__(self, offer: Sequence[Offered], kind: Kind = PICTURES):
+        """Makes room for an offer of a kind of files.
 
         Raises:
             InputError: If nothing of it can be taken, or all together is too much.
             StorageError: If there is no room, or the folder cannot be written.
         """
-        why = [_why_not(file) for file in offer]
+        why = _why_not(offer, kind)
         self.key = key(offer)
         self.places = [number for number, reason in enumerate(why) if not reason]
         self.files = [offer[number] for number in self.places]
         self.refused = [Refused(file.name, reason) for file, reason in zip(offer, why, strict=True) if reason]
         self.total, self.received = sum(file.size for file in self.files), 0
-        _require_some(self)
+        _require_some(self, kind)
         above = workspace.batches_dir() / ".uploads"
         _require_room(above, 2 * self.total)
         _sweep(above)
@@ -177,21 +206,27 @@ def _whole(value: object) -> int:
     return int(value)
 
 
-def _why_not(file: Offered) -> str:
-    """Why a file is not taken; "" if it is."""
-    suffix = PurePosixPath(file.name).suffix.lower()
-    if suffix == ARCHIVE:
-        return "" if file.size <= MOST_BYTES else f"larger than {MOST_BYTES // 2**30} GB"
-    if suffix not in SUFFIXES:
-        return "neither a picture nor a ZIP"
-    return "" if file.size <= decoder.MAX_BYTES else f"larger than {decoder.MAX_BYTES // 2**20} MB"
+def _why_not(offer: Sequence[Offered], kind: Kind) -> list[str]:
+    """Why each file is not taken; "" if it is."""
+    result: list[str] = []
+    for file in offer:
+        most = kind.limits.get(PurePosixPath(file.name).suffix.lower(), kind.others)
+        why = kind.refused if not most else f"larger than {_limit(most)}" if file.size > most else ""
+        if not why and result.count("") == kind.most:
+            why = f"more than {counted(kind.most, 'file', 'files')} at a time"
+        result.append(why)
+    return result
 
 
-def _require_some(spool: Spool) -> None:
+def _limit(size: int) -> str:
+    return f"{size // 2**30} GB" if size >= 2**30 else f"{size // 2**20} MB"
+
+
+def _require_some(spool: Spool, kind: Kind) -> None:
     if not spool.files:
         one = spool.refused[0]
         more = f", and {len(spool.refused) - 1:,} more" if len(spool.refused) > 1 else ""
-        raise InputError(f"Expected pictures or ZIP files. Received: {one.name}, which is {one.why}{more}.")
+        raise InputError(f"Expected {kind.expected}. Received: {one.name}, which is {one.why}{more}.")
     if spool.total > MOST_BYTES:
         raise InputError(
             f"Expected at most {MOST_BYTES // 2**30} GB in one upload. Received: {spool.total / 2**30:.1f} GB. Put "

@@ -1,6 +1,7 @@
 """The verdict card: in words, on its scale, and four answers; and the error budget that it keeps."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from dfcore.figures import FINDING_COLOURS
 from dfcore.inspection import ONE_IN, Alarm, alarm, answers, aside, looks_like
 from dfcore.inspection.alarm import COMMONEST, RAREST
 from dfcore.utils.texts import percent
+
+if TYPE_CHECKING:
+    from dfcore.films.rows import Row
 
 UNLISTED = (
     "Whether this image was among those that the detector was trained on is unknown: its bundle does not list them."
@@ -194,7 +198,7 @@ def _record(entry: detectors.Entry) -> str:
     )
 
 
-def scale(verdict: Verdict, thresholds: DecisionThresholds) -> str:
+def scale(verdict: "Verdict | Row", thresholds: DecisionThresholds) -> str:
     """The score on its scale, as HTML; without a knob where it is not used, on images unlike the training images."""
     score = verdict.score or 0.0
     low, high = (100 * min(max(place, 0.0), 1.0) for place in (thresholds.real_below, thresholds.fake_from))

@@ -19,7 +19,7 @@ function made(root) {
     choose: [find(".files"), find(".folder")], files: [], id: "", asked: -1, trouble: "",
   };
   const many = find(".many"), tree = find(".tree"), drop = find(".drop");
-  many.accept = tree.accept = "image/*,.zip";
+  Object.assign(upload, { many, tree });
   upload.choose[0].onclick = () => many.click();
   upload.choose[1].onclick = () => tree.click();
   for (const input of [many, tree]) {
@@ -116,12 +116,15 @@ function token() {
 
 function draw(upload) {
   const { data } = upload, sending = data.id && data.at < data.total, mine = data.id === upload.id;
+  Object.assign(upload.many, { accept: data.accept, multiple: data.several, ariaLabel: data.label });
+  upload.choose[0].textContent = data.several ? "Choose files" : "Choose a file";
   upload.bar.hidden = !sending;
   upload.bar.value = data.total ? data.at / data.total : 0;
   upload.stop.hidden = !data.id;
   upload.stop.textContent = sending ? "Cancel" : "Take away";
   upload.go.hidden = !(sending && mine && upload.trouble);
   for (const button of upload.choose) button.hidden = sending && mine;
+  upload.choose[1].hidden ||= !data.several;
   upload.words.textContent = data.words;
   upload.small.textContent = upload.trouble || (sending ? (mine ? pace(upload) : data.again) : data.small);
 }

@@ -16,6 +16,7 @@ from dfcore.figures.curves import (
     zoomable,
 )
 from dfcore.figures.explanations import faithfulness
+from dfcore.figures.films import Line, Moment, Panel, clock, timeline
 from dfcore.figures.forensics import MOST_SHOWN, banded, linked, reduced
 
 __all__ = [
@@ -23,12 +24,16 @@ __all__ = [
     "CELL_TITLES",
     "FAKE_COLOUR",
     "FINDING_COLOURS",
+    "Line",
     "MOST_SHOWN",
+    "Moment",
     "NEUTRAL_COLOUR",
+    "Panel",
     "REAL_COLOUR",
     "SERIES_COLOURS",
     "answers",
     "banded",
+    "clock",
     "confusion_matrix",
     "cross_evaluation",
     "linked",
@@ -44,6 +49,7 @@ __all__ = [
     "smooth",
     "stability",
     "thinned",
+    "timeline",
     "training_curves",
     "zoomable",
 ]

@@ -33,6 +33,7 @@ _GONE = (
     "cases?case=999", "cases?case=1", "cases?case=-1", "cases?case=%3Cb%3E", "cases?picture=gone", "cases?view=nothing",
     "cases?view=log&case=2", "cases?picture=gone&beside=gone&case=1",
     "batch?batch=gone", "batch?batch=..%2F..%2Fetc", "batch?found=gone&lowest=7&at=-1&order=x&by=nobody",
+    "video?film=gone&at=x", "video?at=-1", "video?at=999999&film=..%2Fetc",
     "inspect?batch=gone&row=1", "inspect?batch=20260101-000001-000-batch&row=999999", "inspect?batch=&row=",
 )  # fmt: skip
 _BENT = ("", "gone", "-1", "1e400", "..", "x" * 300, "é", "null", "[]", "1")

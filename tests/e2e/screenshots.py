@@ -35,7 +35,7 @@ def main() -> None:
 
 def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
     page.set_default_timeout(120_000)
-    for name in ("home", "batch", "datasets", "train", "monitor", "evaluate", "models", "inspect", "cases"):
+    for name in ("home", "batch", "video", "datasets", "train", "monitor", "evaluate", "models", "inspect", "cases"):
         page.goto(address if name == "home" else f"{address}/{name}")
         settle(page)
         if name == "inspect":

@@ -26,7 +26,7 @@ _FLAGS = [
 
 def environment(workspace: Path) -> dict[str, str]:
     """Environment variables that point the workbench at a workspace; tracebacks in the server's log are plain text."""
-    names = ("runs", "models", "data", "cases", "batches", "cache", "logs")
+    names = ("runs", "models", "data", "cases", "batches", "films", "cache", "logs")
     folders = {f"DFCORE_{name.upper()}": str(workspace / name) for name in names}
     # Whatever a test presses, nothing is loaded from the world.
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}

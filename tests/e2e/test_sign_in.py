@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 CLIENT, CLIENT_SECRET = "workbench", "client-s3cr3t-0123456789"
 COOKIE_SECRET = "cookie-s3cr3t-0123456789-0123456789"
 ROLES = {"trainer": ["ada@example.org"], "analyst": ["*@news.example.org"], "viewer": ["*@example.org"]}
-PAGES = ("", "inspect", "batch", "cases", "datasets", "train", "monitor", "evaluate", "models")
+PAGES = ("", "inspect", "batch", "video", "cases", "datasets", "train", "monitor", "evaluate", "models")
 TRAINER, ANALYST, VIEWER = "ada@example.org", "eve@news.example.org", "bob@example.org"
 
 

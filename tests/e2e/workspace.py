@@ -14,6 +14,8 @@ from dfcore.utils.files import sha256_bytes, sha256_file
 from tests.conftest import make_image
 from tests.e2e.server import ROOT, command
 from tests.made_batches import make_batch
+from tests.made_film_jobs import make_film
+from tests.made_films import film, write
 
 LONG_NAME = "Portraits of the press archive, second attempt with the larger crops and without the agency's watermarks"
 
@@ -36,6 +38,7 @@ def fill(workspace: Path) -> None:
         library.promote(run.bundle, workspace / "models", name)
     _unfinished(first)
     _batches(workspace)
+    _films(workspace)
     command(workspace, "data", "audit", str(workspace / "damaged"), "--no-networks")
     command(workspace, "cross-eval", "promoted", "small", "--data-root", str(demo))
     remember(workspace, demo)
@@ -47,6 +50,14 @@ def _batches(workspace: Path) -> None:
     make_batch(workspace / "batches", 30, number=2, title="Stopped", state=State.STOPPED, total=500)
     make_batch(workspace / "batches", 10, number=3, title="Closed", closed="by age")
     (make_batch(workspace / "batches", 3, number=4, title="Damaged").folder / "batch.json").write_text("{")
+
+
+def _films(workspace: Path) -> None:
+    """One that ended, one that was stopped, and one that is damaged."""
+    file = write(workspace, film(40))
+    make_film(workspace / "films", file, 40, number=1, title=LONG_NAME, copied=True, notes=(STRANGE,))
+    make_film(workspace / "films", file, 12, number=2, title=STRANGE, state=State.STOPPED, total=500)
+    (make_film(workspace / "films", file, 3, number=3).folder / "film.json").write_text("{")
 
 
 def _other_data_sets(workspace: Path, demo: Path) -> None:

@@ -145,6 +145,7 @@ def accept(app: AppTest, percent: float) -> AppTest:
         ("home", "make the demonstration data set first"),
         ("inspect", "no detector yet"),
         ("batch", "No batch yet"),
+        ("video", "No film yet"),
         ("cases", "There is no case yet"),
         ("datasets", "Make the demonstration set"),
         ("train", "no data set yet"),

@@ -1,0 +1,95 @@
+"""Single frames of a judged film, read again from its file, and what is drawn on them."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import inference_queue
+from dfcore import workspace
+from dfcore.errors import DfcoreError, FilmError
+from dfcore.utils.files import sha256_file
+from dfcore.utils.html import data_url
+
+if TYPE_CHECKING:
+    from dfcore.detectors.card import Card
+    from dfcore.films import Position
+    from dfcore.films.job import FilmJob
+    from dfcore.films.rows import JudgedSample, Row
+
+_SIDE = 1280
+
+
+def frame(film: "FilmJob", sample: "JudgedSample") -> np.ndarray:
+    """The pixels of a sample, upright, uint8 (H, W, 3).
+
+    Raises:
+        FilmError: If the film is gone, has changed, or cannot be read.
+        AccessError: If it may no longer be read.
+        BusyError: If too many others are being served.
+    """
+    path = film.film
+    if film.request.path:
+        workspace.require_readable(path)
+    try:
+        there = path.stat()
+    except OSError as error:
+        gone = "its copy was deleted" if not film.request.path else "it was moved or deleted, or its folder is away"
+        raise FilmError(f"The film is not there any more: {gone}.") from error
+    if film.request.path and _sha256(str(path), there.st_size, there.st_mtime_ns) != film.request.sha256:
+        raise FilmError("The film's file has changed since it was judged. Judge it anew.")
+    return _frame(film.request.sha256, sample.position, path)
+
+
+def crop(rgb: np.ndarray, row: "Row", card: "Card") -> np.ndarray:
+    """The face of a row as its detector, which has this card, saw it; found again in its frame.
+
+    Raises:
+        FilmError: If it is not found.
+    """
+    from dfcore.faces.boxes import overlaps
+    from dfcore.films import judges
+
+    found = judges.find(rgb)
+    if row.box is not None and found:
+        shares = overlaps(np.array(row.box, float), np.array([one.box for one in found], float))
+        if shares.max() > 0.9:
+            return judges.crop(rgb, found[int(shares.argmax())], card)
+    raise FilmError("This face was not found again in its frame.")
+
+
+def png(rgb: np.ndarray) -> bytes:
+    """Pixels as a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def shown(rgb: np.ndarray) -> str:
+    """Pixels as a browser gets them, at most so large, as a data URL."""
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    return data_url(np.asarray(picture), "JPEG", quality=90)
+
+
+# A frame of 1080p takes 6 MB, one of 4K 25 MB.
+@st.cache_data(max_entries=12, show_spinner=False)
+def _frame(sha256: str, position: "Position", _path: Path) -> np.ndarray:
+    from dfcore.films import open_film
+
+    with inference_queue.forensics.take(), open_film(_path) as opened:
+        return opened.frame(position).rgb
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking whether the film is still the same …")
+def _sha256(path: str, size: int, changed: int) -> str:
+    try:
+        return sha256_file(Path(path))
+    except OSError as error:
+        raise DfcoreError(f"The film could not be read: {error.strerror or error}.") from error

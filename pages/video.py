@@ -1,0 +1,81 @@
+"""Video: a film judged over time, frame by frame and face by face."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import (
+    error_reporting,
+    film_choice,
+    film_files,
+    film_list,
+    film_moment,
+    film_progress,
+    film_timeline,
+    film_words,
+    films,
+    widgets,
+)
+from dashboard.navigation import require_front_door
+
+if TYPE_CHECKING:
+    from dfcore.films.job import FilmJob
+
+require_front_door()
+
+# Beside each other only where both are wide enough.
+_STYLE = """<style>@media (max-width: 1150px) {
+.st-key-film_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
+.st-key-film_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
+  width: 100%; flex: 1 1 auto; } }
+</style>"""
+
+
+@error_reporting.fragment()
+def show_results(film: "FilmJob") -> None:
+    """The film's words and timeline, and beside them the moment that is looked at; a click runs this part alone."""
+    with widgets.errors():
+        samples = film.samples()
+        at = film_timeline.chosen(film, samples)
+        with st.container(key="film_screen"):
+            left, right = st.columns([11, 9], gap="medium")
+        with left:
+            film_words.show(film)
+            film_timeline.show(film, samples, at)
+            film_timeline.show_strongest(film)
+        with right:
+            film_moment.show(film, samples, at)
+
+
+def show(film: "FilmJob") -> None:
+    film_progress.show(film)
+    film_words.show_notes(film)
+    if film.samples():
+        show_results(film)
+    elif film.status().state.active:
+        st.caption("Results appear here as soon as frames are judged.")
+    else:
+        st.caption("No frame was judged.")
+    film_words.show_facts(film)
+
+
+st.html(_STYLE)
+with widgets.errors():
+    there = list(films.store())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title("Video", width="content")
+        film = film_list.choose(there) if there else None
+    if film is None:
+        if asked := st.query_params.get("film"):
+            widgets.missing("Film", asked)
+        st.markdown("No film yet. Choose one: its frames, and the faces in them, are judged over time, and it is found "
+                    "again here.")  # fmt: skip
+        film_choice.show()
+    else:
+        if place := widgets.folded("Judge another film", "film_new", icon=":material/add:"):
+            with place:
+                film_choice.show()
+        film_list.show(there, film.id)
+        with widgets.errors():
+            show(film)
+        film_files.show(film)
