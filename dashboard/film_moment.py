@@ -116,8 +116,10 @@ def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None
 
 def _entry(row: "Row") -> detectors.Entry | None:
     """The detector that judged, if it is still the same."""
-    every = (entry for entry in detectors.detectors() if entry.key == row.detector and entry.version == row.version)
-    return next(every, None)
+    from dfcore.detectors.remembered import card_sha256
+
+    every = (one for one in detectors.detectors() if one.key == row.detector)
+    return next((one for one in every if card_sha256(one.card) == row.version), None)
 
 
 def _draw(
