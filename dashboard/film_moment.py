@@ -75,7 +75,7 @@ def _choose(sample: "JudgedSample") -> "Row":
         "Look at", list(by_track), key=key, required=True, persist_state="session", label_visibility="collapsed",
         format_func=lambda track: f"Face {track}" if track else "Whole frame",
     )  # fmt: skip
-    return by_track[picked]
+    return by_track[picked or 0]
 
 
 def _pixels(film: "FilmJob", sample: "JudgedSample") -> "tuple[np.ndarray | None, str]":
@@ -116,8 +116,10 @@ def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None
 
 def _entry(row: "Row") -> detectors.Entry | None:
     """The detector that judged, if it is still the same."""
-    every = (entry for entry in detectors.detectors() if entry.key == row.detector and entry.version == row.version)
-    return next(every, None)
+    from dfcore.detectors.remembered import card_sha256
+
+    every = (one for one in detectors.detectors() if one.key == row.detector)
+    return next((one for one in every if card_sha256(one.card) == row.version), None)
 
 
 def _draw(
@@ -142,10 +144,9 @@ def _draw(
     told = "; ".join(f"{_name(one).lower()}: {one.says}" for one in sample.rows)
     alt = html.escape(f"Frame at {figures.clock(sample.position.seconds)}. {told}", quote=True)
     st.html(
-        f'<div style="height:{_HEIGHT};display:flex;justify-content:center">'
-        f'<div style="position:relative;aspect-ratio:{width}/{height};max-width:100%;max-height:100%;'
-        f'width:min(100%, calc({_HEIGHT} * {width / height:.4f}));align-self:center">'
-        f'<img src="{source}" alt="{alt}" style="width:100%;height:100%;display:block">{inside}</div></div>'
+        f'<div style="position:relative;aspect-ratio:{width}/{height};margin:0 auto;'
+        f'width:min(100%, calc({_HEIGHT} * {width / height:.4f}))">'
+        f'<img src="{source}" alt="{alt}" style="width:100%;height:100%;display:block">{inside}</div>'
     )
 
 

@@ -131,7 +131,7 @@ def _choose_part(film: "FilmJob", end: float) -> tuple[float, float]:
 
 def _longest(by_track: "dict[int | None, list[Row]]") -> list[int | None]:
     faces = sorted((track for track in by_track if track is not None), key=lambda track: -len(by_track[track]))
-    return sorted(faces[:_FACES], key=lambda track: track or 0)  # type: ignore[return-value]
+    return sorted(faces[:_FACES], key=lambda track: track or 0)
 
 
 def _line(track: int | None, rows: "Sequence[Row]", part: tuple[float, float] | None) -> Line:

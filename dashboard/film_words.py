@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from dfcore.films import FilmFacts
     from dfcore.films.job import FilmJob
 
-_NOTES = 3
+# Faces that are told one by one, and notes that are in sight.
+_TRACKS, _NOTES = 3, 3
 
 
 def show(film: "FilmJob") -> None:
@@ -22,7 +23,7 @@ def show(film: "FilmJob") -> None:
     with st.container(border=True, gap="small"):
         so_far = ", so far" if active else ""
         st.markdown(f"### {widgets.verdict_words(said.finding)}{so_far}", help=RULE)
-        for sentence in said.sentences():
+        for sentence in said.sentences(_TRACKS):
             if sentence == UNCALIBRATED:
                 st.caption(f":material/report: {widgets.plain(sentence)}")
             else:
