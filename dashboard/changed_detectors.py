@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import case_list, cases_address, decided, detectors, judging_again, widgets
+from dfcore.detectors.remembered import card_sha256
 
 if TYPE_CHECKING:
     from dfcore.cases import Case, Store
@@ -21,7 +22,7 @@ def present() -> "dict[str, Detector]":
     """The detectors that are there, as the store compares them."""
     from dfcore.cases.changes import Detector
 
-    return {entry.key: Detector(entry.version, entry.card.model_sha256) for entry in detectors.detectors()}
+    return {entry.key: Detector(card_sha256(entry.card), entry.card.model_sha256) for entry in detectors.detectors()}
 
 
 def show(store: "Store", case: "Case | None" = None) -> None:
