@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import psutil
 
 from dfcore.errors import DfcoreError, FilmError
 from dfcore.films.facts import FilmFacts
@@ -27,6 +28,8 @@ from dfcore.utils.texts import counted, duration, printable
 # Seconds without a frame after which a film is given up, and those in which the process has to start.
 PATIENCE_SECONDS = 10.0
 _START_SECONDS = 60.0
+# How much longer it may take while it waits for a processor.
+_STARVED_SECONDS = 50.0
 _PARTING_SECONDS = 2.0
 _MOST_WORDS = 500
 # A film that ends this much before the length that it states is said to be cut off.
@@ -219,6 +222,8 @@ class _Process:
         except OSError as error:
             raise DfcoreError(f"No process that reads films could be started: {error}.") from error
         self._deadline: float | None = None
+        # When it was asked, and the processor time that it had had by then.
+        self._asked, self._before = time.monotonic(), 0.0
         self._overdue = False
         self._over, self._turn = threading.Event(), threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -258,14 +263,14 @@ class _Process:
     def _exchange(self, request: dict[str, Any] | None, patience: float) -> tuple[dict[str, Any], bytes]:
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._deadline = time.monotonic() + patience
+            self._begin(patience)
             if request is not None:
                 send(self._process.stdin, request)
             while True:
                 answer, content = receive(self._process.stdout)
                 if "alive" not in answer:
                     return answer, content
-                self._deadline = time.monotonic() + patience
+                self._begin(patience)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self.wrong(error) from None
         except (EOFError, OSError):
@@ -279,12 +284,34 @@ class _Process:
 
     def _watch(self) -> None:
         """Kills the process once it has been silent for too long; the waiting thread gets an error."""
+        last: float | None = None
         while not self._over.wait(0.25):
             deadline = self._deadline
-            if deadline is not None and time.monotonic() > deadline:
-                self._overdue = True
-                self._process.kill()
-                return
+            if deadline is None or time.monotonic() <= deadline:
+                last = None
+                continue
+            # Where others take the processor it is no fault of the film; for so long it may wait for it.
+            if (last is None or time.monotonic() < last) and self._is_starved():
+                last = last or time.monotonic() + _STARVED_SECONDS
+                continue
+            self._overdue = True
+            self._process.kill()
+            return
+
+    def _is_starved(self) -> bool:
+        """Whether the process would compute, and got less than half of the processor since it was asked."""
+        try:
+            process = psutil.Process(self._process.pid)
+            got = sum(process.cpu_times()[:2]) - self._before
+            return process.status() == psutil.STATUS_RUNNING and got < (time.monotonic() - self._asked) / 2
+        except psutil.Error:
+            return False
+
+    def _begin(self, patience: float) -> None:
+        with suppress(psutil.Error):
+            self._before = sum(psutil.Process(self._process.pid).cpu_times()[:2])
+        self._asked = time.monotonic()
+        self._deadline = self._asked + patience
 
     def _why(self) -> FilmError:
         code = self._process.returncode
