@@ -26,8 +26,10 @@ _CONVOLUTIONS: dict[str, list[tuple[str, tuple[int, int, bool] | None]]] = {
     "third": [("1", (3, 2, True)), ("2", (3, 2, False)), ("3", (2, 2, True)), ("4", None)],
 }
 # Whatever the number of cores: rounding depends on how sums are split among threads.
+# What is prepared for a size of input is not kept for the next of that size: pictures have thousands of sizes, each of
+# which would take some megabytes for ever.
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "NUM_STREAMS": 1,
-             "INFERENCE_NUM_THREADS": 2}  # fmt: skip
+             "INFERENCE_NUM_THREADS": 2, "CPU_RUNTIME_CACHE_CAPACITY": 0}  # fmt: skip
 _BATCH = 256
 
 Weights = Mapping[str, np.ndarray]

@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -377,3 +378,14 @@ def test_photographed_and_generated_faces_are_found_and_framed_as_they_came(kind
         rgb = np.asarray(Image.open(path).convert("RGB"))
         left, top, right, bottom = frame(max(find_faces(rgb), key=lambda face: face.side))
         assert abs(right - left - 256) < 40 and abs(left + right - 256) < 20 and abs(top + bottom - 256) < 20
+
+
+def test_pictures_of_ever_new_sizes_leave_nothing_in_memory():
+    def look(sides: range) -> int:
+        for side in sides:
+            find_faces(np.full((side, 2 * side, 3), side % 256, np.uint8))
+        return psutil.Process().memory_info().rss
+
+    before = look(range(300, 310))
+    # Each new size left 3 to 5 MB.
+    assert look(range(310, 350)) - before < 40e6
