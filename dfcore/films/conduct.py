@@ -207,7 +207,7 @@ def _described(judge: Judge, rates: Mapping[str, Any]) -> dict[str, Any]:
     thresholds = judge.policy.thresholds or detector.card.thresholds
     return {
         "title": detector.card.title, "version": judge.version, "model_sha256": detector.card.model_sha256,
-        "engine": detector.engine.name, "thresholds": thresholds.model_dump(mode="json"),
+        "engine": detector.engine.name, "thresholds": thresholds.told(),
         "rates": asdict(measured) if measured else None,
     }  # fmt: skip
 
