@@ -131,7 +131,7 @@ def _kept(closed: str) -> str:
 
 
 def _hours() -> float:
-    from dfcore.batch.store import hours
+    from dfcore.runs.closing import hours
 
     return hours()
 

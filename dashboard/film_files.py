@@ -46,7 +46,7 @@ def _show_deletion(film: "FilmJob", status: "FilmStatus | None") -> None:
 
 
 def _kept(film: "FilmJob", closed: str) -> str:
-    from dfcore.batch.store import hours
+    from dfcore.runs.closing import hours
 
     there = readable(lambda: film.request)
     copied = "The uploaded film and its" if there is not None and not there.path else "Its"

@@ -13,6 +13,7 @@ from dashboard import (
     batch_progress,
     batch_review,
     batches,
+    job_list,
     roles,
     widgets,
 )
@@ -44,7 +45,7 @@ with widgets.errors():
     there = list(batches.store())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Batch", width="content")
-        batch = batch_list.choose(there) if there else None
+        batch = job_list.choose(there, batch_list.BATCHES) if there else None
     if batch is None:
         if asked := st.query_params.get("batch"):
             widgets.missing("Batch", asked)
@@ -55,7 +56,7 @@ with widgets.errors():
         if place := widgets.folded("Judge further pictures", "batch_new", icon=":material/add:"):
             with place:
                 batch_choice.show()
-        batch_list.show(there, batch.id)
+        job_list.show(there, batch.id, batch_list.BATCHES)
         with widgets.errors():
             batch_progress.show(batch)
             show_results(batch)

@@ -14,6 +14,7 @@ from dashboard import (
     film_timeline,
     film_words,
     films,
+    job_list,
     widgets,
 )
 from dashboard.navigation import require_front_door
@@ -64,7 +65,7 @@ with widgets.errors():
     there = list(films.store())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Video", width="content")
-        film = film_list.choose(there) if there else None
+        film = job_list.choose(there, film_list.FILMS) if there else None
     if film is None:
         if asked := st.query_params.get("film"):
             widgets.missing("Film", asked)
@@ -75,7 +76,7 @@ with widgets.errors():
         if place := widgets.folded("Judge another film", "film_new", icon=":material/add:"):
             with place:
                 film_choice.show()
-        film_list.show(there, film.id)
+        job_list.show(there, film.id, film_list.FILMS)
         with widgets.errors():
             show(film)
         film_files.show(film)

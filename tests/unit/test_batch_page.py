@@ -117,10 +117,8 @@ def test_addresses_are_offered_where_the_operator_allows_hosts(detector, monkeyp
 @pytest.fixture
 def started(monkeypatch) -> list:
     """Batches whose process would have been started."""
-    from dfcore.batch import store
-
     result: list = []
-    monkeypatch.setattr(store, "launch", result.append)
+    monkeypatch.setattr(BatchStore, "launch", lambda store, batch: result.append(batch))
     return result
 
 
@@ -247,7 +245,7 @@ def test_the_address_names_the_batch_and_one_that_is_gone_is_told(folder, grids)
 def test_the_list_shows_what_one_decides_by(folder, grids):
     make_batch(folder, 10, number=1, title="First", closed="by age")
     make_batch(folder, 20, number=2, title="Second", state=State.STOPPED)
-    table = unfold(open_page(), "batch_every").dataframe[0].value
+    table = unfold(open_page(), "batch_all").dataframe[0].value
     assert table.to_dict("list") == {
         "Name": ["Second", "First"], "State": ["stopped", "ended"], "Pictures": [20, 10], "Likely fake": [6, 3],
         "No verdict": [2, 1], "Files": ["kept", "deleted"],

@@ -22,6 +22,7 @@ from dfcore.cli import main
 from dfcore.errors import AccessError, BatchError, ImageError, InputError, StorageError
 from dfcore.runs import State
 from dfcore.runs.process import identity
+from dfcore.runs.working import work_in_turn
 from dfcore.utils.files import lock as make_lock
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import make_image
@@ -70,10 +71,10 @@ def here(monkeypatch):
         batch.claim(int(me["pid"]), me["started"], ended=None)
         mine = Batch(batch.folder, (me["pid"], me["started"]))
         lock = make_lock(batch.folder.parent / ".judging.lock")
-        worker._conduct(mine, lock)
+        work_in_turn(mine, BatchStore(batch.folder.parent), worker.work, lock)
         lock.release(force=True)
 
-    monkeypatch.setattr("dfcore.batch.store.launch", judge)
+    monkeypatch.setattr(BatchStore, "launch", lambda store, batch: judge(batch))
 
 
 def packed(folder: Path, *more: tuple[str, bytes]) -> io.BytesIO:

@@ -13,7 +13,7 @@ import pytest
 
 from dfcore.batch.sources import FromPath, Upload
 from dfcore.errors import AccessError, FilmError, FilmJobError, InputError
-from dfcore.films import Sampling, conduct, open_film, store
+from dfcore.films import Sampling, conduct, open_film
 from dfcore.films.job import FilmJob, FilmStatus
 from dfcore.films.judges import judges_of
 from dfcore.films.judging import Judging
@@ -33,7 +33,7 @@ PATIENCE = 60
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DFCORE_MODELS", str(MODELS))
-    monkeypatch.setattr(store, "WORKER", "tests.film_worker")
+    monkeypatch.setattr(FilmStore, "worker", "tests.film_worker")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_film_stops_and_goes_on(path: Path) -> None:
 
 
 def test_other_detectors_do_not_go_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "launch", lambda job: None)
+    monkeypatch.setattr(FilmStore, "launch", lambda store, job: None)
     job = FilmStore().start(FromPath(path), EACH)
     detector, changed = bright(), bright(description="Another one.")
     monkeypatch.setattr(conduct, "ready_judges", lambda *_, **__: judges_of({"bright": detector}, {}))
@@ -189,7 +189,7 @@ def test_damage_in_the_log_is_cut_off(tmp_path: Path, path: Path) -> None:
 
 
 def test_damaged_files_are_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "launch", lambda job: None)
+    monkeypatch.setattr(FilmStore, "launch", lambda store, job: None)
     job = FilmStore().start(FromPath(path), EACH)
     for name, call in (("film.json", lambda: job.request), ("facts.json", job.facts), ("status.json", job.status)):
         content = (job.folder / name).read_text()

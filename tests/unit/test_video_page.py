@@ -48,10 +48,8 @@ def detector(tmp_path) -> str:
 @pytest.fixture
 def started(monkeypatch) -> list:
     """Films whose process would have been started."""
-    from dfcore.films import store
-
     result: list = []
-    monkeypatch.setattr(store, "launch", result.append)
+    monkeypatch.setattr(FilmStore, "launch", lambda store, film: result.append(film))
     return result
 
 
@@ -249,7 +247,7 @@ def test_the_list_shows_what_one_decides_by(folder, file):
     make_film(folder, file, number=1, title="First")
     make_film(folder, file, 6, number=2, title="Second", state=State.STOPPED)
     app = open_page()
-    app.session_state["film_every_one"] = True
+    app.session_state["film_all"] = True
     app.run()
     assert app.dataframe[0].value.to_dict("list") == {
         "Name": ["Second", "First"], "State": ["stopped", "ended"], "Frames": [6, 12], "Likely fake": [2, 4],
