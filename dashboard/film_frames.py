@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dfcore.films import Position
     from dfcore.films.job import FilmJob
     from dfcore.films.rows import JudgedSample, Row
+    from dfcore.films.tracks import Box
 
 _SIDE = 1280
 
@@ -43,21 +44,42 @@ def frame(film: "FilmJob", sample: "JudgedSample") -> np.ndarray:
     return _frame(film.request.sha256, sample.position, path)
 
 
-def crop(rgb: np.ndarray, row: "Row", card: "Card") -> np.ndarray:
-    """The face of a row as its detector, which has this card, saw it; found again in its frame.
+def crop(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndarray, card: "Card") -> np.ndarray:
+    """The face of a row as its detector, which has this card, saw it; found again in its frame, `rgb`.
 
     Raises:
         FilmError: If it is not found.
+        BusyError: If too many others are being served.
     """
+    return _crop(film.request.sha256, sample.position, row.box, row.version, rgb, card)
+
+
+# Looking for faces takes a second and more; a crop is that of a face.
+@st.cache_data(max_entries=16, show_spinner=False)
+def _crop(
+    sha256: str, position: "Position", box: "Box | None", version: str | None, _rgb: np.ndarray, _card: "Card"
+) -> np.ndarray:  # fmt: skip
     from dfcore.faces.boxes import overlaps
     from dfcore.films import judges
 
-    found = judges.find(rgb)
-    if row.box is not None and found:
-        shares = overlaps(np.array(row.box, float), np.array([one.box for one in found], float))
+    with inference_queue.faces.take():
+        found = judges.find(_rgb)
+    if box is not None and found:
+        shares = overlaps(np.array(box, float), np.array([one.box for one in found], float))
         if shares.max() > 0.9:
-            return judges.crop(rgb, found[int(shares.argmax())], card)
+            return judges.crop(_rgb, found[int(shares.argmax())], _card)
     raise FilmError("This face was not found again in its frame.")
+
+
+def frame_png(film: "FilmJob", sample: "JudgedSample", rgb: np.ndarray) -> bytes:
+    """The pixels of a sample, `rgb`, as a PNG file."""
+    return _frame_png(film.request.sha256, sample.position, rgb)
+
+
+# One of 4K takes a second, and some 15 MB.
+@st.cache_data(max_entries=4, show_spinner=False)
+def _frame_png(sha256: str, position: "Position", _rgb: np.ndarray) -> bytes:
+    return png(_rgb)
 
 
 def png(rgb: np.ndarray) -> bytes:
@@ -78,8 +100,8 @@ def shown(rgb: np.ndarray) -> str:
     return data_url(np.asarray(picture), "JPEG", quality=90)
 
 
-# A frame of 1080p takes 6 MB, one of 4K 25 MB.
-@st.cache_data(max_entries=12, show_spinner=False)
+# A frame of 1080p takes 6 MB, one of 4K 25 MB, the largest 150.
+@st.cache_data(max_entries=3, show_spinner=False)
 def _frame(sha256: str, position: "Position", _path: Path) -> np.ndarray:
     from dfcore.films import open_film
 

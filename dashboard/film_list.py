@@ -12,12 +12,19 @@ if TYPE_CHECKING:
 
 
 def _row(film: "FilmJob") -> dict[str, Any]:
-    status, said = readable(film.status), readable(film.verdict)
+    status = readable(film.status)
     return {
         "Frames": status.done if status else None,
-        "Likely fake": said.fake if said else None,
+        "Likely fake": _fakes(film.id, status.done, film) if status else None,
         "Pictures": job_list.kept(film),
     }
+
+
+# All samples of a film have to be read for it.
+@st.cache_data(max_entries=2_000, show_spinner=False)
+def _fakes(film_id: str, done: int, _film: "FilmJob") -> int | None:
+    said = readable(_film.verdict)
+    return said.fake if said else None
 
 
 FILMS = job_list.Kind(

@@ -35,7 +35,7 @@ def show(film: "FilmJob", samples: "Sequence[JudgedSample]", at: int) -> None:
     picture, heatmap = rgb, None
     frame = st.container()
     if rgb is not None:
-        picture, heatmap, problem = _explained(row, rgb)
+        picture, heatmap, problem = _explained(film, sample, row, rgb)
     with frame:
         _draw(film, sample, row, picture, heatmap)
         if problem:
@@ -89,7 +89,9 @@ def _pixels(film: "FilmJob", sample: "JudgedSample") -> "tuple[np.ndarray | None
         return None, str(error)
 
 
-def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None, str]":
+def _explained(
+    film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndarray
+) -> "tuple[np.ndarray, Heatmap | None, str]":  # fmt: skip
     """What is shown of a frame, its heat-map where one is wanted, and why there is none."""
     if row.score is None:
         return rgb, None, ""
@@ -106,9 +108,10 @@ def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None
         return rgb, None, "There is no heat-map: the detector that judged this is gone, or has changed since."
     try:
         with st.spinner("Computing the heat-map …"):
-            part = rgb if row.track is None else film_frames.crop(rgb, row, entry.card)
+            part = rgb if row.track is None else film_frames.crop(film, sample, row, rgb, entry.card)
+            file = film_frames.frame_png(film, sample, rgb) if row.track is None else film_frames.png(part)
             target: Any = "fake" if row.score >= entry.card.threshold.value else "real"
-            found = inference.heatmap(entry, film_frames.png(part), "gradcam", target, None)
+            found = inference.heatmap(entry, file, "gradcam", target, None)
     except DfcoreError as error:
         return rgb, None, str(error)
     return part, found, "" if found.peak else f"The detector finds no evidence of {target} here: the map is empty."
@@ -116,10 +119,10 @@ def _explained(row: "Row", rgb: np.ndarray) -> "tuple[np.ndarray, Heatmap | None
 
 def _entry(row: "Row") -> detectors.Entry | None:
     """The detector that judged, if it is still the same."""
-    from dfcore.detectors.remembered import card_sha256
+    from dfcore.films.judges import version_of
 
     every = (one for one in detectors.detectors() if one.key == row.detector)
-    return next((one for one in every if card_sha256(one.card) == row.version), None)
+    return next((one for one in every if version_of(one.card) == row.version), None)
 
 
 def _draw(
@@ -198,5 +201,7 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
                 entry = _entry(row)
                 if row.track is not None and entry is None:
                     raise InputError("The detector that judged this face is gone, or has changed since.")
-                part = rgb if row.track is None or entry is None else film_frames.crop(rgb, row, entry.card)
+                part = rgb
+                if row.track is not None and entry is not None:
+                    part = film_frames.crop(film, sample, row, rgb, entry.card)
                 widgets.inspect(name, film_frames.png(part), entry.key if entry else "")

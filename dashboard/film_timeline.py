@@ -22,7 +22,7 @@ _FACES, _POINTS, _LONG = 10, 1500, 150
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def chosen(film: "FilmJob", samples: "Sequence[JudgedSample]") -> int:
+def chosen(film: "FilmJob", samples: "Sequence[JudgedSample]", rows: "Sequence[Row]") -> int:
     """Number of the sample that is looked at: the address's, or that with the highest score."""
     of, written = st.session_state.get(_AT, ("", ""))
     asked = st.query_params.get("at", "")
@@ -32,7 +32,7 @@ def chosen(film: "FilmJob", samples: "Sequence[JudgedSample]") -> int:
     else:
         from dfcore.films.timeline import worst
 
-        result = next((row.sample for row in worst(film.rows(), 1)), 0)
+        result = next((row.sample for row in worst(rows, 1)), 0)
     st.session_state[_AT] = film.id, str(result)
     st.query_params["at"] = str(result)
     return result
@@ -46,11 +46,11 @@ def look_at(sample: int, track: int | None = None) -> None:
     st.query_params["at"] = str(sample)
 
 
-def show(film: "FilmJob", samples: "Sequence[JudgedSample]", at: int) -> None:
+def show(film: "FilmJob", samples: "Sequence[JudgedSample]", rows: "Sequence[Row]", at: int) -> None:
     """Shows the timeline; a click on one of its points looks at that moment."""
     end = max(samples[-1].position.seconds, film.status().length)
     part = _choose_part(film, end) if len(samples) > _LONG else (0.0, end)
-    drawn = panels(film, part)
+    drawn = panels(film, part, rows)
     if not drawn:
         st.info("Nothing in the film was judged, so there is no timeline.", icon=":material/show_chart:")
         return
@@ -58,20 +58,23 @@ def show(film: "FilmJob", samples: "Sequence[JudgedSample]", at: int) -> None:
         figures.timeline(drawn, part, samples[at].position.seconds), _KEY, _alt(film, drawn), on_select=_clicked,
         selection_mode="points", config={"displayModeBar": False},
     )  # fmt: skip
-    st.caption(f"Click a point to look at that moment. Hollow points are not used. {_left_out(film)}".strip())
+    st.caption(f"Click a point to look at that moment. Hollow points are not used. {_left_out(rows)}".strip())
 
 
-def panels(film: "FilmJob", part: tuple[float, float] | None = None) -> list[Panel]:
+def panels(
+    film: "FilmJob", part: tuple[float, float] | None = None, rows: "Sequence[Row] | None" = None
+) -> list[Panel]:  # fmt: skip
     """The whole frame's line, and those of the faces that were seen longest.
 
     Args:
         film: The film.
         part: Beginning and end of what is wanted, in seconds; None for all.
+        rows: Its rows, if they were read already.
     """
     from dfcore.films.rows import series
     from dfcore.films.timeline import stretches
 
-    judges, rows = film.judges(), film.rows()
+    judges, rows = film.judges(), film.rows() if rows is None else rows
     by_track, found = series(rows), stretches(rows)
     result = []
     for title, key, tracks in (("Whole frame", "chosen", [None]), ("Faces", "face", _longest(by_track))):
@@ -88,11 +91,10 @@ def panels(film: "FilmJob", part: tuple[float, float] | None = None) -> list[Pan
     return result
 
 
-def show_strongest(film: "FilmJob") -> None:
+def show_strongest(rows: "Sequence[Row]") -> None:
     """Shows buttons that lead to the moments with the highest scores."""
     from dfcore.films.timeline import worst
 
-    rows = film.rows()
     moments = worst(rows, apart=min(1.0, rows[-1].seconds / 10))
     if not moments:
         st.caption("No score is used, so there are no strongest moments.")
@@ -158,10 +160,10 @@ def _fewer(moments: "list[Moment | None]") -> "list[Moment | None]":
     return [max((one for one in some if one), key=lambda one: (one.used, one.score), default=None) for some in groups]
 
 
-def _left_out(film: "FilmJob") -> str:
+def _left_out(rows: "Sequence[Row]") -> str:
     from dfcore.films.rows import series
 
-    by_track = series(film.rows())
+    by_track = series(rows)
     faces, most = len([track for track in by_track if track is not None]), max(map(len, by_track.values()))
     text = ""
     if faces > _FACES:

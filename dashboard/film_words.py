@@ -8,18 +8,21 @@ from dashboard import widgets
 from dfcore.utils.texts import counted, duration, volume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dfcore.films import FilmFacts
     from dfcore.films.job import FilmJob
+    from dfcore.films.rows import Row
 
 # Faces that are told one by one, and notes that are in sight.
 _TRACKS, _NOTES = 3, 3
 
 
-def show(film: "FilmJob") -> None:
+def show(film: "FilmJob", rows: "Sequence[Row]") -> None:
     """Shows the film's word, the counts behind it, and what these are worth."""
     from dfcore.films.verdict import RULE, UNCALIBRATED
 
-    said, active = film.verdict(), film.status().state.active
+    said, active = film.verdict(rows), film.status().state.active
     with st.container(border=True, gap="small"):
         so_far = ", so far" if active else ""
         st.markdown(f"### {widgets.verdict_words(said.finding)}{so_far}", help=RULE)

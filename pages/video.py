@@ -35,15 +35,18 @@ _STYLE = """<style>@media (max-width: 1150px) {
 @error_reporting.fragment()
 def show_results(film: "FilmJob") -> None:
     """The film's words and timeline, and beside them the moment that is looked at; a click runs this part alone."""
+    from dfcore.films.rows import all_rows
+
     with widgets.errors():
         samples = film.samples()
-        at = film_timeline.chosen(film, samples)
+        rows = list(all_rows(samples))
+        at = film_timeline.chosen(film, samples, rows)
         with st.container(key="film_screen"):
             left, right = st.columns([11, 9], gap="medium")
         with left:
-            film_words.show(film)
-            film_timeline.show(film, samples, at)
-            film_timeline.show_strongest(film)
+            film_words.show(film, rows)
+            film_timeline.show(film, samples, rows, at)
+            film_timeline.show_strongest(rows)
         with right:
             film_moment.show(film, samples, at)
 
@@ -51,7 +54,7 @@ def show_results(film: "FilmJob") -> None:
 def show(film: "FilmJob") -> None:
     film_progress.show(film)
     film_words.show_notes(film)
-    if film.samples():
+    if film.status().done:
         show_results(film)
     elif film.status().state.active:
         st.caption("Results appear here as soon as frames are judged.")

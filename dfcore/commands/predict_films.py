@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dfcore.batch.entries import ToJudge
     from dfcore.films.facts import FilmFacts
     from dfcore.films.judges import Judges
-    from dfcore.films.rows import JudgedSample
+    from dfcore.films.rows import JudgedSample, Row
     from dfcore.films.verdict import FilmVerdict
 
 
@@ -165,7 +165,7 @@ class FilmRows:
             judges = self._judges
             if log.last is not None:
                 print(printable(f"dfcore: {path}: going on after {log.number} samples"), file=sys.stderr)
-                judges = self._as_before(log.last)
+                judges = self._as_before(all_rows(read_samples(log.path)))
             tell = _telling(path, film.facts, self._sampling.expected(film.facts))
             done = False
             try:
@@ -182,13 +182,15 @@ class FilmRows:
             if log.last is not None:
                 tell(log.last, log.number, last=True)
             verdict = film_verdict(list(all_rows(read_samples(log.path))), self._rates)
-            log.path.unlink()
             ending = film.ending.notes if film.ending else ()
+            stack.close()  # Some systems delete no open file.
+            log.path.unlink(missing_ok=True)
             return verdict, film.facts, [*film.facts.notes, *ending]
 
-    def _as_before(self, sample: "JudgedSample") -> "Judges":
-        chosen = str(sample.rows[0].detector)
-        return self._judges.alone(chosen) if chosen in self._judges.whole else self._judges
+    def _as_before(self, rows: "Iterable[Row]") -> "Judges":
+        """Those of the samples in the log; all, if no whole frame was judged yet."""
+        chosen = next((row.detector for row in rows if row.track is None and row.detector), None)
+        return self._judges.alone(chosen) if chosen and chosen in self._judges.whole else self._judges
 
     def _name(self, path: Path) -> Path | None:
         """The file of a film's timeline; None if none is wanted."""

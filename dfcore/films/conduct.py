@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from dfcore.batch.names import AUTO, choices
+from dfcore.batch.names import choices
 from dfcore.batch.ready import Ready, make_ready
 from dfcore.batch.sources import require_space
 from dfcore.batch.thumbnails import Thumbnails
 from dfcore.confidence import ErrorBudget
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.card import Card
-from dfcore.detectors.library import find_bundle
+from dfcore.detectors.library import answering, find_bundle, list_bundles
 from dfcore.engines.base import EngineName
-from dfcore.errors import FilmError, InputError
+from dfcore.errors import DfcoreError, FilmError, InputError
 from dfcore.films.facts import FilmFacts
 from dfcore.films.job import FilmJob
 from dfcore.films.judges import Judge, Judges, is_for_faces, judges_of
@@ -55,17 +55,21 @@ def ready_judges(
         InputError: If a detector is missing or damaged.
     """
     given = choices(names)
-    if faces and not any(is_for_faces(read_card(find_bundle(name.removeprefix("run:")))) for name in given):
-        given += [name for name in _library() if name not in given and is_for_faces(read_card(find_bundle(name)))]
+    if faces and not any(map(_is_for_faces, given)):
+        given += [name for name in _library() if name not in given and _is_for_faces(name)]
     ready: Ready = make_ready(given, budget, ignore_ood=ignore_ood, engine=engine)
     return judges_of(ready.detectors, ready.policies, with_faces=faces)
 
 
 def _library() -> list[str]:
+    return [folder.name for folder in answering(list_bundles())]
+
+
+def _is_for_faces(name: str) -> bool:
     try:
-        return choices([AUTO])
-    except Exception:  # No detector in it, or one that is damaged: faces are then not judged.
-        return []
+        return is_for_faces(read_card(find_bundle(name.removeprefix("run:"))))
+    except DfcoreError:  # One that is asked for is refused when it is loaded; another one is not needed.
+        return False
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,8 @@ class Reading:
         """Time of a frame in seconds; it always rises."""
         last = self._last
         seconds = None if frame.pts is None else float((frame.pts * self._base) - self._start)
+        if seconds is not None and seconds > MOST_SECONDS:
+            seconds = None
         if seconds is None or seconds < 0 or (last is not None and seconds <= last):
             if seconds is None or last is not None:
                 self.irregular += 1

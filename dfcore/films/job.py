@@ -5,7 +5,7 @@ judges), `status.json` and the other files of a job, `rows.jsonl` (a line for ea
 went), and until it is closed `thumbnails.bin` and `film` (the copy of an upload).
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -201,8 +201,11 @@ class FilmJob(Job[FilmStatus]):
         """Their rows, see `dfcore.films.timeline`."""
         return list(all_rows(self.samples()))
 
-    def verdict(self) -> "FilmVerdict":
+    def verdict(self, rows: Sequence[Row] | None = None) -> "FilmVerdict":
         """What is said of the film by the samples that are judged so far.
+
+        Args:
+            rows: Its rows, if they were read already.
 
         Raises:
             FilmJobError: If `detectors.json` is damaged.
@@ -214,7 +217,7 @@ class FilmJob(Job[FilmStatus]):
             rates = {name: rates_from(one["rates"]) for name, one in known.items()}
         except (AttributeError, KeyError, TypeError) as error:
             raise FilmJobError(f"Film {self.id}: detectors.json is damaged ({error!r:.100}).") from error
-        return film_verdict(self.rows(), rates)
+        return film_verdict(self.rows() if rows is None else rows, rates)
 
     def thumbnail(self, sample: JudgedSample) -> bytes | None:
         """A small picture of a sample as JPEG; None if there is none, or the film is closed."""
@@ -237,8 +240,3 @@ def _remembered_request(path: Path) -> FilmRequest:
         return FilmRequest.from_dict(values)
     except (AttributeError, KeyError, TypeError, ValueError, FilmError) as error:
         raise FilmJobError(f"Film {path.parent.name}: film.json is damaged ({error!r:.100}).") from error
-
-
-def iter_samples(job: FilmJob) -> Iterator[JudgedSample]:
-    """The samples of a film one by one, without holding them in memory."""
-    return read_samples(job.rows_path)

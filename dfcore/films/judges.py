@@ -28,6 +28,12 @@ CHOOSE_BY = 5
 MIN_FACE = 40
 
 
+def version_of(card: Card) -> str:
+    """Hash of a card, and of how it has faces cropped: what judged a film is the same only if both are."""
+    own = card_sha256(card)
+    return sha256_bytes(f"{own} {card.framing.model_dump_json()}".encode()) if card.framing else own
+
+
 @dataclass(frozen=True)
 class Judge:
     """A detector of a film.
@@ -44,10 +50,8 @@ class Judge:
 
     @cached_property
     def version(self) -> str:
-        """Hash of its card, and of how it has faces cropped."""
-        framing = self.detector.card.framing
-        own = card_sha256(self.detector.card)
-        return sha256_bytes(f"{own} {framing.model_dump_json()}".encode()) if framing else own
+        """See `version_of`."""
+        return version_of(self.detector.card)
 
     def rows(
         self, images: Sequence[PreparedImage], places: Sequence[tuple[Position, int | None, Box | None]]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dfcore.films.judges import CHOOSE_BY, Judge, Judges, choose, crop, find
 from dfcore.films.reader import Film
-from dfcore.films.rows import JudgedSample, Row
+from dfcore.films.rows import DAMAGED, JudgedSample, Row
 from dfcore.films.sampling import Position, Sample, Sampling
 from dfcore.films.tracks import Box, Tracker
 from dfcore.imaging.prepared import PreparedImage
@@ -24,7 +24,6 @@ THUMBNAIL_SIDE = 320
 # Samples that wait for their verdict, and those that are judged at once.
 _WAITING, _AT_ONCE = 4, 4
 _NONE = "No detector for whole frames was asked for."
-_DAMAGED = "Parts of the frame are missing in the file, so it is not judged."
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
 
 def _unjudged(one: _Prepared) -> Row:
     place = one.sample
-    reason = _DAMAGED if one.damaged else _NONE
+    reason = DAMAGED if one.damaged else _NONE
     return Row(
         place.index, place.frame, place.seconds, None, None, None, "", None, None, False, False, None, reason
     )  # fmt: skip

@@ -10,6 +10,9 @@ from dfcore.confidence import FINDINGS, Finding
 from dfcore.films.sampling import Position
 from dfcore.films.tracks import Box
 
+# Why a damaged sample is not judged.
+DAMAGED = "Parts of the frame are missing in the file, so it is not judged."
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from dfcore.errors import InputError
-from dfcore.films.facts import FilmFacts
+from dfcore.films.facts import MOST_SECONDS, FilmFacts
 
 Kind = Literal["seconds", "frames", "scenes"]
 # Side of the grey thumbnails that are compared, and the mean difference of two that follow each other, of 255, from
@@ -128,7 +128,7 @@ class Position:
         whole = all(type(one) is int and 0 <= one < 2**62 for one in (index, frame))
         if not whole or not (pts is None or (type(pts) is int and abs(pts) < 2**63)):
             raise ValueError("a position without numbers")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 2 * MOST_SECONDS:
             raise ValueError("a position without a time")
         return cls(index, frame, float(seconds), pts, bool(values["exact"]))
 

@@ -22,12 +22,7 @@ def pixels(frame: Any) -> np.ndarray:
         FilmError: If it is larger than the limit, or its kind of pixels cannot be read.
     """
     require_size(frame.width, frame.height)
-    try:
-        rgb = _reformatted(frame, "rgb24").to_ndarray()
-    except (av.error.FFmpegError, ValueError) as error:
-        if isinstance(error, MemoryError):
-            raise
-        raise FilmError(f"The film's pixels are of a kind that is not read here ({printable(error)[:100]}).") from error
+    rgb = _reformatted(frame, "rgb24")
     turn, mirrored, _ = turn_of(frame)
     upright = np.rot90(rgb, -(turn // 90))
     return np.ascontiguousarray(upright[:, ::-1] if mirrored else upright)
@@ -37,18 +32,23 @@ def thumbnail(frame: Any) -> np.ndarray:
     """A small grey picture of a frame as it is stored, uint8 (`THUMBNAIL`, `THUMBNAIL`).
 
     Raises:
-        FilmError: If the frame is larger than the limit.
+        FilmError: As `pixels` does.
     """
     require_size(frame.width, frame.height)
-    return _reformatted(frame, "gray", THUMBNAIL, THUMBNAIL).to_ndarray()
+    return _reformatted(frame, "gray", THUMBNAIL, THUMBNAIL)
 
 
-def _reformatted(frame: Any, kind: str, width: int | None = None, height: int | None = None) -> Any:
+def _reformatted(frame: Any, kind: str, width: int | None = None, height: int | None = None) -> np.ndarray:
     unnamed = frame.colorspace == _UNSPECIFIED and frame.height >= _HD and not frame.format.is_rgb
-    return frame.reformat(
-        width, height, kind, src_colorspace=Colorspace.ITU709 if unnamed else None,
-        interpolation=Interpolation.AREA if width else None, threads=1,
-    )  # fmt: skip
+    try:
+        return frame.reformat(
+            width, height, kind, src_colorspace=Colorspace.ITU709 if unnamed else None,
+            interpolation=Interpolation.AREA if width else None, threads=1,
+        ).to_ndarray()  # fmt: skip
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise FilmError(f"The film's pixels are of a kind that is not read here ({printable(error)[:100]}).") from error
 
 
 def turn_of(frame: Any) -> tuple[int, bool, bool]:

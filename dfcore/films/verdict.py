@@ -14,7 +14,7 @@ from dfcore.confidence import FINDINGS, Finding
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.films.judges import Judges
-from dfcore.films.rows import Row, series
+from dfcore.films.rows import DAMAGED, Row, series
 from dfcore.utils.texts import counted, percent
 
 # The highest scores whose mean is told: this share of the samples, and at least so many.
@@ -155,7 +155,7 @@ def film_verdict(rows: Sequence[Row], rates: Mapping[str, MeasuredRates | None])
     """
     found = [_series(track, some, rates) for track, some in series(rows).items() if any(row.detector for row in some)]
     frames = [row for row in rows if row.track is None]
-    damaged = sum(row.detector is None and (row.reason or "").startswith("Parts of the frame") for row in frames)
+    damaged = sum(row.detector is None and row.reason == DAMAGED for row in frames)
     return FilmVerdict("inconclusive", len(frames), damaged, tuple(found))
 
 

@@ -3,6 +3,7 @@ that reads films.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, BinaryIO
 
 from dfcore.errors import FilmError
@@ -34,7 +35,7 @@ def samples(
     if found is not None:
         sampler.known(lambda: thumbnail(found))
     for frame, position in reading.frames():
-        if sampler.takes(position.frame, position.seconds, lambda frame=frame: thumbnail(frame)):  # type: ignore[misc]
+        if sampler.takes(position.frame, position.seconds, partial(thumbnail, frame)):
             place = Position(index, position.frame, position.seconds, position.pts, position.exact)
             yield Sample(place, pixels(frame), reading.is_damaged(frame))
             index += 1

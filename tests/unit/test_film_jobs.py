@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dfcore import workspace
 from dfcore.batch.sources import FromPath, Upload
 from dfcore.errors import AccessError, FilmError, FilmJobError, InputError
 from dfcore.films import Sampling, conduct, open_film
@@ -207,6 +209,16 @@ def test_shares_and_times_of_a_status() -> None:
     assert FilmStatus(State.RUNNING, reached=5.0, length=20.0).fraction == 0.25
     assert FilmStatus(State.RUNNING, done=5, total=20).fraction == 0.25
     assert FilmStatus(State.RUNNING).fraction == 0.0 and FilmStatus(State.COMPLETED).fraction == 1.0
+
+
+def test_a_damaged_bundle_keeps_no_film_from_being_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("small", "faces"):
+        shutil.copytree(workspace.shipped_models_dir() / name, tmp_path / "library" / name)
+    (tmp_path / "library" / "broken").mkdir()
+    (tmp_path / "library" / "broken" / "card.json").write_text("{")
+    monkeypatch.setenv("DFCORE_MODELS", str(tmp_path / "library"))
+    judges = conduct.ready_judges(("small",), lambda _: None)
+    assert list(judges.whole) == ["small"] and judges.face is not None and judges.face.name == "faces"
 
 
 def test_the_library_judges_faces_unless_a_detector_for_them_is_named() -> None:

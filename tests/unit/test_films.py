@@ -68,6 +68,28 @@ def test_mirrored_frames_are_mirrored_back(tmp_path: Path) -> None:
     assert np.abs(rgb.astype(int) - picture(0)[:, ::-1]).mean() < 8
 
 
+def test_a_frame_of_an_absurd_time_counts_as_one_without_a_time(tmp_path: Path) -> None:
+    path = write(tmp_path, film(4, pts=[0, 100, 200, 10**15], container="matroska"), "film.mkv")
+    with open_film(path) as one:
+        times = [sample.position.seconds for sample in one.frames(Sampling("frames", 1))]
+        assert times[:3] == [0.0, 0.1, 0.2] and len(times) == 4 and 0.2 < times[3] < 2
+        assert one.ending is not None and one.ending.irregular == 1
+
+
+def test_pixels_that_are_not_read_are_told_however_frames_are_chosen(tmp_path: Path, monkeypatch) -> None:
+    from dfcore.films import upright
+
+    class Odd:
+        width, height, colorspace = 64, 48, 1
+
+        def reformat(self, *_, **__):
+            raise ValueError("rgba128le")
+
+    for look in (upright.pixels, upright.thumbnail):
+        with pytest.raises(FilmError, match=r"of a kind that is not read here .*rgba128le"):
+            look(Odd())
+
+
 def test_times_are_those_of_frames_where_they_vary(tmp_path: Path) -> None:
     times = [0, 100, 150, 900, 2500, 2550, 2600, 3999]
     path = write(tmp_path, film(8, pts=times, container="matroska"), "film.mkv")

@@ -1,5 +1,6 @@
 """`dfcore predict` on films: a row for each, with counts instead of a score, timelines, and what a stop leaves."""
 
+import argparse
 import csv
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from dfcore.cli import main
 from dfcore.commands import predict, predict_films
 from dfcore.films import conduct
 from dfcore.films.judges import judges_of
+from dfcore.films.rows import DAMAGED, Row
 from tests.bright_detectors import bright, grey
 from tests.conftest import make_image
 from tests.made_films import film, write
@@ -96,6 +98,18 @@ def test_a_stop_keeps_what_is_judged_and_goes_on(
     assert judged == list(range(1, 21)) and "going on after 9 samples" in capsys.readouterr().err
     assert [row["frame"] for row in rows(folder / "film.mp4.csv")] == [str(2 * n) for n in range(20)]
     assert [one.name for one in folder.iterdir()] == ["film.mp4.csv"]
+
+
+def test_going_on_after_a_damaged_frame_the_same_detector_judges() -> None:
+    judges = judges_of({"bright": bright(), "other": bright()}, {})
+    options = argparse.Namespace(every="1s", timeline=None, max_fpr=None, max_fnr=None, ignore_ood=False)
+    known = predict_films.FilmRows(options, judges)
+    rest = (None, None, None, "", None, None, False, False, None, DAMAGED)
+    damaged = Row(2, 2, 2.0, *rest)
+    face = Row(1, 1, 1.0, 1, (0, 0, 9, 9), "faces", "", 0.5, 0.0, False, True, "inconclusive", None)
+    whole = Row(0, 0, 0.0, None, None, "other", "", 0.5, 0.0, False, True, "inconclusive", None)
+    assert list(known._as_before([whole, face, damaged]).whole) == ["other"]
+    assert list(known._as_before([damaged]).whole) == ["bright", "other"]
 
 
 def test_films_in_folders_are_told(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -14,6 +14,7 @@ from dashboard.navigation import path
 from dfcore.confidence import ErrorBudget
 from dfcore.explanation import Heatmap
 from dfcore.films import Sampling
+from dfcore.films.rows import Row
 from dfcore.films.store import FilmStore
 from dfcore.runs import State
 from tests.conftest import ROOT, make_card, untrained
@@ -363,6 +364,22 @@ def test_the_heat_map_is_made_on_demand_and_says_why_there_is_none(folder, file,
     app = open_page(at="5")
     app.toggle(key="film_map").set_value(True).run()
     assert "since the score is not used" in words(app)
+
+
+def test_a_face_is_judged_by_the_same_detector_though_it_has_faces_cropped(folder, detector):
+    from dfcore.detectors.bundle import read_card, write_card
+    from dfcore.detectors.card import FramingRecord
+    from dfcore.films.judges import version_of
+
+    bundle = folder.parent / "models" / detector
+    framed = read_card(ROOT / "models" / "faces").framing
+    assert isinstance(framed, FramingRecord)
+    write_card(bundle, read_card(bundle).model_copy(update={"framing": framed}))
+    row = Row(0, 0, 0.0, 1, (0, 0, 9, 9), detector, version_of(read_card(bundle)), 0.9, 1.0, False, True, "fake", None)
+    entry = film_moment._entry(row)
+    assert entry is not None and entry.key == detector
+    write_card(bundle, read_card(bundle).model_copy(update={"framing": None}))
+    assert film_moment._entry(row) is None
 
 
 def test_the_timeline_can_be_had_as_a_table(folder, file):
