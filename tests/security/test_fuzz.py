@@ -870,11 +870,10 @@ def _check_rows(table: pd.DataFrame, folder: Path, roots: str) -> None:
             assert (row["width"], row["height"]) == (9, 6) and data in _contents().values()
 
 
-_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")
-
-
 @_check("folders")
 def _check_folder(payload: tuple[list[tuple[list[bytes], str, bytes]], str, bool]) -> str:
+    from dfcore.datasets import kinds
+
     entries, roots, linked = payload
     with _playground(entries, roots) as (root, top):
         given = root
@@ -890,7 +889,7 @@ def _check_folder(payload: tuple[list[tuple[list[bytes], str, bytes]], str, bool
         assert not expected - found, expected - found
         for path in found - expected:  # Named otherwise, and a picture by its first bytes.
             named = (root / path).is_file()  # Names that are no UTF-8 are listed in another spelling.
-            assert not named or (root / path).read_bytes().startswith(_PICTURE_STARTS), path
+            assert not named or kinds.of_file(root / path) is kinds.Kind.PICTURE, path
         assert found
     return "read"
 
