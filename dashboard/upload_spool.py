@@ -209,11 +209,13 @@ def _whole(value: object) -> int:
 def _why_not(offer: Sequence[Offered], kind: Kind) -> list[str]:
     """Why each file is not taken; "" if it is."""
     result: list[str] = []
+    taken = 0
     for file in offer:
         most = kind.limits.get(PurePosixPath(file.name).suffix.lower(), kind.others)
         why = kind.refused if not most else f"larger than {_limit(most)}" if file.size > most else ""
-        if not why and result.count("") == kind.most:
+        if not why and taken == kind.most:
             why = f"more than {counted(kind.most, 'file', 'files')} at a time"
+        taken += not why
         result.append(why)
     return result
 

@@ -11,11 +11,17 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 def detached(error: _Error) -> _Error:
-    """The same error without the frames it was raised in, to be kept: these hold all that was in use there, such as the
-    contents of files, for as long as the error is kept. Each time that it is raised, raise a copy."""
-    result = type(error).__new__(type(error), *error.args)
-    result.__dict__.update(error.__dict__)
-    return result
+    """The error without the frames it was raised in, to be kept: these hold all that was in use there, such as the
+    contents of files, for as long as the error is kept. Each time that it is raised, raise a copy.
+
+    One of ours comes back as a copy; another, which may not be made anew from its message, is stripped itself.
+    """
+    if isinstance(error, DfcoreError):
+        result = type(error).__new__(type(error), *error.args)
+        result.__dict__.update(error.__dict__)
+        return result
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class DfcoreError(Exception):

@@ -79,8 +79,8 @@ def test_shipped_detectors_score_as_recorded(version, key):
 
     `photographs` is another network since 0.7, and was recorded anew when its head and domain were shortened to eight
     blocks. A detector whose card carries a gate has the scores of 0.4; its domain
-    and its verdicts were fitted anew for 0.7, and are recorded as they are since. Only of pictures that it refuses anyway
-    `faces` did not say then that they show no face.
+    and its verdicts were fitted anew for 0.7, and are recorded as they are since. `faces` did not say then of pictures
+    that it refuses anyway that they show no face.
     """
     (name, engine), recorded = key.split("/"), RECORDED[version]
     detector = Detector.load(ROOT / "models" / name, engine)

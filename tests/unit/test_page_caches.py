@@ -57,19 +57,32 @@ def test_a_failure_that_is_kept_keeps_no_file(monkeypatch):
     assert [one() for one in kept] == [None] * 3
 
 
-def test_a_verdict_that_could_not_be_written_keeps_no_picture(monkeypatch):
+def full_disk(verdicts):
+    raise StorageError("The disk is full.")
+
+
+def foreign(verdicts):
+    """An error that cannot be made anew from its message, and was caused by another."""
+    try:
+        raise ValueError(verdicts)
+    except ValueError as error:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid") from error
+
+
+@pytest.mark.parametrize(("raised", "kind"), [(full_disk, StorageError), (foreign, UnicodeDecodeError)])
+def test_a_verdict_that_could_not_be_written_keeps_no_picture(raised, kind, monkeypatch):
     def fail(verdicts, by):
-        raise StorageError("The disk is full.")
+        raised(verdicts)
 
     monkeypatch.setattr(memory_writer, "write", fail)
     data = Content()
     known = weakref.ref(data)
     future = memory_writer.hand_over([data], "ada")
     del data
-    with pytest.raises(StorageError, match="disk is full"):
+    with pytest.raises(kind, match=r"disk is full|0xff in position 0: invalid"):
         future.result(10)
     gc.collect()
-    assert known() is None and isinstance(future.exception(), StorageError)
+    assert known() is None and isinstance(future.exception(), kind)
 
 
 def test_failures_of_the_file_stay_and_those_of_the_machine_for_a_minute(monkeypatch):

@@ -166,7 +166,7 @@ def stopped_in_second_epoch(small_dataset, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DFCORE_CACHE", str(folder / "cache"))
         patch.setattr(reporter, "_EVERY_SECONDS", 0)
-        config = tiny(small_dataset, epochs=2, seed=3)
+        config = tiny(small_dataset, epochs=2)
         whole = trained(config, folder / "whole")
         assert not make_trainer(config, folder / "parts", Watch(whole.steps + 2)).run()
     return config, folder / "parts", whole
@@ -650,36 +650,43 @@ def cnn_weights(tmp_path_factory):
     return path
 
 
+# Steps at which a run is stopped, each time after it went on from the stop before.
 STOPS = {
-    "at the first step": (1, {}),
+    "at the first step, and in the second epoch": ((1, 5), {}),
     "within the second epoch, under a cosine with warm-up": (
-        5,
+        (5,),
         {"schedule": "cosine", "warmup_epochs": 1, "optimizer": "adamw", "augmentation": "standard"},
     ),
-    "while the head is trained": (2, {"weights": "FILE", "freeze_epochs": 2}),
-    "just after the head was trained": (4, {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"}),
-    "within the third epoch, two logits": (7, {"loss": "categorical"}),
+    "while the head is trained, and just after": (
+        (2, 4),
+        {"weights": "FILE", "freeze_epochs": 1, "schedule": "cosine"},
+    ),
+    "while the head is trained for longer": ((2,), {"weights": "FILE", "freeze_epochs": 2}),
+    "within the third epoch, two logits": ((7,), {"loss": "categorical"}),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stop_at", "changes"), STOPS.values(), ids=STOPS)
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stop_at, changes, small_dataset, tmp_path, cnn_weights):
+@pytest.mark.parametrize(("stops", "changes"), STOPS.values(), ids=STOPS)
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(stops, changes, small_dataset, tmp_path, cnn_weights):
     if "weights" in changes:
         changes = changes | {"weights": str(cnn_weights)}
     config = tiny(small_dataset, **changes)
     whole = trained(config, tmp_path / "whole")
-    first = make_trainer(config, tmp_path / "parts", Watch(stop_at))
-    steps = first.steps
-    assert not first.run()
-    assert (first.progress.epoch, first.progress.step) == divmod(stop_at, steps)
-    second = make_trainer(config, tmp_path / "parts")
-    assert (second.progress.epoch, second.progress.step) == divmod(stop_at, steps)
-    assert second.run()
-    assert_same_weights(second.model, whole.model)
-    assert_same_history(second, whole)
-    assert second.progress.best_epoch == whole.progress.best_epoch
-    assert_same_weights(second.best_model(), whole.best_model())
+    reached = 0
+    for stop_at in stops:
+        part = make_trainer(config, tmp_path / "parts", Watch(stop_at - reached))
+        assert (part.progress.epoch, part.progress.step) == divmod(reached, part.steps)
+        assert not part.run()
+        assert (part.progress.epoch, part.progress.step) == divmod(stop_at, part.steps)
+        reached = stop_at
+    part = make_trainer(config, tmp_path / "parts")
+    assert (part.progress.epoch, part.progress.step) == divmod(reached, part.steps)
+    assert part.run()
+    assert_same_weights(part.model, whole.model)
+    assert_same_history(part, whole)
+    assert part.progress.best_epoch == whole.progress.best_epoch
+    assert_same_weights(part.best_model(), whole.best_model())
 
 
 @pytest.mark.slow
@@ -1597,7 +1604,7 @@ def test_a_process_whose_run_is_deleted_ends_within_seconds_and_makes_nothing_an
 def test_runs_queue_stop_die_and_go_on(small_dataset, tmp_path, store):
     config = tiny(small_dataset, epochs=12, schedule="cosine")
     first = start(store, tiny(small_dataset, epochs=10_000).to_dict(), epochs=10_000)
-    wait_for(first, beyond(1))
+    wait_for(first, beyond(1))  # It has learned something by the time that it is stopped.
     second, third = (start(store, config.to_dict(), epochs=config.epochs) for _ in range(2))
 
     # One trains at a time; those behind it wait, and can be stopped while they do.
