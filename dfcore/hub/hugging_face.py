@@ -31,13 +31,20 @@ class Place(Protocol):
     """What is asked for: a detector (`addresses.Address`) or a data set (`sources.Source`)."""
 
     @property
-    def owner(self) -> str: ...  # noqa: D102  (as theirs)
+    def owner(self) -> str:
+        """Whose it is."""
+
     @property
-    def repository(self) -> str: ...  # noqa: D102
+    def repository(self) -> str:
+        """Owner and name, as `owner/name`."""
+
     @property
-    def revision(self) -> str: ...  # noqa: D102
+    def revision(self) -> str:
+        """Branch, tag or commit; "" for the current state of the main branch."""
+
     @property
-    def page(self) -> str: ...  # noqa: D102
+    def page(self) -> str:
+        """Address of the page that shows it."""
 
 
 def quiet() -> None:
