@@ -112,7 +112,7 @@ def measure(path: Path, sampling: Sampling, begin: float, end: float) -> None:
         print(
             f"{facts.width} x {facts.height}, {facts.seconds:.0f} s, {facts.frames} frames, {facts.bytes / 1e6:.0f} MB"
         )
-        judging = Judging(film, sampling, judges)
+        judging = Judging(film, sampling, judges=judges)
         samples = [sample for sample, _ in judging]
         wall, cpu = time.monotonic() - wall, time.process_time() - cpu
         time.sleep(0.3)

@@ -1,6 +1,6 @@
 """Scores over the time of a film, and the moment of it that is looked at, which the address holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,31 +50,28 @@ def show(film: "FilmJob", samples: "Sequence[JudgedSample]", rows: "Sequence[Row
     """Shows the timeline; a click on one of its points looks at that moment."""
     end = max(samples[-1].position.seconds, film.status().length)
     part = _choose_part(film, end) if len(samples) > _LONG else (0.0, end)
-    drawn = panels(film, part, rows)
+    drawn = panels(film.judges(), rows, part)
     if not drawn:
         st.info("Nothing in the film was judged, so there is no timeline.", icon=":material/show_chart:")
         return
     widgets.chart(
-        figures.timeline(drawn, part, samples[at].position.seconds), _KEY, _alt(film, drawn), on_select=_clicked,
+        figures.timeline(drawn, part, samples[at].position.seconds), _KEY, alt(drawn), on_select=_clicked,
         selection_mode="points", config={"displayModeBar": False},
     )  # fmt: skip
     st.caption(f"Click a point to look at that moment. Hollow points are not used. {_left_out(rows)}".strip())
 
 
-def panels(
-    film: "FilmJob", part: tuple[float, float] | None = None, rows: "Sequence[Row] | None" = None
-) -> list[Panel]:  # fmt: skip
+def panels(judges: Mapping[str, Any], rows: "Sequence[Row]", part: tuple[float, float] | None = None) -> list[Panel]:
     """The whole frame's line, and those of the faces that were seen longest.
 
     Args:
-        film: The film.
+        judges: Who judged, see `FilmJob.judges`.
+        rows: What was said.
         part: Beginning and end of what is wanted, in seconds; None for all.
-        rows: Its rows, if they were read already.
     """
     from dfcore.films.rows import series
     from dfcore.films.timeline import stretches
 
-    judges, rows = film.judges(), film.rows() if rows is None else rows
     by_track, found = series(rows), stretches(rows)
     result = []
     for title, key, tracks in (("Whole frame", "chosen", [None]), ("Faces", "face", _longest(by_track))):
@@ -173,7 +170,8 @@ def _left_out(rows: "Sequence[Row]") -> str:
     return text
 
 
-def _alt(film: "FilmJob", drawn: list[Panel]) -> str:
+def alt(drawn: "Sequence[Panel]") -> str:
+    """A chart in words."""
     lines: list[Any] = [line.name for panel in drawn for line in panel.lines]
     count = counted(sum(len(panel.stretches) for panel in drawn), "stretch", "stretches")
     return f"Scores over time of {', '.join(lines)}; {count} called likely fake"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dfcore.films import FilmFacts
     from dfcore.films.job import FilmJob
     from dfcore.films.rows import Row
+    from dfcore.films.verdict import FilmVerdict
 
 # Faces that are told one by one, and notes that are in sight.
 _TRACKS, _NOTES = 3, 3
@@ -20,20 +21,27 @@ _TRACKS, _NOTES = 3, 3
 
 def show(film: "FilmJob", rows: "Sequence[Row]") -> None:
     """Shows the film's word, the counts behind it, and what these are worth."""
+    with st.container(border=True, gap="small"):
+        say(film.verdict(rows), so_far=film.status().state.active)
+        if film.request.faces and not film.judges().get("face"):
+            st.caption("Faces were not judged: there is no detector for faces.")
+
+
+def say(said: "FilmVerdict", *, so_far: bool) -> None:
+    """Says a film's word, the counts behind it, and what these are worth.
+
+    Args:
+        said: What is said.
+        so_far: Whether more frames are to come.
+    """
     from dfcore.films.verdict import RULE, UNCALIBRATED
 
-    said, active = film.verdict(rows), film.status().state.active
-    with st.container(border=True, gap="small"):
-        so_far = ", so far" if active else ""
-        st.markdown(f"### {widgets.verdict_words(said.finding)}{so_far}", help=RULE)
-        for sentence in said.sentences(_TRACKS):
-            if sentence == UNCALIBRATED:
-                st.caption(f":material/report: {widgets.plain(sentence)}")
-            else:
-                st.markdown(_with_detectors(sentence))
-        judges = film.judges()
-        if film.request.faces and not judges.get("face"):
-            st.caption("Faces were not judged: there is no detector for faces.")
+    st.markdown(f"### {widgets.verdict_words(said.finding)}{', so far' if so_far else ''}", help=RULE)
+    for sentence in said.sentences(_TRACKS):
+        if sentence == UNCALIBRATED:
+            st.caption(f":material/report: {widgets.plain(sentence)}")
+        else:
+            st.markdown(_with_detectors(sentence))
 
 
 def _with_detectors(sentence: str) -> str:

@@ -15,6 +15,7 @@ from dashboard import (
     film_words,
     films,
     job_list,
+    live_view,
     widgets,
 )
 from dashboard.navigation import require_front_door
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 require_front_door()
 
+_FILMS, _LIVE = "Films", "Camera or screen"
 # Beside each other only where both are wide enough.
 _STYLE = """<style>@media (max-width: 1150px) {
 .st-key-film_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
@@ -52,6 +54,7 @@ def show_results(film: "FilmJob") -> None:
 
 
 def show(film: "FilmJob") -> None:
+    _ = film.request  # One error, where this is damaged.
     film_progress.show(film)
     film_words.show_notes(film)
     if film.status().done:
@@ -68,8 +71,14 @@ with widgets.errors():
     there = list(films.store())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Video", width="content")
-        film = job_list.choose(there, film_list.FILMS) if there else None
-    if film is None:
+        what = st.segmented_control(
+            "What is judged", [_FILMS, _LIVE], default=_FILMS, required=True, key="video_what", persist_state="session",
+            label_visibility="collapsed", help="A film that is a file, or the picture of a camera or screen, live.",
+        )  # fmt: skip
+        film = job_list.choose(there, film_list.FILMS) if there and what == _FILMS else None
+    if what == _LIVE:
+        live_view.show()
+    elif film is None:
         if asked := st.query_params.get("film"):
             widgets.missing("Film", asked)
         st.markdown("No film yet. Choose one: its frames, and the faces in them, are judged over time, and it is found "

@@ -20,7 +20,7 @@ from dfcore.errors import DfcoreError, FilmError, InputError
 from dfcore.films.facts import FilmFacts
 from dfcore.films.job import FilmJob
 from dfcore.films.judges import Judge, Judges, is_for_faces, judges_of
-from dfcore.films.judging import Judging
+from dfcore.films.judging import Framewise, Judging
 from dfcore.films.reader import Film, open_film
 from dfcore.films.rows import JudgedSample
 from dfcore.films.sample_log import SampleLog
@@ -110,7 +110,7 @@ def judge_logged(
         StorageError: If a sample cannot be written.
     """
     after = log.last.position if log.last else None
-    judging = Judging(film, sampling, judges, after, log.tracker)
+    judging = Judging(film, sampling, after, judges=judges, tracker=log.tracker)
     for found, thumbnail in judging:
         if log.last is None:
             begin(judging)
@@ -193,7 +193,7 @@ def _write_judges(job: FilmJob, judging: Judging) -> None:
     write_json(job.folder / "detectors.json", described(judging))
 
 
-def described(judging: Judging) -> dict[str, Any]:
+def described(judging: Framewise) -> dict[str, Any]:
     """Who judges, see `dfcore.films.job.FilmJob.judges`."""
     chosen, face = judging.chosen, judging.judges.face
     judges = Judges({chosen.name: chosen} if chosen else {}, face)

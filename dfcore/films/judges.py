@@ -157,10 +157,11 @@ def choose(images: Sequence[PreparedImage], whole: Mapping[str, Judge]) -> tuple
     ]
     fits = Counter(one.name for one in chosen if one.fits) or Counter(one.name for one in chosen)
     name = max(fits, key=lambda one: (fits[one], records[one] or 0.0))
-    number = sum(one.fits and one.name == name for one in chosen)
+    number, first = sum(one.fits and one.name == name for one in chosen), f"first {len(images)} samples"
+    if len(images) == 1:
+        first = "first frame"
     if not number:
-        return name, (
-            f"No detector was trained on pictures like the first {len(images)} samples of the film; {name} comes "
-            "closest."
-        )
-    return name, f"Of the detectors here {name} fits {number} of the first {len(images)} samples, the most."
+        return name, f"No detector was trained on pictures like the {first}; {name} comes closest."
+    if len(images) == 1:
+        return name, f"Of the detectors here {name} fits the first frame best."
+    return name, f"Of the detectors here {name} fits {number} of the {first}, the most."

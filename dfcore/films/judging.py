@@ -1,6 +1,5 @@
-"""Judges a film while it is read: decoding (a process), finding faces (a thread) and judging (the caller) overlap.
-
-Queues between them are bounded, so memory does not grow with the film.
+"""Judges frames; and those of a film while it is read: decoding (a process), finding faces (a thread) and judging (the
+caller) overlap. Queues between them are bounded, so memory does not grow with the film.
 """
 
 import queue
@@ -27,8 +26,17 @@ _NONE = "No detector for whole frames was asked for."
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """A sample ready to be judged, without its pixels."""
+class Prepared:
+    """A sample ready to be judged, without its pixels: as each detector sees the frame and its faces, see `Framewise`.
+
+    Attributes:
+        sample: Where it lies.
+        width, height: Size of the frame in pixels.
+        damaged: Whether parts of the frame are missing; it is then not judged.
+        whole: The frame as detectors see it; None if it is not judged.
+        faces: Each face's box in pixels, and what was cut out for the detector of faces.
+        thumbnail: uint8 (h, w, 3), at most `THUMBNAIL_SIDE` a side.
+    """
 
     sample: Position
     width: int
@@ -40,7 +48,66 @@ class _Prepared:
 
 
 @dataclass
-class Judging:
+class Framewise:
+    """Judges frames in the order of time, whole and face by face, and knows each face again.
+
+    Attributes:
+        judges: Who judges.
+        tracker: Knows the faces of the frames before.
+        chosen: The detector for whole frames, once it is chosen; None if there is none.
+        why: Why it was chosen, as a sentence; "" if there was no choice.
+    """
+
+    judges: Judges = field(kw_only=True)
+    tracker: Tracker = field(default_factory=Tracker, kw_only=True)
+    chosen: Judge | None = field(default=None, kw_only=True)
+    why: str = field(default="", kw_only=True)
+
+    def prepared(self, sample: Sample) -> Prepared:
+        """Finds the faces of a sample, and lets go of its pixels."""
+        rgb, face = sample.rgb, self.judges.face
+        height, width = rgb.shape[:2]
+        candidates = [self.chosen] if self.chosen else list(self.judges.whole.values())
+        whole, found = None, []
+        if not sample.damaged:
+            if candidates:
+                whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
+            if face is not None:
+                spec, card = face.detector.spec, face.detector.card
+                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
+        return Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
+
+    def choose(self, images: list[PreparedImage]) -> None:
+        """Chooses who judges whole frames by the first of them, prepared for all that may."""
+        whole = self.judges.whole
+        if whole and (images or len(whole) == 1):
+            name, self.why = choose(images, whole)
+            self.chosen = whole[name]
+        elif whole:  # The first samples are all damaged: the first detector, by the library's order.
+            self.chosen = next(iter(whole.values()))
+
+    def judged(self, batch: list[Prepared]) -> Iterator[tuple[JudgedSample, np.ndarray]]:
+        """Each of some successive samples with its rows and a thumbnail, RGB uint8."""
+        images = [(one.sample, one.whole) for one in batch if one.whole is not None]
+        of_frames: dict[int, Row] = {}
+        if self.chosen is not None and images:
+            rows = self.chosen.rows([image for _, image in images], [(place, None, None) for place, _ in images])
+            of_frames = {row.sample: row for row in rows}
+        places, crops = [], []
+        for one in batch:
+            boxes = [box for box, _ in one.faces]
+            for track, (box, image) in zip(self.tracker.assign(boxes), one.faces, strict=True):
+                places.append((one.sample, track, box))
+                crops.append(image)
+        of_faces = self.judges.face.rows(crops, places) if self.judges.face is not None and crops else []
+        for one in batch:
+            here = [row for row in of_faces if row.sample == one.sample.index]
+            frame = of_frames.get(one.sample.index) or _unjudged(one)
+            yield JudgedSample(one.sample, one.width, one.height, one.damaged, (frame, *here)), one.thumbnail
+
+
+@dataclass
+class Judging(Framewise):
     """Judges a film's samples; iterate over it once.
 
     Attributes:
@@ -48,18 +115,11 @@ class Judging:
         sampling: Which frames are looked at.
         judges: Who judges. With several for whole frames, the one that fits the first samples does.
         after: The last sample that was judged before, to go on after it.
-        tracker: Knows the faces up to there.
-        chosen: The detector for whole frames, once it is chosen; None if there is none.
-        why: Why it was chosen, as a sentence; "" if there was no choice.
     """
 
     film: Film
     sampling: Sampling
-    judges: Judges
     after: Position | None = None
-    tracker: Tracker = field(default_factory=Tracker)
-    chosen: Judge | None = None
-    why: str = ""
 
     def __iter__(self) -> Iterator[tuple[JudgedSample, np.ndarray]]:
         """Each sample with its rows and a thumbnail, RGB uint8, in the order of time.
@@ -75,10 +135,10 @@ class Judging:
             while batch := _gathered(waiting, CHOOSE_BY if first and len(self.judges.whole) > 1 else 1):
                 error = batch.pop() if isinstance(batch[-1], BaseException | None) else False
                 if first and batch:
-                    self._choose([one.whole for one in batch if one.whole is not None])
+                    self.choose([one.whole for one in batch if one.whole is not None])
                     first = False
                 for start in range(0, len(batch), _AT_ONCE):
-                    yield from self._judged(batch[start : start + _AT_ONCE])
+                    yield from self.judged(batch[start : start + _AT_ONCE])
                 if isinstance(error, BaseException):
                     raise error
                 if error is None:
@@ -100,50 +160,11 @@ class Judging:
 
         try:
             for sample in self.film.frames(self.sampling, self.after):
-                if not put(self._prepared(sample)):
+                if not put(self.prepared(sample)):
                     return
             put(None)
         except BaseException as error:  # Whoever judges gets it.
             put(error)
-
-    def _prepared(self, sample: Sample) -> _Prepared:
-        rgb, face = sample.rgb, self.judges.face
-        height, width = rgb.shape[:2]
-        candidates = [self.chosen] if self.chosen else list(self.judges.whole.values())
-        whole, found = None, []
-        if not sample.damaged:
-            if candidates:
-                whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
-            if face is not None:
-                spec, card = face.detector.spec, face.detector.card
-                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
-        return _Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
-
-    def _choose(self, images: list[PreparedImage]) -> None:
-        whole = self.judges.whole
-        if whole and (images or len(whole) == 1):
-            name, self.why = choose(images, whole)
-            self.chosen = whole[name]
-        elif whole:  # The first samples are all damaged: the first detector, by the library's order.
-            self.chosen = next(iter(whole.values()))
-
-    def _judged(self, batch: list[_Prepared]) -> Iterator[tuple[JudgedSample, np.ndarray]]:
-        images = [(one.sample, one.whole) for one in batch if one.whole is not None]
-        of_frames: dict[int, Row] = {}
-        if self.chosen is not None and images:
-            rows = self.chosen.rows([image for _, image in images], [(place, None, None) for place, _ in images])
-            of_frames = {row.sample: row for row in rows}
-        places, crops = [], []
-        for one in batch:
-            boxes = [box for box, _ in one.faces]
-            for track, (box, image) in zip(self.tracker.assign(boxes), one.faces, strict=True):
-                places.append((one.sample, track, box))
-                crops.append(image)
-        of_faces = self.judges.face.rows(crops, places) if self.judges.face is not None and crops else []
-        for one in batch:
-            here = [row for row in of_faces if row.sample == one.sample.index]
-            frame = of_frames.get(one.sample.index) or _unjudged(one)
-            yield JudgedSample(one.sample, one.width, one.height, one.damaged, (frame, *here)), one.thumbnail
 
 
 def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
@@ -159,7 +180,7 @@ def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
     return batch
 
 
-def _unjudged(one: _Prepared) -> Row:
+def _unjudged(one: Prepared) -> Row:
     place = one.sample
     reason = DAMAGED if one.damaged else _NONE
     return Row(

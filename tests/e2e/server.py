@@ -64,13 +64,13 @@ def _wait_until_healthy(address: str, server: subprocess.Popen) -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """The machine's Chromium, or Playwright's own where there is none."""
+def chromium(*more: str) -> Iterator[Any]:
+    """The machine's Chromium, or Playwright's own where there is none; `more` are switches for it."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *more])
         try:
             yield browser
         finally:

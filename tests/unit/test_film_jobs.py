@@ -62,7 +62,7 @@ def lines(job: FilmJob) -> int:
 def whole(path: Path) -> list[JudgedSample]:
     """All samples as they are judged without a break."""
     with open_film(path) as one:
-        return [sample for sample, _ in Judging(one, EACH, judges_of({"bright": bright()}, {}))]
+        return [sample for sample, _ in Judging(one, EACH, judges=judges_of({"bright": bright()}, {}))]
 
 
 def test_a_film_is_judged_and_its_results_are_kept(path: Path) -> None:

@@ -34,7 +34,7 @@ EACH = Sampling("frames", 1)
 
 def judged(path: Path, judges: Judges, sampling: Sampling = EACH, **more) -> list[JudgedSample]:
     with open_film(path) as one:
-        return [sample for sample, _ in Judging(one, sampling, judges, **more)]
+        return [sample for sample, _ in Judging(one, sampling, judges=judges, **more)]
 
 
 def row(
@@ -124,7 +124,7 @@ def test_what_was_read_is_judged_before_an_error_is_told(tmp_path: Path) -> None
 
             one.frames = frames  # type: ignore[method-assign]
             with pytest.raises(FilmError, match="broke"):
-                for sample, thumbnail in Judging(one, EACH, judges_of({"bright": bright()}, {})):
+                for sample, thumbnail in Judging(one, EACH, judges=judges_of({"bright": bright()}, {})):
                     found.append(sample)
                     time.sleep(0.02)
                     assert thumbnail.shape == (96, 128, 3)
@@ -133,10 +133,10 @@ def test_what_was_read_is_judged_before_an_error_is_told(tmp_path: Path) -> None
 
 def test_reading_waits_for_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = []
-    make = Judging._prepared
-    monkeypatch.setattr(Judging, "_prepared", lambda self, sample: prepared.append(1) or make(self, sample))
+    make = Judging.prepared
+    monkeypatch.setattr(Judging, "prepared", lambda self, sample: prepared.append(1) or make(self, sample))
     with open_film(write(tmp_path, film(60))) as one:
-        samples = iter(Judging(one, EACH, judges_of({"bright": bright()}, {})))
+        samples = iter(Judging(one, EACH, judges=judges_of({"bright": bright()}, {})))
         next(samples)
         time.sleep(0.5)
         assert len(prepared) <= 2 * judging._WAITING + 2
@@ -176,7 +176,7 @@ def test_all_frames_are_judged_by_the_chosen_detector(tmp_path: Path) -> None:
     path = write(tmp_path, film(12))
     judges = judges_of({"one": bright(), "two": bright()}, {})
     with open_film(path) as one:
-        work = Judging(one, EACH, judges)
+        work = Judging(one, EACH, judges=judges)
         rows = [row for sample, _ in work for row in sample.rows]
     assert work.chosen is not None and work.why
     assert len(rows) == 12 and {row.detector for row in rows} == {work.chosen.name}

@@ -270,21 +270,21 @@ def test_the_films_word_is_inconclusive_and_tells_that_it_is_not_calibrated(fold
 
 def test_the_timeline_has_a_panel_for_each_detector_and_gaps_where_a_face_was_gone(folder, file):
     job = make_film(folder, file)
-    whole, faces = film_timeline.panels(job)
+    whole, faces = film_timeline.panels(job.judges(), job.rows())
     assert (whole.title, whole.real_below, whole.fake_from) == ("Whole frame, judged by small", 0.2, 0.8)
     assert [one.sample for one in whole.lines[0].moments if one and not one.used] == [5, 11]
     assert [(round(start, 1), round(end, 1)) for start, end in whole.stretches] == [(0.3, 0.4), (0.9, 1.0)]
     first, second = faces.lines
     assert [one and one.sample for one in first.moments] == [0, 1, 2, 3, 4, 5, 6, None, 8, 9, 10, 11]
     assert [one.sample for one in second.moments if one] == [3, 4, 5, 6, 8, 9, 10, 11] and second.key == 2
-    (part, _) = film_timeline.panels(job, (0.25, 0.55))
+    (part, _) = film_timeline.panels(job.judges(), job.rows(), (0.25, 0.55))
     assert [one.sample for one in part.lines[0].moments if one] == [3, 4, 5]
 
 
 def test_of_very_many_samples_the_highest_of_neighbours_is_drawn(monkeypatch, folder, file):
     monkeypatch.setattr(film_timeline, "_POINTS", 6)
     job = make_film(folder, file, faces=0)
-    (whole,) = film_timeline.panels(job)
+    (whole,) = film_timeline.panels(job.judges(), job.rows())
     assert [one and one.score for one in whole.lines[0].moments] == [0.3, 0.9, 0.95, 0.3, 0.9, 0.95]
     assert "Of each 2 neighbouring samples the highest is drawn" in words(open_page())
 
