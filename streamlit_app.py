@@ -13,6 +13,7 @@ _NAME = "Deepfake workbench"
 _assets = Path(__file__).parent / "dashboard" / "assets"
 set_roots()
 return_memory()
+widgets.set_now()
 # A local file: Streamlit would fetch its named icons from the network.
 st.set_page_config(page_title=_NAME, page_icon=str(_assets / "icon.svg"), layout="wide")
 # Streamlit leaves 6rem above the title: the picture and the verdict are to share a screen.

@@ -40,8 +40,7 @@ def show() -> None:
                 title=title.strip(),
             )  # fmt: skip
             big_upload.clear()
-            for key in (_TITLE, _PLACE, _ADDRESSES):
-                st.session_state.pop(key, None)
+            widgets.set_next({_TITLE: "", _PLACE: "", _ADDRESSES: "", "batch_new": False})
             go("batch", batch=batch_id)
 
 

@@ -57,8 +57,7 @@ def show() -> None:
         with widgets.errors(), st.spinner("Opening the film …"):
             film_id = _start(how, _sampling(kind, every), accepted, title.strip())
             big_upload.clear(FILM)
-            for key in (_TITLE, _PLACE):
-                st.session_state.pop(key, None)
+            widgets.set_next({_TITLE: "", _PLACE: "", "film_new": False})
             go("video", film=film_id)
 
 

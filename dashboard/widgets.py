@@ -28,6 +28,7 @@ _CHART = {
 }
 # Width in pixels: fits the longest title, and four tiles in a frame on a 1440-pixel page.
 _TILE = 230
+_NEXT = "widgets_next"
 
 # What is said of an image, by `Verdict.finding`.
 VERDICTS: dict[str | None, str] = {finding: text.capitalize() for finding, text in FINDINGS.items()} | {
@@ -281,6 +282,17 @@ def tiles() -> Any:
 def tile(title: str, shown: str, help: str | None = None, *, width: int | Literal["stretch"] = _TILE) -> None:
     """Shows one value with its title, by default wide enough for the longest."""
     st.metric(title, shown, help=help, border=True, width=width)
+
+
+def set_next(values: Mapping[str, Any]) -> None:
+    """Has widgets take these values, by their keys, when the page runs next: what is drawn cannot be set."""
+    st.session_state[_NEXT] = dict(values)
+
+
+def set_now() -> None:
+    """Sets what `set_next` asked for; comes before any widget."""
+    for key, value in st.session_state.pop(_NEXT, {}).items():
+        st.session_state[key] = value
 
 
 def folded(label: str, key: str, **options: Any) -> Any | None:

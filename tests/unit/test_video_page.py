@@ -122,6 +122,14 @@ def test_a_film_on_the_server_is_judged_as_was_chosen(detector, file, started):
     assert request.budget == ErrorBudget(max_fpr=0.01, max_fnr=0.05)
     assert asked(app)["film"] == job.id and "one frame in 5" in words(app)
     assert "Results appear here as soon as frames are judged" in words(app)
+    # The next one begins without this one's name, and how it was looked at stays.
+    app.session_state["film_new"] = True
+    app.run()
+    assert (app.text_input(key="film_title").value, app.text_input(key="film_place").value) == ("", "")
+    assert app.segmented_control(key="film_sampling").value == "frames"
+    app.text_input(key="film_place").set_value(str(file)).run()
+    press(app, "Judge it")
+    assert app.session_state["film_new"] is False and len(started) == 2
 
 
 @pytest.mark.parametrize(
