@@ -1662,6 +1662,100 @@ def _check_run(payload: tuple[dict[str, bytes], str]) -> str:
     return "refused" if refused else "read"
 
 
+# === Films ===
+
+_CONTAINERS = {
+    "mp4": "libx264", "mov": "mjpeg", "matroska": "libx264", "webm": "libvpx", "avi": "mpeg4", "mpegts": "mpeg2video",
+    "flv": "libx264", "asf": "msmpeg4", "mpeg": "mpeg2video", "mxf": "mpeg2video", "ogg": "libtheora",
+}  # fmt: skip
+
+
+@functools.cache
+def _film_seeds() -> list[bytes]:
+    """Every container that is read, with a few frames; turned, with sound, a cover, odd times."""
+    from tests.made_films import film
+    from tests.security.hostile_films import moov_first, odd
+
+    result = []
+    for container, codec in _CONTAINERS.items():
+        pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        with contextlib.suppress(ValueError):  # A codec that this build of FFmpeg cannot write.
+            result.append(film(6, container=container, codec=codec, rate=25, pixel_format=pixels))
+    result += [film(6, turn=90, sound=True, cover=True), moov_first(film(6)), film(6, pts=[0, 1, 50, 51, 900, 5000])]
+    return result + [content for _, content in odd() if len(content) < 100_000]
+
+
+def _film_cuts(data: bytes) -> list[int]:
+    """Where the pieces of a film begin."""
+    from tests.made_films import boxes
+
+    if data[4:8] == b"ftyp":
+        return [start for _, start, _ in boxes(data)][:100]
+    ebml, riff, stream = rb"\x1a\x45\xdf\xa3|\x1f\x43\xb6\x75|[\xa3\xa0]", rb"LIST|movi|00dc", rb"\x47[\x40-\x5f]\x00"
+    marks = rb"|".join((ebml, riff, stream, rb"OggS|\x00\x00\x01|\x06\x0e\x2b\x34"))
+    return [match.start() for match in re.finditer(marks, data)][:100]
+
+
+_films = st.tuples(
+    _bent(_film_seeds, _film_cuts),
+    st.sampled_from((("frames", 1), ("frames", 3), ("seconds", 0.2), ("seconds", 0.01), ("scenes", 0.5))),
+)
+
+
+@_check("films")
+def _check_film(payload: tuple[bytes, tuple[Any, float]]) -> str:
+    from dfcore.errors import FilmError
+    from dfcore.films import Sampling, open_film
+
+    data, sampling = payload
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film"
+        path.write_bytes(data)
+        samples: list[Any] = []
+        try:
+            with open_film(path) as film:
+                facts = film.facts.to_dict()
+                json.dumps(facts, allow_nan=False)
+                assert facts["width"] > 0 and facts["height"] > 0 and facts["bytes"] == len(data)
+                for sample in film.frames(Sampling(*sampling)):
+                    _check_sample(sample, samples)
+                    if len(samples) > 200:
+                        return "long"
+                assert film.ending is not None
+                for note in film.ending.notes:
+                    note.encode()
+                if samples:
+                    _check_again(film, samples)
+        except FilmError as error:
+            _message(error)
+            return "cut off" if samples else "refused"
+    return "read" if samples else "empty"
+
+
+def _check_sample(sample: Any, before: list[Any]) -> None:
+    place, rgb = sample.position, sample.rgb
+    assert rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3 and 0 < rgb.size <= 3 * 50_000_000
+    assert place.index == len(before) and math.isfinite(place.seconds) and place.seconds >= 0
+    if before:
+        assert place.seconds > before[-1][0].seconds and place.frame > before[-1][0].frame
+    before.append((place, rgb.copy()))
+
+
+def _check_again(film: Any, samples: list[Any]) -> None:
+    """A frame is the same when it is asked for again, or it is said that it is not there."""
+    from dfcore.errors import FilmError
+
+    for place, rgb in (samples[-1], samples[len(samples) // 2]):
+        if not place.exact:
+            continue
+        try:
+            again = film.frame(place)
+        except FilmError as error:
+            _message(error)
+            continue
+        assert np.array_equal(again.rgb, rgb), f"another frame than before at {place}"
+
+
 # === What decoding processes say ===
 
 _MESSAGE = {
@@ -1759,6 +1853,7 @@ TARGETS: dict[str, Target] = {
     "lists": Target(lambda lab: _lists(), 120),
     "predictions": Target(lambda lab: _prediction_files(), 80),
     "runs": Target(lambda lab: _run_folders, 80),
+    "films": Target(lambda lab: _films, 25),
     "protocol": Target(lambda lab: _messages, 200),
 }
 
