@@ -153,9 +153,9 @@ class Reading:
             yield frame, Position(0, self.number, seconds, frame.pts, exact)
             self.number += 1
 
-    def is_damaged(self, frame: Any) -> bool:
+    def is_damaged(self) -> bool:
         """Whether parts of the frame that was read last are missing, or of one that it builds on."""
-        return bool(frame.is_corrupt) or self.damaged > self._before_key
+        return self.damaged > self._before_key
 
     def go_to(self, position: Position, back: float) -> Any:
         """Goes on after a frame; only for positions that are exact.
@@ -191,6 +191,8 @@ class Reading:
                         self._tick()
                         if frame.key_frame:
                             self._before_key = self.damaged
+                        if frame.is_corrupt:  # And so are those that build on it, up to the next key frame.
+                            self.damaged += 1
                         yield frame
                 return
             except av.error.EOFError:

@@ -43,7 +43,7 @@ class Ending:
     Attributes:
         frames: Number of frames up to its end.
         seconds: Time of the last one; None if there was none.
-        damaged: Number of parts that could not be read and were passed over since reading began.
+        damaged: Number of parts that could not be read, or not whole, since reading began.
         irregular: Number of frames since then without a sound time of their own.
         notes: What a person should know of it, in sentences.
     """

@@ -37,7 +37,7 @@ def samples(
     for frame, position in reading.frames():
         if sampler.takes(position.frame, position.seconds, partial(thumbnail, frame)):
             place = Position(index, position.frame, position.seconds, position.pts, position.exact)
-            yield Sample(place, pixels(frame), reading.is_damaged(frame))
+            yield Sample(place, pixels(frame), reading.is_damaged())
             index += 1
     yield reading.end()
 
@@ -49,7 +49,7 @@ def at(file: BinaryIO, position: Position, tick: Callable[[], None]) -> Sample:
         FilmError: If it is not found any more.
     """
     reading, frame = _resumed(file, position, tick)
-    return Sample(position, pixels(frame), reading.is_damaged(frame))
+    return Sample(position, pixels(frame), reading.is_damaged())
 
 
 def _resumed(file: BinaryIO, position: Position, tick: Callable[[], None]) -> tuple[Reading, Any]:

@@ -1746,8 +1746,6 @@ def _check_again(film: Any, samples: list[Any]) -> None:
     from dfcore.errors import FilmError
 
     for place, rgb in (samples[-1], samples[len(samples) // 2]):
-        if not place.exact:
-            continue
         try:
             again = film.frame(place)
         except FilmError as error:

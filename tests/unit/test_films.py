@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -241,3 +242,21 @@ def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"dfcore\[films\]"), open_film(write(tmp_path, b"x")):
         pass
+
+
+def test_frames_that_build_on_a_damaged_one_are_damaged_too_and_found_again_as_they_were(tmp_path: Path) -> None:
+    content = bytearray(film(20))
+    with av.open(io.BytesIO(bytes(content))) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+    packet = packets[keys[1]]
+    middle = packet.pos + packet.size // 2
+    content[middle : middle + 40] = b"\xff" * 40
+    with open_film(write(tmp_path, bytes(content))) as one:
+        samples = list(one.frames(Sampling("frames", 1)))
+        assert one.ending is not None and one.ending.damaged and "damaged" in " ".join(one.ending.notes)
+        damaged = [sample.position.frame for sample in samples if sample.damaged]
+        assert damaged == list(range(keys[1], keys[2])), "up to the next key frame"
+        assert [sample.position.exact for sample in samples] == [frame < keys[1] for frame in range(20)]
+        for sample in samples:
+            assert np.array_equal(one.frame(sample.position).rgb, sample.rgb)
