@@ -81,8 +81,13 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else printable(value)
 
 
-def progress_bar(text: str) -> Progress:
-    """Progress line on stderr, only on a terminal: percentage, rate, time left."""
+def progress_bar(text: str, more: Callable[[float], str] = lambda seconds: "") -> Progress:
+    """Progress line on stderr, only on a terminal: percentage, rate, time left.
+
+    Args:
+        text: What is being done.
+        more: What else is said, by the seconds that have passed.
+    """
     began: list[tuple[float, int]] = []
 
     def show(done: int, total: int) -> None:
@@ -99,6 +104,11 @@ def progress_bar(text: str) -> Progress:
             message = f"{often:,.0f}" if often >= 100 else f"{often:.3g}"
             pace = f" ({done:,} of {total:,}), {message} a second" + (f", {left} left" if done < total else "")
         end = "\n" if done >= total else ""
-        print(f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace} ", end=end, file=sys.stderr, flush=True)
+        print(
+            f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace}{more(seconds)} ",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     return show
