@@ -223,7 +223,8 @@ def _finished(films: FilmSet, settings: FrameSettings, making: _Making, aside: A
         changed = counted(making.changed, "film has", "films have")
         notes.append(f"{changed} changed since this was begun: the pictures were taken anew.")
     of_films = {
-        **_plan(films, settings), "said": settings.in_words(), "notes": notes, "doubts": [] if films.reading.confirmed else list(films.doubts),
+        **_plan(films, settings), "said": settings.in_words(), "notes": notes,
+        "doubts": [] if films.reading.confirmed else list(films.doubts),
         "left_out": [asdict(one) for one in left_out],
         "films": {film.path: [*record.stamp, len(record.taken.pictures)] for film, record in making.records},
     }  # fmt: skip
