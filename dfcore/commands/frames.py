@@ -52,7 +52,11 @@ def add_options(parser: Any) -> None:
         help="frames to look at: 1s (default) for one every second, 25 for every 25th, or scenes",
     )  # fmt: skip
     parser.add_argument(
-        "--most", default="32", metavar="N", help="most of them a film, spread over it; or all (default: 32)"
+        "--per-film",
+        "--per_film",
+        default="32",
+        metavar="N",
+        help="most of them a film, spread over it; or all (default: 32)",
     )
     parser.add_argument(
         "--faces", action="store_true", help="take the faces in them, cropped as for face detectors, not whole frames"
@@ -68,9 +72,9 @@ def settings_of(options: argparse.Namespace) -> "FrameSettings":
     from dfcore.films import Sampling
     from dfcore.films.dataset import FrameSettings
 
-    text = str(options.most).strip().lower()
+    text = str(options.per_film).strip().lower()
     if text != "all" and not (text.isascii() and text.isdecimal()):
-        raise InputError(f"Expected --most with a number of frames from 1, or all. Received: {options.most}.")
+        raise InputError(f"Expected --per-film with a number of frames from 1, or all. Received: {options.per_film}.")
     return FrameSettings(Sampling.parse(options.every), None if text == "all" else int(text), options.faces)
 
 

@@ -12,14 +12,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dfcore import workspace
-from dfcore.datasets import grouping
+from dfcore.datasets import grouping, kinds
 from dfcore.datasets.dataset import FolderReading, LeftOut
+from dfcore.datasets.kinds import Kind
 from dfcore.datasets.layouts import TEST, TRAIN, UNLABELLED, VALIDATION, Place
 from dfcore.datasets.reading import Reading, reading_notes, recall, turned
 from dfcore.datasets.scan_listing import list_files
 from dfcore.datasets.understand import in_words_of_films, understand_folder
 from dfcore.datasets.understood import folder_tree
 from dfcore.datasets.units import connected
+from dfcore.datasets.walk import walk
 from dfcore.errors import LayoutError
 from dfcore.labels import NAMES
 from dfcore.utils.texts import counted
@@ -85,8 +87,16 @@ def holds_only_films(root: str | Path) -> bool:
     root = Path(root).expanduser()
     if not root.is_dir() or not workspace.readable(root):
         return False
-    listed = list_files(root.resolve())
-    return not listed.images and bool(list_files(root.resolve(), of_films=True).images)
+    found = False
+    for path in walk(root.resolve()):
+        try:
+            kind = kinds.of_file(path)
+        except OSError:
+            continue
+        if kind is Kind.PICTURE:
+            return False
+        found = found or kind is Kind.VIDEO
+    return found
 
 
 def read_films(root: str | Path, *, reading: Reading | None = None) -> FilmSet:

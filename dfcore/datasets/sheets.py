@@ -131,7 +131,10 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
     path = _path_column(table, folder, finder, said)
     if path is None:
         return Sheet(name, table, {}, [])
-    columns = {"path": path, **{key: column for key in said if (column := chosen(table.columns, said, key))}}
+    # What names the film may also lead to its frames, or be what keeps them together.
+    film = chosen(table.columns, said, "film") or _by_name(table, FILMS, {})
+    meant = [key for key in said if key != "film"]
+    columns = {"path": path, **{key: column for key in meant if (column := chosen(table.columns, said, key))}}
     finders: dict[str, Callable[[], str | None]] = {
         "split": lambda: split_column(table),
         "source": lambda: _by_name(table, SOURCES, columns),
@@ -143,8 +146,7 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
         # A column of generators may tell the label as well as the group.
         if column and (column not in columns.values() or column == columns.get("group")):
             columns[key] = column
-    # What names the film may also lead to its frames, or be what keeps them together.
-    if "film" not in columns and (film := _by_name(table, FILMS, {})):
+    if film:
         columns["film"] = film
     videos = _names_videos(path)
     return Sheet(name, table, columns, [finder.find(text, folder, videos=videos) for text in table[path]])

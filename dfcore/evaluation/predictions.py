@@ -190,7 +190,7 @@ def _check_columns(path: Path, table: pd.DataFrame) -> None:
     for name in ("path", "sha256"):
         valid[name] = all(isinstance(value, str) for value in table[name])
     if "film" in table:
-        valid["film"] = all(value is None or isinstance(value, str) for value in table.film)
+        valid["film"] = all(isinstance(value, str) for value in table.film.dropna())
     wrong = [name for name, ok in valid.items() if not ok]
     if wrong:
         raise BundleError(f"{path} has no valid predictions: invalid values in column {', '.join(wrong)}.")

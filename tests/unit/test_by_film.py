@@ -41,7 +41,7 @@ def test_the_score_of_a_film_is_the_mean_of_its_frames() -> None:
     films = film_scores(FILMS)
     assert films.film.tolist() == list("abcdef") and films.frames.tolist() == [2, 3, 1, 2, 3, 2]
     assert np.allclose(films.score, [0.2, 0.4, 0.6, 0.8, 0.5, 0.3])
-    result = by_film(FILMS, 0.45, DecisionThresholds(0.25, 0.75))
+    result = by_film(FILMS, 0.45, DecisionThresholds(real_below=0.25, fake_from=0.75))
     assert result is not None
     assert result["roc_auc"] == pytest.approx(6 / 9) == roc_auc_score([0, 0, 0, 1, 1, 1], films.score)
     assert result["balanced_accuracy"] == pytest.approx(2 / 3)
@@ -129,7 +129,7 @@ def test_faces_are_of_films_alone(ff: Path, small_dataset: Path, capsys: pytest.
 
 
 def test_measuring_keeps_the_film_of_each_frame(ff: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert main(["data", "frames", str(ff), str(tmp_path / "out"), "--most", "1"]) == 0
+    assert main(["data", "frames", str(ff), str(tmp_path / "out"), "--per-film", "1"]) == 0
     metrics, predictions = measure(bright(), scan(tmp_path / "out"), cache_dir=tmp_path / "cache")
     assert predictions.film.nunique() == 8 and metrics["by_film"]["films"] == 8
     assert "by_film" not in measure(bright(), scan(_without_films(tmp_path / "out")), cache_dir=tmp_path / "cache")[0]

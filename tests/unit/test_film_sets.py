@@ -204,5 +204,5 @@ def test_a_column_names_the_film_of_a_frame(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("\n".join(lines))
     data = scan(tmp_path)
     assert data.table.film.tolist() == ["c0", "c0", "c1", "c1"]
-    other = scan(tmp_path, reading=Reading(columns={"film": "label"}))
-    assert other.table.film.tolist() == ["real", "real", "fake", "fake"]
+    other = scan(tmp_path, reading=Reading(columns={"film": "PATH"}))
+    assert other.table.film.tolist() == [f"{n}.png" for n in range(4)]
