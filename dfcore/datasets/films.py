@@ -170,7 +170,8 @@ def _kept_together(
     names = sorted({*by_film, *(name for some in persons for name in some)})
     number = {name: i for i, name in enumerate(names)}
     links = [(number[film], number[name]) for film, some in zip(by_film, persons, strict=True) for name in some]
-    component = connected(*np.array(links).T, len(names))
+    ends = np.array(links)
+    component = connected(ends[:, 0], ends[:, 1], len(names))
     first: dict[int, str] = {}
     for person in sorted({name for some in persons for name in some}):
         first.setdefault(int(component[number[person]]), f"person {person}")

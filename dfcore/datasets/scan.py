@@ -93,8 +93,8 @@ def scan(
     left_out = tuple(self_made.settled(folder, one) for one in understood.left_out
                      if one.path not in understood.tables)  # fmt: skip
     data = Dataset(folder, understood.layout, table, notes, demonstration, made, left_out, tree=tree, reading=reading)
-    told_of_films, doubts = of_films.told(root) if root.is_dir() else ([], [])
-    doubts = (*understood.doubts, *doubts, *separated_classes(data.usable))
+    told_of_films, doubted = of_films.told(folder)
+    doubts = (*understood.doubts, *doubted, *separated_classes(data.usable))
     return _still_confirmed(replace(data, notes=(*data.notes, *told_of_films), doubts=doubts))
 
 

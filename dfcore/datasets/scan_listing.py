@@ -28,15 +28,14 @@ def list_files(root: Path, *, of_films: bool = False) -> Listed:
         of_films: Whether its films are listed, in place of images.
     """
     listing = films if of_films else pictures
-    found = list(listing(root))
+    own = {root / name for name in (OF_FILMS, FILMS_LEFT_OUT)} if (root / OF_FILMS).is_file() else set[Path]()
+    found = list(listing(root, skip=own))
     if through := _class_links(root, found):
-        found = list(listing(root, through))
+        found = list(listing(root, through, own))
     refused = {Path(one.path): one.reason for one in found if isinstance(one, LeftOut) and is_image(one, film=of_films)}
     images = sorted([*refused, *(one for one in found if isinstance(one, Path))], key=_natural)
     rest = (one for one in found if isinstance(one, LeftOut) and not is_image(one, film=of_films))
-    own = {root / name for name in (OF_FILMS, FILMS_LEFT_OUT)} if (root / OF_FILMS).is_file() else set[Path]()
-    kept = (one for one in rest if Path(one.path).name not in _NOTICES and Path(one.path) not in own)
-    left_out = [relative(one, root, storable) for one in kept]
+    left_out = [relative(one, root, storable) for one in rest if Path(one.path).name not in _NOTICES]
     reasons = {}
     for path in images:
         name = path.relative_to(root).as_posix()

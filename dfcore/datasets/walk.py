@@ -6,7 +6,7 @@ Links are followed where their targets may be read. One folder's names are in me
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -34,7 +34,7 @@ _PLURALS = {Kind.PICTURE: "pictures", Kind.VIDEO: "films"}
 Found = Path | LeftOut
 
 
-def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator[Found]:
+def pictures(root: Path, through: Mapping[Path, Path] | None = None, skip: Collection[Path] = ()) -> Iterator[Found]:
     """All pictures under a folder, by suffix or first bytes, and what is left out.
 
     Pictures in formats that cannot be read are among them, so that each gets its reason. Files that are no pictures
@@ -43,21 +43,23 @@ def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
     Args:
         root: A folder.
         through: See `walk_all`.
+        skip: Files that are not even left out.
     """
-    return _of_kind(root, Kind.PICTURE, through)
+    return _of_kind(root, Kind.PICTURE, through, skip)
 
 
-def films(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator[Found]:
+def films(root: Path, through: Mapping[Path, Path] | None = None, skip: Collection[Path] = ()) -> Iterator[Found]:
     """All films under a folder, by suffix or first bytes, and what is left out; as `pictures`, which are left out here.
 
     Args:
         root: A folder.
         through: See `walk_all`.
+        skip: Files that are not even left out.
     """
-    return _of_kind(root, Kind.VIDEO, through)
+    return _of_kind(root, Kind.VIDEO, through, skip)
 
 
-def _of_kind(root: Path, wanted: Kind, through: Mapping[Path, Path] | None) -> Iterator[Found]:
+def _of_kind(root: Path, wanted: Kind, through: Mapping[Path, Path] | None, skip: Collection[Path]) -> Iterator[Found]:
     others: dict[tuple[Kind, str], list[Path]] = {}
     folder: Path | None = None
     for found in walk_all(root, through):
@@ -68,6 +70,8 @@ def _of_kind(root: Path, wanted: Kind, through: Mapping[Path, Path] | None) -> I
             yield from _gathered(others, wanted)
             others.clear()
             folder = found.parent
+        if found in skip:
+            continue
         try:
             kind = kinds.of_file(found)
         except OSError as error:

@@ -11,7 +11,8 @@ from dfcore import workspace
 from dfcore.cli import main
 from dfcore.datasets import registry, scan
 from dfcore.errors import DfcoreError, InputError, StorageError
-from dfcore.hub import fetch, kaggle, record, space
+from dfcore.hub import fetch, kaggle, record
+from dfcore.utils import space
 from tests.standins import kaggle as standin
 from tests.unit.fetching import no_credentials, nothing, picture, set_of
 
