@@ -197,8 +197,8 @@ def _require_no_films(root: Path, left_out: Sequence[LeftOut]) -> None:
     if found:
         films = counted(len(found), "film", "films")
         raise FilmsOnly(
-            f"No images were found in {root}. It holds {films}, such as {printable(found[0])}: `dfcore data frames` "
-            "makes a data set of pictures of them.",
+            f"No images were found in {root}. It holds {films}, such as {printable(found[0])}: the command dfcore "
+            "data frames makes a data set of pictures of them.",
             shlex.join(["dfcore", "data", "frames", str(root), str(root.with_name(f"{root.name}-frames"))]),
         )
 
