@@ -474,7 +474,7 @@ def test_values_of_a_table_are_mapped_once(tmp_path, values):
     assert not app.error
     said = recall(root)
     assert said.labels == {values[1]: "real", values[0]: "fake"}
-    assert said.columns == {"path": "file", "label": "what", "source": "clip"}
+    assert said.columns == {"path": "file", "label": "what", "source": "clip", "film": "clip"}
     usable = scan(root).usable
     assert dict(zip(usable.path, usable.label, strict=True))["pictures/0.png"] == 1
     assert usable.source_id.nunique() == 3
