@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from streamlit.testing.v1 import AppTest
 
 from dfcore.cli import main
 from dfcore.confidence import DecisionThresholds
@@ -93,6 +94,27 @@ def test_without_films_there_is_nothing_to_tell() -> None:
 def test_films_outlast_the_file_of_predictions(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.parquet", FILMS.assign(film=[None, *FILMS.film[1:]]))
     assert read_predictions(tmp_path / "p.parquet").film.tolist()[1:] == FILMS.film.tolist()[1:]
+
+
+def _page(file: str) -> None:
+    from pathlib import Path
+
+    from dashboard import film_evaluation, prediction_sources
+
+    source = prediction_sources.Source("all", "Films", Path(file), None, "all", {})
+    film_evaluation.show(prediction_sources.table(source), source, 0.45)
+
+
+@pytest.mark.parametrize("shown", ["both", "one class", "no films"])
+def test_evaluate_shows_the_curve_of_films_beside_that_of_images(shown: str, tmp_path: Path) -> None:
+    predictions = {"both": FILMS, "one class": FILMS[FILMS.label == 0], "no films": FILMS.drop(columns="film")}[shown]
+    write_predictions(tmp_path / f"{shown}.parquet", predictions)
+    app = AppTest.from_function(_page, kwargs={"file": str(tmp_path / f"{shown}.parquet")}, default_timeout=120).run()
+    assert not app.exception and [one.value for one in app.subheader] == ["By film"] * (shown != "no films")
+    assert len(app.get("plotly_chart")) == (shown == "both")
+    assert [one.value for one in app.warning] == ["The curve needs both classes; these films have only one."] * (
+        shown == "one class"
+    )
 
 
 @pytest.fixture
