@@ -9,7 +9,7 @@ from dashboard import aligned_fakes, audit_view, error_reporting, mapping_form, 
 from dashboard.page_words import DIFFERENTLY
 from dfcore.datasets import SPLITS, Dataset, assign_splits
 from dfcore.datasets.reading import recall
-from dfcore.errors import ClassesUnknown, LayoutError
+from dfcore.errors import ClassesUnknown, FilmsOnly, LayoutError
 from dfcore.labels import NAMES, REAL
 
 TABS = ("What was understood", "Audit", "Images", "Left out")
@@ -48,6 +48,12 @@ def show(root: Path) -> None:
 def _ask(root: Path, error: LayoutError) -> None:
     """Tells what was not understood, and asks."""
     first, *more = str(error).splitlines()
+    if isinstance(error, FilmsOnly):
+        st.badge("Films", icon=":material/movie:", color="blue")
+        st.info(widgets.told(str(error)), icon=":material/movie:")
+        st.caption("On the command line of the server; the data set of pictures is then registered here:")
+        st.code(error.command, language="bash")
+        return
     st.badge("Not understood", icon=":material/help:", color="red")
     st.error(widgets.told(first), icon=":material/help:")
     if more:

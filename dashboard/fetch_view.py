@@ -9,10 +9,11 @@ import streamlit as st
 from dashboard import dialogs, error_reporting, hub_actions, navigation, page_words, roles, widgets
 from dashboard.roles import Role
 from dfcore.errors import DfcoreError
-from dfcore.hub import credentials, fetch, space
+from dfcore.hub import credentials, fetch
 from dfcore.hub.fetch_jobs import Fetch, FetchStatus, FetchStore
 from dfcore.hub.known import KNOWN, KnownSet
 from dfcore.runs import State
+from dfcore.utils import space
 from dfcore.utils.texts import duration, volume
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dfcore.datasets.preview import Preview, preview, try_pattern
 from dfcore.datasets.reading import Reading
 from dfcore.labels import FAKE, NAMES, REAL
 
-_Meaning = Literal["path", "label", "split", "group", "source"]
+_Meaning = Literal["path", "label", "split", "group", "source", "film"]
 _MEANINGS: dict[_Meaning, tuple[str, str]] = {
     "path": (page_words.COLUMNS["path"], "The column with the path or name of each image."),
     "label": (page_words.COLUMNS["label"], "The column that says which images are real and which are fake."),
@@ -24,6 +24,8 @@ _MEANINGS: dict[_Meaning, tuple[str, str]] = {
               "group, and every split gets a share of each."),
     "source": (page_words.COLUMNS["source"], "The column that names what an image was taken from: a video, a person, a "
                "picture. Images of one source are never split between training and test."),
+    "film": (page_words.COLUMNS["film"], "The column that names the film of a frame. Figures are told for whole films, "
+             "too."),
 }  # fmt: skip
 _OWN = "own"
 _PATTERNS = {

@@ -3,7 +3,8 @@
 import re
 
 # Titles of the controls of `mapping_form`, by the option that says the same on the command line.
-COLUMNS = {"path": "Image file", "label": "Class", "split": "Split", "group": "Group", "source": "Source"}
+COLUMNS = {"path": "Image file", "label": "Class", "split": "Split", "group": "Group", "source": "Source",
+           "film": "Film"}  # fmt: skip
 MEANS = {"real": "Means real", "fake": "Means fake"}
 GROUPS, APART = "Images that belong together", "Nothing but copies"
 DIFFERENTLY = "Read it differently"

@@ -97,6 +97,14 @@ def metrics(path: str, stamp: float, threshold: float) -> dict[str, Any]:
     return evaluate_scores(table.label.to_numpy(int), table.score.to_numpy(float), threshold).to_dict()
 
 
+@st.cache_data(max_entries=64, show_spinner="Adding up films …")
+def film_metrics(path: str, stamp: float, threshold: float) -> dict[str, Any] | None:
+    """The metrics of whole films in stored predictions; None if there are none. For `stamp`, see `predictions`."""
+    from dfcore.evaluation import by_film
+
+    return by_film(predictions(path, stamp), threshold)
+
+
 @st.cache_data(max_entries=64, show_spinner="Comparing on the same images …")
 def comparison(
     first: str, first_stamp: float, second: str, second_stamp: float, thresholds: tuple[float, float]

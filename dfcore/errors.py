@@ -52,6 +52,18 @@ class ClassesUnknown(LayoutError):  # noqa: N818  (named after what is to be ask
     """Nothing in a folder says which of its images are real, and no table in it could."""
 
 
+class FilmsOnly(LayoutError):  # noqa: N818  (named after what is to be told)
+    """A folder holds films and no image.
+
+    Attributes:
+        command: The command that makes a data set of images of them.
+    """
+
+    def __init__(self, message: str, command: str):
+        self.command = command
+        super().__init__(message)
+
+
 class ConventionUnknown(LayoutError):  # noqa: N818  (named after what is to be asked)
     """Nothing tells which of a table's values is real and which is fake.
 

@@ -10,6 +10,7 @@ from dashboard import (
     detectors,
     error_reporting,
     evaluation_figures,
+    film_evaluation,
     panels,
     prediction_sources,
     stored,
@@ -122,6 +123,7 @@ def show_at_threshold(entry: detectors.Entry, source: prediction_sources.Source)
             st.download_button("Predictions (CSV)", predictions.to_csv(index=False), "predictions.csv",
                                on_click="ignore", icon=":material/download:")  # fmt: skip
     evaluation_figures.show(labels, scores, metrics, source)
+    film_evaluation.show(predictions, source, threshold)
     cell = chosen_cell()
     if cell:
         show_images(entry, source, predictions, cell, threshold)

@@ -23,28 +23,36 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     from dfcore.datasets.pixel_store import entries, limit_bytes, scan_bytes
+    from dfcore.films.dataset.cached import cached_bytes
 
     folder, limit = workspace.cache_dir(), limit_bytes()
+    films = cached_bytes(folder)
     rows, scans = [_row(entry) for entry in entries(folder)], scan_bytes(folder)
     taken = sum(row["bytes"] for row in rows)
     if options.json:
-        print_json({"folder": str(folder), "limit_bytes": limit, "bytes": taken, "scan_bytes": scans, "entries": rows})
+        print_json({"folder": str(folder), "limit_bytes": limit, "bytes": taken, "scan_bytes": scans,
+                    "film_bytes": films, "entries": rows})  # fmt: skip
         return
     print(printable(f"{folder}: {_megabytes(taken)} of decoded images, at most {_megabytes(limit)} (DFCORE_CACHE_GB)"))
     print(f"Cached scan results: {_megabytes(scans)}")
+    if films:
+        print(f"Pictures of films: {_megabytes(films)}")
     if rows:
         print_table([_in_words(row) for row in rows])
 
 
 def _clear(options: argparse.Namespace) -> None:
     from dfcore.datasets.pixel_store import clear
+    from dfcore.films.dataset import cached
 
+    films = cached.cached_bytes(workspace.cache_dir())
+    cached.clear(workspace.cache_dir())
     removed, left = clear(workspace.cache_dir())
-    freed = sum(entry.bytes for entry in removed)
+    freed = sum(entry.bytes for entry in removed) + films
     if options.json:
         print_json({"freed_bytes": freed, "removed": [e.name for e in removed], "in_use": [e.name for e in left]})
         return
-    print(f"{_megabytes(freed)} of decoded images removed.")
+    print(f"{_megabytes(freed)} of decoded images and pictures of films removed.")
     for entry in left:
         print(f"{entry.name} is in use and stays ({_megabytes(entry.bytes)}).")
 

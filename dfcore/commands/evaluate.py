@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfcore import workspace
+from dfcore.commands import films_in_cache, frames
 from dfcore.commands.base import BUNDLE_HELP, add_arch_file, add_budget, budget_of, command, out_file
 from dfcore.commands.reading import add_reading, applied_reading
-from dfcore.commands.terminal import print_figures, print_json, print_table, progress_bar
+from dfcore.commands.terminal import print_by_film, print_figures, print_json, print_table, progress_bar
 from dfcore.errors import InputError, LayoutError
 from dfcore.utils.texts import printable
 
@@ -47,6 +48,7 @@ def add(commands: Any) -> None:
         help="maximum images for --robustness (default: 1000)",
     )
     add_budget(evaluate)
+    frames.add_options(evaluate.add_argument_group("where ROOT holds films: pictures are taken of them first"))
     add_reading(evaluate)
     cross = command(commands, "cross-eval", _cross_eval, "measure several detectors on several data sets")
     add_arch_file(cross)
@@ -136,7 +138,7 @@ def _tell_left_out(dataset: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import coverage, three_way, thresholds_for
+    from dfcore.evaluation import by_film, coverage, three_way, thresholds_for
     from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
@@ -147,18 +149,24 @@ def _evaluate(options: argparse.Namespace) -> None:
     budget = budget_of(options, detector.card)
     thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
     robust = options.max_images if options.robustness else 0
-    with applied_reading(options, options.data_root):
-        metrics, table = _measured(detector, options.data_root, options.split, robust=robust)
+    with applied_reading(options, options.data_root) as reading:
+        films = films_in_cache.pictures_of(options, reading)
+        root = str(films) if films else options.data_root
+        metrics, table = _measured(detector, root, options.split, robust=robust)
     if thresholds:
         metrics["three_way"] = three_way(table.label.astype(int), table.score, thresholds, table.is_ood)
         if "coverage" in metrics:
             metrics["coverage"] = coverage(table, thresholds)
+        if "by_film" in metrics:
+            metrics["by_film"] = by_film(table, detector.threshold, thresholds)
     if out:
         export_predictions(out, table)
     if options.json:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    if "by_film" in metrics:
+        print_by_film(metrics["by_film"])
     if "self_made" in metrics:
         print(f"SELF-MADE: {printable(metrics['self_made'])}")
     print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))

@@ -132,7 +132,7 @@ def _list(as_json: bool) -> None:
 
 def _tell_wanted(what: "Wanted") -> None:
     from dfcore.hub.credentials import half_of, where_from
-    from dfcore.hub.space import free_bytes
+    from dfcore.utils.space import free_bytes
 
     assert what.source is not None
     print(f"{printable(what.title)}\n  From: {what.source} ({what.source.page})")
@@ -147,7 +147,7 @@ def _tell_wanted(what: "Wanted") -> None:
 
 
 def _tell_shortage(size: int | None, what: "Wanted") -> None:
-    from dfcore.hub.space import shortage
+    from dfcore.utils.space import shortage
 
     if told := shortage(size, what.folder, what.half):
         print(f"  {told}")
@@ -156,7 +156,7 @@ def _tell_shortage(size: int | None, what: "Wanted") -> None:
 def _tell_about(what: "Wanted", as_json: bool) -> None:
     from dfcore.hub import fetch
     from dfcore.hub.credentials import where_from
-    from dfcore.hub.space import free_bytes
+    from dfcore.utils.space import free_bytes
 
     fetch.require_loadable(what)
     assert what.source is not None

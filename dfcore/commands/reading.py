@@ -14,7 +14,7 @@ from dfcore.utils.texts import printable
 if TYPE_CHECKING:
     from dfcore.datasets.reading import Reading
 
-_COLUMNS = ("path", "label", "split", "group", "source")
+_COLUMNS = ("path", "label", "split", "group", "source", "film")
 
 
 def add_reading(parser: argparse.ArgumentParser, *, confirm: bool = False) -> None:

@@ -51,6 +51,31 @@ def print_figures(metrics: dict[str, Any]) -> None:
             print(f"  ROC AUC by group: {', '.join(text)}; mean {statistics.mean(aucs.values()):.4f}")
 
 
+def print_by_film(result: dict[str, Any]) -> None:
+    """Prints the figures for whole films, with their intervals.
+
+    Args:
+        result: From `dfcore.evaluation.by_film`.
+    """
+    from dfcore.confidence import sides_in_words
+    from dfcore.evaluation.by_film import in_words
+    from dfcore.evaluation.metrics import METRICS
+
+    print("By film:", *in_words(result))
+    for key, metric in METRICS.items():
+        if not metric.summary and key not in result["intervals"]:
+            continue
+        value, ends = result[key], result["intervals"].get(key)
+        said = f"{value:.4f}" if value is not None else f"not computed: {result['not_computed'].get(key)}"
+        between = f" (95% interval over films {ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+        print(f"  {metric.title:<27} {said}{between}")
+    if three := result.get("three_way"):
+        sides = sides_in_words(three["real_below"], three["fake_from"], says_real=three["says_real"])
+        shares = ((key, name) for key, name in (("fpr", "real films above"), ("passed", "fakes below")))
+        told = [f"{name} {three[key]:.1%}" for key, name in shares if three[key] is not None]
+        print(f"  Thresholds of single images ({sides}): {', '.join(told)}")
+
+
 def print_spread(runs: Sequence[dict[str, Any]]) -> None:
     """Prints mean and standard deviation of the metrics over several runs, by split."""
     from dfcore.evaluation.metrics import METRICS
@@ -81,8 +106,13 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else printable(value)
 
 
-def progress_bar(text: str) -> Progress:
-    """Progress line on stderr, only on a terminal: percentage, rate, time left."""
+def progress_bar(text: str, more: Callable[[float], str] = lambda seconds: "") -> Progress:
+    """Progress line on stderr, only on a terminal: percentage, rate, time left.
+
+    Args:
+        text: What is being done.
+        more: What else is said, by the seconds that have passed.
+    """
     began: list[tuple[float, int]] = []
 
     def show(done: int, total: int) -> None:
@@ -99,6 +129,11 @@ def progress_bar(text: str) -> Progress:
             message = f"{often:,.0f}" if often >= 100 else f"{often:.3g}"
             pace = f" ({done:,} of {total:,}), {message} a second" + (f", {left} left" if done < total else "")
         end = "\n" if done >= total else ""
-        print(f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace} ", end=end, file=sys.stderr, flush=True)
+        print(
+            f"\r\x1b[K{text}: {100 * done // max(total, 1)}%{pace}{more(seconds)} ",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     return show

@@ -11,7 +11,7 @@ from typing import Any
 from dfcore.errors import InputError
 from dfcore.utils.files import make_folder, read_json, write_json
 
-_PLAN = "plan.json"
+PLAN = "plan.json"
 
 
 def require_new(folder: Path, made: str) -> None:
@@ -36,6 +36,12 @@ class Aside:
     folder: Path
     out: Path
 
+    @staticmethod
+    def hidden(out: str | Path, doing: str) -> Path:
+        """The hidden folder for what will be at `out`; see `begin`."""
+        out = Path(out).expanduser().absolute()
+        return out.parent / f".{out.name}.{doing}"
+
     @classmethod
     def begin(cls, root: Path, out: str | Path, plan: dict[str, Any], *, made: str, of: str, doing: str) -> "Aside":
         """Prepares the hidden folder; what was made by another plan is discarded.
@@ -56,20 +62,21 @@ class Aside:
         require_new(out, made)
         if out.resolve().is_relative_to(root.resolve()):
             raise InputError(f"Expected a folder outside of the {of}. Received: {out}, inside {root}.")
-        folder = out.parent / f".{out.name}.{doing}"
+        folder = cls.hidden(out, doing)
         try:
-            known = read_json(folder / _PLAN) == plan
+            known = read_json(folder / PLAN) == plan
         except (OSError, ValueError):  # None yet, or damaged.
             known = False
         if not known:
             shutil.rmtree(folder, ignore_errors=True)
             make_folder(folder)
-            write_json(folder / _PLAN, plan)
+            write_json(folder / PLAN, plan)
         return cls(folder, out)
 
     def finish(self) -> Path:
         """Moves the complete data set to its place, which it returns."""
-        (self.folder / _PLAN).unlink()
         if self.out.exists():
             self.out.rmdir()
-        return self.folder.rename(self.out)
+        folder = self.folder.rename(self.out)
+        (folder / PLAN).unlink()  # Not before: without a plan, what was made would be discarded.
+        return folder

@@ -20,20 +20,22 @@ class Convention:
         title: In words, as in "told by …".
         find: Maps paths to sources.
         whole_set: Whether a name means the same source wherever it occurs in a data set.
+        of_films: Whether it also holds for names of films; numbers of films count films.
     """
 
     title: str
     find: Callable[[Sequence[Name]], Sources]
     whole_set: bool = False
+    of_films: bool = False
 
 
 CONVENTIONS = (
-    Convention("the numbers of videos as in FaceForensics++", face_forensics, whole_set=True),
-    Convention("the names of actors and scenes as in DeepFakeDetection", actors, whole_set=True),
-    Convention("the names of videos as in Celeb-DF", celeb_df, whole_set=True),
+    Convention("the numbers of videos as in FaceForensics++", face_forensics, whole_set=True, of_films=True),
+    Convention("the names of actors and scenes as in DeepFakeDetection", actors, whole_set=True, of_films=True),
+    Convention("the names of videos as in Celeb-DF", celeb_df, whole_set=True, of_films=True),
     Convention("folders of frames", video_folders),
     Convention("names of frames", named_frames),
-    Convention("names of crops and variants", variants),
+    Convention("names of crops and variants", variants, of_films=True),
     Convention("names with letters", letters),
     Convention("numbered series", series),
 )

@@ -12,7 +12,7 @@ from dfcore.utils.files import sha256_bytes
 
 COLUMNS = (
     "path", "label", "split", "group", "source_id", "width", "height", "format", "quality", "bytes", "sha256",
-    "pixels_sha256", "error",
+    "pixels_sha256", "film", "error",
 )  # fmt: skip
 
 
@@ -70,7 +70,8 @@ class Dataset:
             "validation", "test", "unlabelled" or missing where a split is still to be drawn; group
             where the folders tell a generator or source; source_id what the image was taken from (a
             video, a picture, a person): images that share it never part; width and height in pixels as displayed;
-            quality the estimated JPEG quality, missing for other formats;
+            quality the estimated JPEG quality, missing for other formats; film what a table names as the film of a
+            frame, else missing;
             error is the reason why a row cannot be used, or missing.
         notes: things about the whole that a person should know.
         demonstration: whether the folder says that it is a demonstration data set.

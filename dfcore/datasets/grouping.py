@@ -19,13 +19,14 @@ OFF = "none"
 _SPLIT_WORD = re.compile(r"(?i)(?:^|[ _.\-])(?:train|training|val|valid|validation|test|testing)(?=$|[ _.\-])")
 
 
-def sources(paths: Sequence[str], pattern: str = "") -> tuple[list[str | None], list[str]]:
+def sources(paths: Sequence[str], pattern: str = "", *, of_films: bool = False) -> tuple[list[str | None], list[str]]:
     """Names the source of every image, from its path.
 
     Args:
         paths: Relative to the data set's folder, POSIX separators.
         pattern: Regular expression searched in each path; its first group, or else the whole match, is the source.
             Empty for the known conventions, `OFF` for none.
+        of_films: Whether the paths are those of films.
 
     Returns:
         The source of each image, None where nothing tells, and a sentence for each convention that was found.
@@ -43,7 +44,7 @@ def sources(paths: Sequence[str], pattern: str = "") -> tuple[list[str | None], 
     unsplit = [Name(_without_splits(name.folder), name.stem) for name in whole]
     result: list[str | None] = [None] * len(paths)
     notes = []
-    for convention in CONVENTIONS:
+    for convention in (one for one in CONVENTIONS if one.of_films or not of_films):
         left = [number for number, source in enumerate(result) if source is None]
         short = [unsplit[number] for number in left]
         found = convention.find(short)

@@ -33,7 +33,7 @@ PICTURES = decoder.SUFFIXES | _suffixes(
     pcx pnm pbm pgm ppm pam dcm dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 rwl pef srw x3f 3fr fff iiq mrw erf kdc
     dcr mos mef gpr raw"""
 )
-_VIDEOS = _suffixes("mp4 m4v mov avi mkv webm wmv flv mpg mpeg m2v mts m2ts 3gp 3g2 ogv vob asf y4m")
+VIDEOS = _suffixes("mp4 m4v mov avi mkv webm wmv flv mpg mpeg m2v mts m2ts 3gp 3g2 ogv vob asf y4m")
 _ARCHIVES = _suffixes("zip tar tgz gz bz2 tbz2 xz txz 7z rar zst lz4 cab iso dmg")
 _OTHERS = _suffixes(
     """txt text md rst log json jsonl ndjson csv tsv xml yaml yml toml ini cfg conf html htm css js ts py pyc ipynb sh
@@ -45,7 +45,7 @@ _OTHERS = _suffixes(
 _SUFFIX_KINDS = {
     **dict.fromkeys(_OTHERS, Kind.OTHER),
     **dict.fromkeys(_ARCHIVES, Kind.ARCHIVE),
-    **dict.fromkeys(_VIDEOS, Kind.VIDEO),
+    **dict.fromkeys(VIDEOS, Kind.VIDEO),
     **dict.fromkeys(PICTURES, Kind.PICTURE),
 }
 

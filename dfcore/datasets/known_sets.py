@@ -12,14 +12,14 @@ _SINGLE = re.compile(r"^(\d{3})(?:[_\-]+\d+)?$")
 _FF_FOLDER = re.compile(r"^(\d{3})(?:_(\d{3}))?$")
 _ACTORS = re.compile(r"^(\d{2})(?:_\d{2})?__([a-z_]+?)(?:__[A-Z0-9]{4,10})?(?:[_\-]+\d+)?$")
 _CELEB_DF = re.compile(r"(?i)^(id\d+)(?:_id\d+)?_(\d{4})(?:[_.\-]|$)")
-_Mark = tuple[str, str | None] | None
+Mark = tuple[str, str | None] | None
 
 
 def face_forensics(names: Sequence[Name]) -> Sources:
     """Videos 000 to 999, and 000_003 made of two of them: videos that share a person are one source, also in chains."""
-    marks = _marks(names)
-    pairs = {(one, other) for one, other in filter(None, marks) if other is not None}
-    singles = {one for one, other in filter(None, marks) if other is None}
+    found = marks(names)
+    pairs = {(one, other) for one, other in filter(None, found) if other is not None}
+    singles = {one for one, other in filter(None, found) if other is None}
     # Three digits alone are a frame's number as well: both forms must occur and meet, or both directions of a pair.
     meet = any(one in singles or other in singles or (other, one) in pairs for one, other in pairs)
     partners = Counter(person for pair in {frozenset(pair) for pair in pairs} for person in pair)
@@ -27,10 +27,10 @@ def face_forensics(names: Sequence[Name]) -> Sources:
     if not meet or sum(partners.values()) > 2 * len(partners):
         return [None] * len(names)
     chain = _chains(pairs)
-    return [f"video {chain.get(mark[0], mark[0])}" if mark else None for mark in marks]
+    return [f"video {chain.get(mark[0], mark[0])}" if mark else None for mark in found]
 
 
-def _marks(names: Sequence[Name]) -> list[_Mark]:
+def marks(names: Sequence[Name]) -> list[Mark]:
     """The numbers of a FaceForensics++ video on each path: of the innermost folder, or else the file, so named."""
     in_folders = {
         folder: next((match for part in folder.split("/")[::-1] if (match := _FF_FOLDER.match(part))), None)
@@ -46,7 +46,7 @@ def _marks(names: Sequence[Name]) -> list[_Mark]:
     for folder, some in flat.items():
         pair = _PAIR_FRAME if threes and not all(map(_FF_FOLDER.match, some)) else _PAIR
         forms[folder] = next((form for form in (pair, _SINGLE) if all(map(form.match, some))), None)
-    result: list[_Mark] = []
+    result: list[Mark] = []
     for name in names:
         match = in_folders[name.folder]
         if match is None and (form := forms[name.folder]):

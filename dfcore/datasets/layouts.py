@@ -50,6 +50,7 @@ class Place:
         split: "train", "validation", "test", "unlabelled", or None when nothing tells.
         group: generator or source, or None.
         source: what it was taken from, where a table tells, or None.
+        film: the film that it is a frame of, where a table tells, or None.
         depth: how many folders of its path tell any of these.
     """
 
@@ -57,6 +58,7 @@ class Place:
     split: str | None = None
     group: str | None = None
     source: str | None = None
+    film: str | None = None
     depth: int = 0
 
 

@@ -230,5 +230,6 @@ def _settle(result: Rows) -> None:
 
 def _merged(place: Place, other: Place) -> Place:
     return replace(
-        place, split=place.split or other.split, group=place.group or other.group, source=place.source or other.source
-    )
+        place, split=place.split or other.split, group=place.group or other.group,
+        source=place.source or other.source, film=place.film or other.film,
+    )  # fmt: skip

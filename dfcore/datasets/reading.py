@@ -19,7 +19,7 @@ class Reading(BaseModel):
     """How to read a data set.
 
     Attributes:
-        columns: Name of the column for each of path, label, split, group, source.
+        columns: Name of the column for each of path, label, split, group, source, film.
         labels: Class of each value of the label column.
         class_folders: Class of each folder name.
         groups: Regular expression searched in each path; its first group, or the whole match, is the `source_id`.
@@ -32,7 +32,7 @@ class Reading(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    columns: dict[Literal["path", "label", "split", "group", "source"], str] = {}
+    columns: dict[Literal["path", "label", "split", "group", "source", "film"], str] = {}
     labels: dict[str, ClassName] = {}
     class_folders: dict[str, ClassName] = {}
     groups: str = ""
@@ -59,8 +59,8 @@ def apply_reading(table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
     return table
 
 
-def reading_notes(reading: Reading, table: pd.DataFrame) -> list[str]:
-    """What a user's choices did, in words."""
+def reading_notes(reading: Reading, table: pd.DataFrame | None = None) -> list[str]:
+    """What a user's choices did, in words; of the rows that they leave out, if `table` is given."""
     result = []
     if reading.columns:
         said = ", ".join(f"{key} in {column}" for key, column in reading.columns.items())
@@ -71,7 +71,7 @@ def reading_notes(reading: Reading, table: pd.DataFrame) -> list[str]:
             result.append(f"{what} are read as was said: {said}.")
     if reading.swapped:
         result.append("Real and fake are turned around, as was said.")
-    if reading.excluded:
+    if reading.excluded and table is not None:
         result.append(f"{(table.error == EXCLUDED).sum()} images are left out, as was said.")
     return result
 

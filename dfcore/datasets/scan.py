@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dfcore import workspace
-from dfcore.datasets import grouping, self_made
+from dfcore.datasets import grouping, of_films, self_made
 from dfcore.datasets.competition import label_files
 from dfcore.datasets.dataset import COLUMNS, Dataset
 from dfcore.datasets.layouts import TRAIN, UNLABELLED, Place
@@ -93,8 +93,9 @@ def scan(
     left_out = tuple(self_made.settled(folder, one) for one in understood.left_out
                      if one.path not in understood.tables)  # fmt: skip
     data = Dataset(folder, understood.layout, table, notes, demonstration, made, left_out, tree=tree, reading=reading)
-    data = replace(data, doubts=(*understood.doubts, *separated_classes(data.usable)))
-    return _still_confirmed(data)
+    told_of_films, doubted = of_films.told(folder)
+    doubts = (*understood.doubts, *doubted, *separated_classes(data.usable))
+    return _still_confirmed(replace(data, notes=(*data.notes, *told_of_films), doubts=doubts))
 
 
 def _still_confirmed(data: Dataset) -> Dataset:
@@ -120,7 +121,8 @@ def _read_table(
             if progress and (len(rows) % 50 == 0 or len(rows) == len(paths)):
                 progress(len(rows), len(paths))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    text = dict.fromkeys(("path", "split", "group", "source_id", "format", "sha256", "pixels_sha256", "error"), "str")
+    texts = ("path", "split", "group", "source_id", "format", "sha256", "pixels_sha256", "film", "error")
+    text = dict.fromkeys(texts, "str")
     numbers = {"label": "Int8", "width": "Int32", "height": "Int32", "quality": "Int32", "bytes": "Int64"}
     return table.astype(text | numbers)
 
@@ -128,7 +130,7 @@ def _read_table(
 def _row(root: Path, memory: ScanMemory, path: str, place: Place, refused: str | None) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {"path": path, "label": place.label, "split": place.split, "group": place.group}
-    row["source_id"] = place.source
+    row |= {"source_id": place.source, "film": place.film}
     if refused:
         return row | {"error": refused}
     if not workspace.readable(root / path):
@@ -167,8 +169,10 @@ def _read_image(root: Path, memory: ScanMemory, path: str) -> dict[str, Any]:
 
 def _with_named_sources(table: pd.DataFrame, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
     """The table with the source of each image: as its row says, as its path tells, and as the audit found."""
-    found, told = grouping.sources(table.path.tolist(), reading.groups)
     given = table.source_id.where(table.source_id != "")
+    if given.notna().all() and not reading.groups:
+        return table.assign(source_id=joined(table, reading.together)), []
+    found, told = grouping.sources(table.path.tolist(), reading.groups)
     table = table.assign(source_id=given.fillna(pd.Series(found, index=table.index, dtype="str")).astype("str"))
     return table.assign(source_id=joined(table, reading.together)), told
 

@@ -10,7 +10,7 @@ import pandas as pd
 from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import Place
 from dfcore.datasets.reading import Reading
-from dfcore.datasets.table_columns import GROUPS, PATHS, SOURCES, SPLITS, chosen, named, plain, split_column
+from dfcore.datasets.table_columns import FILMS, GROUPS, PATHS, SOURCES, SPLITS, chosen, named, plain, split_column
 from dfcore.datasets.table_files import is_submission, read_table
 from dfcore.datasets.table_labels import label_column
 from dfcore.datasets.table_paths import Finder, Found
@@ -30,7 +30,7 @@ class Sheet:
     Attributes:
         name: Its path relative to the root.
         table: Its rows, as text.
-        columns: The column for each of path, label, split, group, source, as far as there is one.
+        columns: The column for each of path, label, split, group, source, film, as far as there is one.
         found: What each row's path leads to.
     """
 
@@ -84,7 +84,7 @@ class Sheet:
         group = self.cell(row, "group") or (folder.group if "group" not in self.columns else None)
         if group and self.columns.get("group") == self.columns.get("label") and parse_label(group) is not None:
             group = None
-        return Place(label, split, group, self._source(row), folder.depth), reason
+        return Place(label, split, group, self._source(row), self.cell(row, "film") or None, folder.depth), reason
 
     def _source(self, row: int) -> str | None:
         """What a row's image was taken from; a fake belongs to its original, and the original to itself."""
@@ -131,7 +131,10 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
     path = _path_column(table, folder, finder, said)
     if path is None:
         return Sheet(name, table, {}, [])
-    columns = {"path": path, **{key: column for key in said if (column := chosen(table.columns, said, key))}}
+    # What names the film may also lead to its frames, or be what keeps them together.
+    film = chosen(table.columns, said, "film") or _by_name(table, FILMS, {})
+    meant = [key for key in said if key != "film"]
+    columns = {"path": path, **{key: column for key in meant if (column := chosen(table.columns, said, key))}}
     finders: dict[str, Callable[[], str | None]] = {
         "split": lambda: split_column(table),
         "source": lambda: _by_name(table, SOURCES, columns),
@@ -143,6 +146,8 @@ def read_sheet(root: Path, file: Path, finder: Finder, reading: Reading) -> Shee
         # A column of generators may tell the label as well as the group.
         if column and (column not in columns.values() or column == columns.get("group")):
             columns[key] = column
+    if film:
+        columns["film"] = film
     videos = _names_videos(path)
     return Sheet(name, table, columns, [finder.find(text, folder, videos=videos) for text in table[path]])
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from dfcore.datasets.kinds import VIDEOS
 from dfcore.imaging import decoder
 
-_VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"}
 LEADS_OUT = "The path leads out of the manifest's folder."
 
 
@@ -37,8 +37,15 @@ class Found:
 class Finder:
     """Finds images under one root."""
 
-    def __init__(self, root: Path, images: Sequence[str] | Callable[[], Sequence[str]]):
-        """Takes the paths of all images, or how to list them, which is then done only where it is needed."""
+    def __init__(self, root: Path, images: Sequence[str] | Callable[[], Sequence[str]], *, of_films: bool = False):
+        """Takes the paths of all images, or how to list them, which is then done only where it is needed.
+
+        Args:
+            root: Under which they lie.
+            images: Their paths.
+            of_films: Whether they are films: a film that is named is then itself meant, and not its frames.
+        """
+        self._of_films = of_films
         self._root = root
         self._top = str(root).rstrip(os.sep) + os.sep
         self._real: dict[str, str] = {}
@@ -60,11 +67,11 @@ class Finder:
         for path in dict.fromkeys((_within(folder, text), _within("", text))):
             if path is not None and self._is_file(path):
                 return Found((path,))
-        known = suffix in decoder.SUFFIXES
+        known = suffix in (VIDEOS if self._of_films else decoder.SUFFIXES)
         found = self._by_end(text, self._ends) if known else None
-        if not known and suffix not in _VIDEOS:
+        if not known and suffix not in VIDEOS:
             found = self._by_end(text, self._stems)
-        if found is None and (suffix in _VIDEOS or (videos and not known)):
+        if found is None and not self._of_films and (suffix in VIDEOS or (videos and not known)):
             found = self._frames(_key(text), folder)
         return found or self._missing(text, folder)
 

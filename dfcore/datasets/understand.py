@@ -1,8 +1,10 @@
 """From the files under a root to rows: by its tables or by its folders, whichever describe the data set."""
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from dfcore.datasets.dataset import LeftOut
@@ -13,11 +15,12 @@ from dfcore.datasets.masks import without_masks
 from dfcore.datasets.path_lists import doubted_lists
 from dfcore.datasets.reading import Reading
 from dfcore.datasets.sheets import Sheet, read_sheet, read_sheets
+from dfcore.datasets.split_lists import read_split_lists
 from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
 from dfcore.datasets.walk import VIDEO
-from dfcore.errors import ClassesUnknown, LayoutError
+from dfcore.errors import ClassesUnknown, ConventionUnknown, FilmsOnly, LayoutError
 from dfcore.utils.texts import counted, printable
 
 
@@ -30,12 +33,14 @@ class Listed:
         others: The other files.
         left_out: What lies there and cannot be listed.
         notes: Things that a person should know.
+        of_films: Whether films are listed, in place of images.
     """
 
     images: dict[str, str | None] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    of_films: bool = False
 
 
 @dataclass
@@ -65,10 +70,36 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
 
     Raises:
         LayoutError: If nothing names a class, or what does contradicts itself.
+        FilmsOnly: If it holds films and no image.
     """
+    if not listed.of_films:
+        return _understood(root, listed, reading)
+    try:
+        found = _understood(root, listed, reading)
+    except (ClassesUnknown, ConventionUnknown) as error:
+        error.args = (in_words_of_films(str(error)), *error.args[1:])
+        raise
+    except LayoutError as error:
+        raise LayoutError(in_words_of_films(str(error))) from None
+    notes, doubts = ([in_words_of_films(text) for text in texts] for texts in (found.notes, found.doubts))
+    reasons = [reason and in_words_of_films(reason) for reason in found.reasons]
+    left_out = [replace(one, reason=in_words_of_films(one.reason)) for one in found.left_out]
+    return replace(found, notes=notes, doubts=doubts, reasons=reasons, left_out=left_out)
+
+
+def in_words_of_films(text: str) -> str:
+    """What is said of images, said of films; words within names of files and columns stay."""
+    return re.sub(r"(?<![\w/.'=-])([Ii])mage(s?)(?![\w/.'=-])",
+                  lambda match: f"{'F' if match[1] == 'I' else 'f'}ilm{match[2]}", text)  # fmt: skip
+
+
+def _understood(root: Path, listed: Listed, reading: Reading) -> Understood:
     images, masks = without_masks(list(listed.images))
     problems: list[str] = []
-    sheets = read_sheets(root, table_files(listed.others), Finder(root, images), reading, problems.append)
+    lists = read_split_lists(root, listed.others, images)
+    others = [file for file in listed.others if file not in lists.files]
+    finder = Finder(root, images, of_films=listed.of_films)
+    sheets = [*read_sheets(root, table_files(others), finder, reading, problems.append), *lists.sheets]
     if masks and any(found.there for sheet in sheets if "label" in sheet.columns for found in sheet.found):
         named = {path for sheet in sheets for found in sheet.found for path in found.paths}
         if not named.isdisjoint({*listed.images} - {*images}):
@@ -87,8 +118,9 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
         doubts = (layout.doubts if layout else []) + rows.doubts
     _require_labels(root, rows, sheets, problems, left_out)
     reasons = [listed.images.get(path) or reason for path, reason in zip(rows.paths, rows.reasons, strict=True)]
-    notes = [*listed.notes, *map(printable, problems), *rows.notes]
-    doubts = [*doubts, *doubted_lists(root, listed.others, images)]
+    notes = [*listed.notes, *map(printable, problems), *rows.notes, *lists.notes]
+    labels = {path: place.label for path, place in zip(rows.paths, rows.places, strict=True)}
+    doubts = [*doubts, *lists.contradictions(labels), *doubted_lists(root, others, images)]
     return Understood(rows.paths, rows.places, reasons, words, notes, doubts, left_out, rows.used)
 
 
@@ -159,13 +191,16 @@ def _one_class(rows: Rows) -> list[str]:
     return [f"Every image that has a class is {'fake' if 1 in labels else 'real'}: no row names the other one."]
 
 
-def _videos(left_out: Sequence[LeftOut]) -> str:
-    """A sentence on the videos among what was left out; "" if there are none."""
+def _require_no_films(root: Path, left_out: Sequence[LeftOut]) -> None:
+    """Raises FilmsOnly if there are films among what was left out."""
     found = [left.path for left in left_out if left.reason == VIDEO]
-    if not found:
-        return ""
-    videos = counted(len(found), "video", "videos")
-    return f" It holds {videos}, such as {printable(found[0])}: extract the frames to be judged, as image files."
+    if found:
+        films = counted(len(found), "film", "films")
+        raise FilmsOnly(
+            f"No images were found in {root}. It holds {films}, such as {printable(found[0])}: the command dfcore "
+            "data frames makes a data set of pictures of them.",
+            shlex.join(["dfcore", "data", "frames", str(root), str(root.with_name(f"{root.name}-frames"))]),
+        )
 
 
 def _require_labels(
@@ -175,7 +210,8 @@ def _require_labels(
     told = [*problems, *(sheet.problem for sheet in sheets if sheet.name not in rows.labelled)]
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
-        raise LayoutError(f"No images were found in {root}.{_videos(left_out)}{tables}{known}")
+        _require_no_films(root, left_out)
+        raise LayoutError(f"No images were found in {root}.{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)

@@ -6,7 +6,7 @@ Links are followed where their targets may be read. One folder's names are in me
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -23,17 +23,18 @@ _OF_TOOLS = {
 }  # fmt: skip
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini", ".ds_store", "ehthumbs.db", "icon\r"}
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-VIDEO = "A video; extract the frames that are to be judged."
+VIDEO = "A film; the command dfcore data frames makes a data set of pictures of the films in a folder."
 _REASONS = {
     Kind.VIDEO: VIDEO,
     Kind.ARCHIVE: "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",
 }
+_PLURALS = {Kind.PICTURE: "pictures", Kind.VIDEO: "films"}
 
 
 Found = Path | LeftOut
 
 
-def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator[Found]:
+def pictures(root: Path, through: Mapping[Path, Path] | None = None, skip: Collection[Path] = ()) -> Iterator[Found]:
     """All pictures under a folder, by suffix or first bytes, and what is left out.
 
     Pictures in formats that cannot be read are among them, so that each gets its reason. Files that are no pictures
@@ -42,7 +43,23 @@ def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
     Args:
         root: A folder.
         through: See `walk_all`.
+        skip: Files that are not even left out.
     """
+    return _of_kind(root, Kind.PICTURE, through, skip)
+
+
+def films(root: Path, through: Mapping[Path, Path] | None = None, skip: Collection[Path] = ()) -> Iterator[Found]:
+    """All films under a folder, by suffix or first bytes, and what is left out; as `pictures`, which are left out here.
+
+    Args:
+        root: A folder.
+        through: See `walk_all`.
+        skip: Files that are not even left out.
+    """
+    return _of_kind(root, Kind.VIDEO, through, skip)
+
+
+def _of_kind(root: Path, wanted: Kind, through: Mapping[Path, Path] | None, skip: Collection[Path]) -> Iterator[Found]:
     others: dict[tuple[Kind, str], list[Path]] = {}
     folder: Path | None = None
     for found in walk_all(root, through):
@@ -50,15 +67,17 @@ def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
             yield found
             continue
         if found.parent != folder:
-            yield from _gathered(others)
+            yield from _gathered(others, wanted)
             others.clear()
             folder = found.parent
+        if found in skip:
+            continue
         try:
             kind = kinds.of_file(found)
         except OSError as error:
             yield LeftOut(str(found), f"The file could not be opened: {_words(error)}.")
             continue
-        if kind is Kind.PICTURE:
+        if kind is wanted:
             yield found
         elif kind in _REASONS:
             yield LeftOut(str(found), _REASONS[kind])
@@ -69,13 +88,14 @@ def pictures(root: Path, through: Mapping[Path, Path] | None = None) -> Iterator
             )
         else:
             others.setdefault((kind, found.suffix.lower()), []).append(found)
-    yield from _gathered(others)
+    yield from _gathered(others, wanted)
 
 
-def is_image(left: LeftOut) -> bool:
-    """Whether it is one image by its name, such as a link that leads nowhere; a hidden one is not."""
+def is_image(left: LeftOut, *, film: bool = False) -> bool:
+    """Whether it is one image, or film, by its name, such as a link that leads nowhere; a hidden one is not."""
     path = PurePath(left.path)
-    return left.missed and left.files == 1 and path.suffix.lower() in kinds.PICTURES and not _is_hidden(path.name)
+    suffixes = kinds.VIDEOS if film else kinds.PICTURES
+    return left.missed and left.files == 1 and path.suffix.lower() in suffixes and not _is_hidden(path.name)
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -208,14 +228,18 @@ def _hidden_pictures(entry: os.DirEntry) -> int:
     return sum(PurePath(name).suffix.lower() in kinds.PICTURES and not name.startswith("._") for name in names)
 
 
-def _gathered(others: Mapping[tuple[Kind, str], list[Path]]) -> Iterator[LeftOut]:
+def _gathered(others: Mapping[tuple[Kind, str], list[Path]], wanted: Kind) -> Iterator[LeftOut]:
+    one, several = _PLURALS[wanted].removesuffix("s"), _PLURALS[wanted]
     for (kind, suffix), paths in sorted(others.items()):
         path = str(paths[0] if len(paths) == 1 else paths[0].parent / f"*{suffix}")
         what = "" if len(paths) == 1 else f"{len(paths)} files{'' if suffix else ' without suffix'}: "
         if kind is Kind.OTHER:
-            yield LeftOut(path, f"{what}no picture.", len(paths), missed=False)
+            yield LeftOut(path, f"{what}no {one}.", len(paths), missed=False)
+        elif kind is Kind.PICTURE:
+            yield LeftOut(path, f"{what}{'a picture' if len(paths) == 1 else 'pictures'}, not {several}.", len(paths),
+                          missed=False)  # fmt: skip
         else:
-            yield LeftOut(path, f"{what}neither name nor first bytes are those of a picture.", len(paths))
+            yield LeftOut(path, f"{what}neither name nor first bytes are those of a {one}.", len(paths))
 
 
 def _words(error: OSError) -> str:

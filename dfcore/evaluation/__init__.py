@@ -1,6 +1,7 @@
 """Evaluation: per-image predictions, and metrics computed from them."""
 
 from dfcore.evaluation.at_thresholds import MeasuredRates, measured_rates
+from dfcore.evaluation.by_film import by_film, film_scores
 from dfcore.evaluation.calibration import calibration_error, reliability
 from dfcore.evaluation.coverage import budget_groups, coverage, held_out_words, sources_held_out
 from dfcore.evaluation.handled import Bank, learned_features, measure_handled
@@ -44,11 +45,13 @@ __all__ = [
     "MetricsResult",
     "Refit",
     "budget_groups",
+    "by_film",
     "calibration_error",
     "confusion",
     "coverage",
     "error_rates",
     "evaluate_scores",
+    "film_scores",
     "full_metrics",
     "learned_features",
     "measure",

@@ -15,6 +15,7 @@ from dfcore.datasets.looks import looks
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import Seen, TrainedOn
+from dfcore.evaluation.by_film import by_film
 from dfcore.evaluation.coverage import coverage
 from dfcore.evaluation.metrics import evaluate_scores, summary
 from dfcore.evaluation.overlap import overlap
@@ -96,8 +97,8 @@ def measure(
 
     Returns:
         The metrics of `full_metrics` plus details of the data set, split and detector, "trained_on", see `overlap`,
-        "self_made" where fakes of the data set are, see `dfcore.datasets.self_made`, and "demonstration" where it is
-        one; and the per-image predictions,
+        "by_film" where there are frames of films, see `by_film`, "self_made" where fakes of the data set are, see
+        `dfcore.datasets.self_made`, and "demonstration" where it is one; and the per-image predictions,
         with a column trained_on of values of `Seen`.
 
     Raises:
@@ -115,6 +116,8 @@ def measure(
         "same_data_as_training": dataset.fingerprint == detector.card.training.fingerprint,
         "trained_on": overlap(table, detector.threshold),
     }
+    if (films := by_film(table, detector.threshold, detector.card.thresholds)) is not None:
+        metrics["by_film"] = films
     if dataset.self_made:
         metrics["self_made"] = dataset.self_made
     if dataset.demonstration:

@@ -10,8 +10,7 @@ import pandas as pd
 
 from dfcore.confidence import is_fake
 from dfcore.errors import InputError
-
-REPEATS = 2000
+from dfcore.evaluation.bootstrap import REPEATS, auc, middle, resampled
 
 
 class Comparison(TypedDict):
@@ -88,25 +87,13 @@ def _auc_difference(labels: np.ndarray, a: np.ndarray, b: np.ndarray, seed: int)
     real, fake = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
     if not len(real) or not len(fake):
         return dict.fromkeys(names)
-    auc_a, auc_b = _auc(a[real], a[fake]), _auc(b[real], b[fake])
-    random = np.random.default_rng(seed)
-    result = np.empty(REPEATS)
-    for number in range(REPEATS):
-        r, f = random.choice(real, len(real)), random.choice(fake, len(fake))
-        result[number] = _auc(b[r], b[f]) - _auc(a[r], a[f])
-    low, high = np.quantile(result, [0.025, 0.975])
+    auc_a, auc_b = auc(a[real], a[fake]), auc(b[real], b[fake])
+    result = np.array([auc(b[r], b[f]) - auc(a[r], a[f]) for r, f in resampled(labels, seed)])
+    low, high = middle(result)
     beyond = min((result <= 0).mean(), (result >= 0).mean())
     p = min(1.0, 2 * (beyond * REPEATS + 1) / (REPEATS + 1))
     values = (auc_a, auc_b, auc_b - auc_a, low, high, p)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
-
-
-def _auc(real: np.ndarray, fake: np.ndarray) -> float:
-    """ROC AUC by ranks (Mann-Whitney), ties counted half; much faster in a bootstrap than computing the curve."""
-    ordered = np.sort(real)
-    below = np.searchsorted(ordered, fake, "left")
-    ties = np.searchsorted(ordered, fake, "right") - below
-    return float((below + ties / 2).mean() / len(real))
 
 
 def in_words(result: Comparison) -> str:

@@ -39,8 +39,8 @@ def predict_split(
     """Scores the usable images of a split, or of all splits if None.
 
     Returns:
-        A table with `COLUMNS`. Images that can no longer be read are left out and listed in `attrs["excluded"]`,
-        {path: reason}.
+        A table with `COLUMNS`, and film where any is a frame of one that is named. Images that can no longer be read
+        are left out and listed in `attrs["excluded"]`, {path: reason}.
 
     Raises:
         DatasetError: If the split has no usable image.
@@ -81,6 +81,8 @@ def score_rows(
     table["is_ood"] = np.concatenate([np.empty(0, bool), *(result.is_ood for result in results)])
     if "pixels_sha256" in readable_rows:
         table["pixels_sha256"] = readable_rows.pixels_sha256.to_numpy(object)
+    if "film" in readable_rows and readable_rows.film.notna().any():
+        table["film"] = readable_rows.film.astype(object).where(readable_rows.film.notna(), None).to_numpy(object)
     unreadable = zip(rows.path[~readable], positions[~readable], strict=True)
     table.attrs["excluded"] = {path: pixels.errors[int(position)] for path, position in unreadable}
     return table
@@ -187,6 +189,8 @@ def _check_columns(path: Path, table: pd.DataFrame) -> None:
         valid["trained_on"] = bool(table.trained_on.isin(list(Seen)).all())
     for name in ("path", "sha256"):
         valid[name] = all(isinstance(value, str) for value in table[name])
+    if "film" in table:
+        valid["film"] = all(isinstance(value, str) for value in table.film.dropna())
     wrong = [name for name, ok in valid.items() if not ok]
     if wrong:
         raise BundleError(f"{path} has no valid predictions: invalid values in column {', '.join(wrong)}.")

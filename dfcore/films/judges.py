@@ -17,15 +17,12 @@ from dfcore.errors import InputError
 from dfcore.faces import Face
 from dfcore.films.rows import Row
 from dfcore.films.sampling import Position
-from dfcore.films.tracks import Box
+from dfcore.films.tracks import MIN_FACE, Box
 from dfcore.imaging.prepared import PreparedImage
 from dfcore.utils.files import sha256_bytes
 
 # Samples by which the detector for whole frames is chosen.
 CHOOSE_BY = 5
-# Side in pixels of the smallest face that is judged: crops of smaller ones are below what face detectors judge, and
-# looking for them takes several times as long.
-MIN_FACE = 40
 
 
 def version_of(card: Card) -> str:

@@ -10,6 +10,9 @@ Box = tuple[float, float, float, float]
 # Least overlap of two boxes of one face, as a share of the area of both, and the most samples in a row in which a face
 # may be missing.
 OVERLAP, MISSING = 0.3, 2
+# Side in pixels of the smallest face in a film that is looked for: crops of smaller ones are below what face detectors
+# judge, and looking for them takes several times as long.
+MIN_FACE = 40
 
 
 class Tracker:

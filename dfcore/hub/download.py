@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from dfcore.errors import StorageError
-from dfcore.hub.space import is_full, told_full
 from dfcore.utils.files import explained
+from dfcore.utils.space import is_full, told_full
 
 Report = Callable[[int, int], None]
 _ATTEMPTS = 5

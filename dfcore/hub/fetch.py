@@ -24,9 +24,9 @@ from dfcore.hub.linking import lay_out, links_work
 from dfcore.hub.pieces import Report
 from dfcore.hub.record import Differences, Fetched
 from dfcore.hub.sources import Offer, Service, Source, require_folder_name
-from dfcore.hub.space import bytes_below, is_full, told_full
 from dfcore.hub.unpack import ARCHIVES, LeftOut, is_archive, unpack, unpack_below
 from dfcore.utils.files import explained, lock, make_folder, read_json, release, write_json
+from dfcore.utils.space import bytes_below, is_full, told_full
 
 # Called with (phase, units done, units in all or 0, unit: bytes or images), often; what it raises ends the work.
 Progress = Callable[[str, int, int, str], None]

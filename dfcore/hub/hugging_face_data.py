@@ -17,9 +17,9 @@ from dfcore.hub.hugging_face import explained, quiet, told_from
 from dfcore.hub.page_address import endpoint
 from dfcore.hub.pieces import Report, Seen, hand_on
 from dfcore.hub.sources import Offer, Source
-from dfcore.hub.space import bytes_below, is_full, require_room
 from dfcore.utils.extras import require
 from dfcore.utils.files import make_folder
+from dfcore.utils.space import bytes_below, is_full, require_room
 
 # Code, and files of Git; as the library matches names, which minds their case.
 NOT_LOADED = ("*.[pP][yY]", "*.[iI][pP][yY][nN][bB]", "*.[sS][hH]", ".gitattributes", ".gitignore")

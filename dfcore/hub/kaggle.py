@@ -20,9 +20,9 @@ from dfcore.hub import credentials
 from dfcore.hub.credentials import redacted
 from dfcore.hub.pieces import Report, Seen, hand_on
 from dfcore.hub.sources import Offer, Service, Source
-from dfcore.hub.space import require_room
 from dfcore.utils.extras import require
 from dfcore.utils.files import make_folder, read_json, write_json
+from dfcore.utils.space import require_room
 
 if TYPE_CHECKING:
     import requests

@@ -26,8 +26,8 @@ from dfcore.hub.addresses import Address, is_commit
 from dfcore.hub.download import Hashes, Report, download, hashes
 from dfcore.hub.page_address import endpoint
 from dfcore.hub.pinned import PinnedFile, Pulled
-from dfcore.hub.space import require_room
 from dfcore.utils.files import lock, make_folder, read_json, release, write_json
+from dfcore.utils.space import require_room
 from dfcore.utils.texts import printable, volume
 from dfcore.utils.unfinished import sweep_unfinished
 

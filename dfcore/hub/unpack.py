@@ -18,8 +18,8 @@ from typing import IO
 
 from dfcore.errors import ArchiveError
 from dfcore.hub.pieces import Report, Seen, after, pieces
-from dfcore.hub.space import require_room
 from dfcore.utils.files import make_folder
+from dfcore.utils.space import require_room
 from dfcore.utils.texts import printable, storable, volume
 
 LeftOut = list[tuple[str, str]]

@@ -140,9 +140,10 @@ def test_a_folder_of_films_is_not_said_to_hold_images(tmp_path):
         (tmp_path / "films" / name).parent.mkdir(parents=True)
         (tmp_path / "films" / name).write_bytes(b"\0\0\0\x18ftypmp42")
     registry.register(tmp_path / "films")
-    shown = text(open_page("datasets"))
-    assert "It holds 2 videos" in shown and "extract the frames" in shown
-    assert "There are no images in this folder" in shown and "All images are directly" not in shown
+    app = open_page("datasets")
+    root = tmp_path / "films"
+    assert "It holds 2 films" in text(app) and "Describe how to read it" not in text(app)
+    assert [code.value for code in app.code] == [f"dfcore data frames {root} {root}-frames"]
 
 
 def test_a_folder_stands_on_one_side_only(tmp_path):
@@ -473,7 +474,7 @@ def test_values_of_a_table_are_mapped_once(tmp_path, values):
     assert not app.error
     said = recall(root)
     assert said.labels == {values[1]: "real", values[0]: "fake"}
-    assert said.columns == {"path": "file", "label": "what", "source": "clip"}
+    assert said.columns == {"path": "file", "label": "what", "source": "clip", "film": "clip"}
     usable = scan(root).usable
     assert dict(zip(usable.path, usable.label, strict=True))["pictures/0.png"] == 1
     assert usable.source_id.nunique() == 3

@@ -11,10 +11,11 @@ from dashboard.roles import Role
 from dfcore import workspace
 from dfcore.datasets import registry
 from dfcore.errors import InputError
-from dfcore.hub import fetch, fetch_jobs, record, space
+from dfcore.hub import fetch, fetch_jobs, record
 from dfcore.hub.fetch_jobs import FetchStatus, FetchStore
 from dfcore.hub.sources import Offer
 from dfcore.runs import State
+from dfcore.utils import space
 from dfcore.utils.files import write_json
 from tests.unit.fetching import no_credentials, set_of
 from tests.unit.test_pages import button, open_page, words

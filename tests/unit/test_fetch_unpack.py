@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfcore.errors import ArchiveError, StorageError
-from dfcore.hub import space, unpack
+from dfcore.hub import unpack
+from dfcore.utils import space
 from tests.standins.kaggle import packed
 from tests.unit.fetching import nothing
 

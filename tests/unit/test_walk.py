@@ -14,7 +14,7 @@ from dfcore.datasets import kinds
 from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.kinds import Kind
 from dfcore.datasets.listing import iter_found
-from dfcore.datasets.walk import pictures, walk
+from dfcore.datasets.walk import VIDEO, pictures, walk
 from tests.conftest import make_image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links and modes are Unix's")
@@ -263,7 +263,7 @@ def test_each_of_the_rest_has_its_reason(tmp_path):
     assert images == ["1.png"]
     assert told == {
         "a.zip": "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",
-        "b.MOV": "A video; extract the frames that are to be judged.",
+        "b.MOV": VIDEO,
         "*.txt": "2 files: no picture.",
         "list.json": "no picture.",
         "in/e.csv": "no picture.",

@@ -1,4 +1,4 @@
-"""Whether there is room for what is fetched, before and while it is."""
+"""Whether there is room on the disk for what is fetched or made, before and while it is."""
 
 import errno
 import os
@@ -55,16 +55,17 @@ def require_room(folder: Path, needed: int, what: str, variable: str = "DFCORE_D
         folder: Where it is needed.
         needed: Bytes that will be written.
         what: What needs them, as the beginning of a sentence.
-        variable: The variable that names the folder in which it lies.
+        variable: The variable that names the folder in which it lies; "" if a user named the folder.
 
     Raises:
         StorageError: If there is not; states what is needed, what is free, and where.
     """
     free = free_bytes(folder)
     if needed + SPARE_BYTES > free:
+        how = f"set {variable} to" if variable else "name"
         raise StorageError(
             f"{what} needs {volume(needed)} and {volume(SPARE_BYTES)} to spare; {volume(free)} are free in "
-            f"{folder}. Make room, or set {variable} to a folder on a larger disk."
+            f"{folder}. Make room, or {how} a folder on a larger disk."
         )
 
 
