@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import widgets
+from dfcore.detectors import of_faces
 from dfcore.utils.texts import counted, duration, volume
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def show(film: "FilmJob", rows: "Sequence[Row]") -> None:
                 st.markdown(_with_detectors(sentence))
         judges = film.judges()
         if film.request.faces and not judges.get("face"):
-            st.caption("Faces were not judged: there is no detector for faces.")
+            st.caption(widgets.plain(f"Faces were not judged. {judges.get('no_faces') or of_faces.NONE}"))
 
 
 def _with_detectors(sentence: str) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dfcore.detectors.of_faces import least_side, why_small
+from dfcore.faces import Face
 from dfcore.films.judges import CHOOSE_BY, Judge, Judges, choose, crop, find
 from dfcore.films.reader import Film
-from dfcore.films.rows import DAMAGED, JudgedSample, Row
+from dfcore.films.rows import DAMAGED, TOO_SMALL, JudgedSample, Row
 from dfcore.films.sampling import Position, Sample, Sampling
 from dfcore.films.tracks import Box, Tracker
 from dfcore.imaging.prepared import PreparedImage
@@ -28,14 +30,14 @@ _NONE = "No detector for whole frames was asked for."
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A sample ready to be judged, without its pixels."""
+    """A sample ready to be judged, without its pixels; of faces too small to be judged, the box alone."""
 
     sample: Position
     width: int
     height: int
     damaged: bool
     whole: PreparedImage | None
-    faces: list[tuple[Box, PreparedImage]]
+    faces: list[tuple[Box, PreparedImage | None]]
     thumbnail: np.ndarray
 
 
@@ -115,8 +117,7 @@ class Judging:
             if candidates:
                 whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
             if face is not None:
-                spec, card = face.detector.spec, face.detector.card
-                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
+                found = [(one.box, _cut_out(rgb, one, face)) for one in find(rgb)]
         return _Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
 
     def _choose(self, images: list[PreparedImage]) -> None:
@@ -133,17 +134,31 @@ class Judging:
         if self.chosen is not None and images:
             rows = self.chosen.rows([image for _, image in images], [(place, None, None) for place, _ in images])
             of_frames = {row.sample: row for row in rows}
-        places, crops = [], []
+        of_faces = self._judged_faces(batch)
         for one in batch:
-            boxes = [box for box, _ in one.faces]
-            for track, (box, image) in zip(self.tracker.assign(boxes), one.faces, strict=True):
-                places.append((one.sample, track, box))
-                crops.append(image)
-        of_faces = self.judges.face.rows(crops, places) if self.judges.face is not None and crops else []
-        for one in batch:
-            here = [row for row in of_faces if row.sample == one.sample.index]
             frame = of_frames.get(one.sample.index) or _unjudged(one)
-            yield JudgedSample(one.sample, one.width, one.height, one.damaged, (frame, *here)), one.thumbnail
+            rows = (frame, *of_faces[one.sample.index])
+            yield JudgedSample(one.sample, one.width, one.height, one.damaged, rows), one.thumbnail
+
+    def _judged_faces(self, batch: list[_Prepared]) -> dict[int, list[Row]]:
+        """Rows of the faces of each sample, in the order in which they were found."""
+        places: list[tuple[Position, int, Box, PreparedImage | None]] = []
+        for one in batch:
+            tracks = self.tracker.assign([box for box, _ in one.faces])
+            places += [(one.sample, track, box, image) for track, (box, image) in zip(tracks, one.faces, strict=True)]
+        large = [place for place in places if place[3] is not None]
+        judge, judged = self.judges.face, iter(())
+        if judge is not None and large:
+            judged = iter(judge.rows([image for *_, image in large if image], [place[:3] for place in large]))
+        result: dict[int, list[Row]] = {one.sample.index: [] for one in batch}
+        for place, track, box, image in places:
+            result[place.index].append(next(judged) if image is not None else self._too_small(place, track, box))
+        return result
+
+    def _too_small(self, place: Position, track: int, box: Box) -> Row:
+        assert self.judges.face is not None  # Without one no faces are looked for.
+        reason = f"{TOO_SMALL}{why_small(self.judges.face.detector.card)}."
+        return _nothing(place, reason, track, box)
 
 
 def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
@@ -159,11 +174,22 @@ def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
     return batch
 
 
+def _cut_out(rgb: np.ndarray, found: Face, judge: Judge) -> PreparedImage | None:
+    """A face as its detector sees it; None if it is too small to be judged."""
+    cut = crop(rgb, found, judge.detector.card)
+    if len(cut) < least_side(judge.detector.card):
+        return None
+    return PreparedImage.from_pixels(cut, [judge.detector.spec])
+
+
 def _unjudged(one: _Prepared) -> Row:
-    place = one.sample
-    reason = DAMAGED if one.damaged else _NONE
+    return _nothing(one.sample, DAMAGED if one.damaged else _NONE)
+
+
+def _nothing(place: Position, reason: str, track: int | None = None, box: Box | None = None) -> Row:
+    """The row of what no detector judged."""
     return Row(
-        place.index, place.frame, place.seconds, None, None, None, "", None, None, False, False, None, reason
+        place.index, place.frame, place.seconds, track, box, None, "", None, None, False, False, None, reason
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dfcore.confidence import FINDINGS, OODResult
-from dfcore.detectors.card import FramingRecord
+from dfcore.detectors.face_records import FramingRecord
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import FilmError, InputError
 from dfcore.evaluation import MeasuredRates
