@@ -137,8 +137,8 @@ class Judging:
         of_faces = self._judged_faces(batch)
         for one in batch:
             frame = of_frames.get(one.sample.index) or _unjudged(one)
-            rows = (frame, *of_faces[one.sample.index])
-            yield JudgedSample(one.sample, one.width, one.height, one.damaged, rows), one.thumbnail
+            told = (frame, *of_faces[one.sample.index])
+            yield JudgedSample(one.sample, one.width, one.height, one.damaged, told), one.thumbnail
 
     def _judged_faces(self, batch: list[_Prepared]) -> dict[int, list[Row]]:
         """Rows of the faces of each sample, in the order in which they were found."""
@@ -147,9 +147,10 @@ class Judging:
             tracks = self.tracker.assign([box for box, _ in one.faces])
             places += [(one.sample, track, box, image) for track, (box, image) in zip(tracks, one.faces, strict=True)]
         large = [place for place in places if place[3] is not None]
-        judge, judged = self.judges.face, iter(())
+        judge, rows = self.judges.face, list[Row]()
         if judge is not None and large:
-            judged = iter(judge.rows([image for *_, image in large if image], [place[:3] for place in large]))
+            rows = judge.rows([image for *_, image in large if image is not None], [place[:3] for place in large])
+        judged = iter(rows)
         result: dict[int, list[Row]] = {one.sample.index: [] for one in batch}
         for place, track, box, image in places:
             result[place.index].append(next(judged) if image is not None else self._too_small(place, track, box))
