@@ -1,7 +1,8 @@
 """How the shipped face detector's training images are framed, and what cropping changes on faces in larger scenes.
 
 Run from the project's root: `python -m benchmarks.face_crops > benchmarks/results/face_crops.txt`;
-`--ship models/faces` writes the framing onto that detector's card and ends.
+`--ship models/faces` writes the framing onto that detector's card and ends. `--sizes` measures instead from which size
+of a face on false alarms stay within the budget (benchmarks/results/face_sizes.txt), and with `--ship` writes that.
 
 First the framing, on faces/train alone: the margin and the offset that turn a found face into the picture that it was
 found in, by the face's box and by its eyes and mouth; median and spread. The card gets the one with less spread.
@@ -10,6 +11,10 @@ Then the faces of faces/valid, each pasted at several sizes into a photograph of
 finds no face: judged as a whole by the face detector, and by crops of the face that is found where it was pasted.
 Nothing is chosen on them. What is pasted is the whole square of the data set, with its hard edge: around a face in a
 photograph there is more of the person, so a crop that is too wide is a little worse off here.
+
+The size is chosen on real faces of faces/train that the network did not learn from, its validation split: on those
+that it learned from it errs far less. They are few, so the upper bound is told; faces/valid is shown beside them, and
+chooses nothing. Each face is pasted into a part of a photograph twice as wide.
 """
 
 import argparse
@@ -22,16 +27,20 @@ from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from benchmarks.face_finder import CENTRE, HEIGHT, matched
+from dfcore.confidence import upper_bound
 from dfcore.datasets import scan
-from dfcore.detectors import subject
+from dfcore.detectors import of_faces, subject
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.face_records import FaceSizes, MeasuredFaces
 from dfcore.detectors.verdict import Verdict
 from dfcore.faces import ALIGNMENTS, Face, Framing, find_faces, measured, portrayed
 from dfcore.imaging import PreparedImage, decoder
 from dfcore.labels import FAKE, REAL
+from dfcore.utils.files import sha256_bytes
 
 SIDES = (64, 96, 128, 192, 256)
+SIZES = (96, 128, 160, 192, 224, 256)
 GROUND = (1024, 768)
 BATCH = 16
 Cut = Callable[[np.ndarray, Face], np.ndarray]
@@ -75,7 +84,7 @@ def scenes(
     for number, (label, face) in enumerate(faces):
         canvas, small = grounds[number % len(grounds)].copy(), Image.fromarray(face)
         small = small if small.size == (side, side) else small.resize((side, side), Image.Resampling.LANCZOS)
-        left, top = (int(random.integers(0, length - side + 1)) for length in GROUND)
+        left, top = (int(random.integers(0, length - side + 1)) for length in canvas.size)
         canvas.paste(small, (left, top))
         rgb = np.asarray(canvas)
         found = find_faces(rgb)
@@ -111,13 +120,64 @@ def tell(title: str, labels: Sequence[int], verdicts: Sequence[Verdict]) -> None
     print(line, flush=True)
 
 
+def not_learned(folder: Path, detector: Detector) -> list[tuple[int, np.ndarray]]:
+    """Real faces of the detector's validation split."""
+    held = set(detector.trained_on.files[detector.trained_on.held].tolist())
+    files = [path.read_bytes() for path in sorted(folder.iterdir())]
+    return [(REAL, decoder.decode(data)) for data in files if int(sha256_bytes(data)[:16], 16) in held]
+
+
+def sizes(
+    detector: Detector, faces: Sequence[tuple[int, np.ndarray]], grounds: Sequence[Image.Image], title: str
+) -> list[MeasuredFaces]:
+    random, measured_sizes = np.random.default_rng(0), []
+    for side in SIZES:
+        parts = []
+        for ground in grounds:
+            left, top = (int(random.integers(0, length - 2 * side + 1)) for length in GROUND)
+            parts.append(ground.crop((left, top, left + 2 * side, top + 2 * side)))
+        made = [scene for scene in scenes(faces, parts, side, random) if scene.found is not None]
+        crops = [of_faces.framing(detector.card).crop(scene.rgb, scene.found) for scene in made]
+        verdicts = judged(detector, crops)
+        used = [verdict for verdict in verdicts if verdict.is_used]
+        alarms = sum(verdict.finding == "fake" for verdict in used)
+        insisted = sum(replace(verdict, ignore_ood=True).finding == "fake" for verdict in verdicts)
+        print(
+            f"{title}, {side} px: {alarms} of {len(used)} real faces whose score is used called likely fake, "
+            f"{alarms / len(used):.1%}, at most {upper_bound(alarms, len(used)):.1%} at 95%; insisted, {insisted} of "
+            f"{len(verdicts)} found of {len(faces)}",
+            flush=True,
+        )
+        measured_sizes.append(MeasuredFaces(side=side, faces=len(used), alarms=alarms))
+    return measured_sizes
+
+
+def measure_sizes(options: argparse.Namespace) -> None:
+    detector = Detector.load(options.detector)
+    budget = detector.card.thresholds.budget.max_fpr
+    grounds, _ = faceless(options.data / "photos")
+    held = not_learned(options.data / "faces/train/real", detector)
+    rows = sizes(detector, held, grounds, "faces/train, not learned from")
+    text = "real faces of the validation split, pasted into photographs"
+    made = FaceSizes(budget=budget, measured=tuple(rows), measured_on=text)
+    print(f"Within the budget of {budget:.0%} from {made.least} px on", flush=True)
+    if options.ship:
+        write_card(options.ship, read_card(options.ship).model_copy(update={"face_sizes": made}))
+    valid = [(REAL, decoder.decode(path)) for path in sorted((options.data / "faces/valid/real").iterdir())]
+    sizes(detector, valid[: options.count], grounds, "faces/valid, which chooses nothing")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--detector", default="faces")
     parser.add_argument("--count", type=int, help="faces of faces/valid (default: all)")
     parser.add_argument("--ship", type=Path, metavar="BUNDLE")
+    parser.add_argument("--sizes", action="store_true")
     options = parser.parse_args()
+    if options.sizes:
+        measure_sizes(options)
+        return
     train = pictures(options.data / "faces/train")
     found = [(face, len(rgb)) for _, rgb in train if (face := portrayed(rgb)) is not None]
     framing(found, len(train))

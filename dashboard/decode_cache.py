@@ -35,7 +35,7 @@ def prepare(data: bytes, specs: Sequence[PreprocessSpec] = ()) -> PreparedImage:
         raise image
     if image is None or not set(specs) <= set(image.inputs):
         # Keep the inputs requested earlier: they are likely to be requested again.
-        image = _decode(data, list({*specs, *(image.inputs if image else ())}))
+        image = _decode(key, data, list({*specs, *(image.inputs if image else ())}))
         _cache.keep(key, image)
     if isinstance(image, DfcoreError):
         raise image
@@ -61,19 +61,23 @@ def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
     return image.facts, _hashes(image.signature)
 
 
-def seconds(data: bytes) -> float:
-    """How long it took to decode an image; 0 if nobody knows."""
-    known = _seconds.get(sha256_bytes(data))
+def seconds(image_sha256: str) -> float:
+    """How long it took until an image was decoded, with the time that it waited for its turn; 0 if nobody knows.
+
+    Args:
+        image_sha256: Hash of the file.
+    """
+    known = _seconds.get(image_sha256)
     return known if isinstance(known, float) else 0.0
 
 
-def _decode(data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
+def _decode(key: str, data: bytes, specs: list[PreprocessSpec]) -> PreparedImage | ImageError:
     began = time.monotonic()
     try:
         result = sandbox.prepare(data, specs, SIDE, signed=True)
     except ImageError as error:
         return error
-    _seconds.keep(sha256_bytes(data), time.monotonic() - began)
+    _seconds.keep(key, time.monotonic() - began)
     if result.facts is not None and result.signature is not None:
         _described.keep(result.facts.sha256, (result.facts, _hashes(result.signature)))
     return result

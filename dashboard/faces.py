@@ -1,30 +1,25 @@
 """The faces of the picture in sight: found and judged once its own verdict is shown, and chosen by a click."""
 
-import io
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
-from dashboard import actions, decode_cache, detectors, filmstrip, inference_queue, verdict, widgets
+from dashboard import decode_cache, detectors, face_work, filmstrip, inference_queue, verdict, widgets
 from dashboard.judging import Judged
 from dashboard.uploads import Picture
+from dfcore.detectors import of_faces
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import DfcoreError
 from dfcore.figures import FINDING_COLOURS
-from dfcore.imaging import sandbox
-from dfcore.imaging.preprocess import Region
-from dfcore.inspection.faces import MOST, FaceVerdicts, FoundFaces, JudgedFace, find, for_faces, judge
+from dfcore.inspection.faces import MOST, FaceVerdicts, JudgedFace, not_judged, unjudged
 from dfcore.utils import extras
-from dfcore.utils.html import data_url
 
-# Of this session: what was looked for in which picture, with the error if it failed; which face of which was chosen;
-# the last choice that was handled, by where it was made.
-_LOOKED, _CHOSEN, _HANDLED = "inspect_faces_looked", "inspect_face", "inspect_face_handled"
-_ASKED = "inspect_faces_asked"
-_STRIP, _THUMB = "inspect_faces_strip", 96
+# Of this session: why faces of a picture could not be known; which face of which picture was chosen; the last choice
+# that was handled, by where it was made; of which picture faces were asked for; of which one no face can be shown, why.
+_FAILED, _CHOSEN, _HANDLED = "inspect_faces_failed", "inspect_face", "inspect_face_handled"
+_ASKED, _UNSHOWN = "inspect_faces_asked", "inspect_face_unshown"
+_STRIP = "inspect_faces_strip"
 # In a picture that takes longer to decode, and would be decoded again, faces are looked for only if one asks; so it is
 # while others wait for their verdicts, whom that would keep waiting.
 _SLOW_SECONDS = 1.0
@@ -38,6 +33,7 @@ class Faces:
     Attributes:
         entry: The detector for faces; None if there is none, or the picture cannot be read.
         told: Its verdicts under the analyst's settings; None while they are not known.
+        thumbs: A small picture of each judged face.
         number: Place of the chosen face among `told.faces`; None for the whole picture.
         error: Why they cannot be known; "" if they can.
         later: Why they are looked for only if one asks, a clause; "" if they are by themselves.
@@ -45,6 +41,7 @@ class Faces:
 
     entry: detectors.Entry | None = None
     told: FaceVerdicts | None = None
+    thumbs: tuple[str, ...] = ()
     number: int | None = None
     error: str = ""
     later: str = ""
@@ -59,12 +56,20 @@ class Faces:
         """The chosen face."""
         return None if self.told is None or self.number is None else self.told.faces[self.number]
 
+    def to_dict(self) -> dict[str, Any] | None:
+        """JSON-serialisable values: what was said of the faces, or why nothing was; None if there is no picture."""
+        if self.told is not None:
+            return self.told.to_dict()
+        if self.later:
+            return unjudged(f"{self.later}, so they are looked for when somebody asks.")
+        return unjudged("They were still being looked for." if self.waiting else self.error)
+
 
 def of(
     picture: Picture, judged: Judged, entries: list[detectors.Entry], library: list[detectors.Entry],
     accepted: verdict.Strictness,
 ) -> Faces:  # fmt: skip
-    """What is known of the faces of a picture; nobody waits for it.
+    """What is known of the faces of a picture: it computes nothing, so nobody waits for it, and it never fails.
 
     Args:
         picture: The picture.
@@ -73,56 +78,67 @@ def of(
         library: All detectors of the library, of which another one may be for faces.
         accepted: The analyst's settings.
     """
-    entry = None if judged[2].score is None else judge_of(entries, library)
-    if entry is None:
+    if judged[2].score is None:
         return Faces()
-    if (looked := st.session_state.get(_LOOKED, {}).get(_key(picture, entry, judged))) is None:
+    if isinstance(entry := judge_of(entries, library), str):
+        return Faces(error=entry)
+    key = _key(picture, entry, judged)
+    if (known := face_work.kept(key)) is None:
+        failed = st.session_state.get(_FAILED, {}).get(key, "")
         asked = st.session_state.get(_ASKED) == picture.id
-        return Faces(entry, later="" if asked else _why_later(picture))
-    if looked:
-        return Faces(entry, error=looked)
-    told = _verdicts(entry, picture, judged)
-    under = tuple(replace(one, verdict=accepted.applied(entry, one.verdict)) for one in told.faces)
+        return Faces(entry, error=failed, later="" if asked or failed else _why_later(picture))
+    under = tuple(replace(one, verdict=accepted.applied(entry, one.verdict)) for one in known.told.faces)
     number = _number(picture)
-    return Faces(entry, replace(told, faces=under), None if number is None or number >= len(under) else number)
+    number = None if number is None or number >= len(under) else number
+    return Faces(entry, replace(known.told, faces=under), known.thumbs, number)
 
 
 def in_sight(
     picture: Picture, judged: Judged, entries: list[detectors.Entry], library: list[detectors.Entry]
 ) -> detectors.Entry:
     """The detector whose verdict is in sight: the one for faces where a face is chosen."""
-    return judged[0] if _number(picture) is None else judge_of(entries, library) or judged[0]
+    entry = judged[0] if _number(picture) is None else judge_of(entries, library)
+    return judged[0] if isinstance(entry, str) else entry
 
 
-def judge_of(entries: list[detectors.Entry], library: list[detectors.Entry]) -> detectors.Entry | None:
-    """The detector for faces; None if there is none, or faces cannot be found here."""
-    if not extras.installed("openvino"):
-        return None
+def judge_of(entries: list[detectors.Entry], library: list[detectors.Entry]) -> detectors.Entry | str:
+    """The detector for faces; if there is none, or faces cannot be found here, why, a sentence."""
+    try:
+        extras.require("openvino", "openvino", "Looking for faces")
+    except DfcoreError as error:
+        return str(error)
     for some in (entries, [entry for entry in library if entry.card.answers_unasked]):
         by_key = {entry.key: entry for entry in some}
-        if (name := for_faces({key: entry.card for key, entry in by_key.items()})) is not None:
+        if (name := of_faces.best({key: entry.card for key, entry in by_key.items()})) is not None:
             return by_key[name]
-    return None
+    return of_faces.NONE
 
 
 def compute(faces: Faces, picture: Picture, judged: Judged) -> None:
     """Finds and judges the faces, so that `of` gives them from now on, and draws the page anew."""
     assert faces.entry is not None
-    error = ""
+    key, failed = _key(picture, faces.entry, judged), st.session_state.setdefault(_FAILED, {})
     try:
-        _verdicts(faces.entry, picture, judged)
-    except DfcoreError as failed:
-        error = str(failed)
-    st.session_state.setdefault(_LOOKED, {})[_key(picture, faces.entry, judged)] = error
+        face_work.compute(key, faces.entry, picture.data)
+    except DfcoreError as error:
+        failed[key] = str(error)
     st.rerun()
 
 
 def subject(faces: Faces, picture: Picture, judged: Judged) -> tuple[Picture, Judged]:
-    """What is looked at: the chosen face, as a picture of its own with its verdict, or else the whole picture."""
+    """What is looked at: the chosen face, as a picture of its own with its verdict, or else the whole picture.
+
+    Where the face cannot be cut out, the page is drawn anew with the whole picture, and says why.
+    """
     if (one := faces.chosen) is None or faces.entry is None or faces.number is None:
         return picture, judged
-    name = f"{picture.name}, face {faces.number + 1}"
-    return Picture(name, _cut(picture.id, one.region, picture.data)), (faces.entry, _WHY, one.verdict)
+    try:
+        data = face_work.cut(picture.id, one.region, picture.data)
+    except DfcoreError as error:
+        st.session_state[_CHOSEN] = picture.id, None
+        st.session_state[_UNSHOWN] = picture.id, f"Face {faces.number + 1} cannot be shown by itself. {error}"
+        st.rerun()
+    return Picture(f"{picture.name}, face {faces.number + 1}", data), (faces.entry, _WHY, one.verdict)
 
 
 def notes(faces: Faces) -> str:
@@ -165,20 +181,22 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
     if faces.later:
         _offer(faces, picture)
     if faces.error:
-        st.caption(f":material/face: Faces could not be looked for: {widgets.told(faces.error)}")
-        if st.button("Look for faces again", icon=":material/refresh:"):
-            st.session_state[_LOOKED] = {}
-            st.rerun()
+        st.caption(f":material/face: {widgets.told(not_judged(faces.error))}")
+        if faces.entry is not None and st.button("Look for faces again", icon=":material/refresh:"):
+            failed = st.session_state.get(_FAILED, {})
+            st.session_state[_FAILED] = {key: why for key, why in failed.items() if key[1] != picture.id}
+            _ask(picture)
+    of, unshown = st.session_state.get(_UNSHOWN, ("", ""))
+    if of == picture.id:
+        st.caption(f":material/report: {widgets.told(unshown)}")
     if faces.told is None or not (faces.told.faces or faces.told.left_out):
         return
     st.caption(f":material/face: {widgets.plain(faces.told.summary)}")
     if not faces.told.faces:
         return
-    items = [_item("The picture", filmstrip.thumbnail(picture.id, picture.data), whole)]
-    for number, one in enumerate(faces.told.faces, 1):
-        preview = Image.fromarray(one.preview)
-        preview.thumbnail((_THUMB, _THUMB))
-        items.append(_item(f"Face {number}", data_url(np.asarray(preview), "JPEG", quality=85), one.verdict))
+    items = [_item(picture, 0, "The picture", filmstrip.thumbnail(picture.id, picture.data), whole)]
+    for number, (one, thumb) in enumerate(zip(faces.told.faces, faces.thumbs, strict=True), 1):
+        items.append(_item(picture, number, f"Face {number}", thumb, one.verdict))
     at = 0 if faces.number is None else faces.number + 1
     filmstrip.small(items, at, _STRIP, "Faces of the picture")
 
@@ -186,14 +204,19 @@ def show_list(faces: Faces, picture: Picture, whole: Verdict) -> None:
 def _offer(faces: Faces, picture: Picture) -> None:
     st.caption(f":material/face: {faces.later}, so faces are looked for when you ask.")
     if st.button("Look for faces", key="inspect_faces_look"):
-        st.session_state[_ASKED] = picture.id
-        st.rerun()
+        _ask(picture)
+
+
+def _ask(picture: Picture) -> None:
+    """Has faces looked for at once, and draws the page anew."""
+    st.session_state[_ASKED] = picture.id
+    st.rerun()
 
 
 def _why_later(picture: Picture) -> str:
-    took = decode_cache.seconds(picture.data)
+    took = decode_cache.seconds(picture.id)
     if took > _SLOW_SECONDS:
-        return f"Reading this file took {took:.1f} s, and looking for faces reads it again"
+        return f"It took {took:.1f} s until this file was read, and looking for faces reads it again"
     return "Others wait for their verdicts" if inference_queue.inference.is_crowded else ""
 
 
@@ -207,8 +230,13 @@ def marks(faces: Faces) -> list[dict[str, Any]]:
 def pick(faces: Faces, picture: Picture, clicked: Any) -> None:
     """Chooses the face that was clicked on the picture, if that is new, and draws the page anew."""
     if faces.told is not None and (number := _new("picture", clicked, len(faces.told.faces) - 1)) is not None:
-        st.session_state[_CHOSEN] = picture.id, number
+        _choose(picture, number)
         st.rerun()
+
+
+def _choose(picture: Picture, number: int | None) -> None:
+    st.session_state[_CHOSEN] = picture.id, number
+    st.session_state.pop(_UNSHOWN, None)
 
 
 def _mark(number: int, one: JudgedFace) -> dict[str, Any]:
@@ -221,13 +249,20 @@ def _mark(number: int, one: JudgedFace) -> dict[str, Any]:
     }
 
 
-def _item(name: str, src: str | None, one: Verdict) -> dict[str, Any]:
+def _item(picture: Picture, number: int, name: str, src: str | None, one: Verdict) -> dict[str, Any]:
     said = widgets.verdict_mark(one.finding)
     if not one.is_used and one.score is not None:
         said = widgets.verdict_mark("inconclusive") | {"mark": one.says.capitalize()}
     score = _score(one).removeprefix(", ")
     title = "\n".join(filter(None, (name, said["mark"], score, one.reason)))
-    return {"id": name, "name": name, "title": title, "src": src, "notes": [score] if score else [], **said}
+    return {
+        "id": _id(picture, number), "name": name, "title": title, "src": src, "notes": [score] if score else [], **said
+    }  # fmt: skip
+
+
+def _id(picture: Picture, number: Any) -> str:
+    """What is chosen in the strip: a face of this picture, or with 0 the whole."""
+    return f"{picture.id} {number}"
 
 
 def _score(one: Verdict) -> str:
@@ -237,10 +272,12 @@ def _score(one: Verdict) -> str:
 def _number(picture: Picture) -> int | None:
     """The face of a picture that was chosen, None for the whole; takes what was just chosen in the strip."""
     picked = st.session_state.get(_STRIP, {}).get("chosen")
-    if (number := _new(_STRIP, picked, MOST)) is not None:
-        st.session_state[_CHOSEN] = picture.id, number - 1 if number else None
-    image, number = st.session_state.get(_CHOSEN, ("", None))
-    return number if image == picture.id else None
+    number = _new(_STRIP, picked, MOST)
+    # A choice that comes late is one of another picture.
+    if number is not None and picked.get("id") == _id(picture, number):
+        _choose(picture, number - 1 if number else None)
+    image, chosen = st.session_state.get(_CHOSEN, ("", None))
+    return chosen if image == picture.id else None
 
 
 def _new(place: str, picked: Any, most: int) -> int | None:
@@ -253,36 +290,5 @@ def _new(place: str, picked: Any, most: int) -> int | None:
     return number if isinstance(number, int) and 0 <= number <= most else None
 
 
-def _key(picture: Picture, entry: detectors.Entry, judged: Judged) -> tuple[str, str, bool]:
-    return picture.id, entry.version, judged[0].key == entry.key
-
-
-def _verdicts(entry: detectors.Entry, picture: Picture, judged: Judged) -> FaceVerdicts:
-    actions.require_judging()
-    image, version, judged_whole = _key(picture, entry, judged)
-    return _judged(version, image, judged_whole, entry, picture.data)
-
-
-# Positions alone, some KB each.
-@st.cache_data(max_entries=1_024, show_spinner=False)
-def _found(image_sha256: str, _data: bytes) -> FoundFaces:
-    return find(_data)
-
-
-# Previews of at most 24 faces; mostly of a few, some 200 KB each.
-@st.cache_data(max_entries=64, show_spinner=False)
-def _judged(version: str, image_sha256: str, judged_whole: bool, _entry: detectors.Entry, _data: bytes) -> FaceVerdicts:
-    loaded = detectors.detector(_entry)
-    # Nobody waits for a verdict while faces are looked for.
-    with inference_queue.faces.take():
-        found = _found(image_sha256, _data)
-    with inference_queue.inference.take():
-        return judge(_data, found, _entry.key, loaded, judged_whole=judged_whole)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _cut(image_sha256: str, region: Region, _data: bytes) -> bytes:
-    """A part of the picture as a file of its own, with the same pixels."""
-    buffer = io.BytesIO()
-    Image.fromarray(sandbox.part(_data, region)).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+def _key(picture: Picture, entry: detectors.Entry, judged: Judged) -> face_work.Key:
+    return entry.version, picture.id, judged[0].key == entry.key

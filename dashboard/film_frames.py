@@ -1,13 +1,12 @@
 """Single frames of a judged film, read again from its file, and what is drawn on them."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from dashboard import inference_queue
+from dashboard import inference_queue, media
 from dfcore import workspace
 from dfcore.errors import DfcoreError, FilmError
 from dfcore.utils.files import sha256_file
@@ -79,16 +78,7 @@ def frame_png(film: "FilmJob", sample: "JudgedSample", rgb: np.ndarray) -> bytes
 # One of 4K takes a second, and some 15 MB.
 @st.cache_data(max_entries=4, show_spinner=False)
 def _frame_png(sha256: str, position: "Position", _rgb: np.ndarray) -> bytes:
-    return png(_rgb)
-
-
-def png(rgb: np.ndarray) -> bytes:
-    """Pixels as a PNG file."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    return media.png(_rgb)
 
 
 def shown(rgb: np.ndarray) -> str:

@@ -109,7 +109,7 @@ def _explained(
     try:
         with st.spinner("Computing the heat-map …"):
             part = rgb if row.track is None else film_frames.crop(film, sample, row, rgb, entry.card)
-            file = film_frames.frame_png(film, sample, rgb) if row.track is None else film_frames.png(part)
+            file = film_frames.frame_png(film, sample, rgb) if row.track is None else media.png(part)
             target: Any = "fake" if row.score >= entry.card.threshold.value else "real"
             found = inference.heatmap(entry, file, "gradcam", target, None)
     except DfcoreError as error:
@@ -190,7 +190,7 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
     name = f"{stem} {sample.position.frame}.png"
     with st.container(horizontal=True):
         st.download_button(
-            "Frame (PNG)", partial(film_frames.png, rgb), name, "image/png", on_click="ignore",
+            "Frame (PNG)", partial(media.png, rgb), name, "image/png", on_click="ignore",
             icon=":material/download:", key="film_get_frame", help="The frame as it was judged, without loss.",
         )  # fmt: skip
         if st.button(
@@ -199,9 +199,11 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
         ):  # fmt: skip
             with widgets.errors():
                 entry = _entry(row)
+                if row.track is not None and row.detector is None:
+                    raise InputError(row.reason or "This face was not judged.")
                 if row.track is not None and entry is None:
                     raise InputError("The detector that judged this face is gone, or has changed since.")
                 part = rgb
                 if row.track is not None and entry is not None:
                     part = film_frames.crop(film, sample, row, rgb, entry.card)
-                widgets.inspect(name, film_frames.png(part), entry.key if entry else "")
+                widgets.inspect(name, media.png(part), entry.key if entry else "")

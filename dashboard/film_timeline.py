@@ -129,8 +129,13 @@ def _choose_part(film: "FilmJob", end: float) -> tuple[float, float]:
 
 
 def _longest(by_track: "dict[int | None, list[Row]]") -> list[int | None]:
-    faces = sorted((track for track in by_track if track is not None), key=lambda track: -len(by_track[track]))
+    faces = sorted(_judged(by_track), key=lambda track: -len(by_track[track]))
     return sorted(faces[:_FACES], key=lambda track: track or 0)
+
+
+def _judged(by_track: "dict[int | None, list[Row]]") -> list[int | None]:
+    """The faces that were judged at some time."""
+    return [track for track, rows in by_track.items() if track is not None and any(row.detector for row in rows)]
 
 
 def _line(track: int | None, rows: "Sequence[Row]", part: tuple[float, float] | None) -> Line:
@@ -161,7 +166,7 @@ def _left_out(rows: "Sequence[Row]") -> str:
     from dfcore.films.rows import series
 
     by_track = series(rows)
-    faces, most = len([track for track in by_track if track is not None]), max(map(len, by_track.values()))
+    faces, most = len(_judged(by_track)), max(map(len, by_track.values()))
     text = ""
     if faces > _FACES:
         text = f"Drawn are the {_FACES} faces that were seen longest, of {faces}; the CSV holds all."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import widgets
+from dfcore.detectors import of_faces
 from dfcore.utils.texts import counted, duration, volume
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ def show(film: "FilmJob", rows: "Sequence[Row]") -> None:
     """Shows the film's word, the counts behind it, and what these are worth."""
     with st.container(border=True, gap="small"):
         say(film.verdict(rows), so_far=film.status().state.active)
-        if film.request.faces and not film.judges().get("face"):
-            st.caption("Faces were not judged: there is no detector for faces.")
+        judges = film.judges()
+        if film.request.faces and not judges.get("face"):
+            st.caption(widgets.plain(f"Faces were not judged. {judges.get('no_faces') or of_faces.NONE}"))
 
 
 def say(said: "FilmVerdict", *, so_far: bool) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import actions, detectors, inference, inference_queue, verdict
+from dashboard.faces import judge_of
 from dfcore.confidence import Policy
+from dfcore.detectors import of_faces
 from dfcore.errors import DfcoreError, ImageError, InputError, detached
 from dfcore.imaging import sandbox
 
@@ -131,18 +133,19 @@ def _decoded(text: Any) -> Any:
 
 
 def _begun(entries: list[detectors.Entry], accepted: verdict.Strictness, *, faces: bool) -> "Live":
-    from dfcore.films.judges import is_for_faces, judges_of
+    from dfcore.films.judges import judges_of
     from dfcore.films.live import Live
 
     some = {entry.key: entry for entry in entries}
-    if faces and not any(is_for_faces(entry.card) for entry in entries):
-        library = (entry for entry in detectors.detectors() if entry.run is None and entry.card.answers_unasked)
-        some |= {entry.key: entry for entry in library if is_for_faces(entry.card)}
-    if not faces and all(is_for_faces(entry.card) for entry in entries):
-        raise InputError("This detector judges faces alone. Choose another one, or have faces judged.")
+    face = judge_of(entries, detectors.detectors()) if faces else ""
+    if isinstance(face, detectors.Entry):
+        some[face.key] = face
+    elif all(of_faces.is_for_faces(entry.card) for entry in entries):
+        raise InputError(face or "This detector judges faces alone. Choose another one, or have faces judged.")
     loaded = {key: detectors.detector(entry) for key, entry in some.items()}
     policies = {
         key: Policy(inference.thresholds(entry, accepted.budget) if accepted.budget else None, accepted.ignore_ood)
         for key, entry in some.items()
     }
-    return Live(judges=judges_of(loaded, policies, with_faces=faces))
+    told = face if isinstance(face, str) else ""
+    return Live(judges=judges_of(loaded, policies, with_faces=faces and not told, no_faces=told))

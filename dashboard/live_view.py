@@ -136,8 +136,8 @@ def _say(session: Session) -> None:
     with st.container(border=True, gap="small"):
         film_words.say(session.verdict(rows), so_far=session.running)
     notes = [session.judges.get("why", "")]
-    if not session.judges.get("face") and session.live.judges.face is None and st.session_state.get(_FACES, True):
-        notes.append("Faces are not judged: there is no detector for faces.")
+    if no_faces := session.live.judges.no_faces:
+        notes.append(f"Faces are not judged. {no_faces}")
     if session.failed:
         notes.append(f"{counted(session.failed, 'frame was', 'frames were')} not judged.")
     if session.live.forgotten:

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from dfcore.errors import DfcoreError, TransientImageError, detached
@@ -25,10 +25,12 @@ class Recent(Generic[_Result]):
 
     Args:
         most: Number of results that are kept.
+        size: Bytes that a result takes; by default only their number counts.
+        most_bytes: Bytes of all that are kept together; of a larger result, that one alone.
     """
 
-    def __init__(self, most: int):
-        self._most = most
+    def __init__(self, most: int, size: Callable[[_Result], int] | None = None, most_bytes: int = 0):
+        self._most, self._size, self._most_bytes, self._bytes = most, size, most_bytes, 0
         self._results: OrderedDict[Hashable, tuple[_Result | DfcoreError, float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -37,7 +39,7 @@ class Recent(Generic[_Result]):
         with self._lock:
             result, until = self._results.get(key, (None, math.inf))
             if time.monotonic() >= until:
-                del self._results[key]
+                self._drop(key)
                 return None
             if result is not None:
                 self._results.move_to_end(key)
@@ -49,7 +51,15 @@ class Recent(Generic[_Result]):
             result = detached(result)
         until = time.monotonic() + _AGAIN_SECONDS if isinstance(result, TransientImageError) else math.inf
         with self._lock:
+            self._drop(key)
             self._results[key] = result, until
-            self._results.move_to_end(key)
-            while len(self._results) > self._most:
-                self._results.popitem(last=False)
+            self._bytes += self._weight(result)
+            while len(self._results) > self._most or (self._bytes > self._most_bytes and len(self._results) > 1):
+                self._drop(next(iter(self._results)))
+
+    def _drop(self, key: Hashable) -> None:
+        if key in self._results:
+            self._bytes -= self._weight(self._results.pop(key)[0])
+
+    def _weight(self, result: _Result | DfcoreError) -> int:
+        return 0 if self._size is None or isinstance(result, DfcoreError) else self._size(result)

@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import actions, detectors, evidence, inference, inference_queue, roles, verdict
+from dashboard import actions, detectors, evidence, face_work, inference, inference_queue, roles, verdict
 from dashboard.uploads import Picture
 from dfcore import workspace
 from dfcore.confidence import Policy
 from dfcore.errors import DfcoreError
 from dfcore.utils import extras
+
+if TYPE_CHECKING:
+    from dfcore.detectors.detector import Detector
+    from dfcore.inspection.faces import FoundFaces
 
 FORMATS = {"HTML": (".html", "text/html"), "PDF": (".pdf", "application/pdf")}
 _HELP = (
@@ -31,12 +36,12 @@ class _Wanted:
     heatmap: evidence.Wanted | None
     one_in: int
     by: str
-    faces: detectors.Entry | None = None
+    faces: detectors.Entry | str
 
 
 def show(
     entries: list[detectors.Entry], picture: Picture, strictness: verdict.Strictness, heatmap: evidence.Wanted | None,
-    faces: detectors.Entry | None = None,
+    faces: detectors.Entry | str,
 ) -> None:  # fmt: skip
     """Shows a button for each format.
 
@@ -45,13 +50,14 @@ def show(
         picture: The picture.
         strictness: The analyst's settings.
         heatmap: The heat-map that is shown; None if none is.
-        faces: The detector for faces; None if they are left out.
+        faces: The detector for faces; why there is none, a sentence.
     """
     if not roles.may(roles.Role.ANALYST):
         return
+    asked = [*entries, *([] if isinstance(faces, str) else [faces])]
     wanted = _Wanted(
-        entries, picture, {entry.key: _policy(entry, strictness) for entry in (*entries, *([faces] if faces else []))},
-        _options(strictness), heatmap, verdict.one_in(), roles.who(), faces,
+        entries, picture, {entry.key: _policy(entry, strictness) for entry in asked}, _options(strictness), heatmap,
+        verdict.one_in(), roles.who(), faces,
     )  # fmt: skip
     with st.container(horizontal=True):
         for title, (suffix, mime) in FORMATS.items():
@@ -86,16 +92,27 @@ def _made(wanted: _Wanted, suffix: str) -> bytes:
     from dfcore.reports import Asked, of_inspection, rendered, report_of
 
     loaded = {entry.key: detectors.detector(entry) for entry in wanted.entries}
-    by = (wanted.faces.key, detectors.detector(wanted.faces)) if wanted.faces else None
+    by, found = _found(wanted)
     with inference_queue.inference.take():
         one = inspect(
             wanted.picture.data, wanted.picture.name, loaded, wanted.policies,
             explain=vars(wanted.heatmap) if wanted.heatmap else False, one_in=wanted.one_in,
-            face_detector=by,
+            face_detector=by, found_faces=found,
         )  # fmt: skip
     asked = Asked(wanted.entries[0].key if len(loaded) == 1 else "auto", wanted.options)
     part = of_inspection(one, asked, _known(wanted.picture.id))
     return rendered(report_of(f"Inspection of {wanted.picture.name}", [part], now(), wanted.by), suffix)
+
+
+def _found(wanted: _Wanted) -> "tuple[tuple[str, Detector] | str, FoundFaces | None]":
+    """Who judges faces, or why nobody does, and the faces: they are looked for before the turn to judge is taken."""
+    if isinstance(wanted.faces, str):
+        return wanted.faces, None
+    try:
+        found = face_work.found(wanted.picture.id, wanted.picture.data)
+        return (wanted.faces.key, detectors.detector(wanted.faces)), found
+    except DfcoreError as error:  # The rest of the report does without.
+        return str(error), None
 
 
 def _known(picture: str) -> tuple:

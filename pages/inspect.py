@@ -37,19 +37,6 @@ from dfcore.inspection import record
 
 require_front_door()
 
-# Beside each other only where both are wide enough; on a phone the verdict comes first.
-_STYLE = """<style>@media (max-width: 1150px) { :root { --inspect-height: clamp(12rem, 36vh, 24rem); }
-.st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] { flex-direction: column; }
-.st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > [data-testid=stColumn] {
-  width: 100%; flex: 1 1 auto; } }
-@media (max-width: 640px) { .st-key-inspect_screen > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] {
-  flex-direction: column-reverse; } }
-/* The detector's name whole, and whole rows of the uploader's files. */
-.st-key-detector { min-width: min(100%, 19rem); }
-@media (min-width: 500px) {
-[data-testid=stFileUploader] [data-testid=stFileUploaderDropzone] [data-testid=stFileChips] { max-height: 14.5rem; } }
-</style>"""
-
 
 def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library: list[detectors.Entry],
               found: faces.Faces) -> None:  # fmt: skip
@@ -82,13 +69,14 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             stability = evidence.stability(entry, picture.data, result)
             shown = heatmap if near is picture else None
             whole = record(entry.card, picture.name, result, facts, shown, stability, verdict.worth(entry, result))
-            whole["faces"] = found.told.to_dict() if found.told else None
+            whole["faces"] = found.to_dict()
             st.download_button(
                 "Download the full result (JSON)", json.dumps(whole, indent=2), f"{picture.name}.verdict.json",
                 "application/json", on_click="ignore", icon=":material/download:",
                 help="Verdict, detector, file facts, heat-map and faces.",
             )  # fmt: skip
-            report_buttons.show(chosen, picture, accepted, evidence.wanted(entry, result), found.entry)
+            report_buttons.show(chosen, picture, accepted, evidence.wanted(entry, result),
+                                found.entry or found.error)  # fmt: skip
 
 
 def show(pictures: list[Picture], judged: list[Judged], number: int, library: list[detectors.Entry]) -> None:
@@ -127,8 +115,9 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
         with left:
             viewer.show(entry, near.name, near.data, seen, heatmap, waiting=waiting, notes=faces.notes(found),
                         faces=faces.marks(found), pick=partial(faces.pick, found, picture))  # fmt: skip
-            faces.show_list(found, picture, one[2])
-            looking = st.empty()
+            with st.container(key="inspect_faces"):
+                faces.show_list(found, picture, one[2])
+                looking = st.empty()
         show_tabs(picture, one, heatmap, library, found)
     if len(pictures) > 1:
         with st.expander(f"All {len(pictures)} pictures as a table", icon=":material/table_rows:"):
@@ -142,7 +131,7 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
             faces.compute(found, picture, one)
 
 
-st.html(_STYLE)
+st.html(f"<style>{viewer.asset('inspect.css')}</style>")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Inspect", width="content")
     chosen = widgets.choose_detectors() if uploads.may_judge() else []

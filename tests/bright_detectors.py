@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dfcore.detectors.card import Subject
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.face_records import Subject
 from dfcore.engines.base import Outputs
 from tests.conftest import make_card
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from dfcore.commands.base import INCOMPLETE, INCOMPLETE_HELP, add_judging, comma
 from dfcore.commands.predict import load_detectors
 from dfcore.commands.terminal import progress_bar
 from dfcore.confidence import ErrorBudget
-from dfcore.errors import BundleError, ImageError
+from dfcore.errors import DfcoreError, ImageError
 from dfcore.utils.texts import printable, storable
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from dfcore.confidence import Policy
     from dfcore.datasets.walk import Found
     from dfcore.detectors.detector import Detector
-    from dfcore.inspection.faces import FaceVerdicts
     from dfcore.inspection.inspect import Inspection
     from dfcore.reports import Asked, Part, Report
 
@@ -107,24 +105,24 @@ def inspections(
 
 def _for_faces(
     detectors: "dict[str, Detector]", policies: "dict[str, Policy]", options: argparse.Namespace
-) -> "tuple[str, Detector] | None":
-    """The detector for faces: of those that were asked for, or else of the library; its policy joins the others."""
-    from dfcore.detectors.bundle import read_card
-    from dfcore.detectors.library import answering, list_bundles
-    from dfcore.inspection.faces import for_faces
+) -> "tuple[str, Detector] | str":
+    """The detector for faces: of those that were asked for, or else of the library; its policy joins the others.
+
+    Where there is none, why, in words: pictures are judged as a whole all the same.
+    """
+    from dfcore.detectors import library, of_faces
     from dfcore.utils import extras
 
-    if not extras.installed("openvino"):
-        return None
-    if (name := for_faces({name: one.card for name, one in detectors.items()})) is not None:
-        return name, detectors[name]
-    cards = {}
-    for folder in answering(list_bundles()):
-        with suppress(BundleError):  # Told by whoever uses it.
-            cards[folder.name] = read_card(folder)
-    if (name := for_faces(cards)) is None:
-        return None
-    loaded, how = load_detectors(name, options)
+    try:
+        extras.require("openvino", "openvino", "Looking for faces")
+        if (name := of_faces.best({name: one.card for name, one in detectors.items()})) is not None:
+            return name, detectors[name]
+        name, why = library.for_faces()
+        if name is None:
+            return why
+        loaded, how = load_detectors(name, options)
+    except DfcoreError as error:
+        return str(error)
     policies |= {key: policy for key, policy in how.items() if key not in policies}
     return next(iter(loaded.items()))
 
@@ -179,14 +177,18 @@ def printable_lines(one: "Inspection") -> str:
             "how sure": one.answers.sure, "why": one.answers.why,
             **({"how often an alarm is right": one.alarm.in_words} if one.alarm else {}),
             "next": one.answers.next, "detectors": one.agreement,
-            **({"faces": _in_words(one.faces)} if one.faces else {})}  # fmt: skip
+            **({"faces": faces} if (faces := _faces(one)) else {})}  # fmt: skip
     return "\n".join([printable(one.name), *(f"  {name}: {printable(text)}" for name, text in rows.items())])
 
 
-def _in_words(faces: "FaceVerdicts") -> str:
-    told = [faces.summary]
-    for number, one in enumerate(faces.faces, 1):
-        left, top, right, bottom = one.region
-        score = f", score {one.verdict.score:.3f}" if one.verdict.is_used else ""
-        told.append(f"{number} ({left}, {top}, {right}, {bottom}): {one.verdict.says}{score}.")
+def _faces(one: "Inspection") -> str:
+    from dfcore.inspection.faces import not_judged
+
+    if one.faces is None:
+        return not_judged(one.no_faces) if one.no_faces else ""
+    told = [one.faces.summary]
+    for number, face in enumerate(one.faces.faces, 1):
+        left, top, right, bottom = face.region
+        score = f", score {face.verdict.score:.3f}" if face.verdict.is_used else ""
+        told.append(f"{number} ({left}, {top}, {right}, {bottom}): {face.verdict.says}{score}.")
     return " ".join(told)

@@ -185,7 +185,8 @@ class FilmRows:
             ending = film.ending.notes if film.ending else ()
             stack.close()  # Some systems delete no open file.
             log.path.unlink(missing_ok=True)
-            return verdict, film.facts, [*film.facts.notes, *ending]
+            faces = [f"Faces were not judged. {judges.no_faces}"] if judges.no_faces else []
+            return verdict, film.facts, [*film.facts.notes, *ending, *faces]
 
     def _as_before(self, rows: "Iterable[Row]") -> "Judges":
         """Those of the samples in the log; all, if no whole frame was judged yet."""

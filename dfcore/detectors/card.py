@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dfcore import compat
 from dfcore.confidence import Calibration, DecisionThresholds, FileRange, Gate, Words
+from dfcore.detectors.face_records import FaceSizes, FramingRecord, Subject
 from dfcore.detectors.origin import Adaptation, Adopted
-from dfcore.faces.framing import Framing
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import NAMES
 
@@ -93,45 +93,6 @@ class TowerRecord(_Part):
 
     name: str
     sha256: str
-
-
-class Subject(_Part):
-    """Whether a detector is for portraits, pictures that one face fills; see `dfcore.detectors.subject`.
-
-    Attributes:
-        kind: "face": its training images are portraits, others are refused. "no_face": it errs on portraits.
-        images: Number of training images that were looked at, or of real portraits that were judged.
-        share: Share of them that are portraits, or that were called likely fake, in [0, 1].
-    """
-
-    kind: Literal["face", "no_face"]
-    images: int = Field(gt=0)
-    share: float = Field(ge=0, le=1)
-
-
-class FramingRecord(_Part):
-    """How the faces of a detector's training images were cropped, see `dfcore.faces.Framing`.
-
-    Attributes:
-        alignment: What the frame is drawn by: "features" (eyes and mouth), or the "box" of the face.
-        margin: What is added on each side of that square, as a share of its side.
-        offset: How far it is moved down, as a share of the square's side without margin; negative is up.
-        faces: Number of training images that it was measured on; 0 if it was stated by whoever made them.
-        spread: Standard deviation of their sides, as a share of the median.
-        apart: Standard deviation of their places, as a share of the side.
-    """
-
-    alignment: Literal["features", "box"] = "features"
-    margin: float = Field(ge=-0.4, le=10)
-    offset: float = Field(ge=-5, le=5)
-    faces: int = Field(default=0, ge=0)
-    spread: float = Field(default=0.0, ge=0)
-    apart: float = Field(default=0.0, ge=0)
-
-    @property
-    def framing(self) -> Framing:
-        """What crops a face like the training images."""
-        return Framing(self.margin, self.offset, self.alignment)
 
 
 class ReplayRecord(_Part):
@@ -273,6 +234,7 @@ class Card(_Part):
     trained_on: TrainedOnRecord | None = None
     subject: Subject | None = None
     framing: FramingRecord | None = None
+    face_sizes: FaceSizes | None = None
     replay: ReplayRecord | None = None
     adapted: Adaptation | None = None
     adopted: Adopted | None = None

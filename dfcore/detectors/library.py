@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfcore import workspace
+from dfcore.detectors import of_faces
 from dfcore.detectors.bundle import CARD, read_card, verify
 from dfcore.errors import BundleError
 from dfcore.runs.run import Run
@@ -80,6 +81,18 @@ def _answers(folder: Path) -> bool:
         return read_card(folder).answers_unasked
     except BundleError:
         return True
+
+
+def for_faces() -> tuple[str | None, str]:
+    """Name of the detector that judges faces where none was asked for; or None, and in sentences why there is none."""
+    cards, damaged = {}, []
+    for folder in answering(list_bundles()):
+        try:
+            cards[folder.name] = read_card(folder)
+        except BundleError as error:
+            damaged.append(str(error))
+    name = of_faces.best(cards)
+    return name, "" if name else " ".join((of_faces.NONE, *damaged))
 
 
 def is_shipped(bundle: Path) -> bool:

@@ -64,9 +64,9 @@ def judgement(
 def card_sha256(card: Card) -> str:
     """Hash of a card, which covers network, calibration and thresholds.
 
-    It leaves out how faces are cropped, which bears on no picture that is judged as a whole.
+    It leaves out how faces are cropped and which are left, which bears on no picture that is judged as a whole.
     """
-    return sha256_bytes(card.model_dump_json(exclude={"framing"}).encode())
+    return sha256_bytes(card.model_dump_json(exclude={"framing", "face_sizes"}).encode())
 
 
 def gate_sha256(card: Card) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 from dfcore import faces
 from dfcore.confidence import OODResult
-from dfcore.detectors.card import Card, FramingRecord, Subject
+from dfcore.detectors.card import Card
+from dfcore.detectors.face_records import FramingRecord, Subject
 from dfcore.faces.portrait import MIN_SIDE
 from dfcore.imaging.preprocess import first_view
 from dfcore.utils import extras

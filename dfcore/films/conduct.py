@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,20 +12,22 @@ from dfcore.batch.ready import Ready, make_ready
 from dfcore.batch.sources import require_space
 from dfcore.batch.thumbnails import Thumbnails
 from dfcore.confidence import ErrorBudget
+from dfcore.detectors import library
 from dfcore.detectors.bundle import read_card
 from dfcore.detectors.card import Card
-from dfcore.detectors.library import answering, find_bundle, list_bundles
+from dfcore.detectors.of_faces import is_for_faces
 from dfcore.engines.base import EngineName
-from dfcore.errors import DfcoreError, FilmError, InputError
+from dfcore.errors import DfcoreError, FilmError, InputError, MissingExtraError
 from dfcore.films.facts import FilmFacts
 from dfcore.films.job import FilmJob
-from dfcore.films.judges import Judge, Judges, is_for_faces, judges_of
+from dfcore.films.judges import Judge, Judges, judges_of
 from dfcore.films.judging import Framewise, Judging
 from dfcore.films.reader import Film, open_film
 from dfcore.films.rows import JudgedSample
 from dfcore.films.sample_log import SampleLog
 from dfcore.films.sampling import Sampling
 from dfcore.films.verdict import rates_of
+from dfcore.utils import extras
 from dfcore.utils.files import sha256_file, write_json
 
 _TELL_SECONDS = 0.5
@@ -54,21 +56,30 @@ def ready_judges(
     Raises:
         InputError: If a detector is missing or damaged.
     """
-    given = choices(names)
-    if faces and not any(map(_is_for_faces, given)):
-        given += [name for name in _library() if name not in given and _is_for_faces(name)]
+    given, no_faces = choices(names), ""
+    if faces:
+        faces, no_faces = _with_faces(given)
     ready: Ready = make_ready(given, budget, ignore_ood=ignore_ood, engine=engine)
-    return judges_of(ready.detectors, ready.policies, with_faces=faces)
+    return judges_of(ready.detectors, ready.policies, with_faces=faces, no_faces=no_faces)
 
 
-def _library() -> list[str]:
-    return [folder.name for folder in answering(list_bundles())]
+def _with_faces(given: list[str]) -> tuple[bool, str]:
+    """Whether faces can be judged, with the detector for them among those given; or why not."""
+    try:
+        extras.require("openvino", "openvino", "Looking for faces")
+    except MissingExtraError as error:
+        return False, str(error)
+    if any(map(_is_for_faces, given)):
+        return True, ""
+    name, why = library.for_faces()
+    given += [name] if name else []
+    return name is not None, why
 
 
 def _is_for_faces(name: str) -> bool:
     try:
-        return is_for_faces(read_card(find_bundle(name.removeprefix("run:"))))
-    except DfcoreError:  # One that is asked for is refused when it is loaded; another one is not needed.
+        return is_for_faces(read_card(library.find_bundle(name.removeprefix("run:"))))
+    except DfcoreError:  # One that is asked for is refused when it is loaded.
         return False
 
 
@@ -173,7 +184,7 @@ def _as_before(job: FilmJob, judges: Judges, log: SampleLog) -> Judges:
         return judges
     known = job.judges()
     chosen = str(known.get("chosen"))
-    found = judges.alone(chosen) if chosen in judges.whole else Judges({}, judges.face)
+    found = judges.alone(chosen) if chosen in judges.whole else replace(judges, whole={})
     now = {name: one.version for name, one in _named(found).items()}
     before = {name: one["version"] for name, one in known.get("judges", {}).items()}
     if now != before:
@@ -202,6 +213,7 @@ def described(judging: Framewise) -> dict[str, Any]:
         "chosen": chosen.name if chosen else None,
         "why": judging.why,
         "face": face.name if face else None,
+        "no_faces": judging.judges.no_faces,
         "judges": {name: _described(one, rates) for name, one in _named(judges).items()},
     }
 

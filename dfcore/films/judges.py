@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from dfcore import faces
 from dfcore.confidence import Policy
+from dfcore.detectors import of_faces
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.remembered import card_sha256
@@ -26,9 +27,10 @@ CHOOSE_BY = 5
 
 
 def version_of(card: Card) -> str:
-    """Hash of a card, and of how it has faces cropped: what judged a film is the same only if both are."""
+    """Hash of a card, and of how it has faces cropped and which it leaves: what judged a film is the same only so."""
     own = card_sha256(card)
-    return sha256_bytes(f"{own} {card.framing.model_dump_json()}".encode()) if card.framing else own
+    of_crops = [part.model_dump_json() for part in (card.framing, card.face_sizes) if part]
+    return sha256_bytes(" ".join((own, *of_crops)).encode()) if of_crops else own
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,12 @@ class Judges:
     Attributes:
         whole: Those that may judge whole frames; the one that fits the film does, see `choose`. None: faces alone.
         face: That of faces; None if there is none.
+        no_faces: Why faces are not judged though they were asked for, a sentence; "" otherwise.
     """
 
     whole: Mapping[str, Judge]
     face: Judge | None
+    no_faces: str = ""
 
     def alone(self, name: str) -> "Judges":
         """The same with one detector for whole frames.
@@ -90,31 +94,29 @@ class Judges:
         if name not in self.whole:
             known = ", ".join(self.whole) or "none"
             raise InputError(f"Expected a detector of whole frames ({known}). Received: {name}.")
-        return Judges({name: self.whole[name]}, self.face)
+        return replace(self, whole={name: self.whole[name]})
 
 
-def judges_of(detectors: Mapping[str, Detector], policies: Mapping[str, Policy], *, with_faces: bool = True) -> Judges:
+def judges_of(
+    detectors: Mapping[str, Detector], policies: Mapping[str, Policy], *, with_faces: bool = True, no_faces: str = ""
+) -> Judges:  # fmt: skip
     """Sorts detectors into those for whole frames and the best one for faces, which judges nothing else.
 
     Args:
         detectors: Loaded, by name.
         policies: By name, where they differ from the card's.
         with_faces: Whether faces are judged at all.
+        no_faces: See `Judges`.
     """
     all_judges = {name: Judge(name, one, policies.get(name, Policy())) for name, one in detectors.items()}
-    of_faces = {name: one for name, one in all_judges.items() if is_for_faces(one.detector.card)}
-    whole = {name: one for name, one in all_judges.items() if name not in of_faces}
-    best = max(of_faces.values(), key=lambda one: one.detector.card.record[1].get("roc_auc") or 0.0, default=None)
-    return Judges(whole, best if with_faces else None)
-
-
-def is_for_faces(card: Card) -> bool:
-    """Whether a detector judges crops of faces and nothing else: its training images are portraits."""
-    return card.subject is not None and card.subject.kind == "face"
+    cards = {name: one.card for name, one in detectors.items()}
+    whole = {name: one for name, one in all_judges.items() if not of_faces.is_for_faces(cards[name])}
+    best = of_faces.best(cards) if with_faces else None
+    return Judges(whole, all_judges[best] if best else None, no_faces)
 
 
 def find(rgb: np.ndarray) -> list[Face]:
-    """The faces of a frame that are judged, by falling score of the finder.
+    """The faces of a frame, by falling score of the finder.
 
     Args:
         rgb: uint8 (H, W, 3), upright.
@@ -123,15 +125,14 @@ def find(rgb: np.ndarray) -> list[Face]:
 
 
 def crop(rgb: np.ndarray, face: Face, card: Card) -> np.ndarray:
-    """A face as a detector's training images were cropped, uint8 (S, S, 3); the only place where films' are framed.
+    """A face as a detector's training images were cropped, uint8 (S, S, 3).
 
     Args:
         rgb: The frame, uint8 (H, W, 3).
         face: A face in it.
         card: The detector's.
     """
-    framing = card.framing.framing if card.framing else faces.Framing()
-    return framing.crop(rgb, face)
+    return of_faces.framing(card).crop(rgb, face)
 
 
 def choose(images: Sequence[PreparedImage], whole: Mapping[str, Judge]) -> tuple[str, str]:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dfcore.detectors.of_faces import least_side, why_small
+from dfcore.faces import Face
 from dfcore.films.judges import CHOOSE_BY, Judge, Judges, choose, crop, find
 from dfcore.films.reader import Film
-from dfcore.films.rows import DAMAGED, JudgedSample, Row
+from dfcore.films.rows import DAMAGED, TOO_SMALL, JudgedSample, Row
 from dfcore.films.sampling import Position, Sample, Sampling
 from dfcore.films.tracks import Box, Tracker
 from dfcore.imaging.prepared import PreparedImage
@@ -34,7 +36,8 @@ class Prepared:
         width, height: Size of the frame in pixels.
         damaged: Whether parts of the frame are missing; it is then not judged.
         whole: The frame as detectors see it; None if it is not judged.
-        faces: Each face's box in pixels, and what was cut out for the detector of faces.
+        faces: Each face's box in pixels, and what was cut out for the detector of faces; None if it is too small to be
+            judged.
         thumbnail: uint8 (h, w, 3), at most `THUMBNAIL_SIDE` a side.
     """
 
@@ -43,7 +46,7 @@ class Prepared:
     height: int
     damaged: bool
     whole: PreparedImage | None
-    faces: list[tuple[Box, PreparedImage]]
+    faces: list[tuple[Box, PreparedImage | None]]
     thumbnail: np.ndarray
 
 
@@ -73,8 +76,7 @@ class Framewise:
             if candidates:
                 whole = PreparedImage.from_pixels(rgb, list({one.detector.spec for one in candidates}))
             if face is not None:
-                spec, card = face.detector.spec, face.detector.card
-                found = [(one.box, PreparedImage.from_pixels(crop(rgb, one, card), [spec])) for one in find(rgb)]
+                found = [(one.box, _cut_out(rgb, one, face)) for one in find(rgb)]
         return Prepared(sample.position, width, height, sample.damaged, whole, found, _thumbnail(rgb))
 
     def choose(self, images: list[PreparedImage]) -> None:
@@ -93,17 +95,32 @@ class Framewise:
         if self.chosen is not None and images:
             rows = self.chosen.rows([image for _, image in images], [(place, None, None) for place, _ in images])
             of_frames = {row.sample: row for row in rows}
-        places, crops = [], []
+        of_faces = self._judged_faces(batch)
         for one in batch:
-            boxes = [box for box, _ in one.faces]
-            for track, (box, image) in zip(self.tracker.assign(boxes), one.faces, strict=True):
-                places.append((one.sample, track, box))
-                crops.append(image)
-        of_faces = self.judges.face.rows(crops, places) if self.judges.face is not None and crops else []
-        for one in batch:
-            here = [row for row in of_faces if row.sample == one.sample.index]
             frame = of_frames.get(one.sample.index) or _unjudged(one)
-            yield JudgedSample(one.sample, one.width, one.height, one.damaged, (frame, *here)), one.thumbnail
+            told = (frame, *of_faces[one.sample.index])
+            yield JudgedSample(one.sample, one.width, one.height, one.damaged, told), one.thumbnail
+
+    def _judged_faces(self, batch: list[Prepared]) -> dict[int, list[Row]]:
+        """Rows of the faces of each sample, in the order in which they were found."""
+        places: list[tuple[Position, int, Box, PreparedImage | None]] = []
+        for one in batch:
+            tracks = self.tracker.assign([box for box, _ in one.faces])
+            places += [(one.sample, track, box, image) for track, (box, image) in zip(tracks, one.faces, strict=True)]
+        large = [place for place in places if place[3] is not None]
+        judge, rows = self.judges.face, list[Row]()
+        if judge is not None and large:
+            rows = judge.rows([image for *_, image in large if image is not None], [place[:3] for place in large])
+        judged = iter(rows)
+        result: dict[int, list[Row]] = {one.sample.index: [] for one in batch}
+        for place, track, box, image in places:
+            result[place.index].append(next(judged) if image is not None else self._too_small(place, track, box))
+        return result
+
+    def _too_small(self, place: Position, track: int, box: Box) -> Row:
+        assert self.judges.face is not None  # Without one no faces are looked for.
+        reason = f"{TOO_SMALL}{why_small(self.judges.face.detector.card)}."
+        return _nothing(place, reason, track, box)
 
 
 @dataclass
@@ -180,11 +197,22 @@ def _gathered(waiting: "queue.Queue[Any]", least: int) -> list[Any]:
     return batch
 
 
+def _cut_out(rgb: np.ndarray, found: Face, judge: Judge) -> PreparedImage | None:
+    """A face as its detector sees it; None if it is too small to be judged."""
+    cut = crop(rgb, found, judge.detector.card)
+    if len(cut) < least_side(judge.detector.card):
+        return None
+    return PreparedImage.from_pixels(cut, [judge.detector.spec])
+
+
 def _unjudged(one: Prepared) -> Row:
-    place = one.sample
-    reason = DAMAGED if one.damaged else _NONE
+    return _nothing(one.sample, DAMAGED if one.damaged else _NONE)
+
+
+def _nothing(place: Position, reason: str, track: int | None = None, box: Box | None = None) -> Row:
+    """The row of what no detector judged."""
     return Row(
-        place.index, place.frame, place.seconds, None, None, None, "", None, None, False, False, None, reason
+        place.index, place.frame, place.seconds, track, box, None, "", None, None, False, False, None, reason
     )  # fmt: skip
 
 

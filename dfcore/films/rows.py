@@ -12,6 +12,8 @@ from dfcore.films.tracks import Box
 
 # Why a damaged sample is not judged.
 DAMAGED = "Parts of the frame are missing in the file, so it is not judged."
+# What the reason of a face that is too small to be judged begins with.
+TOO_SMALL = "This face is not judged: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,7 @@ class JudgedSample:
         if not rows or any(row.sample != position.index for row in rows):
             raise ValueError("a sample without its rows")
         thumbnail = values["thumbnail"] and tuple(map(int, values["thumbnail"]))
-        return cls(
-            position, int(values["width"]), int(values["height"]), bool(values["damaged"]), rows, thumbnail
-        )  # fmt: skip
+        return cls(position, int(values["width"]), int(values["height"]), bool(values["damaged"]), rows, thumbnail)
 
     def with_thumbnail(self, place: tuple[int, int]) -> "JudgedSample":
         """The same with the place of its thumbnail."""

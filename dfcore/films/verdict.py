@@ -14,7 +14,7 @@ from dfcore.confidence import FINDINGS, Finding
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.films.judges import Judges
-from dfcore.films.rows import DAMAGED, Row, series
+from dfcore.films.rows import DAMAGED, TOO_SMALL, Row, series
 from dfcore.utils.texts import counted, percent
 
 # The highest scores whose mean is told: this share of the samples, and at least so many.
@@ -99,12 +99,16 @@ class FilmVerdict:
         samples: Number of samples.
         damaged: Those that are not judged because parts of them are missing.
         series: The whole frame first, if it was judged, then the faces' tracks by number.
+        small: Number of times that a face was seen and not judged, since it was too small.
+        why_small: Why, the end of a sentence; "" if there are none.
     """
 
     finding: Finding
     samples: int
     damaged: int
     series: tuple[SeriesVerdict, ...]
+    small: int = 0
+    why_small: str = ""
 
     @property
     def fake(self) -> int:
@@ -134,6 +138,8 @@ class FilmVerdict:
                 f"`{name}` does not apply to {counted(len(refused), 'further face', 'further faces')} "
                 f"({counted(samples, 'sample', 'samples')}): unlike what it was trained on."
             )
+        if self.small:
+            words.append(f"{counted(self.small, 'time', 'times')} a face was not judged: {self.why_small}")
         if self.damaged:
             words.append(f"{counted(self.damaged, 'damaged frame was', 'damaged frames were')} not judged.")
         if not self.series:
@@ -156,7 +162,9 @@ def film_verdict(rows: Sequence[Row], rates: Mapping[str, MeasuredRates | None])
     found = [_series(track, some, rates) for track, some in series(rows).items() if any(row.detector for row in some)]
     frames = [row for row in rows if row.track is None]
     damaged = sum(row.detector is None and row.reason == DAMAGED for row in frames)
-    return FilmVerdict("inconclusive", len(frames), damaged, tuple(found))
+    small = [row.reason or "" for row in rows if row.track is not None and row.detector is None]
+    why = small[0].removeprefix(TOO_SMALL) if small else ""
+    return FilmVerdict("inconclusive", len(frames), damaged, tuple(found), len(small), why)
 
 
 def rates_of(judges: Judges) -> dict[str, MeasuredRates | None]:

@@ -6,27 +6,23 @@ looked for in at most `LOOKED_AT` pixels a side, and of those found the largest 
 told.
 """
 
-import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from dfcore.confidence import FINDINGS, Policy
-from dfcore.confidence.file_range import SIZE_MARGIN
+from dfcore.detectors import of_faces
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.verdict import Verdict
-from dfcore.faces import Face, Framing, find_faces, smallest_side
+from dfcore.faces import Face, find_faces, smallest_side
 from dfcore.imaging import sandbox
 from dfcore.imaging.preprocess import Region
 
 # Longest side of the picture that faces are looked for in, and of a face's preview, in pixels; most faces judged.
 LOOKED_AT, PREVIEW, MOST = 2048, 256, 24
-# Smallest crop that is judged, in pixels, where the detector's card gives no larger one.
-LEAST_SIDE = 48
 # From this overlap on, as a share of both together, a face's crop is what is judged of the whole picture anyway.
 _SAME = 0.6
 
@@ -55,13 +51,13 @@ class JudgedFace:
         face: Where it is.
         region: What was cut out and judged: left, top, right and bottom in pixels of the picture.
         verdict: The verdict on that.
-        preview: What was cut out, uint8 (H, W, 3), at most `PREVIEW` a side.
+        preview: What was cut out, uint8 (H, W, 3), at most `PREVIEW` a side; None where it is not kept.
     """
 
     face: Face
     region: Region
     verdict: Verdict
-    preview: np.ndarray
+    preview: np.ndarray | None
 
     @property
     def side(self) -> int:
@@ -97,7 +93,7 @@ class FaceVerdicts:
     faces: tuple[JudgedFace, ...]
     too_small: int = 0
     too_many: int = 0
-    least: int = LEAST_SIDE
+    least: int = of_faces.LEAST_SIDE
     looked_from: float = 0.0
     as_whole: bool = False
 
@@ -133,9 +129,8 @@ class FaceVerdicts:
     @property
     def left_out(self) -> str:
         """Which faces were not judged, in sentences; "" if all that were found were."""
-        small = f"{_faces(self.too_small)} too small to be judged: cut out below {self.least} pixels a side."
-        many = f"{_faces(self.too_many)} not judged: only the {MOST} largest are."
-        return " ".join(text for text, count in ((small, self.too_small), (many, self.too_many)) if count)
+        many = f"{_faces(self.too_many)} not judged: only the {MOST} largest are." if self.too_many else ""
+        return " ".join(filter(None, (of_faces.left_small(self.too_small, self.card), many)))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable values."""
@@ -143,7 +138,26 @@ class FaceVerdicts:
             "detector": self.detector, "summary": self.summary, "judged": [face.to_dict() for face in self.faces],
             "too_small": self.too_small, "too_many": self.too_many, "smallest_crop_judged": self.least,
             "smallest_face_looked_for": round(self.looked_from, 1), "judged_as_the_whole": self.as_whole,
+            "error": None,
         }  # fmt: skip
+
+
+def not_judged(why: str) -> str:
+    """That the faces of a picture were not judged, in a sentence or more.
+
+    Args:
+        why: The reason, a sentence.
+    """
+    return f"Faces were not judged. {why}"
+
+
+def unjudged(why: str) -> dict[str, Any] | None:
+    """In place of `FaceVerdicts.to_dict` where faces were not judged; None if nobody asked.
+
+    Args:
+        why: The reason, a sentence; "" if nobody asked.
+    """
+    return {"summary": not_judged(why), "judged": None, "error": why} if why else None
 
 
 def find(data: bytes) -> FoundFaces:
@@ -164,26 +178,11 @@ def find(data: bytes) -> FoundFaces:
     return FoundFaces(tuple(found), facts.height, facts.width, smallest_side(height, width) * max(across, down))
 
 
-def for_faces(cards: Mapping[str, Card]) -> str | None:
-    """Name of the detector for faces: of those that learned from portraits the one with the best record; None for none.
-
-    Args:
-        cards: Cards of the detectors to choose from, by their names.
-    """
-    fit = [name for name, card in cards.items() if card.subject is not None and card.subject.kind == "face"]
-    return max(fit, key=lambda name: cards[name].record[1].get("roc_auc") or 0.0, default=None)
-
-
-def framing(card: Card) -> Framing:
-    """How a detector wants faces cropped; where its card does not tell, as in Flickr-Faces-HQ."""
-    return card.framing.framing if card.framing else Framing()
-
-
 def is_whole(found: FoundFaces, card: Card) -> bool:
     """Whether there is one face alone, whose crop is what the detector judges of the whole picture anyway."""
     if len(found.faces) != 1:
         return False
-    one = framing(card).region(found.faces[0], found.height, found.width)
+    one = of_faces.framing(card).region(found.faces[0], found.height, found.width)
     return _overlap(one, card.spec.region(found.height, found.width)) >= _SAME
 
 
@@ -197,7 +196,7 @@ def judge(
         data: Contents of the file.
         found: Its faces, see `find`.
         name: Name of the detector.
-        detector: The detector, see `for_faces`.
+        detector: The detector, see `dfcore.detectors.of_faces.best`.
         policy: How scores become decisions; by default as on the card.
         judged_whole: Whether the detector has judged the picture as a whole; see `FaceVerdicts.as_whole`.
 
@@ -205,10 +204,10 @@ def judge(
         ImageError: If the file cannot be decoded.
     """
     card = detector.card
-    told = FaceVerdicts(name, card, (), least=least_side(card), looked_from=found.smallest)
+    told = FaceVerdicts(name, card, (), least=of_faces.least_side(card), looked_from=found.smallest)
     if judged_whole and is_whole(found, card):
         return replace(told, as_whole=True)
-    cut, size = framing(card), (found.height, found.width)
+    cut, size = of_faces.framing(card), (found.height, found.width)
     large = [(face, box) for face in found.faces if (box := cut.region(face, *size))[2] - box[0] >= told.least]
     chosen = large[:MOST]
     told = replace(told, too_small=len(found.faces) - len(large), too_many=len(large) - len(chosen))
@@ -221,14 +220,6 @@ def judge(
         assert part.preview is not None  # `crops` makes one of each.
         judged.append(JudgedFace(face, box, verdict, part.preview))
     return replace(told, faces=tuple(judged))
-
-
-def least_side(card: Card) -> int:
-    """Side in pixels of the smallest crop that a detector judges."""
-    low = None if card.ood is None else card.ood.limits.sides[0]
-    # The limits of version 0.6 are those of the training images, of which a part is allowed.
-    low = low / SIZE_MARGIN if low and card.ood is not None and card.ood.gate is None else low
-    return max(LEAST_SIDE, math.ceil(low or 0))
 
 
 def _enlarged(face: Face, across: float, down: float) -> Face:

@@ -13,14 +13,14 @@ from dfcore.detectors.detector import Detector
 from dfcore.detectors.remembered import card_sha256
 from dfcore.detectors.selection import select_detector
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import ImageError, InputError
+from dfcore.errors import DfcoreError, ImageError, InputError
 from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.explanation import Heatmap
 from dfcore.imaging import ImageFacts, sandbox
 from dfcore.inspection.agreement import agreement, titles
 from dfcore.inspection.alarm import ONE_IN, Alarm, alarm
 from dfcore.inspection.answers import Answers, answers
-from dfcore.inspection.faces import FaceVerdicts, find, judge
+from dfcore.inspection.faces import FaceVerdicts, FoundFaces, find, judge, unjudged
 from dfcore.inspection.looks import looks_like
 from dfcore.inspection.record import record
 from dfcore.provenance import Evidence, read_evidence
@@ -69,7 +69,8 @@ class Inspection:
         figures: Forensic figures; None if they were not asked for.
         heatmap: Evidence for the verdict; None if it was not asked for, or the score is not used.
         preview: Decoded pixels, uint8 (H, W, 3), at most `PREVIEW` a side; None if it cannot be read.
-        faces: Its faces with what was said of each; None if they were not asked for, or it cannot be read.
+        faces: Its faces with what was said of each; None if they were not asked for, or were not judged.
+        no_faces: Why its faces were not judged though they were asked for; "" otherwise.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Inspection:
     heatmap: Heatmap | None = None
     preview: np.ndarray | None = None
     faces: FaceVerdicts | None = None
+    no_faces: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-serialisable values."""
@@ -103,7 +105,7 @@ class Inspection:
             "agreement": self.agreement,
             "provenance": self.evidence.to_dict(),
             "forensics": self.figures,
-            "faces": self.faces.to_dict() if self.faces else None,
+            "faces": self.faces.to_dict() if self.faces else unjudged(self.no_faces),
         }
 
 
@@ -116,7 +118,8 @@ def inspect(
     explain: bool | Mapping[str, Any] = True,
     forensic: bool = True,
     one_in: int = ONE_IN,
-    face_detector: tuple[str, Detector] | None = None,
+    face_detector: tuple[str, Detector] | str | None = None,
+    found_faces: FoundFaces | None = None,
 ) -> Inspection:
     """Inspects an image; a file that cannot be read gets a result with the reason.
 
@@ -128,7 +131,9 @@ def inspect(
         explain: Whether to compute the heat-map of the verdict; or which one, as options of `Detector.explain`.
         forensic: Whether to compute forensic figures.
         one_in: One in so many pictures is taken to be fake, to say what an alarm is worth.
-        face_detector: Name and detector that judge its faces, see `dfcore.inspection.faces`; None leaves them out.
+        face_detector: Name and detector that judge its faces, see `dfcore.inspection.faces`; why there is none, in
+            words; None leaves faces out.
+        found_faces: Its faces, if they were looked for already.
 
     Raises:
         InputError: If there is no detector or no such heat-map, or the trust list cannot be read.
@@ -149,6 +154,7 @@ def inspect(
     named = titles({key: one.card for key, one in detectors.items()})
     others = {named[key]: one for key, one in verdicts.items()}
     kind = looks_like(facts) if facts else None
+    faces, no_faces = _faces(data, face_detector, found_faces, chosen, policies) if facts else (None, "")
     return Inspection(
         name=name,
         detector=chosen,
@@ -165,7 +171,8 @@ def inspect(
         figures=forensics.figures(data) if facts and forensic else None,
         heatmap=_explained(detector, image, verdict, explain) if verdict.is_used and explain else None,
         preview=image.preview if facts else None,
-        faces=_faces(data, face_detector, chosen, policies) if facts and face_detector else None,
+        faces=faces,
+        no_faces=no_faces,
     )
 
 
@@ -186,13 +193,19 @@ def unread(name: str, reason: str, detectors: Mapping[str, Detector]) -> Inspect
     )
 
 
-def _faces(data: bytes, by: tuple[str, Detector], chosen: str, policies: Mapping[str, Policy]) -> FaceVerdicts | None:
+def _faces(
+    data: bytes, by: tuple[str, Detector] | str | None, found: FoundFaces | None, chosen: str,
+    policies: Mapping[str, Policy],
+) -> tuple[FaceVerdicts | None, str]:  # fmt: skip
+    """What was said of the faces, or why nothing was."""
+    if by is None or isinstance(by, str):
+        return None, by or ""
     name, detector = by
     try:
-        found = find(data)
-        return judge(data, found, name, detector, policies.get(name, Policy()), judged_whole=name == chosen)
-    except ImageError:  # The machine had no room for it this time; the picture itself was read.
-        return None
+        found = found or find(data)
+        return judge(data, found, name, detector, policies.get(name, Policy()), judged_whole=name == chosen), ""
+    except DfcoreError as error:  # The picture itself was judged.
+        return None, str(error)
 
 
 def _told(one: Verdict) -> dict[str, Any]:

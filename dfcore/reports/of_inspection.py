@@ -9,7 +9,7 @@ from dfcore.detectors.verdict import Verdict
 from dfcore.evaluation import MeasuredRates
 from dfcore.imaging import ImageFacts
 from dfcore.inspection import Alarm, Answers, aside, maps
-from dfcore.inspection.faces import FaceVerdicts
+from dfcore.inspection.faces import not_judged
 from dfcore.inspection.inspect import Inspection
 from dfcore.reports import evidence, pictures, repeat
 from dfcore.reports.blocks import Block, Grid, Items, Part, Pictures, Section, Text, facts
@@ -58,7 +58,7 @@ def of_inspection(one: Inspection, asked: Asked, more: Sequence[Section] = ()) -
             Section(f"{said}{aside(one.verdict, one.evidence.says)}", tuple(_verdict(one))),
             Section("Measured at the thresholds in use", tuple(_measured(one))),
             Section("All detectors", tuple(_detectors(one))),
-            Section("Faces", tuple(_faces(one.faces)) if one.faces else ()),
+            Section("Faces", tuple(_faces(one))),
             *more,
             *evidence.of_evidence(one.evidence),
             evidence.of_figures(one.figures),
@@ -174,7 +174,12 @@ def _detectors(one: Inspection) -> Iterator[Block]:
     yield Text(_TOGETHER, "small")
 
 
-def _faces(told: FaceVerdicts) -> Iterator[Block]:
+def _faces(inspection: Inspection) -> Iterator[Block]:
+    told = inspection.faces
+    if told is None:
+        if inspection.no_faces:
+            yield Text(not_judged(inspection.no_faces))
+        return
     yield Text(told.summary)
     if not told.faces:
         return
@@ -184,7 +189,8 @@ def _faces(told: FaceVerdicts) -> Iterator[Block]:
         score = f"{one.verdict.score:.3f}" if one.verdict.is_used else ""
         where = ", ".join(map(str, one.region))
         rows.append((str(number), where, one.verdict.says, score, one.verdict.reason or ""))
-        shown.append(pictures.of_pixels(one.preview, f"of face {number}", f"Face {number}: {one.verdict.says}"))
+        if one.preview is not None:
+            shown.append(pictures.of_pixels(one.preview, f"of face {number}", f"Face {number}: {one.verdict.says}"))
     yield Grid(head, tuple(rows))
     yield Pictures(tuple(shown))
     yield Text(_EACH_FACE, "small")

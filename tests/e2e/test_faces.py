@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.server import ROOT, dashboard, settle
-from tests.unit.drawn_face import scene
+from tests.unit.drawn_face import judging_any_size, scene
 
 pytestmark = pytest.mark.browser
 
@@ -17,8 +17,8 @@ PLACES = [(20, 30, 300), (420, 40, 240), (900, 380, 200), (830, 20, 60)]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     workspace = tmp_path_factory.mktemp("workspace")
-    for name in ("faces", "small"):
-        shutil.copytree(ROOT / "models" / name, workspace / "models" / name)
+    shutil.copytree(ROOT / "models" / "small", workspace / "models" / "small")
+    judging_any_size(workspace / "models")
     with dashboard(workspace) as result:
         yield result
 
@@ -32,6 +32,9 @@ def test_a_face_is_clicked_another_chosen_and_the_whole_comes_back(page, address
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files([group])
     page.get_by_role("heading", level=2).first.wait_for()
     framed = page.locator(".frame button.face")
+    settle(page)
+    if (ask := page.get_by_role("button", name="Look for faces")).count():  # On a machine that reads it slowly.
+        ask.click()
     framed.first.wait_for()
     settle(page)
     assert framed.count() == 3

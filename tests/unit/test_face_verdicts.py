@@ -2,21 +2,27 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dfcore.cli import main
+from dfcore.commands.inspect import printable_lines
 from dfcore.confidence import FileRange, Gate, OODDetector
-from dfcore.detectors.card import FramingRecord, OODRecord, Preprocess, Subject
+from dfcore.detectors import of_faces
+from dfcore.detectors.card import OODRecord, Preprocess
 from dfcore.detectors.detector import Detector
+from dfcore.detectors.face_records import FaceSizes, FramingRecord, MeasuredFaces, Subject
 from dfcore.engines.base import Outputs
-from dfcore.errors import ImageError
+from dfcore.errors import BundleError, ImageError
 from dfcore.inspection import faces
 from dfcore.inspection.inspect import inspect
+from dfcore.reports import Asked, of_inspection, rendered, report_of
+from dfcore.utils import extras
 from tests.conftest import ROOT, make_card
-from tests.unit.drawn_face import drawn_face, scene
+from tests.unit.drawn_face import drawn_face, judging_any_size, scene
 
 PLACES = [(20, 30, 300), (420, 40, 240), (900, 380, 200), (500, 520, 130)]
 PORTRAITS = Subject(kind="face", images=200, share=1.0)
@@ -97,13 +103,32 @@ def test_what_is_too_small_or_too_much_is_counted_and_told(monkeypatch):
     record = OODRecord(files=FileRange(sides=(1, 9999)), sha256="", gate=Gate(sides=(150.5, None)))
     told = faces.judge(data, found, "faces", detector(ood=record))
     assert (told.least, len(told.faces), told.too_small, told.too_many) == (151, 2, 2, 1)
-    assert "2 faces too small to be judged: cut out below 151 pixels a side." in told.left_out
+    assert "2 faces are not judged: smaller than 151 pixels a side when cut out, too small for Faces." in told.left_out
     assert told.summary.startswith("5 faces found, 2 judged by Faces: 2 ") and not told.caution
     fine = detector(preprocess=Preprocess(size=200, resize="fit_crop"))
     told = faces.judge(data, found, "faces", fine)
     assert told.caution.startswith("1 has fewer than 200 pixels") and sum(one.side < 200 for one in told.faces) == 1
     older = OODRecord(files=FileRange(sides=(300, 300)), sha256="")
-    assert faces.least_side(make_card(ood=older)) == 200 and faces.least_side(make_card()) == faces.LEAST_SIDE
+    assert of_faces.least_side(make_card(ood=older)) == 200 and of_faces.least_side(make_card()) == of_faces.LEAST_SIDE
+
+
+def sizes(*alarms: int, budget: float = 0.05) -> FaceSizes:
+    """Of 100 real faces of 100, 200, … pixels, so many called likely fake."""
+    rows = [MeasuredFaces(side=100 * number, faces=100, alarms=many) for number, many in enumerate(alarms, 1)]
+    return FaceSizes(budget=budget, measured=tuple(rows))
+
+
+def test_faces_of_a_size_at_which_it_was_measured_to_err_too_often_are_left_and_told():
+    assert sizes(15, 6, 5).least == 300 and sizes(15, 5, 4).least == 200 and sizes(0, 6, 5, budget=0.1).least == 100
+    assert sizes(1, 9, 1).least == 300, "where a larger face errs too often, no smaller one is judged"
+    assert sizes(0, 0, 9).least > 300, "and none at all where the largest does"
+    data, strict = file(wide()), detector(face_sizes=sizes(15, 5, 4))
+    told = faces.judge(data, faces.find(data), "faces", strict)
+    assert (told.least, len(told.faces), told.too_small) == (200, 1, 3) and len(strict.engine.seen) == 1
+    small = "smaller than 200 pixels a side when cut out, where Faces was measured to err too often."
+    assert told.summary.endswith(f"3 faces are not judged: {small}")
+    gate = OODRecord(files=FileRange(sides=(1, 9999)), sha256="", gate=Gate(sides=(250.0, None)))
+    assert of_faces.least_side(make_card(face_sizes=sizes(15, 5, 4), ood=gate)) == 250, "the larger limit counts"
 
 
 def test_a_picture_without_faces_says_so_and_nothing_is_judged():
@@ -133,7 +158,7 @@ def test_the_detector_for_faces_is_the_one_of_portraits_with_the_best_record():
 
     errs = Subject(kind="no_face", images=9, share=1.0)
     cards = {"a": of(0.8), "b": of(0.9), "c": of(0.99, None), "d": of(0.99, errs)}
-    assert faces.for_faces(cards) == "b" and faces.for_faces({"c": cards["c"], "d": cards["d"]}) is None
+    assert of_faces.best(cards) == "b" and of_faces.best({"c": cards["c"], "d": cards["d"]}) is None
 
 
 def test_what_cannot_be_read_is_told_by_the_picture_itself():
@@ -141,7 +166,34 @@ def test_what_cannot_be_read_is_told_by_the_picture_itself():
         faces.find(b"no image")
     judge = detector()
     one = inspect(b"no image", "x.png", {"faces": judge}, face_detector=("faces", judge), forensic=False)
-    assert one.faces is None and one.verdict.error
+    assert one.faces is None and one.verdict.error and one.to_dict()["faces"] is None
+
+
+def test_why_faces_were_not_judged_is_told_everywhere(monkeypatch):
+    def failing(data):
+        raise BundleError("The weights of the finder are altered.")
+
+    judge, data = detector(), file(wide())
+    monkeypatch.setattr("dfcore.inspection.inspect.find", failing)
+    for given, why in ((("faces", judge), "The weights of the finder are altered."), ("No reason.", "No reason.")):
+        one = inspect(data, "x.png", {"faces": judge}, face_detector=given, forensic=False, explain=False)
+        assert one.faces is None and one.verdict.score is not None
+        said = f"Faces were not judged. {why}"
+        assert one.to_dict()["faces"] == {"summary": said, "judged": None, "error": why}
+        assert f"  faces: {said}" in printable_lines(one)
+        report = report_of("x", [of_inspection(one, Asked("faces"))], "2026-01-01", "a")
+        assert said in rendered(report, ".html").decode()
+    one = inspect(data, "x.png", {"faces": judge}, forensic=False, explain=False)
+    assert one.to_dict()["faces"] is None and "faces:" not in printable_lines(one), "nobody asked"
+
+
+def test_faces_that_were_found_already_are_not_looked_for_again(monkeypatch):
+    judge, data = detector(), file(wide())
+    found = faces.find(data)
+    monkeypatch.setattr("dfcore.inspection.inspect.find", lambda data: pytest.fail("they were found"))
+    given = {"face_detector": ("faces", judge), "found_faces": found}
+    one = inspect(data, "x.png", {"faces": judge}, forensic=False, explain=False, **given)
+    assert one.faces is not None and len(one.faces.faces) == 4
 
 
 # === The commands ===
@@ -149,28 +201,50 @@ def test_what_cannot_be_read_is_told_by_the_picture_itself():
 
 @pytest.fixture
 def group(tmp_path, monkeypatch):
-    """A group picture, and the library that ships."""
-    monkeypatch.setenv("DFCORE_MODELS", str(ROOT / "models"))
+    """A group picture, and a library that judges small faces too."""
+    judging_any_size(tmp_path / "models")
+    shutil.copytree(ROOT / "models" / "small", tmp_path / "models" / "small")
+    monkeypatch.setenv("DFCORE_MODELS", str(tmp_path / "models"))
     (tmp_path / "group.png").write_bytes(file(wide([*PLACES, (830, 20, 60)])))
     return tmp_path / "group.png"
 
 
 def test_inspect_tells_each_face_beside_the_whole_picture(group, capsys, tmp_path):
     out = tmp_path / "page.html"
-    asked = ["inspect", str(group), "--detector", "photographs", "--no-forensics"]
+    asked = ["inspect", str(group), "--detector", "small", "--no-forensics"]
     assert main([*asked, "--html", str(out)]) == 0
     text, page = capsys.readouterr().out, out.read_text(encoding="utf-8")
     assert "faces: 5 faces found, 4 judged by Faces (FFHQ against StyleGAN)" in text
-    assert "1 face too small to be judged: cut out below 74 pixels a side." in text and "\n  verdict: " in text
+    assert "1 face is not judged: smaller than 74 pixels a side when cut out" in text and "\n  verdict: " in text
     assert "5 faces found, 4 judged" in page and all(f"Face {n}: " in page for n in range(1, 5))
     assert main([*asked, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["chosen"] == "photographs" and row["faces"]["detector"] == "faces"
+    assert row["chosen"] == "small" and row["faces"]["detector"] == "faces"
     assert [set(face) for face in row["faces"]["judged"]] == [
         {"box", "score_of_finder", "region", "finding", "says", "is_used", "score", "logit", "reason"}
     ] * 4
     assert main([*asked, "--no-faces"]) == 0
     assert "faces:" not in capsys.readouterr().out
+
+
+def test_inspect_says_why_no_face_can_be_judged_and_judges_the_picture(group, capsys, monkeypatch):
+    asked = ["inspect", str(group), "--detector", "small", "--no-forensics"]
+    alone = group.parent / "alone"
+    shutil.copytree(ROOT / "models" / "small", alone / "small")
+    with monkeypatch.context() as patch:
+        patch.setenv("DFCORE_MODELS", str(alone))
+        patch.setattr("dfcore.workspace.shipped_models_dir", lambda: alone)
+        assert main(asked) == 0
+        assert "faces: Faces were not judged. There is no detector for faces." in capsys.readouterr().out
+        shutil.copytree(ROOT / "models" / "faces", alone / "faces")
+        (alone / "faces" / "card.json").write_text("{", encoding="utf-8")
+        assert main(asked) == 0
+        text = capsys.readouterr().out
+        assert "There is no detector for faces." in text and "card.json" in text and "\n  verdict: " in text
+    monkeypatch.setattr(extras, "installed", lambda module: module != "openvino")
+    assert main(["inspect", str(group), "--detector", "small", "--no-forensics", "--engine", "keras"]) == 0
+    text = capsys.readouterr().out
+    assert "faces: Faces were not judged. Looking for faces needs openvino, which is not installed." in text
 
 
 def test_a_picture_without_a_face_never_goes_to_the_detector_for_faces(tmp_path, monkeypatch, capsys):

@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dfcore import workspace
 from dfcore.confidence import FINDINGS, OODResult
-from dfcore.detectors.card import FramingRecord
+from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.face_records import FaceSizes, FramingRecord, MeasuredFaces
 from dfcore.detectors.verdict import Verdict
-from dfcore.errors import FilmError, InputError
+from dfcore.errors import FilmError, InputError, MissingExtraError
 from dfcore.evaluation import MeasuredRates
 from dfcore.films import Position, Sampling, judging, open_film
+from dfcore.films.conduct import ready_judges
 from dfcore.films.judges import Judge, Judges, choose, crop, find, judges_of
 from dfcore.films.judging import Judging
 from dfcore.films.rows import JudgedSample, Row, all_rows, series
@@ -25,7 +28,9 @@ from dfcore.films.timeline import COLUMNS, stretches, table, to_csv, worst
 from dfcore.films.tracks import Tracker
 from dfcore.films.verdict import UNCALIBRATED, film_verdict
 from dfcore.imaging.prepared import PreparedImage
+from dfcore.utils import extras
 from tests.bright_detectors import bright, grey
+from tests.conftest import make_card, untrained
 from tests.made_films import film, write
 from tests.unit.drawn_face import scene
 
@@ -275,3 +280,45 @@ def test_faces_are_cropped_as_the_card_says_and_the_version_tells() -> None:
     narrow_side, wide_side = (len(crop(rgb, face, one.card)) for one in (plain, wide))
     assert narrow_side < wide_side == round(1.2 * narrow_side)
     assert len({Judge("bright", one).version for one in (plain, wide)}) == 2
+
+
+def test_faces_too_small_to_be_judged_are_followed_counted_and_told(tmp_path: Path) -> None:
+    frames = [scene([(20, 20, 300), (380, 40, 120)], 360, 560) for _ in range(3)]
+    sizes = FaceSizes(budget=0.05, measured=(MeasuredFaces(side=150, faces=100, alarms=1),))
+    small = bright(of_faces=True, face_sizes=sizes)
+    samples = judged(write(tmp_path, film(frames)), judges_of({"faces": small}, {}))
+    why = "smaller than 150 pixels a side when cut out, where Bright was measured to err too often."
+    for sample in samples:
+        frame, *faces = sample.rows
+        assert frame.detector is None and {row.track for row in faces} == {1, 2}
+        large, little = sorted(faces, key=lambda row: -row.box[2] + row.box[0])
+        assert large.detector == "faces" and large.score is not None
+        assert (little.detector, little.score, little.finding) == (None, None, None)
+        assert little.reason == f"This face is not judged: {why}"
+        assert JudgedSample.from_dict(sample.to_dict()) == sample
+    told = film_verdict(list(all_rows(samples)), {})
+    assert (told.small, len(told.series)) == (3, 1)
+    assert f"3 times a face was not judged: {why}" in told.sentences()
+    assert "a face was not judged" not in " ".join(film_verdict([], {}).sentences())
+    assert "not judged: smaller than 150 pixels" in to_csv(samples)
+    unmeasured = Judge("faces", bright(of_faces=True))
+    assert Judge("faces", small).version != unmeasured.version
+
+
+def test_why_faces_of_a_film_are_not_judged_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bundle(tmp_path / "models" / "plain", untrained(1), make_card(title="Plain"))
+    monkeypatch.setenv("DFCORE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(workspace, "shipped_models_dir", lambda: tmp_path / "models")
+    made = ready_judges(("auto",), lambda card: None)
+    assert made.face is None and made.no_faces == "There is no detector for faces."
+    assert made.alone("plain").no_faces == made.no_faces
+    assert ready_judges(("auto",), lambda card: None, faces=False).no_faces == "", "nobody asked"
+    require = extras.require
+
+    def lacking(module: str, extra: str, purpose: str) -> None:
+        if purpose == "Looking for faces":
+            raise MissingExtraError("Looking for faces needs openvino.")
+        require(module, extra, purpose)
+
+    monkeypatch.setattr(extras, "require", lacking)
+    assert ready_judges(("auto",), lambda card: None).no_faces == "Looking for faces needs openvino."

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dfcore.confidence import DecisionThresholds, ErrorBudget, HeldOutSource, OODResult, Words
 from dfcore.detectors import library, subject
 from dfcore.detectors.bundle import read_card, write_bundle
-from dfcore.detectors.card import FramingRecord, Subject, Training
+from dfcore.detectors.card import Training
+from dfcore.detectors.face_records import FramingRecord, Subject
 from dfcore.detectors.trained_on import Seen
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import BundleError

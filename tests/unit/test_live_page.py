@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,7 +36,7 @@ def sent(rgb: np.ndarray, number: int = 0, *, camera: str = "one", **more) -> di
 def entries(monkeypatch) -> list:
     """Two detectors of a library of three, of which the last is for faces; none has a network."""
     loaded = {"a": bright(), "b": bright(), "faces": bright(of_faces=True)}
-    library = [SimpleNamespace(key=key, card=one.card, run=None) for key, one in loaded.items()]
+    library = [live_session.detectors.Entry(key, Path(key), key, one.card) for key, one in loaded.items()]
     monkeypatch.setattr(live_session.detectors, "detectors", lambda: library)
     monkeypatch.setattr(live_session.detectors, "detector", lambda entry: loaded[entry.key])
     monkeypatch.setattr(live_session, "st", SimpleNamespace(session_state={}))
@@ -160,7 +161,8 @@ def test_the_page_says_what_happens_with_the_pictures(library):
 
 
 def test_the_page_tells_the_last_frame_the_count_and_what_failed(library):
-    session = live_session.Session("one", Live(judges=judges_of({"a": bright()}, {})), {})
+    judges = judges_of({"a": bright()}, {}, no_faces="There is no detector for faces.")
+    session = live_session.Session("one", Live(judges=judges), {})
     live_session._judge(session, grey(220), 1.5)
     session.error, session.failed, session.running = DfcoreError("It broke."), 3, False
     app = open_page(session)
@@ -168,7 +170,7 @@ def test_the_page_tells_the_last_frame_the_count_and_what_failed(library):
     assert "Frame 1, at 0:01.5" in said and "Whole frame: :orange[:material/warning: Likely fake], score 1.000" in said
     assert "1 of 1 sampled frame is called likely fake by `a`" in said and "no verdict on the film" in said
     assert "The last frame was not judged: It broke." in said and "3 frames were not judged." in said
-    assert "there is no detector for faces" in said and app.get("download_button")
+    assert "Faces are not judged. There is no detector for faces." in said and app.get("download_button")
 
 
 def test_the_browser_is_told_where_the_faces_are_and_how_fast_it_goes(entries):

@@ -23,6 +23,18 @@ def test_the_least_recently_used_is_dropped():
     assert [recent.get(key) for key in "abc"] == ["A", None, "C"]
 
 
+def test_results_are_bounded_by_their_bytes_and_the_latest_stays():
+    recent: Recent[bytes] = Recent(9, len, 10)
+    recent.keep("a", b"12345")
+    recent.keep("b", b"12345")
+    recent.keep("b", b"1234")
+    assert recent.get("a") == b"12345"
+    recent.keep("c", b"12")
+    assert [recent.get(key) for key in "abc"] == [b"12345", None, b"12"]
+    recent.keep("d", b"1" * 99)
+    assert [recent.get(key) for key in "abcd"] == [None, None, None, b"1" * 99]
+
+
 class Content:
     """The content of a file, of which one can tell whether anybody keeps it."""
 

@@ -10,7 +10,7 @@ from dfcore.cli import main
 from dfcore.confidence import Calibration, DecisionThresholds
 from dfcore.confidence.ood import OODResult
 from dfcore.detectors.bundle import read_card, write_card
-from dfcore.detectors.card import FramingRecord
+from dfcore.detectors.face_records import FaceSizes, FramingRecord, MeasuredFaces
 from dfcore.detectors.remembered import card_sha256, cited, gate_sha256, judgement, picture
 from dfcore.detectors.verdict import Verdict
 from dfcore.faces import Framing
@@ -46,15 +46,16 @@ def test_only_what_prepares_and_refuses_pictures_is_in_the_gate():
 
 def test_how_faces_are_cropped_changes_no_detector_that_cases_cite(tmp_path):
     card = make_card()
-    framed = card.model_copy(update={"framing": FramingRecord(margin=0.2, offset=-0.1)})
+    sizes = FaceSizes(budget=0.05, measured=(MeasuredFaces(side=192, faces=100, alarms=4),))
+    framed = card.model_copy(update={"framing": FramingRecord(margin=0.2, offset=-0.1), "face_sizes": sizes})
     assert card_sha256(card) == card_sha256(framed) and gate_sha256(card) == gate_sha256(framed)
     values = card.model_dump(mode="json")
-    del values["framing"]  # As cards were before there was such a thing.
+    del values["framing"], values["face_sizes"]  # As cards were before there was such a thing.
     assert card_sha256(card) == sha256_bytes(json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode())
     (tmp_path / "card.json").write_text(json.dumps(values))
     assert read_card(tmp_path).framing is None
     write_card(tmp_path, framed)
-    assert read_card(tmp_path).framing.framing == Framing(0.2, -0.1)
+    assert read_card(tmp_path).framing.framing == Framing(0.2, -0.1) and read_card(tmp_path).face_sizes == sizes
 
 
 def test_a_detector_that_cases_cite_is_not_deleted_unasked(tmp_path, capsys):

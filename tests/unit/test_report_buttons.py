@@ -1,10 +1,13 @@
 """Reports from Inspect: made when a button is pressed, by whoever may judge."""
 
 from html import unescape
+from threading import Semaphore
 
 import pytest
 
-from dashboard import report_buttons, roles
+from dashboard import detectors, face_work, inference_queue, report_buttons, roles
+from dashboard.recent import Recent
+from dashboard.uploads import Picture
 from dfcore.confidence import DecisionThresholds
 from dfcore.detectors.bundle import read_card, write_bundle, write_card
 from dfcore.detectors.detector import Detector
@@ -100,11 +103,31 @@ def test_page_report_and_result_say_what_an_alarm_is_worth_by_the_same_rarity(li
     assert said["in_words"] in words(app).replace("\\", "") and said["in_words"] in offered[".html"]().decode()
 
 
+def test_faces_are_looked_for_before_the_turn_to_judge_is_taken(library, offered, monkeypatch):
+    looked, really = [], face_work.find
+
+    def find(data):
+        looked.append(inference_queue.inference._inside)
+        return really(data)
+
+    monkeypatch.setattr(face_work, "find", find)
+    monkeypatch.setattr(face_work, "_found", Recent(1))
+    monkeypatch.setattr("dfcore.inspection.inspect.find", lambda data: pytest.fail("it was looked for already"))
+    entry = detectors.library()[0][0]
+    picture = Picture("x.png", sized(64))
+    wanted = report_buttons._Wanted([entry], picture, {}, (), None, 10, "a", entry)
+    assert "No face was found" in report_buttons._made(wanted, ".html").decode() and looked == [0]
+    monkeypatch.setattr(face_work, "_found", Recent(1))
+    monkeypatch.setattr(inference_queue.faces, "_room", Semaphore(0))
+    page = report_buttons._made(wanted, ".html").decode()
+    assert "Faces were not judged. The server is busy" in page and "How to repeat it" in page
+
+
 def test_viewers_are_offered_no_report(filled, monkeypatch):
     monkeypatch.setattr(roles, "current", lambda: roles.Role.VIEWER)
     app = open_page("inspect")
     assert "role" in words(app)
     drawn: list = []
     monkeypatch.setattr(report_buttons.st, "download_button", lambda *args, **options: drawn.append(args))
-    report_buttons.show([], None, None, None)
+    report_buttons.show([], None, None, None, "")
     assert not drawn

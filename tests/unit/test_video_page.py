@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import film_files, film_frames, film_moment, film_timeline
+from dashboard import film_files, film_frames, film_moment, film_timeline, media
 from dashboard.navigation import path
 from dfcore.confidence import ErrorBudget
 from dfcore.explanation import Heatmap
@@ -336,7 +336,7 @@ def test_a_frame_is_read_again_as_it_was_judged(folder, file, copied):
     for at in (11, 3):
         rgb = film_frames.frame(job, job.samples()[at])
         assert number_of(rgb) == at
-        with Image.open(io.BytesIO(film_frames.png(rgb))) as again:
+        with Image.open(io.BytesIO(media.png(rgb))) as again:
             assert np.array_equal(np.asarray(again), rgb)
 
 
@@ -376,7 +376,7 @@ def test_the_heat_map_is_made_on_demand_and_says_why_there_is_none(folder, file,
 
 def test_a_face_is_judged_by_the_same_detector_though_it_has_faces_cropped(folder, detector):
     from dfcore.detectors.bundle import read_card, write_card
-    from dfcore.detectors.card import FramingRecord
+    from dfcore.detectors.face_records import FramingRecord
     from dfcore.films.judges import version_of
 
     bundle = folder.parent / "models" / detector

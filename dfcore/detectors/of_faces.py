@@ -1,0 +1,61 @@
+"""Which detector judges faces, how it has them cropped, and which faces it leaves: the same for pictures and films."""
+
+import math
+from collections.abc import Mapping
+
+from dfcore.confidence.file_range import SIZE_MARGIN
+from dfcore.detectors.card import Card
+from dfcore.faces import Framing
+from dfcore.utils.texts import counted
+
+# Smallest crop that is judged, in pixels, where the detector's card gives no larger one.
+LEAST_SIDE = 48
+# Where no detector is for faces.
+NONE = "There is no detector for faces."
+
+
+def is_for_faces(card: Card) -> bool:
+    """Whether a detector judges crops of faces and nothing else: its training images are portraits."""
+    return card.subject is not None and card.subject.kind == "face"
+
+
+def best(cards: Mapping[str, Card]) -> str | None:
+    """Name of the detector for faces: of those that learned from portraits the one with the best record; None for none.
+
+    Args:
+        cards: Cards of the detectors to choose from, by their names.
+    """
+    fit = [name for name, card in cards.items() if is_for_faces(card)]
+    return max(fit, key=lambda name: cards[name].record[1].get("roc_auc") or 0.0, default=None)
+
+
+def framing(card: Card) -> Framing:
+    """How a detector wants faces cropped; where its card does not tell, as in Flickr-Faces-HQ."""
+    return card.framing.framing if card.framing else Framing()
+
+
+def least_side(card: Card) -> int:
+    """Side in pixels of the smallest crop of a face that a detector judges.
+
+    Smaller ones are refused as too small for it, or called likely fake more often than its budget allows.
+    """
+    low = None if card.ood is None else card.ood.limits.sides[0]
+    # The limits of version 0.6 are those of the training images, of which a part is allowed.
+    low = low / SIZE_MARGIN if low and card.ood is not None and card.ood.gate is None else low
+    held = card.face_sizes.least if card.face_sizes else 0
+    return max(LEAST_SIDE, math.ceil(low or 0), held)
+
+
+def why_small(card: Card) -> str:
+    """Why a face below `least_side` is not judged, a clause."""
+    least = least_side(card)
+    if card.face_sizes and least == card.face_sizes.least:
+        return f"smaller than {least} pixels a side when cut out, where {card.title} was measured to err too often"
+    return f"smaller than {least} pixels a side when cut out, too small for {card.title}"
+
+
+def left_small(count: int, card: Card) -> str:
+    """How many faces are not judged since they are below `least_side`, a sentence; "" for none."""
+    if not count:
+        return ""
+    return f"{counted(count, 'face is', 'faces are')} not judged: {why_small(card)}."
