@@ -50,7 +50,7 @@ def _ask(root: Path, error: LayoutError) -> None:
     first, *more = str(error).splitlines()
     if isinstance(error, FilmsOnly):
         st.badge("Films", icon=":material/movie:", color="blue")
-        st.info(widgets.told(str(error)), icon=":material/movie:")
+        st.info(widgets.told(first), icon=":material/movie:")
         st.caption("On the command line of the server; the data set of pictures is then registered here:")
         st.code(error.command, language="bash")
         return

@@ -54,7 +54,7 @@ OPTIONS = {
 }
 
 # Options of newer commands that had another meaning in older ones.
-NEW_OPTIONS = {"adopt": ("--insist",)}
+NEW_OPTIONS = {"adopt": ("--insist",), "faces": ("--most",)}
 
 
 def rename_keys(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from dfcore.datasets.kinds import PICTURES
 from dfcore.datasets.known_sets import marks
 from dfcore.datasets.sheets import Sheet
 from dfcore.datasets.source_names import Name
@@ -156,6 +157,8 @@ def _add_celeb_df(result: SplitLists, root: Path, file: Path, images: Sequence[s
         top[path] = within.split("/")[0].lower()
     listed: dict[str, int] = {}
     lines = [match for line in _text(file).splitlines() if (match := _LINE.fullmatch(line.strip()))]
+    if any(PurePosixPath(match[2]).suffix.lower() in PICTURES for match in lines):
+        return  # Of another data set: Celeb-DF lists videos.
     for match in lines:
         video = str(PurePosixPath(match[2].replace("\\", "/")).with_suffix("")).lower()
         for path in by_video.get(video, ()):

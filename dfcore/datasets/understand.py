@@ -191,14 +191,14 @@ def _one_class(rows: Rows) -> list[str]:
     return [f"Every image that has a class is {'fake' if 1 in labels else 'real'}: no row names the other one."]
 
 
-def _require_no_films(root: Path, left_out: Sequence[LeftOut]) -> None:
-    """Raises FilmsOnly if there are films among what was left out."""
+def _require_no_films(root: Path, left_out: Sequence[LeftOut], more: str) -> None:
+    """Raises FilmsOnly, which says `more` as well, if there are films among what was left out."""
     found = [left.path for left in left_out if left.reason == VIDEO]
     if found:
-        films = counted(len(found), "film", "films")
+        videos = counted(len(found), "video", "videos")
         raise FilmsOnly(
-            f"No images were found in {root}. It holds {films}, such as {printable(found[0])}: the command dfcore "
-            "data frames makes a data set of pictures of them.",
+            f"No images were found in {root}. It holds {videos}, such as {printable(found[0])}: extract the frames to "
+            f"be judged, as image files; the command dfcore data frames does so.{more}",
             shlex.join(["dfcore", "data", "frames", str(root), str(root.with_name(f"{root.name}-frames"))]),
         )
 
@@ -210,7 +210,7 @@ def _require_labels(
     told = [*problems, *(sheet.problem for sheet in sheets if sheet.name not in rows.labelled)]
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
-        _require_no_films(root, left_out)
+        _require_no_films(root, left_out, f"{tables}{known}")
         raise LayoutError(f"No images were found in {root}.{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return

@@ -23,7 +23,7 @@ _OF_TOOLS = {
 }  # fmt: skip
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini", ".ds_store", "ehthumbs.db", "icon\r"}
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-VIDEO = "A film; the command dfcore data frames makes a data set of pictures of the films in a folder."
+VIDEO = "A video; extract the frames that are to be judged. The command dfcore data frames does so for all in a folder."
 _REASONS = {
     Kind.VIDEO: VIDEO,
     Kind.ARCHIVE: "An archive in a folder is not opened: name it itself if it is a ZIP, or unpack it.",

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dfcore.confidence.file_range import SIZE_MARGIN
 from dfcore.detectors.card import Card
+from dfcore.detectors.verdict import Verdict
 from dfcore.faces import Framing
 from dfcore.utils.texts import counted
 
@@ -35,23 +37,31 @@ def framing(card: Card) -> Framing:
 
 
 def least_side(card: Card) -> int:
-    """Side in pixels of the smallest crop of a face that a detector judges.
-
-    Smaller ones are refused as too small for it, or called likely fake more often than its budget allows.
-    """
+    """Side in pixels of the smallest crop of a face that a detector judges; what is smaller it refuses anyway."""
     low = None if card.ood is None else card.ood.limits.sides[0]
     # The limits of version 0.6 are those of the training images, of which a part is allowed.
     low = low / SIZE_MARGIN if low and card.ood is not None and card.ood.gate is None else low
-    held = card.face_sizes.least if card.face_sizes else 0
-    return max(LEAST_SIDE, math.ceil(low or 0), held)
+    return max(LEAST_SIDE, math.ceil(low or 0))
+
+
+def with_size(verdict: Verdict, card: Card, side: int) -> Verdict:
+    """The verdict on a face, refused where such small ones were called likely fake more often than its budget allows.
+
+    Args:
+        verdict: What the detector says of the crop.
+        card: The detector's.
+        side: Side of the crop in pixels.
+    """
+    least = card.face_sizes.least if card.face_sizes else 0
+    if side >= least:
+        return verdict
+    reason = f"this face has {side} pixels a side; on faces below {least} the detector was measured to err too often"
+    return replace(verdict, ood=verdict.ood.refused("small_face", reason))
 
 
 def why_small(card: Card) -> str:
     """Why a face below `least_side` is not judged, a clause."""
-    least = least_side(card)
-    if card.face_sizes and least == card.face_sizes.least:
-        return f"smaller than {least} pixels a side when cut out, where {card.title} was measured to err too often"
-    return f"smaller than {least} pixels a side when cut out, too small for {card.title}"
+    return f"smaller than {least_side(card)} pixels a side when cut out, too small for {card.title}"
 
 
 def left_small(count: int, card: Card) -> str:

@@ -62,7 +62,11 @@ class Judge:
             places: For each where its sample lies, its track and its box.
         """
         result = []
-        for verdict, (place, track, box) in zip(self.detector.judge(images, self.policy), places, strict=True):
+        for image, verdict, (place, track, box) in zip(
+            images, self.detector.judge(images, self.policy), places, strict=True
+        ):
+            if track is not None:
+                verdict = of_faces.with_size(verdict, self.detector.card, image.shorter_side)
             row = Row(
                 place.index, place.frame, place.seconds, track, box, self.name, self.version, verdict.score,
                 verdict.logit, verdict.ood.is_ood, verdict.is_used, verdict.finding, verdict.reason,

@@ -134,8 +134,9 @@ class FilmVerdict:
             )
         if refused := [one for one in self.series if one.track is not None and not one.used]:
             name, samples = refused[0].detector, sum(one.samples for one in refused)
+            further = "further " if tracks else ""
             words.append(
-                f"`{name}` does not apply to {counted(len(refused), 'further face', 'further faces')} "
+                f"`{name}` does not apply to {counted(len(refused), f'{further}face', f'{further}faces')} "
                 f"({counted(samples, 'sample', 'samples')}): unlike what it was trained on."
             )
         if self.small:

@@ -113,7 +113,7 @@ class FaceVerdicts:
     def caution(self) -> str:
         """What is to be known of small faces, a sentence; "" if none was judged."""
         size = self.card.preprocess.size
-        small = sum(one.side < size for one in self.faces)
+        small = sum(one.side < size and one.verdict.is_used for one in self.faces)
         if not small:
             return ""
         has = "has" if small == 1 else "have"
@@ -122,7 +122,8 @@ class FaceVerdicts:
     @property
     def said(self) -> str:
         """What was said of how many of the judged faces, alarms first; "" if none was judged."""
-        counts = Counter(one.verdict.says for one in self.faces)
+        unused = "to which it does not apply"
+        counts = Counter(one.verdict.says if one.verdict.is_used else unused for one in self.faces)
         order = sorted(counts, key=lambda says: (says != FINDINGS["fake"], -counts[says]))
         return ", ".join(f"{counts[says]} {says}" for says in order)
 
@@ -218,7 +219,7 @@ def judge(
     judged = []
     for (face, box), part, verdict in zip(chosen, parts, verdicts, strict=True):
         assert part.preview is not None  # `crops` makes one of each.
-        judged.append(JudgedFace(face, box, verdict, part.preview))
+        judged.append(JudgedFace(face, box, of_faces.with_size(verdict, card, box[2] - box[0]), part.preview))
     return replace(told, faces=tuple(judged))
 
 

@@ -799,3 +799,13 @@ def test_looking_at_runs_loads_no_tensorflow():
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=root, stdout=subprocess.DEVNULL, check=False).returncode == 0
     )
+
+
+def test_no_option_is_taken_for_the_old_name_of_another():
+    from dfcore import cli, compat
+
+    for command, parser in cli._parser()._subparsers._group_actions[0].choices.items():
+        nested = [action.choices.values() for action in parser._actions if isinstance(action.choices, dict)]
+        for one in (parser, *(sub for subs in nested for sub in subs)):
+            for option in set(one._option_string_actions) & compat.OPTIONS.keys():
+                assert option in compat.NEW_OPTIONS.get(command, ()), f"{command} {option}"

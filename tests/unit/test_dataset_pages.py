@@ -142,7 +142,8 @@ def test_a_folder_of_films_is_not_said_to_hold_images(tmp_path):
     registry.register(tmp_path / "films")
     app = open_page("datasets")
     root = tmp_path / "films"
-    assert "It holds 2 films" in text(app) and "Describe how to read it" not in text(app)
+    assert "It holds 2 videos" in text(app) and "extract the frames" in text(app)
+    assert "Describe how to read it" not in text(app)
     assert [code.value for code in app.code] == [f"dfcore data frames {root} {root}-frames"]
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dfcore.cli import main
 from dfcore.commands.inspect import printable_lines
-from dfcore.confidence import FileRange, Gate, OODDetector
+from dfcore.confidence import FileRange, Gate, OODDetector, Policy
 from dfcore.detectors import of_faces
 from dfcore.detectors.card import OODRecord, Preprocess
 from dfcore.detectors.detector import Detector
@@ -118,17 +118,20 @@ def sizes(*alarms: int, budget: float = 0.05) -> FaceSizes:
     return FaceSizes(budget=budget, measured=tuple(rows))
 
 
-def test_faces_of_a_size_at_which_it_was_measured_to_err_too_often_are_left_and_told():
+def test_faces_of_a_size_at_which_it_was_measured_to_err_too_often_are_refused_and_told():
     assert sizes(15, 6, 5).least == 300 and sizes(15, 5, 4).least == 200 and sizes(0, 6, 5, budget=0.1).least == 100
     assert sizes(1, 9, 1).least == 300, "where a larger face errs too often, no smaller one is judged"
     assert sizes(0, 0, 9).least > 300, "and none at all where the largest does"
     data, strict = file(wide()), detector(face_sizes=sizes(15, 5, 4))
     told = faces.judge(data, faces.find(data), "faces", strict)
-    assert (told.least, len(told.faces), told.too_small) == (200, 1, 3) and len(strict.engine.seen) == 1
-    small = "smaller than 200 pixels a side when cut out, where Faces was measured to err too often."
-    assert told.summary.endswith(f"3 faces are not judged: {small}")
-    gate = OODRecord(files=FileRange(sides=(1, 9999)), sha256="", gate=Gate(sides=(250.0, None)))
-    assert of_faces.least_side(make_card(face_sizes=sizes(15, 5, 4), ood=gate)) == 250, "the larger limit counts"
+    assert len(told.faces) == len(PLACES) and not told.too_small
+    for one in told.faces:
+        small = one.side < 200
+        assert ("small_face" in one.verdict.ood.rules) == small == (not one.verdict.is_used)
+        assert not small or f"{one.side} pixels a side; on faces below 200 the detector was" in str(one.verdict.reason)
+    assert sum(not one.verdict.is_used for one in told.faces) == 3 and "3 to which it does not apply" in told.summary
+    insisted = faces.judge(data, faces.find(data), "faces", strict, Policy(None, True))
+    assert all(one.verdict.is_used for one in insisted.faces)
 
 
 def test_a_picture_without_faces_says_so_and_nothing_is_judged():

@@ -84,8 +84,9 @@ def test_faces_come_after_the_verdict_framed_listed_and_each_with_its_own(librar
     )
     app = upload(open_page("inspect"), file(GROUP))
     assert shown_before and shown_before[0] > 0, "nobody waited for faces to see the verdict"
-    assert "4 faces found, 3 judged by Faces (FFHQ against StyleGAN)" in words(app).replace("\\", "")
-    assert "1 face is not judged: smaller than 74 pixels" in words(app) and name(app) == "0.png"
+    told = words(app).replace("\\", "")
+    assert "4 faces found, 3 judged by Faces (FFHQ against StyleGAN)" in told and name(app) == "0.png"
+    assert "1 face is not judged: smaller than 74 pixels" in told
     items, framed = drawn["strip"][-1]["items"], drawn["picture"][-1]["faces"]
     assert [item["name"] for item in items] == ["The picture", "Face 1", "Face 2", "Face 3"]
     for face, one in zip(sorted(find_faces(GROUP), key=lambda face: -face.side), framed, strict=False):

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from dfcore import workspace
-from dfcore.confidence import FINDINGS, OODResult
+from dfcore.confidence import FINDINGS, FileRange, Gate, OODResult
 from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.card import OODRecord
 from dfcore.detectors.face_records import FaceSizes, FramingRecord, MeasuredFaces
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import FilmError, InputError, MissingExtraError
@@ -282,27 +283,41 @@ def test_faces_are_cropped_as_the_card_says_and_the_version_tells() -> None:
     assert len({Judge("bright", one).version for one in (plain, wide)}) == 2
 
 
-def test_faces_too_small_to_be_judged_are_followed_counted_and_told(tmp_path: Path) -> None:
+def test_faces_of_a_size_at_which_too_many_were_called_fake_are_followed_and_refused(tmp_path: Path) -> None:
     frames = [scene([(20, 20, 300), (380, 40, 120)], 360, 560) for _ in range(3)]
     sizes = FaceSizes(budget=0.05, measured=(MeasuredFaces(side=150, faces=100, alarms=1),))
     small = bright(of_faces=True, face_sizes=sizes)
     samples = judged(write(tmp_path, film(frames)), judges_of({"faces": small}, {}))
-    why = "smaller than 150 pixels a side when cut out, where Bright was measured to err too often."
+    why = "on faces below 150 the detector was measured to err too often"
     for sample in samples:
         frame, *faces = sample.rows
         assert frame.detector is None and {row.track for row in faces} == {1, 2}
         large, little = sorted(faces, key=lambda row: -row.box[2] + row.box[0])
         assert large.detector == "faces" and large.score is not None
-        assert (little.detector, little.score, little.finding) == (None, None, None)
-        assert little.reason == f"This face is not judged: {why}"
+        assert large.is_used and little.score is not None
+        assert (little.detector, little.is_used, little.finding) == ("faces", False, "inconclusive")
+        assert why in little.reason
         assert JudgedSample.from_dict(sample.to_dict()) == sample
+    told = film_verdict(list(all_rows(samples)), {})
+    assert sorted((one.samples, one.used) for one in told.series) == [(3, 0), (3, 3)]
+    assert why in to_csv(samples)
+    unmeasured = Judge("faces", bright(of_faces=True))
+    assert Judge("faces", small).version != unmeasured.version
+
+
+def test_faces_too_small_to_be_judged_are_followed_counted_and_told(tmp_path: Path) -> None:
+    frames = [scene([(20, 20, 300), (380, 40, 120)], 360, 560) for _ in range(3)]
+    gate = OODRecord(files=FileRange(sides=(1, 9999)), sha256="", gate=Gate(sides=(150.0, None)))
+    samples = judged(write(tmp_path, film(frames)), judges_of({"faces": bright(of_faces=True, ood=gate)}, {}))
+    why = "smaller than 150 pixels a side when cut out, too small for Bright."
+    little = [row for row in all_rows(samples) if row.track is not None and row.detector is None]
+    assert len(little) == 3 and {row.reason for row in little} == {f"This face is not judged: {why}"}
+    assert len({row.track for row in little}) == 1 and {row.score for row in little} == {None}
     told = film_verdict(list(all_rows(samples)), {})
     assert (told.small, len(told.series)) == (3, 1)
     assert f"3 times a face was not judged: {why}" in told.sentences()
     assert "a face was not judged" not in " ".join(film_verdict([], {}).sentences())
     assert "not judged: smaller than 150 pixels" in to_csv(samples)
-    unmeasured = Judge("faces", bright(of_faces=True))
-    assert Judge("faces", small).version != unmeasured.version
 
 
 def test_why_faces_of_a_film_are_not_judged_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

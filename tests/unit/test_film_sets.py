@@ -187,7 +187,7 @@ def test_names_with_the_word_image_stay_as_they_are(tmp_path: Path) -> None:
 
 def test_a_folder_of_films_says_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     root = put(tmp_path / "my films", {"real/a.mp4": b"", "fake/b.mp4": b""})
-    with pytest.raises(FilmsOnly, match="It holds 2 films") as error:
+    with pytest.raises(FilmsOnly, match="It holds 2 videos") as error:
         scan(root)
     assert error.value.command == f"dfcore data frames '{root}' '{root}-frames'"
     assert holds_only_films(root) and not holds_only_films(tmp_path / "none")

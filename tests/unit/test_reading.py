@@ -758,12 +758,12 @@ def test_a_class_of_many_sizes_is_told_as_such(tmp_path):
 def test_a_list_of_paths_in_text_is_told(tmp_path, dfcore):
     make(tmp_path, "real/{1,2,3}.png", "fake/{1,2,3}.png")
     (tmp_path / "README.txt").write_text("Six pictures.\n")
-    (tmp_path / "list_for_testing.txt").write_text("1 real/1.png\n0 fake/1.png\n")
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 real/1.png\n0 fake/1.png\n")
     doubts = [doubt for doubt in scan(tmp_path).doubts if "is a list of these images" in doubt]
     assert len(doubts) == 1
-    assert doubts[0].startswith("list_for_testing.txt")
+    assert doubts[0].startswith("List_of_testing_videos.txt")
     with pytest.raises(LayoutError, match="make a CSV of it"):
-        scan(tmp_path / "list_for_testing.txt")
+        scan(tmp_path / "List_of_testing_videos.txt")
 
 
 def test_what_was_confirmed_no_longer_is_when_the_data_change(tmp_path, dfcore):
