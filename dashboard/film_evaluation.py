@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import prediction_sources, stored, widgets
 from dfcore import figures
 from dfcore.evaluation import METRICS, film_scores, roc_points
-from dfcore.evaluation.by_film import INTERVALS, in_words
+from dfcore.evaluation.by_film import INTERVALS, in_words, why_none
 
 _HELP = (
     "The score of a film is the mean of the scores of its frames. The thresholds were chosen on single images; ROC AUC "
@@ -28,6 +28,8 @@ def show(predictions: pd.DataFrame, source: prediction_sources.Source, threshold
         return
     result = stored.film_metrics(str(source.predictions), stored.stamp(source.predictions), threshold)
     if result is None:
+        if why := why_none(predictions):
+            st.caption(why)
         return
     st.subheader("By film", help=_HELP)
     st.caption(widgets.plain(" ".join(in_words(result))))

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from dashboard.faces import judge_of
 from dfcore.confidence import Policy
 from dfcore.detectors import of_faces
 from dfcore.errors import DfcoreError, ImageError, InputError, detached
+from dfcore.figures import clock
 from dfcore.imaging import sandbox
 
 if TYPE_CHECKING:
@@ -30,32 +32,41 @@ class Session:
 
     Attributes:
         id: The browser's name for it.
-        live: Its judged frames.
+        choices: Which detectors judge, with which settings.
+        live: Its judged frames; None if it was refused.
         judges: Who judges, see `FilmJob.judges`; empty before the first frame.
         number: Number of the last frame that was handled, judged or not, from 0; -1 before the first.
         error: Why the last frame was not judged; None if it was.
         failed: Number of frames that were not judged.
         running: Whether more are to come.
+        anew: Why what was said before is not counted, a sentence; "" if there was nothing.
     """
 
     id: str
-    live: "Live"
-    judges: dict[str, Any]
+    choices: Hashable
+    live: "Live | None"
+    judges: dict[str, Any] = field(default_factory=dict)
     number: int = -1
     error: DfcoreError | None = None
     failed: int = 0
     running: bool = True
+    anew: str = ""
 
     @property
     def last(self) -> "JudgedSample | None":
         """The last judged frame."""
-        return self.live.samples[-1] if self.live.samples else None
+        return self.live.samples[-1] if self.live is not None and self.live.samples else None
+
+    @property
+    def refused(self) -> str:
+        """Why nothing can be judged as was chosen; "" if it can."""
+        return str(self.error) if self.live is None else ""
 
     def rows(self) -> "list[Row]":
         """What was said of all frames that are kept."""
         from dfcore.films.rows import all_rows
 
-        return list(all_rows(self.live.samples))
+        return list(all_rows(self.live.samples)) if self.live is not None else []
 
     def verdict(self, rows: "list[Row]") -> "FilmVerdict":
         """What is said of them together."""
@@ -87,7 +98,6 @@ def take(sent: Any, entries: list[detectors.Entry], accepted: verdict.Strictness
     """
     from dfcore.films.sampling import MOST_SECONDS
 
-    actions.require_judging()
     if not isinstance(sent, dict):
         return
     name, number, seconds = str(sent.get("id"))[:64], sent.get("number"), sent.get("seconds")
@@ -95,31 +105,37 @@ def take(sent: Any, entries: list[detectors.Entry], accepted: verdict.Strictness
         return
     if not 0 <= seconds <= MOST_SECONDS:
         return
-    session = current()
-    if session is None or session.id != name:
-        session = st.session_state[_KEY] = Session(name, _begun(entries, accepted, faces=faces), {})
+    session, choices = current(), (tuple(entry.version for entry in entries), accepted, faces)
+    if session is None or session.id != name or session.choices != choices:
+        before = session if session is not None and session.id == name else None
+        session = st.session_state[_KEY] = _begun(name, choices, entries, accepted, faces=faces)
+        if before is not None:
+            session.number = before.number
+            session.anew = f"Counted anew from {clock(seconds)} on, since the choices changed."
     if number <= session.number:
         return  # It was sent twice, since an answer did not come in time.
-    session.running, session.error = True, None
     try:
-        _judge(session, _decoded(sent.get("png")), float(seconds))
+        if session.live is not None:
+            session.running, session.error = True, None
+            _judge(session, session.live, _decoded(sent.get("png")), float(seconds))
     except DfcoreError as error:
         session.error, session.failed = detached(error), session.failed + 1
     finally:
         session.number = number
 
 
-def _judge(session: Session, rgb: Any, seconds: float) -> None:
+def _judge(session: Session, live: "Live", rgb: Any, seconds: float) -> None:
     from dfcore.films.conduct import described
 
+    actions.require_judging()
     if session.last is not None:
         seconds = max(seconds, session.last.position.seconds)
     with inference_queue.faces.take():
-        frame = session.live.prepare(rgb, seconds)
+        frame = live.prepare(rgb, seconds)
     with inference_queue.inference.take():
-        session.live.judge(frame)
+        live.judge(frame)
     if not session.judges:
-        session.judges = described(session.live)
+        session.judges = described(live)
 
 
 def _decoded(text: Any) -> Any:
@@ -132,7 +148,17 @@ def _decoded(text: Any) -> Any:
     return sandbox.opened(data, LONGEST)[1]
 
 
-def _begun(entries: list[detectors.Entry], accepted: verdict.Strictness, *, faces: bool) -> "Live":
+def _begun(
+    name: str, choices: Hashable, entries: list[detectors.Entry], accepted: verdict.Strictness, *, faces: bool
+) -> Session:  # fmt: skip
+    try:
+        actions.require_judging()
+        return Session(name, choices, _live(entries, accepted, faces=faces))
+    except DfcoreError as error:
+        return Session(name, choices, None, error=detached(error), running=False)
+
+
+def _live(entries: list[detectors.Entry], accepted: verdict.Strictness, *, faces: bool) -> "Live":
     from dfcore.films.judges import judges_of
     from dfcore.films.live import Live
 

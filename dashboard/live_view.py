@@ -19,17 +19,17 @@ from dashboard import (
 from dashboard.live_session import Session
 from dashboard.roles import Role
 from dfcore import figures
-from dfcore.errors import DfcoreError, detached
 from dfcore.figures import FINDING_COLOURS
 from dfcore.utils.texts import counted
 
-_KEY, _FACES, _ERROR = "live_camera", "live_faces", "live_error"
+_KEY, _FACES = "live_camera", "live_faces"
 # Seconds that the timeline shows.
 _SHOWN = 120.0
 _ABOUT = (
     "Frames of a camera, or of a screen or window that you share, are judged one after the other, as fast as this "
     "machine can. They are sent to the server without loss, judged, and kept nowhere; what is said of them stays until "
-    "you begin again or leave. A picture of a screen is a new picture: it was scaled and often compressed on its way."
+    "you begin again or close this page in the browser. A picture of a screen is a new picture: it was scaled and "
+    "often compressed on its way."
 )
 # While a frame is judged, what was said of the one before is not pale; side by side only where there is room.
 _STYLE = """<style>.st-key-live_screen [data-stale=true] { opacity: 1 !important; }
@@ -54,8 +54,8 @@ def show() -> None:
         accepted = verdict.choose_strictness(entries[0].card.thresholds.budget if len(entries) == 1 else None)
         faces = st.toggle(
             "Judge faces too", True, key=_FACES, persist_state="session",
-            help="Each face from 40 pixels on is cut out, followed from frame to frame, and judged by the detector for "
-            "faces. Without, more frames are judged a second.",
+            help="Faces are looked for from 40 pixels on, followed from frame to frame, and judged by the detector for "
+            "faces; it does not decide on those that are too small for it. Without, more frames are judged a second.",
         )  # fmt: skip
     if entries:
         with st.container(key="live_screen"):
@@ -71,8 +71,8 @@ def _show(entries: list[detectors.Entry], accepted: verdict.Strictness, faces: b
             key=_KEY, data=_told(session), on_frame_change=partial(_frame, entries, accepted, faces),
             on_stop_change=live_session.stop,
         )  # fmt: skip
-        if (error := st.session_state.get(_ERROR)) is not None:
-            st.error(widgets.told(error), icon=":material/error:")
+        if session is not None and session.refused:
+            st.error(widgets.told(session.refused), icon=":material/error:")
         if session is not None and session.last is not None:
             _show_timeline(session)
     if session is not None:
@@ -81,13 +81,8 @@ def _show(entries: list[detectors.Entry], accepted: verdict.Strictness, faces: b
 
 
 def _frame(entries: list[detectors.Entry], accepted: verdict.Strictness, faces: bool) -> None:
-    """Takes what the browser sent; what goes wrong is kept until the page tells it."""
-    st.session_state[_ERROR] = None
     with error_reporting.reported():
-        try:
-            live_session.take(st.session_state.get(_KEY, {}).get("frame"), entries, accepted, faces=faces)
-        except DfcoreError as error:
-            st.session_state[_ERROR] = detached(error)
+        live_session.take(st.session_state.get(_KEY, {}).get("frame"), entries, accepted, faces=faces)
 
 
 def _told(session: Session | None) -> dict[str, Any]:
@@ -95,7 +90,9 @@ def _told(session: Session | None) -> dict[str, Any]:
     idle = "Choose a camera, or a screen or window to share; the browser asks for your permission."
     first = "The first frame is being judged: detectors are loaded, which takes some seconds."
     if session is None:
-        return {"id": "", "number": -1, "boxes": [], "words": "", "idle": idle, "first": first, "pace": ""}
+        return {
+            "id": "", "number": -1, "boxes": [], "words": "", "idle": idle, "first": first, "pace": "", "refused": ""
+        }  # fmt: skip
     boxes, words = [], ""
     if (sample := session.last) is not None:
         words = "; ".join(f"{_name(row.track)}: {row.says}" for row in sample.rows)
@@ -108,11 +105,11 @@ def _told(session: Session | None) -> dict[str, Any]:
                     "title": f"{_name(row.track)}: {row.says}",
                     "colour": FINDING_COLOURS[(row.finding if row.is_used else None) or "inconclusive"],
                 })  # fmt: skip
-    speed = session.live.per_second
+    speed = session.live.per_second if session.live is not None else None
     pace = f"{speed:.1f} of them are judged a second." if speed else "The next one is being judged."
     return {
         "id": session.id, "number": session.number, "boxes": boxes, "words": words, "idle": idle, "first": first,
-        "pace": pace,
+        "pace": pace, "refused": "Nothing is judged: see below." if session.refused else "",
     }  # fmt: skip
 
 
@@ -122,9 +119,9 @@ def _name(track: int | None) -> str:
 
 def _say(session: Session) -> None:
     sample, rows = session.last, session.rows()
-    if session.error is not None:
+    if session.error is not None and not session.refused:
         st.warning(f"The last frame was not judged: {widgets.told(session.error)}", icon=":material/report:")
-    if sample is None:
+    if sample is None or session.live is None:
         return
     st.markdown(f"**Frame {session.live.number:,}, at {figures.clock(sample.position.seconds)}**")
     for row in sample.rows:
@@ -135,7 +132,7 @@ def _say(session: Session) -> None:
             st.caption(widgets.plain(row.reason))
     with st.container(border=True, gap="small"):
         film_words.say(session.verdict(rows), so_far=session.running)
-    notes = [session.judges.get("why", "")]
+    notes = [session.anew, session.judges.get("why", "")]
     if no_faces := session.live.judges.no_faces:
         notes.append(f"Faces are not judged. {no_faces}")
     if session.failed:
@@ -147,8 +144,9 @@ def _say(session: Session) -> None:
 
 def _show_timeline(session: Session) -> None:
     assert session.last is not None
-    rows, end = session.rows(), session.last.position.seconds
+    end = session.last.position.seconds
     part = (max(0.0, end - _SHOWN), end)
+    rows = [row for row in session.rows() if row.seconds >= part[0]]
     if drawn := film_timeline.panels(session.judges, rows, part):
         widgets.chart(
             figures.timeline(drawn, part), "live_timeline", film_timeline.alt(drawn), config={"displayModeBar": False}
@@ -164,4 +162,4 @@ def _show_timeline(session: Session) -> None:
 def _csv(session: Session) -> bytes:
     from dfcore.films.timeline import to_csv
 
-    return to_csv(session.live.samples).encode()
+    return to_csv(session.live.samples if session.live is not None else ()).encode()

@@ -7,7 +7,10 @@ export default function (component) {
   let live = lives.get(root);
   if (!live) lives.set(root, (live = made(root)));
   Object.assign(live, { data, tell: setTriggerValue });
-  if (live.stream && data.id === live.id && data.number > live.judged) judged(live);
+  if (live.stream && data.id === live.id) {
+    if (data.refused) end(live, data.refused);
+    else if (data.number > live.judged) judged(live);
+  }
   draw(live);
   return () => setTimeout(() => { if (!root.isConnected) end(live, ""); }, 1000);
 }
@@ -17,7 +20,7 @@ function made(root) {
   const live = {
     camera: find(".camera"), screen: find(".screen"), stop: find(".stop"), which: find(".which"),
     select: find("select"), stage: find(".stage"), canvas: find("canvas"), boxes: find(".boxes"), video: find("video"),
-    small: find(".small"), stream: null, id: "", sent: -1, judged: -1, trouble: "",
+    small: find(".small"), root, stream: null, id: "", sent: -1, judged: -1, trouble: "", asked: 0,
   };
   live.frame = document.createElement("canvas");
   live.camera.onclick = () => begin(live, (media) => media.getUserMedia({ video: wanted(live), audio: false }));
@@ -38,9 +41,14 @@ async function begin(live, ask) {
   if (!media?.getUserMedia) {
     return end(live, "Browsers give pictures only to pages of this machine (localhost) and to those over HTTPS.");
   }
+  const asked = (live.asked += 1);
   try {
-    live.stream = await ask(media);
+    const stream = await ask(media);
+    // Asked for something else meanwhile, or the page was left: nothing stays on unseen.
+    if (asked !== live.asked || !live.root.isConnected) return void stream.getTracks().forEach((track) => track.stop());
+    live.stream = stream;
   } catch (error) {
+    if (asked !== live.asked) return;
     const why = {
       NotAllowedError: "the browser was not allowed to give one", NotFoundError: "there is no camera that it can use",
       NotReadableError: "another program uses the camera",
@@ -79,12 +87,23 @@ async function send(live) {
   const seconds = (performance.now() - live.began) / 1000;
   frame.getContext("2d").drawImage(video, 0, 0, frame.width, frame.height);
   const blob = await new Promise((done) => frame.toBlob(done, "image/png"));
+  if (live.id !== id || !live.stream) return;
+  if (!blob) return end(live, "The browser could not pack a frame.");
   const png = await text(blob);
   if (live.id !== id || !live.stream) return;
   live.sent = live.judged + 1;
-  live.tell("frame", { id, number: live.sent, seconds, png });
+  tell(live, { id, number: live.sent, seconds, png });
+}
+
+// Tells the server, and the same again where no answer comes.
+function tell(live, message) {
+  live.tell("frame", message);
   clearTimeout(live.waiting);
-  live.waiting = setTimeout(() => { live.trouble = "The server does not answer; trying again."; draw(live); send(live); }, PATIENCE);
+  live.waiting = setTimeout(() => {
+    live.trouble = "The server does not answer; trying again.";
+    draw(live);
+    tell(live, message);
+  }, PATIENCE);
 }
 
 function text(blob) {
@@ -125,6 +144,7 @@ function box({ box: [left, top, right, bottom], label, title, colour, used }) {
 
 function end(live, trouble) {
   clearTimeout(live.waiting);
+  live.asked += 1;
   const was = live.stream;
   for (const track of was?.getTracks() || []) track.stop();
   Object.assign(live, { stream: null, trouble });

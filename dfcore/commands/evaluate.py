@@ -139,6 +139,7 @@ def _tell_left_out(dataset: Any) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.evaluation import by_film, coverage, three_way, thresholds_for
+    from dfcore.evaluation.by_film import why_none
     from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
 
@@ -167,6 +168,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     print_figures({metrics["split"]: metrics})
     if "by_film" in metrics:
         print_by_film(metrics["by_film"])
+    elif why := why_none(table):
+        print(f"By film: {why}")
     if "self_made" in metrics:
         print(f"SELF-MADE: {printable(metrics['self_made'])}")
     print(in_words(metrics["trained_on"], same_data=metrics["same_data_as_training"]))

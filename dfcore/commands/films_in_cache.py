@@ -31,9 +31,10 @@ def pictures_of(options: argparse.Namespace, reading: "Reading") -> Path | None:
     from dfcore.films.dataset.cached import place
 
     if not holds_only_films(options.data_root):
-        if options.faces:
+        given = ", ".join(frames.given(options))
+        if given:
             raise InputError(
-                f"Expected a folder of films with --faces. Received: {options.data_root}, which holds images, or no "
+                f"Expected a folder of films with {given}. Received: {options.data_root}, which holds images, or no "
                 "film."
             )
         return None

@@ -21,7 +21,7 @@ from dfcore.commands.shown_data import (
 )
 from dfcore.commands.terminal import print_json, progress_bar
 from dfcore.errors import InputError
-from dfcore.utils.texts import printable
+from dfcore.utils.texts import counted, printable
 
 if TYPE_CHECKING:
     from dfcore.datasets.films import FilmSet
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Of the films that are left out, so many are named; left_out.csv and --json have all of them.
 _MOST = 20
+_EVERY, _PER_FILM = "1s", "32"
 _TELL_SECONDS = 0.2
 
 
@@ -48,19 +49,25 @@ def add(commands: Any) -> None:
 def add_options(parser: Any) -> None:
     """Adds the options of which pictures are taken of films; `settings_of` reads them."""
     parser.add_argument(
-        "--every", default="1s", metavar="WHAT",
+        "--every", default=_EVERY, metavar="WHAT",
         help="frames to look at: 1s (default) for one every second, 25 for every 25th, or scenes",
     )  # fmt: skip
     parser.add_argument(
         "--per-film",
         "--per_film",
-        default="32",
+        default=_PER_FILM,
         metavar="N",
         help="most of them a film, spread over it; or all (default: 32)",
     )
     parser.add_argument(
         "--faces", action="store_true", help="take the faces in them, cropped as for face detectors, not whole frames"
     )
+
+
+def given(options: argparse.Namespace) -> list[str]:
+    """Which of these options were given, and say something else than without."""
+    differ = {"--every": options.every != _EVERY, "--per-film": options.per_film != _PER_FILM, "--faces": options.faces}
+    return [name for name, differs in differ.items() if differs]
 
 
 def settings_of(options: argparse.Namespace) -> "FrameSettings":
@@ -95,7 +102,7 @@ def print_left_out_films(made: "Made", *, file: Any = None) -> None:
     """Prints the films that gave no pictures or not all, each with its reason."""
     print(f"Films or files left out, or not complete: {len(made.left_out)}", file=file)
     for one in made.left_out[:_MOST]:
-        kept = f" ({one.pictures} pictures are kept)" if one.pictures else ""
+        kept = f" ({counted(one.pictures, 'picture is', 'pictures are')} kept)" if one.pictures else ""
         print(f"  {printable(one.film)}: {printable(one.reason)}{kept}", file=file)
     if len(made.left_out) > _MOST:
         print(f"  … and {len(made.left_out) - _MOST:,} more; left_out.csv names all.", file=file)
@@ -125,7 +132,8 @@ def _frames(options: argparse.Namespace) -> int:
         )  # fmt: skip
     else:
         there = "It is there already" if made.was_there else "Made"
-        print(f"{there}: {printable(made.folder)}, {made.pictures:,} pictures of {made.films:,} films.")
+        many = f"{counted(made.pictures, 'picture', 'pictures')} of {counted(made.films, 'film', 'films')}"
+        print(f"{there}: {printable(made.folder)}, {many}.")
         for note in made.notes:
             print(f"Note: {printable(note)}")
         print_left_out_films(made)

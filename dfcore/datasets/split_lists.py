@@ -6,7 +6,7 @@ Celeb-DF has `List_of_testing_videos.txt`, a line for each video, in which 1 is 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -156,25 +156,33 @@ def _add_celeb_df(result: SplitLists, root: Path, file: Path, images: Sequence[s
             by_video.setdefault(part.lower(), []).append(path)
         top[path] = within.split("/")[0].lower()
     listed: dict[str, int] = {}
-    lines = [match for line in _text(file).splitlines() if (match := _LINE.fullmatch(line.strip()))]
-    if any(PurePosixPath(match[2]).suffix.lower() in PICTURES for match in lines):
+    lines = list(_lines(file))
+    if any(video.suffix.lower() in PICTURES for _, video in lines):
         return  # Of another data set: Celeb-DF lists videos.
-    for match in lines:
-        video = str(PurePosixPath(match[2].replace("\\", "/")).with_suffix("")).lower()
-        for path in by_video.get(video, ()):
-            listed[path] = REAL if match[1] == "1" else FAKE
+    for label, video in lines:
+        for path in by_video.get(str(video.with_suffix("")), ()):
+            listed[path] = label
     if not listed:
         return
-    folders = {PurePosixPath(match[2].replace("\\", "/")).parts[0].lower() for match in lines}
+    folders = {video.parts[0] for _, video in lines}
     rest = [path for path, first in top.items() if path not in listed and first in folders]
     result.sheets.append(_sheet(root, file, [*((path, TEST) for path in listed), *((path, TRAIN) for path in rest)]))
     result.files.append(file)
     result.told |= {path: (label, name) for path, label in listed.items()}
-    videos = sum(str(PurePosixPath(match[2]).with_suffix("")).lower() in by_video for match in lines)
+    videos = sum(str(video.with_suffix("")) in by_video for _, video in lines)
     result.notes.append(
-        f"{name} names {len(lines):,} videos for testing, of which {videos:,} are here; the others in its folders are "
-        "for training."
+        f"{name} names {counted(len(lines), 'video', 'videos')} for testing, of which {videos:,} are here; the others in "
+        "its folders are for training."
     )
+
+
+def _lines(file: Path) -> Iterator[tuple[int, PurePosixPath]]:
+    """Label and path in small letters of each video in a list as in Celeb-DF; what is no line of one is passed over."""
+    for line in _text(file).splitlines():
+        if match := _LINE.fullmatch(line.strip()):
+            video = PurePosixPath(match[2].replace("\\", "/").lower())
+            if video.name and video.name != "..":
+                yield REAL if match[1] == "1" else FAKE, video
 
 
 def _sheet(root: Path, file: Path, rows: Sequence[tuple[str, str]]) -> Sheet:

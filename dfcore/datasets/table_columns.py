@@ -22,7 +22,7 @@ GROUPS = """group generator generator_name gen model model_name method manipulat
     manipulation_method forgery forgery_type"""
 SOURCES = """source_id video video_id video_name clip clip_id source_video original original_id original_video identity
     identity_id person person_id subject_id youtube_id source_image"""
-FILMS = "film film_path film_name video video_path video_name video_id clip clip_id clip_name source_video"
+FILMS = "film film_path film_name video video_path video_name video_id clip clip_id clip_name"
 
 
 def plain(name: str) -> str:

@@ -12,6 +12,8 @@ from dfcore.utils.texts import counted
 
 # Smallest crop that is judged, in pixels, where the detector's card gives no larger one.
 LEAST_SIDE = 48
+# What the reason of a face that is too small to be decided on ends with.
+ERRS = "the detector was measured to err too often"
 # Where no detector is for faces.
 NONE = "There is no detector for faces."
 
@@ -55,7 +57,7 @@ def with_size(verdict: Verdict, card: Card, side: int) -> Verdict:
     least = card.face_sizes.least if card.face_sizes else 0
     if side >= least:
         return verdict
-    reason = f"this face has {side} pixels a side; on faces below {least} the detector was measured to err too often"
+    reason = f"this face has {side} pixels a side; on faces below {least} {ERRS}"
     return replace(verdict, ood=verdict.ood.refused("small_face", reason))
 
 

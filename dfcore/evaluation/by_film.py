@@ -16,6 +16,7 @@ from dfcore.confidence import DecisionThresholds, is_fake
 from dfcore.evaluation.bootstrap import auc, interval
 from dfcore.evaluation.metrics import evaluate_scores
 from dfcore.evaluation.three_way import three_way
+from dfcore.utils.texts import counted
 
 # Figures with an interval over films.
 INTERVALS = ("roc_auc", "balanced_accuracy")
@@ -97,6 +98,17 @@ def _balanced(real: np.ndarray, fake: np.ndarray) -> float:
     return float(1 - real.mean() + fake.mean()) / 2
 
 
+def why_none(table: pd.DataFrame) -> str:
+    """Why there are no figures for films although images have one, a sentence; "" if none has.
+
+    Args:
+        table: See `film_scores`.
+    """
+    mixed = film_scores(table).attrs["mixed"]
+    both = counted(mixed, "film has", "films have")
+    return f"{both} real and fake frames, so there are no figures by film." if mixed else ""
+
+
 def in_words(result: dict[str, Any]) -> list[str]:
     """What the figures are of, and what limits them, in sentences.
 
@@ -106,7 +118,8 @@ def in_words(result: dict[str, Any]) -> list[str]:
     few, many = result["fewest"], result["most"]
     frames = f"{few:,}" if few == many else f"{few:,} to {many:,}"
     told = [
-        f"{result['films']:,} films ({result['real']:,} real, {result['fake']:,} fake) with {frames} frames each: the "
+        f"{counted(result['films'], 'film', 'films')} ({result['real']:,} real, {result['fake']:,} fake) with {frames} "
+        f"{'frame' if many == 1 else 'frames'} each: the "
         "score of a film is the mean of the scores of its frames."
     ]
     if result["refused"]:

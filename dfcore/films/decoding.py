@@ -35,7 +35,7 @@ class Reading:
     """A film, opened at its beginning.
 
     Attributes:
-        damaged: Number of packets that could not be read or decoded.
+        damaged: Number of packets that could not be read or decoded, and of frames of which parts are missing.
         irregular: Number of frames without a sound time of their own.
         number: Number of the next frame.
     """

@@ -10,9 +10,9 @@ from dfcore.films.judging import Framewise, Prepared
 from dfcore.films.rows import JudgedSample
 from dfcore.films.sampling import Position, Sample
 
-# Judged frames that are kept, an hour's at one a second; older ones are forgotten, and counted. Frames over which the
-# pace is measured.
-MOST, _PACED = 3_600, 10
+# Judged frames that are kept, an hour's at one a second, and what is said of them, of frames and faces; older ones are
+# forgotten, and counted. Frames over which the pace is measured.
+MOST, MOST_ROWS, _PACED = 3_600, 20_000, 10
 
 
 @dataclass
@@ -20,12 +20,13 @@ class Live(Framewise):
     """Judges frames as they come; give one after the other to `prepare` and `judge`.
 
     Attributes:
-        samples: What was said of the last `MOST` frames, by time.
+        samples: What was said of the last frames, at most `MOST` with `MOST_ROWS` rows, by time.
         number: Number of frames that were judged.
     """
 
-    samples: deque[JudgedSample] = field(default_factory=lambda: deque(maxlen=MOST), init=False)
+    samples: deque[JudgedSample] = field(default_factory=deque, init=False)
     number: int = field(default=0, init=False)
+    _rows: int = field(default=0, init=False)
     _done: deque[float] = field(default_factory=lambda: deque(maxlen=_PACED + 1), init=False)
 
     def prepare(self, rgb: np.ndarray, seconds: float) -> Prepared:
@@ -43,6 +44,9 @@ class Live(Framewise):
             self.choose([] if frame.whole is None else [frame.whole])
         ((sample, _),) = self.judged([frame])
         self.samples.append(sample)
+        self._rows += len(sample.rows)
+        while len(self.samples) > 1 and (len(self.samples) > MOST or self._rows > MOST_ROWS):
+            self._rows -= len(self.samples.popleft().rows)
         self.number += 1
         self._done.append(time.monotonic())
         return sample

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dfcore.confidence import FINDINGS, Finding
+from dfcore.detectors import of_faces
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import MeasuredRates, measured_rates
 from dfcore.films.judges import Judges
@@ -23,6 +24,7 @@ RULE = (
     f"For the whole frame and for each face: the share of samples that are called likely fake, and the mean of the "
     f"highest scores ({percent(TOP_SHARE)} of them, at least {TOP_LEAST})."
 )
+_EITHER = "too small for it to decide on, or unlike what it was trained on"
 UNCALIBRATED = (
     "There were no films to calibrate this on, so it is no verdict on the film: what compression as video does to the "
     "scores was not measured, and frames of one film resemble each other, so they are not as many separate pictures."
@@ -45,6 +47,7 @@ class SeriesVerdict:
             None if these are unknown.
         measured_on: The images that those were measured on, in words; "" if unknown.
         start, end: Times of the first and the last sample, in seconds.
+        small: Those of the unused that are faces too small for the detector to decide on.
     """
 
     track: int | None
@@ -58,6 +61,16 @@ class SeriesVerdict:
     measured_on: str
     start: float
     end: float
+    small: int = 0
+
+    @property
+    def why_not(self) -> str:
+        """Why scores are not used, after "it is"."""
+        if not self.small:
+            return "unlike what it was trained on"
+        if self.small == self.samples - self.used:
+            return "too small for it to decide on"
+        return _EITHER
 
     @property
     def share(self) -> float | None:
@@ -71,7 +84,7 @@ class SeriesVerdict:
         else:
             many = f"{counted(self.samples, 'sample', 'samples')} of face {self.track}"
         if not self.used:
-            return f"`{self.detector}` does not apply to {many}: unlike what it was trained on."
+            return f"`{self.detector}` does not apply to {many}: {self.why_not}."
         called = f"{'is' if self.fake == 1 else 'are'} called {FINDINGS['fake']}"
         text = f"{self.fake} of {many} {called} by `{self.detector}`"
         if self.used < self.samples:
@@ -82,7 +95,7 @@ class SeriesVerdict:
         text += "."
         if self.used < self.samples:
             left = self.samples - self.used
-            text += f" The other {left} {'is' if left == 1 else 'are'} unlike what it was trained on."
+            text += f" The other {left} {'is' if left == 1 else 'are'} {self.why_not}."
         if self.top_count > 1:
             text += f" The {self.top_count} highest scores have a mean of {self.top:.2f}."
         elif self.top is not None:
@@ -135,9 +148,11 @@ class FilmVerdict:
         if refused := [one for one in self.series if one.track is not None and not one.used]:
             name, samples = refused[0].detector, sum(one.samples for one in refused)
             further = "further " if tracks else ""
+            reasons = {one.why_not for one in refused}
+            why = reasons.pop() if len(reasons) == 1 else _EITHER
             words.append(
                 f"`{name}` does not apply to {counted(len(refused), f'{further}face', f'{further}faces')} "
-                f"({counted(samples, 'sample', 'samples')}): unlike what it was trained on."
+                f"({counted(samples, 'sample', 'samples')}): {why}."
             )
         if self.small:
             words.append(f"{counted(self.small, 'time', 'times')} a face was not judged: {self.why_small}")
@@ -210,4 +225,5 @@ def _series(track: int | None, rows: Sequence[Row], rates: Mapping[str, Measured
         measured_on=measured.where if measured is not None and known else "",
         start=rows[0].seconds,
         end=rows[-1].seconds,
+        small=sum(of_faces.ERRS in (row.reason or "") for row in judged if not row.is_used),
     )

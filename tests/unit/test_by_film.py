@@ -15,7 +15,7 @@ from dfcore.datasets import scan
 from dfcore.detectors import detector as detectors
 from dfcore.evaluation import by_film, film_scores, measure, read_predictions, write_predictions
 from dfcore.evaluation.bootstrap import auc, interval
-from dfcore.evaluation.by_film import in_words
+from dfcore.evaluation.by_film import in_words, why_none
 from tests.bright_detectors import bright, grey
 from tests.made_film_sets import face_forensics
 from tests.made_films import film
@@ -72,6 +72,9 @@ def test_intervals_are_of_films_and_not_of_frames() -> None:
 
 
 def test_films_with_both_classes_are_left_out_and_told() -> None:
+    only = pd.concat([table(("d", 0, [0.1])), table(("d", 1, [0.9]))])
+    assert by_film(only, 0.5) is None and why_none(only).startswith("1 film has real and fake frames")
+    assert why_none(FILMS) == why_none(only.assign(film="")) == ""
     mixed = pd.concat([FILMS, table(("d", 0, [0.1]))])
     result = by_film(mixed, 0.5)
     assert result is not None and result["films"] == 5 and result["mixed"] == 1

@@ -128,6 +128,8 @@ def test_what_there_is_already_is_told(two: Path, tmp_path: Path, capsys: pytest
     assert told["was_there"] and told["pictures"] == 4 and files(tmp_path / "out") == before
     assert main([*call, "--every", "2"]) == 2
     assert "holds something else" in capsys.readouterr().err
+    assert main([*call, "--swap"]) == 2 and files(tmp_path / "out") == before
+    assert "other classes, splits or groups" in capsys.readouterr().err
     put(two, {"real/a.mp4": tiny(12), "fake/c.mp4": None})
     assert main(call) == 2
     err = capsys.readouterr().err

@@ -299,7 +299,8 @@ def test_faces_of_a_size_at_which_too_many_were_called_fake_are_followed_and_ref
         assert why in little.reason
         assert JudgedSample.from_dict(sample.to_dict()) == sample
     told = film_verdict(list(all_rows(samples)), {})
-    assert sorted((one.samples, one.used) for one in told.series) == [(3, 0), (3, 3)]
+    assert sorted((one.samples, one.used, one.small) for one in told.series) == [(3, 0, 3), (3, 3, 0)]
+    assert "`faces` does not apply to 1 further face (3 samples): too small for it to decide on." in told.sentences()
     assert why in to_csv(samples)
     unmeasured = Judge("faces", bright(of_faces=True))
     assert Judge("faces", small).version != unmeasured.version

@@ -45,6 +45,14 @@ def test_what_is_kept_is_bounded_and_what_is_forgotten_is_counted(monkeypatch):
     assert [sample.position.index for sample in one.samples] == [2, 3, 4]
 
 
+def test_many_faces_make_frames_be_forgotten_sooner(monkeypatch):
+    monkeypatch.setattr(live, "MOST_ROWS", 5)
+    one = Live(judges=judges_of({"bright": bright(), "faces": bright(of_faces=True)}, {}))
+    for number in range(4):
+        taken(one, scene([(100, 100, 240)]), number)
+    assert (one.number, one.forgotten) == (4, 2) and sum(len(sample.rows) for sample in one.samples) == 4
+
+
 def test_the_pace_is_that_of_the_last_frames(monkeypatch):
     times = iter([0.0, 10.0, 10.5, *(11.0 + n / 4 for n in range(10))])
     monkeypatch.setattr(live, "time", type("Clock", (), {"monotonic": staticmethod(lambda: next(times))}))

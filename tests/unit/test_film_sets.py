@@ -206,3 +206,13 @@ def test_a_column_names_the_film_of_a_frame(tmp_path: Path) -> None:
     assert data.table.film.tolist() == ["c0", "c0", "c1", "c1"]
     other = scan(tmp_path, reading=Reading(columns={"film": "PATH"}))
     assert other.table.film.tolist() == [f"{n}.png" for n in range(4)]
+
+
+def test_a_list_of_splits_with_lines_that_name_nothing_is_read_as_far_as_it_says_something(tmp_path: Path) -> None:
+    root = put(tmp_path, {"real/0.mp4": b"", "real/1.mp4": b"", "fake/2.mp4": b""})
+    (root / "List_of_testing_videos.txt").write_text("1 real\\0.mp4\n0 /\n1 .\n0 ..\n1 a/..\n0  \nnonsense\n")
+    films = read_films(root)
+    assert {film.path: film.split for film in films.films} == {
+        "real/0.mp4": "test", "real/1.mp4": "train", "fake/2.mp4": None,
+    }  # fmt: skip
+    assert any("names 1 video for testing, of which 1 " in note for note in films.notes), films.notes

@@ -59,6 +59,14 @@ def test_frames_are_judged_and_another_camera_begins_anew(entries):
     assert second is not first and second.live.number == 1 and second.judges["face"] is None
 
 
+def test_other_choices_count_anew_and_say_so(entries):
+    take(sent(scene([(100, 100, 240)])), entries)
+    session = take(sent(scene([(100, 100, 240)]), 1), entries[1:], faces=False, accepted=Strictness(None, True))
+    assert [row.detector for row in session.last.rows] == ["b"] and session.live.number == 1
+    assert session.anew == "Counted anew from 0:00.5 on, since the choices changed." and session.number == 1
+    assert take(sent(grey(60), 2), entries[1:], faces=False, accepted=Strictness(None, True)) is session
+
+
 def test_a_frame_that_came_twice_counts_once(entries):
     for number in (0, 1, 1, 0):
         session = take(sent(grey(60), number), entries)
@@ -111,16 +119,18 @@ def test_who_may_not_judge_sends_nothing(entries, monkeypatch):
         raise AccessError("No.")
 
     monkeypatch.setattr(live_session.actions, "require_judging", refuse)
-    with pytest.raises(AccessError):
-        take(sent(grey(60)), entries)
-    assert live_session.current() is None
+    session = take(sent(grey(60)), entries)
+    assert session.refused == "No." and not session.running and session.last is None
+    assert live_view._told(session)["refused"], "the browser stops sending"
 
 
 def test_a_detector_of_faces_alone_needs_faces(entries):
     faces = live_session.detectors.detectors()[2:]
-    with pytest.raises(InputError, match="faces alone"):
-        take(sent(grey(60)), faces, faces=False)
-    session = take(sent(scene([(100, 100, 240)])), faces)
+    session = take(sent(grey(60)), faces, faces=False)
+    assert "faces alone" in session.refused
+    told = live_view._told(session)
+    assert (told["id"], told["number"]) == ("one", 0) and told["refused"]
+    session = take(sent(scene([(100, 100, 240)]), camera="two"), faces)
     assert [row.detector for row in session.last.rows] == [None, "faces"]
 
 
@@ -162,8 +172,8 @@ def test_the_page_says_what_happens_with_the_pictures(library):
 
 def test_the_page_tells_the_last_frame_the_count_and_what_failed(library):
     judges = judges_of({"a": bright()}, {}, no_faces="There is no detector for faces.")
-    session = live_session.Session("one", Live(judges=judges), {})
-    live_session._judge(session, grey(220), 1.5)
+    session = live_session.Session("one", None, Live(judges=judges))
+    live_session._judge(session, session.live, grey(220), 1.5)
     session.error, session.failed, session.running = DfcoreError("It broke."), 3, False
     app = open_page(session)
     said = words(app)

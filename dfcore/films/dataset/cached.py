@@ -6,8 +6,9 @@ from pathlib import Path
 from dfcore import workspace
 from dfcore.datasets.films import FilmSet
 from dfcore.films.dataset.frames_of import FrameSettings
-from dfcore.films.dataset.record import stamp
+from dfcore.films.dataset.record import stamp_of
 from dfcore.utils.files import sha256_bytes
+from dfcore.utils.space import bytes_below
 
 _FOLDER = "frames"
 
@@ -19,23 +20,16 @@ def place(films: FilmSet, settings: FrameSettings) -> Path:
         films: From `dfcore.datasets.films.read_films`.
         settings: Which pictures.
     """
-    known = [(film, _stamp(films.root / film.path)) for film in films.usable]
+    known = [(film, films.reading.confirmed, stamp_of(films.root / film.path)) for film in films.usable]
     key = sha256_bytes(repr((str(films.root), settings, known)).encode())[:16]
     return workspace.cache_dir().absolute() / _FOLDER / key / (films.root.name or "films")
 
 
 def cached_bytes(cache: Path) -> int:
     """Bytes that pictures of films take in a cache."""
-    return sum(path.stat().st_size for path in (cache / _FOLDER).rglob("*") if path.is_file())
+    return bytes_below(cache / _FOLDER)
 
 
 def clear(cache: Path) -> None:
     """Deletes the pictures of films in a cache; they are made again when they are needed."""
     shutil.rmtree(cache / _FOLDER, ignore_errors=True)
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        return stamp(file)
-    except OSError:
-        return None

@@ -22,10 +22,10 @@ from dfcore.datasets.films import FilmRow, FilmSet
 from dfcore.datasets.scan_listing import FILMS_LEFT_OUT, OF_FILMS
 from dfcore.errors import DatasetError, InputError
 from dfcore.films.dataset.frames_of import FrameSettings, Stopped, Taken, take_pictures
-from dfcore.films.dataset.record import RECORDS, FilmRecord, LeftOutFilm, folder_of, known, stamp
+from dfcore.films.dataset.record import RECORDS, FilmRecord, LeftOutFilm, folder_of, known, stamp, stamp_of
 from dfcore.labels import NAMES
 from dfcore.utils import extras
-from dfcore.utils.files import lock, make_folder, read_json, release, sweep, write_atomic, write_json
+from dfcore.utils.files import lock, make_folder, read_json, release, sha256_bytes, sweep, write_atomic, write_json
 from dfcore.utils.processes import cores
 from dfcore.utils.texts import counted
 
@@ -223,7 +223,7 @@ def _finished(films: FilmSet, settings: FrameSettings, making: _Making, aside: A
         changed = counted(making.changed, "film has", "films have")
         notes.append(f"{changed} changed since this was begun: the pictures were taken anew.")
     of_films = {
-        **_plan(films, settings), "said": settings.in_words(), "notes": notes,
+        **_plan(films, settings), "read": _read_as(films), "said": settings.in_words(), "notes": notes,
         "doubts": [] if films.reading.confirmed else list(films.doubts),
         "left_out": [asdict(one) for one in left_out],
         "films": {film.path: [*record.stamp, len(record.taken.pictures)] for film, record in making.records},
@@ -291,7 +291,7 @@ def _there(films: FilmSet, out: Path, settings: FrameSettings) -> Made:
     if plan != old:
         raise InputError(f"{out} holds something else: {_said(old)}. Asked for: {_said(plan)}. Name another folder.")
     now = {film.path: film for film in films.usable}
-    changed = [path for path in now if path in taken and _stamp_of(films.root / path) != taken[path][:2]]
+    changed = [path for path in now if path in taken and stamp_of(films.root / path) != taken[path][:2]]
     added, gone = sorted(now.keys() - taken.keys()), sorted(taken.keys() - now.keys())
     differ = [f"{what}: {len(some)}, such as {some[0]}" for what, some in
               (("changed since", changed), ("new", added), ("gone", gone)) if some]  # fmt: skip
@@ -299,14 +299,18 @@ def _there(films: FilmSet, out: Path, settings: FrameSettings) -> Made:
         raise InputError(
             f"{out} holds pictures of these films as they were ({'; '.join(differ)}). Name another folder."
         )
+    if before.get("read") != _read_as(films):
+        raise InputError(
+            f"{out} holds pictures of these films with other classes, splits or groups than they are read with now. "
+            "Name another folder."
+        )
     shutil.rmtree(out / RECORDS, ignore_errors=True)
     (out / PLAN).unlink(missing_ok=True)
     pictures = [values[2] for values in taken.values()]
     return Made(out, sum(map(bool, pictures)), sum(pictures), left_out, notes, was_there=True)
 
 
-def _stamp_of(file: Path) -> tuple[int, int] | None:
-    try:
-        return stamp(file)
-    except OSError:
-        return None
+def _read_as(films: FilmSet) -> str:
+    """A hash of what is said of each film: class, split, group, and what it belongs to."""
+    said = sorted((film.path, film.label, film.split, film.group, film.source) for film in films.usable)
+    return sha256_bytes(repr(said).encode())

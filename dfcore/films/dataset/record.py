@@ -77,6 +77,14 @@ def stamp(file: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
+def stamp_of(file: Path) -> tuple[int, int] | None:
+    """The same; None if it cannot be looked at."""
+    try:
+        return stamp(file)
+    except OSError:
+        return None
+
+
 def folder_of(film: FilmRow) -> str:
     """Where the pictures of a film lie in the data set: its class, and its name with what makes it unique."""
     stem = re.sub(r"[^\w.-]+", "_", PurePosixPath(film.path).stem, flags=re.ASCII).strip("._")[:_MOST_NAME]
