@@ -171,8 +171,8 @@ def _add_celeb_df(result: SplitLists, root: Path, file: Path, images: Sequence[s
     result.told |= {path: (label, name) for path, label in listed.items()}
     videos = sum(str(video.with_suffix("")) in by_video for _, video in lines)
     result.notes.append(
-        f"{name} names {counted(len(lines), 'video', 'videos')} for testing, of which {videos:,} are here; the others in "
-        "its folders are for training."
+        f"{name} names {counted(len(lines), 'video', 'videos')} for testing, of which {videos:,} are here; the others "
+        "in its folders are for training."
     )
 
 
