@@ -35,9 +35,9 @@ def _reading(dataset: Dataset) -> None:
         )
     if dataset.self_made:
         st.markdown(f":violet[:material/science: {widgets.plain(dataset.self_made)}]")
-    if not dataset.reading.confirmed:
-        for doubt in dataset.doubts:
-            st.markdown(f":red[:material/help: {widgets.told(doubt)}]")
+    for doubt in dataset.doubts:
+        colour = "gray" if dataset.reading.confirmed else "red"
+        st.markdown(f":{colour}[:material/help: {widgets.told(doubt)}]")
 
 
 def _audit(root: Path, dataset: Dataset) -> None:

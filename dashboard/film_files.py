@@ -61,11 +61,18 @@ def _kept(film: "FilmJob", closed: str) -> str:
 
 @st.dialog("Close this film?")
 def _confirm_close(film: "FilmJob") -> None:
-    st.markdown(
-        f"**{widgets.plain(film.title)}**: the copy of an uploaded film and all thumbnails will be deleted for good; "
-        "its frames can then no longer be looked at. The timeline stays. A film on the server is not touched."
+    told = (
+        "all thumbnails will be deleted for good. The timeline stays, and so does the film on the server: its frames "
+        "can be looked at as long as it is there."
     )
-    dialogs.decide("Close and delete pictures", lambda: film_actions.close_film(film.id), done="They are deleted.")
+    if not film.request.path:
+        told = (
+            "the copy of the uploaded film and all thumbnails will be deleted for good; its frames can then no longer "
+            "be looked at. The timeline stays."
+        )
+    st.markdown(f"**{widgets.plain(film.title)}**: {told}")
+    done = "The pictures of the film are deleted."
+    dialogs.decide("Close and delete pictures", lambda: film_actions.close_film(film.id), done=done)
 
 
 @st.dialog("Delete this film?")

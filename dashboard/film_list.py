@@ -24,14 +24,17 @@ def _row(film: "FilmJob") -> dict[str, Any]:
 @st.cache_data(max_entries=2_000, show_spinner=False)
 def _fakes(film_id: str, done: int, _film: "FilmJob") -> int | None:
     said = readable(_film.verdict)
-    return said.fake if said else None
+    used = sum(one.used for one in said.series if one.track is None) if said else 0
+    return said.fake if said and used else None
 
 
 FILMS = job_list.Kind(
     "film", "films", films.title, _row,
     {
         "Frames": st.column_config.NumberColumn(help="Frames that were looked at so far."),
-        "Likely fake": st.column_config.NumberColumn(help="Whole frames among them that are called likely fake."),
+        "Likely fake": st.column_config.NumberColumn(
+            help="Whole frames among them that are called likely fake; a dash where no score was used."
+        ),
         "Pictures": st.column_config.TextColumn(help="Whether an upload and the thumbnails are still there."),
     },
     "state and frames",

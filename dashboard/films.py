@@ -44,7 +44,9 @@ def settings(film: "FilmJob") -> str:
     by = ", ".join(batches.detector_titles(keys).values())
     if keys == [batches.AUTO]:
         by = "the detector that fits the film"
-    errors = "the errors that each detector's card accepts"
+    errors = "the errors that its card accepts"
+    if keys == [batches.AUTO] or len(keys) > 1:
+        errors = "the errors that each detector's card accepts"
     if request.budget is not None:
         errors = batches.accepted(request.budget)
     unlike = "; unlike pictures are decided on too" if request.options.ignore_ood else ""

@@ -34,10 +34,11 @@ def headline(dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         state(dataset)
         st.markdown(f"Read as: {widgets.plain(dataset.layout)}", width="content")
-    if dataset.reading.confirmed:
-        return
     for doubt in dataset.doubts:
-        st.warning(widgets.told(doubt), icon=":material/help:")
+        if dataset.reading.confirmed:  # It was seen, and what it says of the pictures still holds.
+            st.caption(f":material/help: {widgets.told(doubt)}")
+        else:
+            st.warning(widgets.told(doubt), icon=":material/help:")
 
 
 def show(root: Path, dataset: Dataset) -> None:

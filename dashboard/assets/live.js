@@ -23,8 +23,8 @@ function made(root) {
     small: find(".small"), root, stream: null, id: "", sent: -1, judged: -1, trouble: "", asked: 0,
   };
   live.frame = document.createElement("canvas");
-  live.camera.onclick = () => begin(live, (media) => media.getUserMedia({ video: wanted(live), audio: false }));
-  live.screen.onclick = () => begin(live, (media) => media.getDisplayMedia({ video: true, audio: false }));
+  live.camera.onclick = () => begin(live, "camera", (media) => media.getUserMedia({ video: wanted(live), audio: false }));
+  live.screen.onclick = () => begin(live, "screen or window", (media) => media.getDisplayMedia({ video: true, audio: false }));
   live.stop.onclick = () => end(live, "");
   live.select.onchange = () => live.camera.onclick();
   return live;
@@ -35,7 +35,7 @@ function wanted({ select }) {
   return select.value ? { ...size, deviceId: { exact: select.value } } : size;
 }
 
-async function begin(live, ask) {
+async function begin(live, what, ask) {
   end(live, "");
   const media = navigator.mediaDevices;
   if (!media?.getUserMedia) {
@@ -50,10 +50,11 @@ async function begin(live, ask) {
   } catch (error) {
     if (asked !== live.asked) return;
     const why = {
-      NotAllowedError: "the browser was not allowed to give one", NotFoundError: "there is no camera that it can use",
-      NotReadableError: "another program uses the camera",
+      NotAllowedError: "The browser was not allowed to give its picture.",
+      NotFoundError: `The browser finds no ${what}.`,
+      NotReadableError: `The browser cannot read the ${what}; another program may be using it.`,
     };
-    return end(live, `No picture came: ${why[error.name] || error.message}.`);
+    return end(live, `${why[error.name] || `${error.message}.`} Press the button to try again.`);
   }
   const [track] = live.stream.getVideoTracks();
   const mine = live.stream;

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _PANEL, _TITLE, _AXIS, _LEGEND = 124, 26, 48, 26
 _DASHES = ("solid", "dash", "dot")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR, _DAY = 3600.0, 86400.0
+# Seconds below which the axis tells tenths.
+_TENTHS, _HOUR, _DAY = 10.0, 3600.0, 86400.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def timeline(panels: Sequence[Panel], part: tuple[float, float], chosen: float |
     room = max((end - start) * 0.015, 0.05)
     figure.update_xaxes(
         type="date", range=[_time(start - room), _time(end + room)], automargin=True, nticks=10,
-        tickformat="%M:%S" if end < _HOUR else "%H:%M:%S" if end < _DAY else "day %-j, %H:%M",
+        tickformat=_ticks(start, end),
     )  # fmt: skip
     figure.update_xaxes(title={"text": f"Time in the film ({_unit(end)})"}, row=count)
     return figure
@@ -176,6 +177,12 @@ def _points(moments: Sequence[Moment | None], key: int) -> dict[str, Any]:
 def _time(seconds: float) -> str:
     """As a date since the beginning of dates, since Plotly writes only dates as minutes and seconds."""
     return (_BEGINNING + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _ticks(start: float, end: float) -> str:
+    if end < _HOUR:
+        return "%M:%S.%1f" if end - start < _TENTHS else "%M:%S"
+    return "%H:%M:%S" if end < _DAY else "day %-j, %H:%M"
 
 
 def _unit(end: float) -> str:

@@ -2,13 +2,15 @@
 
 import shutil
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import actions, background
+from dashboard import actions, background, understood
 from dfcore.audit import Audit, Finding, stored
 from dfcore.datasets import registry, scan
 from dfcore.datasets.reading import Reading, recall, remember
@@ -80,6 +82,20 @@ def test_one_click_confirms_and_another_withdraws(small):
     assert "Not confirmed" not in text(app)
     click(app, "Withdraw")
     assert not recall(small).confirmed
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_what_tells_the_classes_apart_is_still_told_once_the_reading_is_confirmed(confirmed, monkeypatch):
+    told: list[str] = []
+    fake = SimpleNamespace(container=lambda **_: nullcontext())
+    for name in ("caption", "warning", "markdown", "badge"):
+        setattr(fake, name, lambda text, *_, **__: told.append(text))
+    monkeypatch.setattr(understood, "st", fake)
+    reading = Reading(confirmed=confirmed)
+    understood.headline(
+        SimpleNamespace(reading=reading, doubts=("The size tells the classes apart.",), layout="folders")
+    )
+    assert any("The size tells the classes apart" in text for text in told)
 
 
 def test_one_click_turns_real_and_fake_around_and_a_second_turns_them_back(tmp_path):

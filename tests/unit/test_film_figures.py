@@ -59,7 +59,8 @@ def test_each_face_has_a_line_of_its_own_on_the_same_axis_of_time():
 
 
 @pytest.mark.parametrize(
-    ("end", "form"), [(59.0, "%M:%S"), (3600.0, "%H:%M:%S"), (90_000.0, "day %-j, %H:%M"), (1e7, "day %-j, %H:%M")]
+    ("end", "form"),
+    [(3.0, "%M:%S.%1f"), (59.0, "%M:%S"), (3600.0, "%H:%M:%S"), (90_000.0, "day %-j, %H:%M"), (1e7, "day %-j, %H:%M")],
 )
 def test_long_films_have_hours(end, form):
     made = figures.timeline([WHOLE], (0.0, end))
