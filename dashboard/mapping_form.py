@@ -84,7 +84,8 @@ def _table(root: Path, seen: Preview, reading: Reading, dataset: Dataset | None)
             title, options, options.index(now) if now in options else 0, key=f"column {meaning} {root}", help=text,
             format_func=lambda name: name or "none",
         )  # fmt: skip
-        if picked:
+        # What is found by its name anyway need not be said of the film, on which figures alone depend.
+        if picked and not (meaning == "film" and picked == sheet.columns.get("film")):
             columns[meaning] = picked
     return {"columns": columns, "labels": _values(root, seen, columns.get("label"), reading, dataset)}
 

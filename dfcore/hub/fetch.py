@@ -34,10 +34,6 @@ HALF = ".fetching"
 BYTES, IMAGES = "bytes", "images"
 
 
-class Stopped(Exception):  # noqa: N818  (not an error: a stop was requested)
-    """To be raised by a `Progress`: a stop was requested."""
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What is asked for.

@@ -14,12 +14,13 @@ from filelock import FileLock
 
 from dfcore.errors import DfcoreError
 from dfcore.hub.credentials import redacted
-from dfcore.hub.fetch import Stopped, fetch
+from dfcore.hub.fetch import fetch
 from dfcore.hub.fetch_jobs import Fetch, FetchStore
 from dfcore.runs.detached import take_over
 from dfcore.runs.status import State
 from dfcore.runs.turn import beating, wait_for_turn
 from dfcore.utils.files import lock as make_lock
+from dfcore.utils.work import Stopped
 
 _EVERY_SECONDS = 0.5
 

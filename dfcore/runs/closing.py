@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar
@@ -16,7 +17,7 @@ HOURS, _DEFAULT_HOURS = "DFCORE_BATCH_HOURS", 24.0
 _SWEEP_SECONDS = 24 * 3600
 
 
-class ClosingStore(JobStore[JobT]):
+class ClosingStore(JobStore[JobT], ABC):
     """The jobs in a folder; going through them closes those whose time is up, see `hours`.
 
     Their status has `closed`: why their files were deleted, "by request" or "by age"; "" if they are there.
@@ -92,9 +93,9 @@ class ClosingStore(JobStore[JobT]):
         job.update(closed=why)
         self._delete_files(job)
 
+    @abstractmethod
     def _delete_files(self, job: JobT) -> None:
         """Deletes what goes when a job is closed."""
-        raise NotImplementedError
 
     def _remove_half_made(self) -> None:
         """Deletes what a process that was killed left behind: jobs that were being made or deleted."""

@@ -20,6 +20,7 @@ from dfcore.training.frozen import AS_IT_IS, BLOCKS, Frozen, Variant
 from dfcore.training.logistic import Part, fit
 from dfcore.training.optimisation import validation_figures
 from dfcore.training.progress import Progress, Watcher
+from dfcore.utils.work import Stopped
 
 if TYPE_CHECKING:
     import keras
@@ -36,10 +37,6 @@ FURTHER_SHARE = 1 / 3
 # shows another zoom if the size is another.
 MOST_BY_SIZE = 0.65
 # All chosen by leaving whole sources out, see benchmarks/recipes.py and its results.
-
-
-class _Stopped(Exception):  # noqa: N818  (not an error: a stop was requested)
-    """A stop was requested while the head was solved for."""
 
 
 class HeadTrainer:
@@ -65,7 +62,7 @@ class HeadTrainer:
         began = time.monotonic()
         try:
             heads = [self._solved(view, began) for view in self._views()]
-        except _Stopped:
+        except Stopped:
             return False
         kernels, biases, losses = zip(*heads, strict=True)
         self._head = self._combined(np.stack(kernels, 1), np.array(biases, np.float32))
@@ -117,7 +114,7 @@ class HeadTrainer:
                  "seconds_left": 0.0}
             )  # fmt: skip
             if self.watcher.should_stop():
-                raise _Stopped
+                raise Stopped
 
         kernel, bias, loss = fit(self._parts(views), STRENGTH, tell)
         whole = np.zeros(LAST * clip.WIDTH, np.float32)

@@ -18,6 +18,10 @@ from dfcore.utils.files import sha256_bytes, write_bytes
 MOST = 8
 
 
+class Stopped(Exception):  # noqa: N818  (not an error: a stop was requested)
+    """To be raised where long work tells how far it is: a stop was requested."""
+
+
 class Work:
     """Parts of one computation. Without a writable folder nothing is kept, which costs time only.
 

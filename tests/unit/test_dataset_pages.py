@@ -159,6 +159,7 @@ def test_a_folder_of_films_is_not_said_to_hold_images(tmp_path):
     app = open_page("datasets")
     root = tmp_path / "films"
     assert "It holds 2 videos" in text(app) and "extract the frames" in text(app)
+    assert "No images were found in" in text(app) and "All images are directly" not in text(app)
     assert "Describe how to read it" not in text(app)
     assert [code.value for code in app.code] == [f"dfcore data frames {root} {root}-frames"]
 
@@ -491,7 +492,7 @@ def test_values_of_a_table_are_mapped_once(tmp_path, values):
     assert not app.error
     said = recall(root)
     assert said.labels == {values[1]: "real", values[0]: "fake"}
-    assert said.columns == {"path": "file", "label": "what", "source": "clip", "film": "clip"}
+    assert said.columns == {"path": "file", "label": "what", "source": "clip"}
     usable = scan(root).usable
     assert dict(zip(usable.path, usable.label, strict=True))["pictures/0.png"] == 1
     assert usable.source_id.nunique() == 3

@@ -12,7 +12,9 @@ import pytest
 from dfcore import workspace
 from dfcore.cli import main
 from dfcore.errors import DfcoreError, InputError, StorageError
-from dfcore.hub import fetch, hugging_face_data, record, space, tables
+from dfcore.hub import fetch, hugging_face_data, record, tables
+from dfcore.utils import space
+from dfcore.utils.work import Stopped
 from tests.standins import hugging_face as standin
 from tests.standins.kaggle import packed
 from tests.unit.fetching import no_credentials, nothing, picture, set_of
@@ -375,9 +377,9 @@ def test_what_is_written_out_already_needs_no_room_again(hub, unread, monkeypatc
 
     def stopped(phase: str, done: int, total: int, unit: str) -> None:
         if phase == "Writing the images" and done == 6:
-            raise fetch.Stopped
+            raise Stopped
 
-    with pytest.raises(fetch.Stopped):
+    with pytest.raises(Stopped):
         fetch.fetch(fetch.wanted("hf:owner/faces"), stopped)
     written = space.bytes_below(fetch.wanted("hf:owner/faces").files)
     assert written > len(data) // 2

@@ -13,6 +13,7 @@ from dfcore.datasets import registry, scan
 from dfcore.errors import DfcoreError, InputError, StorageError
 from dfcore.hub import fetch, kaggle, record
 from dfcore.utils import space
+from dfcore.utils.work import Stopped
 from tests.standins import kaggle as standin
 from tests.unit.fetching import no_credentials, nothing, picture, set_of
 
@@ -219,9 +220,9 @@ def test_what_is_unpacked_already_needs_no_room_again(service, monkeypatch):
 
     def stopped(phase: str, done: int, total: int, unit: str) -> None:
         if phase == "Unpacking" and done > total // 2:
-            raise fetch.Stopped
+            raise Stopped
 
-    with pytest.raises(fetch.Stopped):
+    with pytest.raises(Stopped):
         get(progress=stopped)
     unpacked = space.bytes_below(fetch.wanted("kaggle:owner/faces").files)
     assert size // 3 < unpacked < size

@@ -19,6 +19,7 @@ from dfcore.films.tracks import MIN_FACE, Tracker
 from dfcore.utils.files import write_bytes
 from dfcore.utils.space import require_room
 from dfcore.utils.texts import counted, duration
+from dfcore.utils.work import Stopped
 
 MOST = 32
 # Of zlib: fast, and a tenth larger than at best.
@@ -88,10 +89,6 @@ class Taken:
     trouble: str = ""
     may_pass: bool = False
     notes: tuple[str, ...] = ()
-
-
-class Stopped(Exception):  # noqa: N818  (no error)
-    """Taking pictures was stopped."""
 
 
 def take_pictures(

@@ -21,13 +21,14 @@ from dfcore.datasets.aside import PLAN, Aside, require_new
 from dfcore.datasets.films import FilmRow, FilmSet
 from dfcore.datasets.scan_listing import FILMS_LEFT_OUT, OF_FILMS
 from dfcore.errors import DatasetError, InputError
-from dfcore.films.dataset.frames_of import FrameSettings, Stopped, Taken, take_pictures
+from dfcore.films.dataset.frames_of import FrameSettings, Taken, take_pictures
 from dfcore.films.dataset.record import RECORDS, FilmRecord, LeftOutFilm, folder_of, known, stamp, stamp_of
 from dfcore.labels import NAMES
 from dfcore.utils import extras
 from dfcore.utils.files import lock, make_folder, read_json, release, sha256_bytes, sweep, write_atomic, write_json
 from dfcore.utils.processes import cores
 from dfcore.utils.texts import counted
+from dfcore.utils.work import Stopped
 
 MANIFEST = "manifest.csv"
 _DOING = "taking-frames"
