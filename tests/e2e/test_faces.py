@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.server import ROOT, dashboard, settle
-from tests.unit.drawn_face import judging_any_size, scene
+from tests.unit.drawn_face import scene
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ PLACES = [(20, 30, 300), (420, 40, 240), (900, 380, 200), (830, 20, 60)]
 def address(tmp_path_factory):
     workspace = tmp_path_factory.mktemp("workspace")
     shutil.copytree(ROOT / "models" / "small", workspace / "models" / "small")
-    judging_any_size(workspace / "models")
+    shutil.copytree(ROOT / "models" / "faces", workspace / "models" / "faces")
     with dashboard(workspace) as result:
         yield result
 

@@ -1,8 +1,5 @@
 """A drawn face that the face finder takes for one: tests need no photographs of people."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -41,13 +38,3 @@ def scene(places: list[tuple[int, int, int]], height: int = 600, width: int = 80
     for left, top, side in places:
         rgb[top : top + side, left : left + side] = drawn_face(side)
     return rgb
-
-
-def judging_any_size(models: Path) -> Path:
-    """The detector for faces that ships, in a folder of detectors, as if it had not been measured on small faces."""
-    from dfcore.detectors.bundle import read_card, write_card
-    from tests.conftest import ROOT
-
-    bundle = Path(shutil.copytree(ROOT / "models" / "faces", models / "faces"))
-    write_card(bundle, read_card(bundle).model_copy(update={"face_sizes": None}))
-    return bundle

@@ -22,7 +22,7 @@ from dfcore.inspection.inspect import inspect
 from dfcore.reports import Asked, of_inspection, rendered, report_of
 from dfcore.utils import extras
 from tests.conftest import ROOT, make_card
-from tests.unit.drawn_face import drawn_face, judging_any_size, scene
+from tests.unit.drawn_face import drawn_face, scene
 
 PLACES = [(20, 30, 300), (420, 40, 240), (900, 380, 200), (500, 520, 130)]
 PORTRAITS = Subject(kind="face", images=200, share=1.0)
@@ -204,17 +204,15 @@ def test_faces_that_were_found_already_are_not_looked_for_again(monkeypatch):
 
 @pytest.fixture
 def group(tmp_path, monkeypatch):
-    """A group picture, and a library that judges small faces too."""
-    judging_any_size(tmp_path / "models")
-    shutil.copytree(ROOT / "models" / "small", tmp_path / "models" / "small")
-    monkeypatch.setenv("DFCORE_MODELS", str(tmp_path / "models"))
+    """A group picture, and the library that ships."""
+    monkeypatch.setenv("DFCORE_MODELS", str(ROOT / "models"))
     (tmp_path / "group.png").write_bytes(file(wide([*PLACES, (830, 20, 60)])))
     return tmp_path / "group.png"
 
 
 def test_inspect_tells_each_face_beside_the_whole_picture(group, capsys, tmp_path):
     out = tmp_path / "page.html"
-    asked = ["inspect", str(group), "--detector", "small", "--no-forensics"]
+    asked = ["inspect", str(group), "--detector", "photographs", "--no-forensics"]
     assert main([*asked, "--html", str(out)]) == 0
     text, page = capsys.readouterr().out, out.read_text(encoding="utf-8")
     assert "faces: 5 faces found, 4 judged by Faces (FFHQ against StyleGAN)" in text
@@ -222,7 +220,7 @@ def test_inspect_tells_each_face_beside_the_whole_picture(group, capsys, tmp_pat
     assert "5 faces found, 4 judged" in page and all(f"Face {n}: " in page for n in range(1, 5))
     assert main([*asked, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["chosen"] == "small" and row["faces"]["detector"] == "faces"
+    assert row["chosen"] == "photographs" and row["faces"]["detector"] == "faces"
     assert [set(face) for face in row["faces"]["judged"]] == [
         {"box", "score_of_finder", "region", "finding", "says", "is_used", "score", "logit", "reason"}
     ] * 4

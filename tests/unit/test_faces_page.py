@@ -17,7 +17,7 @@ from dfcore.errors import BusyError, MissingExtraError, TransientImageError
 from dfcore.faces import find_faces
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import ROOT
-from tests.unit.drawn_face import drawn_face, judging_any_size, scene
+from tests.unit.drawn_face import drawn_face, scene
 from tests.unit.test_pages import button, open_page, upload, words, workspace
 
 __all__ = ["workspace"]  # A fixture.
@@ -38,7 +38,7 @@ GROUP = scene(PLACES, 700, 1200)
 def library(workspace):
     """Two of the detectors that ship: of faces, and of thumbnails."""
     shutil.copytree(ROOT / "models" / "small", workspace / "models" / "small")
-    judging_any_size(workspace / "models")
+    shutil.copytree(ROOT / "models" / "faces", workspace / "models" / "faces")
 
 
 @pytest.fixture
