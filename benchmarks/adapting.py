@@ -22,10 +22,8 @@ from dfcore.training.adaptation import Examples, change, folds_of_sources
 from dfcore.training.config import TrainConfig, make_config
 from dfcore.training.data import TrainingData, prepare
 from dfcore.training.frozen import AS_IT_IS
-from dfcore.training.head import FIRST, LAST
 
 SEEDS = 3
-COLUMNS = slice((FIRST - 1) * clip.WIDTH, LAST * clip.WIDTH)
 
 
 def logits_without(config: TrainConfig, data: TrainingData, out: set[str]) -> np.ndarray:
@@ -43,7 +41,8 @@ def cases(config: TrainConfig, data: TrainingData) -> Iterator[tuple[str, Exampl
     """For each source its name, the others as what was learned, and itself as what is new."""
     groups, labels = data.rows.group.to_numpy(str), data.rows.label.to_numpy(int)
     assert data.features is not None
-    kept = data.features.gather(AS_IT_IS, np.arange(len(labels)))[:, :, COLUMNS].astype(np.float32)
+    columns = slice((config.first_block - 1) * clip.WIDTH, config.last_block * clip.WIDTH)
+    kept = data.features.gather(AS_IT_IS, np.arange(len(labels)))[:, :, columns].astype(np.float32)
     design = kept.reshape(len(kept), -1) / np.float32(kept.shape[1])
     sources = [name for name in np.unique(groups) if len(set(labels[groups == name])) == 2]
     for name in sources:

@@ -21,7 +21,7 @@ from benchmarks.presets import Printer
 from dfcore.datasets import TRAIN
 from dfcore.datasets.cache import Pixels
 from dfcore.towers import clip
-from dfcore.training import frozen, head
+from dfcore.training import head
 from dfcore.training.config import TrainConfig, make_config
 from dfcore.training.data import TrainingData, prepare
 from dfcore.training.folds import fold_data
@@ -29,11 +29,12 @@ from dfcore.training.frozen import Frozen
 from dfcore.training.logistic import Part, fit
 
 WEIGHTS = Path("../shared/weights/mobilenet_v2_1.0_224_imagenet_no_top.weights.h5")
+_ALL: dict[str, Any] = {"last_block": clip.BLOCKS}
 SETTINGS: dict[str, Any] = {
     "arch": "clip_vit_b16", "weights": "shipped", "resize": "fit_crop", "views": "native", "view_heads": "own",
     "handled": 1, "validation_share": 0.1, "test_share": 0.0, "cross_validation": "source",
 }  # fmt: skip
-# Constants of `dfcore.training.head` that a recipe changes.
+# Settings, and constants of `dfcore.training.head`, that a recipe changes.
 RECIPES: dict[str, dict[str, Any]] = {
     "the recipe": {},
     "one view": {"FURTHER_SHARE": 0.0},
@@ -41,9 +42,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "handled copies count as much as images": {"HANDLED_SHARE": 1.0},
     "both views alike": {"FURTHER_SHARE": 1.0},
     "native view taught by all sources": {"MOST_BY_SIZE": 1.0},
-    "all twelve blocks": {"FIRST": 1, "LAST": 12, "STRENGTH": 1e-3},
-    "all twelve blocks, one view": {"FIRST": 1, "LAST": 12, "STRENGTH": 1e-3, "FURTHER_SHARE": 0.0},
-    "the last block's class token alone": {"FIRST": 12, "LAST": 12, "STRENGTH": 1.2e-2, "FURTHER_SHARE": 0.0},
+    "all twelve blocks": {"first_block": 1, "inverse_penalty": 1e-3} | _ALL,
+    "all twelve blocks, one view": {"first_block": 1, "inverse_penalty": 1e-3, "FURTHER_SHARE": 0.0} | _ALL,
+    "the last block's class token alone": {"first_block": 12, "inverse_penalty": 1.2e-2, "FURTHER_SHARE": 0.0} | _ALL,
 }
 SEEDS = 3
 
@@ -151,19 +152,24 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--pairs", action="store_true", help="with aligned pairs too")
     options = parser.parse_args()
-    frozen.BLOCKS = clip.BLOCKS  # Some recipes look at all.
     config = make_config({"data_root": str(options.root), "pairs": int(options.pairs), **SETTINGS})
-    data = prepare(config, lambda text, done, total: print(f"\r{text}: {done} of {total}", end="", flush=True))
+    # Some recipes look at all blocks.
+    data = prepare(
+        config.model_copy(update=_ALL),
+        lambda text, done, total: print(f"\r{text}: {done} of {total}", end="", flush=True),
+    )
     data = replace(data, rows=data.rows.assign(split=TRAIN))
     assert data.features is not None
     sources = sorted(name for name, labels in data.rows.groupby("group").label if labels.nunique() == 2)
     print(f"\nROC AUC on the held-out source: mean, then {', '.join(sources)}")
     plain = replace(data, features=without_pairs(data.features))
     for name, changes in RECIPES.items():
-        with constants(changes):
-            print(row(name, by_source(plain, judge(config))), flush=True)
+        settings = {key: value for key, value in changes.items() if key in TrainConfig.model_fields}
+        recipe = config.model_copy(update=settings)
+        with constants({key: value for key, value in changes.items() if key not in settings}):
+            print(row(name, by_source(plain, judge(recipe))), flush=True)
             if options.pairs:
-                print(row(f"{name}, with pairs", by_source(data, judge(config))), flush=True)
+                print(row(f"{name}, with pairs", by_source(data, judge(recipe))), flush=True)
     for seed in range(SEEDS):
         found = by_source(plain, judge(config), resampled(plain, seed))
         print(row(f"the recipe, images resampled, seed {seed}", found), flush=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from dfcore.engines import TowerEngine
 from dfcore.towers import clip
-from dfcore.training.frozen import BLOCKS
+from dfcore.training.checks import LAST_BLOCK
 
 
 def spent(work: Callable[[], object]) -> float:
@@ -32,7 +32,7 @@ def main() -> None:
     kernel = random.normal(size=(clip.BLOCKS * clip.WIDTH, 2)).astype(np.float32)
     engines = {
         blocks: TowerEngine(kernel[: blocks * clip.WIDTH], np.zeros(2, np.float32), views=2)
-        for blocks in (clip.BLOCKS, BLOCKS)
+        for blocks in (clip.BLOCKS, LAST_BLOCK)
     }
     verdicts: dict[int, list[float]] = {blocks: [] for blocks in engines}
     maps: dict[int, list[float]] = {blocks: [] for blocks in engines}

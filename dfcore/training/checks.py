@@ -9,6 +9,8 @@ from dfcore.imaging.preprocess import MIN_SIZE, parse_views
 
 # With weights that ship only the head learns, which has one best solution: there are no epochs to choose from.
 SOLVED_AT_ONCE: dict[str, Any] = {"epochs": 1, "freeze_epochs": 1, "early_stopping": "off"}
+# Blocks of the tower that a head learns from, unless other ones are asked for; chosen by leaving whole sources out.
+FIRST_BLOCK, LAST_BLOCK = 4, 8
 
 
 def misfits(values: dict[str, Any]) -> list[str]:
@@ -54,6 +56,9 @@ def _on_tower(values: dict[str, Any], architecture: architectures.Architecture, 
         problems.append(
             f"image_size: expected {architecture.image_size} with the weights that ship for {name}. Received: {size!r}"
         )
+    first, last = values.get("first_block", FIRST_BLOCK), values.get("last_block", LAST_BLOCK)
+    if all(str(number).isdecimal() for number in (first, last)) and int(first) > int(last):
+        problems.append(f"first_block: expected at most last_block, {last}. Received: {first!r}")
     if values.get("loss", "binary") != "binary":
         problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
     for field, only in SOLVED_AT_ONCE.items():

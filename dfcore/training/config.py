@@ -9,7 +9,8 @@ from dfcore import architectures, compat
 from dfcore.datasets import SplitPolicy, augment
 from dfcore.errors import ConfigError, DfcoreError
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP, VIEW_HELP, PreprocessSpec, Resize, parse_views
-from dfcore.training.checks import SOLVED_AT_ONCE, misfits
+from dfcore.towers import clip
+from dfcore.training.checks import FIRST_BLOCK, LAST_BLOCK, SOLVED_AT_ONCE, misfits
 from dfcore.training.form import FormField
 from dfcore.utils.files import read_json
 
@@ -167,6 +168,28 @@ class TrainConfig(BaseModel):
         description="With weights that ship and further views: how many pairs of itself and its own reconstruction by "
         "a decoder (TAEF2) are learned from for each real training image, by the further views. They teach a decoder's "
         "traces apart from the subject. The fakes are self-made.",
+    )
+    first_block: Annotated[int, FormField("First block", "optimisation", step=1)] = Field(
+        FIRST_BLOCK,
+        ge=1,
+        le=clip.BLOCKS,
+        description="With weights that ship: first block of the network whose class tokens the head learns from, "
+        "counted from 1. Lower blocks see little, higher ones the subject.",
+    )
+    last_block: Annotated[int, FormField("Last block", "optimisation", step=1)] = Field(
+        LAST_BLOCK,
+        ge=clip.MAP_BLOCK + 1,
+        le=clip.BLOCKS,
+        description="The last such block; those above are never computed, and each costs a twelfth of the time of all.",
+    )
+    inverse_penalty: Annotated[float, FormField("Inverse of the penalty", "optimisation", step=1e-3, format="%.2e")] = (
+        Field(
+            2.4e-3,
+            gt=0,
+            le=1e3,
+            description="With weights that ship: the C of the logistic regression, on standardised features. The "
+            "smaller, the smaller the head's weights, and the less it follows single images.",
+        )
     )
     full_image_epochs: Annotated[int, FormField("Epochs on full images", "optimisation", step=1)] = Field(
         0,

@@ -14,7 +14,6 @@ from dfcore.datasets.cache import CacheMode, Pixels, load_pixels
 from dfcore.errors import DatasetError
 from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.labels import REAL
-from dfcore.training import frozen
 from dfcore.training.config import TrainConfig
 from dfcore.training.frozen import AS_IT_IS, Frozen, Variant, load_features
 from dfcore.utils.files import read_json, sha256_bytes, write_json
@@ -126,7 +125,7 @@ def _features(config: TrainConfig, data: TrainingData, tell: Callable[[str, int,
         config.spec,
         wanted=wanted,
         folder=workspace.cache_dir(),
-        blocks=frozen.BLOCKS,
+        blocks=config.last_block,
         progress=lambda done, total: tell("computing features", done, total),
     )
     if errors:

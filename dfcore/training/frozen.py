@@ -20,8 +20,6 @@ from dfcore.imaging.preprocess import PreprocessSpec
 from dfcore.towers import clip
 from dfcore.utils.files import sha256_bytes
 
-# Blocks of the tower whose class tokens a head learns from, from the first on; the others are not computed.
-BLOCKS = 8
 # Images whose features are written at a time.
 _SLICE = 8
 # Side of the part of an image that a pair is made of, in pixels: views at native pixels show no more, and a decoder
@@ -80,7 +78,7 @@ def load_features(
     *,
     wanted: dict[Variant, np.ndarray],
     folder: Path,
-    blocks: int = BLOCKS,
+    blocks: int,
     progress: Progress = lambda *_: None,
 ) -> tuple[Frozen, dict[int, str]]:
     """Features of images, those that are missing computed first.

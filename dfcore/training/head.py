@@ -16,7 +16,7 @@ from dfcore.towers import clip
 from dfcore.training import checkpoints
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
-from dfcore.training.frozen import AS_IT_IS, BLOCKS, Frozen, Variant
+from dfcore.training.frozen import AS_IT_IS, Frozen, Variant
 from dfcore.training.logistic import Part, fit
 from dfcore.training.optimisation import validation_figures
 from dfcore.training.progress import Progress, Watcher
@@ -25,10 +25,6 @@ from dfcore.utils.work import Stopped
 if TYPE_CHECKING:
     import keras
 
-# Blocks of the tower whose class tokens are learned from, from 1: lower ones see little, higher ones the subject.
-FIRST, LAST = 4, BLOCKS
-# Inverse of the L2 penalty on standardised features.
-STRENGTH = 2.4e-3
 # Weight beside the images as they are: of their handled copies, and of aligned pairs.
 HANDLED_SHARE, PAIR_SHARE = 0.3, 0.5
 # Weight of the logits of all further views together beside that of the first, where each view has its own head.
@@ -48,6 +44,7 @@ class HeadTrainer:
         assert data.features is not None
         self.config, self.data, self.folder, self.watcher = config, data, folder, watcher
         self.features: Frozen = data.features
+        self._looked_at = slice((config.first_block - 1) * clip.WIDTH, config.last_block * clip.WIDTH)
         self.progress = Progress()
         self._head: list[np.ndarray] = []
         saved = checkpoints.newest(folder)
@@ -116,9 +113,9 @@ class HeadTrainer:
             if self.watcher.should_stop():
                 raise Stopped
 
-        kernel, bias, loss = fit(self._parts(views), STRENGTH, tell)
-        whole = np.zeros(LAST * clip.WIDTH, np.float32)
-        whole[(FIRST - 1) * clip.WIDTH :] = kernel
+        kernel, bias, loss = fit(self._parts(views), self.config.inverse_penalty, tell)
+        whole = np.zeros(self._looked_at.stop, np.float32)
+        whole[self._looked_at] = kernel
         return whole, bias, loss
 
     def _combined(self, kernels: np.ndarray, biases: np.ndarray) -> list[np.ndarray]:
@@ -176,8 +173,7 @@ class HeadTrainer:
         return parts
 
     def _gather(self, variant: Variant, view: int) -> Callable[[np.ndarray], np.ndarray]:
-        some = slice((FIRST - 1) * clip.WIDTH, LAST * clip.WIDTH)
-        return lambda positions: self.features.gather(variant, positions)[:, view, some]
+        return lambda positions: self.features.gather(variant, positions)[:, view, self._looked_at]
 
 
 def matched(sources: np.ndarray, labels: np.ndarray, sides: np.ndarray) -> np.ndarray:

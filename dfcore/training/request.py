@@ -39,7 +39,10 @@ _RULES = (
         _Rule(name, lambda c: not c.on_tower, "other weights than those that ship: on these the head is solved for")
         for name in _OF_STEPS
     ),
-    _Rule("handled", lambda c: c.on_tower, "weights=shipped"),
+    *(
+        _Rule(name, lambda c: c.on_tower, "weights=shipped")
+        for name in ("handled", "first_block", "last_block", "inverse_penalty")
+    ),
     _Rule("pairs", lambda c: c.on_tower and c.view_heads == "own", "weights=shipped, further views and view_heads=own"),
     _Rule("warmup_epochs", lambda c: c.schedule == "cosine", "schedule=cosine"),
     _Rule("weight_decay", lambda c: c.optimizer == "adamw", "optimizer=adamw"),

@@ -178,6 +178,9 @@ def test_weights_that_ship_leave_no_epochs_to_choose():
         "loss: expected binary",
     ):
         assert name in told
+    (problem,) = problems(**on, first_block=9)
+    assert problem == "first_block: expected at most last_block, 8. Received: 9"
+    assert make_config(on | {"first_block": 9, "last_block": 9}).last_block == 9
     (problem,) = problems(arch="cnn", weights="shipped", early_stopping="off")
     assert "clip_vit_b16 only, not for cnn" in problem
 

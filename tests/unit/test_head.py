@@ -56,7 +56,8 @@ def test_classes_count_alike_and_sources_like_the_root_of_their_size():
         assert np.ptp(shares) < 1e-9 and all(np.ptp(weights[cell]) == 0 for cell in cells.values())
 
 
-WIDTH = frozen.BLOCKS * 768
+BLOCKS = 8
+WIDTH = BLOCKS * 768
 
 
 class Tower:
@@ -96,11 +97,13 @@ SPEC = PreprocessSpec(224, "fit_crop", ("native",))
 def test_features_are_computed_once_for_each_image_and_form(tower, pictures, tmp_path):
     paths, digests = pictures
     every, some = np.ones(5, bool), np.array([True, False, True, False, False])
-    first, errors = load_features(paths, digests, SPEC, wanted={AS_IT_IS: every}, folder=tmp_path / "cache")
+    first, errors = load_features(
+        paths, digests, SPEC, wanted={AS_IT_IS: every}, blocks=BLOCKS, folder=tmp_path / "cache"
+    )
     assert not errors and tower.seen == 10
     told = []
     again, _ = load_features(
-        paths, digests, SPEC, wanted={AS_IT_IS: every, DRAWN: some}, folder=tmp_path / "cache",
+        paths, digests, SPEC, wanted={AS_IT_IS: every, DRAWN: some}, blocks=BLOCKS, folder=tmp_path / "cache",
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert tower.seen == 14 and told == [(1, 2), (2, 2)], "two images in one more form, of two views"
@@ -108,7 +111,7 @@ def test_features_are_computed_once_for_each_image_and_form(tower, pictures, tmp
     assert again.gather(AS_IT_IS, np.arange(5)).shape == (5, 2, WIDTH)
     assert (again.rows[DRAWN] >= 0).tolist() == some.tolist()
     one_view = PreprocessSpec(224, "fit_crop")
-    load_features(paths, digests, one_view, wanted={AS_IT_IS: every}, folder=tmp_path / "cache")
+    load_features(paths, digests, one_view, wanted={AS_IT_IS: every}, blocks=BLOCKS, folder=tmp_path / "cache")
     assert tower.seen == 19, "other views are other features"
 
 
@@ -122,16 +125,18 @@ def test_a_stop_keeps_what_was_computed(tower, pictures, tmp_path, monkeypatch):
 
     wanted = {AS_IT_IS: np.ones(5, bool)}
     with pytest.raises(KeyboardInterrupt):
-        load_features(paths, digests, SPEC, wanted=wanted, folder=tmp_path / "cache", progress=stop)
+        load_features(paths, digests, SPEC, wanted=wanted, blocks=BLOCKS, folder=tmp_path / "cache", progress=stop)
     assert tower.seen == 6
-    load_features(paths, digests, SPEC, wanted=wanted, folder=tmp_path / "cache")
+    load_features(paths, digests, SPEC, wanted=wanted, blocks=BLOCKS, folder=tmp_path / "cache")
     assert tower.seen == 6 + 6, "the two of the written slice are kept"
 
 
 def test_a_file_that_has_changed_is_told(tower, pictures, tmp_path):
     paths, digests = pictures
     paths[2].write_bytes(paths[1].read_bytes())
-    found, errors = load_features(paths, digests, SPEC, wanted={AS_IT_IS: np.ones(5, bool)}, folder=tmp_path / "cache")
+    found, errors = load_features(
+        paths, digests, SPEC, wanted={AS_IT_IS: np.ones(5, bool)}, blocks=BLOCKS, folder=tmp_path / "cache"
+    )
     assert list(errors) == [2] and "changed" in errors[2]
     assert found.rows[AS_IT_IS][2] == -1
 
@@ -155,7 +160,7 @@ def test_a_copy_is_computed_once_and_stands_in_for_one_that_is_gone(tower, pictu
     gone = tmp_path / "gone.png"
     wanted = {AS_IT_IS: np.ones(7, bool)}
     every, hashes = [gone, *paths, copy], [digests[1], *digests, digests[0]]
-    found, errors = load_features(every, hashes, SPEC, wanted=wanted, folder=tmp_path / "cache")
+    found, errors = load_features(every, hashes, SPEC, wanted=wanted, blocks=BLOCKS, folder=tmp_path / "cache")
     assert tower.seen == 10 and list(errors) == [0]
     assert found.rows[AS_IT_IS][6] == found.rows[AS_IT_IS][1]
 
@@ -210,13 +215,14 @@ def config_of(**changes):
     return make_config(values | changes)
 
 
-def test_a_head_for_each_view_looks_at_its_blocks_and_further_views_weigh_a_third(tmp_path):
+@pytest.mark.parametrize("first", [2, 4])
+def test_a_head_for_each_view_looks_at_its_blocks_and_further_views_weigh_a_third(first, tmp_path):
     data = data_of()
-    trainer = HeadTrainer(config_of(handled=0), data, tmp_path, Silent())
+    trainer = HeadTrainer(config_of(handled=0, first_block=first), data, tmp_path, Silent())
     assert trainer.run()
     kernel, bias = trainer._head
     looked = np.flatnonzero((kernel != 0).any(1))
-    assert (looked.min(), looked.max()) == ((head.FIRST - 1) * 768, head.LAST * 768 - 1)
+    assert (looked.min(), looked.max()) == ((first - 1) * 768, WIDTH - 1)
     learned = data.positions("train")
     parts = [data.features.store[learned, view].astype(np.float32) @ kernel[:, view] + bias[view] for view in (0, 1)]
     np.testing.assert_allclose(trainer.logits(learned), np.mean(parts, 0), atol=1e-4)
