@@ -139,9 +139,9 @@ def _hours() -> float:
 @st.dialog("Close this batch?")
 def _confirm_close(batch: "Batch") -> None:
     st.markdown(
-        f"**{widgets.plain(batch.title)}**: uploaded and fetched files and all thumbnails will be deleted permanently; "
-        "uploaded pictures can then no longer be opened from here. Rows, downloads and what is remembered under Cases "
-        "stay. Files in folders on the server are not touched."
+        f"**{widgets.plain(batches.title(batch))}**: uploaded and fetched files and all thumbnails will be deleted "
+        "permanently; uploaded pictures can then no longer be opened from here. Rows, downloads and what is remembered "
+        "under Cases stay. Files in folders on the server are not touched."
     )
     dialogs.decide("Close and delete files", lambda: actions.close_batch(batch.id), done="The files are deleted.")
 

@@ -69,8 +69,18 @@ def present() -> Review | None:
             _end()
         widgets.missing("Picture of a batch", f"{row} of {batch_id}")
         return None
-    number, before = int(row), st.session_state.get(_OPEN, (None,))
-    if before[:2] != (batch_id, number):
+    with widgets.errors():
+        return _of(batch, int(row))
+    if _OPEN in st.session_state:
+        _end()
+    return None
+
+
+def _of(batch: "Batch", number: int) -> Review | None:
+    """The picture, opened if this session has not; None once others were opened in its place."""
+    _ = batch.request  # One error, where this is damaged.
+    before = st.session_state.get(_OPEN, (None,))
+    if before[:2] != (batch.id, number):
         _open(batch, number)
     elif [picture.id for picture in uploads.images()] != [before[2]] * bool(before[2]):
         leave()

@@ -61,16 +61,17 @@ def _kept(film: "FilmJob", closed: str) -> str:
 
 @st.dialog("Close this film?")
 def _confirm_close(film: "FilmJob") -> None:
+    asked = readable(lambda: film.request)
     told = (
         "all thumbnails will be deleted for good. The timeline stays, and so does the film on the server: its frames "
         "can be looked at as long as it is there."
     )
-    if not film.request.path:
+    if asked is None or not asked.path:
         told = (
             "the copy of the uploaded film and all thumbnails will be deleted for good; its frames can then no longer "
             "be looked at. The timeline stays."
         )
-    st.markdown(f"**{widgets.plain(film.title)}**: {told}")
+    st.markdown(f"**{widgets.plain(films.title(film))}**: {told}")
     done = "The pictures of the film are deleted."
     dialogs.decide("Close and delete pictures", lambda: film_actions.close_film(film.id), done=done)
 

@@ -231,6 +231,18 @@ def test_a_damaged_batch_is_listed_and_the_others_work(folder, grids):
     assert not app.exception and len(grids[-1]["items"]) == 5
 
 
+def test_a_damaged_batch_can_be_closed_and_its_pictures_are_told_to_be_out_of_reach(detector, folder, grids):
+    (damaged := make_batch(folder, 5, number=2).folder / "batch.json").write_text("{")
+    app = open_page()
+    press(app, "Close and delete files")
+    assert not app.exception and f"{damaged.parent.name}, damaged" in words(app)
+    app.button(key="dialog_go").click().run()
+    assert not app.exception and "was closed by request" in words(app)
+    app.query_params["batch"], app.query_params["row"] = damaged.parent.name, "1"
+    app.switch_page(path("inspect")).run()
+    assert not app.exception and "batch.json is missing or damaged" in words(app)
+
+
 def test_the_address_names_the_batch_and_one_that_is_gone_is_told(folder, grids):
     make_batch(folder, 3, number=1, title="First")
     make_batch(folder, 4, number=2, title="Second")

@@ -239,6 +239,15 @@ def test_a_damaged_film_is_listed_and_the_others_work(folder, file):
     assert not app.exception and "sampled frames" in words(app)
 
 
+def test_a_damaged_film_can_be_closed(folder, file):
+    (damaged := make_film(folder, file, number=2).folder / "film.json").write_text("{")
+    app = open_page()
+    press(app, "Close and delete pictures")
+    assert not app.exception and f"{damaged.parent.name}, damaged" in words(app)
+    app.button(key="dialog_go").click().run()
+    assert not app.exception and "was closed by request" in words(app)
+
+
 def test_the_address_names_film_and_moment_and_one_that_is_gone_is_told(folder, file):
     make_film(folder, file, number=1, title="First")
     make_film(folder, file, number=2, title="Second")
