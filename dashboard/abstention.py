@@ -68,6 +68,8 @@ def show_gate(card: Card) -> None:
     if rows := card.words.rows(card.thresholds):
         st.markdown("**Fakes from sources that it was not trained on, by thresholds chosen without their source**")
         _table(rows, _WORDS, {"fakes", "refused", "below"}, "Fakes of each source below the lower threshold")
+        if not card.words.are_known(card.thresholds):
+            st.caption("Only the lowest scores of a source are kept: where so many lie below, there may be more.")
     gate = card.ood.gate if card.ood else None
     if gate is None or not gate.measured:
         return

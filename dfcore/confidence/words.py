@@ -77,8 +77,13 @@ class HeldOutSource(BaseModel):
 
     def below(self, score: float) -> int:
         """Number of judged fakes with a score below this one; all, if that is further than is known."""
+        count, is_all = self.known_below(score)
+        return count if is_all else self.fakes
+
+    def known_below(self, score: float) -> tuple[int, bool]:
+        """Number of judged fakes that are known to have a score below this one, and whether there are no more."""
         count = int(np.searchsorted(self.lowest, score))
-        return self.fakes if count == len(self.lowest) else count
+        return count, count < len(self.lowest) or count == self.fakes
 
 
 class Words(BaseModel):
@@ -151,23 +156,47 @@ class Words(BaseModel):
 
     def rows(self, thresholds: DecisionThresholds) -> list[dict[str, str | int | float | None]]:
         """A table of the evidence, a row a source, the last of all together if there are several."""
-        counts = [(each.name, each.held_out_by, each.below(thresholds.real_below), each) for each in self.sources]
-        rows = [_row(name, how, below, each.fakes, each.refused) for name, how, below, each in counts]
+        score = thresholds.real_below
+        rows = [
+            _row(each.name, each.held_out_by, *each.known_below(score), each.fakes, each.refused)
+            for each in self.sources
+        ]
         if len(rows) > 1:
-            below, fakes, _ = self.share(thresholds)
-            rows.append(_row("all together", "", below, fakes, sum(each.refused for each in self.sources)))
+            refused = sum(each.refused for each in self.sources)
+            rows.append(_row("all together", "", *self._known_below(score), self.share(thresholds)[1], refused))
         return rows
+
+    def are_known(self, thresholds: DecisionThresholds) -> bool:
+        """Whether all fakes below the lower threshold were kept; otherwise numbers below it are the least there are."""
+        return self._known_below(thresholds.real_below)[1]
+
+    def told(self, thresholds: DecisionThresholds) -> str:
+        """How many fakes lie below the lower threshold, such as "12 of 468 fakes"."""
+        below, is_all = self._known_below(thresholds.real_below)
+        return f"{'' if is_all else 'at least '}{below:,} of {self.share(thresholds)[1]:,} fakes"
+
+    def share_told(self, thresholds: DecisionThresholds) -> str:
+        """The share of them, such as "2.6%, at most 4.1% with 95% confidence"."""
+        below, is_all = self._known_below(thresholds.real_below)
+        _, fakes, upper = self.share(thresholds)
+        if not is_all:
+            return f"{below / fakes:.1%} or more"
+        return f"{below / fakes:.1%}, at most {upper:.1%} with {CONFIDENCE:.0%} confidence"
+
+    def _known_below(self, score: float) -> tuple[int, bool]:
+        counts, are_all = zip(*(each.known_below(score) for each in self.sources), strict=True)
+        return sum(counts), all(are_all)
 
     def in_words(self, thresholds: DecisionThresholds) -> str:
         """Why the detector may, or may not, call an image likely real: a sentence."""
         if not self.sources:
             return "Measured on no source that it had not learned from, it has no right to call an image likely real."
-        below, fakes, upper = self.share(thresholds)
+        _, fakes, upper = self.share(thresholds)
         names = _listed([each.name for each in self.sources])
         text = (
-            f"On sources that it had not learned from ({names}), {below} of {fakes:,} fakes lay below the lower "
-            f"threshold that was chosen without their source ({below / fakes:.1%}, at most {upper:.1%} with "
-            f"{CONFIDENCE:.0%} confidence; budget {thresholds.budget.max_fnr:.1%})"
+            f"On sources that it had not learned from ({names}), {self.told(thresholds)} lay below the lower threshold "
+            f"that was chosen without their source ({self.share_told(thresholds)}; budget "
+            f"{thresholds.budget.max_fnr:.1%})"
             if fakes
             else f"On sources that it had not learned from ({names}) it judged no fake"
         )
@@ -175,13 +204,14 @@ class Words(BaseModel):
             return f"{text}: it may call an image likely real."
         beyond = [each for each in self.sources if not self._within(each, thresholds)]
         if beyond and upper <= thresholds.budget.max_fnr:
-            counts = [(each.below(thresholds.real_below), each) for each in beyond]
-            worst = ", ".join(f"{below} of {each.fakes:,} in {each.name}" for below, each in counts)
+            worst = ", ".join(f"{Words(sources=(each,)).told(thresholds)} in {each.name}" for each in beyond)
             text = f"{text}, but {worst}, more than the budget"
         return f"{text}: it has no right to call an image likely real."
 
 
-def _row(name: str, how: str, below: int, fakes: int, refused: int) -> dict[str, str | int | float | None]:
+def _row(
+    name: str, how: str, below: int, is_all: bool, fakes: int, refused: int
+) -> dict[str, str | int | float | None]:
     return {
         "source": name,
         "held out by": how,
@@ -189,7 +219,7 @@ def _row(name: str, how: str, below: int, fakes: int, refused: int) -> dict[str,
         "refused": refused,
         "below": below,
         "share": below / fakes if fakes else None,
-        "upper": upper_bound(below, fakes) if fakes else None,
+        "upper": upper_bound(below if is_all else fakes, fakes) if fakes else None,
     }
 
 

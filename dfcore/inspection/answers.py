@@ -212,10 +212,10 @@ def _passed_elsewhere(card: Card, verdict: Verdict) -> str:
     """How many fakes of sources that it had not learned from had so low a score; "" if none was judged."""
     if verdict.thresholds is None:
         return ""
-    below, fakes, upper = card.words.share(verdict.thresholds)
-    if not fakes:
+    words = card.words
+    if not words.share(verdict.thresholds)[1]:
         return ""
     return (
-        f"{_at(card, verdict)}, but chosen without their source, {below:,} of {fakes:,} fakes of sources that it had "
-        f"not learned from had such a low score too ({below / fakes:.1%}, at most {upper:.1%} with 95% confidence)."
+        f"{_at(card, verdict)}, but chosen without their source, {words.told(verdict.thresholds)} of sources that it "
+        f"had not learned from had such a low score too ({words.share_told(verdict.thresholds)})."
     )

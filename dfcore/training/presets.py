@@ -52,19 +52,18 @@ PRESETS = (
     Preset(
         "faces",
         "Faces (about 256 px)",
-        "For portraits of one face: only the head on CLIP learns, in seconds, from each face as it is and as resizing, "
-        "JPEG and phones leave it.",
-        {
-            "arch": "clip_vit_b16",
-            "weights": "shipped",
-            "image_size": 224,
+        "For portraits of one face: learns from random crops at full resolution, and from full faces at the end.",
+        _COMMON
+        | _RATES
+        | {
+            "arch": "mobilenetv2_multiscale",
+            "image_size": 256,
             "resize": "fit_crop",
-            "inverse_penalty": 0.24,
-            "handled": 2,
-            "early_stopping": "off",
-            "cross_validation": "content",
+            "epochs": 16,
+            "full_image_epochs": 4,
+            "freeze_epochs": 1,
+            "augmentation": "flip,random_crop,jpeg:strong",
             "folds": 5,
-            "validation_share": 0.06,
         },
     ),
     Preset(

@@ -78,6 +78,19 @@ def test_the_right_is_for_the_thresholds_at_hand():
     assert words.sources[0].below(0.5) == 1001, "further than is known"
 
 
+def test_what_was_not_kept_is_told_as_the_least_that_there_is():
+    """The fault: 50 of 615 fakes were known to lie below, and "615 of 615" was said."""
+    words = Words(sources=(HeldOutSource.of("x", "y", np.linspace(0, 1, 1001)), source(1, 100)))
+    at = DecisionThresholds(real_below=0.5, fake_from=1, budget=ErrorBudget())
+    assert "at least 202 of 1,101 fakes lay below" in words.in_words(at) and "(18.3% or more" in words.in_words(at)
+    first, second, together = words.rows(at)
+    assert (first["below"], first["upper"], together["below"], together["upper"]) == (201, 1.0, 202, 1.0)
+    assert second["below"] == 1 and second["upper"] < 1 and not words.are_known(at)
+    known = at.model_copy(update={"real_below": 0.1505})
+    assert words.are_known(known) and "152 of 1,101 fakes lay below" in words.in_words(known)
+    assert "at least" not in words.in_words(known)
+
+
 def test_a_source_measured_again_replaces_its_record():
     words = Words().plus(source(0, 10, fingerprint="f")).plus(source(3, 20, "renamed", fingerprint="f"))
     assert [each.name for each in words.plus(source(1, 5, "renamed")).sources] == ["renamed"]
