@@ -150,8 +150,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     budget = budget_of(options, detector.card)
     thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
     robust = options.max_images if options.robustness else 0
-    with applied_reading(options, options.data_root) as reading:
-        films = films_in_cache.pictures_of(options, reading)
+    with (
+        applied_reading(options, options.data_root) as reading,
+        films_in_cache.pictures_of(options, reading) as films,
+    ):
         root = str(films) if films else options.data_root
         metrics, table = _measured(detector, root, options.split, robust=robust)
     if thresholds:
