@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import film_files, film_frames, film_moment, film_timeline, media
+from dashboard import film_files, film_frames, film_moment, film_timeline, map_layer, media, viewer
 from dashboard.navigation import path
 from dfcore.confidence import ErrorBudget
 from dfcore.explanation import Heatmap
@@ -366,12 +366,42 @@ def test_the_heat_map_is_made_on_demand_and_says_why_there_is_none(folder, file,
     app = open_page(at="3")
     assert not asked_for
     app.toggle(key="film_map").set_value(True).run()
-    assert asked_for == [("plain", "fake")] and "opacity:.5" in [body for body in drawn if "<img" in body][-1]
+    frame = [body for body in drawn if "<img" in body][-1]
+    assert asked_for == [("plain", "fake")]
+    assert all(part in frame for part in (f"opacity:{map_layer.OPACITY}%", map_layer.bar(), "high evidence of fake"))
     app.segmented_control(key="film_look").set_value(1).run()
     assert "the detector that judged this is gone, or has changed since" in words(app)
     app = open_page(at="5")
     app.toggle(key="film_map").set_value(True).run()
     assert "since the score is not used" in words(app)
+
+
+def _viewer_of_a_map():
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from dashboard import media, viewer
+    from dfcore.detectors.verdict import Verdict
+    from dfcore.explanation import Heatmap
+    from tests.conftest import make_card
+
+    values = np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
+    entry, data = SimpleNamespace(card=make_card(), version="1"), media.png(np.zeros((96, 128, 3), np.uint8))
+    viewer.show(entry, "a.png", data, Verdict(0.9, 0.5), Heatmap(values, 1.0, "gradcam", "fake", "conv"))
+
+
+def test_a_map_is_drawn_as_in_inspect(monkeypatch):
+    """The same layer at the same opacity, under the same legend."""
+    assert f'read("opacity", {map_layer.OPACITY})' in viewer.asset("viewer.js")
+    shown: dict = {}
+    monkeypatch.setattr(viewer, "_viewer", lambda *, data, **_: shown.update(data))
+    monkeypatch.setattr(viewer.media, "address", lambda data_url, place: data_url)
+    app = AppTest.from_function(_viewer_of_a_map).run()
+    assert not app.exception, app.exception
+    made = Heatmap(np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128), 1.0, "gradcam", "fake", "conv")
+    assert shown["map"] == map_layer.source(("another",), made)
+    assert shown["colours"] in map_layer.legend(made) and shown["evidence"] in map_layer.legend(made)
 
 
 def test_a_face_is_judged_by_the_same_detector_though_it_has_faces_cropped(folder, detector):
