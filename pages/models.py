@@ -113,7 +113,7 @@ def asked_first(entries: list[detectors.Entry]) -> list[detectors.Entry]:
 st.title("Models")
 library, problems = detectors.library()
 for problem in problems:
-    st.error(widgets.plain(problem), icon=":material/error:")
+    st.error(widgets.told(problem), icon=":material/error:")
 if not library:
     st.markdown("The library is empty. Promote a completed run to keep its detector here.")
 for entry in asked_first(library):
