@@ -133,6 +133,7 @@ _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
 
 def show_all(entry: detectors.Entry, source: prediction_sources.Source) -> None:
+    panels.show_refused(prediction_sources.table(source))
     shown = (show, panels.show_confidence, panels.show_robustness, panels.show_comparison)
     for tab, draw in zip(st.tabs(_TABS, key="evaluate_tab", on_change="rerun"), shown, strict=True):
         if tab.open:

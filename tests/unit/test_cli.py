@@ -600,6 +600,7 @@ def test_matrix_measures_every_detector_on_every_data_set(dfcore, answer, knowin
     head, *lines = out.splitlines()
     assert head.split()[:4] == ["detector", "data", "set", "images"]
     assert [line.split()[:3] for line in lines][:2] == [["thumbnails", "small", "24"], ["thumbnails", "other", "4"]]
+    assert "photographs on other: The detector refuses every one of these 4 images" in out
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, navigation, viewer
+from dashboard import detectors, navigation, prediction_sources, viewer
 from dfcore import inspection
 from dfcore.cli import main
 from dfcore.detectors import spare_networks
@@ -812,6 +812,13 @@ def test_a_detector_is_measured_on_another_data_set(filled, charts):
     for figure in ("balanced_accuracy", "false_positive_rate"):
         app.segmented_control(key="matrix_figure").set_value(figure).run()
         assert not app.exception
+
+
+def test_figures_of_images_that_were_refused_stand_below_a_warning(filled, monkeypatch):
+    read = prediction_sources.table
+    monkeypatch.setattr(prediction_sources, "table", lambda source: read(source).assign(is_ood=True))
+    app = open_page("evaluate")
+    assert not app.exception and "The detector refuses every one of these" in app.warning[0].value
 
 
 def test_the_matrix_is_filled_where_it_stands(library, charts):
