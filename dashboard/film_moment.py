@@ -186,12 +186,21 @@ def _say(film: "FilmJob", row: "Row") -> None:
         st.markdown(widgets.plain(row.reason if row.reason.endswith(".") else f"{row.reason}."))
 
 
+def _file_name(film: "FilmJob", sample: "JudgedSample", track: int | None = None) -> str:
+    """Says what film a picture is of, when in it, and which frame: "clip.mp4, 1m05.2s, frame 1630, face 2.png".
+
+    It stays with the picture wherever it is shown: in Inspect, in reports, in Cases.
+    """
+    parts = figures.clock(sample.position.seconds).split(":")
+    time = "".join(f"{part}{unit}" for part, unit in zip(parts, "hms"[-len(parts) :], strict=True))
+    face = f", face {track}" if track else ""
+    return f"{film.request.name}, {time}, frame {sample.position.frame}{face}.png"
+
+
 def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndarray) -> None:
-    stem = film.request.name.rpartition(".")[0] or film.request.name
-    name = f"{stem} {sample.position.frame}.png"
     with st.container(horizontal=True):
         st.download_button(
-            "Frame (PNG)", partial(media.png, rgb), name, "image/png", on_click="ignore",
+            "Frame (PNG)", partial(media.png, rgb), _file_name(film, sample), "image/png", on_click="ignore",
             icon=":material/download:", key="film_get_frame", help="The frame as it was judged, without loss.",
         )  # fmt: skip
         if st.button(
@@ -207,4 +216,4 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
                 part = rgb
                 if row.track is not None and entry is not None:
                     part = film_frames.crop(film, sample, row, rgb, entry.card)
-                widgets.inspect(name, media.png(part), entry.key if entry else "")
+                widgets.inspect(_file_name(film, sample, row.track), media.png(part), entry.key if entry else "")

@@ -1,6 +1,7 @@
 """The page Video, driven by Streamlit's AppTest: every state of a film, what is said of it, who may do what."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import film_files, film_frames, film_moment, film_timeline, map_layer, media, viewer
+from dashboard import film_files, film_frames, film_moment, film_timeline, map_layer, media, viewer, widgets
 from dashboard.navigation import path
 from dfcore.confidence import ErrorBudget
 from dfcore.explanation import Heatmap
@@ -338,6 +339,26 @@ def test_a_frame_is_read_again_as_it_was_judged(folder, file, copied):
         assert number_of(rgb) == at
         with Image.open(io.BytesIO(media.png(rgb))) as again:
             assert np.array_equal(np.asarray(again), rgb)
+
+
+def test_a_frame_says_where_it_comes_from_wherever_it_is_opened(folder, file, monkeypatch):
+    job = make_film(folder, file)
+    opened = []
+    monkeypatch.setattr(film_moment.widgets, "inspect", lambda name, *_: opened.append(name))
+    press(open_page(at="3"), "Open in Inspect")
+    assert opened == [f"{file.name}, 0m00.3s, frame 3.png"]
+    sample = job.samples()[3]
+    late = SimpleNamespace(position=replace(sample.position, seconds=7265.24, frame=181631))
+    assert film_moment._file_name(job, late, 2) == f"{file.name}, 2h01m05.2s, frame 181631, face 2.png"
+
+
+def test_a_frame_of_a_data_set_says_of_which_film_it_is(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(widgets, "inspect", lambda name, data, detector: opened.append(name))
+    (tmp_path / "000012.png").write_bytes(b"")
+    for film_of in ("real/clip.mp4", None, float("nan"), ""):
+        widgets.inspect_file(tmp_path / "000012.png", film_of)
+    assert opened == ["clip.mp4, 000012.png", *["000012.png"] * 3]
 
 
 def test_a_film_that_is_gone_or_has_changed_shows_its_thumbnail_and_says_why(folder, file, drawn):
