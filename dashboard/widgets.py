@@ -289,6 +289,11 @@ def set_next(values: Mapping[str, Any]) -> None:
     st.session_state[_NEXT] = dict(values)
 
 
+def close(popover: str) -> None:
+    """Closes a popover that has this key when the page runs next: what it asked for is done."""
+    set_next({popover: False})
+
+
 def set_now() -> None:
     """Sets what `set_next` asked for; comes before any widget."""
     for key, value in st.session_state.pop(_NEXT, {}).items():

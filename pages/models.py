@@ -40,7 +40,7 @@ def act(entry: detectors.Entry) -> None:
 
 
 def change(entry: detectors.Entry) -> None:
-    with st.popover("Rename", icon=":material/edit:"):
+    with st.popover("Rename", icon=":material/edit:", key=f"renaming_{entry.key}", on_change="rerun"):
         new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
         if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
             with widgets.errors():
