@@ -52,7 +52,7 @@ def show_refusals(entry: detectors.Entry) -> None:
     try:
         table = read_predictions(path)
     except DfcoreError as error:
-        st.warning(widgets.plain(error))
+        st.warning(widgets.told(error))
         return
     if not {"rules", "is_ood"} <= set(table):
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from dashboard import audit_work, background, exchange_actions, roles, widgets
+from dashboard import audit_work, background, exchange_actions, page_words, roles, widgets
 from dashboard.roles import Role
 from dfcore.datasets.registry import registered
 from dfcore.imaging.preprocess import MAX_SIZE, MIN_SIZE, RESIZE_HELP
@@ -197,7 +197,7 @@ def _form(name: str, content: bytes | Path, network: "Network", *, at_work: bool
         colours = right.selectbox("Order of colours", ("rgb", "bgr"), help="OpenCV reads BGR; Keras and Pillow RGB.")
         size = None
         if network.side is None:
-            size = int(left.number_input("Side of its input in pixels", MIN_SIZE, MAX_SIZE, 224))
+            size = int(left.number_input(page_words.INPUT_SIDE, MIN_SIZE, MAX_SIZE, 224))
         given = left.text_input("Name of the detector", placeholder="faces-from-ada", help="Letters, digits, . - and _")
         title = right.text_input("Title", placeholder=f"{Path(name).stem}, made elsewhere", max_chars=120)
         insist = _REFUSED in st.session_state and st.checkbox(

@@ -161,4 +161,4 @@ def _thumbnail(dataset: Dataset, path: str, facts: dict[str, Any], key: str) -> 
         if picture is not None and st.button(
             widgets.plain(name), key=f"open {key} {path}", type="tertiary", help=f"Inspect {widgets.plain(path)}"
         ):
-            widgets.inspect(file.name, file.read_bytes())
+            widgets.inspect_file(file, row.film if row is not None else None)

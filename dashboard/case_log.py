@@ -1,5 +1,6 @@
 """The log that every entry is chained in: whether it holds, and its newest hash to keep elsewhere."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -27,9 +28,14 @@ def show(store: "Store") -> None:
                  help="Reads all entries; takes a second for some ten thousand."):  # fmt: skip
         st.session_state.pop(_RESULT, None)
         with widgets.errors(), st.spinner("Checking …"):
-            st.session_state[_RESULT] = store.verify(earlier.strip() or None), bool(earlier.strip())
+            result = store.verify(earlier.strip() or None)
+            st.session_state[_RESULT] = result, earlier, datetime.now(UTC).isoformat(timespec="seconds")
+            head = result.head
     if _RESULT in st.session_state:
-        _show_result(*st.session_state[_RESULT])
+        result, against, at = st.session_state[_RESULT]
+        if (result.head, against) == (head, earlier):  # Of a log that has gone on, or of another hash, it says nothing.
+            _show_result(result, bool(against.strip()))
+            st.caption(f"As it was {decided.when(at)}.")
     st.divider()
     decisions_export.offer(store)
     retention.offer(store)
@@ -50,12 +56,18 @@ def _show_head(head: "Head") -> None:
 
 
 def _show_result(result: "Verification", with_earlier: bool) -> None:
-    against = ", and the hash that was kept earlier is among them" if with_earlier else ""
+    if result.holds and with_earlier:
+        st.success(
+            f"The log holds: none of {result.rows:,} entries was altered, removed or inserted, and the hash that was "
+            "kept earlier is among them.", icon=":material/verified_user:",
+        )  # fmt: skip
+        return
     if result.holds:
-        st.success(f"The log holds: none of {result.rows:,} entries was altered, removed or inserted{against}.",
-                   icon=":material/verified_user:")  # fmt: skip
-        if not with_earlier:
-            st.caption("Whether the last entries were removed shows only against a hash that was kept elsewhere.")
+        among = f"none of the {result.rows:,} entries that are there was altered, and none between them is missing"
+        st.info(
+            f"As far as it goes, {among if result.rows else 'the log is empty'}. **Whether entries at its end were "
+            "removed is not known**: that shows only against a hash that was kept elsewhere.", icon=":material/rule:",
+        )  # fmt: skip
         return
     st.error(f"The log does not hold. Of {result.rows:,} entries, {len(result.problems)} "
              f"{'is' if len(result.problems) == 1 else 'are'} not as written:", icon=":material/gpp_bad:")  # fmt: skip

@@ -27,6 +27,8 @@ from dashboard.roles import Role
 if TYPE_CHECKING:
     from dfcore.cases import Case, Store
 
+_RENAME = "case_rename"
+
 
 def show(store: "Store", case: "Case") -> None:
     """Shows a case."""
@@ -56,7 +58,7 @@ def _act(store: "Store", case: "Case") -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if roles.may(Role.ANALYST):
             _review(store, case)
-            with st.popover("Rename", icon=":material/edit:"):
+            with st.popover("Rename", icon=":material/edit:", key=_RENAME, on_change="rerun"):
                 new = f"case_title_{case.id}"
                 st.text_input("Title", case.title, key=new, help="Up to 300 characters.")
                 doing.button("Rename it", lambda: _rename(case.id, new), key=f"case_rename_{case.id}")
@@ -85,6 +87,7 @@ def _review(store: "Store", case: "Case") -> None:
 
 def _rename(case: int, field: str) -> str:
     case_actions.change_case(case, title=st.session_state.get(field, ""))
+    widgets.close(_RENAME)
     return "The case is renamed."
 
 

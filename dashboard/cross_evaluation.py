@@ -10,7 +10,7 @@ from dashboard import actions, detectors, inference_queue, stored, widgets
 from dfcore import figures, workspace
 from dfcore.datasets import SPLITS
 from dfcore.datasets.registry import registered
-from dfcore.evaluation import results, splits_as_trained
+from dfcore.evaluation import mostly_refused, results, splits_as_trained
 from dfcore.evaluation.metrics import summary
 from dfcore.evaluation.overlap import cell
 from dfcore.evaluation.results import Measurement
@@ -136,7 +136,13 @@ def _cell(one: Measurement | None, key: str) -> dict[str, Any]:
         return {"value": None, "text": "not measured"}
     value = one.metrics.get(key)
     text = "one class only" if value is None else f"{value:.3f}<br>{one.metrics['images']:,} images"
-    return {"value": value, "text": text + _trained_on(one.metrics)}
+    return {"value": value, "text": text + _refused(one.metrics) + _trained_on(one.metrics)}
+
+
+def _refused(metrics: Mapping[str, Any]) -> str:
+    """Line of a cell that tells that the detector refused most of its images; "" if it did not."""
+    rate = metrics.get("three_way", {}).get("ood_rate")
+    return f"<br>({rate:.0%} refused)" if mostly_refused(metrics["images"], rate) else ""
 
 
 def _trained_on(metrics: Mapping[str, Any]) -> str:

@@ -124,9 +124,10 @@ def _images(_: Path, scanned: Dataset) -> None:
         if some.empty:
             st.caption(f"There is no {name} image in {split}.")
             continue
-        items = []
+        items, films = [], {}
         for row in some.itertuples():
             file = str(dataset.root / str(row.path))
+            films[file] = row.film
             items.append((file, f"{row.width} x {row.height}", stored.thumbnail(file, stored.stamp(file))))
         if chosen := widgets.gallery(items, f"sample_{label}"):
-            widgets.inspect(Path(chosen).name, Path(chosen).read_bytes())
+            widgets.inspect_file(Path(chosen), films[chosen])

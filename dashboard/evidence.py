@@ -37,7 +37,7 @@ def wanted(entry: detectors.Entry, verdict: Verdict) -> Wanted | None:
     target: Any = state.get("inspect_target") or "verdict"
     view = state.get(f"inspect_view_{entry.key}") or 0
     if target == "verdict":
-        target = verdict.label or "fake"
+        target = verdict.side or "fake"
     layer = state.get(f"inspect_layer_{entry.key}")
     return Wanted(
         state.get("inspect_method") or next(iter(METHODS)),

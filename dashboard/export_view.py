@@ -6,13 +6,14 @@ import streamlit as st
 
 from dashboard import audit_work, background, error_reporting, exchange_actions, roles, widgets
 from dashboard.detectors import Entry
+from dashboard.page_words import DATA_OF_DETECTOR, PRECISION, ROUNDED
 from dashboard.roles import Role
 from dfcore.datasets.registry import registered
 from dfcore.export import FORMATS, INT8, Exported
 from dfcore.export.about import LEFT_OUT
 from dfcore.utils.texts import volume
 
-_EXACT, _ROUNDED = "32 bits", "8 bits"
+_EXACT = "32 bits"
 
 
 def offer(entry: Entry) -> None:
@@ -42,16 +43,16 @@ def _form(entry: Entry, *, at_work: bool) -> None:
     )  # fmt: skip
     form = FORMATS[to]
     bits = middle.selectbox(
-        "Precision", [_EXACT, *([_ROUNDED] if form.int8 else [])], key=f"export_bits_{entry.key}_{to}",
+        PRECISION, [_EXACT, *([ROUNDED] if form.int8 else [])], key=f"export_bits_{entry.key}_{to}",
         help="8 bits make the file a quarter as large and change scores; what that costs is measured on the data set.",
     )  # fmt: skip
     roots = registered()
     root = right.selectbox(
-        "Data set that it was trained on", roots, index=None, format_func=lambda path: path.name,
+        DATA_OF_DETECTOR, roots, index=None, format_func=lambda path: path.name,
         placeholder="that of its run" if entry.run else "none", key=f"export_root_{entry.key}",
         help="8 bits need it. In 32 bits its pictures are among those that scores are compared on.",
     )  # fmt: skip
-    if bits == _ROUNDED:
+    if bits == ROUNDED:
         st.caption(f"{form.title} in 8 bits: {form.int8}.")
     if st.button(
         "Export", type="primary", icon=":material/output:", key=f"export_start_{entry.key}",
@@ -59,13 +60,13 @@ def _form(entry: Entry, *, at_work: bool) -> None:
     ):  # fmt: skip
         with widgets.errors():
             exchange_actions.start_export(
-                entry.folder, to, _name(entry, to, bits), quantize=INT8 if bits == _ROUNDED else None, data_root=root
+                entry.folder, to, _name(entry, to, bits), quantize=INT8 if bits == ROUNDED else None, data_root=root
             )
             st.rerun()
 
 
 def _name(entry: Entry, to: str, bits: str) -> str:
-    return f"{entry.key.removeprefix('run:')}-{to}{'-int8' if bits == _ROUNDED else ''}"
+    return f"{entry.key.removeprefix('run:')}-{to}{'-int8' if bits == ROUNDED else ''}"
 
 
 def _tell(entry: Entry, made: Exported, archive: Path) -> None:

@@ -151,6 +151,17 @@ def notes(faces: Faces) -> str:
     )
 
 
+def tell_whole(faces: Faces, what: str) -> None:
+    """Says where a face is what is looked at that something is of the whole picture nevertheless.
+
+    Args:
+        faces: The faces.
+        what: What is, as the beginning of a sentence.
+    """
+    if faces.chosen is not None and faces.number is not None:
+        st.caption(f":material/photo: {what} of the whole picture, not of face {faces.number + 1}, which is chosen.")
+
+
 def show_caution(faces: Faces) -> None:
     """Tells beside the verdict what must not be missed: faces called likely fake, or that the chosen one is small."""
     if faces.told is None:

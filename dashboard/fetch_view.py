@@ -19,6 +19,7 @@ from dfcore.utils.texts import duration, volume
 if TYPE_CHECKING:
     from dfcore.hub.sources import Offer
 
+POPOVER = "datasets_fetch"
 _OTHER, _OFFER = "Another one, by its address", "fetch_offer"
 _EVERY_SECONDS = 2.0
 _KEPT = "What was loaded is kept; it goes on where it stopped."
@@ -94,6 +95,7 @@ def _ready(text: str, what: fetch.Wanted) -> None:
     if started:
         hub_actions.start_fetch(text, name)
         st.toast("It goes on below, and while you visit other pages.", icon=":material/download:")
+        widgets.close(POPOVER)
         st.rerun()
 
 

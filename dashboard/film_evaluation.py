@@ -48,7 +48,7 @@ def _roc(predictions: pd.DataFrame, source: prediction_sources.Source, result: d
         return
     st.caption("ROC curve of films: fakes caught against false alarms")
     widgets.chart(
-        figures.roc(points, result, widgets.titles(METRICS.values()), split=f"{source.short}, by film"), "roc_films",
+        figures.roc(points, result, widgets.titles(METRICS.values()), split=source.short, what="films"), "roc_films",
         f"ROC curve of films: ROC AUC {result['roc_auc']:.3f}; at threshold {result['threshold']:.3f} "
         f"{result['recall']:.1%} of the fake films are caught at {result['false_positive_rate']:.1%} false alarms.",
     )  # fmt: skip

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import detectors, film_frames, film_timeline, inference, media, roles, verdict, widgets
+from dashboard import detectors, film_frames, film_timeline, inference, map_layer, media, roles, verdict, widgets
 from dashboard.roles import Role
 from dfcore import figures
 from dfcore.confidence import DecisionThresholds
 from dfcore.errors import DfcoreError, InputError
 from dfcore.figures import FINDING_COLOURS
-from dfcore.utils.html import data_url, file_url
+from dfcore.utils.html import file_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,8 +128,6 @@ def _entry(row: "Row") -> detectors.Entry | None:
 def _draw(
     film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: "np.ndarray | None", heatmap: "Heatmap | None"
 ) -> None:  # fmt: skip
-    from dfcore.explanation import layer
-
     width, height = sample.width, sample.height
     cut_out = heatmap is not None and row.track is not None
     if rgb is not None:
@@ -140,16 +138,19 @@ def _draw(
     else:
         return
     inside = "" if cut_out else "".join(_box(one, sample, one is row) for one in sample.rows if one.box is not None)
+    legend = ""
     if heatmap is not None and heatmap.peak:
-        shade = media.address(data_url(layer(heatmap), "PNG", compress_level=1), "film_map")
-        style = "position:absolute;inset:0;width:100%;height:100%;opacity:.5"
+        of_map = (film.request.sha256, sample.position, row.track, row.version)
+        shade = media.address(map_layer.source(of_map, heatmap), "film_map")
+        style = f"position:absolute;inset:0;width:100%;height:100%;opacity:{map_layer.OPACITY}%"
         inside = f'<img src="{shade}" alt="" style="{style}">{inside}'
+        legend = map_layer.legend(heatmap)
     told = "; ".join(f"{_name(one).lower()}: {one.says}" for one in sample.rows)
     alt = html.escape(f"Frame at {figures.clock(sample.position.seconds)}. {told}", quote=True)
     st.html(
         f'<div style="position:relative;aspect-ratio:{width}/{height};margin:0 auto;'
         f'width:min(100%, calc({_HEIGHT} * {width / height:.4f}))">'
-        f'<img src="{source}" alt="{alt}" style="width:100%;height:100%;display:block">{inside}</div>'
+        f'<img src="{source}" alt="{alt}" style="width:100%;height:100%;display:block">{inside}</div>{legend}'
     )
 
 
@@ -185,12 +186,21 @@ def _say(film: "FilmJob", row: "Row") -> None:
         st.markdown(widgets.plain(row.reason if row.reason.endswith(".") else f"{row.reason}."))
 
 
+def _file_name(film: "FilmJob", sample: "JudgedSample", track: int | None = None) -> str:
+    """Says what film a picture is of, when in it, and which frame: "clip.mp4, 1m05.2s, frame 1630, face 2.png".
+
+    It stays with the picture wherever it is shown: in Inspect, in reports, in Cases.
+    """
+    parts = figures.clock(sample.position.seconds).split(":")
+    time = "".join(f"{part}{unit}" for part, unit in zip(parts, "hms"[-len(parts) :], strict=True))
+    face = f", face {track}" if track else ""
+    return f"{film.request.name}, {time}, frame {sample.position.frame}{face}.png"
+
+
 def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndarray) -> None:
-    stem = film.request.name.rpartition(".")[0] or film.request.name
-    name = f"{stem} {sample.position.frame}.png"
     with st.container(horizontal=True):
         st.download_button(
-            "Frame (PNG)", partial(media.png, rgb), name, "image/png", on_click="ignore",
+            "Frame (PNG)", partial(media.png, rgb), _file_name(film, sample), "image/png", on_click="ignore",
             icon=":material/download:", key="film_get_frame", help="The frame as it was judged, without loss.",
         )  # fmt: skip
         if st.button(
@@ -206,4 +216,4 @@ def _take_away(film: "FilmJob", sample: "JudgedSample", row: "Row", rgb: np.ndar
                 part = rgb
                 if row.track is not None and entry is not None:
                     part = film_frames.crop(film, sample, row, rgb, entry.card)
-                widgets.inspect(name, media.png(part), entry.key if entry else "")
+                widgets.inspect(_file_name(film, sample, row.track), media.png(part), entry.key if entry else "")

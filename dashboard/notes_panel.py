@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import case_actions, decided, doing, roles, widgets
+from dashboard import case_actions, decided, doing, page_words, roles, widgets
 from dashboard.markup import plain
 from dashboard.roles import Role
 
@@ -197,7 +197,7 @@ def _show_keeping(history: "History", key: str, data: bytes | None, may: bool) -
         st.caption(":material/inventory_2: The picture itself is kept.")
     elif data is not None and may:
         doing.button(
-            "Keep the picture", lambda: _keep(history.picture.sha256, data), key=f"{key}_keep",
+            page_words.KEEP, lambda: _keep(history.picture.sha256, data), key=f"{key}_keep",
             icon=":material/inventory_2:",
             help="Only hashes are remembered of a picture unless you ask for this. A kept one can be opened again from "
             "Cases, by everybody who may see cases.",

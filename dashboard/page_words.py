@@ -9,6 +9,10 @@ MEANS = {"real": "Means real", "fake": "Means fake"}
 GROUPS, APART = "Images that belong together", "Nothing but copies"
 DIFFERENTLY = "Read it differently"
 FOLDER_NAME = "Name of its folder"
+# Those of other forms.
+KEEP, INPUT_SIDE, PRECISION, ROUNDED = "Keep the picture", "Side of its input in pixels", "Precision", "8 bits"
+DATA_OF_DETECTOR = "Data set that it was trained on"
+STARTING_WEIGHTS, SCRATCH = "Weights to start from", "None: train from scratch"
 # Those of publishing a detector.
 LICENCE, SCORES, WITH, WITHOUT = "Licence", "Scores of its images", "with", "without"
 WHO_SEES, EVERYBODY = "Who sees it", "Everybody"
@@ -24,6 +28,20 @@ _OPTION = re.compile(
     r"|(?P<public>--public)\b",
     re.MULTILINE,
 )
+# Advice for the command line that names no single control here.
+_ADVICE = {
+    "Name the folders where they are with --pictures.": f"Open them in Inspect and choose “{KEEP}” there.",
+    "Finish it with the same detectors and settings, delete it, or give another --out.": "Begin a new batch.",
+    "Install the package that brings it, or name its file with --arch-file.":
+        "Whoever runs the server can install the package that brings it.",
+    "an installed package or by the file that --arch-file names": "a package that is installed on the server",
+    "Give it with --from FOLDER.": "Then register its folder under “Add”.",
+    "(--size)": f"(“{INPUT_SIDE}”)",
+    "Expected --data-root ROOT.": f"Expected “{DATA_OF_DETECTOR}”.",
+    "--quantize int8": f"“{PRECISION}”: {ROUNDED}",
+    "--quantize": f"“{PRECISION}”",
+    "train with --weights none": f"train with “{STARTING_WEIGHTS}”: {SCRATCH}",
+}  # fmt: skip
 
 
 def page_words(message: object) -> str:
@@ -33,7 +51,10 @@ def page_words(message: object) -> str:
         >>> page_words("say which with --columns label=COLUMN")
         'say which with the list “Class”'
     """
-    return _OPTION.sub(_control, str(message))
+    text = str(message)
+    for said, here in _ADVICE.items():
+        text = text.replace(said, here)
+    return _OPTION.sub(_control, text)
 
 
 def _control(option: re.Match[str]) -> str:

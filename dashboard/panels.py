@@ -7,7 +7,15 @@ from dashboard import abstention, actions, detectors, inference_queue, predictio
 from dfcore import figures
 from dfcore.datasets import SPLITS
 from dfcore.detectors.card import Card
-from dfcore.evaluation import calibration_error, paired, reliability, robustness, splits_as_trained, three_way
+from dfcore.evaluation import (
+    calibration_error,
+    mostly_refused,
+    paired,
+    reliability,
+    robustness,
+    splits_as_trained,
+    three_way,
+)
 from dfcore.evaluation.metrics import METRICS, summary
 from dfcore.evaluation.overlap import found, in_words, overlap
 
@@ -21,6 +29,14 @@ def show_overlap(source: prediction_sources.Source, predictions: pd.DataFrame, t
         st.warning(text, icon=":material/content_copy:")
     else:
         st.caption(text)
+
+
+def show_refused(predictions: pd.DataFrame) -> None:
+    """Warns where the detector refuses most of the images, whose scores are shown all the same."""
+    if "is_ood" in predictions and (
+        told := mostly_refused(len(predictions), float(predictions.is_ood.fillna(False).astype(bool).mean()))
+    ):
+        st.warning(told, icon=":material/block:")
 
 
 def show_confidence(entry: detectors.Entry, source: prediction_sources.Source) -> None:

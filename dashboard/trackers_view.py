@@ -69,7 +69,7 @@ def _mirror(run: Run, tracker: Tracker) -> None:
             ago = duration(max(time.time() - sent.since, 0))
             trying = "is tried again" if busy or active else "waits"
             st.warning(
-                f"What is missing in {where} {trying}; for {ago}: {widgets.plain(sent.problem)}",
+                f"What is missing in {where} {trying}; for {ago}: {widgets.told(sent.problem)}",
                 icon=":material/cloud_off:",
             )
         elif complete:

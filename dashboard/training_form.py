@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import streamlit as st
 from pydantic import TypeAdapter, ValidationError
 
+from dashboard import page_words
 from dfcore import architectures
 from dfcore.datasets import Dataset, augment
 from dfcore.errors import ConfigError
@@ -173,7 +174,7 @@ def _image_size(form: _Form, place: Any, name: str) -> int:
 
 def _weights(form: _Form, place: Any, name: str) -> str:
     chosen, start = architectures.get(form.values["arch"]), form.start[name]
-    titles = {"none": "None: train from scratch", "imagenet": "ImageNet (downloaded by Keras)",
+    titles = {"none": page_words.SCRATCH, "imagenet": "ImageNet (downloaded by Keras)",
               "shipped": "Those that ship", "file": "A file"}  # fmt: skip
     offered = {"imagenet": chosen.pretrained, "shipped": chosen.tower is not None}
     options = [option for option in titles if offered.get(option, True)]

@@ -170,8 +170,8 @@ def _calibration(entry: detectors.Entry) -> str:
     if calibration.method == "none":
         return "This detector is not calibrated: the score is the network's raw output, not a probability."
     return (
-        f"Calibrated: among images {entry.card.measured_on} that score 0.8, about 80% are fake, if half of all images "
-        f"are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
+        f"Calibrated: among images {entry.card.measured_on}, about 80% of those that score 0.8 are fake, if half of "
+        f"all images are. Fitted on {calibration.images:,} images: {calibration.fitted_on}."
     )
 
 

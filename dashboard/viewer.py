@@ -4,19 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from dashboard import decode_cache, detectors, error_reporting, inference, media, widgets
+from dashboard import decode_cache, detectors, error_reporting, inference, map_layer, media, widgets
 from dfcore.detectors.verdict import Verdict
-from dfcore.explanation import Heatmap, colours, layer
+from dfcore.explanation import Heatmap
 from dfcore.imaging import sandbox
 from dfcore.utils.files import sha256_bytes
 from dfcore.utils.html import data_url
 
-# Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, and of the map's
-# layer, in pixels.
-HEIGHT, _CROP, _LAYER = "var(--inspect-height, clamp(15rem, 52vh, 34rem))", 256, 600
+# Height of the picture, so that it shares a screen with the verdict; side of what the magnifier gets, in pixels.
+HEIGHT, _CROP = "var(--inspect-height, clamp(15rem, 52vh, 34rem))", 256
 # Of a part of it, which has fewer pixels.
 _LOWER = "min(var(--inspect-height, 34rem), clamp(12rem, 36vh, 24rem))"
 _ASSETS = Path(__file__).parent / "assets"
@@ -71,7 +69,7 @@ def show(
             "image": image,
             # By address: this runs at every point of the magnifier, which needs neither again.
             "picture": media.address(_picture(image, data), f"{_KEY}_picture"),
-            "map": media.address(_layer(entry, image, heatmap), f"{_KEY}_map")
+            "map": media.address(map_layer.source((entry.version, image), heatmap), f"{_KEY}_map")
             if heatmap is not None and heatmap.peak
             else None,
             "parts": parts if verdict.score is not None else [],
@@ -83,8 +81,8 @@ def show(
                 {**face, "box": [edge / side for edge, side in zip(face["box"], sides, strict=True)]} for face in faces
             ],
             "notes": notes or _notes(titles, [part["whole"] for part in parts], facts.animated, judged),
-            "colours": _bar(),
-            "evidence": f"high evidence of {heatmap.target}" if heatmap is not None else "",
+            "colours": map_layer.bar(),
+            "evidence": map_layer.high(heatmap) if heatmap is not None else "",
             "waiting": waiting,
             "crop": _crop(image, data, facts.width, facts.height),
         },
@@ -141,22 +139,3 @@ def _picture(image_sha256: str, _data: bytes) -> str:
     if max(rgb.shape) < decode_cache.SIDE // 3:
         return data_url(rgb, "PNG", compress_level=1)
     return data_url(rgb, "JPEG", quality=92, subsampling=0)
-
-
-def _layer(entry: detectors.Entry, image: str, heatmap: Heatmap) -> str:
-    return _map((entry.version, image, heatmap.method, heatmap.target, heatmap.layer, heatmap.view), heatmap)
-
-
-# Each takes some 100 KB; the viewer runs again at every point of the magnifier.
-@st.cache_data(max_entries=128, show_spinner=False)
-def _map(key: tuple[Any, ...], _heatmap: Heatmap) -> str:
-    from PIL import Image
-
-    picture = Image.fromarray(layer(_heatmap))
-    picture.thumbnail((_LAYER, _LAYER), Image.Resampling.BILINEAR)
-    return data_url(np.asarray(picture), "PNG", compress_level=1)
-
-
-def _bar() -> str:
-    stops = colours(np.linspace(0, 1, 6)).tolist()
-    return f"linear-gradient(to right, {', '.join('rgb({}, {}, {})'.format(*stop) for stop in stops)})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -289,6 +289,11 @@ def set_next(values: Mapping[str, Any]) -> None:
     st.session_state[_NEXT] = dict(values)
 
 
+def close(popover: str) -> None:
+    """Closes a popover that has this key when the page runs next: what it asked for is done."""
+    set_next({popover: False})
+
+
 def set_now() -> None:
     """Sets what `set_next` asked for; comes before any widget."""
     for key, value in st.session_state.pop(_NEXT, {}).items():
@@ -373,6 +378,12 @@ def inspect(name: str, data: bytes, detector: str = "") -> None:
     with errors():
         uploads.add(uploads.Picture(name, data))
         go("inspect", **({"detector": detector} if detector else {}))
+
+
+def inspect_file(file: Path, film: object = None, detector: str = "") -> None:
+    """Opens a file of a data set in Inspect, see `inspect`; if it is a frame of a film, its name says of which."""
+    of = f"{PurePosixPath(film).name}, " if isinstance(film, str) and film else ""
+    inspect(f"{of}{file.name}", file.read_bytes(), detector)
 
 
 def progress(text: str) -> Callable[[int, int], None]:

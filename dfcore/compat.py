@@ -93,6 +93,13 @@ def measured(row: Any) -> Any:
     return rename_keys(row, MEASURED) if isinstance(row, Mapping) else row
 
 
+def prediction(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of predictions: up to 0.6 `label` was the side of one threshold, whether or not anything was decided."""
+    if "label" not in row or "threshold" in row:
+        return row
+    return row | {"side": row["label"], "label": row["label"] if row["label"] == row.get("verdict") else None}
+
+
 def settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Renames old keys and values in the settings of a training run."""
     result = rename_keys(values, SETTINGS)

@@ -13,6 +13,8 @@ from dfcore.datasets.registry import demo_folder, registered
 
 require_front_door()
 
+_ADD = "datasets_add"
+
 
 def make_demonstration() -> None:
     bar = st.progress(0.0, "Making the demonstration data set …")
@@ -20,6 +22,7 @@ def make_demonstration() -> None:
         folder = actions.make_demo(lambda done, total: bar.progress(done / total, f"{done} of {total}"))
         ask_for_dataset(folder)
         bar.empty()
+        widgets.close(_ADD)
         st.rerun()
 
 
@@ -48,6 +51,7 @@ def add_folder() -> None:
         if st.form_submit_button("Register", icon=":material/add:"):
             with widgets.errors():
                 ask_for_dataset(actions.register(text))
+                widgets.close(_ADD)
                 st.rerun()
 
 
@@ -70,10 +74,12 @@ def pick(folders: list[Path]) -> Path:
             "Data set", names, format_func=lambda name: f"{Path(name).name}  ({name})", key="dataset",
             persist_state="session", help="Registered folders and manifests.",
         )  # fmt: skip
-        with st.popover("Add", icon=":material/add:", help="Register a folder, or make the demonstration set."):
+        with st.popover("Add", icon=":material/add:", help="Register a folder, or make the demonstration set.",
+                        key=_ADD, on_change="rerun"):  # fmt: skip
             add_folder()
             offer_demonstration(first=False)
-        with st.popover("Fetch", icon=":material/download:", help="Load a public set from Kaggle or Hugging Face."):
+        with st.popover("Fetch", icon=":material/download:", help="Load a public set from Kaggle or Hugging Face.",
+                        key=fetch_view.POPOVER, on_change="rerun"):  # fmt: skip
             fetch_view.offer()
         if st.button(
             "Forget", help="Removes it from this list; its files are kept.", icon=":material/remove:",

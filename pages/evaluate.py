@@ -84,14 +84,15 @@ def show_images(
         st.info(prediction_sources.unknown_root(entry, source))
         widgets.table(rows[["path", "score"]], f"Scores of the images: {figures.CELL_TITLES[cell]}")
         return
-    items = []
+    items, films = [], {}
     for row in rows.itertuples():
         file = prediction_sources.image_path(source, str(row.path))
         picture = stored.thumbnail(str(file), stored.stamp(file)) if file else None
+        films[str(file or row.path)] = getattr(row, "film", None)
         items.append((str(file or row.path), f"score {row.score:.3f}", picture))
     picked = widgets.gallery(items, f"cell_{cell}")
     if picked:
-        widgets.inspect(Path(picked).name, Path(picked).read_bytes(), entry.key)
+        widgets.inspect_file(Path(picked), films[picked], entry.key)
 
 
 @error_reporting.fragment()
@@ -133,6 +134,7 @@ _TABS = ("At a threshold", "Confidence", "Robustness", "Comparison")
 
 
 def show_all(entry: detectors.Entry, source: prediction_sources.Source) -> None:
+    panels.show_refused(prediction_sources.table(source))
     shown = (show, panels.show_confidence, panels.show_robustness, panels.show_comparison)
     for tab, draw in zip(st.tabs(_TABS, key="evaluate_tab", on_change="rerun"), shown, strict=True):
         if tab.open:

@@ -24,7 +24,7 @@ with left:
     st.subheader("Available detectors")
     entries, problems = detectors.library()
     for problem in problems:
-        st.warning(widgets.plain(problem), icon=":material/warning:")
+        st.warning(widgets.told(problem), icon=":material/warning:")
     if not entries:
         widgets.empty("There is no detector yet. Train one, then promote it.", "train", "Train", "model_training")
     for entry in entries[:6]:

@@ -55,16 +55,20 @@ def show_tabs(picture: Picture, judged: Judged, heatmap: Heatmap | None, library
             file_view.show_file(picture.data, picture.name)
     if views.open:
         with views:
+            faces.tell_whole(found, "These views are")
             forensics_view.show(picture.data, picture.name)
     if every.open:
         with every:
+            faces.tell_whole(found, "These verdicts are")
             all_detectors.show(library, picture.data, accepted)
     if notes.open:
         with notes:
+            faces.tell_whole(found, "Notes and decisions are")
             inspect_review.show_notes(picture)
     if more.open:
         with more:
             verdict.show_details(of, seen)
+            faces.tell_whole(found, "What follows is")
             facts = details.show_facts(picture.data)
             stability = evidence.stability(entry, picture.data, result)
             shown = heatmap if near is picture else None

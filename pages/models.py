@@ -40,7 +40,7 @@ def act(entry: detectors.Entry) -> None:
 
 
 def change(entry: detectors.Entry) -> None:
-    with st.popover("Rename", icon=":material/edit:"):
+    with st.popover("Rename", icon=":material/edit:", key=f"renaming_{entry.key}", on_change="rerun"):
         new = st.text_input("New name", entry.key, key=f"rename_{entry.key}", help="Letters, digits, . - and _")
         if st.button("Rename it", key=f"rename_it_{entry.key}") and new != entry.key:
             with widgets.errors():
@@ -113,7 +113,7 @@ def asked_first(entries: list[detectors.Entry]) -> list[detectors.Entry]:
 st.title("Models")
 library, problems = detectors.library()
 for problem in problems:
-    st.error(widgets.plain(problem), icon=":material/error:")
+    st.error(widgets.told(problem), icon=":material/error:")
 if not library:
     st.markdown("The library is empty. Promote a completed run to keep its detector here.")
 for entry in asked_first(library):

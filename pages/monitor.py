@@ -28,7 +28,7 @@ def show_progress(run: Run) -> None:
     row, status = summary(run), readable(run.status)
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.state_badge(row["state"])
-        st.markdown(widgets.plain(row["reason"] or (status.phase if status else "") or " "))
+        st.markdown(widgets.told(row["reason"] or (status.phase if status else "")) or " ")
     if status is None:
         return
     running = status.state is State.RUNNING

@@ -96,10 +96,11 @@ def predict_files(
     """Predicts on files; yields a list of rows per batch, one row per file.
 
     A row has path, sha256, score (P(fake) in [0, 1]), verdict (three-way decision), finding (what is said of it, a key
-    of `dfcore.confidence.FINDINGS`), label (two-way decision), reason (why it is inconclusive), ood_distance and
-    ood_reasons (see `OODResult`), detector (see `Judged.judge`), error (why the file could not be judged), and
-    trained_on (whether the detector was trained on this image or one that looks like it, see `Seen`); and accident,
-    true, only where an error may lie with the machine and not the file.
+    of `dfcore.confidence.FINDINGS`), label (the decision, None where it is inconclusive), threshold (see
+    `Verdict.side`), reason (why it is inconclusive), ood_distance and ood_reasons (see `OODResult`), detector (see
+    `Judged.judge`), error (why the file could not be judged), and trained_on (whether the detector was trained on this
+    image or one that looks like it, see `Seen`); and accident, true, only where an error may lie with the machine and
+    not the file.
 
     Args:
         paths: Files, or entries of archives; consumed lazily. What was left out becomes a row with its reason as the
@@ -244,6 +245,7 @@ def row_of(judged: Judged) -> dict[str, Any]:
         "verdict": verdict.decision,
         "finding": verdict.finding,
         "label": verdict.label,
+        "threshold": None if verdict.error else verdict.threshold,
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),

@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple, Self
 
 from filelock import Timeout
 
+from dfcore import compat
 from dfcore.batch.entries import Entry, ToJudge
 from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import ImageError, InputError, StorageError
@@ -281,7 +282,7 @@ def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if row is None:
                 return
             row.pop(STAMP, None)
-            yield begin, row
+            yield begin, compat.prediction(row)
             begin += len(line)
 
 
@@ -295,7 +296,7 @@ def read_row(path: Path, begin: int) -> dict[str, Any]:
         file.seek(begin)
         row = json.loads(file.readline())
     row.pop(STAMP, None)
-    return row
+    return compat.prediction(row)
 
 
 def _name_and_stamp(found: ToJudge) -> tuple[str, str | None]:

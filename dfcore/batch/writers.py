@@ -8,8 +8,10 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
+from dfcore.confidence import is_fake
 from dfcore.datasets.dataset import LeftOut
 from dfcore.errors import InputError
+from dfcore.labels import name_of
 from dfcore.utils.files import write_atomic, write_text
 from dfcore.utils.texts import cell, storable
 
@@ -92,12 +94,19 @@ FORMATS = tuple(_WRITERS)
 def competition(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The competition's list [{"index": 1, "prediction": "fake"}, …], sorted by index, without unreadable images.
 
-    The prediction is the two-way label, since the format has no third answer.
+    The prediction is the side of the detector's threshold, since the format has no third answer.
     """
     judged = [row for row in rows if not row["error"]]
     require_numbers([Path(row["path"]) for row in judged])
-    pairs = [(int(Path(row["path"]).stem), row["label"]) for row in judged]
+    pairs = [(int(Path(row["path"]).stem), _side(row)) for row in judged]
     return [{"index": index, "prediction": verdict} for index, verdict in sorted(pairs)]
+
+
+def _side(row: dict[str, Any]) -> str | None:
+    """Rows of earlier versions have it, see `dfcore.compat.prediction`; those of films have none."""
+    if "side" in row or row["score"] is None:
+        return row.get("side")
+    return name_of(int(is_fake(row["score"], row["threshold"])))
 
 
 def require_numbers(paths: Sequence[PurePath]) -> None:

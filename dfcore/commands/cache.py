@@ -1,4 +1,4 @@
-"""`dfcore cache`: shows and frees the disk space used by decoded images."""
+"""`dfcore cache`: shows and frees the disk space used by decoded images and pictures of films."""
 
 import argparse
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
     from dfcore.datasets.pixel_store import CacheEntry
+    from dfcore.films.dataset.cached import CachedFilms
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +24,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     from dfcore.datasets.pixel_store import entries, limit_bytes, scan_bytes
-    from dfcore.films.dataset.cached import cached_bytes
+    from dfcore.films.dataset import cached
 
     folder, limit = workspace.cache_dir(), limit_bytes()
-    films = cached_bytes(folder)
+    films, days = sum(one.bytes for one in cached.entries(folder)), cached.days()
     rows, scans = [_row(entry) for entry in entries(folder)], scan_bytes(folder)
     taken = sum(row["bytes"] for row in rows)
     if options.json:
@@ -36,7 +37,8 @@ def _info(options: argparse.Namespace) -> None:
     print(printable(f"{folder}: {_megabytes(taken)} of decoded images, at most {_megabytes(limit)} (DFCORE_CACHE_GB)"))
     print(f"Cached scan results: {_megabytes(scans)}")
     if films:
-        print(f"Pictures of films: {_megabytes(films)}")
+        kept = f"at most as much again, for {days:g} days after their last use ({cached.DAYS})"
+        print(f"Pictures of films: {_megabytes(films)}, {kept}")
     if rows:
         print_table([_in_words(row) for row in rows])
 
@@ -45,10 +47,10 @@ def _clear(options: argparse.Namespace) -> None:
     from dfcore.datasets.pixel_store import clear
     from dfcore.films.dataset import cached
 
-    films = cached.cached_bytes(workspace.cache_dir())
-    cached.clear(workspace.cache_dir())
-    removed, left = clear(workspace.cache_dir())
-    freed = sum(entry.bytes for entry in removed) + films
+    pixels, films = clear(workspace.cache_dir()), cached.clear(workspace.cache_dir())
+    removed: list[CacheEntry | CachedFilms] = [*pixels[0], *films[0]]
+    left: list[CacheEntry | CachedFilms] = [*pixels[1], *films[1]]
+    freed = sum(entry.bytes for entry in removed)
     if options.json:
         print_json({"freed_bytes": freed, "removed": [e.name for e in removed], "in_use": [e.name for e in left]})
         return

@@ -138,7 +138,7 @@ def _tell_left_out(dataset: Any) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
-    from dfcore.evaluation import by_film, coverage, three_way, thresholds_for
+    from dfcore.evaluation import by_film, coverage, mostly_refused, three_way, thresholds_for
     from dfcore.evaluation.by_film import why_none
     from dfcore.evaluation.overlap import in_words
     from dfcore.evaluation.predictions import EXPORT_FORMATS, export_predictions
@@ -150,8 +150,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     budget = budget_of(options, detector.card)
     thresholds = thresholds_for(detector.folder, detector.card, budget) if budget else None
     robust = options.max_images if options.robustness else 0
-    with applied_reading(options, options.data_root) as reading:
-        films = films_in_cache.pictures_of(options, reading)
+    with (
+        applied_reading(options, options.data_root) as reading,
+        films_in_cache.pictures_of(options, reading) as films,
+    ):
         root = str(films) if films else options.data_root
         metrics, table = _measured(detector, root, options.split, robust=robust)
     if thresholds:
@@ -166,6 +168,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         print_json(metrics)
         return
     print_figures({metrics["split"]: metrics})
+    if told := mostly_refused(metrics["images"], metrics["three_way"]["ood_rate"]):
+        print(told)
     if "by_film" in metrics:
         print_by_film(metrics["by_film"])
     elif why := why_none(table):
@@ -185,6 +189,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _cross_eval(options: argparse.Namespace) -> None:
     from dfcore.detectors.detector import Detector
     from dfcore.detectors.library import find_bundle
+    from dfcore.evaluation import mostly_refused
     from dfcore.evaluation.metrics import summary
     from dfcore.evaluation.overlap import cell, found, in_words
 
@@ -211,6 +216,8 @@ def _cross_eval(options: argparse.Namespace) -> None:
                 rows[-1] |= {"recorded": text} if options.json else {}
             if "self_made" in metrics:
                 remarks.append(f"{metrics['dataset']}: {metrics['self_made']}")
+            if told := mostly_refused(metrics["images"], three["ood_rate"]):
+                remarks.append(f"{Path(name).name} on {metrics['dataset']}: {told}")
             if found(seen):
                 remarks.append(f"{Path(name).name} on {metrics['dataset']}: {in_words(seen, **same)}")
     if options.json:

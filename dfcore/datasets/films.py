@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dfcore import workspace
-from dfcore.datasets import grouping, kinds
+from dfcore.datasets import grouping, kinds, noun
 from dfcore.datasets.dataset import FolderReading, LeftOut
 from dfcore.datasets.kinds import Kind
 from dfcore.datasets.layouts import TEST, TRAIN, UNLABELLED, VALIDATION, Place
 from dfcore.datasets.reading import Reading, reading_notes, recall, turned
 from dfcore.datasets.scan_listing import list_files
-from dfcore.datasets.understand import in_words_of_films, understand_folder
+from dfcore.datasets.understand import understand_folder
 from dfcore.datasets.understood import folder_tree
 from dfcore.datasets.units import connected
 from dfcore.datasets.walk import walk
@@ -119,9 +119,10 @@ def read_films(root: str | Path, *, reading: Reading | None = None) -> FilmSet:
         )
     root = root.resolve()
     reading = recall(root) if reading is None else reading
-    understood = understand_folder(root, list_files(root, of_films=True), reading)
+    with noun.films():
+        understood = understand_folder(root, list_files(root, of_films=True), reading)
+        found, told = grouping.sources(understood.paths, reading.groups, of_films=True)
     places = [turned(place, reading) for place in understood.places]
-    found, told = grouping.sources(understood.paths, reading.groups, of_films=True)
     own = [place.source or source for place, source in zip(places, found, strict=True)]
     sources, doubts = _kept_together(understood.paths, places, own, by_persons=not reading.groups)
     films = tuple(
@@ -129,16 +130,15 @@ def read_films(root: str | Path, *, reading: Reading | None = None) -> FilmSet:
                 _reason(root, path, place, reason))
         for path, place, source, reason in zip(understood.paths, places, sources, understood.reasons, strict=True)
     )  # fmt: skip
-    notes = [*understood.notes, *reading_notes(reading), *map(in_words_of_films, told), *_parted(films)]
+    notes = [*understood.notes, *reading_notes(reading), *told, *_parted(films)]
     # Masks of films are known not to be films to judge.
     left_out = tuple(
         replace(one, missed=one.missed and not one.reason.startswith("Masks"))
         for one in understood.left_out
         if one.path not in understood.tables
     )
-    layout = in_words_of_films(understood.layout)
     tree = folder_tree(understood.paths, places)
-    return FilmSet(root, layout, films, tuple(notes), (*understood.doubts, *doubts), left_out, tree, reading)
+    return FilmSet(root, understood.layout, films, tuple(notes), (*understood.doubts, *doubts), left_out, tree, reading)
 
 
 def _reason(root: Path, path: str, place: Place, reason: str | None) -> str | None:

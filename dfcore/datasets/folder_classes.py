@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from dfcore.datasets import noun
 from dfcore.datasets.folder_splits import Tree, some
 from dfcore.datasets.words import Name, read_name
 from dfcore.errors import LayoutError
@@ -68,7 +69,9 @@ class FolderClasses:
         images, result = self._tree.images, []
         labels = {*labels_of.values()} - {None}
         if len(labels) == 1:
-            result.append(f"Every image that has a class is {NAMES[labels.pop() or 0]}: no folder names the other one.")
+            result.append(
+                f"Every {noun.one()} that has a class is {NAMES[labels.pop() or 0]}: no folder names the other one."
+            )
         compounds: dict[str, int] = {}
         generators, inner = set(), Counter[str]()
         for parts, label in labels_of.items():
@@ -82,11 +85,11 @@ class FolderClasses:
                 elif at and i > at[-1] and name.strong and name.label not in (None, label):
                     inner["/".join(parts[: i + 1])] += images[parts]
         if generators:
-            result.append(f"{some(generators)}: read as fake, since they name generators beside real images.")
+            result.append(f"{some(generators)}: read as fake, since they name generators beside real {noun.many()}.")
         for text, label in sorted(compounds.items()):
             result.append(f"The folder {text} is read as {NAMES[label]}, by one of its words.")
         for text, count in sorted(inner.items()):
-            result.append(f"{text} ({count} images) has the name of one class inside a folder of the other one.")
+            result.append(f"{text} ({count} {noun.many()}) has the name of one class inside a folder of the other one.")
         lone = self._lone(labels_of) if len(labels) == 2 else []
         if lone:
             result.append(f"{some(lone)}: read by a single word; no folder beside them names the other class.")
@@ -119,9 +122,9 @@ class FolderClasses:
             choices = " or ".join(_choice(by) for by in names)
             images = sum(self._tree.images.values())
             raise LayoutError(
-                f"Two levels of folders name classes and contradict each other for {differ} of {images} images, "
-                f"such as those in {example}. Read {texts[0]}. Read {texts[1]}. Expected one level that names "
-                f"the classes; choose it with {choices}."
+                f"Two levels of folders name classes and contradict each other for {differ} of {images} "
+                f"{noun.many()}, such as those in {example}. Read {texts[0]}. Read {texts[1]}. Expected one level that "
+                f"names the classes; choose it with {choices}."
             )
 
     def _at(self, parts: Parts, i: int) -> int:
@@ -161,7 +164,7 @@ class GivenClasses(FolderClasses):
     def doubts(self, labels_of: Mapping[Parts, int | None]) -> list[str]:
         """None but a class without images: the user has said what the folders are."""
         missing = {*range(2)} - {*labels_of.values()}
-        return [f"No image is {NAMES[label]} by the class folders that were given." for label in sorted(missing)]
+        return [f"No {noun.one()} is {NAMES[label]} by the class folders that were given." for label in sorted(missing)]
 
 
 def _reading(counts: Mapping[int, int], names: Mapping[int, set[str]]) -> str:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from dfcore.datasets import noun
 from dfcore.datasets.words import TEST, TRAIN, VALIDATION, read_name, settle_splits
 
 Parts = tuple[str, ...]
@@ -62,7 +63,7 @@ def read_splits(
     doubts = []
     if likely:
         doubts.append(f"{some(likely)}: these look like splits, but no folder beside them does; they are read as "
-                      "groups, and their images are drawn into training, validation and test.")  # fmt: skip
+                      f"groups, and their {noun.many()} are drawn into training, validation and test.")  # fmt: skip
     if subjects:
         doubts.append(f"{some(subjects)}: read as a subject among others beside it, not as the training split.")
     found = {parts: _split_of(parts, trusted) for parts in tree.images}
@@ -70,7 +71,7 @@ def read_splits(
     differ = sum(tree.images[parts] for parts, (_, _, unequal) in found.items() if unequal)
     if differ:
         example = next("/".join(parts) for parts, (_, _, unequal) in found.items() if unequal)
-        doubts.append(f"On the paths of {differ} images two folders name different splits, such as {example}.")
+        doubts.append(f"On the paths of {differ} {noun.many()} two folders name different splits, such as {example}.")
     return {parts: (meant[split], at) for parts, (split, at, _) in found.items()}, doubts
 
 

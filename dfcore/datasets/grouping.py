@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
+from dfcore.datasets import noun
 from dfcore.datasets.conventions import CONVENTIONS
 from dfcore.datasets.layouts import parse_split
 from dfcore.datasets.source_names import Name
@@ -35,7 +36,7 @@ def sources(paths: Sequence[str], pattern: str = "", *, of_films: bool = False) 
         LayoutError: If the pattern is no regular expression.
     """
     if pattern == OFF:
-        return [None] * len(paths), ["Images are not grouped by their names, as asked."]
+        return [None] * len(paths), [f"{noun.many().capitalize()} are not grouped by their names, as asked."]
     if pattern:
         found = _by_pattern(paths, pattern)
         return found, [_sentence(found, f"the pattern {pattern}")]
@@ -62,12 +63,12 @@ def _sentence(found: Sequence[str | None], how: str) -> str:
     """E.g. "120 images come from 12 sources, told by folders of frames, e.g. 'fake/video_3' with 10: …"."""
     counts = Counter(source for source in found if source is not None)
     if not counts:
-        return f"No image is grouped by {how}."
+        return f"No {noun.one()} is grouped by {how}."
     example = next(iter(counts))
     return (
-        f"{sum(counts.values()):,} images come from {len(counts):,} sources, told by {how}, e.g. '{example}' with "
-        f"{counts[example]:,}: images of one source stay in one split. If they are unrelated, turn this off with "
-        f"--groups {OFF}."
+        f"{sum(counts.values()):,} {noun.many()} come from {len(counts):,} sources, told by {how}, e.g. '{example}' "
+        f"with {counts[example]:,}: {noun.many()} of one source stay in one split. If they are unrelated, turn this "
+        f"off with --groups {OFF}."
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from dfcore.datasets import noun
 from dfcore.datasets.folder_classes import FolderClasses, GivenClasses
 from dfcore.datasets.folder_splits import Tree, read_splits, some
 from dfcore.datasets.words import (
@@ -146,7 +147,8 @@ def _likely_splits(tree: Tree, placed: Mapping[Parts, Place]) -> list[str]:
         return []
     return [
         f"{some(found)}: these look like parts of a split but do not say which; they are taken for groups, and the "
-        "images of each are drawn into training, validation and test. Name them train, valid and test if they are."
+        f"{noun.many()} of each are drawn into training, validation and test. Name them train, valid and test if they "
+        "are."
     ]
 
 

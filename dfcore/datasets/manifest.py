@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from dfcore.datasets import noun
 from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import UNLABELLED, Layout, Place
 from dfcore.datasets.reading import Reading
@@ -110,7 +111,9 @@ def _weighty(sheets: list[Sheet], folders: Folders, result: Rows) -> list[Sheet]
     if len(here) >= _MOST * whole or any("manifest" in sheet.name.lower() for sheet in sheets):
         return sheets
     names = some([sheet.name for sheet in sheets])
-    result.notes.append(f"{names}: names {len(here)} of {len(folders.images)} images; the folders were read instead.")
+    result.notes.append(
+        f"{names}: names {len(here)} of {len(folders.images)} {noun.many()}; the folders were read instead."
+    )
     return []
 
 
@@ -173,7 +176,9 @@ def _add_rows(result: Rows, sheets: Sequence[Sheet], labels: RowLabels, folders:
         of_sheet = labels.labels[at : at + len(sheet.found)]
         grouped = sheet.groups_are_sources(of_sheet)
         if grouped:
-            result.notes.append(f"{sheet.name}: images with the same {sheet.columns['group']} stay in one split.")
+            result.notes.append(
+                f"{sheet.name}: {noun.many()} with the same {sheet.columns['group']} stay in one split."
+            )
         for row, found in enumerate(sheet.found):
             for path in found.paths:
                 split = folders.splits.get(path)

@@ -9,8 +9,8 @@ from dfcore.datasets.words import read_name
 
 _MASKS = {"mask", "masks", "groundtruth", "gt"}
 _BESIDE = {"binary", "seg", "segmentation", "manipulation", "tampering", "ground", "truth"}
-_FOLDER_REASON = "Masks: they show where a picture was changed and are no images to judge."
-_FILE_REASON = "Masks by their names, beside the images that they belong to."
+_FOLDER_REASON = "Masks: they show where a picture was changed and are nothing to judge."
+_FILE_REASON = "Masks by their names, beside what they belong to."
 _OF_IMAGE = re.compile(
     r"(?P<after>.+?)[ _.-](masks?|gt|groundtruth)([ _.-]?\d+)?|masks?[ _.-](?P<before>.+)", re.IGNORECASE
 )

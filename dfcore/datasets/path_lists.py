@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from dfcore.datasets import noun
 from dfcore.utils.texts import printable
 
 LISTS = (".txt", ".lst")
@@ -28,8 +29,8 @@ def doubted_lists(root: Path, files: Iterable[Path], images: Sequence[str]) -> l
         named = sum(any(PurePosixPath(word).name in names for word in line.replace(",", " ").split()) for line in lines)
         if named and named >= len(lines) / 2:
             doubts.append(
-                f"{printable(file.relative_to(root))} is a list of these images, perhaps of a split. Lists in text are "
-                "not read: make a CSV of it, with columns for path, label and split, if it counts."
+                f"{printable(file.relative_to(root))} is a list of these {noun.many()}, perhaps of a split. Lists in "
+                "text are not read: make a CSV of it, with columns for path, label and split, if it counts."
             )
     return doubts
 

@@ -3,30 +3,29 @@
 `pixels.bin` holds rows of one shape and type, mostly uint8 of the input shape of an image (features of a frozen tower
 are kept in the same way), `index.bin` the SHA-256 of each row's image. Rows
 are only ever appended, pixels before index, so that a crash leaves at most some bytes behind that the next writer
-overwrites. While somebody has a folder open there is a locked file in `users/`, which the kernel frees when the process
-dies; a folder without one may be emptied.
+overwrites. A folder that nobody has open (`dfcore.utils.in_use`) may be emptied.
 """
 
 import math
 import os
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
 from dfcore.errors import InputError, StorageError
+from dfcore.utils import in_use
 from dfcore.utils.files import explained, lock, make_folder, share
+from dfcore.utils.in_use import Use
 
 LIMIT = "DFCORE_CACHE_GB"
 _DEFAULT_GB = 20.0
 _DIGEST = 32
-_PIXELS, _INDEX, _LOCK, _LAST_USE, _USERS = "pixels.bin", "index.bin", "lock", "last_use", "users"
+_PIXELS, _INDEX = "pixels.bin", "index.bin"
 _SCANS = "scans"
 
 
@@ -49,19 +48,6 @@ class CacheEntry:
     in_use: bool
 
 
-class Use:
-    """Somebody has a store open, until `end` or the end of the process."""
-
-    def __init__(self, file: FileLock):
-        self._file = file
-
-    def end(self) -> None:
-        """The store may be removed, as far as this use goes."""
-        self._file.release()
-        with suppress(OSError):
-            Path(self._file.lock_file).unlink(missing_ok=True)
-
-
 class PixelStore:
     """The two files of one preprocessing: pixels, or features of a tower.
 
@@ -76,7 +62,7 @@ class PixelStore:
             StorageError: when its folder cannot be made.
         """
         try:
-            make_folder(folder / _USERS)
+            make_folder(folder)
         except OSError as error:
             raise StorageError(f"The cache folder {folder} cannot be made: {explained(error, folder)}.") from error
         self._folder = folder
@@ -91,11 +77,8 @@ class PixelStore:
         Raises:
             StorageError: when its folder cannot be written.
         """
-        with self._writing(), lock(self._folder / _LOCK):
-            file = lock(self._folder / _USERS / uuid4().hex)
-            file.acquire()
-            _touch(self._folder / _LAST_USE)
-            return Use(file)
+        with self._writing():
+            return in_use.begin(self._folder)
 
     def index(self) -> dict[str, int]:
         """{digest: row} of all complete rows; of what was read before only the new ones are read."""
@@ -118,7 +101,7 @@ class PixelStore:
         """
         if not images:
             return
-        with self._writing(), lock(self._folder / _LOCK):
+        with self._writing(), lock(self._folder / in_use.LOCK):
             known = self.index()
             new = {digest: pixels for digest, pixels in images if digest not in known}
             with _shared_append(self._pixels) as pixels_file, _shared_append(self._index) as index_file:
@@ -227,42 +210,19 @@ def clear(cache: Path) -> tuple[list[CacheEntry], list[CacheEntry]]:
 
 
 def _remove(folder: Path) -> bool:
-    """Empties a folder that nobody uses; its lock stays, since somebody may be waiting for it."""
-    with _unused(folder) as unused:
+    """Empties a folder that nobody uses."""
+    with in_use.unused(folder) as unused:
         if unused:
             for name in (_INDEX, _PIXELS):  # Without its index a row is no row.
                 (folder / name).unlink(missing_ok=True)
     return unused
 
 
-@contextmanager
-def _unused(folder: Path) -> Iterator[bool]:
-    """Whether nobody has a folder open, and for so long nobody can; marks of the dead go."""
-    with ExitStack() as held:
-        try:
-            held.enter_context(lock(folder / _LOCK, timeout=0))
-            for path in (folder / _USERS).glob("*"):
-                with lock(path, timeout=0):
-                    path.unlink(missing_ok=True)
-        except (Timeout, OSError):  # It is written, or open.
-            yield False
-            return
-        yield os.access(folder, os.W_OK | os.X_OK)  # It may be another account's alone.
-
-
 def _entry(folder: Path) -> CacheEntry:
     index, pixels = folder / _INDEX, folder / _PIXELS
     sizes = [path.stat().st_size if path.exists() else 0 for path in (index, pixels)]
-    stamp = folder / _LAST_USE if (folder / _LAST_USE).exists() else index
-    with _unused(folder) as unused:
-        return CacheEntry(folder.name, sizes[0] // _DIGEST, sum(sizes), stamp.stat().st_mtime, not unused)
-
-
-def _touch(path: Path) -> None:
-    """Notes the time; a file that another account owns and nobody else may write costs only the order of removal."""
-    with suppress(OSError):
-        path.touch()
-        share(path)
+    with in_use.unused(folder) as unused:
+        return CacheEntry(folder.name, sizes[0] // _DIGEST, sum(sizes), in_use.last_use(folder, index), not unused)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from dfcore.datasets import noun
 from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import Place
 from dfcore.datasets.reading import Reading
@@ -56,7 +57,7 @@ class Sheet:
         if "path" not in self.columns or "label" not in self.columns:
             return (
                 f"{self.name}: expected columns for path and label (split and group if wanted). Received: {columns}. "
-                "If it is a table of these images, say which they are with --columns path=…,label=…."
+                f"If it is a table of these {noun.many()}, say which they are with --columns path=…,label=…."
             )
         return f"{self.name}: none of its {len(self.table)} rows names a file here. Received: {columns}."
 
@@ -112,7 +113,7 @@ class Sheet:
             if column not in self.columns.values() and 1 < len(values) <= 20:
                 result.append(
                     f"{self.name}: the column {column} ({some(values)}) looks like a split but names none that is "
-                    "known; its images are drawn into training, validation and test."
+                    f"known; its {noun.many()} are drawn into training, validation and test."
                 )
         return result
 

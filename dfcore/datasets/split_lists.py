@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from dfcore.datasets import noun
 from dfcore.datasets.kinds import PICTURES
 from dfcore.datasets.known_sets import marks
 from dfcore.datasets.sheets import Sheet
@@ -138,8 +139,8 @@ def _add_face_forensics(
         )
     if parted:
         result.notes.append(
-            f"{counted(len(parted), 'image was', 'images were')} made of two videos that the lists put into different "
-            f"splits, such as {parted[0]}: no split is taken from the lists for these."
+            f"{counted(len(parted), f'{noun.one()} was', f'{noun.many()} were')} made of two videos that the lists put "
+            f"into different splits, such as {parted[0]}: no split is taken from the lists for these."
         )
 
 

@@ -154,7 +154,7 @@ def _json_records(value: Any) -> list[dict[str, Any]]:
         for rows in lists:
             if all(isinstance(row, dict) for row in rows):
                 return rows
-    raise ValueError("expected a list of objects, or an object with one entry for each image")
+    raise ValueError("expected a list of objects, or an object with one entry for each file")
 
 
 def _records_table(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from dfcore.datasets import noun
 from dfcore.datasets.table_columns import (
     GROUPS,
     MEANT,
@@ -100,7 +101,10 @@ def read_labels(
     by_generator = labels_by_generator(cells)
     if by_generator:
         result = _with_reasons(cells, by_generator, column, "Expected real or a generator")
-        doubt = f"{name}: the column {column} names generators beside real images; their images are read as fake."
+        doubt = (
+            f"{name}: the column {column} names generators beside real {noun.many()}; their {noun.many()} are read as "
+            "fake."
+        )
         return _against_paths(RowLabels(result.labels, result.reasons, [], [doubt]), by_path, column, name)
     if word_share(cells) >= 0.5:
         labels = [parse_label(value) for value in cells]

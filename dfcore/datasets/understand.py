@@ -1,12 +1,12 @@
 """From the files under a root to rows: by its tables or by its folders, whichever describe the data set."""
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from dfcore.datasets import noun
 from dfcore.datasets.dataset import LeftOut
 from dfcore.datasets.folder_splits import some
 from dfcore.datasets.layouts import KNOWN_LAYOUTS, Layout, Place, layout_name, place_all
@@ -20,7 +20,7 @@ from dfcore.datasets.table_columns import plain
 from dfcore.datasets.table_files import SUFFIXES, table_files
 from dfcore.datasets.table_paths import Finder
 from dfcore.datasets.walk import VIDEO
-from dfcore.errors import ClassesUnknown, ConventionUnknown, FilmsOnly, LayoutError
+from dfcore.errors import ClassesUnknown, FilmsOnly, LayoutError
 from dfcore.utils.texts import counted, printable
 
 
@@ -72,28 +72,6 @@ def understand_folder(root: Path, listed: Listed, reading: Reading) -> Understoo
         LayoutError: If nothing names a class, or what does contradicts itself.
         FilmsOnly: If it holds films and no image.
     """
-    if not listed.of_films:
-        return _understood(root, listed, reading)
-    try:
-        found = _understood(root, listed, reading)
-    except (ClassesUnknown, ConventionUnknown) as error:
-        error.args = (in_words_of_films(str(error)), *error.args[1:])
-        raise
-    except LayoutError as error:
-        raise LayoutError(in_words_of_films(str(error))) from None
-    notes, doubts = ([in_words_of_films(text) for text in texts] for texts in (found.notes, found.doubts))
-    reasons = [reason and in_words_of_films(reason) for reason in found.reasons]
-    left_out = [replace(one, reason=in_words_of_films(one.reason)) for one in found.left_out]
-    return replace(found, notes=notes, doubts=doubts, reasons=reasons, left_out=left_out)
-
-
-def in_words_of_films(text: str) -> str:
-    """What is said of images, said of films; words within names of files and columns stay."""
-    return re.sub(r"(?<![\w/.'=-])([Ii])mage(s?)(?![\w/.'=-])",
-                  lambda match: f"{'F' if match[1] == 'I' else 'f'}ilm{match[2]}", text)  # fmt: skip
-
-
-def _understood(root: Path, listed: Listed, reading: Reading) -> Understood:
     images, masks = without_masks(list(listed.images))
     problems: list[str] = []
     lists = read_split_lists(root, listed.others, images)
@@ -178,8 +156,9 @@ def _unnamed(images: Sequence[str], rows: Rows) -> list[LeftOut]:
     """The images that no row of the tables names, folder by folder."""
     named = {*rows.paths}
     count = Counter(str(PurePosixPath(path).parent) for path in images if path not in named)
+    these, this = f"these {noun.many()}", f"this {noun.one()}"
     return [
-        LeftOut(folder, f"No row of {some(rows.labelled)} names {'these images' if n > 1 else 'this image'}.", n)
+        LeftOut(folder, f"No row of {some(rows.labelled)} names {these if n > 1 else this}.", n)
         for folder, n in sorted(count.items())
     ]
 
@@ -188,7 +167,7 @@ def _one_class(rows: Rows) -> list[str]:
     labels = {place.label for place in rows.places} - {None}
     if len(labels) != 1:
         return []
-    return [f"Every image that has a class is {'fake' if 1 in labels else 'real'}: no row names the other one."]
+    return [f"Every {noun.one()} that has a class is {'fake' if 1 in labels else 'real'}: no row names the other one."]
 
 
 def _require_no_films(root: Path, left_out: Sequence[LeftOut], more: str) -> None:
@@ -211,7 +190,7 @@ def _require_labels(
     tables = f" {' '.join(map(printable, told))}" if told else ""
     if not rows.paths:
         _require_no_films(root, left_out, f"{tables}{known}")
-        raise LayoutError(f"No images were found in {root}.{tables}{known}")
+        raise LayoutError(f"No {noun.many()} were found in {root}.{tables}{known}")
     if any(place.label is not None for place in rows.places):
         return
     folders = Counter(str(PurePosixPath(path).parent) for path in rows.paths)
@@ -222,6 +201,6 @@ def _require_labels(
         place = f"in {', '.join(names)}{' …' if len(folders) > 6 else ''}"
         how = "If folders do, say which: --class-folders real=…,fake=…."
     raise (LayoutError if told else ClassesUnknown)(
-        f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} images "
-        f"{place}. {how}{known}"
+        f"No folder in {root} names a class, and no table in it tells one.{tables} Received: {len(rows.paths)} "
+        f"{noun.many()} {place}. {how}{known}"
     )

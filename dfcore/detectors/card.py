@@ -340,8 +340,11 @@ class Card(_Part):
 
     @property
     def measured_on(self) -> str:
-        """Which images its results are of, to follow "images"; what one that was adopted learned from is unknown."""
-        return "of the data set that it was calibrated on" if self.adopted else "like its training data"
+        """Which images its `record` is of, to follow "images"; what one that was adopted learned from is unknown."""
+        if self.adopted:
+            return "of the data set that it was calibrated on"
+        held_out = self.by_source and self.record[0] == "cross-validation"
+        return "of sources that it had not learned from" if held_out else "like its training data"
 
     @property
     def by_source(self) -> bool:

@@ -1,6 +1,7 @@
 """Results of a detector: scores of a batch, and the verdict on one image."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from dfcore.confidence import (
     is_fake,
 )
 from dfcore.detectors.trained_on import Seen
-from dfcore.labels import FAKE, REAL, name_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Verdict:
 
     Attributes:
         score: P(fake) in [0, 1], calibrated if the card has a calibration; None if the image cannot be judged.
-        threshold: Score from which the image is called fake in the two-way decision.
+        threshold: Score from which an image is called fake where there are no `thresholds`; see `side`.
         logit: The network's output before calibration and sigmoid.
         error: Why the image cannot be judged, or None.
         thresholds: Thresholds of the three-way decision; None uses `threshold` alone.
@@ -53,10 +53,18 @@ class Verdict:
 
     @property
     def label(self) -> str | None:
-        """The two-way decision: "real", "fake", or None if the image cannot be judged."""
+        """The decision, "real" or "fake"; None where it is inconclusive, and if the image cannot be judged."""
+        return None if self.decision == "inconclusive" else self.decision
+
+    @property
+    def side(self) -> Literal["real", "fake"] | None:
+        """On which side of `threshold` the score lies, whatever that is worth; None if the image cannot be judged.
+
+        It is no verdict: it says "real" of images that nothing is known of, too.
+        """
         if self.score is None:
             return None
-        return name_of(FAKE if is_fake(self.score, self.threshold) else REAL)
+        return "fake" if is_fake(self.score, self.threshold) else "real"
 
     @property
     def decision(self) -> Decision | None:

@@ -28,7 +28,7 @@ from dfcore.evaluation.predictions import (
     write_predictions,
 )
 from dfcore.evaluation.refit import FEWEST, Refit, refit
-from dfcore.evaluation.refusals import refusal_table
+from dfcore.evaluation.refusals import mostly_refused, refusal_table
 from dfcore.evaluation.robustness import robustness, stability
 from dfcore.evaluation.three_way import error_rates, three_way
 from dfcore.evaluation.thresholds import thresholds_for
@@ -57,6 +57,7 @@ __all__ = [
     "measure",
     "measure_handled",
     "measured_rates",
+    "mostly_refused",
     "overlap",
     "precision_recall_points",
     "predict_split",

@@ -1,4 +1,7 @@
-"""What each rule of a detector's gate costs and saves: the error of what it refuses beside that of what passes."""
+"""What each rule of a detector's gate costs and saves: the error of what it refuses beside that of what passes.
+
+And what is said of figures on images most of which were refused.
+"""
 
 from typing import Any
 
@@ -35,6 +38,22 @@ def refusal_table(table: pd.DataFrame, thresholds: DecisionThresholds) -> list[d
     rows.append({"rule": "any", "title": "any rule"} | _errors(table[ood], len(table), thresholds) | {"alone": None})
     rows.append({"rule": "", "title": "let pass"} | _errors(table[~ood], len(table), thresholds) | {"alone": None})
     return rows
+
+
+def mostly_refused(images: int, ood_rate: float | None) -> str:
+    """Says that a detector refuses most of the images that figures are of, in sentences; "" if not, or if unknown.
+
+    Args:
+        images: Their number.
+        ood_rate: The share of them that is out of distribution.
+    """
+    if not images or ood_rate is None or ood_rate <= 0.5:
+        return ""
+    refused = "every one" if ood_rate == 1 else f"{round(ood_rate * images):,}"
+    return (
+        f"The detector refuses {refused} of these {images:,} images, since they are unlike those that it was trained "
+        "on. Metrics and curves are of scores that it does not use: they are not what it would say of such images."
+    )
 
 
 def _errors(table: pd.DataFrame, total: int, thresholds: DecisionThresholds) -> dict[str, Any]:

@@ -38,8 +38,9 @@ CELL_TITLES = {
 
 
 def roc(
-    points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str], *, split: str
-) -> "go.Figure":
+    points: Mapping[str, np.ndarray], metrics: Mapping[str, Any], titles: Mapping[str, str], *, split: str,
+    what: str = "images",
+) -> "go.Figure":  # fmt: skip
     """ROC curve with chance level and the operating point at the threshold.
 
     Args:
@@ -47,6 +48,7 @@ def roc(
         metrics: From `dfcore.evaluation.evaluate_scores` for the same scores.
         titles: {metric: displayed name} of roc_auc, false_positive_rate and recall.
         split: Split that the curve was measured on.
+        what: What was scored.
     """
     go = graph_objects()
     alarms, caught = titles["false_positive_rate"], titles["recall"]
@@ -61,7 +63,7 @@ def roc(
         customdata=np.column_stack([points["threshold"], points["false_positives"], points["true_positives"]]).tolist(),
         hovertemplate=hover,
         mode="lines",
-        name=f"{titles['roc_auc']} {metrics['roc_auc']:.3f} on {split}, {metrics['images']:,} images",
+        name=f"{titles['roc_auc']} {metrics['roc_auc']:.3f} on {split}, {metrics['images']:,} {what}",
         line={"color": CURVE_COLOUR, "width": 2.5},
     )
     detail = [metrics["threshold"], counts["false_fake"], counts["true_fake"]]

@@ -229,5 +229,5 @@ def _choose(detectors: Mapping[str, Detector], verdicts: Mapping[str, Verdict]) 
 
 
 def _explained(detector: Detector, image: Any, verdict: Verdict, wanted: bool | Mapping[str, Any]) -> Heatmap:
-    options = wanted if isinstance(wanted, Mapping) else {"target": verdict.label}
+    options = wanted if isinstance(wanted, Mapping) else {"target": verdict.side}
     return detector.explain(image, max_side=PREVIEW, **options)

@@ -70,8 +70,7 @@ class Row(_Open):
     )
     verdict: str | None = Field(description="The three-way decision: real, inconclusive or fake.")
     label: str | None = Field(
-        description="The two-way decision by `threshold` alone: real or fake. No finding: real here does not mean "
-        "that the picture is real."
+        description="The verdict where it is real or fake; null where it is inconclusive, and where there is none."
     )
     reason: str | None = Field(description="Why it is inconclusive.")
     error: str | None = Field(description="Why there is no verdict.")

@@ -203,7 +203,7 @@ def _no_picture(path: Path) -> str | None:
 
 
 def _row_without(arrived: Arrived, reason: str) -> dict[str, Any]:
-    names = ("score", "verdict", "finding", "label", "reason", "ood_distance", "detector", "trained_on")
+    names = ("score", "verdict", "finding", "label", "threshold", "reason", "ood_distance", "detector", "trained_on")
     return {"path": storable(arrived.path), "sha256": None, "error": reason} | dict.fromkeys(names)
 
 

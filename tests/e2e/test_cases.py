@@ -134,7 +134,7 @@ def test_the_log_holds_until_somebody_changes_it(page, address, workspace):
     page.goto(f"{address}/cases?view=log")
     settle(page)
     press(page, "Check the log")
-    page.get_by_text("The log holds").wait_for()
+    page.get_by_text("entries that are there was altered").wait_for()
     with sqlite3.connect(workspace / "cases" / "cases.db") as database:
         database.execute("UPDATE log SET by = 'somebody else' WHERE sequence = 2")
     database.close()

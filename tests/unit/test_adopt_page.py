@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import background
 from dfcore.datasets import registry
 from dfcore.detectors.bundle import write_bundle
+from dfcore.detectors.card import Training
 from dfcore.detectors.origin import Adopted
 from dfcore.foreign import adopt as adopting
 from dfcore.foreign.check import Check, Preprocessing
@@ -150,6 +151,20 @@ def test_figures_of_an_adopted_detector_are_not_said_to_be_of_its_training_data(
     assert "ROC AUC 0.855 on 300 test images of the data set that it was calibrated on" in words(page)
     assert "training data" not in words(page)
     assert make_card().measured_on == "like its training data"
+
+
+def test_figures_of_sources_that_were_left_out_are_said_to_be_of_those(page, tmp_path):
+    results = {"cross-validation": {"roc_auc": 0.725, "images": 912, "real": 456, "fake": 456, "threshold": 0.5,
+                                    "accuracy_fake": 0.6, "false_positive_rate": 0.3}}  # fmt: skip
+    by_source = Training(dataset="photos", config={"cross_validation": "source"})
+    card = make_card(title="Photographs", training=by_source, results=results)
+    write_bundle(tmp_path / "models" / "theirs", untrained(0), card)
+    page.switch_page("pages/home.py").run()
+    assert not page.exception
+    assert "ROC AUC 0.725 on 912 cross-validation images of sources that it had not learned from" in words(page)
+    assert "training data" not in words(page)
+    by_content = make_card(training=Training(dataset="photos", config={"cross_validation": "content"}), results=results)
+    assert by_content.measured_on == "like its training data"
 
 
 @pytest.mark.slow

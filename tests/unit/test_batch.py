@@ -116,6 +116,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "verdict": verdict.decision,
         "finding": verdict.finding,
         "label": verdict.label,
+        "threshold": verdict.threshold,
         "reason": verdict.reason,
         "ood_distance": verdict.ood.distance,
         "ood_reasons": list(verdict.ood.reasons),
@@ -123,7 +124,7 @@ def test_rows_name_each_file_with_its_hash(small, photo, tmp_path):
         "error": None,
         "trained_on": "not found",
     }
-    nothing = ("sha256", "score", "verdict", "finding", "label", "reason", "ood_distance", "trained_on")
+    nothing = ("sha256", "score", "verdict", "finding", "label", "threshold", "reason", "ood_distance", "trained_on")
     assert {name: rows[1][name] for name in nothing} == dict.fromkeys(nothing)
     assert (rows[1]["path"], rows[1]["ood_reasons"], rows[1]["detector"]) == (str(tmp_path / "gone.png"), [], "small")
     assert "There is no file" in rows[1]["error"]
@@ -134,7 +135,7 @@ def test_rows_tell_why_there_is_no_answer(both, tmp_path):
     thumbnails = {"thumbnails": both["thumbnails"]}
     (row,) = rows_of([large], thumbnails)
     (verdict,) = both["thumbnails"].predict([large])
-    assert (row["verdict"], row["label"], row["reason"]) == ("inconclusive", verdict.label, verdict.reason)
+    assert (row["verdict"], row["label"], row["reason"]) == ("inconclusive", None, verdict.reason)
     assert row["ood_reasons"] == list(verdict.ood.reasons)
     assert row["ood_distance"] == verdict.ood.distance
     (insisted,) = rows_of([large], thumbnails, policies={"thumbnails": Policy(ALL_FAKE, ignore_ood=True)})
@@ -241,7 +242,10 @@ def test_thresholds_belong_to_the_detector_that_they_are_given_for(both, tmp_pat
     assert other[1:] == rows_of(paths, both)[1:], "the card's for the other one"
     insisted = rows_of(paths, both, policies=dict.fromkeys(both, Policy(ALL_FAKE, ignore_ood=True)))
     assert [row["verdict"] for row in insisted] == ["fake"] * 3
-    assert [(row["label"], row["score"]) for row in insisted] == [(row["label"], row["score"]) for row in one]
+    assert [(row["threshold"], row["score"]) for row in insisted] == [(row["threshold"], row["score"]) for row in one]
+    assert [row["label"] for row in one] == ["fake", "real", None] and [row["label"] for row in insisted] == [
+        "fake"
+    ] * 3
 
 
 # === Bounds ===
@@ -448,7 +452,8 @@ def test_without_a_terminal_there_is_no_progress_line(clock, capsys, monkeypatch
 def made_rows(count: int):
     for number in range(count):
         row = {name: f"{name} {number}" for name in COLUMNS}
-        yield row | {"path": f"{number}.png", "score": number / 3, "error": None, "label": "fake", "unlike": []}
+        yield row | {"path": f"{number}.png", "score": number / 3, "threshold": 0.5, "error": None, "label": "fake",
+                     "unlike": []}  # fmt: skip
 
 
 FORMULAS = ("=cmd|' /C calc'!A0.png", "+1.png", "-1.png", "@SUM(1).png", "\t=1.png", "\r=1.png", "＝1.png")
@@ -498,6 +503,20 @@ def test_what_goes_wrong_while_rows_come_leaves_the_file_as_it_was(tmp_path):
             write_rows(out, rows())
         assert out.read_text() == "before"
         assert not list(tmp_path.glob(".*"))
+
+
+def test_a_row_of_an_earlier_version_says_no_more_than_its_verdict(tmp_path):
+    """Its label was the side of one threshold; the competition asks for no more, all others for the verdict."""
+    out = tmp_path / "X.jsonl"
+    with ResumeLog(out, HOW) as journal:
+        for number, verdict in enumerate(("inconclusive", "fake", None)):
+            row = dict.fromkeys(COLUMNS) | {"path": f"{number}.png", "verdict": verdict}
+            score, label, error = (None, None, "broken") if verdict is None else (0.3, "fake", None)
+            journal.add([row | {"score": score, "label": label, "error": error}])
+        write_rows(out, journal.rows())
+        write_rows(tmp_path / "X.json", journal.rows())
+    assert [json.loads(line)["label"] for line in out.read_text().splitlines()] == [None, "fake", None]
+    assert [row["prediction"] for row in json.loads((tmp_path / "X.json").read_text())] == ["fake", "fake"]
 
 
 def read(out: Path) -> list:

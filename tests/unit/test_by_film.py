@@ -13,7 +13,7 @@ from dfcore.cli import main
 from dfcore.confidence import DecisionThresholds
 from dfcore.datasets import scan
 from dfcore.detectors import detector as detectors
-from dfcore.evaluation import by_film, film_scores, measure, read_predictions, write_predictions
+from dfcore.evaluation import by_film, film_scores, measure, mostly_refused, read_predictions, write_predictions
 from dfcore.evaluation.bootstrap import auc, interval
 from dfcore.evaluation.by_film import in_words, why_none
 from tests.bright_detectors import bright, grey
@@ -99,6 +99,26 @@ def test_films_outlast_the_file_of_predictions(tmp_path: Path) -> None:
     assert read_predictions(tmp_path / "p.parquet").film.tolist()[1:] == FILMS.film.tolist()[1:]
 
 
+def _page_with_refusals(file: str) -> None:
+    from pathlib import Path
+
+    from dashboard import panels, prediction_sources
+
+    panels.show_refused(prediction_sources.table(prediction_sources.Source("all", "All", Path(file), None, "all", {})))
+
+
+@pytest.mark.parametrize(("films", "told"), [
+    ("abcdef", "The detector refuses every one of these 13 images, since they are unlike those"),
+    ("abcd", "The detector refuses 8 of these 13 images"), ("ab", ""), ("", ""),
+])  # fmt: skip
+def test_evaluate_says_first_of_all_that_most_images_were_refused(films: str, told: str, tmp_path: Path) -> None:
+    refused = FILMS.assign(is_ood=FILMS.film.isin([*films]))
+    write_predictions(tmp_path / "p.parquet", refused)
+    app = AppTest.from_function(_page_with_refusals, kwargs={"file": str(tmp_path / "p.parquet")}).run()
+    assert not app.exception and [one.value.startswith(told) for one in app.warning] == [True] * bool(told)
+    assert mostly_refused(13, float(refused.is_ood.mean())).startswith(told) and mostly_refused(13, None) == ""
+
+
 def _page(file: str) -> None:
     from pathlib import Path
 
@@ -114,7 +134,11 @@ def test_evaluate_shows_the_curve_of_films_beside_that_of_images(shown: str, tmp
     write_predictions(tmp_path / f"{shown}.parquet", predictions)
     app = AppTest.from_function(_page, kwargs={"file": str(tmp_path / f"{shown}.parquet")}, default_timeout=120).run()
     assert not app.exception and [one.value for one in app.subheader] == ["By film"] * (shown != "no films")
-    assert len(app.get("plotly_chart")) == (shown == "both")
+    charts = app.get("plotly_chart")
+    assert len(charts) == (shown == "both")
+    assert all(
+        f"{FILMS.film.nunique()} films" in chart.proto.spec and "images" not in chart.proto.spec for chart in charts
+    )
     assert [one.value for one in app.warning] == ["The curve needs both classes; these films have only one."] * (
         shown == "one class"
     )

@@ -336,9 +336,10 @@ def test_a_case_is_renamed_closed_opened_again_and_deleted_with_a_tombstone(work
     store = open_store()
     names = fill(store)
     app = open_cases(case=1)
+    app.session_state["case_rename"] = True
     app.text_input(key="case_title_1").set_value("Renamed")
     pressed(app, "case_rename_1")
-    assert "1: Renamed" in words(app)
+    assert "1: Renamed" in words(app) and not app.session_state["case_rename"], "it closes once it is done"
     pressed(app, "case_close_1")
     assert store.case(1).closed
     pressed(app, "case_close_1")
@@ -372,11 +373,24 @@ def test_the_log_is_checked_and_a_change_behind_its_back_is_told(workspace):
     kept = f"{store.head().number}:{store.head().hash}"
     assert [item.value for item in app.code] == [kept]
     pressed(app, "log_check")
-    assert "The log holds" in app.success[0].value
-    tampered(store, "DELETE FROM log WHERE sequence = (SELECT max(sequence) FROM log)")
+    assert not app.success and "none of the" in app.info[0].value, "nobody knows what followed"
     app.text_input(key="log_earlier").set_value(kept).run()
+    assert not app.success and not app.info, "this hash was not checked against"
     pressed(app, "log_check")
-    assert "does not hold" in words(app)
+    assert "The log holds" in app.success[0].value and not app.info
+    store.note("one more", by="somebody", picture=store.search().rows[0].picture.sha256)
+    assert not app.run().success, "nothing is known of the entry that was added"
+    pressed(app, "log_check")
+    assert "The log holds" in app.success[0].value
+    tampered(store, "DELETE FROM log WHERE sequence >= " + kept.partition(":")[0])
+    pressed(app, "log_check")
+    assert "does not hold" in words(app) and not app.success
+
+
+def test_an_empty_log_is_not_said_to_hold(workspace):
+    app = open_cases(view="log")
+    pressed(app, "log_check")
+    assert not app.success and "the log is empty" in app.info[0].value
 
 
 def test_a_viewer_sees_all_and_changes_nothing(workspace, monkeypatch):

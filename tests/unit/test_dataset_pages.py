@@ -374,11 +374,16 @@ def test_what_is_added_beside_others_is_opened(small, tmp_path):
     other = folder_set(tmp_path / "sets" / "other", {"real": 3, "fake": 3})
     registry.forget(other)
     app = open_page("datasets")
+    app.session_state["datasets_add"] = True
+    app.text_input[0].set_value("/no/such/folder")
+    click(app, "Register")
+    assert app.session_state["datasets_add"], "it was refused"
     app.text_input[0].set_value(str(other))
     click(app, "Register")
-    assert app.selectbox(key="dataset").value == str(other)
+    assert app.selectbox(key="dataset").value == str(other) and not app.session_state["datasets_add"]
+    app.session_state["datasets_add"] = True
     click(app, "Make the demonstration set")
-    assert Path(app.selectbox(key="dataset").value).name == "demo"
+    assert Path(app.selectbox(key="dataset").value).name == "demo" and not app.session_state["datasets_add"]
 
 
 def test_what_is_found_again_beside_others_is_opened(small, tmp_path):

@@ -150,18 +150,18 @@ DECISIONS = {
 }
 
 
-@pytest.mark.parametrize(("score", "threshold", "label"), DECISIONS.values(), ids=DECISIONS)
-def test_the_threshold_belongs_to_fake(score, threshold, label):
+@pytest.mark.parametrize(("score", "threshold", "side"), DECISIONS.values(), ids=DECISIONS)
+def test_the_threshold_belongs_to_fake(score, threshold, side):
     verdict = Verdict(score, threshold)
-    assert verdict.label == label
+    assert verdict.side == side
     # Where a card names no other thresholds, the three-way answer is the two-way one, but it has no right to words.
-    assert verdict.decision == ("inconclusive" if label == "real" else label)
-    assert (verdict.reason is None) == (label != "real")
+    assert verdict.decision == ("inconclusive" if side == "real" else side)
+    assert (verdict.reason is None) == (side != "real")
 
 
 BETWEEN = DecisionThresholds(real_below=0.3, fake_from=0.8, says_real=True)
 UNLIKE = OODResult(2.0, ("its shorter side has 9 pixels",))
-# {reason: (score, ood_result, ignore_ood, two-way answer, three-way answer, what the reason says)}.
+# {reason: (score, ood_result, ignore_ood, side of the one threshold, three-way answer, what the reason says)}.
 THREE_WAY = {
     "below the lower threshold": (0.29, OODResult(0.5), False, "real", "real", None),
     "on the lower threshold": (0.3, OODResult(0.5), False, "real", "inconclusive", "between the two thresholds"),
@@ -175,10 +175,11 @@ THREE_WAY = {
 }
 
 
-@pytest.mark.parametrize(("score", "known", "ignore_ood", "label", "call", "reason"), THREE_WAY.values(), ids=THREE_WAY)
-def test_three_answers_and_why_there_is_none(score, known, ignore_ood, label, call, reason):
+@pytest.mark.parametrize(("score", "known", "ignore_ood", "side", "call", "reason"), THREE_WAY.values(), ids=THREE_WAY)
+def test_three_answers_and_why_there_is_none(score, known, ignore_ood, side, call, reason):
     verdict = Verdict(score, 0.5, thresholds=BETWEEN, ood=known, ignore_ood=ignore_ood)
-    assert (verdict.label, verdict.decision) == (label, call)
+    assert (verdict.side, verdict.decision) == (side, call)
+    assert verdict.label == (None if call == "inconclusive" else call), "no comfort, and no alarm, without right"
     if reason is None:
         assert verdict.reason is None
     else:
@@ -189,7 +190,7 @@ def test_the_threshold_of_the_card_decides(model, photo, tmp_path):
     (score,) = (verdict.score for verdict in judged(model, photo, tmp_path / "half", 0.5))
     (on,) = judged(model, photo, tmp_path / "on", score)
     (above,) = judged(model, photo, tmp_path / "above", float(np.nextafter(score, 1)))
-    assert (on.label, above.label) == ("fake", "real")
+    assert (on.side, above.side) == ("fake", "real")
     assert on.threshold == score
 
 
@@ -229,7 +230,8 @@ def test_thresholds_are_the_cards_unless_others_are_asked_for(model, photo, tmp_
     assert "between the two thresholds" in own.reason
     assert (other.decision, other.reason) == ("fake", None)
     assert own.score == other.score
-    assert own.label == other.label, "the two-way answer has a threshold of its own"
+    assert own.side == other.side, "it has a threshold of its own"
+    assert (own.label, other.label) == (None, "fake")
 
 
 @pytest.fixture(scope="module")
@@ -256,15 +258,15 @@ def test_a_familiar_image_gets_a_verdict_and_a_strange_one_a_reason(knowing, sma
         image.convert("L").save(grey)
     familiar, big, colourless = detector.predict([*list((small_dataset / "train" / "fake").iterdir())[:1], large, grey])
     assert familiar.ood.distance < 1
-    assert familiar.finding == {"fake": "fake", "real": "no_sign"}[familiar.label]
+    assert familiar.finding == {"fake": "fake", "real": "no_sign"}[familiar.side]
     reasons = {"its shorter side has 320 pixels; the training images had 32": big, "hardly any colour": colourless}
     for text, verdict in reasons.items():
         assert verdict.decision == "inconclusive", text
         assert verdict.reason.startswith("The image is unlike those that the detector was trained on")
         assert text in verdict.reason
     (insisted,) = detector.predict([large], policy=Policy(ignore_ood=True))
-    assert (insisted.finding, insisted.score) == ({"fake": "fake", "real": "no_sign"}[big.label], big.score)
-    assert (insisted.reason is None) == (big.label == "fake")
+    assert (insisted.finding, insisted.score) == ({"fake": "fake", "real": "no_sign"}[big.side], big.score)
+    assert (insisted.reason is None) == (big.side == "fake")
     assert "unlike" not in (insisted.reason or ""), "it is not the image's kind that holds it back"
     assert insisted.ood.is_ood, "it is told all the same"
 
@@ -491,7 +493,7 @@ def test_a_card_of_version_0_1_is_read(own, photo):
     (verdict,) = detector.predict([photo])
     assert detector.card.calibration == Calibration()
     assert verdict.score == sigmoid(verdict.logit)
-    assert verdict.finding == {"fake": "fake", "real": "no_sign"}[verdict.label]
+    assert verdict.finding == {"fake": "fake", "real": "no_sign"}[verdict.side]
     assert verdict.ood == OODResult(None)
 
 

@@ -18,7 +18,7 @@ from dfcore.faces import find_faces
 from dfcore.utils.files import sha256_bytes
 from tests.conftest import ROOT
 from tests.unit.drawn_face import drawn_face, scene
-from tests.unit.test_pages import button, open_page, upload, words, workspace
+from tests.unit.test_pages import button, open_below, open_page, upload, words, workspace
 
 __all__ = ["workspace"]  # A fixture.
 
@@ -133,6 +133,16 @@ def test_a_chosen_face_has_its_verdict_and_its_heat_map_and_the_whole_comes_back
     for nonsense in (17, -1, "x", None):
         choose(app, nonsense, at=3)
         assert name(app) == "0.png" and not app.exception
+
+
+@pytest.mark.parametrize("tab", ["Forensics", "All detectors", "Notes", "Details"])
+def test_what_is_of_the_whole_picture_says_so_while_a_face_is_chosen(tab, library, drawn):
+    app = upload(open_page("inspect"), file(GROUP))
+    open_below(app, tab)
+    of_whole = "of the whole picture, not of face 2, which is chosen"
+    assert of_whole not in words(app)
+    click(app, drawn, 1)
+    assert of_whole in words(app).replace("\\", "")
 
 
 def test_a_portrait_stays_as_it_was_and_without_faces_no_list_is_shown(library, drawn):

@@ -180,9 +180,27 @@ def test_folders_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_with_the_word_image_stay_as_they_are(tmp_path: Path) -> None:
-    with pytest.raises(ClassesUnknown) as error:
-        named(tmp_path, "my-image/a.mp4", "image/b.mp4", "images_of/c.mp4")
-    assert "my-image (1)" in str(error.value) and "images_of (1)" in str(error.value)
+    with pytest.raises(ClassesUnknown, match=r"Received: 4 films in image \(1\), images_of \(1\), my-image \(1\), "
+                       r"the image \(1\)") as error:  # fmt: skip
+        named(tmp_path / "image set", "my-image/a.mp4", "image/b.mp4", "images_of/c.mp4", "the image/d.mp4")
+    assert f"No folder in {tmp_path / 'image set'} names a class" in str(error.value)
+
+
+def test_messages_of_a_folder_of_films_speak_of_films_and_quote_names_as_they_are(tmp_path: Path) -> None:
+    names = [f"{name} image/{n}.mp4" for name in ("real", "fake") for n in range(2)]
+    films = named(tmp_path / "one", *names, "fake image/masks/0.mp4")
+    assert {one.folder for one in films.tree} == {"fake image", "real image"}
+    assert {one.path: one.reason for one in films.left_out} == {
+        "fake image/masks": "Masks: they show where a picture was changed and are nothing to judge.",
+    }
+    with pytest.raises(LayoutError, match="for 2 of 4 films, such as those in fake/real"):
+        named(tmp_path / "two", *(f"{one}/{other}/a.mp4" for one in ("real", "fake") for other in ("real", "fake")))
+    assert named(tmp_path / "lone", "fake/0.mp4").doubts[0].startswith("Every film that has a class is fake")
+    put(tmp_path / "three", dict.fromkeys(["a.mp4", "b.mp4", "the image/c.mp4"], b""))
+    (tmp_path / "three" / "the image.csv").write_text("image,label\na.mp4,real\nb.mp4,fake\n")
+    tabled = read_films(tmp_path / "three")
+    assert tabled.layout == "manifest (the image.csv; path in image)"
+    assert [one.reason for one in tabled.left_out] == ["No row of the image.csv names this film."]
 
 
 def test_a_folder_of_films_says_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

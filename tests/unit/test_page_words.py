@@ -1,13 +1,16 @@
 """Messages of the library, in the words of the pages."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import dfcore
 from dashboard import mapping_form
-from dashboard.page_words import COLUMNS, page_words
+from dashboard.page_words import COLUMNS, STARTING_WEIGHTS, page_words
+from dfcore.training.config import form_fields
 
 # What reading a data set may name; `page_words` knows a control for each.
 _KNOWN = {"columns", "labels", "class-folders", "groups"}
@@ -23,6 +26,34 @@ def test_every_option_that_a_push_names_has_a_control():
     source = (Path(dfcore.__file__).parent / "hub" / "push.py").read_text()
     named = set(re.findall(r"--[a-z][a-z-]+", source))
     assert "--license" in named and not [option for option in named if option in page_words(f"({option})")]
+
+
+# What no page shows: the command line itself, the service and what watches folders, what only a command can ask for,
+# commands that are told whole; and reading data sets, see above.
+_ELSEWHERE = (
+    "commands/", "service/", "watch/", "cli.py", "compat.py", "diagnostics/", "reports/repeat.py", "hub/model_card.py",
+    "detectors/fast_engine.py", "films/dataset/make.py", "training/adapt.py", "trackers/", "datasets/",
+)  # fmt: skip
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module but its docstrings, with X for what is put into them."""
+    passed_over = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            passed_over |= {id(part) for part in node.values}
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed_over:
+            yield node.value
+
+
+def test_no_message_that_reaches_a_page_names_an_option_of_the_command_line():
+    root = Path(dfcore.__file__).parent
+    modules = [path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(_ELSEWHERE)]
+    texts = [text for path in modules for text in _texts(ast.parse(path.read_text()))]
+    named = [text for text in texts if re.search(r"(?<![\w-])--[a-z]", text)]
+    assert len(named) > 10 and not [text for text in named if "--" in page_words(text)]
+    assert form_fields()["weights"].label == STARTING_WEIGHTS
 
 
 @pytest.mark.parametrize(
@@ -45,6 +76,11 @@ def test_every_option_that_a_push_names_has_a_control():
         ("Say which: --without-predictions or --with-predictions.", "Say which: “Scores of its images”: without or "
          "“Scores of its images”: with."),
         ("Say so if it shall be (--public), or", "Say so if it shall be (“Who sees it”: Everybody), or"),
+        ("None of the 2 pictures that were decided on was kept or found. Name the folders where they are with "
+         "--pictures.", "None of the 2 pictures that were decided on was kept or found. Open them in Inspect and "
+         "choose “Keep the picture” there."),
+        ("Give a weights file or train with --weights none.", "Give a weights file or train with “Weights to start "
+         "from”: None: train from scratch."),
         ("Expected --epochs of at least 1.", "Expected --epochs of at least 1."),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import detectors, navigation, viewer
+from dashboard import detectors, navigation, prediction_sources, viewer
 from dfcore import inspection
 from dfcore.cli import main
 from dfcore.detectors import spare_networks
@@ -814,6 +814,13 @@ def test_a_detector_is_measured_on_another_data_set(filled, charts):
         assert not app.exception
 
 
+def test_figures_of_images_that_were_refused_stand_below_a_warning(filled, monkeypatch):
+    read = prediction_sources.table
+    monkeypatch.setattr(prediction_sources, "table", lambda source: read(source).assign(is_ood=True))
+    app = open_page("evaluate")
+    assert not app.exception and "The detector refuses every one of these" in app.warning[0].value
+
+
 def test_the_matrix_is_filled_where_it_stands(library, charts):
     app = open_page("evaluate")
     app.session_state["evaluate_matrix"] = True
@@ -963,9 +970,10 @@ def test_a_run_is_promoted_renamed_made_default_and_deleted(filled):
     assert (filled / "models" / "first" / "card.json").is_file()
     button(app, "Make default").click().run()
     assert "(default)" in words(app).replace("\\", "")
+    app.session_state["renaming_first"] = True
     app.text_input(key="rename_first").set_value("second").run()
     button(app, "Rename it").click().run()
-    assert (filled / "models" / "second").is_dir()
+    assert (filled / "models" / "second").is_dir() and not app.session_state["renaming_second"]
     button(app, "Delete").click().run()
     button(app, "Delete for good").click().run()
     assert not (filled / "models" / "second").exists()

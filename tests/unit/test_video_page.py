@@ -1,6 +1,7 @@
 """The page Video, driven by Streamlit's AppTest: every state of a film, what is said of it, who may do what."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import film_files, film_frames, film_moment, film_timeline, media
+from dashboard import film_files, film_frames, film_moment, film_timeline, map_layer, media, viewer, widgets
 from dashboard.navigation import path
 from dfcore.confidence import ErrorBudget
 from dfcore.explanation import Heatmap
@@ -349,6 +350,26 @@ def test_a_frame_is_read_again_as_it_was_judged(folder, file, copied):
             assert np.array_equal(np.asarray(again), rgb)
 
 
+def test_a_frame_says_where_it_comes_from_wherever_it_is_opened(folder, file, monkeypatch):
+    job = make_film(folder, file)
+    opened = []
+    monkeypatch.setattr(film_moment.widgets, "inspect", lambda name, *_: opened.append(name))
+    press(open_page(at="3"), "Open in Inspect")
+    assert opened == [f"{file.name}, 0m00.3s, frame 3.png"]
+    sample = job.samples()[3]
+    late = SimpleNamespace(position=replace(sample.position, seconds=7265.24, frame=181631))
+    assert film_moment._file_name(job, late, 2) == f"{file.name}, 2h01m05.2s, frame 181631, face 2.png"
+
+
+def test_a_frame_of_a_data_set_says_of_which_film_it_is(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(widgets, "inspect", lambda name, data, detector: opened.append(name))
+    (tmp_path / "000012.png").write_bytes(b"")
+    for film_of in ("real/clip.mp4", None, float("nan"), ""):
+        widgets.inspect_file(tmp_path / "000012.png", film_of)
+    assert opened == ["clip.mp4, 000012.png", *["000012.png"] * 3]
+
+
 def test_a_film_that_is_gone_or_has_changed_shows_its_thumbnail_and_says_why(folder, file, drawn):
     make_film(folder, file)
     file.write_bytes(film(20, rate=5))
@@ -375,12 +396,42 @@ def test_the_heat_map_is_made_on_demand_and_says_why_there_is_none(folder, file,
     app = open_page(at="3")
     assert not asked_for
     app.toggle(key="film_map").set_value(True).run()
-    assert asked_for == [("plain", "fake")] and "opacity:.5" in [body for body in drawn if "<img" in body][-1]
+    frame = [body for body in drawn if "<img" in body][-1]
+    assert asked_for == [("plain", "fake")]
+    assert all(part in frame for part in (f"opacity:{map_layer.OPACITY}%", map_layer.bar(), "high evidence of fake"))
     app.segmented_control(key="film_look").set_value(1).run()
     assert "the detector that judged this is gone, or has changed since" in words(app)
     app = open_page(at="5")
     app.toggle(key="film_map").set_value(True).run()
     assert "since the score is not used" in words(app)
+
+
+def _viewer_of_a_map():
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from dashboard import media, viewer
+    from dfcore.detectors.verdict import Verdict
+    from dfcore.explanation import Heatmap
+    from tests.conftest import make_card
+
+    values = np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
+    entry, data = SimpleNamespace(card=make_card(), version="1"), media.png(np.zeros((96, 128, 3), np.uint8))
+    viewer.show(entry, "a.png", data, Verdict(0.9, 0.5), Heatmap(values, 1.0, "gradcam", "fake", "conv"))
+
+
+def test_a_map_is_drawn_as_in_inspect(monkeypatch):
+    """The same layer at the same opacity, under the same legend."""
+    assert f'read("opacity", {map_layer.OPACITY})' in viewer.asset("viewer.js")
+    shown: dict = {}
+    monkeypatch.setattr(viewer, "_viewer", lambda *, data, **_: shown.update(data))
+    monkeypatch.setattr(viewer.media, "address", lambda data_url, place: data_url)
+    app = AppTest.from_function(_viewer_of_a_map).run()
+    assert not app.exception, app.exception
+    made = Heatmap(np.linspace(0, 1, 96 * 128, dtype=np.float32).reshape(96, 128), 1.0, "gradcam", "fake", "conv")
+    assert shown["map"] == map_layer.source(("another",), made)
+    assert shown["colours"] in map_layer.legend(made) and shown["evidence"] in map_layer.legend(made)
 
 
 def test_a_face_is_judged_by_the_same_detector_though_it_has_faces_cropped(folder, detector):
