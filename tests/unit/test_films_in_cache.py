@@ -37,12 +37,13 @@ def kept(root: Path, *, days_ago: float, size: int = 1000) -> Path:
         out.mkdir(parents=True)
         (out / "films.json").write_bytes(b"0" * size)
     when = time.time() - days_ago * DAY
-    os.utime(out.parent / "last_use", (when, when))
+    os.utime(out.parents[1] / "last_use", (when, when))
     return out
 
 
 def test_what_was_not_used_for_long_is_deleted(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    young, old = kept(tmp_path / "one", days_ago=29), kept(tmp_path / "two", days_ago=31)
+    """Whatever the folder is called: "users" and "lock" are what marks of use are called."""
+    young, old = kept(tmp_path / "users", days_ago=29), kept(tmp_path / "lock", days_ago=31)
     cached.make_room(cache)
     assert not old.exists() and young.exists()
     monkeypatch.setenv("DFCORE_CACHE_DAYS", "28")
@@ -74,7 +75,7 @@ def test_what_is_used_stays_whatever_its_age_and_size(
         assert not used.exists()
         cached.make_room(cache)
         assert main(["cache", "clear", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["in_use"] == [f"frames/{out.parent.name}"]
+        assert json.loads(capsys.readouterr().out)["in_use"] == [f"frames/{out.parents[1].name}"]
         assert out.exists()
     assert not out.exists()
 

@@ -25,7 +25,8 @@ from dfcore.utils.space import bytes_below
 
 DAYS = "DFCORE_CACHE_DAYS"
 _DEFAULT_DAYS = 30.0
-_FOLDER, _DAY = "frames", 86_400
+# The folder of films may be called as anything, the marks of use too.
+_FOLDER, _INSIDE, _DAY = "frames", "films", 86_400
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def place(films: FilmSet, settings: FrameSettings) -> Iterator[Path]:
     except OSError as error:
         raise StorageError(f"The cache folder {folder} cannot be made: {explained(error, folder)}.") from error
     with use:
-        yield folder / (films.root.name or "films")
+        yield folder / _INSIDE / (films.root.name or "films")
     make_room(cache)
 
 
