@@ -102,7 +102,7 @@ def test_the_timeline_leads_to_moments_and_is_taken_away(page, workspace):
         with page.expect_download() as waiting:
             page.get_by_role("button", name="Frame (PNG)").click()
         assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
-        assert waiting.value.suggested_filename == "film 4.png"
+        assert waiting.value.suggested_filename == "film.mp4, 0m00.4s, frame 4.png"
         page.reload()
         settle(page)
         assert "at=4" in page.url, "the view can be shared"

@@ -195,7 +195,7 @@ def prepared(detector: Detector, seed: int = 0) -> PreparedImage:
 def test_the_score_of_the_whole_image_is_the_verdicts(detector):
     image = prepared(detector)
     (verdict,) = detector.judge([image])
-    target = verdict.label
+    target = verdict.side
     shown = next(
         each for each in (detector.explain(image, target=some) for some in (target, "fake", "real")) if each.peak
     )

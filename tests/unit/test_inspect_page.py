@@ -14,6 +14,7 @@ from dashboard import (
     evidence,
     filmstrip,
     judgement_rows,
+    map_layer,
     review_keys,
     uploads,
     verdict,
@@ -387,7 +388,7 @@ def test_the_magnifier_gets_the_originals_own_pixels(filled, viewed, monkeypatch
         assert (pixels == np.asarray(Image.open(io.BytesIO(data)))[top : top + 256, left : left + 256]).all()
     with monkeypatch.context() as patched:
         patched.setattr(viewer.sandbox, "part", None)
-        patched.setattr(viewer, "layer", None)
+        patched.setattr(map_layer, "layer", None)
         app.run()
         assert viewed[-1]["crop"] == crop, "it is not decoded again while the point stays"
         assert viewed[-1]["map"] and not app.exception, "nor is the map drawn again"
