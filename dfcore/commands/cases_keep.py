@@ -53,7 +53,11 @@ def _verify(options: argparse.Namespace) -> int:
     if head is not None and Path(head).is_file():
         head = Path(head).read_text(encoding="utf-8", errors="replace").split()[:1]
         head = head[0] if head else ""
-    return _tell_checked(open_store().verify(head), options.json)
+    found = open_store().verify(head)
+    code = _tell_checked(found, options.json)
+    if found.holds and not options.head and not options.json:
+        print("Whether entries at its end were removed shows only against a head that was kept elsewhere (--head).")
+    return code
 
 
 def _tell_checked(found: Any, as_json: bool) -> int:

@@ -56,7 +56,7 @@ def test_a_case_from_its_opening_to_its_end(file, capsys, tmp_path):
     assert "1 of 1 pictures taken out" in said(capsys, "file", 1, file, "--take-out")
     assert "Deleted" in said(capsys, "delete", "--picture", file, "--why", "asked for")
     said(capsys, "delete", "--case", 1, "--why", "closed long ago")
-    assert "all hold" in said(capsys, "verify")
+    assert "all hold" in (text := said(capsys, "verify")) and "were removed shows only against a head" in text
 
 
 def test_what_is_asked_wrongly_is_told_in_a_line(file, capsys):
@@ -73,6 +73,7 @@ def test_what_is_asked_wrongly_is_told_in_a_line(file, capsys):
 def test_a_head_that_was_kept_elsewhere_shows_removed_entries(file, capsys, tmp_path):
     said(capsys, "head", "--out", tmp_path / "head.txt")
     last = told(capsys, "head")["number"]
+    assert "shows only against" not in said(capsys, "verify", "--head", tmp_path / "head.txt")
     assert told(capsys, "verify", "--head", tmp_path / "head.txt")["holds"]
     tampered(open_store(), f"DELETE FROM log WHERE sequence = {last}")
     assert "head: Entry" in said(capsys, "verify", "--head", tmp_path / "head.txt", code=1)
