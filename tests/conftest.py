@@ -69,6 +69,7 @@ def _own_workspace(tmp_path, monkeypatch):
 
 def give_memory_back() -> None:
     """Frees what nobody uses any more and returns it to the system; glibc would keep it."""
+    gc.unfreeze()  # Pages freeze what is there when a network is loaded, which the next tests let go of.
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:

@@ -201,7 +201,7 @@ def row_with_words(
     meaning = answers(card, verdict, rates, chosen=judged.why, kind=kind, file_says=says)
     of_detector = {
         "title": card.title, "model_sha256": card.model_sha256, "card_sha256": card_sha256(card),
-        "threshold": verdict.threshold, "thresholds": (verdict.thresholds or card.thresholds).told(),
+        "thresholds": (verdict.thresholds or card.thresholds).told(),
     }  # fmt: skip
     more = {
         "logit": verdict.logit, "is_used": verdict.is_used,

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dfcore.audit import container, label_noise
@@ -59,6 +59,7 @@ def test_groups_keep_a_classifier_from_recalling_a_source():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(10, 80), st.integers(0, 10**6))
+@example(10, 724)  # A class of one image.
 def test_folds_never_part_a_group(count, seed):
     random = np.random.default_rng(seed)
     groups = random.integers(0, count, count)

@@ -154,7 +154,7 @@ def test_without_the_right_a_low_score_is_no_sign_and_no_decision(says_real):
 
 def test_a_verdict_tells_what_it_found_and_why_it_is_not_called_real():
     silent = Verdict(score=0.1, threshold=0.5, thresholds=FIVE)
-    assert (silent.finding, silent.decision, silent.label) == ("no_sign", "inconclusive", "real")
+    assert (silent.finding, silent.decision, silent.label) == ("no_sign", "inconclusive", None)
     assert "no measured right" in silent.reason
     allowed = silent.under(Policy(FIVE.model_copy(update={"says_real": True})))
     assert (allowed.finding, allowed.decision, allowed.reason) == ("real", "real", None)
