@@ -12,8 +12,11 @@ export default function (component) {
     root.appendChild(strip);
     strips.set(root, strip);
   }
+  // What was chosen last: keys may come faster than it is shown.
+  let at = data.chosen;
   const choose = (number) => {
     const count = data.items.length, next = (number + count) % count;
+    at = next;
     // The time tells a choice from an earlier one of the same picture, after which another way led elsewhere.
     setStateValue("chosen", { id: data.items[next].id, number: next, at: Date.now() });
     strip.children[next]?.focus({ preventScroll: true });
@@ -25,7 +28,7 @@ export default function (component) {
   const keys = (event) => {
     const last = data.items.length - 1;
     const next = {
-      ArrowLeft: data.chosen - 1, ArrowRight: data.chosen + 1, Home: 0, End: last,
+      ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last,
     }[event.key];
     const target = event.composedPath()[0];
     const elsewhere = (target !== document.body || data.small) && !strip.contains(target);

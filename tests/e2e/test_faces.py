@@ -72,3 +72,10 @@ def test_a_face_is_clicked_another_chosen_and_the_whole_comes_back(page, address
     framed.nth(2).focus()
     page.keyboard.press("Enter")
     page.get_by_text("group.png, face 3").wait_for()
+    settle(page)
+    # Keys count from what was chosen last, whether or not it is shown yet.
+    listed.nth(3).evaluate(
+        "face => { for (const _ of [1, 2]) face.dispatchEvent(new KeyboardEvent('keydown', "
+        "{ key: 'ArrowLeft', bubbles: true, composed: true })) }"
+    )
+    page.get_by_text("group.png, face 1").wait_for()
