@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.
 help:
 	@echo "make app          start the dashboard on http://127.0.0.1:$(PORT)"
 	@echo "make test         the tests for every change"
-	@echo "make test-all     every test, in some 15 minutes"
+	@echo "make test-all     every test but those in the browser, in some 35 minutes"
 	@echo "make mlflow       install MLflow's own server for its tests, in .venv-mlflow"
 	@echo "make lock         pin all dependencies anew: requirements.txt, requirements-dev.txt"
 	@echo "make check        lint, format, types, floors"

@@ -48,6 +48,9 @@ def _all_pages(page: Any, address: str, scheme: str, workspace: Path) -> None:
         settle(page)
         if name == "inspect":
             _show_an_image(page, workspace)
+        if name == "cases":
+            page.get_by_text("All judged pictures", exact=True).click()
+            settle(page)
         page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
         height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
         page.set_viewport_size({"width": _WIDTH, "height": min(max(height, _HEIGHT), _TALLEST)})
