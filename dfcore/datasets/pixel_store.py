@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from dfcore.errors import InputError, StorageError
+from dfcore.errors import StorageError
 from dfcore.utils import in_use
+from dfcore.utils.environment import amount
 from dfcore.utils.files import explained, lock, make_folder, share
 from dfcore.utils.in_use import Use
 
@@ -176,14 +177,7 @@ def limit_bytes() -> int:
     Raises:
         InputError: when that is no number of gigabytes.
     """
-    text = os.environ.get(LIMIT) or str(_DEFAULT_GB)
-    try:
-        gigabytes = float(text)
-    except ValueError:
-        gigabytes = math.nan
-    if not 0 <= gigabytes < math.inf:
-        raise InputError(f"Expected {LIMIT} to be gigabytes, 0 or more. Received: {text!r}.")
-    return int(gigabytes * 2**30)
+    return int(amount(LIMIT, _DEFAULT_GB, "gigabytes") * 2**30)
 
 
 def make_room(cache: Path, needed: int) -> None:

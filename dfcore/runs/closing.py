@@ -1,6 +1,5 @@
 """Jobs that judge what people handed over: they stop and go on, and what was handed over is deleted when they close."""
 
-import os
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -8,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar
 
-from dfcore.errors import DfcoreError, InputError
+from dfcore.errors import DfcoreError
 from dfcore.runs.detached import logging_environment, start_process
 from dfcore.runs.jobs import JobStore, JobT
+from dfcore.utils.environment import amount
 
 # Hours from the end of a job until its files are deleted.
 HOURS, _DEFAULT_HOURS = "DFCORE_BATCH_HOURS", 24.0
@@ -111,11 +111,4 @@ def hours() -> float:
     Raises:
         InputError: If it is no number of hours.
     """
-    text = os.environ.get(HOURS, "").strip()
-    try:
-        result = float(text) if text else _DEFAULT_HOURS
-    except ValueError:
-        result = -1.0
-    if not 0 <= result < float("inf"):
-        raise InputError(f"Expected a number of hours, 0 or more, in {HOURS}. Received: {text}.")
-    return result
+    return amount(HOURS, _DEFAULT_HOURS, "hours")

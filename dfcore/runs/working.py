@@ -19,14 +19,11 @@ from dfcore.runs.jobs import JobStore
 from dfcore.runs.status import State
 from dfcore.runs.turn import beating, wait_for_turn
 from dfcore.utils.files import lock as make_lock
+from dfcore.utils.work import Stopped
 
 _JobT = TypeVar("_JobT", bound=Job[Any])
 # Does the work of a job; calls the other from time to time, which ends it where a stop was requested.
 Work = Callable[[_JobT, Callable[[], None]], None]
-
-
-class Stopped(Exception):  # noqa: N818  (not an error: a stop was requested)
-    """A stop was requested."""
 
 
 def carry_out(job: _JobT, store: JobStore[_JobT], work: Work[_JobT]) -> int:

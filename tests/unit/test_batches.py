@@ -244,7 +244,7 @@ def test_pictures_are_deleted_when_their_time_is_up(store, pictures, monkeypatch
     assert not batch.spool.exists() and not batch.thumbnails.exists()
     assert batch.rows().total == 4
     monkeypatch.setenv("DFCORE_BATCH_HOURS", "soon")
-    with pytest.raises(InputError, match="Expected a number of hours"):
+    with pytest.raises(InputError, match="Expected DFCORE_BATCH_HOURS to be hours, 0 or more"):
         store.start([FromPath(pictures)], ["small"])
 
 

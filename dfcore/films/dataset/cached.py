@@ -3,8 +3,6 @@
 What is deleted is made again when it is needed; what somebody uses is not deleted.
 """
 
-import math
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,10 +14,11 @@ from uuid import uuid4
 from dfcore import workspace
 from dfcore.datasets.films import FilmSet
 from dfcore.datasets.pixel_store import limit_bytes
-from dfcore.errors import InputError, StorageError
+from dfcore.errors import StorageError
 from dfcore.films.dataset.frames_of import FrameSettings
 from dfcore.films.dataset.record import stamp_of
 from dfcore.utils import in_use
+from dfcore.utils.environment import amount
 from dfcore.utils.files import explained, sha256_bytes
 from dfcore.utils.space import bytes_below
 
@@ -105,14 +104,7 @@ def days() -> float:
     Raises:
         InputError: If it is no number of days.
     """
-    text = os.environ.get(DAYS) or str(_DEFAULT_DAYS)
-    try:
-        result = float(text)
-    except ValueError:
-        result = math.nan
-    if not 0 <= result < math.inf:
-        raise InputError(f"Expected {DAYS} to be days, 0 or more. Received: {text!r}.")
-    return result
+    return amount(DAYS, _DEFAULT_DAYS, "days")
 
 
 def _remove(folder: Path) -> bool:
