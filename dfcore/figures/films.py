@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Heights in pixels: of a panel, of a title, of the axis of time, and of the legend.
 _PANEL, _TITLE, _AXIS, _LEGEND = 124, 26, 48, 26
+# Width of the thresholds' labels, beside the plots.
+_LABELS = 84
 _DASHES = ("solid", "dash", "dot")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds below which the axis tells tenths.
@@ -89,16 +91,16 @@ def timeline(panels: Sequence[Panel], part: tuple[float, float], chosen: float |
         count, 1, shared_xaxes=True, vertical_spacing=_TITLE / plots if count > 1 else 0.0,
         subplot_titles=[html.escape(panel.title) for panel in panels],
     )  # fmt: skip
+    figure.update_annotations(font={"size": 13})
     for row, panel in enumerate(panels, 1):
         _draw(figure, panel, row, legend=len(panel.lines) > 1)
         if chosen is not None:
             figure.add_vline(_time(chosen), line={"color": NEUTRAL_COLOUR, "width": 3}, opacity=0.6, row=row, col=1)
     legend = _LEGEND if any(len(panel.lines) > 1 for panel in panels) else 0
     figure.update_layout(
-        height=plots + _TITLE + _AXIS + legend, margin={"l": 8, "r": 8, "t": _TITLE, "b": 8}, hovermode="closest",
+        height=plots + _TITLE + _AXIS + legend, margin={"l": 8, "r": _LABELS, "t": _TITLE, "b": 8}, hovermode="closest",
         dragmode=False, legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0},
     )  # fmt: skip
-    figure.update_annotations(font={"size": 13})
     figure.update_yaxes(range=[-0.05, 1.08], tickvals=[0, 0.5, 1], title={"text": "Score"}, automargin=True)
     start, end = part
     room = max((end - start) * 0.015, 0.05)
@@ -127,12 +129,17 @@ def _draw(figure: "go.Figure", panel: Panel, row: int, *, legend: bool) -> None:
             _time(start), _time(end), fillcolor=FAKE_COLOUR, opacity=0.2, layer="below", row=row, col=1,
             line={"color": FAKE_COLOUR, "width": 2},
         )  # fmt: skip
-    for place, text in ((panel.real_below, "lower threshold"), (panel.fake_from, "likely fake from")):
+    # Beside the plot, where no curve runs through them.
+    for place, text, side in (
+        (panel.real_below, "lower<br>threshold", "top"), (panel.fake_from, "likely fake<br>from", "bottom")
+    ):  # fmt: skip
         if place is not None and 0 < place <= 1:
             figure.add_hline(
                 place, row=row, col=1, line={"color": NEUTRAL_COLOUR, "dash": "dash", "width": 1.5},
-                annotation_text=f"{text} {place:.2f}", annotation_font_size=11,
-                annotation_position="top right" if place < 0.85 else "bottom right",
+                annotation={
+                    "text": f"{text} {place:.2f}", "x": 1, "xanchor": "left", "yanchor": side, "align": "left",
+                    "font": {"size": 11},
+                },
             )  # fmt: skip
 
 

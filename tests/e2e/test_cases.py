@@ -131,6 +131,9 @@ def test_a_case_is_searched_reviewed_side_by_side_and_deleted(page, address):
 def test_the_log_holds_until_somebody_changes_it(page, address, workspace):
     import sqlite3
 
+    drop(page, address, ("logged.png", picture(77)))
+    page.keyboard.press("f")
+    settle(page)
     page.goto(f"{address}/cases?view=log")
     settle(page)
     press(page, "Check the log")

@@ -44,8 +44,10 @@ def test_thresholds_and_stretches_are_drawn_and_what_never_happens_is_not():
     ]
     lines = {shape.y0 for shape in made.layout.shapes if shape.type == "line"}
     assert lines == {0.2, 0.8}, "a threshold beyond 1, or none, is not drawn"
-    said = [one["text"] for one in drawn["layout"]["annotations"]]
-    assert "likely fake from 0.80" in said and "lower threshold 0.20" in said
+    said = {one["text"]: one for one in drawn["layout"]["annotations"]}
+    labels = [said["likely fake<br>from 0.80"], said["lower<br>threshold 0.20"]]
+    assert all(label["x"] == 1 and label["xanchor"] == "left" for label in labels), "no curve runs through them"
+    assert [label["yanchor"] for label in labels] == ["bottom", "top"], "however near the thresholds lie"
 
 
 def test_each_face_has_a_line_of_its_own_on_the_same_axis_of_time():
