@@ -16,6 +16,8 @@ STARTING_WEIGHTS, SCRATCH = "Weights to start from", "None: train from scratch"
 # Those of publishing a detector.
 LICENCE, SCORES, WITH, WITHOUT = "Licence", "Scores of its images", "with", "without"
 WHO_SEES, EVERYBODY = "Who sees it", "Everybody"
+# That of a run which was deleted on the tracking server.
+SEND_ANEW = "Send as a new run"
 # A value ends where its sentence does; it may hold spaces, commas and dots.
 _OPTION = re.compile(
     r"--(?P<columns>columns) (?P<pairs>\w+=(?:…|[A-Z]+)(?:,\w+=(?:…|[A-Z]+))*)"
@@ -25,7 +27,8 @@ _OPTION = re.compile(
     r"|(?P<name>--name)\b"
     r"|--license\b(?: (?P<licence>[a-z][a-z0-9.+-]*[a-z0-9+])(?= keeps it|,))?"
     r"|--(?P<scores>with|without)-predictions"
-    r"|(?P<public>--public)\b",
+    r"|(?P<public>--public)\b"
+    r"|(?P<anew>\(dfcore runs mirror \S+ --anew\))",
     re.MULTILINE,
 )
 # Advice for the command line that names no single control here.
@@ -63,6 +66,8 @@ def _control(option: re.Match[str]) -> str:
         return f"the {'list' if len(names) == 1 else 'lists'} {' and '.join(names)}"
     if option["name"]:
         return f"“{FOLDER_NAME}”"
+    if option["anew"]:
+        return f"(“{SEND_ANEW}”)"
     if option["public"]:
         return f"“{WHO_SEES}”: {EVERYBODY}"
     if option["scores"]:

@@ -22,12 +22,12 @@ def close_tensorboard() -> None:
 
 
 @needs(Role.TRAINER, "Sending a run to MLflow")
-def mirror(run_id: str) -> None:
-    """Sends a run to the tracking server, in a process of its own.
+def mirror(run_id: str, *, anew: bool = False) -> None:
+    """Sends a run to the tracking server, in a process of its own; as a new run there, if the old one was deleted.
 
     Raises:
         RunError: If that cannot be started.
     """
     told: list[str] = []
-    if not start_mirror(RunStore(workspace.runs_dir()).get(run_id), told.append):
+    if not start_mirror(RunStore(workspace.runs_dir()).get(run_id), told.append, anew=anew):
         raise RunError(f"Run {run_id}: {' '.join(told) or 'no tracking server is named'}.")

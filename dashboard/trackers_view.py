@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from dashboard import error_reporting, roles, tensorboard_server, tracker_actions, widgets
+from dashboard.page_words import SEND_ANEW
 from dashboard.roles import Role
 from dfcore.errors import InputError
 from dfcore.runs import Run, readable
@@ -59,7 +60,8 @@ def _tensorboard() -> None:
 def _mirror(run: Run, tracker: Tracker) -> None:
     sent, status, busy = recall(run, tracker), readable(run.status), at_work(run)
     active = bool(status and status.state.active)
-    complete = bool(sent and status and sent.ended == str(status.state))
+    deleted = bool(sent and sent.deleted)
+    complete = bool(sent and status and sent.ended == str(status.state) and not deleted)
     where = widgets.plain(f"MLflow at {tracker.shown}, experiment {tracker.experiment}")
     with st.container(horizontal=True, vertical_alignment="center"):
         page = tracker.page(sent.experiment_id, sent.run_id) if sent else ""
@@ -67,7 +69,7 @@ def _mirror(run: Run, tracker: Tracker) -> None:
             st.link_button("MLflow", page, icon=":material/open_in_new:", help="This run in MLflow.")
         if sent and sent.problem:
             ago = duration(max(time.time() - sent.since, 0))
-            trying = "is tried again" if busy or active else "waits"
+            trying = "waits" if sent.deleted or not (busy or active) else "is tried again"
             st.warning(
                 f"What is missing in {where} {trying}; for {ago}: {widgets.told(sent.problem)}",
                 icon=":material/cloud_off:",
@@ -82,9 +84,10 @@ def _mirror(run: Run, tracker: Tracker) -> None:
         else:
             st.caption(f"This run is not in {where}.")
         offered = not (complete or busy or active) and status is not None and roles.may(Role.TRAINER)
-        if offered and st.button("Send to MLflow", icon=":material/cloud_upload:", key="send_to_mlflow"):
+        label = SEND_ANEW if deleted else "Send to MLflow"
+        if offered and st.button(label, icon=":material/cloud_upload:", key="send_to_mlflow"):
             with st.spinner("Starting …"):
-                tracker_actions.mirror(run.id)
+                tracker_actions.mirror(run.id, anew=deleted)
                 _wait_for_start(run)
             st.rerun()
 

@@ -16,7 +16,7 @@ from dfcore.utils.files import share
 MIRROR = "dfcore.trackers.mirror"
 
 
-def start_mirror(run: Run, say: Callable[[str], None]) -> bool:
+def start_mirror(run: Run, say: Callable[[str], None], *, anew: bool = False) -> bool:
     """Starts mirroring a run to the tracking server that the environment names, in a process of its own.
 
     It never raises: what hinders is said. The process follows the run to its end, and then sends what other runs in
@@ -25,6 +25,7 @@ def start_mirror(run: Run, say: Callable[[str], None]) -> bool:
     Args:
         run: The run.
         say: Called with lines for a log.
+        anew: Make a new run there, since the one of before was deleted.
 
     Returns:
         Whether the process was started.
@@ -35,8 +36,8 @@ def start_mirror(run: Run, say: Callable[[str], None]) -> bool:
             return False
         extras.require("mlflow", "mlflow", f"Mirroring runs to MLflow ({tracker.variable} is set)")
         # Before the process: should it never come to anything, the run is known to wait.
-        if sent.recall(run, tracker) is None:
-            sent.keep(run, tracker, sent.Sent())
+        if anew or sent.recall(run, tracker) is None:
+            sent.keep(run, tracker, sent.Sent(anew=anew))
         _start(run)
         say(f"mirrored to MLflow at {tracker.shown}, experiment {tracker.experiment}; see {sent.LOG}")
         return True

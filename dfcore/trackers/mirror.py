@@ -57,8 +57,7 @@ class Mirror:
     def __init__(self, run: Run, tracker: Tracker, say: Say = lambda _: None, *, anew: bool = False):
         self.run, self.tracker, self.say = run, tracker, say
         self.server = Server(tracker)
-        self.sent = (None if anew else recall(run, tracker)) or Sent()
-        self._anew = anew
+        self.sent = Sent(anew=True) if anew else recall(run, tracker) or Sent()
         # What the server has; None until it was asked.
         self._stored: Stored | None = None
         # Epochs that it has, by metric; the state that it shows.
@@ -77,7 +76,7 @@ class Mirror:
         except TrackerError as error:
             self._stored = None  # Something of what failed may have arrived.
             self._steps.clear()
-            self._note(self.sent.hindered(str(error)))
+            self._note(self.sent.hindered(str(error), deleted=isinstance(error, DeletedRun)))
             raise
         self._note(self.sent.hindered(""))
         return complete
@@ -111,13 +110,12 @@ class Mirror:
         if not self.sent.run_id:
             experiment = self.server.experiment()
             identity = content.identity(self.run)
-            found = "" if self._anew else self.server.find(experiment, identity)
+            found = "" if self.sent.anew else self.server.find(experiment, identity)
             if not found:
                 began = self.run.created.timestamp()
                 found = self.server.create(experiment, self.run.name, began, identity)
                 self.say(f"run {found} of experiment {self.tracker.experiment}")
-            self._anew = False
-            self._note(replace(self.sent, experiment_id=experiment, run_id=found))
+            self._note(replace(self.sent, experiment_id=experiment, run_id=found, anew=False))
         try:
             stored = self.server.stored(self.sent.run_id)
         except DeletedRun as error:
@@ -303,7 +301,8 @@ def _sent_one(waiting: list[Run], tracker: Tracker, say: Say) -> list[Run]:
             send(other, tracker, lambda text: say(f"{other.id}: {text}"))
     except TrackerError as error:
         say(f"{other.id}: {error}")
-        return []
+        if not isinstance(error, DeletedRun):
+            return []  # The server does not take the others either.
     except (DfcoreError, OSError) as error:
         say(f"{other.id}: {redacted(error)}")
     return rest

@@ -27,6 +27,8 @@ class Sent:
         ended: The state in which the run ended, once everything of it is there; "" before.
         problem: Why something is not there yet; "" if nothing hinders.
         since: When this problem began, in seconds since the Unix epoch; 0 without one.
+        deleted: Whether the problem is that somebody deleted the run there.
+        anew: Whether to make a new run there, without looking for one of before.
     """
 
     experiment_id: str = ""
@@ -36,11 +38,13 @@ class Sent:
     ended: str = ""
     problem: str = ""
     since: float = 0.0
+    deleted: bool = False
+    anew: bool = False
 
-    def hindered(self, problem: str) -> "Sent":
+    def hindered(self, problem: str, *, deleted: bool = False) -> "Sent":
         """The same with a problem, which began earlier if there is one already; "" for none."""
         began = (self.since or time.time()) if problem else 0.0
-        return replace(self, problem=problem, since=began)
+        return replace(self, problem=problem, since=began, deleted=deleted)
 
 
 def recall(run: Run, tracker: Tracker) -> Sent | None:

@@ -11,11 +11,12 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import tracker_actions
+from dashboard import tracker_actions, trackers_view
+from dashboard.page_words import SEND_ANEW
 from dfcore.cli import main
 from dfcore.commands.train import _tell_tracker
 from dfcore.errors import InputError
-from dfcore.runs import State
+from dfcore.runs import RunStore, State
 from dfcore.runs.process import identity, place
 from dfcore.trackers import address, at_work, configured, launch, mirror, recall, start_mirror, waits
 from dfcore.trackers.findings import tracker_findings
@@ -221,7 +222,7 @@ def test_the_page_waits_for_the_process_that_it_started_and_offers_no_second(fro
             end.wait(60)
 
     process = threading.Thread(target=work)
-    monkeypatch.setattr(tracker_actions, "mirror", lambda run_id: process.start())
+    monkeypatch.setattr(tracker_actions, "mirror", lambda run_id, **_: process.start())
     app = AppTest.from_function(_shown, kwargs={"folder": str(run.folder)}, default_timeout=60).run()
     try:
         app.button(key="send_to_mlflow").click().run()
@@ -231,6 +232,40 @@ def test_the_page_waits_for_the_process_that_it_started_and_offers_no_second(fro
     finally:
         end.set()
         process.join(60)
+
+
+def test_the_page_sends_a_run_that_was_deleted_there_as_a_new_one(front, small, tmp_path, monkeypatch):
+    run = make_run(tmp_path / "runs")
+    monkeypatch.setenv("DFCORE_RUNS", str(tmp_path / "runs"))
+    mirror.send(run, configured())
+    small.only_run()["info"]["lifecycle_stage"] = "deleted"
+    with pytest.raises(DeletedRun):
+        mirror.send(run, configured())
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(launch, "_start", lambda run: mirror.main(str(run.folder)))
+    monkeypatch.setattr(trackers_view, "_START_SECONDS", 0)
+    app = AppTest.from_function(_shown, kwargs={"folder": str(run.folder)}, default_timeout=60).run()
+    assert "waits" in app.warning[0].value and "--anew" not in app.warning[0].value
+    button = app.button(key="send_to_mlflow")
+    assert button.label == SEND_ANEW and SEND_ANEW in app.warning[0].value
+    button.click().run()
+    assert not app.exception and not app.warning and len(small.runs) == 2
+    assert recall(run, configured()).ended and not recall(run, configured()).anew
+
+
+def test_a_run_that_was_deleted_there_keeps_no_other_from_being_sent(front, small, tmp_path):
+    """One was sent in part and deleted, a second waits; a third is followed to its end."""
+    runs = [make_run(tmp_path / "runs", began=1.7e9 - number) for number in range(3)]
+    front.fault = lambda method, path: "500" if method == "PUT" else ""
+    for run in runs[:2]:
+        with pytest.raises(TrackerError):
+            mirror.send(run, configured())
+    front.fault = lambda method, path: ""
+    first, second = (run for run in RunStore(tmp_path / "runs") if waits(run, configured()))
+    small.runs[recall(first, configured()).run_id]["info"]["lifecycle_stage"] = "deleted"
+    mirror.follow(runs[2], configured(), lambda _: None)
+    assert recall(first, configured()).deleted
+    assert [recall(run, configured()).ended for run in (first, second, runs[2])] == ["", "completed", "completed"]
 
 
 def test_what_hinders_a_mirror_is_said_and_hinders_nothing_else(front, tmp_path, monkeypatch):
