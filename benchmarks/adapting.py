@@ -41,7 +41,7 @@ def cases(config: TrainConfig, data: TrainingData) -> Iterator[tuple[str, Exampl
     """For each source its name, the others as what was learned, and itself as what is new."""
     groups, labels = data.rows.group.to_numpy(str), data.rows.label.to_numpy(int)
     assert data.features is not None
-    columns = slice((config.first_block - 1) * clip.WIDTH, config.last_block * clip.WIDTH)
+    columns = slice((config.first_block - 1) * clip.WIDTH, config.blocks * clip.WIDTH)
     kept = data.features.gather(AS_IT_IS, np.arange(len(labels)))[:, :, columns].astype(np.float32)
     design = kept.reshape(len(kept), -1) / np.float32(kept.shape[1])
     sources = [name for name in np.unique(groups) if len(set(labels[groups == name])) == 2]

@@ -3,7 +3,8 @@
 Run from the project's root: `python -m benchmarks.recipes ROOT`, with the data set that `benchmarks.sources` makes.
 Each source is held out once with its real and fake images; what is printed is the ROC AUC on it, and the mean. Features
 are computed once (a quarter of an hour; with --pairs longer) and kept; every recipe then takes seconds. Seeds resample
-the training images.
+the training images. With --beside, data sets that no recipe learns from are judged as well, by what all sources taught:
+`dfcore data frames ../shared/data/films data/film_frames --per-film 8`, and those of `benchmarks.further_sources`.
 """
 
 import argparse
@@ -44,6 +45,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "native view taught by all sources": {"MOST_BY_SIZE": 1.0},
     "all twelve blocks": {"first_block": 1, "inverse_penalty": 1e-3} | _ALL,
     "all twelve blocks, one view": {"first_block": 1, "inverse_penalty": 1e-3, "FURTHER_SHARE": 0.0} | _ALL,
+    "late blocks in a head of their own, 0.2": {"late_weight": 0.2},
+    "late blocks in a head of their own, 0.4": {"late_weight": 0.4},
+    "late blocks in a head of their own, 0.6": {"late_weight": 0.6},
+    "blocks 5 to 12": {"first_block": 5, "inverse_penalty": 1e-3} | _ALL,
     "the last block's class token alone": {"first_block": 12, "inverse_penalty": 1.2e-2, "FURTHER_SHARE": 0.0} | _ALL,
 }
 SEEDS = 3
@@ -129,52 +134,76 @@ def by_source(data: TrainingData, held_out: Judge, train: TrainingData | None = 
 
 
 def joined(learned: TrainingData, held: TrainingData) -> TrainingData:
-    """The training split of one fold with the held-out images of another."""
+    """The training split of one fold with the held-out images of another, or of another data set."""
     import pandas as pd
 
     first, second = learned.positions(TRAIN), held.positions("validation")
     assert learned.features is not None and held.features is not None
+    none = np.full(len(held.rows), -1)
     rows = {
-        variant: np.concatenate([known[first], held.features.rows[variant][second]])
+        variant: np.concatenate([known[first], held.features.rows.get(variant, none)[second]])
         for variant, known in learned.features.rows.items()
     }
     table = pd.concat([learned.rows.iloc[first], held.rows.iloc[second]], ignore_index=True)
-    return replace(learned, rows=table, features=replace(learned.features, rows=rows))
+    # Features are kept in one file, which grows: who opened it last sees all of them.
+    store = max(learned.features.store, held.features.store, key=len)
+    return replace(learned, rows=table, features=Frozen(store, rows))
 
 
-def row(name: str, found: dict[str, float]) -> str:
-    values = " ".join(f"{found[source]:.3f}" for source in sorted(found))
-    return f"{name:44} {np.mean(list(found.values())):.3f}  {values}"
+def beside(roots: list[Path], config: TrainConfig, tell: Callable[[str, int, int], None]) -> dict[str, TrainingData]:
+    """Data sets that nothing is learned from, by name."""
+    found = {}
+    for root in roots:
+        own = config.model_copy(update={"data_root": str(root), "handled": 0, "cross_validation": "off"} | _ALL)
+        data = prepare(own, tell)
+        found[root.name] = replace(data, rows=data.rows.assign(split="validation"))
+    return found
+
+
+def row(name: str, values: list[float], others: list[float]) -> str:
+    """The mean over held-out sources and each, then other data sets."""
+    by_itself, beside_it = (" ".join(f"{value:.3f}" for value in some) for some in (values, others))
+    return f"{name:44} {np.mean(values):.3f}  {by_itself}  {beside_it}".rstrip()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--pairs", action="store_true", help="with aligned pairs too")
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], help="data sets that are judged and not learned")
     options = parser.parse_args()
     config = make_config({"data_root": str(options.root), "pairs": int(options.pairs), **SETTINGS})
+
+    def tell(text: str, done: int, total: int) -> None:
+        print(f"\r{text}: {done} of {total}", end="", flush=True)
+
     # Some recipes look at all blocks.
-    data = prepare(
-        config.model_copy(update=_ALL),
-        lambda text, done, total: print(f"\r{text}: {done} of {total}", end="", flush=True),
-    )
+    data = prepare(config.model_copy(update=_ALL), tell)
     data = replace(data, rows=data.rows.assign(split=TRAIN))
     assert data.features is not None
+    others = beside(options.beside, config, tell)
     sources = sorted(name for name, labels in data.rows.groupby("group").label if labels.nunique() == 2)
-    print(f"\nROC AUC on the held-out source: mean, then {', '.join(sources)}")
+    print(f"\nROC AUC on the held-out source: mean, then {', '.join(sources)}; then {', '.join(others) or 'no others'}")
     plain = replace(data, features=without_pairs(data.features))
+
+    def measure(name: str, held_out: Judge, learned: TrainingData, train: TrainingData | None = None) -> None:
+        found = by_source(learned, held_out, train)
+        both = [joined(train or learned, other) for other in others.values()]
+        aside = [float(roc_auc_score(each.labels("validation"), held_out(each))) for each in both]
+        print(row(name, [found[source] for source in sorted(found)], aside), flush=True)
+
     for name, changes in RECIPES.items():
         settings = {key: value for key, value in changes.items() if key in TrainConfig.model_fields}
         recipe = config.model_copy(update=settings)
         with constants({key: value for key, value in changes.items() if key not in settings}):
-            print(row(name, by_source(plain, judge(recipe))), flush=True)
+            measure(name, judge(recipe), plain)
             if options.pairs:
-                print(row(f"{name}, with pairs", by_source(data, judge(recipe))), flush=True)
+                measure(f"{name}, with pairs", judge(recipe), data)
     for seed in range(SEEDS):
-        found = by_source(plain, judge(config), resampled(plain, seed))
-        print(row(f"the recipe, images resampled, seed {seed}", found), flush=True)
+        measure(f"the recipe, images resampled, seed {seed}", judge(config), plain, resampled(plain, seed))
     if WEIGHTS.is_file():
-        print(row("MobileNetV2", by_source(plain, mobilenet(plain))), flush=True)
+        others.clear()
+        measure("MobileNetV2", mobilenet(plain), plain)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ The head is one dense layer, kilobytes of weights, and runs in NumPy.
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from dfcore.engines.base import GRADCAM, EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
 from dfcore.towers import clip, tower
-from dfcore.towers.graph import FEATURES, TOKENS, Precision, blocks_of, compiled, explained
+from dfcore.towers.graph import FEATURES, LAST, TOKENS, Precision, blocks_of, compiled, continued, explained
 from dfcore.utils.processes import cores
 
 _NAMES: dict[Precision, EngineName] = {
@@ -50,28 +50,50 @@ class _KeptTokens:
 
 
 class _SharedTower:
-    """A compiled tower of so many blocks. Thread-safe."""
+    """A compiled tower of so many blocks, of which some squares ask for the first `least` alone. Thread-safe."""
 
-    def __init__(self, precision: Precision, blocks: int):
-        import openvino
-
-        # One request running on each core and one waiting.
-        self._queue = openvino.AsyncInferQueue(compiled(_shared_weights(blocks), precision, blocks), 2 * cores())
-        self._width = blocks * clip.WIDTH
+    def __init__(self, precision: Precision, blocks: int, least: int):
+        self._width, self._least = blocks * clip.WIDTH, least * clip.WIDTH
+        weights, goes_on = _shared_weights(blocks), least < blocks
+        self._queue = self._queued(compiled(weights, precision, least, goes_on=goes_on))
+        self._later = self._queued(continued(weights, precision, least, blocks)) if goes_on else None
         self._lock = threading.Lock()
         self._kept = _KeptTokens()
 
-    def features(self, squares: np.ndarray) -> np.ndarray:
-        """Features of images, uint8 (N, 224, 224, 3): float32 (N, 768 * blocks), bit-identical in any batch."""
-        result = np.empty((len(squares), self._width), np.float32)
-        first = len(squares) - _KEPT
+    @staticmethod
+    def _queued(network: Any) -> Any:
+        import openvino
+
+        # One request running on each core and one waiting.
+        return openvino.AsyncInferQueue(network, 2 * cores())
+
+    def features(self, squares: np.ndarray, all_blocks: np.ndarray | None = None) -> np.ndarray:
+        """Features of images, bit-identical in any batch.
+
+        Args:
+            squares: uint8 (N, 224, 224, 3).
+            all_blocks: Whether each asks for all blocks, bool (N,); those of later ones are 0 in the others. All by
+                default.
+
+        Returns:
+            float32 (N, 768 * blocks).
+        """
+        result = np.zeros((len(squares), self._width), np.float32)
+        first, last = len(squares) - _KEPT, dict[int, np.ndarray]()
 
         def keep(request: Any, number: int) -> None:
-            result[number] = request.get_tensor(FEATURES).data[0]
+            result[number, : self._least] = request.get_tensor(FEATURES).data[0]
             if number >= first:
                 self._kept.put(squares[number], request.get_tensor(TOKENS).data)
+            if self._later is not None and (all_blocks is None or all_blocks[number]):
+                last[number] = np.array(request.get_tensor(LAST).data)
 
-        self._run(squares, keep)
+        def keep_later(request: Any, number: int) -> None:
+            result[number, self._least :] = request.get_tensor(FEATURES).data[0]
+
+        self._run(self._queue, ((number, square[None]) for number, square in enumerate(_checked(squares))), keep)
+        if self._later is not None:
+            self._run(self._later, sorted(last.items()), keep_later)
         return result
 
     def tokens(self, square: np.ndarray) -> np.ndarray:
@@ -83,18 +105,22 @@ class _SharedTower:
         if kept is not None:
             return kept
         found: list[np.ndarray] = []
-        self._run(square[None], lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
+        inputs = [(0, _checked(square[None]))]
+        self._run(self._queue, inputs, lambda request, _: found.append(np.array(request.get_tensor(TOKENS).data)))
         return found[0]
 
-    def _run(self, squares: np.ndarray, keep: Callable[[Any, int], None]) -> None:
-        squares = as_squares(squares, 1, clip.SIDE)
+    def _run(self, queue: Any, inputs: Iterable[tuple[int, np.ndarray]], keep: Callable[[Any, int], None]) -> None:
         with self._lock:
-            self._queue.set_callback(keep)
+            queue.set_callback(keep)
             try:
-                for number, square in enumerate(squares):
-                    self._queue.start_async({0: square[None]}, number)
+                for number, values in inputs:
+                    queue.start_async({0: values}, number)
             finally:
-                self._queue.wait_all()
+                queue.wait_all()
+
+
+def _checked(squares: np.ndarray) -> np.ndarray:
+    return as_squares(squares, 1, clip.SIDE)
 
 
 class _SharedMaps:
@@ -129,7 +155,7 @@ class _SharedMaps:
 # What is compiled serves all detectors of this process; threads that ask at once wait for one.
 _compiling = threading.RLock()
 _weights: dict[int, clip.Tower] = {}
-_towers: dict[tuple[Precision, int], _SharedTower] = {}
+_towers: dict[tuple[Precision, int, int], _SharedTower] = {}
 _maps: dict[int, _SharedMaps] = {}
 
 
@@ -142,12 +168,19 @@ def _shared_weights(blocks: int) -> clip.Tower:
         return _weights[min(there)]
 
 
-def shared_tower(precision: Precision, blocks: int = clip.BLOCKS) -> _SharedTower:
-    """The compiled tower of so many blocks, one for all detectors of this process that look at so many."""
+def shared_tower(precision: Precision, blocks: int = clip.BLOCKS, least: int = 0) -> _SharedTower:
+    """The compiled tower of so many blocks, one for all detectors of this process that look at so many.
+
+    Args:
+        precision: What it computes in.
+        blocks: Number of blocks.
+        least: Blocks that are enough for some squares; all by default.
+    """
+    key = precision, blocks, least or blocks
     with _compiling:
-        if (precision, blocks) not in _towers:
-            _towers[precision, blocks] = _SharedTower(precision, blocks)
-        return _towers[precision, blocks]
+        if key not in _towers:
+            _towers[key] = _SharedTower(*key)
+        return _towers[key]
 
 
 def _shared_maps(blocks: int) -> _SharedMaps:
@@ -192,7 +225,10 @@ class TowerEngine:
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
         self.has_gradcam, self.width = gradcam, len(self._kernel)
         self._blocks = blocks_of(self.width)
-        self._tower = shared_tower(precision, self._blocks)
+        looked_at = self._looked_at()
+        least = min(looked_at)
+        self._all_blocks = np.array([blocks > least for blocks in looked_at])
+        self._least, self._tower = least, shared_tower(precision, self._blocks, least)
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""
@@ -209,10 +245,11 @@ class TowerEngine:
 
     def _outputs(self, squares: np.ndarray, views: np.ndarray) -> Outputs:
         """Outputs of squares, each seen as the view of this number."""
-        features = self._tower.features(squares)
+        wanted = self._all_blocks[views] if self._all_blocks.any() else None
+        features = self._tower.features(squares, wanted)
         logits = self._logits(features, views)
         if self.tta_flip:
-            mirrored = self._tower.features(np.ascontiguousarray(squares[:, :, ::-1]))
+            mirrored = self._tower.features(np.ascontiguousarray(squares[:, :, ::-1]), wanted)
             features, logits = (features + mirrored) / 2, (logits + self._logits(mirrored, views)) / 2
         return Outputs(logits, features)
 
@@ -227,7 +264,17 @@ class TowerEngine:
             head = self._kernel[:, view]
         else:
             head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
-        return _shared_maps(self._blocks).evidence(shared_tower("float32", self._blocks).tokens(pixels), head)
+        return _shared_maps(self._blocks).evidence(
+            shared_tower("float32", self._blocks, self._least).tokens(pixels), head
+        )
+
+    def _looked_at(self) -> list[int]:
+        """Blocks that each view needs: the first one all, as the domain does; others those that their head looks at."""
+        if self.heads == 1:
+            return [self._blocks] * self.views
+        rows = [np.flatnonzero(column) for column in self._kernel.T[1:]]
+        last = [int(some[-1]) // clip.WIDTH + 1 if len(some) else 0 for some in rows]
+        return [self._blocks, *(max(each, clip.MAP_BLOCK + 1) for each in last)]
 
     def _logits(self, features: np.ndarray, views: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.

@@ -20,7 +20,7 @@ _SETTINGS: dict[Precision, dict[str, Any]] = {
 # Length of a feature vector of all blocks.
 WIDTH = clip.BLOCKS * clip.WIDTH
 # Names of outputs; the first three as in `dfcore.engines.base`.
-LOGITS, FEATURES, MAPS, TOKENS = "logits", "features", "maps", "tokens"
+LOGITS, FEATURES, MAPS, TOKENS, LAST = "logits", "features", "maps", "tokens", "last"
 
 
 def blocks_of(width: int) -> int:
@@ -38,7 +38,9 @@ def blocks_of(width: int) -> int:
     return blocks
 
 
-def compiled(weights: clip.Tower, precision: Precision = "float32", blocks: int = clip.BLOCKS) -> Any:
+def compiled(
+    weights: clip.Tower, precision: Precision = "float32", blocks: int = clip.BLOCKS, *, goes_on: bool = False
+) -> Any:
     """The network that maps an image, uint8 (1, 224, 224, 3), to its features and to the tokens for `explained`.
 
     Features, float32 (1, 768 * blocks), are the class tokens of the first blocks, each of length 1; the others are not
@@ -50,13 +52,27 @@ def compiled(weights: clip.Tower, precision: Precision = "float32", blocks: int 
         weights: The tower.
         precision: What it computes in.
         blocks: Number of blocks, above `clip.MAP_BLOCK`.
+        goes_on: Whether the tokens after the last block are an output too, "last", for `continued`.
 
     Raises:
         MissingExtraError: If OpenVINO is not installed.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
-    return ov.Core().compile_model(_Builder(ov, weights, blocks).model(), "CPU", settings)
+    return ov.Core().compile_model(_Builder(ov, weights, blocks).model(goes_on), "CPU", _on_all_cores(precision))
+
+
+def continued(weights: clip.Tower, precision: Precision, start: int, blocks: int = clip.BLOCKS) -> Any:
+    """The network that goes on where `compiled` ended.
+
+    It maps the tokens of an image after block `start`, float32 (1, 197, 768), to the features of the later blocks,
+    float32 (1, 768 * (blocks - start)).
+    """
+    ov = extras.openvino("The network CLIP ViT-B/16")
+    return ov.Core().compile_model(_Builder(ov, weights, blocks).continued(start), "CPU", _on_all_cores(precision))
+
+
+def _on_all_cores(precision: Precision) -> dict[str, Any]:
+    return _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
 
 
 def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict[str, Any]]:
@@ -75,13 +91,20 @@ def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict
 class _Builder:
     def __init__(self, ov: Any, weights: clip.Tower, blocks: int):
         self._ov, self._ops, self._weights, self._last = ov, ov.opset13, weights, blocks
+        # With all twelve blocks too, rounding would change the scores of detectors of version 0.6.
+        self._alone = blocks < clip.BLOCKS
 
-    def model(self) -> Any:
+    def model(self, goes_on: bool) -> Any:
         image = self._ops.parameter([1, clip.SIDE, clip.SIDE, 3], np.uint8, name="image")
         middle, lower = self._blocks(self._embedded(image), 0, clip.MAP_BLOCK)
-        # With all twelve blocks too, rounding would change the scores of detectors of version 0.6.
-        _, upper = self._blocks(middle, clip.MAP_BLOCK, self._last, alone=self._last < clip.BLOCKS)
-        return self._named({FEATURES: self._ops.concat(lower + upper, 1), TOKENS: middle}, [image])
+        last, upper = self._blocks(middle, clip.MAP_BLOCK, self._last, alone=self._alone and not goes_on)
+        outputs = {FEATURES: self._ops.concat(lower + upper, 1), TOKENS: middle}
+        return self._named(outputs | ({LAST: last} if goes_on else {}), [image])
+
+    def continued(self, start: int) -> Any:
+        tokens = self._ops.parameter([1, clip.TOKENS, clip.WIDTH], np.float32, name="tokens")
+        _, found = self._blocks(tokens, start, self._last, alone=self._alone)
+        return self._named({FEATURES: self._ops.concat(found, 1)}, [tokens])
 
     def explained(self) -> Any:
         ops, grid = self._ops, clip.SIDE // clip.PATCH

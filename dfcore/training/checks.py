@@ -6,6 +6,7 @@ from dfcore import architectures
 from dfcore.datasets import augment
 from dfcore.errors import ConfigError
 from dfcore.imaging.preprocess import MIN_SIZE, parse_views
+from dfcore.towers import clip
 
 # With weights that ship only the head learns, which has one best solution: there are no epochs to choose from.
 SOLVED_AT_ONCE: dict[str, Any] = {"epochs": 1, "freeze_epochs": 1, "early_stopping": "off"}
@@ -59,6 +60,9 @@ def _on_tower(values: dict[str, Any], architecture: architectures.Architecture, 
     first, last = values.get("first_block", FIRST_BLOCK), values.get("last_block", LAST_BLOCK)
     if all(str(number).isdecimal() for number in (first, last)) and int(first) > int(last):
         problems.append(f"first_block: expected at most last_block, {last}. Received: {first!r}")
+    late = values.get("late_weight")
+    if late and str(last) == str(clip.BLOCKS):
+        problems.append(f"late_weight: expected 0 where last_block is the last there is. Received: {late}")
     if values.get("loss", "binary") != "binary":
         problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
     for field, only in SOLVED_AT_ONCE.items():

@@ -180,22 +180,20 @@ class TrainConfig(BaseModel):
         LAST_BLOCK,
         ge=clip.MAP_BLOCK + 1,
         le=clip.BLOCKS,
-        description="The last such block; those above are never computed, and each costs a twelfth of the time of all.",
+        description="The last such block; those above are not computed, and each costs a twelfth of the time of all.",
     )
+    late_weight: Annotated[float, FormField("Weight of the late blocks", "optimisation", step=0.1)] = Field(
+        0.0, ge=0, lt=1, description="Share of a second head, on the blocks after the last, in the first view's logit. "
+        "They see the subject, and carry over to other sources: at 0.4 better there, with all blocks to compute.",
+    )  # fmt: skip
     inverse_penalty: Annotated[float, FormField("Inverse of the penalty", "optimisation", step=1e-3, format="%.2e")] = (
         Field(
-            2.4e-3,
-            gt=0,
-            le=1e3,
-            description="With weights that ship: the C of the logistic regression, on standardised features. The "
-            "smaller, the smaller the head's weights, and the less it follows single images.",
+            2.4e-3, gt=0, le=1e3, description="With weights that ship: the C of the logistic regression, on "
+            "standardised features. The smaller, the smaller the head's weights, and the less it follows single images."
         )
-    )
+    )  # fmt: skip
     full_image_epochs: Annotated[int, FormField("Epochs on full images", "optimisation", step=1)] = Field(
-        0,
-        ge=0,
-        le=1000,
-        description="Of the epochs, passes at the end on full images, where the augmentation crops at random.",
+        0, ge=0, le=1000, description="Epochs at the end on full images, where the augmentation crops at random."
     )
     tta_flip: Annotated[bool, FormField("Judge the mirror image too", "optimisation")] = Field(
         False, description="Judge each image and its mirror image, and take the mean: steadier, at twice the time."
@@ -218,9 +216,7 @@ class TrainConfig(BaseModel):
         0.15, ge=0, le=0.5, description="Share drawn for the test if nothing is split."
     )
     valid_as_test: Annotated[bool, FormField("Keep 'valid' for the test", "data")] = Field(
-        False,
-        description="With train and valid but no test folder: test on valid, draw validation from train. Gives an "
-        "honest test figure.",
+        False, description="With train and valid but no test folder: test on valid, draw validation from train."
     )
     cross_validation: Annotated[
         Literal["off", "content", "group", "source"], FormField("Calibrate by", "data", titles=_CROSS_VALIDATION_TITLES)
@@ -297,6 +293,11 @@ class TrainConfig(BaseModel):
     def on_tower(self) -> bool:
         """Whether only the head learns, on the tower that ships: the bundle then holds the head alone."""
         return self.weights == "shipped"
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the tower that are computed, from the first on."""
+        return clip.BLOCKS if self.late_weight else self.last_block
 
     @property
     def spec(self) -> PreprocessSpec:

@@ -125,7 +125,7 @@ def _features(config: TrainConfig, data: TrainingData, tell: Callable[[str, int,
         config.spec,
         wanted=wanted,
         folder=workspace.cache_dir(),
-        blocks=config.last_block,
+        blocks=config.blocks,
         progress=lambda done, total: tell("computing features", done, total),
     )
     if errors:

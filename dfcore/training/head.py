@@ -1,5 +1,6 @@
 """Trains the head on a frozen tower: a logistic regression on kept features, solved for at once, in one epoch."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -44,7 +45,6 @@ class HeadTrainer:
         assert data.features is not None
         self.config, self.data, self.folder, self.watcher = config, data, folder, watcher
         self.features: Frozen = data.features
-        self._looked_at = slice((config.first_block - 1) * clip.WIDTH, config.last_block * clip.WIDTH)
         self.progress = Progress()
         self._head: list[np.ndarray] = []
         saved = checkpoints.newest(folder)
@@ -113,10 +113,21 @@ class HeadTrainer:
             if self.watcher.should_stop():
                 raise Stopped
 
-        kernel, bias, loss = fit(self._parts(views), self.config.inverse_penalty, tell)
-        whole = np.zeros(self._looked_at.stop, np.float32)
-        whole[self._looked_at] = kernel
-        return whole, bias, loss
+        whole, biases, losses = np.zeros(self.config.blocks * clip.WIDTH, np.float32), 0.0, 0.0
+        for blocks, share in self._blocks(first=0 in views):
+            kernel, bias, loss = fit(self._parts(views, blocks), self.config.inverse_penalty, tell)
+            whole[blocks] = share * kernel
+            biases, losses = biases + share * bias, losses + share * loss
+        return whole, biases, losses
+
+    def _blocks(self, *, first: bool) -> list[tuple[slice, float]]:
+        """Features that a head learns from, with the share of each part; of late blocks too in the `first` view."""
+        start, stop, late = self.config.first_block - 1, self.config.last_block, self.config.late_weight
+        if not first or not late:
+            return [(slice(start * clip.WIDTH, stop * clip.WIDTH), 1.0)]
+        bounds = (start, stop, clip.BLOCKS)
+        parts = [slice(a * clip.WIDTH, b * clip.WIDTH) for a, b in itertools.pairwise(bounds)]
+        return list(zip(parts, (1 - late, late), strict=True))
 
     def _combined(self, kernels: np.ndarray, biases: np.ndarray) -> list[np.ndarray]:
         """The heads, those of further views scaled so that their logits spread as far as `FURTHER_SHARE` says."""
@@ -140,7 +151,7 @@ class HeadTrainer:
             found[some] = features.astype(np.float32) @ kernel + bias
         return found
 
-    def _parts(self, views: list[int]) -> list[Part]:
+    def _parts(self, views: list[int], blocks: slice) -> list[Part]:
         learned, labels = self.data.positions(TRAIN), self.data.labels(TRAIN)
         rows = self.data.rows.iloc[learned]
         sources = rows.group.fillna("").to_numpy(str)
@@ -169,11 +180,11 @@ class HeadTrainer:
                 weight = np.full(len(how), PAIR_SHARE * whole / (2 * max(len(how), 1) * self.config.pairs))
             else:
                 continue
-            parts += [Part(self._gather(variant, view), learned[there], how, weight) for view in views]
+            parts += [Part(self._gather(variant, view, blocks), learned[there], how, weight) for view in views]
         return parts
 
-    def _gather(self, variant: Variant, view: int) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda positions: self.features.gather(variant, positions)[:, view, self._looked_at]
+    def _gather(self, variant: Variant, view: int, blocks: slice) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda positions: self.features.gather(variant, positions)[:, view, blocks]
 
 
 def matched(sources: np.ndarray, labels: np.ndarray, sides: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ _RULES = (
     ),
     *(
         _Rule(name, lambda c: c.on_tower, "weights=shipped")
-        for name in ("handled", "first_block", "last_block", "inverse_penalty")
+        for name in ("handled", "first_block", "last_block", "late_weight", "inverse_penalty")
     ),
     _Rule("pairs", lambda c: c.on_tower and c.view_heads == "own", "weights=shipped, further views and view_heads=own"),
     _Rule("warmup_epochs", lambda c: c.schedule == "cosine", "schedule=cosine"),

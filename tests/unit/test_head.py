@@ -1,5 +1,7 @@
 """Training a head on kept features: the solver, the weights of images, and what is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -231,6 +233,27 @@ def test_a_head_for_each_view_looks_at_its_blocks_and_further_views_weigh_a_thir
     assert roc_auc_score(validation, trainer.held_out_logits()) > 0.9
 
 
+def test_late_blocks_have_a_head_of_their_own_in_the_first_view(tmp_path):
+    data, early = data_of(), 7 * 768
+    store = data.features.store
+    # Blocks 8 to 12 as the first five; the block 5 of the first view tells the classes apart.
+    data = replace(
+        data, features=replace(data.features, store=np.concatenate([store[..., :early], store[..., : 5 * 768]], 2))
+    )
+
+    def head_of(name, **changes):
+        trainer = HeadTrainer(config_of(handled=0, last_block=7, **changes), data, tmp_path / name, Silent())
+        assert trainer.run()
+        return trainer._head
+
+    (plain, _), (late, _) = head_of("plain"), head_of("late", late_weight=0.25)
+    np.testing.assert_allclose(late[:early, 0], 0.75 * plain[:, 0], rtol=1e-5)
+    assert late[early:, 0].any() and not late[early:, 1].any(), "further views look no higher"
+    learned = data.positions("train")
+    late_logits = data.features.store[learned, 0].astype(np.float32)[:, early:] @ late[early:, 0]
+    assert roc_auc_score(data.labels("train"), late_logits) > 0.9, "late blocks tell by themselves"
+
+
 def test_a_finished_head_is_taken_from_its_checkpoint_and_a_stopped_one_solved_anew(tmp_path):
     stopped = HeadTrainer(config_of(handled=0), data_of(), tmp_path, Silent(steps=2))
     assert not stopped.run() and stopped.progress.epoch == 0
@@ -245,16 +268,16 @@ def test_a_finished_head_is_taken_from_its_checkpoint_and_a_stopped_one_solved_a
 def test_a_native_view_learns_only_where_sizes_tell_nothing(tmp_path):
     data = data_of(sides=((200, 220), (900, 950)))
     watcher = Silent()
-    parts = HeadTrainer(config_of(handled=0), data, tmp_path, watcher)._parts([1])
+    parts = HeadTrainer(config_of(handled=0), data, tmp_path, watcher)._parts([1], slice(None))
     rows = data.rows.iloc[np.concatenate([part.rows for part in parts])]
     weights = np.concatenate([part.weights for part in parts])
     assert set(rows.group[weights > 0]) == {"a"} and watcher.told[-1].endswith("taught by a")
-    whole = HeadTrainer(config_of(handled=0), data, tmp_path, watcher)._parts([0])
+    whole = HeadTrainer(config_of(handled=0), data, tmp_path, watcher)._parts([0], slice(None))
     assert set(data.rows.group.iloc[whole[0].rows[whole[0].weights > 0]]) == {"a", "b"}
     everywhere = data_of(sides=((200, 220), (900, 950)))
     everywhere.rows["group"] = "b"
     everywhere.rows.loc[everywhere.rows.label == 1, ["width", "height"]] = 900
-    parts = HeadTrainer(config_of(handled=0), everywhere, tmp_path, watcher)._parts([1])
+    parts = HeadTrainer(config_of(handled=0), everywhere, tmp_path, watcher)._parts([1], slice(None))
     assert parts[0].weights.sum() == pytest.approx(len(everywhere.positions("train"))), "else all teach it"
 
 
@@ -264,12 +287,14 @@ def test_copies_and_pairs_weigh_as_stated(tmp_path):
     real = (data.rows.label == 0).to_numpy()
     for side in pairs:
         data.features.rows[side] = np.where(real, data.features.rows[side], -1)
-    plain, drawn, *sides = HeadTrainer(config_of(pairs=1), data, tmp_path, Silent())._parts([1])
+    plain, drawn, *sides = HeadTrainer(config_of(pairs=1), data, tmp_path, Silent())._parts([1], slice(None))
     assert drawn.weights.sum() == pytest.approx(head.HANDLED_SHARE * plain.weights.sum())
     assert [set(part.labels.tolist()) for part in sides] == [{0}, {1}]
     assert sum(part.weights.sum() for part in sides) == pytest.approx(head.PAIR_SHARE * plain.weights.sum())
     assert all((data.rows.label.iloc[part.rows] == 0).all() for part in sides)
-    assert len(HeadTrainer(config_of(pairs=1), data, tmp_path, Silent())._parts([0])) == 2, "the whole learns no pairs"
+    assert len(HeadTrainer(config_of(pairs=1), data, tmp_path, Silent())._parts([0], slice(None))) == 2, (
+        "the whole learns no pairs"
+    )
 
 
 def test_sizes_tell_classes_apart_in_either_direction():

@@ -89,12 +89,39 @@ def test_a_head_of_fewer_blocks_costs_and_gives_no_more_than_these(engine):
 
 
 @pytest.mark.slow
+def test_a_further_view_costs_no_more_blocks_than_its_head_looks_at(monkeypatch):
+    random = np.random.default_rng(1)
+    kernel, bias = random.normal(size=(12 * 768, 2)).astype(np.float32), np.zeros(2, np.float32)
+    kernel[8 * 768 :, 1] = 0
+    apart, full = TowerEngine(kernel, bias, views=2), shared_tower("float32")
+    images = np.stack([[picture(seed), picture(seed + 50)] for seed in range(2)])
+    runs, run = [], apart._tower._run
+    monkeypatch.setattr(
+        apart._tower,
+        "_run",
+        lambda queue, inputs, keep: run(queue, [runs.append(n) or (n, x) for n, x in inputs], keep),
+    )
+    ours = apart.by_view(images)
+    assert runs == [0, 1, 2, 3, 0, 2], "the later blocks see the first view of each image alone"
+    theirs = full.features(images.reshape(-1, 224, 224, 3))
+    np.testing.assert_allclose(ours.features[::2], theirs[::2], atol=1e-6)
+    np.testing.assert_allclose(ours.features[1::2, : 8 * 768], theirs[1::2, : 8 * 768], atol=1e-6)
+    logits = [row @ kernel[:, number % 2] for number, row in enumerate(theirs)]
+    np.testing.assert_allclose(ours.logits, logits, atol=1e-4)
+    np.testing.assert_allclose(apart.outputs(images).features, theirs[::2], atol=1e-6)
+    assert np.array_equal(apart.outputs(images[[1]]).logits, apart.outputs(images).logits[[1]]), "in any batch"
+    for view in (0, 1):
+        whole = TowerEngine(kernel[:, [view]], bias[:1])
+        np.testing.assert_allclose(apart.gradcam(images[0, view], view), whole.gradcam(images[0, view]), atol=1e-5)
+
+
+@pytest.mark.slow
 def test_the_tokens_of_a_judged_image_are_not_computed_again(engine, monkeypatch):
     images = np.stack([picture(seed) for seed in range(40)])
     shared = shared_tower("float32")
     engine.outputs(images)
     runs = []
-    monkeypatch.setattr(shared, "_run", lambda squares, keep: runs.append(len(squares)))
+    monkeypatch.setattr(shared, "_run", lambda queue, inputs, keep: runs.append(len(list(inputs))))
     shared.tokens(images[39])
     assert not runs, "judged last"
     with pytest.raises(IndexError):
