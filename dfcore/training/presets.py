@@ -79,7 +79,6 @@ PRESETS = (
             "views": "native",
             "view_heads": "own",
             "handled": 1,
-            "late_weight": 0.4,
             "early_stopping": "off",
             "cross_validation": "source",
             "validation_share": 0.1,
