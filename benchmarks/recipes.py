@@ -98,7 +98,7 @@ def judge(config: TrainConfig) -> Judge:
     return held_out
 
 
-def mobilenet(data: TrainingData) -> Judge:
+def mobilenet(data: TrainingData, penalty: float) -> Judge:
     """The same head on MobileNetV2's mean features of the whole picture."""
     import keras
 
@@ -110,7 +110,7 @@ def mobilenet(data: TrainingData) -> Judge:
     def held_out(fold: TrainingData) -> np.ndarray:
         learned, labels = fold.positions(TRAIN), fold.labels(TRAIN)
         weights = head.cell_weights(fold.rows.group.to_numpy(str)[learned], labels)
-        kernel, bias, _ = fit([Part(lambda rows: features[rows], learned, labels, weights)], head.STRENGTH)
+        kernel, bias, _ = fit([Part(lambda rows: features[rows], learned, labels, weights)], penalty)
         return features[fold.positions("validation")] @ kernel + bias
 
     return held_out
@@ -203,7 +203,7 @@ def main() -> None:
         measure(f"the recipe, images resampled, seed {seed}", judge(config), plain, resampled(plain, seed))
     if WEIGHTS.is_file():
         others.clear()
-        measure("MobileNetV2", mobilenet(plain), plain)
+        measure("MobileNetV2", mobilenet(plain, config.inverse_penalty), plain)
 
 
 if __name__ == "__main__":
