@@ -3,7 +3,7 @@
 Run from the project's root: `python -m benchmarks.further_sources OUT --templates DIR --wallpapers DIR`. The fakes are
 80 samples of some 40 generators of 2024 to 2026, as photographic as such samples get, from the packages
 comfyui-workflow-templates-media-image 0.3.160 and comfyui-workflow-templates-media-api 0.3.84 (MIT), unpacked in
-`--templates`. The real ones are 35 photographs from Debian's packages of wallpapers (lomiri-wallpapers-16.04 and
+`--templates`. The real ones are 35 photographs from packages of wallpapers (lomiri-wallpapers-16.04 and
 lomiri-wallpapers-20.04, mate-backgrounds, plasma-workspace-wallpapers), unpacked in `--wallpapers`, and 90 portraits of
 Unsplash in the development data. All are cut to a square and reduced to 400 pixels, as most of the samples are, and the
 real ones are coded as WebP. Subjects differ by class, portraits and landscapes beside inventions, so that an AUC here
