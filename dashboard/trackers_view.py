@@ -84,12 +84,15 @@ def _mirror(run: Run, tracker: Tracker) -> None:
         else:
             st.caption(f"This run is not in {where}.")
         offered = not (complete or busy or active) and status is not None and roles.may(Role.TRAINER)
-        label = SEND_ANEW if deleted else "Send to MLflow"
-        if offered and st.button(label, icon=":material/cloud_upload:", key="send_to_mlflow"):
-            with st.spinner("Starting …"):
-                tracker_actions.mirror(run.id, anew=deleted)
-                _wait_for_start(run)
-            st.rerun()
+        if offered:
+            # One that was deleted may have been restored there meanwhile.
+            again = st.button("Send to MLflow", icon=":material/cloud_upload:", key="send_to_mlflow")
+            anew = deleted and st.button(SEND_ANEW, icon=":material/note_add:", key="send_anew")
+            if again or anew:
+                with st.spinner("Starting …"):
+                    tracker_actions.mirror(run.id, anew=anew)
+                    _wait_for_start(run)
+                st.rerun()
 
 
 def _wait_for_start(run: Run) -> None:

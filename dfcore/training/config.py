@@ -183,8 +183,8 @@ class TrainConfig(BaseModel):
         description="The last such block; those above are not computed, and each costs a twelfth of the time of all.",
     )
     late_weight: Annotated[float, FormField("Weight of the late blocks", "optimisation", step=0.1)] = Field(
-        0.0, ge=0, lt=1, description="Share of a second head, on the blocks after the last, in the first view's logit. "
-        "They see the subject, and carry over to other sources: at 0.4 better there, with all blocks to compute.",
+        0.0, ge=0, lt=1, description="With weights that ship: share of a second head in the first view's logit, which "
+        "learns from the blocks after the last. They carry over better to other sources, and cost the time of all.",
     )  # fmt: skip
     inverse_penalty: Annotated[float, FormField("Inverse of the penalty", "optimisation", step=1e-3, format="%.2e")] = (
         Field(

@@ -234,7 +234,10 @@ def test_the_page_waits_for_the_process_that_it_started_and_offers_no_second(fro
         process.join(60)
 
 
-def test_the_page_sends_a_run_that_was_deleted_there_as_a_new_one(front, small, tmp_path, monkeypatch):
+@pytest.mark.parametrize("restored", [False, True], ids=["gone", "restored"])
+def test_the_page_sends_a_run_that_was_deleted_there_again_or_as_a_new_one(
+    front, small, tmp_path, monkeypatch, restored
+):
     run = make_run(tmp_path / "runs")
     monkeypatch.setenv("DFCORE_RUNS", str(tmp_path / "runs"))
     mirror.send(run, configured())
@@ -246,10 +249,14 @@ def test_the_page_sends_a_run_that_was_deleted_there_as_a_new_one(front, small, 
     monkeypatch.setattr(trackers_view, "_START_SECONDS", 0)
     app = AppTest.from_function(_shown, kwargs={"folder": str(run.folder)}, default_timeout=60).run()
     assert "waits" in app.warning[0].value and "--anew" not in app.warning[0].value
-    button = app.button(key="send_to_mlflow")
-    assert button.label == SEND_ANEW and SEND_ANEW in app.warning[0].value
-    button.click().run()
-    assert not app.exception and not app.warning and len(small.runs) == 2
+    assert app.button(key="send_anew").label == SEND_ANEW and SEND_ANEW in app.warning[0].value
+    app.button(key="send_to_mlflow").click().run()
+    assert not app.exception and app.warning and len(small.runs) == 1, "still deleted, and not made again unasked"
+    if restored:
+        small.only_run()["info"]["lifecycle_stage"] = "active"
+    app.button(key="send_to_mlflow" if restored else "send_anew").click().run()
+    assert not app.exception and not app.warning and len(small.runs) == (1 if restored else 2)
+    assert not {"send_to_mlflow", "send_anew"} & {button.key for button in app.button}, "nothing is left to send"
     assert recall(run, configured()).ended and not recall(run, configured()).anew
 
 
