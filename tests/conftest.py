@@ -84,6 +84,20 @@ def _resident() -> int:
         return 0
 
 
+@pytest.fixture(autouse=True)
+def _limits_stay() -> Iterator[None]:
+    """What a process of its own limits itself to is not for this one: a limit that stays fails other tests, much later."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    kinds = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+    before = [resource.getrlimit(kind) for kind in kinds]
+    yield
+    assert [resource.getrlimit(kind) for kind in kinds] == before
+
+
 _GROWTH = 2**29
 _after_last = 0
 

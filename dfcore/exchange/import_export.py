@@ -134,7 +134,6 @@ def _check_isolated(folder: Path) -> None:
 
 def _problem(folder: Path) -> str | None:
     """Loads a bundle and runs it on a grey image; returns the problem, or None."""
-    limit_memory(_MEMORY_BYTES)
     import numpy as np
 
     from dfcore.detectors.detector import Detector
@@ -157,6 +156,7 @@ def _problem(folder: Path) -> str | None:
 
 
 if __name__ == "__main__":
+    limit_memory(_MEMORY_BYTES)
     problem = _problem(Path(sys.argv[1]))
     if problem is not None:
         print(problem)

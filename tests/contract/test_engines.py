@@ -1133,7 +1133,6 @@ def assert_made_here(folder: Path, original: Path, images: list[Path]) -> None:
 @pytest.mark.parametrize("case", CLAIMS)
 def test_what_is_taken_in_gets_a_fast_form_that_was_made_here(case, quick, images, library, tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(import_export, "limit_memory", lambda _: None)
     monkeypatch.setattr(import_export, "_check_isolated", lambda folder: read.append(import_export._problem(folder)))
     assert_made_here(taken_in(members(pack(quick)), CLAIMS[case], library / tmp_path.name), quick, images)
     assert read == [None]

@@ -301,8 +301,7 @@ def assert_sound(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("case", ["pickled", "other counts"])
-def test_a_strangers_list_is_read_before_it_is_taken_in(own, case, monkeypatch):
-    monkeypatch.setattr(import_export, "limit_memory", lambda _: None)
+def test_a_strangers_list_is_read_before_it_is_taken_in(own, case):
     spoil, message = SPOILT[case]
     spoil(own)
     with pytest.raises(BundleError, match=message):
