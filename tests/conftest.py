@@ -86,7 +86,7 @@ def _resident() -> int:
 
 @pytest.fixture(autouse=True)
 def _limits_stay() -> Iterator[None]:
-    """What a process of its own limits itself to is not for this one: a limit that stays fails other tests, much later."""
+    """No test leaves a limit behind, which would fail others much later: only processes of their own take some."""
     if sys.platform != "linux":
         yield
         return
