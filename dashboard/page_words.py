@@ -60,6 +60,24 @@ def page_words(message: object) -> str:
     return _OPTION.sub(_control, text)
 
 
+def setting_words(problem: str) -> str:
+    """A problem of a training run's settings, which are named as on Train.
+
+    Example:
+        >>> setting_words("first_block: expected at most last_block, 8. Received: 9")
+        '“First block”: expected at most “Last block”, 8. Received: 9'
+    """
+    from dfcore.training.config import form_fields
+
+    labels = {name: field.label for name, field in form_fields().items() if not field.hidden}
+    said, *received = problem.split(". Received: ", 1)
+    begins = re.match(r"\w+(?=:)", said)
+    named = [*([begins[0]] if begins else []), *re.findall(r"\b[a-z]+_[a-z_]+\b", said)]
+    for name in set(named) & set(labels):
+        said = re.sub(rf"\b{name}\b", f"“{labels[name]}”", said, count=0 if "_" in name else 1)
+    return ". Received: ".join([said, *received])
+
+
 def _control(option: re.Match[str]) -> str:
     if option["columns"]:
         names = [f"“{COLUMNS[pair.partition('=')[0]]}”" for pair in option["pairs"].split(",")]

@@ -11,7 +11,7 @@ from dashboard import detectors, uploads
 from dashboard.markup import message as copyable
 from dashboard.markup import plain
 from dashboard.navigation import go, path
-from dashboard.page_words import page_words
+from dashboard.page_words import page_words, setting_words
 from dfcore.confidence import FINDINGS
 from dfcore.errors import BusyError, ConfigError, DfcoreError
 from dfcore.labels import NAMES
@@ -60,7 +60,7 @@ def errors(*, stop: bool = False) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        st.error("\n".join(f"- {told(problem)}" for problem in error.problems), icon=":material/error:")
+        st.error("\n".join(f"- {told(setting_words(problem))}" for problem in error.problems), icon=":material/error:")
     except BusyError as error:
         st.warning(told(error), icon=":material/hourglass_top:")
         st.button("Try again", icon=":material/refresh:")

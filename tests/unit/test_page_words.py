@@ -9,7 +9,7 @@ import pytest
 
 import dfcore
 from dashboard import mapping_form
-from dashboard.page_words import COLUMNS, STARTING_WEIGHTS, page_words
+from dashboard.page_words import COLUMNS, STARTING_WEIGHTS, page_words, setting_words
 from dfcore.training.config import form_fields
 
 # What reading a data set may name; `page_words` knows a control for each.
@@ -86,3 +86,16 @@ def test_no_message_that_reaches_a_page_names_an_option_of_the_command_line():
 )  # fmt: skip
 def test_options_become_controls(message, shown):
     assert page_words(message) == shown
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        ("first_block: expected at most last_block, 8. Received: 9",
+         "“First block”: expected at most “Last block”, 8. Received: 9"),
+        ("loss: expected binary. Received: 'loss'", "“Loss”: expected binary. Received: 'loss'"),
+        ("size: expected 16 to 1024 pixels. Received: 4", "size: expected 16 to 1024 pixels. Received: 4"),
+    ],
+)  # fmt: skip
+def test_settings_are_named_as_on_train(problem, shown):
+    assert setting_words(problem) == shown
