@@ -619,7 +619,7 @@ def test_cross_validation_beside_early_stopping_is_refused_and_without_it_starts
     app = open_page("train")
     setting(app, "Calibrate by").set_value("content").run()
     button(app, "Start training").click().run()
-    assert "early_stopping: expected off with cross-validation" in words(app).replace("\\", "")
+    assert "“Stop early by”: expected off with cross-validation" in words(app).replace("\\", "")
     assert len(list(RunStore(filled / "runs"))) == 1
     setting(app, "Stop early by").set_value("off")
     setting(app, "Folds").set_value(3)
