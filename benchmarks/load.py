@@ -14,6 +14,7 @@ import asyncio
 import base64
 import functools
 import io
+import json
 import math
 import os
 import random
@@ -59,7 +60,7 @@ READING = ("home", "models", "evaluate", "monitor")
 VERDICTS = ("Likely fake", "Likely real", "Inconclusive", "No sign of a fake found")
 FIRST, BACK = "first page", "inspect"
 TRANSFER, VERDICT, WAIT, PICTURES = "upload", "verdict", "asked to wait", "pictures"
-JUDGED = "judged"
+JUDGED, WHOLE = "judged", "whole page"
 TOLD = {
     FIRST: "connection and first page",
     TRANSFER: "upload itself (HTTP)",
@@ -67,7 +68,8 @@ TOLD = {
     WAIT: "asked to wait",
     PICTURES: "pictures of the page (HTTP)",
     BACK: "inspect, come back to",
-    JUDGED: "verdict, with all waiting",
+    JUDGED: "verdict and map, with all waiting",
+    WHOLE: "the same, and faces looked for",
 }
 THINK = (5.0, 20.0)  # seconds
 RETRY = (2.0, 5.0)
@@ -139,9 +141,10 @@ class Record:
         """Seconds since the sessions began."""
         return time.monotonic() - self.start
 
-    def done(self, kind: str, at: float) -> None:
-        """Notes an interaction that began at `at` and has ended now."""
-        self.interactions.append(Interaction(kind, at, self.now - at))
+    def done(self, kind: str, at: float, ended: float | None = None) -> None:
+        """Notes an interaction that began at `at` and has ended now, or at a time of the monotonic clock."""
+        end = self.now if ended is None else ended - self.start
+        self.interactions.append(Interaction(kind, at, end - at))
 
     def of(self, kinds: Sequence[str]) -> list[Interaction]:
         """The interactions of some kinds."""
@@ -234,6 +237,15 @@ class Page:
         errors = self.alerts(Alert.ERROR)
         return f"an error on the page: {errors[0]}" if errors else ""
 
+    def has_map(self) -> bool:
+        """Whether the picture is drawn and no heat-map is waited for: it is there, or none is wanted."""
+        viewers = (
+            json.loads(element.bidi_component.json)
+            for element in self.elements.values()
+            if element.WhichOneof("type") == "bidi_component" and element.bidi_component.WhichOneof("data") == "json"
+        )
+        return any(shown.get("waiting") == "" for shown in viewers if "crop" in shown)
+
     def verdict_on(self, name: str) -> bool:
         """Whether the page shows a verdict, and for this file."""
         texts = self.texts()
@@ -297,6 +309,8 @@ class Browser:
         self._oldest = 2
         self._fetched: set[str] = set()
         self._held = ""
+        self._wanted = ""
+        self.mapped: float | None = None
 
     async def open(self, page_name: str) -> None:
         """Opens an address of the dashboard: fetches its document, connects, and waits for the first page."""
@@ -347,8 +361,9 @@ class Browser:
             await self._request("DELETE", before, headers=headers)
         return state
 
-    async def submit(self, state: WidgetState) -> None:
-        """Runs the page with a widget's new state."""
+    async def submit(self, state: WidgetState, name: str) -> None:
+        """Runs the page with a widget's new state; `mapped` then tells when verdict and map of this file were there."""
+        self._wanted, self.mapped = name, None
         await self._rerun(page_hash=self._shown_hash, states=[state])
 
     async def fetch_pictures(self) -> int:
@@ -434,6 +449,9 @@ class Browser:
             self._oldest = message.new_session.config.max_cached_message_age
         elif kind == "delta":
             self.page.take(message)
+            drawn = message.delta.new_element.WhichOneof("type") == "bidi_component"
+            if self.mapped is None and drawn and self.page.has_map() and self.page.verdict_on(self._wanted):
+                self.mapped = time.monotonic()
         elif kind == "navigation":
             self._shown_hash = message.navigation.page_script_hash
             for page in message.navigation.app_pages:
@@ -558,7 +576,8 @@ class Visitor:
             self._record.done(TRANSFER, began)
             sent = self._record.now
             await self._wait_for_verdict(browser, state, upload.name)
-            self._record.done(JUDGED, sent)
+            self._record.done(JUDGED, sent, browser.mapped)
+            self._record.done(WHOLE, sent)
             self._record.judged += 1
         except BaseException:
             self._record.lost += 1
@@ -571,7 +590,7 @@ class Visitor:
         waited = False
         while True:
             began = self._record.now
-            await browser.submit(state)
+            await browser.submit(state, name)
             if not browser.page.busy():
                 break
             self._asked_to_wait(began)
@@ -580,11 +599,11 @@ class Visitor:
             if self._record.now > until:
                 raise Failure(f"asked to wait for {self._options.patience:g} s and more")
             await asyncio.sleep(self._random.uniform(*RETRY))
-        self._record.done(VERDICT, began)
         if problem := browser.page.problem():
             raise Failure(problem)
-        if not browser.page.verdict_on(name):
-            raise Failure("the run ended without a verdict on the file")
+        if browser.mapped is None:
+            raise Failure("the run ended without a verdict on the file, or still waits for its heat-map")
+        self._record.done(VERDICT, began, browser.mapped)
 
     def _asked_to_wait(self, began: float) -> None:
         self._record.done(WAIT, began)
@@ -795,7 +814,7 @@ def report(options: argparse.Namespace, record: Record, generator: float) -> str
         f"{'Interactions, in seconds':<34}{'number':>6}{'median':>10}{'p95':>10}{'max':>10}",
     ]
     result = growth(record.memory, options.minutes)
-    for kind in (FIRST, TRANSFER, VERDICT, PICTURES, BACK, *READING, WAIT, JUDGED):
+    for kind in (FIRST, TRANSFER, VERDICT, PICTURES, BACK, *READING, WAIT, JUDGED, WHOLE):
         found = [one.seconds for one in record.of([kind]) if kind == FIRST or one.at >= result.warm_up]
         lines.append(_row(TOLD.get(kind, kind), found))
     lines += [

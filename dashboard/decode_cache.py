@@ -49,6 +49,16 @@ def preview(data: bytes) -> np.ndarray:
     return image
 
 
+def known_preview(image_sha256: str) -> np.ndarray | None:
+    """The preview of an image that was decoded a moment ago; None of another.
+
+    Args:
+        image_sha256: Hash of the file.
+    """
+    known = _cache.get(image_sha256)
+    return known.preview if isinstance(known, PreparedImage) else None
+
+
 def described(data: bytes) -> tuple[ImageFacts, tuple[str, str]]:
     """Properties of an image file, and perceptual hashes of image and mirror image; raises like `prepare`."""
     known = _described.get(sha256_bytes(data))

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-from PIL import Image
-
 from dashboard import actions, detectors, inference_queue, media
 from dashboard.recent import Recent
 from dfcore.errors import DfcoreError, InputError
@@ -12,10 +9,11 @@ from dfcore.imaging import sandbox
 from dfcore.imaging.decoder import MAX_BYTES
 from dfcore.imaging.preprocess import Region
 from dfcore.inspection.faces import FaceVerdicts, FoundFaces, find, judge
-from dfcore.utils.html import data_url
 
 # Side of a thumbnail in pixels.
 THUMB = 96
+# Seconds for which looking for faces lets verdicts go before it.
+_MOST_PATIENT = 3.0
 # The detector's version, the picture's hash, and whether this detector judged the whole picture.
 Key = tuple[str, str, bool]
 
@@ -56,7 +54,8 @@ def found(image_sha256: str, data: bytes) -> FoundFaces:
     """
     result = _found.get(image_sha256)
     if not isinstance(result, FoundFaces):
-        # Nobody waits for a verdict while faces are looked for.
+        # Nobody waits for a verdict while faces are looked for: not for a turn, and seldom for a processor.
+        inference_queue.inference.until_idle(_MOST_PATIENT)
         with inference_queue.faces.take():
             result = find(data)
         _found.keep(image_sha256, result)
@@ -81,7 +80,7 @@ def compute(key: Key, entry: detectors.Entry, data: bytes) -> None:
     loaded, faces = detectors.detector(entry), found(image, data)
     with inference_queue.inference.take():
         told = judge(data, faces, entry.key, loaded, judged_whole=judged_whole)
-    thumbs = tuple(_thumb(one.preview) for one in told.faces if one.preview is not None)
+    thumbs = tuple(media.thumbnail(one.preview, THUMB) for one in told.faces if one.preview is not None)
     told = replace(told, faces=tuple(replace(one, preview=None) for one in told.faces))
     _kept.keep(key, Kept(told, thumbs))
 
@@ -107,9 +106,3 @@ def cut(image_sha256: str, region: Region, data: bytes) -> bytes:
             )
         _cut.keep(key, result)
     return result
-
-
-def _thumb(preview: np.ndarray) -> str:
-    picture = Image.fromarray(preview)
-    picture.thumbnail((THUMB, THUMB))
-    return data_url(np.asarray(picture), "JPEG", quality=85)

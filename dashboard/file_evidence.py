@@ -1,6 +1,7 @@
 """What files say of themselves, read once for each content and trust list; failures are kept as well."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,30 @@ _cache: Recent[Evidence] = Recent(_MOST)
 Says = Literal["declares", "invalid", "something", "nothing"]
 # The word alone, for strips of many pictures in many sessions.
 _said: Recent[Says] = Recent(4_096)
+_Key = tuple[str, str, float]
+# What is being read ahead: one file at a time, as one process reads them.
+_ahead: dict[_Key, "Future[Evidence | DfcoreError]"] = {}
+_thread = ThreadPoolExecutor(1, thread_name_prefix="evidence")
+
+
+def read_ahead(image_sha256: str, data: bytes) -> None:
+    """Begins to read what a file says of itself, which is then waited for where it is asked for.
+
+    Args:
+        image_sha256: Hash of the file.
+        data: Its contents.
+    """
+    key = (image_sha256, *_trust_list())
+    if key in _ahead or _said.get(key) is not None or _cache.get(key) is not None:
+        return
+    _ahead[key] = reading = _thread.submit(_read, data)
+
+    def done(reading: "Future[Evidence | DfcoreError]") -> None:
+        if reading.exception() is None:
+            _cache.keep(key, reading.result())
+        _ahead.pop(key, None)
+
+    reading.add_done_callback(done)
 
 
 def evidence(data: bytes) -> Evidence:
@@ -30,7 +55,8 @@ def evidence(data: bytes) -> Evidence:
     key = (sha256_bytes(data), *_trust_list())
     result = _cache.get(key)
     if result is None:
-        result = _read(data)
+        reading = _ahead.get(key)
+        result = _read(data) if reading is None else reading.result()
         _cache.keep(key, result)
     if isinstance(result, DfcoreError):
         raise result

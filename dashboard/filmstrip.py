@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import file_evidence, uploads, viewer, widgets
+from dashboard import decode_cache, file_evidence, media, uploads, viewer, widgets
 from dfcore.detectors.trained_on import in_short, in_words
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import ImageError
 from dfcore.imaging import sandbox
-from dfcore.utils.html import data_url
 
 if TYPE_CHECKING:
     from dfcore.cases import Decision
@@ -119,4 +118,5 @@ def thumbnail(image_id: str, data: bytes, side: int = _SIDE) -> str | None:
 
 @st.cache_data(max_entries=2_048, show_spinner=False)
 def _thumbnail(image_id: str, side: int, _data: bytes) -> str:
-    return data_url(sandbox.decode(_data, side), "JPEG", quality=85)
+    preview = decode_cache.known_preview(image_id)
+    return media.thumbnail(sandbox.decode(_data, side) if preview is None else preview, side)

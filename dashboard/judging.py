@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import detectors, inference
+from dashboard import detectors, evidence, file_evidence, inference, inference_queue, uploads
 from dashboard.uploads import Picture
 from dfcore.detectors.verdict import Verdict
 
@@ -19,13 +19,24 @@ def judge_all(entries: list[detectors.Entry], pictures: Sequence[Picture]) -> li
     place = st.empty()
     # The first one waits until the networks are loaded and prepared.
     with place.container(), st.spinner(_doing(entries)):
-        result = [inference.verdict(entries, pictures[0].data)]
+        result = [_judged(entries, pictures[0])]
     for number, picture in enumerate(pictures[1:], 1):
         if len(pictures) > _FEW:
             place.progress(number / len(pictures), f"Judging picture {number + 1} of {len(pictures)} …")
-        result.append(inference.verdict(entries, picture.data))
+        result.append(_judged(entries, picture))
     place.empty()
     return result
+
+
+def _judged(entries: list[detectors.Entry], picture: Picture) -> Judged:
+    """The verdict on a picture; with its heat-map if it is to be shown and others wait, who would else go before it."""
+    turns = inference_queue.inference
+    file_evidence.read_ahead(picture.id, picture.data)  # Shown beside the verdict, and read by another process.
+    with turns.kept() as kept:
+        entry, why, verdict = inference.verdict(entries, picture.data)
+        if kept.has_turn and turns.is_crowded and uploads.is_newest(picture):
+            evidence.compute(entry, picture, verdict)
+    return entry, why, verdict
 
 
 def _doing(entries: list[detectors.Entry]) -> str:

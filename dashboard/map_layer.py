@@ -8,8 +8,9 @@ import streamlit as st
 from dfcore.explanation import Heatmap, colours, layer
 from dfcore.utils.html import data_url
 
-# Of the layer in percent, until somebody moves the slider of Inspect; longest side of the layer in pixels.
-OPACITY, _SIDE = 45, 600
+# Of the layer in percent, until somebody moves the slider of Inspect; longest side of the layer in pixels, which the
+# browser enlarges: it is drawn from fewer.
+OPACITY, _SIDE = 45, 320
 
 
 def source(key: tuple[Any, ...], heatmap: Heatmap) -> str:
@@ -37,11 +38,7 @@ def legend(heatmap: Heatmap) -> str:
     )
 
 
-# Each takes some 100 KB; the viewer runs again at every point of the magnifier.
+# Each takes some 50 KB; the viewer runs again at every point of the magnifier.
 @st.cache_data(max_entries=128, show_spinner=False)
 def _source(key: tuple[Any, ...], _heatmap: Heatmap) -> str:
-    from PIL import Image
-
-    picture = Image.fromarray(layer(_heatmap))
-    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BILINEAR)
-    return data_url(np.asarray(picture), "PNG", compress_level=1)
+    return data_url(layer(_heatmap, _SIDE), "PNG", compress_level=1)

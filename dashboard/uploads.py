@@ -155,6 +155,11 @@ def newest() -> str | None:
     return st.session_state.pop(_NEWEST, None)
 
 
+def is_newest(picture: Picture) -> bool:
+    """Whether `newest` will give this picture."""
+    return st.session_state.get(_NEWEST) == picture.id
+
+
 def images() -> list[Picture]:
     """The session's pictures."""
     return st.session_state.get(_KEY, [])

@@ -124,8 +124,10 @@ def show(pictures: list[Picture], judged: list[Judged], number: int, library: li
                 looking = st.empty()
         show_tabs(picture, one, heatmap, library, found)
     if len(pictures) > 1:
-        with st.expander(f"All {len(pictures)} pictures as a table", icon=":material/table_rows:"):
-            inspected_table.show(pictures, judged, decisions)
+        title = f"All {len(pictures)} pictures as a table"
+        if place := widgets.folded(title, "inspect_table", icon=":material/table_rows:"):
+            with place:
+                inspected_table.show(pictures, judged, decisions)
     inspect_review.tell_news(picture, was_settled=settled, hurry=bool(waiting) or found.waiting)
     if waiting:
         evidence.compute(entry, near, seen)  # After all else is shown.

@@ -31,41 +31,55 @@ def colours(values: np.ndarray) -> np.ndarray:
     return table[index]
 
 
-def drawn(heatmap: Heatmap) -> np.ndarray:
+def drawn(heatmap: Heatmap, side: int | None = None) -> np.ndarray:
     """A heat-map's values as they are drawn: smoothed a little and stretched over all colours.
 
     The weakest part becomes 0 and the strongest hundredth 1. A map that is the same everywhere is not stretched: its
     rounding errors would look like evidence.
 
+    Args:
+        heatmap: The map.
+        side: Longer side of the result in pixels, at most that of the map; by default the map's own.
+
     Returns:
-        float32 of the shape of `heatmap.values`, in [0, 1], NaN outside the region that the network sees.
+        float32 of the shape of `heatmap.values`, or of that size, in [0, 1], NaN outside the region that the network
+        sees.
     """
     from scipy.ndimage import gaussian_filter
 
     left, top, right, bottom = heatmap.judged
-    result = np.full(heatmap.values.shape, np.nan, np.float32)
+    factor = min(1.0, side / max(heatmap.values.shape)) if side else 1.0
+    height, width = (max(1, round(factor * edge)) for edge in heatmap.values.shape)
+    result = np.full((height, width), np.nan, np.float32)
     if right <= left or bottom <= top:
         return result
     inside = Image.fromarray(np.ascontiguousarray(heatmap.values[top:bottom, left:right], np.float32))
-    size, shrink = inside.size, max(inside.size) / _DRAWN_SIDE
+    left, top, right, bottom = (round(factor * edge) for edge in heatmap.judged)
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    shrink = max(inside.size) / _DRAWN_SIDE
     if shrink > 1:  # Large pictures cost no more than small ones.
-        inside = inside.resize([max(1, round(side / shrink)) for side in size], Image.Resampling.BOX)
+        inside = inside.resize([max(1, round(edge / shrink)) for edge in inside.size], Image.Resampling.BOX)
     smooth = gaussian_filter(np.asarray(inside), _SMOOTHING * max(inside.size), mode="nearest")
     low, high = float(smooth.min()), float(np.quantile(smooth, _FULL_FROM))
     if high - low >= _FLAT * high > 0:
         smooth = (smooth - low) / (high - low)
-    large = Image.fromarray(np.clip(smooth, 0, 1)).resize(size, Image.Resampling.BILINEAR)
-    np.clip(np.asarray(large), 0, 1, out=result[top:bottom, left:right])
+    placed = Image.fromarray(np.clip(smooth, 0, 1)).resize((right - left, bottom - top), Image.Resampling.BILINEAR)
+    np.clip(np.asarray(placed), 0, 1, out=result[top:bottom, left:right])
     return result
 
 
-def layer(heatmap: Heatmap) -> np.ndarray:
+def layer(heatmap: Heatmap, side: int | None = None) -> np.ndarray:
     """The map alone, to be laid over its image by whoever sets the opacity.
 
+    Args:
+        heatmap: The map.
+        side: See `drawn`.
+
     Returns:
-        RGBA uint8 (H, W, 4) of the map's size: opaque on the region that the network sees, transparent outside.
+        RGBA uint8 (H, W, 4) of the map's size or `side`: opaque on the region that the network sees, transparent
+        outside.
     """
-    values = drawn(heatmap)
+    values = drawn(heatmap, side)
     alpha = np.where(np.isfinite(values), 255, 0).astype(np.uint8)
     return np.concatenate([colours(values) * (alpha[..., None] > 0), alpha[..., None]], axis=-1)
 

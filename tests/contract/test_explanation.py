@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -373,6 +374,22 @@ def test_opacity_leads_from_the_image_to_the_map():
     np.testing.assert_array_equal(overlay(image, result, opacity=0), image)
     np.testing.assert_array_equal(overlay(image, result, opacity=1), colours(drawn(result)))
     assert not np.array_equal(overlay(image, result, opacity=0.5), image)
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (500, 300), (3, 900), (40, 30)])
+def test_a_smaller_layer_shows_the_same(shape):
+    whole = heatmap(*shape)
+    box = (shape[1] // 5, 0, shape[1], shape[0])
+    values = np.full(shape, np.nan, np.float32)
+    values[:, box[0] :] = whole.values[:, box[0] :]
+    cropped = replace(whole, values=values, region=box)
+    large, small = layer_of(cropped), layer_of(cropped, 120)
+    assert small.shape == (*(max(1, round(side * min(1, 120 / max(shape)))) for side in shape), 4)
+    enlarged = np.asarray(Image.fromarray(small).resize(large.shape[1::-1], Image.Resampling.BILINEAR))
+    inner = np.zeros(shape, bool)
+    inner[4:-4, box[0] + 8 : -4] = True
+    assert np.abs(enlarged.astype(int) - large)[inner].max(initial=0) <= 24
+    assert {*np.unique(small[..., 3])} <= {0, 255} and abs((small[..., 3] > 0).mean() - 0.8) < 0.05
 
 
 def test_an_overlay_is_the_same_in_one_piece_and_in_bands(monkeypatch):

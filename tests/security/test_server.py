@@ -52,6 +52,7 @@ from dfcore.imaging import decoder
 from dfcore.runs import RunStore
 from dfcore.training.config import TrainConfig
 from tests.conftest import make_image
+from tests.unit.test_pages import listed
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "streamlit_app.py"
@@ -826,6 +827,45 @@ def test_a_queue_is_crowded_while_somebody_waits():
     waiting.join(10)
 
 
+def test_a_kept_turn_serves_all_that_follows_and_is_given_back_at_the_end():
+    room = Turns(active=1, waiting=0)
+    with room.kept() as kept:
+        assert not kept.has_turn
+        for _ in range(2):
+            with room.take():
+                assert kept.has_turn
+        refused = []
+
+        def other() -> None:
+            with pytest.raises(BusyError), room.take():
+                raise AssertionError
+            refused.append(True)
+
+        joined(in_threads(1, lambda _: other()))
+        assert refused == [True], "the turn is one thread's own, and lasts"
+    with room.take(), pytest.raises(BusyError), room.take():
+        raise AssertionError
+    with pytest.raises(ZeroDivisionError), room.kept(), room.take():
+        _ = 1 / 0
+    assert room.until_idle(0)
+
+
+def test_what_can_wait_waits_until_nobody_has_a_turn():
+    room, entered, leave = Turns(active=1, waiting=1), threading.Event(), threading.Event()
+
+    def work(_: int) -> None:
+        with room.take():
+            entered.set()
+            leave.wait(10)
+
+    assert room.until_idle(0)
+    threads = in_threads(2, work)
+    assert entered.wait(10) and not room.until_idle(0.05)
+    threading.Timer(0.05, leave.set).start()
+    assert room.until_idle(10)
+    joined(threads)
+
+
 def test_places_are_given_back_after_an_error():
     room = Turns(active=2, waiting=0)
     for _ in range(10):
@@ -900,7 +940,7 @@ def test_more_images_than_are_held_are_told_and_the_first_are_judged(library, mo
     monkeypatch.setattr(uploads, "MOST_FILES", 2)
     app = drop(open_page("inspect"), 5)
     assert "Only the first 2 images were loaded; 3 more exceed the limit of 2 images" in words(app)
-    assert list(app.dataframe[0].value.File) == ["0.png", "1.png"]
+    assert list(listed(app).File) == ["0.png", "1.png"]
 
 
 def test_more_bytes_than_are_held_are_told_and_the_first_are_judged(library, monkeypatch):
@@ -917,7 +957,7 @@ def test_as_many_as_are_held_are_taken_without_a_word(library, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_FILES", 3)
     app = drop(open_page("inspect"), 3)
     assert "exceed the limit" not in words(app)
-    assert len(app.dataframe[0].value) == 3
+    assert len(listed(app)) == 3
 
 
 def test_what_was_left_out_on_home_is_told_too(library, monkeypatch):

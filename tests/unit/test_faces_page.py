@@ -4,12 +4,13 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import face_work, faces, filmstrip, viewer
+from dashboard import face_work, faces, filmstrip, media, viewer
 from dashboard.inference_queue import Turns
 from dashboard.recent import Recent
 from dfcore.detectors.verdict import Verdict
@@ -203,7 +204,8 @@ def test_what_is_kept_no_longer_is_looked_for_again_after_the_verdict_is_shown(l
 
 def test_what_is_known_of_faces_is_made_once_and_small(library, drawn, monkeypatch):
     made = []
-    monkeypatch.setattr(face_work, "_thumb", lambda rgb, thumb=face_work._thumb: made.append(rgb) or thumb(rgb))
+    thumbnail = SimpleNamespace(thumbnail=lambda rgb, side: made.append(rgb) or media.thumbnail(rgb, side))
+    monkeypatch.setattr(face_work, "media", thumbnail)
     app = upload(open_page("inspect"), file(GROUP))
     before = len(drawn["strip"])
     app.run()

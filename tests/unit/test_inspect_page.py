@@ -13,6 +13,7 @@ from dashboard import (
     detectors,
     evidence,
     filmstrip,
+    inference_queue,
     judgement_rows,
     map_layer,
     review_keys,
@@ -356,6 +357,15 @@ def test_the_picture_is_shown_before_its_map_is_computed_and_then_with_it(filled
     assert "media/" in last["map"] and max(len(last[layer]) for layer in ("picture", "map")) < 200
     assert first["picture"] == last["picture"] and not last["waiting"]
     assert last["alt"].startswith("0.png: 32 by 32 pixels")
+
+
+@pytest.mark.parametrize("crowded", [True, False])
+def test_where_others_wait_a_picture_comes_with_its_map_in_one_turn(crowded, filled, viewed, monkeypatch):
+    monkeypatch.setattr(Verdict, "is_used", True)
+    monkeypatch.setattr(inference_queue.Turns, "is_crowded", crowded)
+    upload(open_page("inspect"), sized(32, seed=83))
+    assert (viewed[0]["map"] is not None) is crowded and viewed[-1]["map"]
+    assert inference_queue.inference.until_idle(0)
 
 
 def test_the_legend_says_of_what_the_map_is_evidence(filled, viewed):

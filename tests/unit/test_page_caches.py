@@ -1,17 +1,28 @@
 """What the pages keep: bounded; failures of a file, not of the machine; each under all that it depends on."""
 
 import gc
+import io
+import threading
 import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from dashboard import decode_cache, inference, memory_writer
+from dashboard import decode_cache, file_evidence, filmstrip, inference, memory_writer
 from dashboard import recent as recent_module
 from dashboard.recent import Recent
 from dfcore import evaluation
 from dfcore.confidence import DecisionThresholds, ErrorBudget
 from dfcore.errors import ConfigError, ImageError, StorageError, TransientImageError
+from dfcore.utils.files import sha256_bytes
+
+
+def made_file() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(7).integers(0, 256, (200, 300, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def test_the_least_recently_used_is_dropped():
@@ -33,6 +44,43 @@ def test_results_are_bounded_by_their_bytes_and_the_latest_stays():
     assert [recent.get(key) for key in "abc"] == [b"12345", None, b"12"]
     recent.keep("d", b"1" * 99)
     assert [recent.get(key) for key in "abcd"] == [None, None, None, b"1" * 99]
+
+
+def test_what_is_read_ahead_is_read_once_and_waited_for(monkeypatch):
+    read, begun, go_on = [], threading.Event(), threading.Event()
+
+    def slow(data):
+        read.append(data)
+        begun.set()
+        go_on.wait(10)
+        return "of the file"
+
+    monkeypatch.setattr(file_evidence, "_read", slow)
+    monkeypatch.setattr(file_evidence, "_cache", Recent(2))
+    monkeypatch.setattr(file_evidence.actions, "require_judging", lambda: None)
+    for _ in range(2):
+        file_evidence.read_ahead(sha256_bytes(b"file"), b"file")
+    assert begun.wait(10)
+    threading.Timer(0.05, go_on.set).start()
+    assert file_evidence.evidence(b"file") == "of the file"
+    file_evidence.read_ahead(sha256_bytes(b"file"), b"file")
+    assert file_evidence.evidence(b"file") == "of the file" and read == [b"file"]
+    assert not file_evidence._ahead
+
+
+def test_what_cannot_be_read_ahead_fails_where_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(file_evidence, "read_evidence", lambda data: 1 / 0)
+    monkeypatch.setattr(file_evidence.actions, "require_judging", lambda: None)
+    file_evidence.read_ahead(sha256_bytes(b"other"), b"other")
+    with pytest.raises(ZeroDivisionError):
+        file_evidence.evidence(b"other")
+
+
+def test_a_thumbnail_is_made_of_the_preview_that_is_there(monkeypatch):
+    data = made_file()
+    decode_cache.prepare(data)
+    monkeypatch.setattr(filmstrip.sandbox, "decode", lambda *_: pytest.fail("decoded again"))
+    assert filmstrip.thumbnail(sha256_bytes(data), data).startswith("data:image/jpeg;base64,")
 
 
 class Content:

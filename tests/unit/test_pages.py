@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -130,6 +131,14 @@ def open_below(app: AppTest, name: str) -> AppTest:
     return app
 
 
+def listed(app: AppTest) -> pd.DataFrame:
+    """The table of all pictures of Inspect, opened."""
+    app.session_state["inspect_table"] = True
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app.dataframe[0].value
+
+
 def accept(app: AppTest, percent: float) -> AppTest:
     """Sets both error budgets."""
     app.toggle(key="inspect_own_budget").set_value(True).run()
@@ -204,7 +213,8 @@ def test_several_images_are_listed_and_a_bad_one_has_its_reason(filled):
     files = [("a.png", picture(1), "image/png"), ("b.png", b"no image", "image/png")]
     app.file_uploader(key="inspect_upload").set_value(files).run()
     assert not app.exception
-    table = app.dataframe[0].value
+    assert not app.dataframe, "drawn when it is opened"
+    table = listed(app)
     assert list(table.File) == ["a.png", "b.png"]
     assert list(table.Verdict) == ["Inconclusive", "No verdict"]
     assert "Not an image" in table.Remark[1]
@@ -325,8 +335,7 @@ def test_a_verdict_says_likely_real_only_where_the_card_gives_the_right(may, lib
     assert results[-1]["verdict"]["finding"] == ("real" if may else "no_sign")
     assert results[-1]["verdict"]["decision"] == ("real" if may else "inconclusive")
     assert len(results[-1]["detector"]["words"]["sources"]) == may
-    several = upload(app, low.read_bytes(), sized(32))
-    (table,) = (frame.value for frame in several.dataframe if "Verdict" in frame.value)
+    table = listed(upload(app, low.read_bytes(), sized(32)))
     assert ("Likely real" in set(table["Verdict"])) == may
 
 
@@ -383,7 +392,7 @@ def test_the_detector_that_fits_the_image_is_chosen(library):
 
 def test_each_of_several_images_has_its_own_detector(library):
     app = upload(open_page("inspect"), sized(32), sized(300), sized(300, seed=1), b"no image")
-    table = app.dataframe[0].value
+    table = listed(app)
     assert [text.split(":")[0] for text in table.Detector[:3]] == ["thumbnails", "photographs", "photographs"]
     assert "Not an image" in table.Remark[3]
     app.selectbox(key="detector").set_value("photographs").run()
