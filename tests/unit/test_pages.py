@@ -136,7 +136,8 @@ def listed(app: AppTest) -> pd.DataFrame:
     app.session_state["inspect_table"] = True
     app.run()
     assert not app.exception, app.exception[0].message
-    return app.dataframe[0].value
+    (table,) = (frame.value for frame in app.dataframe if "Verdict" in frame.value)
+    return table
 
 
 def accept(app: AppTest, percent: float) -> AppTest:
