@@ -1,12 +1,14 @@
 """Judges the pictures of Inspect, and says what is being done while it takes long."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from dashboard import detectors, evidence, file_evidence, inference, inference_queue, uploads
 from dashboard.uploads import Picture
 from dfcore.detectors.verdict import Verdict
+from dfcore.errors import DfcoreError
 
 # The detector that judged, why it was chosen, its verdict.
 Judged = tuple[detectors.Entry, str, Verdict]
@@ -35,7 +37,8 @@ def _judged(entries: list[detectors.Entry], picture: Picture) -> Judged:
     with turns.kept() as kept:
         entry, why, verdict = inference.verdict(entries, picture.data)
         if kept.has_turn and turns.is_crowded and uploads.is_newest(picture):
-            evidence.compute(entry, picture, verdict)
+            with suppress(DfcoreError):  # Told when it is tried again, beside the verdict.
+                evidence.compute(entry, picture, verdict)
     return entry, why, verdict
 
 

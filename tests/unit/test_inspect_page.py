@@ -26,6 +26,7 @@ from dfcore.confidence import DecisionThresholds, ErrorBudget, OODResult
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.trained_on import Seen
 from dfcore.detectors.verdict import Verdict
+from dfcore.errors import MissingExtraError
 from dfcore.inspection.samples import samples
 from tests.made_batches import make_batch
 from tests.unit.cases import a_judgement
@@ -366,6 +367,18 @@ def test_where_others_wait_a_picture_comes_with_its_map_in_one_turn(crowded, fil
     upload(open_page("inspect"), sized(32, seed=83))
     assert (viewed[0]["map"] is not None) is crowded and viewed[-1]["map"]
     assert inference_queue.inference.until_idle(0)
+
+
+def test_a_map_that_fails_takes_no_verdict_with_it_where_others_wait(filled, viewed, monkeypatch):
+    def fail(*_, **__):
+        raise MissingExtraError("Heat-maps need what is not there.")
+
+    monkeypatch.setattr(Verdict, "is_used", True)
+    monkeypatch.setattr(inference_queue.Turns, "is_crowded", True)
+    monkeypatch.setattr(evidence.inference, "heatmap", fail)
+    app = upload(open_page("inspect"), sized(32, seed=84))
+    assert viewed[0]["map"] is None and headings(app)
+    assert "Heat-maps need what is not there" in words(app).replace("\\", "")
 
 
 def test_the_legend_says_of_what_the_map_is_evidence(filled, viewed):
