@@ -18,6 +18,7 @@ from tests.unit.test_pages import (
     filled,
     finished,
     library,
+    listed,
     open_below,
     open_page,
     picture,
@@ -188,8 +189,7 @@ def test_keys_decide_on_the_picture_in_sight_and_go_on(filled):
     app.session_state["inspect_review"] = {"pressed": [*presses, {"number": 3, "action": "real", "picture": second}]}
     app.run()
     assert len(store.history(first).decisions) == 1 and store.history(second).decisions[-1].decided == "real"
-    table = next(rows for rows in tables(app) if rows and "Decision" in rows[0])
-    assert [row["Decision"] for row in table] == ["Fake", "Real"]
+    assert listed(app).Decision.tolist() == ["Fake", "Real"]
 
 
 def test_a_decision_a_note_tags_a_case_and_the_picture_itself_are_kept_from_the_notes(filled):
