@@ -61,6 +61,13 @@ def heatmap(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> tuple
     return inference.heatmap(entry, picture.data, asked.method, asked.target, asked.layer, asked.view), ""
 
 
+def is_quick(entry: detectors.Entry, verdict: Verdict) -> bool:
+    """Whether a heat-map is wanted, and takes no longer than a verdict."""
+    asked = wanted(entry, verdict)
+    usual = asked is not None and (asked.method, asked.layer) == (next(iter(METHODS)), None)
+    return usual and detectors.detector(entry).has_quick_maps
+
+
 def compute(entry: detectors.Entry, picture: Picture, verdict: Verdict) -> None:
     """Computes the heat-map that is wanted, so that `heatmap` gives it from now on."""
     asked = wanted(entry, verdict)

@@ -29,7 +29,11 @@ def read_ahead(image_sha256: str, data: bytes) -> None:
     Args:
         image_sha256: Hash of the file.
         data: Its contents.
+
+    Raises:
+        AccessError: If the user may not judge images.
     """
+    actions.require_judging()
     key = (image_sha256, *_trust_list())
     if key in _ahead or _said.get(key) is not None or _cache.get(key) is not None:
         return

@@ -59,7 +59,7 @@ class Turns:
             self._changed.notify_all()
 
     @contextmanager
-    def kept(self) -> Iterator["Kept"]:
+    def kept(self) -> Iterator[Kept]:
         """Keeps a turn that this thread takes inside until the end of the block, for what it wants to do next."""
         before = getattr(self._of_thread, "kept", None)
         with ExitStack() as held:

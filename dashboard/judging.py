@@ -31,12 +31,13 @@ def judge_all(entries: list[detectors.Entry], pictures: Sequence[Picture]) -> li
 
 
 def _judged(entries: list[detectors.Entry], picture: Picture) -> Judged:
-    """The verdict on a picture; with its heat-map if it is to be shown and others wait, who would else go before it."""
+    """The verdict on a picture; with its heat-map, if that is quick, where others wait, who would else go before it."""
     turns = inference_queue.inference
     file_evidence.read_ahead(picture.id, picture.data)  # Shown beside the verdict, and read by another process.
     with turns.kept() as kept:
         entry, why, verdict = inference.verdict(entries, picture.data)
-        if kept.has_turn and turns.is_crowded and uploads.is_newest(picture):
+        hurry = kept.has_turn and turns.is_crowded and uploads.is_newest(picture)
+        if hurry and evidence.is_quick(entry, verdict):
             with suppress(DfcoreError):  # Told when it is tried again, beside the verdict.
                 evidence.compute(entry, picture, verdict)
     return entry, why, verdict

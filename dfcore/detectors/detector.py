@@ -263,6 +263,13 @@ class Detector:
         """Prepares for the first heat-map, which takes seconds."""
         self.explainer().explain(np.zeros((self.spec.size, self.spec.size, 3), np.uint8))
 
+    @property
+    def has_quick_maps(self) -> bool:
+        """Whether Grad-CAM at the default layer takes neither Keras nor longer than a score."""
+        record, engine = self.card.openvino, self.engine
+        covered = record is not None and self.card.cam_layer in record.layers
+        return covered and isinstance(engine, OpenVinoEngine | TowerEngine) and engine.has_gradcam
+
     def explainer(self) -> "Explainer":
         """This detector's explainer, created on first use."""
         from dfcore.explanation import Explainer, Shortcut
@@ -270,13 +277,7 @@ class Detector:
         with self._lazy_lock:
             if self._explainer is None:
                 engine, record, shortcut = self.engine, self.card.openvino, None
-                covered = record is not None and self.card.cam_layer in record.layers
-                if (
-                    record is not None
-                    and covered
-                    and isinstance(engine, OpenVinoEngine | TowerEngine)
-                    and engine.has_gradcam
-                ):
+                if self.has_quick_maps and record is not None and isinstance(engine, OpenVinoEngine | TowerEngine):
                     shortcut = Shortcut(engine.gradcam, record.layers)
                 self._explainer = Explainer(lambda: self.model, self.spec, self.card.cam_layer, shortcut, engine.heads)
             return self._explainer

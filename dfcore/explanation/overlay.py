@@ -55,6 +55,8 @@ def drawn(heatmap: Heatmap, side: int | None = None) -> np.ndarray:
         return result
     inside = Image.fromarray(np.ascontiguousarray(heatmap.values[top:bottom, left:right], np.float32))
     left, top, right, bottom = (round(factor * edge) for edge in heatmap.judged)
+    # Something is left of the narrowest region, wherever it lies.
+    left, top = min(left, width - 1), min(top, height - 1)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     shrink = max(inside.size) / _DRAWN_SIDE
     if shrink > 1:  # Large pictures cost no more than small ones.

@@ -392,6 +392,14 @@ def test_a_smaller_layer_shows_the_same(shape):
     assert {*np.unique(small[..., 3])} <= {0, 255} and abs((small[..., 3] > 0).mean() - 0.8) < 0.05
 
 
+@pytest.mark.parametrize("box", [(899, 0, 900, 40), (0, 39, 900, 40), (899, 39, 900, 40), (0, 0, 1, 1)])
+def test_of_the_narrowest_region_something_is_left_in_a_smaller_layer(box):
+    values = np.full((40, 900), np.nan, np.float32)
+    values[box[1] : box[3], box[0] : box[2]] = 0.5
+    small = layer_of(replace(heatmap(40, 900), values=values, region=box), 320)
+    assert small.shape == (14, 320, 4) and small[..., 3].any()
+
+
 def test_an_overlay_is_the_same_in_one_piece_and_in_bands(monkeypatch):
     image, result = np.random.default_rng(0).integers(0, 256, (37, 20, 3)).astype(np.uint8), heatmap(37, 20)
     whole, picture = overlay(image, result), np.asarray(figure(image, result))

@@ -369,6 +369,15 @@ def test_where_others_wait_a_picture_comes_with_its_map_in_one_turn(crowded, fil
     assert inference_queue.inference.until_idle(0)
 
 
+def test_nobody_waits_for_a_slow_map_of_another_before_its_verdict_is_shown(filled, viewed, monkeypatch):
+    monkeypatch.setattr(Verdict, "is_used", True)
+    monkeypatch.setattr(inference_queue.Turns, "is_crowded", True)
+    app = open_page("inspect")
+    app.session_state["inspect_method"] = "saliency"
+    upload(app, sized(32, seed=85))
+    assert viewed[0]["map"] is None and viewed[-1]["map"]
+
+
 def test_a_map_that_fails_takes_no_verdict_with_it_where_others_wait(filled, viewed, monkeypatch):
     def fail(*_, **__):
         raise MissingExtraError("Heat-maps need what is not there.")
