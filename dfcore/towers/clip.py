@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dfcore import workspace
 from dfcore.parts import part_file, read_part, require_part
+from dfcore.utils.mapped import Mapped
 
 NAME, FILE = "clip_vit_b16", "clip_vit_b16_image_int8.npz"
 _WHAT = "CLIP ViT-B/16, which this detector builds on,"
@@ -27,20 +29,24 @@ SPREAD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class Tower:
-    """The weights, by the names of the file; kernels stay in 8 bits until they are asked for."""
+    """The weights, by the names of the file; kernels stay in 8 bits, in a file, until they are asked for."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
-        self._arrays = {
-            name: np.ascontiguousarray(array.T) if name.endswith(_KERNEL) else array for name, array in arrays.items()
-        }
+        kernels = {n: np.ascontiguousarray(array.T) for n, array in arrays.items() if n.endswith(_KERNEL)}
+        self._vectors = {name: array for name, array in arrays.items() if name not in kernels}
+        self._kernels = Mapped(kernels, workspace.cache_dir())
+
+    def let_go(self) -> None:
+        """Gives back the memory of the kernels, which what was compiled from them has packed; see `Mapped`."""
+        self._kernels.let_go()
 
     def vector(self, name: str) -> np.ndarray:
         """A bias, a norm's factor or an embedding, float32."""
-        return self._arrays[name].astype(np.float32)
+        return self._vectors[name].astype(np.float32)
 
     def quantised(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A kernel in 8 bits, (out, in), the same array whenever it is asked for, and its scales, float32 (out,)."""
-        return self._arrays[f"{name}{_KERNEL}"], self.vector(f"{name}.scale")
+        return self._kernels.arrays[f"{name}{_KERNEL}"], self.vector(f"{name}.scale")
 
     def kernel(self, name: str) -> np.ndarray:
         """A kernel as float32 (in, out)."""
@@ -60,7 +66,7 @@ def require_tower() -> None:
 def tower(blocks: int = BLOCKS) -> Tower:
     """Reads the shipped tower, 0.1 GB, or its first blocks, 7 MB each.
 
-    What is compiled from it shares its kernels and keeps a packed copy besides.
+    What is compiled from it holds on to its kernels and keeps a packed copy besides: see `Tower.let_go`.
 
     Raises:
         BundleError: As `require_tower`.
