@@ -1,8 +1,10 @@
 """What JPEG 50, half the size, a screenshot and sharing by phone leave of the detectors that ship, side by side.
 
 Run from the project's root: `python -m benchmarks.handled > benchmarks/results/handled.txt`. Each judges the test split
-that its bundle holds, or validation where there is none; nothing is fitted or chosen on them here. The interval of
-what an AUC loses comes from resampling the images.
+that its bundle holds, or validation where there is none; nothing is fitted or chosen on them here. Where that is too
+small to say anything, what cross-validation held out is shown: each image judged by a network that did not learn from
+its fold, with the thresholds and the gate that were fitted on these images. The interval of what an AUC loses comes
+from resampling the images.
 """
 
 import argparse
@@ -15,10 +17,11 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.faces_handled import Case, judged
 from dfcore import workspace
+from dfcore.confidence import ORIGINAL, find
 from dfcore.datasets import TEST, VALIDATION
 from dfcore.datasets.listing import list_images
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import predictions_path, read_predictions, stored_splits
+from dfcore.evaluation import HANDLED, predictions_path, read_predictions, stored_splits
 from dfcore.imaging import decoder, sandbox
 from dfcore.imaging.handling import get
 from dfcore.labels import FAKE, REAL
@@ -26,6 +29,8 @@ from dfcore.utils.files import sha256_file
 
 HANDLINGS = ("jpeg_50", "resize_half", "screenshot", "phone")
 SAMPLES = 1000
+# Images of a split that say something.
+FEWEST = 60
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,36 @@ def told(detector: Detector, cases: list[Case]) -> Told:
     )
 
 
+def stored(detector: Detector) -> tuple[np.ndarray, dict[str, Told]]:
+    """Labels of the images that its gate was fitted on, and what is made of them after each handling."""
+    assert detector.folder is not None
+    table = read_predictions(predictions_path(detector.folder, HANDLED))
+    parts = {name: part.set_index("sha256") for name, part in table.groupby("group", sort=False)}
+    images = sorted(set.intersection(*(set(parts[name].index) for name in (ORIGINAL, *HANDLINGS))))
+    found = {}
+    for name, part in parts.items():
+        if name in (ORIGINAL, *HANDLINGS):
+            rows = part.loc[images]
+            findings = find(rows.score, detector.card.thresholds, rows.is_ood)
+            found[name] = Told(rows.score.to_numpy(float), findings, rows.is_ood.to_numpy(bool))
+    return parts[ORIGINAL].loc[images].label.to_numpy(int), found
+
+
+def told_by_handling(detector: Detector, data: Path, most: int) -> tuple[str, np.ndarray, Iterator[tuple[str, Told]]]:
+    """The images in words, their labels, and what is made of them as they are and after each handling."""
+    split, cases = held_out(detector, data, most)
+    if len(cases) < FEWEST and HANDLED in stored_splits(detector.folder):
+        labels, found = stored(detector)
+        return "held out by cross-validation", labels, ((name, found[name]) for name in (ORIGINAL, *HANDLINGS))
+
+    def judge() -> Iterator[tuple[str, Told]]:
+        yield ORIGINAL, told(detector, cases)
+        for name in HANDLINGS:
+            yield name, told(detector, [(label, *get(name).handle(rgb)) for label, rgb, _ in cases])
+
+    return f"of its {split} split", np.array([label for label, _, _ in cases]), judge()
+
+
 def lost(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
     """What the AUC loses, with a 95% interval over paired images."""
     random, found = np.random.default_rng(0), list[float]()
@@ -89,13 +124,11 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.names:
         detector = Detector.load(workspace.shipped_models_dir() / name)
-        split, cases = held_out(detector, options.data, options.most)
-        labels = np.array([label for label, _, _ in cases])
-        print(f"{name}: {len(cases)} images of its {split} split ({labels.sum()} fake)")
-        before = told(detector, cases)
+        images, labels, each = told_by_handling(detector, options.data, options.most)
+        print(f"{name}: {len(labels)} images {images} ({labels.sum()} fake)")
+        _, before = next(each)
         print(f"  {'as they are':11} {before.row(labels)}", flush=True)
-        for handling in HANDLINGS:
-            after = told(detector, [(label, *get(handling).handle(rgb)) for label, rgb, _ in cases])
+        for handling, after in each:
             print(f"  {handling:11} {lost(labels, before.scores, after.scores)}{after.row(labels)}", flush=True)
 
 

@@ -29,7 +29,6 @@ from dfcore.evaluation import (
     splits_as_trained,
     stored_splits,
     three_way,
-    thresholds_for,
 )
 from dfcore.evaluation.held_out import record_source
 from dfcore.runs import Run, RunStore
@@ -42,22 +41,23 @@ SETS = (
 FIGURES = ("images", "real", "fake", "roc_auc", "balanced_accuracy", "false_positive_rate", "recall", "ece")
 
 
-def finish_again(run: Run, *, tta_flip: bool) -> None:
-    """Fits and measures what comes after the network once more, each image with its mirror image where wanted.
+def finish_again(run: Run, *, tta_flip: bool, budget: ErrorBudget) -> None:
+    """Fits and measures what comes after the network once more, for a budget, with mirror images where wanted.
 
     The logits of cross-validation stay those of the run.
     """
     from dfcore.training.config import make_config
     from dfcore.training.data import prepare
     from dfcore.training.finish import Trained, finish
-    from dfcore.training.folds import cross_validate
+    from dfcore.training.folds import cross_validate, fold_heads
     from dfcore.training.trainer import trainer_for
 
     config = make_config(run.config() | {"tta_flip": tta_flip})
     data, watcher = prepare(config), Printer(verbose=False)
     trainer = trainer_for(config, data, run.checkpoints, watcher)
     unseen = cross_validate(config, data, run.folder / "folds", watcher)
-    finish(run, config, data, Trained(trainer.best_model(), trainer.progress, unseen), watcher)
+    heads = fold_heads(config, data, run.folder / "folds", watcher)
+    finish(run, config, data, Trained(trainer.best_model(), trainer.progress, unseen, heads), watcher, budget)
 
 
 def elsewhere(detector: Detector, data: Path, text: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,8 +113,9 @@ def main() -> None:
     options = parser.parse_args()
     target, text = workspace.models_dir() / options.name, texts[options.name]
     run = RunStore(workspace.runs_dir()).get(options.run)
-    if text["tta_flip"]:
-        finish_again(run, tta_flip=True)
+    budget = ErrorBudget(**text["budget"])
+    if text["tta_flip"] or budget != ErrorBudget():
+        finish_again(run, tta_flip=text["tta_flip"], budget=budget)
     source = run.bundle
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
@@ -125,7 +126,6 @@ def main() -> None:
             "description": text["description"],
             "limits": text["limits"] + own,
             "licence": text["licence"],
-            "decision_thresholds": thresholds_for(source, card, ErrorBudget(**text["budget"])),
         }
     )
     # What is measured is what ships: the figures of its own splits are those at the thresholds of its budget.

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dfcore.confidence.calibration import sigmoid
 from dfcore.confidence.file_range import FLATNESS_MARGIN
 from dfcore.confidence.gate import Gate
-from dfcore.confidence.thresholds import ORIGINAL, TOLERANCE, ErrorBudget, upper_threshold
+from dfcore.confidence.thresholds import ORIGINAL, ErrorBudget, fit_thresholds
 from dfcore.labels import FAKE, REAL
 
 # Properties that a family of handlings moves: its grades say where the limit lies.
 SMALLER, LARGER, QUALITY, COLOUR, NOISE = "smaller", ("larger", "enlarged"), "jpeg", "colour", "noise"
 _NEIGHBOURS = 5
-# A handling after which less is decided is not worth being let pass.
+# A handling after which less than this share of the decisions is left is not worth being let pass.
 _LEAST_DECIDED = 0.5
 # Share of images after sound handling that may look like one after handling that breaks the score, of those held out.
 _MISTAKEN, _FOLDS, _INVERSE_PENALTY = 0.02, 5, 0.001
@@ -65,13 +66,17 @@ class Handled:
 
 
 def sound_handlings(
-    labels: np.ndarray, logits: Mapping[str, np.ndarray], families: Mapping[str, Sequence[str]], budget: ErrorBudget
+    labels: np.ndarray,
+    logits: Mapping[str, np.ndarray],
+    families: Mapping[str, Sequence[str]],
+    budget: ErrorBudget,
+    groups: np.ndarray | None = None,
 ) -> list[str]:
     """The handlings after which the budget can be kept at a price worth paying.
 
-    Thresholds are those of `fit_thresholds` for images of all sound handlings, sources not told apart: where each is to
-    keep the budget, the choice is made as if all were one. It is made on the images that the thresholds are then fitted
-    on, so the guarantee of conformal risk control holds for given handlings, not for their choice.
+    Thresholds are those of `fit_thresholds` for images of all sound handlings. The choice is made on the images that
+    the thresholds are then fitted on, so the guarantee of conformal risk control holds for given handlings, not for
+    their choice.
 
     One more handling widens the range between the thresholds: more of its images are decided, fewer of others. Grades
     are added, each with all weaker ones of its family, as long as more is decided in all, images of handlings that are
@@ -82,33 +87,32 @@ def sound_handlings(
         logits: {handling: (N,)}, with "original".
         families: Handlings from weak to strong.
         budget: Error budget.
+        groups: Source of each image, (N,), if each is to keep the budget.
 
     Returns:
         Names, "original" first.
     """
     kept = {name: [each for each in grades if each in logits] for name, grades in families.items()}
     weight = {ORIGINAL: 1.0} | {each: 1 / len(grades) for grades in kept.values() for each in grades}
-    real, fake = ({name: values[labels == label] for name, values in logits.items()} for label in (REAL, FAKE))
-
-    def alone(name: str) -> tuple[float, float]:
-        times = 1 if name == ORIGINAL else TOLERANCE
-        most_missed, most_alarms = (min(times * each, 0.5) for each in (budget.max_fnr, budget.max_fpr))
-        return -upper_threshold(-fake[name], most_missed), upper_threshold(real[name], most_alarms)
-
-    ends = {name: alone(name) for name in weight}
+    scores = {name: sigmoid(logits[name]) for name in weight}
 
     def decided(chosen: set[str]) -> float:
-        all_real, all_fake = (np.concatenate([part[name] for name in sorted(chosen)]) for part in (real, fake))
-        together = upper_threshold(all_real, budget.max_fpr, len(real[ORIGINAL]))
-        together_fake = -upper_threshold(-all_fake, budget.max_fnr, len(fake[ORIGINAL]))
-        high = max(together, *(ends[name][1] for name in chosen))
-        low = min(together_fake, *(ends[name][0] for name in chosen))
-        if high <= low:  # One threshold keeps both budgets.
-            high = low = float(np.clip(0.0, high, low))
-        shares = {name: float(((logits[name] < low) | (logits[name] >= high)).mean()) for name in chosen}
-        return sum(
-            weight[name] * share for name, share in shares.items() if share >= _LEAST_DECIDED or name == ORIGINAL
+        names = [name for name in weight if name in chosen]
+        fitted = fit_thresholds(
+            np.tile(labels, len(names)),
+            np.concatenate([scores[name] for name in names]),
+            budget,
+            groups=None if groups is None else np.tile(groups, len(names)),
+            handlings=np.repeat(names, len(labels)),
         )
+        shares = {
+            name: float(((scores[name] < fitted.real_below) | (scores[name] >= fitted.fake_from)).mean())
+            for name in names
+        }
+        # One that is hardly decided would only dilute the errors of the others.
+        if min(shares.values()) < _LEAST_DECIDED * shares[ORIGINAL]:
+            return -math.inf
+        return sum(weight[name] * share for name, share in shares.items())
 
     chosen, best = {ORIGINAL}, decided({ORIGINAL})
     while True:

@@ -57,6 +57,7 @@ class _SharedTower:
         weights, goes_on = _shared_weights(blocks), least < blocks
         self._queue = self._queued(compiled(weights, precision, least, goes_on=goes_on))
         self._later = self._queued(continued(weights, precision, least, blocks)) if goes_on else None
+        weights.let_go()
         self._lock = threading.Lock()
         self._kept = _KeptTokens()
 
@@ -131,8 +132,10 @@ class _SharedMaps:
 
         from dfcore.engines.gradcam import add_gradcam
 
-        model, settings = explained(_shared_weights(blocks), blocks)
+        weights = _shared_weights(blocks)
+        model, settings = explained(weights, blocks)
         self._compiled = openvino.Core().compile_model(add_gradcam(model), "CPU", settings)
+        weights.let_go()
         self._request = self._compiled.create_infer_request()
         self._lock = threading.Lock()
 
@@ -223,12 +226,25 @@ class TowerEngine:
         self.name = _NAMES[precision]
         self.views, self.heads, self.tta_flip = views, count_heads(len(bias), views, loss), tta_flip
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+        self._loss, self._precision = loss, precision
         self.has_gradcam, self.width = gradcam, len(self._kernel)
         self._blocks = blocks_of(self.width)
         looked_at = self._looked_at()
         least = min(looked_at)
         self._all_blocks = np.array([blocks > least for blocks in looked_at])
         self._least, self._tower = least, shared_tower(precision, self._blocks, least)
+
+    def with_head(self, kernel: np.ndarray, bias: np.ndarray) -> "TowerEngine":
+        """The same with another head, see `__init__`."""
+        return TowerEngine(
+            kernel,
+            bias,
+            views=self.views,
+            loss=self._loss,
+            tta_flip=self.tta_flip,
+            precision=self._precision,
+            gradcam=self.has_gradcam,
+        )
 
     def outputs(self, pixels: np.ndarray) -> Outputs:
         """See `Engine.outputs`."""

@@ -57,22 +57,24 @@ class Refit:
     table: pd.DataFrame
 
 
-def handled_rows(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """The held-out images that are handled: at most `MOST` a class, fewer of large ones, in their order.
+def handled_rows(rows: pd.DataFrame, *, share: float = 1.0, most: int = MOST) -> pd.DataFrame | None:
+    """The held-out images that are handled: at most so many a class, fewer of large ones, in their order.
 
     Args:
         rows: All held-out images: sha256, label, width, height and any more columns.
+        share: Share of each class that may be taken.
+        most: Number of each class that may be taken.
 
     Returns:
         The rows; None if there are fewer than `FEWEST` of a class.
     """
     rows = rows.drop_duplicates("sha256")  # A copy says nothing more.
     counts = rows.label.value_counts()
-    if len(counts) < 2 or counts.min() < FEWEST:
+    if len(counts) < 2 or counts.min() * share < FEWEST:
         return None
     pixels = float((rows.width * rows.height).mean()) * len(HANDLINGS) * 2
-    most = max(FEWEST, min(MOST, int(_MOST_PIXELS / max(pixels, 1))))
-    parts = [part.sample(min(most, len(part)), random_state=0) for _, part in rows.groupby("label")]
+    most = max(FEWEST, min(most, int(_MOST_PIXELS / max(pixels, 1))))
+    parts = [part.sample(min(most, int(len(part) * share)), random_state=0) for _, part in rows.groupby("label")]
     return pd.concat(parts).sort_index()
 
 
@@ -101,8 +103,8 @@ def refit(
     handled = bank.handled
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     carried = handled.carried(labels, logits)
-    sound = sound_handlings(labels, carried, FAMILIES, budget)
     groups = budget_groups(card, base.group)
+    sound = sound_handlings(labels, carried, FAMILIES, budget, groups)
     kept = {name: carried[name] for name in sound}
     thresholds = fit_pooled(labels, kept, card.calibration, budget, source, groups)
     assert card.ood is not None  # The caller's to see to.

@@ -1,13 +1,14 @@
 """The end of a run: calibrates and evaluates the model and writes the bundle."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dfcore import architectures, workspace
+from dfcore.confidence import ErrorBudget
 from dfcore.datasets import TEST, TRAIN, VALIDATION
 from dfcore.datasets.looks import looks
 from dfcore.detectors import on_tower, subject
@@ -38,6 +39,7 @@ from dfcore.training import replay
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.fitting import fit_confidence
+from dfcore.training.held_out import Heads
 from dfcore.training.progress import Progress, Watcher
 from dfcore.utils.files import write_text
 
@@ -56,14 +58,23 @@ class Trained:
         model: The network with the weights of the best epoch.
         progress: The progress of training, with the history.
         unseen: Out-of-fold logits of the training images, None without cross-validation.
+        heads: Of a network on a tower the heads that gave those, by fold.
     """
 
     model: "keras.Model"
     progress: Progress
     unseen: pd.DataFrame | None = None
+    heads: Heads = field(default_factory=dict)
 
 
-def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, watcher: Watcher) -> None:
+def finish(
+    run: Run,
+    config: TrainConfig,
+    data: TrainingData,
+    trained: Trained,
+    watcher: Watcher,
+    budget: ErrorBudget = ErrorBudget(),
+) -> None:
     """Fits calibration, thresholds and OOD detector, evaluates the detector and writes the bundle.
 
     Scores are computed by the saved bundle, not by the model in memory, so that reported figures are those that users
@@ -77,7 +88,7 @@ def finish(run: Run, config: TrainConfig, data: TrainingData, trained: Trained, 
         card = optimize(made, data.pixels.gather(data.positions(VALIDATION)[:_COMPARED]))
         # The engine that users get; "auto" would not choose OpenVINO if the run's folder is outside the workspace.
         engine: EngineName = "openvino" if card.openvino and card.openvino.enabled else "keras"
-        fitted = fit_confidence(card, Detector.load(made, engine), data, trained.unseen, watcher)
+        fitted = fit_confidence(card, Detector.load(made, engine), data, trained.unseen, watcher, trained.heads, budget)
         card = write_ood_detector(made, fitted.card, fitted.ood_detector)
         watcher.phase("listing the training images")
         listed = _trained_on(data)

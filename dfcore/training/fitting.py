@@ -18,11 +18,11 @@ from dfcore.confidence import (
 from dfcore.datasets import TRAIN, VALIDATION
 from dfcore.detectors.card import Card, OODRecord, Threshold
 from dfcore.detectors.detector import Detector
-from dfcore.evaluation import Refit, budget_groups, held_out_words, learned_features, measure_handled, refit
-from dfcore.evaluation.refit import HANDLINGS, handled_rows
+from dfcore.evaluation import Refit, budget_groups, held_out_words, learned_features, refit
 from dfcore.imaging.preprocess import first_view
 from dfcore.training.data import TrainingData
 from dfcore.training.frozen import AS_IT_IS
+from dfcore.training.held_out import Heads, HeldOut, held_out
 from dfcore.training.progress import Watcher
 
 _CRITERION = "as likely fake as real, by the calibrated score"
@@ -48,7 +48,13 @@ class Fitted:
 
 
 def fit_confidence(
-    card: Card, bare: Detector, data: TrainingData, unseen: pd.DataFrame | None, watcher: Watcher
+    card: Card,
+    bare: Detector,
+    data: TrainingData,
+    unseen: pd.DataFrame | None,
+    watcher: Watcher,
+    heads: Heads | None = None,
+    budget: ErrorBudget = ErrorBudget(),
 ) -> Fitted:
     """Fits everything that says what a network's outputs are worth, on images that it has not learned from.
 
@@ -58,6 +64,8 @@ def fit_confidence(
         data: The run's data.
         unseen: Out-of-fold logits of the training images; None without cross-validation.
         watcher: Told of the progress.
+        heads: Of a network on a tower the heads that cross-validation solved for.
+        budget: What thresholds and gate are fitted for.
     """
     watcher.phase("fitting calibration and thresholds")
     held = data.positions(VALIDATION)
@@ -68,9 +76,10 @@ def fit_confidence(
         source = "the validation split"
     else:
         base, source = unseen, f"{unseen.fold.nunique()}-fold cross-validation of the training split"
-    card, ood_detector = _fit(card, bare, data, base, source, features)
-    handled = _handled(card, ood_detector, bare, data, base, watcher)
-    if handled is not None:
+    handled, apart = None, held_out(bare, data, unseen, heads or {})
+    card, ood_detector = _fit(card, bare, data, base, source, features, apart, budget)
+    if apart is not None:
+        handled = _handled(card, ood_detector, bare, data, base, apart, watcher)
         card, ood_detector = handled.card, handled.ood_detector
     if unseen is not None:
         unseen = unseen.assign(score=card.calibration.apply(unseen.logit.to_numpy(float)), is_ood=False)
@@ -79,7 +88,14 @@ def fit_confidence(
 
 
 def _fit(
-    card: Card, bare: Detector, data: TrainingData, base: pd.DataFrame, source: str, held_out: np.ndarray
+    card: Card,
+    bare: Detector,
+    data: TrainingData,
+    base: pd.DataFrame,
+    source: str,
+    features: np.ndarray,
+    apart: HeldOut | None,
+    budget: ErrorBudget,
 ) -> tuple[Card, OODDetector]:
     """Fits on images as they are.
 
@@ -89,48 +105,54 @@ def _fit(
         data: The run's data.
         base: Unseen images: label, logit, group.
         source: Their description.
-        held_out: Features of the validation split, (M, D).
+        features: Those of the validation split, (M, D).
+        apart: Images that are no references of the domain.
+        budget: What thresholds are fitted for.
     """
     labels, logits = base.label.to_numpy(int), base.logit.to_numpy(float)
     calibration = fit_calibration(labels, logits, fitted_on=source)
     groups = budget_groups(card, base.group)
-    thresholds = fit_thresholds(labels, calibration.apply(logits), ErrorBudget(), chosen_on=source, groups=groups)
+    thresholds = fit_thresholds(labels, calibration.apply(logits), budget, chosen_on=source, groups=groups)
     learned = data.positions(TRAIN)
-    some = np.sort(np.random.default_rng(0).permutation(learned)[:_REFERENCES])
-    ood_detector = OODDetector.fit(_known_features(bare, data, some), held_out)
+    some = np.sort(np.random.default_rng(0).permutation(_references(data, apart))[:_REFERENCES])
+    ood_detector = OODDetector.fit(_known_features(bare, data, some), features)
     ood = OODRecord(files=_files(data, learned), sha256="", limit_from="the validation split")
     threshold = Threshold(value=0.5, chosen_on=source, criterion=_CRITERION)
     changes = {"calibration": calibration, "decision_thresholds": thresholds, "ood": ood, "threshold": threshold}
     return card.model_copy(update=changes), ood_detector
 
 
+def _references(data: TrainingData, apart: HeldOut | None) -> np.ndarray:
+    """Row numbers of the training images that the domain is made of."""
+    learned = data.positions(TRAIN)
+    return learned if apart is None else learned[~apart.without[learned]]
+
+
 def _handled(
-    card: Card, ood_detector: OODDetector, bare: Detector, data: TrainingData, base: pd.DataFrame, watcher: Watcher
-) -> Refit | None:
-    """Fits thresholds and gate on validation images with the handling that images get.
+    card: Card,
+    ood_detector: OODDetector,
+    bare: Detector,
+    data: TrainingData,
+    base: pd.DataFrame,
+    apart: HeldOut,
+    watcher: Watcher,
+) -> Refit:
+    """Fits thresholds and gate on held-out images with the handling that images get.
 
     Raises:
         StoppedEarly: If a stop was requested meanwhile.
-
-    Returns:
-        None if too few images are held out to say anything of a handling: the training images' ranges then are the
-            gate.
     """
-    rows = handled_rows(data.rows.iloc[data.positions(VALIDATION)])
-    if rows is None:
-        return None
 
     def progress(done: int, total: int) -> None:
         watcher.working("measuring what handling does to the score", done, total)
 
-    paths = [data.dataset.root / path for path in rows.path]
-    bank = measure_handled(bare, paths, rows.label.tolist(), [HANDLINGS] * len(rows), progress=progress)
-    learned = [data.dataset.root / path for path in data.rows.iloc[data.positions(TRAIN)].path]
+    bank = apart.measured(data.dataset.root, progress)
+    learned = [data.dataset.root / path for path in data.rows.iloc[_references(data, apart)].path]
 
     def features(sound: Sequence[str]) -> np.ndarray:
         return learned_features(bare, learned, sound, progress=progress)
 
-    return refit(card, ood_detector, bank, rows, base, card.threshold.chosen_on, features)
+    return refit(card, ood_detector, bank, apart.rows, base, card.threshold.chosen_on, features)
 
 
 def _outputs(detector: Detector, data: TrainingData, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from dfcore.labels import NAMES
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.progress import Watcher
+from dfcore.training.watcher import StoppedEarly
 
 HoldOut = Literal["content", "group", "source"]
 
@@ -187,10 +188,40 @@ def cross_validate(config: TrainConfig, data: TrainingData, folder: Path, watche
             if table is None:
                 return None
             write_predictions(done, table.assign(fold=name))
-        # Done for completed folds too: an earlier process may have been killed before it got here.
-        shutil.rmtree(folder / str(number), ignore_errors=True)
+        if not config.on_tower:  # A head has kilobytes, and `fold_heads` wants it.
+            # Done for completed folds too: an earlier process may have been killed before it got here.
+            shutil.rmtree(folder / str(number), ignore_errors=True)
         tables.append(read_predictions(done, scored=False))
     return pd.concat(tables, ignore_index=True)
+
+
+def fold_heads(
+    config: TrainConfig, data: TrainingData, folder: Path, watcher: Watcher
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The heads on a tower that cross-validation solved for, by fold: kernel (768 * blocks, units) and bias (units,).
+
+    Empty without cross-validation, and for other networks, which are not kept.
+
+    Args:
+        config: Configuration of the run.
+        data: The run's data.
+        folder: Where `cross_validate` kept them; what is missing is solved for again, in seconds.
+        watcher: Receives the progress.
+
+    Raises:
+        StoppedEarly: If a stop was requested meanwhile.
+    """
+    from dfcore.training.head import HeadTrainer
+
+    if config.cross_validation == "off" or not config.on_tower:
+        return {}
+    heads = {}
+    for number, (name, fold) in enumerate(fold_data(data, config.folds, config.cross_validation, config.seed)):
+        trainer = HeadTrainer(config, fold, folder / str(number), Beside(watcher, name, 0))
+        if not trainer.run():
+            raise StoppedEarly
+        heads[name] = trainer.head
+    return heads
 
 
 class Beside:

@@ -78,9 +78,15 @@ class HeadTrainer:
         self.watcher.epoch(self.progress.history)
         return True
 
+    @property
+    def head(self) -> tuple[np.ndarray, np.ndarray]:
+        """What was solved for: kernel, float32 (768 * blocks, units), and bias, (units,)."""
+        kernel, bias = self._head
+        return kernel, bias
+
     def best_model(self) -> "keras.Model":
         """The head as a network, see `on_tower.head_model`."""
-        return on_tower.head_model(*self._head)
+        return on_tower.head_model(*self.head)
 
     def logits(self, positions: np.ndarray) -> np.ndarray:
         """Logits of images by the kept features, float (N,): the mean over the views."""

@@ -206,7 +206,7 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
     from dfcore.runs.launch import require_data
     from dfcore.training.data import prepare, require_same
     from dfcore.training.finish import Trained, finish, write_excluded
-    from dfcore.training.folds import cross_validate, fold_count
+    from dfcore.training.folds import cross_validate, fold_count, fold_heads
     from dfcore.training.record import write_record
     from dfcore.training.trainer import trainer_for
 
@@ -233,7 +233,8 @@ def _learn(run: Run, config: "TrainConfig", watcher: RunWatcher) -> None:
         watcher.say(reason)
         return
     progress = trainer.progress
-    finish(run, config, data, Trained(trainer.best_model(), progress, unseen), watcher)
+    heads = fold_heads(config, data, run.folder / "folds", watcher)
+    finish(run, config, data, Trained(trainer.best_model(), progress, unseen, heads), watcher)
     # Before the final status, so that no reserve is left behind if the process is killed in between.
     run.free_reserve()
     reason = "" if progress.epoch >= config.epochs else f"No better epoch than {progress.best_epoch} came: ended early."

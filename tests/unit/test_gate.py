@@ -122,6 +122,27 @@ def test_the_more_a_handling_costs_the_rest_the_less_it_is_worth():
     assert sound_handlings(labels, shifted, families, BUDGET) == [ORIGINAL, "mild"]
 
 
+def test_what_leaves_as_much_decided_as_before_is_sound_however_little_that_is():
+    """A weak detector decides a tenth of all images; after mild handling it still does."""
+    labels = np.arange(800) % 2
+    logits = np.random.default_rng(0).normal(np.where(labels == 1, 0.2, -0.2), 1)
+    shifted = {ORIGINAL: logits, "mild": logits + 0.05, "blind": 0.01 * logits}
+    families = {"mild": ("mild",), "blind": ("blind",)}
+    assert sound_handlings(labels, shifted, families, BUDGET) == [ORIGINAL, "mild"]
+
+
+def test_what_moves_no_threshold_of_the_worst_source_costs_nothing():
+    """Photographs of one source lie high and set the threshold; handling lifts those of the other as high as these."""
+    labels, groups = np.arange(800) % 2, np.arange(800) // 2 % 2
+    random, blind = np.random.default_rng(0), [f"blind_{grade}" for grade in range(7)]
+    logits = np.where(labels == 1, random.normal(1.4, 0.1, 800), random.normal(4.0 * groups - 4, 1))
+    shifted = {ORIGINAL: logits, "lifts": logits + 4.0 * ((labels == 0) & (groups == 0))}
+    shifted |= dict.fromkeys(blind, 0 * logits)
+    families = {"lifts": ("lifts", *blind)}
+    assert sound_handlings(labels, shifted, families, BUDGET) == [ORIGINAL], "of all together it moves the threshold"
+    assert sound_handlings(labels, shifted, families, BUDGET, groups) == [ORIGINAL, "lifts"]
+
+
 def test_handling_that_breaks_the_score_is_known_by_its_features():
     random = np.random.default_rng(0)
     images = np.repeat(np.arange(60), 8)
