@@ -92,8 +92,9 @@ def stored(detector: Detector) -> tuple[np.ndarray, dict[str, Told]]:
 
 def told_by_handling(detector: Detector, data: Path, most: int) -> tuple[str, np.ndarray, Iterator[tuple[str, Told]]]:
     """The images in words, their labels, and what is made of them as they are and after each handling."""
+    assert detector.folder is not None
     split, cases = held_out(detector, data, most)
-    if len(cases) < FEWEST and HANDLED in stored_splits(detector.folder):
+    if len(cases) < FEWEST and predictions_path(detector.folder, HANDLED).is_file():
         labels, found = stored(detector)
         return "held out by cross-validation", labels, ((name, found[name]) for name in (ORIGINAL, *HANDLINGS))
 

@@ -15,13 +15,14 @@ from dfcore.confidence.decisions import (
 from dfcore.confidence.file_range import FileRange, flatness, saturation
 from dfcore.confidence.gate import Gate, MeasuredHandling
 from dfcore.confidence.gate_fit import Handled, fit_handled, fit_limits, sound_handlings
-from dfcore.confidence.ood import NOT_CHECKED, RULES, OODDetector, OODResult, check_ood
+from dfcore.confidence.ood import NEIGHBOURS, NOT_CHECKED, RULES, OODDetector, OODResult, check_ood
 from dfcore.confidence.thresholds import ORIGINAL, DecisionThresholds, ErrorBudget, fit_thresholds
 from dfcore.confidence.words import HeldOutSource, Words, upper_bound
 
 __all__ = [
     "DECISIONS",
     "FINDINGS",
+    "NEIGHBOURS",
     "NOT_CHECKED",
     "ORIGINAL",
     "RULES",

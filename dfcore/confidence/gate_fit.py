@@ -124,18 +124,37 @@ def sound_handlings(
         chosen, best = steps[-number], value
 
 
-def fit_limits(handled: Handled, sound: Sequence[str], families: Mapping[str, Sequence[str]]) -> Gate:
-    """Limits that lie between what sound handlings make of the images and what the others make of them."""
+def fit_limits(
+    handled: Handled,
+    sound: Sequence[str],
+    families: Mapping[str, Sequence[str]],
+    sources: Sequence[Mapping[str, np.ndarray]] = (),
+) -> Gate:
+    """Limits that lie between what sound handlings make of the images and what the others make of them.
+
+    Args:
+        handled: Held-out images after handling.
+        sound: Handlings whose images are to pass.
+        families: Handlings from weak to strong.
+        sources: Properties of the training images of each source as they are, as in `Handled.facts`. A limit refuses no
+            more than a percent of any.
+    """
+    facts = handled.facts
 
     def values(names: Sequence[str], key: str) -> np.ndarray:
-        some = np.concatenate([np.empty(0), *(handled.facts[name][key] for name in names if name in handled.facts)])
-        return some[np.isfinite(some)]
+        return _finite(np.concatenate([np.empty(0), *(facts[name][key] for name in names if name in facts)]))
 
     def broken(family: str) -> list[str]:
-        return [name for name in families[family] if name in handled.facts and name not in sound][:1]
+        return [name for name in families[family] if name in facts and name not in sound][:1]
 
     def good(*of: str) -> list[str]:
         return [ORIGINAL, *(name for family in of for name in families[family] if name in sound)]
+
+    def taught(key: str, share: int) -> list[float]:
+        known = (_finite(source[key]) for source in sources)
+        return [
+            float(np.percentile(some, share, method="lower" if share < 50 else "higher")) for some in known if len(some)
+        ]
 
     low_side = _below(values(good(SMALLER), "side"), values(broken(SMALLER), "side"), ratio=True)
     known_sides = values(good(*LARGER), "side")
@@ -143,18 +162,20 @@ def fit_limits(handled: Handled, sound: Sequence[str], families: Mapping[str, Se
     high_side = _above(known_sides, values(larger, "side")) if larger else float(known_sides.max())
     # Files that state no quality are lossless.
     qualities = np.append(values(good(QUALITY), "quality"), [100.0] * (not len(values([ORIGINAL], "quality"))))
-    jpeg_known = broken(QUALITY) or len(good(QUALITY)) > 1
+    quality = _below(qualities, values(broken(QUALITY), "quality"))
+    colour = _below(values(good(COLOUR), "colour"), values(broken(COLOUR), "colour"))
+    noisy = _below(values(sound, "flat"), values(broken(NOISE), "flat"))
+    flattest = min(float(np.percentile(values(sound, "flat"), 99)) + FLATNESS_MARGIN, 1.0)
     return Gate(
-        sides=(low_side, high_side),
-        quality_from=_below(qualities, values(broken(QUALITY), "quality")) if jpeg_known else None,
-        colour_from=_below(values(good(COLOUR), "colour"), values(broken(COLOUR), "colour"))
-        if broken(COLOUR)
-        else None,
-        flat=(
-            _below(values(sound, "flat"), values(broken(NOISE), "flat")) if broken(NOISE) else None,
-            min(float(np.percentile(values(sound, "flat"), 99)) + FLATNESS_MARGIN, 1.0),
-        ),
+        sides=(min([low_side, *taught("side", 1)]), max([high_side, *taught("side", 99)])),
+        quality_from=min([quality, *taught("quality", 1)]) if broken(QUALITY) or len(good(QUALITY)) > 1 else None,
+        colour_from=min([colour, *taught("colour", 1)]) if broken(COLOUR) else None,
+        flat=(min([noisy, *taught("flat", 1)]) if broken(NOISE) else None, max([flattest, *taught("flat", 99)])),
     )
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]
 
 
 def _below(sound: np.ndarray, broken: np.ndarray, *, ratio: bool = False) -> float:

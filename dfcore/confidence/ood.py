@@ -108,8 +108,11 @@ class OODDetector:
 
     def limited(self, held_out: np.ndarray, quantile: float = QUANTILE) -> "OODDetector":
         """The same with the limit that these held-out images set, feature vectors (M, D): such a share is within it."""
-        limit = float(np.quantile(self.distances(held_out), quantile))
-        return replace(self, limit=max(limit, 1e-6))
+        return self.within(self.distances(held_out), quantile)
+
+    def within(self, distances: np.ndarray, quantile: float = QUANTILE) -> "OODDetector":
+        """The same with the limit within which such a share of these distances, (M,), is."""
+        return replace(self, limit=max(float(np.quantile(distances, quantile)), 1e-6))
 
     def joined(self, features: np.ndarray, before: int = 0) -> "OODDetector":
         """The same with further training images, feature vectors (M, D), such as handled ones; the limit stays.

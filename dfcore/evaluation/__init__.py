@@ -27,7 +27,7 @@ from dfcore.evaluation.predictions import (
     stored_splits,
     write_predictions,
 )
-from dfcore.evaluation.refit import FEWEST, Refit, refit
+from dfcore.evaluation.refit import FEWEST, Learned, Refit, refit
 from dfcore.evaluation.refusals import mostly_refused, refusal_table
 from dfcore.evaluation.robustness import robustness, stability
 from dfcore.evaluation.three_way import error_rates, three_way
@@ -43,6 +43,7 @@ __all__ = [
     "MeasuredRates",
     "Metric",
     "MetricsResult",
+    "Learned",
     "Refit",
     "budget_groups",
     "by_film",

@@ -5,7 +5,7 @@ for images as they are (expected calibration error of `faces` on its test split 
 against 0.044; on handled held-out images 0.058 against 0.060, and 0.027 against 0.038).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,7 +47,7 @@ class Refit:
 
     Attributes:
         card: The card with thresholds and gate.
-        ood_detector: With handled training images, and the limit that handled held-out images set.
+        ood_detector: With handled training images, and the limit that held-out images set.
         table: The held-out images after each handling: path, sha256, label, group (the handling), logit, score, is_ood,
             and rules, which name what refuses each, "" if nothing.
     """
@@ -55,6 +55,22 @@ class Refit:
     card: Card
     ood_detector: OODDetector
     table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a detector learned from.
+
+    Attributes:
+        features: Returns features, (M, D), of training images after these handlings.
+        sources: Properties of the training images of each source as they are, see `fit_limits`.
+        distances: Of held-out images from the training images of other folds, (K,): how far off those were on which the
+            score was measured. They set the limit of the distance; if None, the handled images do.
+    """
+
+    features: Callable[[Sequence[str]], np.ndarray]
+    sources: Sequence[Mapping[str, np.ndarray]] = ()
+    distances: np.ndarray | None = None
 
 
 def handled_rows(rows: pd.DataFrame, *, share: float = 1.0, most: int = MOST) -> pd.DataFrame | None:
@@ -66,7 +82,7 @@ def handled_rows(rows: pd.DataFrame, *, share: float = 1.0, most: int = MOST) ->
         most: Number of each class that may be taken.
 
     Returns:
-        The rows; None if there are fewer than `FEWEST` of a class.
+        The rows; None if they would be fewer than `FEWEST` of a class.
     """
     rows = rows.drop_duplicates("sha256")  # A copy says nothing more.
     counts = rows.label.value_counts()
@@ -85,7 +101,7 @@ def refit(
     files: pd.DataFrame,
     base: pd.DataFrame,
     source: str,
-    learned: Callable[[Sequence[str]], np.ndarray],
+    learned: Learned,
 ) -> Refit:
     """Fits on handled images.
 
@@ -97,7 +113,7 @@ def refit(
         base: Predictions on unseen images as they are: label, logit, group. More of them than in the bank may be known,
             from cross-validation; handling changes them as it changes those of the bank.
         source: Description of `base`, for the card.
-        learned: Returns features, (M, D), of training images after these handlings.
+        learned: What it learned from.
     """
     budget = card.decision_thresholds.budget if card.decision_thresholds else ErrorBudget()
     handled = bank.handled
@@ -110,17 +126,20 @@ def refit(
     assert card.ood is not None  # The caller's to see to.
     before = card.ood.gate.learned if card.ood.gate else 0
     own = replace(ood_detector, references=ood_detector.references[: len(ood_detector.references) - before])
-    gate, ood_detector, rules = _fit_gate(own, bank, sound, learned(sound))
+    gate, ood_detector, rules = _fit_gate(own, bank, sound, learned)
     table = _judged(bank.table, files, rules, card.calibration)
     fitted_on, measured = f"{len(files):,} held-out images", _measured(table, thresholds, sound)
     gate = gate.model_copy(update={"measured": measured, "fitted_on": fitted_on})
-    record = card.ood.model_copy(update={"gate": gate, "limit_from": f"{fitted_on}, as they are and handled"})
+    limit_from = f"{fitted_on}, as they are and handled"
+    if learned.distances is not None:
+        limit_from = f"{len(learned.distances):,} held-out images, by their distance from other folds"
+    record = card.ood.model_copy(update={"gate": gate, "limit_from": limit_from})
     changes = {"decision_thresholds": thresholds, "ood": record}
     return Refit(card.model_copy(update=changes), ood_detector, table)
 
 
 def _fit_gate(
-    ood_detector: OODDetector, bank: Bank, sound: list[str], learned: np.ndarray
+    ood_detector: OODDetector, bank: Bank, sound: list[str], learned: Learned
 ) -> tuple[Gate, OODDetector, list[tuple[str, ...]]]:
     """The gate, the domain in feature space, and the rules that refuse each row of the bank.
 
@@ -128,19 +147,23 @@ def _fit_gate(
         ood_detector: Training images as they are.
         bank: Held-out images after handling.
         sound: The handlings whose images belong to the domain.
-        learned: Features of training images after those, (M, D).
+        learned: What it learned from.
     """
-    gate, table = fit_limits(bank.handled, sound, FAMILIES), bank.table
+    gate, table = fit_limits(bank.handled, sound, FAMILIES, learned.sources), bank.table
     fits = np.array([not rules for rules in _rules(gate, table)])
     good = table.handling.isin(sound).to_numpy()
     points = ood_detector.points(bank.features)
     beyond = np.zeros(len(table), bool)
     line, beyond[fits] = fit_handled(points[fits], ~good[fits], table.image.to_numpy(int)[fits])
     # Handled images lie so far from images as they are that a limit for them would take in foreign subjects too.
-    result = replace(ood_detector.joined(learned), handled=line)
-    result = result.limited(bank.features[fits & good & ~beyond], _WITHIN)
+    added = learned.features(sound)
+    result = replace(ood_detector.joined(added), handled=line)
+    if learned.distances is None:
+        result = result.limited(bank.features[fits & good & ~beyond], _WITHIN)
+    else:
+        result = result.within(learned.distances, _WITHIN)
     far = result.relative(bank.features) > 1
-    gate = gate.model_copy(update={"learned": len(learned)})
+    gate = gate.model_copy(update={"learned": len(added)})
     return gate, result, _rules(gate, table, handled=beyond, far=far)
 
 

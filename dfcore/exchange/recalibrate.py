@@ -22,6 +22,7 @@ from dfcore.evaluation import (
     CROSS_VALIDATION,
     FEWEST,
     HANDLED,
+    Learned,
     full_metrics,
     held_out_words,
     learned_features,
@@ -78,7 +79,7 @@ def recalibrate(
     def features(sound: Sequence[str]) -> np.ndarray:
         return learned_features(detector, learned, sound, progress=progress)
 
-    fitted = refit(detector.card, ood_detector, bank, names, base, source, features)
+    fitted = refit(detector.card, ood_detector, bank, names, base, source, Learned(features))
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".recalibrate-") as aside:
         made = Path(aside) / "bundle"

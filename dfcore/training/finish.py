@@ -39,7 +39,7 @@ from dfcore.training import replay
 from dfcore.training.config import TrainConfig
 from dfcore.training.data import TrainingData
 from dfcore.training.fitting import fit_confidence
-from dfcore.training.held_out import Heads
+from dfcore.training.gate_images import Heads
 from dfcore.training.progress import Progress, Watcher
 from dfcore.utils.files import write_text
 
@@ -79,6 +79,14 @@ def finish(
 
     Scores are computed by the saved bundle, not by the model in memory, so that reported figures are those that users
     get.
+
+    Args:
+        run: The run.
+        config: Its configuration.
+        data: Its data.
+        trained: What was trained.
+        watcher: Told of the progress.
+        budget: Error budget that thresholds and gate are fitted for.
     """
     card = _card(config, data, trained.progress)
     with tempfile.TemporaryDirectory(dir=run.folder, prefix=".finish-") as aside:

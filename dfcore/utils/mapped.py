@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dfcore.utils.files import make_folder
+
 _ALIGNED = 64
 
 
@@ -32,7 +34,7 @@ class Mapped:
 
     def _move(self, folder: Path) -> None:
         places = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder) as file:
             for name, array in self.arrays.items():
                 file.seek(-file.tell() % _ALIGNED, 1)

@@ -77,8 +77,8 @@ def test_shipped_detectors_score_as_recorded(version, key):
 
     Where a further kind of processor was recorded, scores are held to that to the last bit.
 
-    `photographs` is another network since 0.7, and was recorded anew when its head and domain were shortened to eight
-    blocks. A detector whose card carries a gate has the scores of 0.4; its domain
+    `photographs` is another network since 0.7, and was recorded anew when its gate was fitted by handled images. A
+    detector whose card carries a gate has the scores of 0.4; its domain
     and its verdicts were fitted anew for 0.7, and are recorded as they are since. `faces` did not say then of pictures
     that it refuses anyway that they show no face.
     """

@@ -157,3 +157,21 @@ def test_handling_that_breaks_the_score_is_known_by_its_features():
     nothing, no_one = fit_handled(points, np.zeros(480, bool), images)
     assert len(nothing) == 0
     assert not no_one.any()
+
+
+def test_no_limit_refuses_what_a_source_showed_as_it_is(bank, sound):
+    """One source is finely grained, hardly coloured and strongly compressed; the images that were handled are not."""
+    own = {"side": 40.0, "quality": 12.0, "colour": 0.01, "flat": 0.001}
+    source = {key: np.full(50, value) for key, value in own.items()}
+    large = {
+        "side": np.full(9, 5000.0),
+        "quality": np.full(9, np.nan),
+        "colour": np.full(9, 0.4),
+        "flat": np.full(9, 0.8),
+    }
+    gate = fit_limits(bank, sound, FAMILIES, [source, large])
+    assert not list(gate.misfits(40, 12, 0.01, 0.001)) and not list(gate.misfits(5000, None, 0.4, 0.8))
+    assert {rule for rule, _ in fit_limits(bank, sound, FAMILIES).misfits(40, 12, 0.01, 0.001)} == {
+        "small", "compressed", "colourless", "noisy",
+    }  # fmt: skip
+    assert {rule for rule, _ in gate.misfits(30, 10, 0.0, 0.0)} == {"small", "compressed", "colourless", "noisy"}

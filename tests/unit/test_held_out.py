@@ -1,91 +1,86 @@
-"""Images that are handled are judged by a head that did not learn from them, and are no references of the domain."""
+"""Only what was measured on fakes of a held-out source is written on a card as evidence for its words."""
 
-from types import SimpleNamespace
+import json
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from dfcore.detectors.card import Preprocess
-from dfcore.detectors.detector import Detector
-from dfcore.engines import TowerEngine
-from dfcore.training import held_out as module
-from dfcore.training.data import TrainingData
-from dfcore.training.fitting import _references
-from dfcore.training.held_out import held_out
+from dfcore.confidence import DecisionThresholds
+from dfcore.detectors.bundle import CARD, read_card, write_card
+from dfcore.errors import InputError
+from dfcore.evaluation.held_out import record_source
 from tests.conftest import make_card
 
-WIDTH, PER_CLASS = 768 * 7, 64
+METRICS = {
+    "dataset": "theirs", "fingerprint": "f", "images": 202, "same_data_as_training": False,
+    "trained_on": {"known": True, "train": 0, "validation": 0, "similar": 0},
+}  # fmt: skip
+THRESHOLDS = DecisionThresholds(real_below=0.3, fake_from=0.7)
 
 
-def head(seed):
-    return np.random.default_rng(seed).normal(size=(WIDTH, 1)).astype(np.float32), np.full(1, seed, np.float32)
+@pytest.fixture
+def bundle(tmp_path):
+    write_card(tmp_path, make_card(decision_thresholds=THRESHOLDS))
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Images of two folds with both classes, a few of a third source that is held out in none, 8 for validation."""
-    root, random, rows = tmp_path_factory.mktemp("held_out"), np.random.default_rng(0), []
-    for number in range(2 * PER_CLASS + 12):
-        group = "never" if number >= 2 * PER_CLASS + 8 else "ab"[number // 2 % 2]
-        Image.fromarray(random.integers(0, 256, (24, 24, 3)).astype(np.uint8)).save(root / f"{number}.png")
-        split = "validation" if 2 * PER_CLASS <= number < 2 * PER_CLASS + 8 else "train"
-        rows.append((f"{number}.png", str(number), number % 2, group, split, 24, 24))
-    table = pd.DataFrame(rows, columns=["path", "sha256", "label", "group", "split", "width", "height"])
-    table["source_id"] = table.sha256
-    return TrainingData(SimpleNamespace(root=root), table, None, pd.DataFrame())
+def table(**changes):
+    """Real images with low scores, of which nothing is said, 100 fakes with high ones and one that was refused."""
+    columns = {
+        "label": [0] * 101 + [1] * 101, "score": [0.1] * 101 + [0.9] * 100 + [0.1], "trained_on": "not found",
+        "is_ood": [False] * 201 + [True],
+    }  # fmt: skip
+    return pd.DataFrame(columns | changes)
 
 
-@pytest.fixture(scope="module")
-def bare():
-    return Detector(make_card(preprocess=Preprocess(size=224, resize="stretch")), TowerEngine(*head(9)))
+def test_a_source_gives_the_right_and_a_worse_one_takes_it(bundle):
+    assert not read_card(bundle).thresholds.says_real
+    card = record_source(bundle, METRICS, table())
+    assert card == read_card(bundle)
+    assert [(each.name, each.fakes, each.refused) for each in card.words.sources] == [("theirs", 100, 1)]
+    assert card.thresholds.says_real
+    worse = METRICS | {"dataset": "others", "fingerprint": "g"}
+    assert not record_source(bundle, worse, table(score=0.1)).thresholds.says_real
+    assert record_source(bundle, worse, table()).thresholds.says_real, "the newer record replaces the older"
 
 
-def unseen(data):
-    some = data.rows[(data.rows.split == "train") & (data.rows.group != "never")]
-    return pd.DataFrame({"path": some.path, "fold": some.group})
+def test_fakes_that_it_has_seen_are_left_out(bundle):
+    seen = table(trained_on=["not found"] * 200 + ["train", "not found"])
+    metrics = METRICS | {"trained_on": METRICS["trained_on"] | {"train": 1}}
+    assert record_source(bundle, metrics, seen).words.sources[0].fakes == 99
 
 
-def test_each_image_is_judged_by_the_head_of_its_fold(data, bare, monkeypatch):
-    monkeypatch.setattr(module, "HANDLINGS", ("original", "half"))
-    heads = {"a": head(1), "b": head(2)}
-    apart, told = held_out(bare, data, unseen(data), heads), []
-    bank = apart.measured(data.dataset.root, lambda done, total: told.append((done, total)))
-    assert apart.rows.label.value_counts().to_dict() == {0: 16, 1: 16}
-    assert told == [(number, 32) for number in range(1, 33)]
-    assert sorted(bank.table.image) == sorted([*range(32)] * 2) and len(bank.features) == 64
-    for image, row in enumerate(apart.rows.itertuples()):
-        mine = bank.table[(bank.table.image == image) & (bank.table.handling == "original")]
-        engine = bare.engine.with_head(*heads[row.group])
-        pixels = bare.spec.apply(np.asarray(Image.open(data.dataset.root / row.path)))
-        assert (mine.label.item(), mine.logit.item()) == (row.label, engine.logits(pixels[None])[0])
+REFUSED = [
+    pytest.param({"same_data_as_training": True}, "trained on", id="its-own-data"),
+    pytest.param({"self_made": "All 100 fakes are self-made."}, "made by this workbench", id="self-made"),
+    pytest.param({"demonstration": True}, "made by this workbench", id="demonstration"),
+    pytest.param({"trained_on": {"known": False}}, "no list of its training images", id="unknown"),
+    pytest.param({"trained_on": METRICS["trained_on"] | {"train": 5}}, "was trained on images", id="seen"),
+]
 
 
-def test_what_is_handled_is_no_reference_of_the_domain_nor_is_what_belongs_to_it(data, bare):
-    heads = {"a": head(1), "b": head(2)}
-    apart = held_out(bare, data, unseen(data), heads)
-    references = set(data.rows.path.iloc[_references(data, apart)])
-    learned = set(data.rows.path[data.rows.split == "train"])
-    assert references == learned - set(apart.rows.path)
-    assert data.rows.path[data.rows.group == "never"].isin(references).all()
-    one, other = apart.rows.index[0], data.rows.index[data.rows.path.isin(references)][0]
-    belongs = data.rows.assign(source_id=data.rows.source_id.where(data.rows.index != other, data.rows.source_id[one]))
-    apart = held_out(bare, TrainingData(data.dataset, belongs, None, data.excluded), unseen(data), heads)
-    assert apart.without[other]
+@pytest.mark.parametrize(("changes", "text"), REFUSED)
+def test_what_is_no_held_out_source_is_no_evidence(bundle, changes, text):
+    before = (bundle / CARD).read_bytes()
+    with pytest.raises(InputError, match=text):
+        record_source(bundle, METRICS | changes, table())
+    assert (bundle / CARD).read_bytes() == before
 
 
-def test_nothing_is_handled_where_it_would_say_nothing_or_there_is_no_head(data, bare):
-    heads = {"a": head(1), "b": head(2)}
-    few = TrainingData(data.dataset, data.rows.iloc[:112], None, data.excluded)
-    assert held_out(bare, few, unseen(few), heads) is None, "a quarter of 56 a class is too few"
-    assert held_out(bare, data, unseen(data), {}) is None
-    assert held_out(bare, data, None, {}) is None
+def test_a_source_without_fakes_is_no_evidence(bundle):
+    with pytest.raises(InputError, match="has no fakes"):
+        record_source(bundle, METRICS, table(label=0))
 
 
-def test_a_validation_split_that_is_large_enough_is_handled_by_the_detector_itself(data, bare):
-    rows = data.rows.assign(split=np.where(data.rows.index < 40, "validation", "train"))
-    apart = held_out(bare, TrainingData(data.dataset, rows, None, data.excluded), None, {})
-    assert len(apart.rows) == 40 and not apart.without.any()
-    ((judge, positions),) = apart.judges
-    assert judge is bare and positions.tolist() == list(range(40))
+@pytest.mark.parametrize(("missed", "may"), [(0.0, True), (0.2, False)])
+def test_a_card_without_evidence_has_that_of_its_figures_on_other_data(bundle, missed, may):
+    values = json.loads((bundle / CARD).read_text())
+    del values["words"]
+    values["measured"] = [{"data set": "theirs", "fake": 200, "ood_rate": 0.1, "three_way_fnr": missed}]
+    (bundle / CARD).write_text(json.dumps(values))
+    card = read_card(bundle)
+    assert card.thresholds.says_real == may
+    write_card(bundle, card)
+    assert read_card(bundle).words == card.words
+    worse = record_source(bundle, METRICS | {"dataset": "more"}, table())
+    assert [each.name for each in worse.words.sources] == ["theirs", "more"]

@@ -18,6 +18,7 @@ from dfcore.engines import Outputs
 from dfcore.errors import InputError
 from dfcore.evaluation import (
     HANDLED,
+    Learned,
     learned_features,
     measure_handled,
     predict_split,
@@ -90,7 +91,7 @@ def fitted(root):
     def learned(sound):
         return learned_features(detector, paths, sound)
 
-    return refit(detector.card, domain, bank, rows, base, "validation", learned), bank
+    return refit(detector.card, domain, bank, rows, base, "validation", Learned(learned)), bank
 
 
 def test_what_breaks_the_score_is_measured_and_refused(fitted):

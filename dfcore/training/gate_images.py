@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfcore.datasets import TRAIN, VALIDATION
+from dfcore.datasets import VALIDATION
 from dfcore.datasets.cache import Progress
 from dfcore.datasets.units import units
 from dfcore.detectors.detector import Detector
 from dfcore.engines.tower_engine import TowerEngine
+from dfcore.errors import ImageError
 from dfcore.evaluation import Bank, measure_handled
 from dfcore.evaluation.refit import HANDLINGS, handled_rows
 from dfcore.training.data import TrainingData
@@ -24,7 +25,7 @@ _SHARE, _MOST = 0.25, 60
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class GateImages:
     """Images to handle.
 
     Attributes:
@@ -32,11 +33,14 @@ class HeldOut:
         judges: Detectors, each with the positions of the rows that it judges; every row is judged once.
         without: Whether a row of the run's data is one of them, or belongs to one, and so is no reference for the
             distance from what was learned, bool (all rows of the data,).
+        folds: Which fold held out each row of the data, "" where none did, str (all rows,); None if these images are
+            the validation split.
     """
 
     rows: pd.DataFrame
     judges: list[tuple[Detector, np.ndarray]]
     without: np.ndarray
+    folds: np.ndarray | None = None
 
     def measured(self, root: Path, progress: Progress) -> Bank:
         """What the detectors make of them after each of `HANDLINGS`.
@@ -44,8 +48,12 @@ class HeldOut:
         Args:
             root: Folder that the paths are relative to.
             progress: Called with (images done, images in all).
+
+        Raises:
+            ImageError: If none can be read any longer.
         """
-        tables, features, before = [], [], 0
+        tables: list[pd.DataFrame] = []
+        features, before = [], 0
         for detector, positions in self.judges:
             some = self.rows.iloc[positions]
             paths, done = [root / path for path in some.path], before
@@ -53,14 +61,19 @@ class HeldOut:
             def told(number: int, _: int, done: int = done) -> None:
                 progress(done + number, len(self.rows))
 
-            bank = measure_handled(detector, paths, some.label.tolist(), [HANDLINGS] * len(some), progress=told)
+            before += len(some)
+            try:
+                bank = measure_handled(detector, paths, some.label.tolist(), [HANDLINGS] * len(some), progress=told)
+            except ImageError:
+                if before == len(self.rows) and not tables:
+                    raise
+                continue
             tables.append(bank.table.assign(image=positions[bank.table.image.to_numpy(int)]))
             features.append(bank.features)
-            before += len(some)
         return Bank(pd.concat(tables, ignore_index=True), np.concatenate(features))
 
 
-def held_out(bare: Detector, data: TrainingData, unseen: pd.DataFrame | None, heads: Heads) -> HeldOut | None:
+def gate_images(bare: Detector, data: TrainingData, unseen: pd.DataFrame | None, heads: Heads) -> GateImages | None:
     """The validation split; where it is too small, images that the folds of cross-validation held out.
 
     Args:
@@ -70,21 +83,21 @@ def held_out(bare: Detector, data: TrainingData, unseen: pd.DataFrame | None, he
         heads: Heads of the folds, for a detector on a tower; empty for others, whose folds' networks are not kept.
 
     Returns:
-        None if too few are held out to say anything of a handling.
+        None if too few are held out to say anything of a handling, or nothing judges them.
     """
     rows = handled_rows(data.rows.iloc[data.positions(VALIDATION)])
     if rows is not None:
-        return HeldOut(rows, [(bare, np.arange(len(rows)))], np.zeros(len(data.rows), bool))
+        return GateImages(rows, [(bare, np.arange(len(rows)))], np.zeros(len(data.rows), bool))
     if unseen is None or not heads or not isinstance(bare.engine, TowerEngine):
         return None
-    learned = data.rows.iloc[data.positions(TRAIN)]
-    known = learned.assign(fold=learned.path.map(unseen.set_index("path").fold)).dropna(subset="fold")
-    rows = handled_rows(known, share=_SHARE, most=_MOST)
+    known = data.rows.assign(fold=data.rows.path.map(unseen.set_index("path").fold).fillna(""), unit=units(data.rows))
+    # One of each unit: the whole unit is no reference then.
+    alone = known[known.fold != ""].sample(frac=1, random_state=0).drop_duplicates("unit").sort_index()
+    rows = handled_rows(alone, share=_SHARE, most=_MOST)
     if rows is None:
         return None
     judges = [
         (Detector(bare.card, bare.engine.with_head(*heads[name])), np.flatnonzero(rows.fold == name))
         for name in sorted(rows.fold.unique())
     ]
-    unit = units(data.rows)
-    return HeldOut(rows, judges, unit.isin(unit[data.rows.path.isin(rows.path)]).to_numpy())
+    return GateImages(rows, judges, known.unit.isin(rows.unit).to_numpy(), known.fold.to_numpy(str))
