@@ -44,9 +44,9 @@ def compiled(
     """The network that maps an image, uint8 (1, 224, 224, 3), to its features and to the tokens for `explained`.
 
     Features, float32 (1, 768 * blocks), are the class tokens of the first blocks, each of length 1; the others are not
-    computed. Kernels stay in 8 bits in memory, 0.1 GB instead of 0.35 for all blocks, and are shared by what is
-    compiled from the same weights. Each image is computed on one core, so that its features do not depend on what else
-    is computed.
+    computed. Kernels stay in 8 bits, 0.1 GB instead of 0.35 for all blocks: what is compiled packs a copy, and holds on
+    to those that it was given (`Tower.let_go`). Each image is computed on one core, so that its features do not depend
+    on what else is computed.
 
     Args:
         weights: The tower.
