@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dfcore.confidence.calibration import sigmoid
-from dfcore.confidence.file_range import FLATNESS_MARGIN
+from dfcore.confidence.file_range import FLATNESS_MARGIN, SIZE_MARGIN
 from dfcore.confidence.gate import Gate
 from dfcore.confidence.thresholds import ORIGINAL, ErrorBudget, fit_thresholds
 from dfcore.labels import FAKE, REAL
@@ -190,8 +190,9 @@ def _below(sound: np.ndarray, broken: np.ndarray, *, ratio: bool = False) -> flo
 
 
 def _above(sound: np.ndarray, broken: np.ndarray) -> float:
+    """An upper limit: between what is sound and what is broken; where size tells nothing, somewhat above the former."""
     high, low = float(np.percentile(sound, 99)), float(np.median(broken))
-    return math.sqrt(low * high) if low > high else high
+    return math.sqrt(low * high) if low > high else high * SIZE_MARGIN
 
 
 def fit_handled(points: np.ndarray, broken: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """The gate refuses what was measured to break the score, and lets pass what was not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -175,3 +177,11 @@ def test_no_limit_refuses_what_a_source_showed_as_it_is(bank, sound):
         "small", "compressed", "colourless", "noisy",
     }  # fmt: skip
     assert {rule for rule, _ in gate.misfits(30, 10, 0.0, 0.0)} == {"small", "compressed", "colourless", "noisy"}
+
+
+def test_where_size_does_not_tell_what_breaks_the_score_somewhat_larger_images_pass(bank, sound):
+    """Images enlarged to 1024 pixels break it here, doubled ones of 2000 do not."""
+    facts = {name: dict(rows) for name, rows in bank.facts.items()}
+    facts["double"]["side"] = np.full(120, 2000.0)
+    gate = fit_limits(replace(bank, facts=facts), [name for name in sound if name != "enlarged_1024"], FAMILIES)
+    assert gate.sides[1] == pytest.approx(3000)
