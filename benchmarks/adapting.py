@@ -43,7 +43,9 @@ def cases(config: TrainConfig, data: TrainingData) -> Iterator[tuple[str, Exampl
     assert data.features is not None
     columns = slice((config.first_block - 1) * clip.WIDTH, config.blocks * clip.WIDTH)
     kept = data.features.gather(AS_IT_IS, np.arange(len(labels)))[:, :, columns].astype(np.float32)
-    design = kept.reshape(len(kept), -1) / np.float32(kept.shape[1])
+    seen = np.ones(kept.shape[1:], bool)
+    seen[1:, (config.last_block - config.first_block + 1) * clip.WIDTH :] = False  # Late blocks: the first view alone.
+    design = kept[:, seen] / np.float32(kept.shape[1])
     sources = [name for name in np.unique(groups) if len(set(labels[groups == name])) == 2]
     for name in sources:
         new = groups == name

@@ -214,7 +214,7 @@ def main() -> int:
     families = len(collections.Counter(one.kind for one in corpus()))
     lines, wrong = [], 0
     with tempfile.TemporaryDirectory() as aside:
-        for name in ("runs", "data", "cache", "logs"):
+        for name in ("runs", "data", "cache", "logs", "cases"):
             os.environ[f"DFCORE_{name.upper()}"] = str(Path(aside) / name)
         folder = Path(aside) / "hostile"
         expected = write_corpus(folder)

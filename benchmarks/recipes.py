@@ -30,10 +30,10 @@ from dfcore.training.frozen import Frozen
 from dfcore.training.logistic import Part, fit
 
 WEIGHTS = Path("../shared/weights/mobilenet_v2_1.0_224_imagenet_no_top.weights.h5")
-_ALL: dict[str, Any] = {"last_block": clip.BLOCKS}
+_ALL: dict[str, Any] = {"last_block": clip.BLOCKS, "late_weight": 0.0}
 SETTINGS: dict[str, Any] = {
     "arch": "clip_vit_b16", "weights": "shipped", "resize": "fit_crop", "views": "native", "view_heads": "own",
-    "handled": 1, "validation_share": 0.1, "test_share": 0.0, "cross_validation": "source",
+    "handled": 1, "late_weight": 0.2, "validation_share": 0.1, "test_share": 0.0, "cross_validation": "source",
 }  # fmt: skip
 # Settings, and constants of `dfcore.training.head`, that a recipe changes.
 RECIPES: dict[str, dict[str, Any]] = {
@@ -43,11 +43,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "handled copies count as much as images": {"HANDLED_SHARE": 1.0},
     "both views alike": {"FURTHER_SHARE": 1.0},
     "native view taught by all sources": {"MOST_BY_SIZE": 1.0},
+    "no late blocks": {"late_weight": 0.0},
+    "late blocks count for 0.4": {"late_weight": 0.4},
+    "late blocks count for 0.6": {"late_weight": 0.6},
     "all twelve blocks": {"first_block": 1, "inverse_penalty": 1e-3} | _ALL,
     "all twelve blocks, one view": {"first_block": 1, "inverse_penalty": 1e-3, "FURTHER_SHARE": 0.0} | _ALL,
-    "late blocks in a head of their own, 0.2": {"late_weight": 0.2},
-    "late blocks in a head of their own, 0.4": {"late_weight": 0.4},
-    "late blocks in a head of their own, 0.6": {"late_weight": 0.6},
     "blocks 5 to 12": {"first_block": 5, "inverse_penalty": 1e-3} | _ALL,
     "the last block's class token alone": {"first_block": 12, "inverse_penalty": 1.2e-2, "FURTHER_SHARE": 0.0} | _ALL,
 }

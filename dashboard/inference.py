@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import actions, decode_cache, inference_queue
+from dashboard import actions, decode_cache, file_evidence, inference_queue
 from dashboard.detectors import Entry, detector
 from dfcore.confidence import NOT_CHECKED, DecisionThresholds, ErrorBudget
 from dfcore.detectors import spare_networks
@@ -63,11 +63,15 @@ def _chosen(
 def _prepared(entries: list[Entry], data: bytes) -> PreparedImage | ImageError:
     """The image as these detectors see it, or why it cannot be read; an error that may pass is raised."""
     try:
-        return decode_cache.prepare(data, [detector(entry).spec for entry in entries])
+        result: PreparedImage | ImageError = decode_cache.prepare(data, [detector(entry).spec for entry in entries])
     except TransientImageError:
         raise
     except ImageError as error:
-        return error
+        result = error
+    # Shown beside the verdict; read by another process while the picture is judged, and not while it is decoded: each
+    # takes up to half a gigabyte for a large one.
+    file_evidence.read_ahead(sha256_bytes(data), data)
+    return result
 
 
 def verdict(entries: list[Entry], data: bytes) -> "tuple[Entry, str, Verdict]":

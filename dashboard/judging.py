@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from dashboard import detectors, evidence, file_evidence, inference, inference_queue, uploads
+from dashboard import detectors, evidence, inference, inference_queue, uploads
 from dashboard.uploads import Picture
 from dfcore.detectors.verdict import Verdict
 from dfcore.errors import DfcoreError
@@ -33,7 +33,6 @@ def judge_all(entries: list[detectors.Entry], pictures: Sequence[Picture]) -> li
 def _judged(entries: list[detectors.Entry], picture: Picture) -> Judged:
     """The verdict on a picture; with its heat-map, if that is quick, where others wait, who would else go before it."""
     turns = inference_queue.inference
-    file_evidence.read_ahead(picture.id, picture.data)  # Shown beside the verdict, and read by another process.
     with turns.kept() as kept:
         entry, why, verdict = inference.verdict(entries, picture.data)
         hurry = kept.has_turn and turns.is_crowded and uploads.is_newest(picture)

@@ -5,33 +5,55 @@ blocks count alike whatever the length of their tokens.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from dfcore.architectures.registry import HEAD, LOGIT, register_architecture
 from dfcore.errors import InputError
 from dfcore.towers import clip
 
+# Finds a layer by its name.
+_Layers = Callable[[str], Any]
 
-def _block(tokens: Any, name: str) -> Any:
+
+def _layers_of_block(number: int, count: int) -> dict[str, Any]:
+    """The layers of a block of so many tokens, by name, and those that make a feature vector of its class token."""
     from keras import layers
 
-    x = layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{name}_norm_1")(tokens)
-    x = layers.MultiHeadAttention(clip.HEADS, clip.WIDTH // clip.HEADS, name=f"{name}_attention")(x, x)
-    tokens = layers.Add(name=f"{name}_add_1")([tokens, x])
-    x = layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{name}_norm_2")(tokens)
-    x = layers.Dense(clip.INNER, name=f"{name}_dense_1")(x)
+    block, feature = f"block_{number}", f"{HEAD}{number}"
+    made = [
+        layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{block}_norm_1"),
+        layers.MultiHeadAttention(clip.HEADS, clip.WIDTH // clip.HEADS, name=f"{block}_attention"),
+        layers.Add(name=f"{block}_add_1"),
+        layers.LayerNormalization(epsilon=clip.EPSILON, name=f"{block}_norm_2"),
+        layers.Dense(clip.INNER, name=f"{block}_dense_1"),
+        layers.Rescaling(1.702, name=f"{block}_slope"),
+        layers.Activation("sigmoid", name=f"{block}_gate"),
+        layers.Multiply(name=f"{block}_gelu"),
+        layers.Dense(clip.WIDTH, name=f"{block}_dense_2"),
+        layers.Add(name=f"{block}_add_2"),
+        layers.Cropping1D((0, count - 1), name=f"{feature}_class"),
+        layers.Flatten(name=f"{feature}_flat"),
+        layers.UnitNormalization(name=f"{feature}_unit"),
+    ]
+    return {layer.name: layer for layer in made}
+
+
+def _block(tokens: Any, number: int, layer: _Layers) -> Any:
+    """Tokens after a block."""
+    name = f"block_{number}"
+    x = layer(f"{name}_norm_1")(tokens)
+    tokens = layer(f"{name}_add_1")([tokens, layer(f"{name}_attention")(x, x)])
+    x = layer(f"{name}_dense_1")(layer(f"{name}_norm_2")(tokens))
     # Quick GELU: x times the sigmoid of 1.702 x.
-    gate = layers.Activation("sigmoid", name=f"{name}_gate")(layers.Rescaling(1.702, name=f"{name}_slope")(x))
-    x = layers.Multiply(name=f"{name}_gelu")([x, gate])
-    x = layers.Dense(clip.WIDTH, name=f"{name}_dense_2")(x)
-    return layers.Add(name=f"{name}_add_2")([tokens, x])
+    x = layer(f"{name}_gelu")([x, layer(f"{name}_gate")(layer(f"{name}_slope")(x))])
+    return layer(f"{name}_add_2")([tokens, layer(f"{name}_dense_2")(x)])
 
 
-def _class_token(tokens: Any, name: str) -> Any:
-    from keras import layers
-
-    token = layers.Cropping1D((0, tokens.shape[1] - 1), name=f"{name}_class")(tokens)
-    return layers.Flatten(name=f"{name}_flat")(token)
+def _feature(tokens: Any, number: int, layer: _Layers) -> Any:
+    """The class token after a block, of length 1."""
+    name = f"{HEAD}{number}"
+    return layer(f"{name}_unit")(layer(f"{name}_flat")(layer(f"{name}_class")(tokens)))
 
 
 def _map(tokens: Any, name: str) -> Any:
@@ -71,25 +93,34 @@ def features(inputs: Any, weights: str) -> Any:
     x = layers.LayerNormalization(epsilon=clip.EPSILON, name="norm")(x)
     found = []
     for number in range(1, clip.BLOCKS + 1):
-        x = _block(x, f"block_{number}")
+        layer = _layers_of_block(number, x.shape[1]).__getitem__
+        x = _block(x, number, layer)
         if number == clip.MAP_BLOCK:
             x = _map(x, "token_map")
-        token = _class_token(x, f"{HEAD}{number}")
-        found.append(layers.UnitNormalization(name=f"{HEAD}{number}_unit")(token))
+        found.append(_feature(x, number, layer))
     return layers.Concatenate(name=f"{HEAD}tokens")(found)
 
 
-def upto(model: Any, blocks: int, units: int) -> Any:
+def upto(model: Any, blocks: int, units: int, traced: int) -> Any:
     """A built network of this architecture whose head sees the class tokens of its first blocks; the rest is left out.
 
     Args:
         model: The whole network; it shares its layers with the new one.
         blocks: Number of blocks, above `clip.MAP_BLOCK`.
         units: Units of the new last layer, with weights at random.
+        traced: Blocks that gradients, and heat-maps with them, go through; what later ones add to the logit is a
+            constant to them.
     """
     import keras
 
-    found = [model.get_layer(f"{HEAD}{number}_unit").output for number in range(1, blocks + 1)]
+    from dfcore.architectures.layers import NoGradient
+
+    found = [model.get_layer(f"{HEAD}{number}_unit").output for number in range(1, traced + 1)]
+    if traced < blocks:
+        x = NoGradient(name="untraced")(model.get_layer(f"block_{traced}_add_2").output)
+        for number in range(traced + 1, blocks + 1):
+            x = _block(x, number, model.get_layer)
+            found.append(_feature(x, number, model.get_layer))
     x = keras.layers.Concatenate(name=f"{HEAD}tokens")(found)
     x = keras.layers.Dense(units, dtype="float32", name=LOGIT)(x)
     return keras.Model(model.input, x, name=model.name)

@@ -119,6 +119,19 @@ class ClassToken(keras.layers.Layer):
         return (input_shape[0], input_shape[1] + 1, input_shape[2])
 
 
+@keras.saving.register_keras_serializable(package="dfcore")
+class NoGradient(keras.layers.Layer):
+    """Passes values on, and no gradient back."""
+
+    def call(self, values):
+        """The same values."""
+        return ops.stop_gradient(values)
+
+    def compute_output_shape(self, input_shape):
+        """Unchanged."""
+        return input_shape
+
+
 # Models saved by earlier versions use other names for some layers.
 for _old, _new in compat.LAYERS.items():
     keras.saving.get_custom_objects()[f"dfcore>{_old}"] = globals()[_new]

@@ -73,7 +73,8 @@ class OODDetector:
     """A detector's training images in feature space, with a distance limit.
 
     Attributes:
-        mean, basis: Whitening: (features - mean) @ basis, with shapes (D,) and (D, K).
+        mean, basis: Whitening: (features - mean) @ basis, with shapes (D,) and (D, K). Of longer feature vectors the
+            first D count.
         references: Whitened coordinates of training images, float16 (N, K).
         limit: Distance above which an image is out of distribution.
         handled: Weights and, last, the bias of a line in whitened coordinates, (K + 1,), beyond which an image looks
@@ -127,7 +128,7 @@ class OODDetector:
     def points(self, features: np.ndarray) -> np.ndarray:
         """Whitened coordinates of feature vectors, (N, D): (N, K)."""
         # One at a time: the result must not depend on the rest of the batch.
-        centred = np.asarray(features, np.float32) - self.mean
+        centred = np.asarray(features[:, : len(self.mean)], np.float32) - self.mean
         return np.array([row @ self.basis for row in centred], np.float32).reshape(len(centred), self.basis.shape[1])
 
     def judged(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

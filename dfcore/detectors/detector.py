@@ -94,12 +94,8 @@ class Detector:
         detector = cls(card, openvino, None, folder) if openvino else _with_keras(folder, card)
         _check_runs(detector)
         detector.ood_detector = read_ood_detector(folder, card)
-        width = detector.engine.width
-        if detector.ood_detector is not None and len(detector.ood_detector.mean) != width:
-            raise BundleError(
-                f"{folder}: the out-of-distribution data do not fit the network. Expected {width} features. Received: "
-                f"{len(detector.ood_detector.mean)}."
-            )
+        if detector.ood_detector is not None:
+            _check_domain(detector, len(detector.ood_detector.mean))
         return detector
 
     @property
@@ -337,6 +333,17 @@ def _check_runs(detector: Detector) -> None:
         raise BundleError(
             f"{detector.folder}: its network has wrong outputs. Expected shapes {((1,), (1, detector.engine.width))} "
             f"of logit and features. Received: {shapes}."
+        )
+
+
+def _check_domain(detector: Detector, width: int) -> None:
+    card, folder = detector.card, detector.folder
+    assert folder is not None
+    widths = {detector.engine.width, *([on_tower.shared_width(folder, card)] if card.tower is not None else [])}
+    if width not in widths:
+        raise BundleError(
+            f"{folder}: the out-of-distribution data do not fit the network. Expected "
+            f"{' or '.join(map(str, sorted(widths)))} features. Received: {width}."
         )
 
 

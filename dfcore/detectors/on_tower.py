@@ -14,7 +14,7 @@ from dfcore.detectors.model_validation import read_weights
 from dfcore.engines import Precision, TowerEngine, count_heads
 from dfcore.errors import BundleError, InputError
 from dfcore.towers import clip, require_tower
-from dfcore.towers.graph import WIDTH, blocks_of
+from dfcore.towers.graph import WIDTH, blocks_of, looked_at
 from dfcore.utils.texts import printable
 
 if TYPE_CHECKING:
@@ -36,6 +36,18 @@ def head(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         BundleError: If they are no weights of a head.
     """
     return _checked(folder, list(read_weights(folder / MODEL).values()))
+
+
+def shared_width(folder: Path, card: Card) -> int:
+    """Length of the feature vectors of the blocks that all views of a bundle on a tower look at.
+
+    Of these the domain is made: later ones see what an image shows, rather than how it was made and handled.
+
+    Raises:
+        BundleError: As `head`.
+    """
+    kernel, bias = head(folder)
+    return clip.WIDTH * min(_looked_at(card, kernel, bias))
 
 
 def head_model(kernel: np.ndarray, bias: np.ndarray) -> "keras.Model":
@@ -65,8 +77,9 @@ def network(folder: Path, card: Card, head: "keras.Model") -> "keras.Model":
         model = architectures.build_model(
             card.arch, size=card.preprocess.size, weights="shipped", loss=card.loss, heads=_heads(card, len(bias))
         )
-        if len(kernel) < WIDTH:
-            model = upto(model, blocks_of(len(kernel)), len(bias))
+        blocks, traced = blocks_of(len(kernel)), min(_looked_at(card, kernel, bias))
+        if len(kernel) < WIDTH or traced < blocks:
+            model = upto(model, blocks, len(bias), traced)
         model.get_layer(LOGIT).set_weights([kernel, bias])
     except (InputError, ValueError) as error:
         raise BundleError(f"{folder}: its head does not fit its tower: {printable(error)[:300]}") from error
@@ -101,6 +114,10 @@ def engine(folder: Path, card: Card, precision: Precision = "float32", *, gradca
         )
     except ValueError as error:
         raise BundleError(f"{folder}: its head does not fit its card: {error}") from error
+
+
+def _looked_at(card: Card, kernel: np.ndarray, bias: np.ndarray) -> list[int]:
+    return looked_at(kernel, len(card.spec.view_titles), _heads(card, len(bias)))
 
 
 def _heads(card: Card, units: int) -> int:

@@ -94,7 +94,8 @@ class Replay:
     def to_bytes(self) -> bytes:
         """Serialises to an .npz file without pickled objects."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{name: getattr(self, name) for name in _MEMBERS})
+        members = {name: getattr(self, name) for name in _MEMBERS}
+        np.savez_compressed(buffer, **members | {"features": _apart(self.features)})
         return buffer.getvalue()
 
     @classmethod
@@ -104,7 +105,9 @@ class Replay:
         Raises:
             ValueError, ArchiveError: If the data is anything else.
         """
-        return from_arrays(data, cls, _MEMBERS, MAX_BYTES)
+        return from_arrays(
+            data, lambda **found: cls(**found | {"features": _joined(found["features"])}), _MEMBERS, MAX_BYTES
+        )
 
     def is_valid(self) -> bool:
         """See `Checked`."""
@@ -129,6 +132,20 @@ class Replay:
             and (self.scales > 0).all()
             and (self.scales < 1e9).all()
         )
+
+
+def _apart(values: np.ndarray) -> np.ndarray:
+    """First and second bytes of float16 numbers, uint8 (2, ...): apart they pack better by a sixth."""
+    if values.dtype != np.float16:
+        return values
+    return np.stack([values.astype("<f2", copy=False).view(np.uint8)[..., byte::2] for byte in (0, 1)])
+
+
+def _joined(values: np.ndarray) -> np.ndarray:
+    """The numbers again; those of earlier versions are stored as they are."""
+    if values.dtype != np.uint8 or len(values) != 2:
+        return values
+    return np.ascontiguousarray(np.moveaxis(values, 0, -1)).view("<f2")[..., 0]
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

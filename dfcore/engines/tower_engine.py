@@ -13,8 +13,7 @@ import numpy as np
 
 from dfcore.engines.base import GRADCAM, EngineName, Outputs, as_squares, count_heads, fake_logit, over_views
 from dfcore.towers import clip, tower
-from dfcore.towers.graph import FEATURES, LAST, TOKENS, Precision, blocks_of, compiled, continued, explained
-from dfcore.utils.processes import cores
+from dfcore.towers.graph import FEATURES, LAST, TOKENS, Precision, compiled, continued, explained, looked_at
 
 _NAMES: dict[Precision, EngineName] = {
     "float32": "openvino", "bfloat16": "openvino-bf16", "int8": "openvino-int8",
@@ -65,8 +64,8 @@ class _SharedTower:
     def _queued(network: Any) -> Any:
         import openvino
 
-        # One request running on each core and one waiting.
-        return openvino.AsyncInferQueue(network, 2 * cores())
+        # For each that runs at once one that waits.
+        return openvino.AsyncInferQueue(network, 2 * network.get_property("NUM_STREAMS"))
 
     def features(self, squares: np.ndarray, all_blocks: np.ndarray | None = None) -> np.ndarray:
         """Features of images, bit-identical in any batch.
@@ -228,11 +227,10 @@ class TowerEngine:
         self._kernel, self._bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
         self._loss, self._precision = loss, precision
         self.has_gradcam, self.width = gradcam, len(self._kernel)
-        self._blocks = blocks_of(self.width)
-        looked_at = self._looked_at()
-        least = min(looked_at)
-        self._all_blocks = np.array([blocks > least for blocks in looked_at])
-        self._least, self._tower = least, shared_tower(precision, self._blocks, least)
+        by_view = looked_at(self._kernel, self.views, self.heads)
+        self._blocks, self._least = max(by_view), min(by_view)
+        self._all_blocks = np.array([blocks > self._least for blocks in by_view])
+        self._tower = shared_tower(precision, self._blocks, self._least)
 
     def with_head(self, kernel: np.ndarray, bias: np.ndarray) -> "TowerEngine":
         """The same with another head, see `__init__`."""
@@ -274,23 +272,17 @@ class TowerEngine:
         return self.outputs(pixels).logits
 
     def gradcam(self, pixels: np.ndarray, view: int = 0) -> np.ndarray:
-        """See `OpenVinoEngine.gradcam`; the layer is the one of `clip.MAP_BLOCK`, always in float32."""
+        """See `OpenVinoEngine.gradcam`; the layer is the one of `clip.MAP_BLOCK`, always in float32.
+
+        Through the blocks that all views look at: what later ones add is a constant to it, as in `architectures.clip`.
+        """
         units = self._kernel.shape[1]
         if self.heads > 1:
             head = self._kernel[:, view]
         else:
             head = self._kernel[:, 0] if units == 1 else self._kernel[:, 1] - self._kernel[:, 0]
-        return _shared_maps(self._blocks).evidence(
-            shared_tower("float32", self._blocks, self._least).tokens(pixels), head
-        )
-
-    def _looked_at(self) -> list[int]:
-        """Blocks that each view needs: the first one all, as the domain does; others those that their head looks at."""
-        if self.heads == 1:
-            return [self._blocks] * self.views
-        rows = [np.flatnonzero(column) for column in self._kernel.T[1:]]
-        last = [int(some[-1]) // clip.WIDTH + 1 if len(some) else 0 for some in rows]
-        return [self._blocks, *(max(each, clip.MAP_BLOCK + 1) for each in last)]
+        tokens = shared_tower("float32", self._blocks, self._least).tokens(pixels)
+        return _shared_maps(self._least).evidence(tokens, head[: self._least * clip.WIDTH])
 
     def _logits(self, features: np.ndarray, views: np.ndarray) -> np.ndarray:
         # One at a time: the bits of a product of matrices depend on the number of rows.

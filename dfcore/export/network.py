@@ -105,6 +105,7 @@ def plain(model: "keras.Model", *, for_onnx: bool = False) -> "keras.Model":
         own.LogSpectrum: _log_spectrum,
         own.PositionEmbedding: _position_embedding,
         own.ClassToken: _class_token,
+        own.NoGradient: lambda _, values, __: values,
     }
 
     def call(layer: Any, *tensors: Any, **options: Any) -> Any:

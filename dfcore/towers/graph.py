@@ -17,6 +17,8 @@ _SETTINGS: dict[Precision, dict[str, Any]] = {
     "bfloat16": {**_FREE, "INFERENCE_PRECISION_HINT": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
     "int8": {**_FREE, "INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
 }
+# OpenVINO 2026.4 gives wrong gradients of products of up to four rows with a kernel that is scaled by its rows.
+_LEAST_WITH_GRADIENTS = 16
 # Length of a feature vector of all blocks.
 WIDTH = clip.BLOCKS * clip.WIDTH
 # Names of outputs; the first three as in `dfcore.engines.base`.
@@ -36,6 +38,24 @@ def blocks_of(width: int) -> int:
             f"Received: {width} features."
         )
     return blocks
+
+
+def looked_at(kernel: np.ndarray, views: int, heads: int) -> list[int]:
+    """Number of blocks that each view needs.
+
+    The first view needs all that the kernel is for, further ones those that their own head looks at.
+
+    Args:
+        kernel: Weights of a head, (768 * blocks, units).
+        views: Number of views.
+        heads: Units of which each judges its own view, see `dfcore.engines.count_heads`.
+    """
+    blocks = blocks_of(len(kernel))
+    if heads == 1:
+        return [blocks] * views
+    rows = [np.flatnonzero(column) for column in kernel.T[1:]]
+    last = [int(some[-1]) // clip.WIDTH + 1 if len(some) else 0 for some in rows]
+    return [blocks, *(max(each, clip.MAP_BLOCK + 1) for each in last)]
 
 
 def compiled(
@@ -58,7 +78,8 @@ def compiled(
         MissingExtraError: If OpenVINO is not installed.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    return ov.Core().compile_model(_Builder(ov, weights, blocks).model(goes_on), "CPU", _on_all_cores(precision))
+    settings = _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
+    return ov.Core().compile_model(_Builder(ov, weights, blocks).model(goes_on), "CPU", settings)
 
 
 def continued(weights: clip.Tower, precision: Precision, start: int, blocks: int = clip.BLOCKS) -> Any:
@@ -68,11 +89,14 @@ def continued(weights: clip.Tower, precision: Precision, start: int, blocks: int
     float32 (1, 768 * (blocks - start)).
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    return ov.Core().compile_model(_Builder(ov, weights, blocks).continued(start), "CPU", _on_all_cores(precision))
+    # The first view alone goes on, so that in a single picture no other work is left for the second core.
+    settings = _SETTINGS[precision] | _on_two_threads(max(1, cores() // 2))
+    return ov.Core().compile_model(_Builder(ov, weights, blocks).continued(start), "CPU", settings)
 
 
-def _on_all_cores(precision: Precision) -> dict[str, Any]:
-    return _SETTINGS[precision] | {"NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
+def _on_two_threads(requests: int) -> dict[str, Any]:
+    """So many requests at once, each on two threads where there are two cores or more: rounding depends on threads."""
+    return {"NUM_STREAMS": requests, "INFERENCE_NUM_THREADS": 2 * requests}
 
 
 def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict[str, Any]]:
@@ -83,27 +107,25 @@ def explained(weights: clip.Tower, blocks: int = clip.BLOCKS) -> tuple[Any, dict
     the patches on their grid.
     """
     ov = extras.openvino("The network CLIP ViT-B/16")
-    # One image on two threads, whatever the number of cores: rounding depends on how sums are split.
-    settings = _SETTINGS["float32"] | {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 2}
-    return _Builder(ov, weights, blocks).explained(), settings
+    return _Builder(ov, weights, blocks).explained(), _SETTINGS["float32"] | _on_two_threads(1)
 
 
 class _Builder:
     def __init__(self, ov: Any, weights: clip.Tower, blocks: int):
         self._ov, self._ops, self._weights, self._last = ov, ov.opset13, weights, blocks
         # With all twelve blocks too, rounding would change the scores of detectors of version 0.6.
-        self._alone = blocks < clip.BLOCKS
+        self._alone = 1 if blocks < clip.BLOCKS else None
 
     def model(self, goes_on: bool) -> Any:
         image = self._ops.parameter([1, clip.SIDE, clip.SIDE, 3], np.uint8, name="image")
         middle, lower = self._blocks(self._embedded(image), 0, clip.MAP_BLOCK)
-        last, upper = self._blocks(middle, clip.MAP_BLOCK, self._last, alone=self._alone and not goes_on)
+        last, upper = self._blocks(middle, clip.MAP_BLOCK, self._last, None if goes_on else self._alone)
         outputs = {FEATURES: self._ops.concat(lower + upper, 1), TOKENS: middle}
         return self._named(outputs | ({LAST: last} if goes_on else {}), [image])
 
     def continued(self, start: int) -> Any:
         tokens = self._ops.parameter([1, clip.TOKENS, clip.WIDTH], np.float32, name="tokens")
-        _, found = self._blocks(tokens, start, self._last, alone=self._alone)
+        _, found = self._blocks(tokens, start, self._last, 1)
         return self._named({FEATURES: self._ops.concat(found, 1)}, [tokens])
 
     def explained(self) -> Any:
@@ -114,7 +136,7 @@ class _Builder:
         maps = self._reshaped(self._part(tokens, 1, clip.TOKENS), [1, grid, grid, clip.WIDTH])
         row = self._reshaped(maps, [1, clip.TOKENS - 1, clip.WIDTH])
         x = ops.concat([self._part(tokens, 0, 1), row], 1)
-        _, found = self._blocks(x, clip.MAP_BLOCK, self._last)
+        _, found = self._blocks(x, clip.MAP_BLOCK, self._last, _LEAST_WITH_GRADIENTS)
         logits = ops.matmul(ops.concat(found, 1), head, False, False)
         return self._named({LOGITS: logits, MAPS: maps}, [tokens, head])
 
@@ -123,15 +145,14 @@ class _Builder:
             value.output(0).get_tensor().set_names({name})
         return self._ov.Model([self._ops.result(value) for value in outputs.values()], inputs, clip.NAME)
 
-    def _blocks(self, x: Any, start: int, stop: int, *, alone: bool = False) -> tuple[Any, list[Any]]:
+    def _blocks(self, x: Any, start: int, stop: int, least: int | None = None) -> tuple[Any, list[Any]]:
         """Tokens after these blocks, and the class token of each, divided by its length, (1, 768).
 
-        With `alone`, the last one computes the class token alone, which is all that is asked for. Gradients need the
-        others: OpenVINO 2026.4 gives wrong ones for products of a single row with a kernel that is scaled by its rows.
+        The last one computes the first `least` tokens alone, where no more is asked for; all by default.
         """
         ops, found = self._ops, []
         for number in range(start, stop):
-            x = self._block(x, f"layers.{number}", alone=alone and number + 1 == stop)
+            x = self._block(x, f"layers.{number}", least if least and number + 1 == stop else clip.TOKENS)
             token = self._part(x, 0, 1)
             length = ops.sqrt(ops.reduce_sum(ops.multiply(token, token), np.array([2]), keep_dims=True))
             found.append(self._reshaped(ops.divide(token, length), [1, clip.WIDTH]))
@@ -153,25 +174,24 @@ class _Builder:
         x = ops.add(x, weights.vector("embeddings.position_embedding.weight")[None])
         return self._norm(x, "pre_layernorm")
 
-    def _block(self, x: Any, name: str, *, alone: bool) -> Any:
+    def _block(self, x: Any, name: str, count: int) -> Any:
+        """The first `count` tokens after a block."""
         ops = self._ops
         normed = self._norm(x, f"{name}.layer_norm1")
-        if alone:
-            x = self._part(x, 0, 1)
-        x = ops.add(x, self._attention(normed, f"{name}.attention", alone=alone))
+        x = ops.add(self._first(x, count), self._attention(normed, f"{name}.attention", count))
         inner = self._dense(self._norm(x, f"{name}.layer_norm2"), f"{name}.fc1")
         inner = ops.multiply(inner, ops.sigmoid(ops.multiply(inner, np.float32(1.702))))
         return ops.add(x, self._dense(inner, f"{name}.fc2"))
 
-    def _attention(self, x: Any, name: str, *, alone: bool) -> Any:
-        ops, asking = self._ops, 1 if alone else clip.TOKENS
+    def _attention(self, x: Any, name: str, asking: int) -> Any:
+        ops = self._ops
 
         def by_head(part: str, x: Any, tokens: int) -> Any:
             split = [1, tokens, clip.HEADS, clip.WIDTH // clip.HEADS]
             values = self._reshaped(self._dense(x, f"{name}.{part}"), split)
             return ops.transpose(values, np.array([0, 2, 1, 3]))
 
-        query = by_head("q_proj", self._part(x, 0, 1) if alone else x, asking)
+        query = by_head("q_proj", self._first(x, asking), asking)
         key, value = (by_head(part, x, clip.TOKENS) for part in ("k_proj", "v_proj"))
         scale = np.float32((clip.WIDTH // clip.HEADS) ** -0.5)
         weight = ops.softmax(ops.multiply(ops.matmul(query, key, False, True), scale), -1)
@@ -189,6 +209,9 @@ class _Builder:
         ops, weights = self._ops, self._weights
         x = ops.mvn(x, np.array([-1]), True, clip.EPSILON, "inside_sqrt")
         return ops.add(ops.multiply(x, weights.vector(f"{name}.weight")), weights.vector(f"{name}.bias"))
+
+    def _first(self, x: Any, count: int) -> Any:
+        return x if count == clip.TOKENS else self._part(x, 0, count)
 
     def _part(self, x: Any, start: int, stop: int) -> Any:
         start_at, stop_at, one = np.array([start]), np.array([stop]), np.array([1])

@@ -236,6 +236,6 @@ def _replayed(replay: Replay, layer: LastLayer, pictures: Pictures) -> Replay:
         [*replay.labels[kept], *pictures.labels],
         [*replay.groups[kept], *([pictures.name] * len(pictures.rows))],
         [*replay.held[kept], *([False] * len(pictures.rows))],
-        np.concatenate([replay.values(kept), pictures.features[AS_IT_IS][:, :, layer.columns]]),
+        np.concatenate([replay.values(kept), layer.taken(pictures.features[AS_IT_IS])]),
         layer.columns,
     )

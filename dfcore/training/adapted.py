@@ -83,7 +83,7 @@ def old_examples(card: Card, layer: LastLayer, replay: Replay, base: pd.DataFram
 
 def new_examples(layer: LastLayer, pictures: Pictures) -> Examples:
     """The new pictures, each with its handled copies."""
-    forms = {each: values[:, :, layer.columns] for each, values in pictures.features.items()}
+    forms = {each: layer.taken(values) for each, values in pictures.features.items()}
     both = {each: (layer.design(values), layer.logits(values).astype(float)) for each, values in forms.items()}
     design, logits = both.pop(AS_IT_IS)
     folds = folds_of_units(units(pictures.rows), pictures.labels)

@@ -63,6 +63,11 @@ def _on_tower(values: dict[str, Any], architecture: architectures.Architecture, 
     late = values.get("late_weight")
     if late and str(last) == str(clip.BLOCKS):
         problems.append(f"late_weight: expected 0 where last_block is the last there is. Received: {late}")
+    if late and values.get("view_heads") != "own":
+        problems.append(
+            "late_weight: expected 0 unless views have heads of their own (view_heads own): late blocks are for the "
+            f"first view alone. Received: {late}"
+        )
     if values.get("loss", "binary") != "binary":
         problems.append(f"loss: expected binary with weights that ship. Received: {values['loss']!r}")
     for field, only in SOLVED_AT_ONCE.items():

@@ -17,6 +17,7 @@ from dfcore.confidence import (
     saturation,
 )
 from dfcore.datasets import TRAIN, VALIDATION
+from dfcore.detectors import on_tower
 from dfcore.detectors.card import Card, OODRecord, Threshold
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import Learned, Refit, budget_groups, held_out_words, learned_features, refit
@@ -120,7 +121,8 @@ def _fit(
     calibration = fit_calibration(labels, logits, fitted_on=source)
     groups = budget_groups(card, base.group)
     thresholds = fit_thresholds(labels, calibration.apply(logits), budget, chosen_on=source, groups=groups)
-    ood_detector = OODDetector.fit(_known_features(bare, data, references), features)
+    width = _domain_width(bare)
+    ood_detector = OODDetector.fit(_known_features(bare, data, references)[:, :width], features[:, :width])
     ood = OODRecord(
         files=FileRange.of(*(facts[key].to_numpy() for key in _FACTS)), sha256="", limit_from="the validation split"
     )
@@ -205,6 +207,13 @@ def _known_features(detector: Detector, data: TrainingData, positions: np.ndarra
     if data.features is None or detector.card.tta_flip:  # They are of images that are not mirrored.
         return _outputs(detector, data, positions)[1]
     return data.features.gather(AS_IT_IS, positions)[:, 0].astype(np.float32)
+
+
+def _domain_width(bare: Detector) -> int:
+    if bare.card.tower is None:
+        return bare.engine.width
+    assert bare.folder is not None
+    return on_tower.shared_width(bare.folder, bare.card)
 
 
 def _facts(data: TrainingData, positions: np.ndarray) -> pd.DataFrame:

@@ -79,6 +79,7 @@ PRESETS = (
             "views": "native",
             "view_heads": "own",
             "handled": 1,
+            "late_weight": 0.2,
             "early_stopping": "off",
             "cross_validation": "source",
             "validation_share": 0.1,

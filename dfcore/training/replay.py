@@ -30,8 +30,8 @@ def of_run(detector: Detector, data: TrainingData) -> Replay:
 
     def features(some: np.ndarray) -> np.ndarray:
         if data.features is not None and not detector.card.tta_flip:
-            return data.features.gather(AS_IT_IS, some)[:, :, layer.columns].astype(np.float32)
-        return by_view(detector, data.pixels.gather(some))[:, :, layer.columns]
+            return layer.taken(data.features.gather(AS_IT_IS, some))
+        return layer.taken(by_view(detector, data.pixels.gather(some)))
 
     parts = [features(chosen[at : at + _BATCH]) for at in range(0, len(chosen), _BATCH)]
     rows = data.rows.iloc[chosen]
@@ -68,7 +68,7 @@ def of_datasets(detector: Detector, datasets: Sequence[Dataset], progress: Progr
     layer = LastLayer.of(detector)
     features, readable = of_files(detector, rows, [AS_IT_IS], progress)
     rows = rows[readable]
-    return _taken(rows, rows.held.to_numpy(bool), features[AS_IT_IS][:, :, layer.columns], layer)
+    return _taken(rows, rows.held.to_numpy(bool), layer.taken(features[AS_IT_IS]), layer)
 
 
 def of_files(

@@ -26,6 +26,7 @@ from tests.unit.test_recalibrate import bundle, root  # noqa: F401  (fixtures)
 # === The last layer ===
 
 KINDS = {"one unit": (1, False, 1), "views share it": (1, False, 3), "two units": (2, False, 2), "own": (3, True, 3)}
+LATE = [6, 7, 8]
 
 
 @pytest.mark.parametrize(("units", "own", "views"), KINDS.values(), ids=KINDS)
@@ -33,6 +34,8 @@ def test_a_changed_layer_gives_the_changed_logits(units, own, views):
     random = np.random.default_rng(0)
     kernel = random.normal(size=(9, units)).astype(np.float32)
     kernel[[0, 5]] = 0  # Features that it does not look at.
+    if own:
+        kernel[LATE, 1:] = 0  # And some that the first view alone looks at.
     layer = LastLayer(kernel, random.normal(size=units).astype(np.float32), views, own)
     features = random.normal(size=(20, views, 9))
 
@@ -48,6 +51,9 @@ def test_a_changed_layer_gives_the_changed_logits(units, own, views):
     design = layer.design(used)
     weights = random.normal(size=design.shape[1]).astype(np.float32)
     changed = layer.plus(weights, 0.7)
+    np.testing.assert_array_equal(changed.kernel != 0, layer.kernel != 0)
+    np.testing.assert_array_equal(layer.taken(features)[:, 0], features[:, 0, layer.columns].astype(np.float32))
+    assert layer.taken(features)[:, 1:, -3:].any() == (not own and views > 1)
     np.testing.assert_allclose(by_hand(changed), by_hand(layer) + design @ weights + 0.7, rtol=1e-5, atol=1e-5)
 
 

@@ -76,6 +76,19 @@ def test_what_cannot_be_read_ahead_fails_where_it_is_asked_for(monkeypatch):
         file_evidence.evidence(b"other")
 
 
+def test_a_file_is_asked_what_it_says_once_its_picture_is_decoded(monkeypatch):
+    steps = []
+
+    def decoded(*_):
+        steps.append("decoded")
+        raise ImageError("not a picture")
+
+    monkeypatch.setattr(inference.decode_cache, "prepare", decoded)
+    monkeypatch.setattr(inference.file_evidence, "read_ahead", lambda *_: steps.append("asked"))
+    assert isinstance(inference._prepared([], b"file"), ImageError)
+    assert steps == ["decoded", "asked"]
+
+
 def test_a_thumbnail_is_made_of_the_preview_that_is_there(monkeypatch):
     data = made_file()
     decode_cache.prepare(data)

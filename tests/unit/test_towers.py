@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dfcore.datasets import scan
+from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import CARD, MODEL, read_card, read_replay
 from dfcore.detectors.detector import Detector
 from dfcore.engines import TowerEngine, tower_engine
@@ -112,8 +113,9 @@ def test_a_further_view_costs_no_more_blocks_than_its_head_looks_at(monkeypatch)
     np.testing.assert_allclose(ours.logits, logits, atol=1e-4)
     np.testing.assert_allclose(apart.outputs(images).features, theirs[::2], atol=1e-6)
     assert np.array_equal(apart.outputs(images[[1]]).logits, apart.outputs(images).logits[[1]]), "in any batch"
+    # Maps go through the blocks that both look at.
     for view in (0, 1):
-        whole = TowerEngine(kernel[:, [view]], bias[:1])
+        whole = TowerEngine(kernel[: 8 * 768, [view]], bias[:1])
         np.testing.assert_allclose(apart.gradcam(images[0, view], view), whole.gradcam(images[0, view]), atol=1e-5)
 
 
@@ -180,7 +182,7 @@ def test_what_is_compiled_from_the_same_weights_shares_its_kernels():
 
 @pytest.fixture(scope="module")
 def detector_folder(tmp_path_factory):
-    """A detector trained on smooth and noisy images, of two groups that are held out in turn."""
+    """A detector trained on smooth and noisy images, of two groups that are held out in turn; one view looks higher."""
     import dfcore
 
     root = tmp_path_factory.mktemp("on_tower")
@@ -194,7 +196,7 @@ def detector_folder(tmp_path_factory):
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number}.png")
     run = dfcore.train(
         data_root=str(root / "data"), runs_dir=root / "runs", arch="clip_vit_b16", weights="shipped", views="native",
-        view_heads="own", pairs=1, cross_validation="group", validation_share=0.25, test_share=0.0,
+        view_heads="own", pairs=1, late_weight=0.3, cross_validation="group", validation_share=0.25, test_share=0.0,
     )  # fmt: skip
     assert run.metrics()["cross-validation"]["images"] + run.metrics()["validation"]["images"] == 32
     return run.bundle
@@ -213,7 +215,10 @@ def test_a_bundle_holds_the_head_alone_and_names_its_tower(detector_folder):
     fast, reference = (Detector.load(detector_folder, name) for name in ("auto", "keras"))
     assert (fast.engine.name, reference.engine.name) == ("openvino", "keras")
     for ours, theirs in zip(fast.predict(images), reference.predict(images), strict=True):
-        assert ours.logit == pytest.approx(theirs.logit, abs=1e-4) and ours.ood.distance is not None
+        assert ours.logit == pytest.approx(theirs.logit, abs=1e-4)
+        assert ours.ood.distance == pytest.approx(theirs.ood.distance, rel=1e-3)
+    assert fast.engine.width == reference.engine.width == 12 * 768
+    assert len(fast.ood_detector.mean) == 8 * 768, "what later blocks see is no matter of the domain"
     for view in (0, 1):
         ours, theirs = (each.explain(images[0], view=view) for each in (fast, reference))
         assert ours.layer == theirs.layer == "token_map"
@@ -268,7 +273,11 @@ def test_it_is_adapted_by_what_its_bundle_keeps(detector_folder, tmp_path):
     images = [picture(seed, 120) for seed in range(2)]
     for ours, theirs in zip(fast.predict(images), reference.predict(images), strict=True):
         assert ours.logit == pytest.approx(theirs.logit, abs=1e-4)
-    assert read_replay(tmp_path / "new", read_card(tmp_path / "new")).views == 2
+    replay, kernel = read_replay(tmp_path / "new", read_card(tmp_path / "new")), on_tower.head(tmp_path / "new")[0]
+    assert replay.views == 2
+    late = replay.columns >= 8 * 768
+    assert late.any() and replay.features[:, 0, late].any() and not replay.features[:, 1, late].any()
+    assert kernel[8 * 768 :, 0].any() and not kernel[8 * 768 :, 1].any(), "a view learns from what it looks at"
 
 
 @pytest.mark.slow
