@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ship import TEXTS, add_figures, results
+from benchmarks.ship import TEXTS, add_figures, add_subject, results
 from dfcore import workspace
 from dfcore.confidence import OODDetector
-from dfcore.datasets import TRAIN, scan
-from dfcore.detectors import on_tower, subject
+from dfcore.datasets import scan
+from dfcore.detectors import on_tower
 from dfcore.detectors.bundle import read_card, write_bundle, write_card, write_ood_detector, write_replay
 from dfcore.detectors.detector import Detector
 from dfcore.detectors.trained_on import Seen
@@ -30,14 +30,11 @@ from dfcore.engines import TowerEngine
 from dfcore.evaluation import predictions_path, read_predictions, write_predictions
 from dfcore.exchange.optimize import optimize
 from dfcore.exchange.recalibrate import recalibrate
-from dfcore.faces.portrait import MIN_SIDE
 from dfcore.imaging import decoder
-from dfcore.imaging.preprocess import first_view
 from dfcore.towers import clip
 from dfcore.training import replay
 from dfcore.training.frozen import AS_IT_IS, load_features
 
-_PORTRAITS = 150
 # Data sets with the images that each was trained on; the first has its test split.
 ROOTS = {"small": ("cifake",), "faces": ("faces",)}
 
@@ -47,23 +44,6 @@ def add_replay(folder: Path, roots: list[Path]) -> None:
     kept = replay.of_datasets(Detector.load(folder), [scan(root) for root in roots])
     card = write_replay(folder, read_card(folder), kept)
     print(f"{folder.name}: {card.replay}, {(folder / 'replay.npz').stat().st_size / 1e6:.1f} MB")
-
-
-def add_subject(folder: Path, roots: list[Path], portraits: Path) -> None:
-    """Writes on a detector's card whether it is for portraits, or errs on them, by real ones of a training split."""
-    card = read_card(folder).model_copy(update={"subject": None, "framing": None})
-    write_card(folder, card)
-    splits = [(data, data.table.split == TRAIN) for data in map(scan, roots)]
-    files = [data.root / path for data, train in splits for path in data.table.path[train | ~train.any()]]
-    chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:200]]
-    images = np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen])
-    shown, framing = subject.of_images(images)
-    if shown is None and card.preprocess.size >= MIN_SIDE:
-        real = sorted(portraits.iterdir())[:_PORTRAITS]
-        said = [verdict.finding for verdict in Detector.load(folder).predict(real)]
-        shown = subject.of_portraits(said, card.thresholds.budget.max_fpr)
-    write_card(folder, card.model_copy(update={"subject": shown, "framing": framing}))
-    print(f"{folder.name}: {shown}, {framing}")
 
 
 def shorten(folder: Path, made: Path, root: Path) -> None:

@@ -11,11 +11,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.presets import Printer
 from dfcore import workspace
 from dfcore.confidence import ErrorBudget, decide
-from dfcore.datasets import TEST, VALIDATION, scan
+from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.datasets.listing import list_images
+from dfcore.detectors import subject
 from dfcore.detectors.bundle import read_card, write_card
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
@@ -31,8 +34,12 @@ from dfcore.evaluation import (
     three_way,
 )
 from dfcore.evaluation.held_out import record_source
+from dfcore.faces.portrait import MIN_SIDE
+from dfcore.imaging import decoder
+from dfcore.imaging.preprocess import first_view
 from dfcore.runs import Run, RunStore
 
+PORTRAITS = 150
 TEXTS = Path(__file__).with_name("cards.toml")
 SETS = (
     *("cifake", "faces", "faces_stylegan2", "photo_generators", "generators"),
@@ -103,6 +110,23 @@ def robust(detector: Detector, root: Path, most: int = 1000) -> list[dict[str, A
     return [{"split": split, "rows": [{k: _short(v) for k, v in row.items()} for row in rows]}]
 
 
+def add_subject(folder: Path, roots: list[Path], portraits: Path) -> None:
+    """Writes on a detector's card whether it is for portraits, or errs on them, by real ones of a training split."""
+    card = read_card(folder).model_copy(update={"subject": None, "framing": None})
+    write_card(folder, card)
+    splits = [(data, data.table.split == TRAIN) for data in map(scan, roots)]
+    files = [data.root / path for data, train in splits for path in data.table.path[train | ~train.any()]]
+    chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:200]]
+    images = np.stack([first_view(card.spec.apply(decoder.decode(path))[None])[0] for path in chosen])
+    shown, framing = subject.of_images(images)
+    if shown is None and card.preprocess.size >= MIN_SIDE:
+        real = sorted(portraits.iterdir())[:PORTRAITS]
+        said = [verdict.finding for verdict in Detector.load(folder).predict(real)]
+        shown = subject.of_portraits(said, card.thresholds.budget.max_fpr)
+    write_card(folder, card.model_copy(update={"subject": shown, "framing": framing}))
+    print(f"{folder.name}: {shown}, {framing}")
+
+
 def main() -> None:
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -130,8 +154,9 @@ def main() -> None:
     )
     # What is measured is what ships: the figures of its own splits are those at the thresholds of its budget.
     write_card(target, card.model_copy(update={"results": results(target, card)}))
-    detector = Detector.load(target)
-    add_figures(detector, options.data, text, options.root)
+    if options.root:
+        add_subject(target, [options.root], options.data / "faces" / "train" / "real")
+    add_figures(Detector.load(target), options.data, text, options.root)
 
 
 def results(folder: Path, card: Card) -> dict[str, Any]:

@@ -138,7 +138,8 @@ def _apart(values: np.ndarray) -> np.ndarray:
     """First and second bytes of float16 numbers, uint8 (2, ...): apart they pack better by a sixth."""
     if values.dtype != np.float16:
         return values
-    return np.stack([values.astype("<f2", copy=False).view(np.uint8)[..., byte::2] for byte in (0, 1)])
+    found = np.ascontiguousarray(values, "<f2").view(np.uint8)
+    return np.stack([found[..., byte::2] for byte in (0, 1)])
 
 
 def _joined(values: np.ndarray) -> np.ndarray:

@@ -80,6 +80,11 @@ def test_features_are_kept_within_a_fifteenth_of_their_distance_from_the_median(
     assert again.held.tolist() == [True] + [False] * 5 and again.columns.tolist() == [0, 3, 6, 9]
 
 
+def test_features_are_kept_in_whatever_order_they_lie():
+    turned = replace(kept(), features=np.asfortranarray(kept().features))
+    assert np.array_equal(Replay.from_bytes(turned.to_bytes()).features, kept().features)
+
+
 def test_a_constant_feature_is_kept():
     one = Replay.of(["0" * 64] * 2, [0, 1], ["", ""], [False, False], np.ones((2, 1, 1)), np.zeros(1, int))
     assert Replay.from_bytes(one.to_bytes()).values(np.arange(2)).tolist() == [[[1.0]], [[1.0]]]
