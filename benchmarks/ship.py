@@ -8,6 +8,7 @@ licences from `cards.toml`, robustness, and figures on every data set here that 
 import argparse
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dfcore.confidence import ErrorBudget, decide
 from dfcore.datasets import TEST, TRAIN, VALIDATION, scan
 from dfcore.datasets.listing import list_images
 from dfcore.detectors import subject
-from dfcore.detectors.bundle import read_card, write_card
+from dfcore.detectors.bundle import read_card, read_replay, write_card, write_replay
 from dfcore.detectors.card import Card
 from dfcore.detectors.detector import Detector
 from dfcore.evaluation import (
@@ -40,6 +41,7 @@ from dfcore.imaging.preprocess import first_view
 from dfcore.runs import Run, RunStore
 
 PORTRAITS = 150
+MOST_REPLAY = 9_800_000
 TEXTS = Path(__file__).with_name("cards.toml")
 SETS = (
     *("cifake", "faces", "faces_stylegan2", "photo_generators", "generators"),
@@ -127,6 +129,17 @@ def add_subject(folder: Path, roots: list[Path], portraits: Path) -> None:
     print(f"{folder.name}: {shown}, {framing}")
 
 
+def lighten_replay(folder: Path) -> None:
+    """Keeps features of fewer training images, drawn at random, where the file is too large to clone."""
+    kept = read_replay(folder, read_card(folder))
+    if kept is None or (size := len(kept.to_bytes())) <= MOST_REPLAY:
+        return
+    number = int(len(kept) * MOST_REPLAY / size)
+    rows = np.sort(np.random.default_rng(0).permutation(len(kept))[:number])
+    of_images = {name: getattr(kept, name)[rows] for name in ("sha256", "labels", "groups", "held", "features")}
+    write_card(folder, write_replay(folder, read_card(folder), replace(kept, **of_images)))
+
+
 def main() -> None:
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -154,6 +167,7 @@ def main() -> None:
     )
     # What is measured is what ships: the figures of its own splits are those at the thresholds of its budget.
     write_card(target, card.model_copy(update={"results": results(target, card)}))
+    lighten_replay(target)
     if options.root:
         add_subject(target, [options.root], options.data / "faces" / "train" / "real")
     add_figures(Detector.load(target), options.data, text, options.root)

@@ -167,10 +167,10 @@ class Opened:
             # Reading the EXIF of a PNG decodes its pixels (the chunk may follow them) and would hide damage.
             if image.format == "PNG":
                 image.load()
-            described["exif"] = facts.readable_exif(facts.read_exif(image))
+            described["exif"], told = facts.described_exif(image)
         rgb, notes = self.pixels()
         height, width = rgb.shape[:2]
-        more = {"width": width, "height": height, "pixels_sha256": pixels_digest(rgb), "notes": tuple(notes)}
+        more = {"width": width, "height": height, "pixels_sha256": pixels_digest(rgb), "notes": (*notes, *told)}
         return ImageFacts(**described, **more), rgb
 
     def pixels(self) -> tuple[np.ndarray, list[str]]:

@@ -8,6 +8,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from dfcore.utils.texts import printable
 
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_MOST_EXIF = 2**20
 _EXIF_VALUE_LENGTH = 200
 # Sum of the luminance table in Annex K of the JPEG standard, which libjpeg uses at quality 50.
 _LUMINANCE_SUM = 3688
@@ -54,6 +55,18 @@ def read_exif(image: Image.Image) -> Image.Exif:
         raise
     except Exception:  # Pillow raises arbitrary exceptions on malformed EXIF.
         return Image.Exif()
+
+
+def described_exif(image: Image.Image) -> tuple[dict[str, str], list[str]]:
+    """The readable tags of an image, see `readable_exif`, and what is to be told of them.
+
+    Tags of a million numbers take seconds to read and half a gigabyte; what a camera writes takes kilobytes.
+    """
+    size = len(image.info.get("exif", b""))
+    if size > _MOST_EXIF:
+        most = _MOST_EXIF // 2**20
+        return {}, [f"Its EXIF data are not listed: they take {size / 2**20:.0f} MB, and at most {most} MB is read."]
+    return readable_exif(read_exif(image)), []
 
 
 def readable_exif(exif: Image.Exif) -> dict[str, str]:

@@ -459,3 +459,12 @@ def test_broken_exif_does_not_spoil_sound_pixels(kind):
     sound, broken = (encoded(pixels, kind, **options, **more) for more in ({}, {"exif": b"Exif\0\0garbage"}))
     np.testing.assert_array_equal(decoder.decode(broken), decoder.decode(sound))
     assert decoder.describe(broken).exif == {}
+
+
+def test_exif_of_megabytes_is_told_instead_of_read_and_the_picture_is_turned_all_the_same():
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x9286] = 6, b"x" * 2**20  # A comment of a megabyte.
+    data = encoded(noise(30, 20), "PNG", exif=exif)
+    facts = decoder.describe(data)
+    assert (facts.width, facts.height) == (20, 30) and facts.exif == {}
+    assert facts.notes == ("Its EXIF data are not listed: they take 1 MB, and at most 1 MB is read.",)
