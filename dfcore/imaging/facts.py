@@ -62,7 +62,7 @@ def described_exif(image: Image.Image) -> tuple[dict[str, str], list[str]]:
 
     Tags of a million numbers take seconds to read and half a gigabyte; what a camera writes takes kilobytes.
     """
-    size = len(image.info.get("exif", b""))
+    size = len(image.info.get("exif") or b"")  # HEIF says None.
     if size > _MOST_EXIF:
         most = _MOST_EXIF // 2**20
         return {}, [f"Its EXIF data are not listed: they take {size / 2**20:.0f} MB, and at most {most} MB is read."]

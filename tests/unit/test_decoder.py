@@ -13,6 +13,7 @@ from PIL import Image, features
 
 from dfcore.errors import ImageError
 from dfcore.imaging import decoder
+from dfcore.imaging.facts import described_exif
 
 ORIENTATION, MAKER = 0x0112, 0x010F
 
@@ -468,3 +469,9 @@ def test_exif_of_megabytes_is_told_instead_of_read_and_the_picture_is_turned_all
     facts = decoder.describe(data)
     assert (facts.width, facts.height) == (20, 30) and facts.exif == {}
     assert facts.notes == ("Its EXIF data are not listed: they take 1 MB, and at most 1 MB is read.",)
+
+
+def test_a_picture_that_says_it_has_no_exif_is_read():
+    image = Image.fromarray(noise())
+    image.info["exif"] = None  # As of HEIC.
+    assert described_exif(image) == ({}, [])
