@@ -34,7 +34,7 @@ def _verdict(version: str, image_sha256: str, _entry: Entry, _image: PreparedIma
 
 @st.cache_data(max_entries=_MOST, show_spinner=False)
 def _verdicts(versions: tuple[str, ...], image_sha256: str, _entries: list[Entry], _data: bytes) -> "list[Verdict]":
-    image = _prepared(_entries, _data)
+    image = _prepared(image_sha256, _entries, _data)
     # One turn for all detectors, so that a request queues only once.
     with inference_queue.inference.take():
         return [_verdict(entry.version, image_sha256, entry, image) for entry in _entries]
@@ -48,7 +48,7 @@ def _chosen(
     by_key = {entry.key: entry for entry in _entries}
     known: dict[str, Verdict] = {}
     records = {entry.key: entry.card.record[1].get("roc_auc") for entry in _entries}
-    image = _prepared(_entries, _data)
+    image = _prepared(image_sha256, _entries, _data)
     foreseen = {
         entry.key: NOT_CHECKED if isinstance(image, ImageError) else detector(entry).foreseen(image)
         for entry in _entries
@@ -60,7 +60,7 @@ def _chosen(
     return choice.name, choice.why, known[choice.name]
 
 
-def _prepared(entries: list[Entry], data: bytes) -> PreparedImage | ImageError:
+def _prepared(image_sha256: str, entries: list[Entry], data: bytes) -> PreparedImage | ImageError:
     """The image as these detectors see it, or why it cannot be read; an error that may pass is raised."""
     try:
         result: PreparedImage | ImageError = decode_cache.prepare(data, [detector(entry).spec for entry in entries])
@@ -70,7 +70,7 @@ def _prepared(entries: list[Entry], data: bytes) -> PreparedImage | ImageError:
         result = error
     # Shown beside the verdict; read by another process while the picture is judged, and not while it is decoded: each
     # takes up to half a gigabyte for a large one.
-    file_evidence.read_ahead(sha256_bytes(data), data)
+    file_evidence.read_ahead(image_sha256, data)
     return result
 
 

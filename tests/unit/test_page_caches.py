@@ -85,7 +85,7 @@ def test_a_file_is_asked_what_it_says_once_its_picture_is_decoded(monkeypatch):
 
     monkeypatch.setattr(inference.decode_cache, "prepare", decoded)
     monkeypatch.setattr(inference.file_evidence, "read_ahead", lambda *_: steps.append("asked"))
-    assert isinstance(inference._prepared([], b"file"), ImageError)
+    assert isinstance(inference._prepared(sha256_bytes(b"file"), [], b"file"), ImageError)
     assert steps == ["decoded", "asked"]
 
 
