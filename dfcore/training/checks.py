@@ -65,7 +65,7 @@ def _on_tower(values: dict[str, Any], architecture: architectures.Architecture, 
         problems.append(f"late_weight: expected 0 where last_block is the last there is. Received: {late}")
     if late and values.get("view_heads") != "own":
         problems.append(
-            "late_weight: expected 0 unless views have heads of their own (view_heads own): late blocks are for the "
+            "late_weight: expected 0 unless view_heads is own, with a head for each view: late blocks are for the "
             f"first view alone. Received: {late}"
         )
     if values.get("loss", "binary") != "binary":

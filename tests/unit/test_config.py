@@ -185,7 +185,7 @@ def test_weights_that_ship_leave_no_epochs_to_choose():
     (problem,) = problems(**own, last_block=12, late_weight=0.4)
     assert problem == "late_weight: expected 0 where last_block is the last there is. Received: 0.4"
     (problem,) = problems(**on, views="native", late_weight=0.4)
-    assert problem.startswith("late_weight: expected 0 unless views have heads of their own")
+    assert problem.startswith("late_weight: expected 0 unless view_heads is own")
     assert [make_config(own | {"late_weight": late}).blocks for late in (0, 0.4)] == [8, 12]
     (problem,) = problems(arch="cnn", weights="shipped", early_stopping="off")
     assert "clip_vit_b16 only, not for cnn" in problem
