@@ -184,8 +184,8 @@ class TrainConfig(BaseModel):
     )
     late_weight: Annotated[float, FormField("Weight of the late blocks", "optimisation", step=0.1)] = Field(
         0.0, ge=0, lt=1, description="With weights that ship: share of a second head in the first view's logit, which "
-        "learns from the blocks after the last, where each view has its own. They carry over better to other sources, and "
-        "make a verdict take two fifths longer.",
+        "learns from the blocks after the last, where each view has its own. They carry over better to other sources, "
+        "and make a verdict take two fifths longer.",
     )  # fmt: skip
     inverse_penalty: Annotated[float, FormField("Inverse of the penalty", "optimisation", step=1e-3, format="%.2e")] = (
         Field(
